@@ -1,0 +1,129 @@
+"""HTCondor: a DAG for DAGMan, one submit file per step, one node per chunk.
+
+Nodes rather than ``queue N``: DAGMan removes the rest of a cluster when one of its jobs fails, and
+rows are independent. All files are named relative to the run directory, where the DAG is submitted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from reana_batch import layout
+from reana_batch.images import is_path
+from reana_batch.ir import Pattern, Step, Workflow, chunk_pattern
+from reana_batch.jobs import folders
+from reana_batch.render import File, render, stream
+from reana_batch.sites import Site
+from reana_batch.target import Target
+
+TARGET = Target(
+    name="htcondor",
+    title="HTCondor",
+    compute_backends=frozenset({"htcondorcern", "compute4punch"}),
+    hints={
+        "cpus": ("htcondor_request_cpus", "c4p_cpu_cores", "kubernetes_cpu_limit", "kubernetes_cpu_request"),
+        "memory": (
+            "htcondor_request_memory",
+            "c4p_memory_limit",
+            "kubernetes_memory_limit",
+            "kubernetes_memory_request",
+        ),
+        "disk": ("htcondor_request_disk",),
+        "runtime": ("htcondor_max_runtime", "kubernetes_job_timeout", "slurm_time"),
+        "account": ("htcondor_accounting_group",),
+        "requirements": ("htcondor_requirements", "c4p_additional_requirements"),
+    },
+    container_runtimes=frozenset({"none", "apptainer", "htcondor"}),
+    row_edges=True,
+    array_limit=False,
+    enforces_runtime=True,
+)
+
+
+def lower(workflow: Workflow, site: Site) -> Iterator[File]:
+    """Yield the DAG, its configuration and the submit files."""
+    folder_of = folders(workflow)
+    steps = {step.name: step for step in workflow.steps}
+    yield File(
+        f"{layout.BATCH}/workflow.dag",
+        stream(
+            "htcondor/workflow.dag.j2",
+            "dag",
+            steps=[_nodes(step, folder_of) for step in workflow.steps],
+            edges=_edges(workflow, steps),
+            retries=site.htcondor.retries,
+        ),
+    )
+    config = render("htcondor/dagman.config.j2", "sub", max_idle=site.htcondor.max_idle or "")
+    yield File(f"{layout.BATCH}/dagman.config", config)
+    for step in workflow.steps:
+        folder = folder_of[step.name]
+        yield File(f"{layout.BATCH}/steps/{folder}/job.sub", _submit_file(step, folder, site))
+
+
+def _submit_file(step: Step, folder: str, site: Site) -> str:
+    resources = step.resources
+    keep_flavour = site.htcondor.job_flavours and resources.flavour and step.chunk_size == 1
+    in_container = site.container_runtime == "htcondor" and step.image is not None
+    return render(
+        "htcondor/job.sub.j2",
+        "sub",
+        origin=step.origin.short,
+        folder=folder,
+        image=step.image.candidates[0] if in_container and step.image else "",
+        image_is_path=in_container and step.image is not None and is_path(step.image.candidates[0]),
+        cpus=resources.cpus or "",
+        memory=_mebibytes(resources.memory),
+        disk=-(-resources.disk // 1024) if resources.disk else "",
+        flavour=resources.flavour if keep_flavour else "",
+        runtime=step.job_runtime or "",
+        cern=site.htcondor.job_flavours,
+        account=resources.account or site.htcondor.accounting_group or "",
+        requirements=resources.requirements or "",
+        send_credential=site.htcondor.send_credential,
+        inherit_environment=site.inherit_environment,
+        label=step.label,
+    )
+
+
+def _mebibytes(size: int | None) -> int | str:
+    return -(-size // 1024**2) if size else ""
+
+
+def _nodes(step: Step, folder_of: dict[str, str]) -> dict[str, object]:
+    folder = folder_of[step.name]
+    return {
+        "origin": step.origin.short,
+        "submit_file": f"{layout.BATCH}/steps/{folder}/job.sub",
+        "nodes": (
+            (_node(step, chunk), chunk, f"{layout.LOGS}/{folder}/{layout.row_stem(chunk, step.chunks)}")
+            for chunk in range(step.chunks)
+        ),
+    }
+
+
+def _node(step: Step, chunk: int) -> str:
+    """Return a node's name; the dot keeps it apart from DAGMan's own words, such as PARENT."""
+    return f"{step.name}.{chunk}"
+
+
+def _edges(workflow: Workflow, steps: dict[str, Step]) -> Iterator[tuple[Iterator[str], Iterator[str]]]:
+    """Yield the parents and children of each PARENT line.
+
+    DAGMan puts a join node of its own between many parents and many children.
+    """
+    for child in workflow.steps:
+        for need in child.needs:
+            parent = steps[need.step]
+            pattern = chunk_pattern(need, child, parent)
+            if pattern is Pattern.ALL:
+                yield _all_nodes(parent), _all_nodes(child)
+            else:
+                for chunk in range(child.chunks):
+                    parents = (chunk,) if pattern is Pattern.EACH else pattern(chunk)  # type: ignore[operator]
+                    if parents:
+                        yield (_node(parent, p) for p in parents), iter((_node(child, chunk),))
+
+
+def _all_nodes(step: Step) -> Iterator[str]:
+    return (_node(step, chunk) for chunk in range(step.chunks))

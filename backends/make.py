@@ -1,0 +1,76 @@
+"""GNU make: one machine, ``make -jN``, restartable by nature.
+
+A chunk is done when its stamp ``state/<step>/<chunk>.chunk`` is there, and a step when ``complete``
+is. Independent jobs go on when one fails (``--keep-going``); what depends on it is not started.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from reana_batch import layout
+from reana_batch.ir import Pattern, Step, Workflow, chunk_pattern
+from reana_batch.jobs import folders
+from reana_batch.render import File, stream
+from reana_batch.sites import Site
+from reana_batch.target import Target
+
+TARGET = Target(
+    name="make",
+    title="GNU make",
+    compute_backends=frozenset(),
+    hints={"runtime": ("kubernetes_job_timeout", "slurm_time", "htcondor_max_runtime")},
+    container_runtimes=frozenset({"none", "apptainer"}),
+    row_edges=True,
+    array_limit=False,
+    enforces_runtime=False,
+)
+
+
+def lower(workflow: Workflow, site: Site) -> Iterator[File]:
+    """Yield the Makefile, to be run in the run directory: ``make -j4 -f batch/Makefile``."""
+    folder_of = folders(workflow)
+    steps = {step.name: step for step in workflow.steps}
+    values = {
+        "steps": [_step(step, folder_of, steps) for step in workflow.steps],
+        "clean": not site.inherit_environment,
+    }
+    yield File(f"{layout.BATCH}/Makefile", stream("make/Makefile.j2", "make", **values))
+
+
+def _step(step: Step, folder_of: dict[str, str], steps: dict[str, Step]) -> dict[str, object]:
+    """Return what the template needs to know of a step; lists are walked while it is written."""
+    folder = folder_of[step.name]
+    each: list[str] = []
+    whole: list[str] = []
+    explicit: list[Iterator[tuple[str, list[str]]]] = []
+    for need in step.needs:
+        parent = folder_of[need.step]
+        pattern = chunk_pattern(need, step, steps[need.step])
+        if pattern is Pattern.ALL:
+            whole.append(f"state/{parent}/complete")
+        elif pattern is Pattern.EACH:
+            each.append(parent)
+        else:
+            assert callable(pattern)
+            parent_chunks = steps[need.step].chunks
+            explicit.append(
+                (
+                    _stamp(folder, chunk, step.chunks),
+                    [_stamp(parent, p, parent_chunks) for p in pattern(chunk)],
+                )
+                for chunk in range(step.chunks)
+            )
+    return {
+        "name": step.name,
+        "folder": folder,
+        "origin": step.origin.short,
+        "stamps": (_stamp(folder, chunk, step.chunks) for chunk in range(step.chunks)),
+        "each": each,
+        "whole": whole,
+        "explicit": explicit,
+    }
+
+
+def _stamp(folder: str, chunk: int, count: int) -> str:
+    return f"state/{folder}/{layout.row_stem(chunk, count)}.chunk"

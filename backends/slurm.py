@@ -1,0 +1,116 @@
+"""Slurm: ``submit.sh`` hands one sbatch script per step to the scheduler, many rows as an array.
+
+Every first job is held until the whole chain is accepted; if a submission fails, all that was
+accepted is cancelled. Jobs check their parents' records themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib import resources
+
+from reana_batch import layout
+from reana_batch.ir import Need, Pattern, Step, Workflow, chunk_pattern
+from reana_batch.jobs import folders
+from reana_batch.render import File, render, stream
+from reana_batch.sites import Site
+from reana_batch.target import Target
+
+TARGET = Target(
+    name="slurm",
+    title="Slurm",
+    compute_backends=frozenset({"slurmcern"}),
+    hints={
+        "cpus": ("htcondor_request_cpus", "c4p_cpu_cores", "kubernetes_cpu_limit", "kubernetes_cpu_request"),
+        "memory": (
+            "htcondor_request_memory",
+            "c4p_memory_limit",
+            "kubernetes_memory_limit",
+            "kubernetes_memory_request",
+        ),
+        "disk": ("htcondor_request_disk",),
+        "runtime": ("slurm_time", "kubernetes_job_timeout", "htcondor_max_runtime"),
+        "partition": ("slurm_partition",),
+    },
+    container_runtimes=frozenset({"none", "apptainer"}),
+    row_edges=False,
+    array_limit=True,
+    enforces_runtime=True,
+)
+
+
+def lower(workflow: Workflow, site: Site) -> Iterator[File]:
+    """Yield ``submit.sh`` with its library, and an sbatch script for each step."""
+    folder_of = folders(workflow)
+    steps = {step.name: step for step in workflow.steps}
+    library = resources.files("reana_batch.templates").joinpath("slurm/submit-lib.sh").read_text("utf-8")
+    yield File(f"{layout.BATCH}/submit-lib.sh", library)
+    submissions = (
+        submission
+        for step in workflow.steps
+        for submission in _submissions(step, folder_of[step.name], steps, site.slurm.max_array_size)
+    )
+    text = stream("slurm/submit.sh.j2", "sh", submissions=submissions)
+    yield File(f"{layout.BATCH}/submit.sh", text, executable=True)
+    for step in workflow.steps:
+        folder = folder_of[step.name]
+        yield File(f"{layout.BATCH}/steps/{folder}/job.sbatch", _batch_script(step, folder, site))
+
+
+def _batch_script(step: Step, folder: str, site: Site) -> str:
+    runtime = step.job_runtime
+    return render(
+        "slurm/job.sbatch.j2",
+        "sbatch",
+        origin=step.origin.short,
+        name=step.name,
+        folder=folder,
+        array=step.chunks > 1,
+        cpus=step.resources.cpus or "",
+        memory=_mebibytes(step.resources.memory),
+        disk=_mebibytes(step.resources.disk),
+        minutes=-(-runtime // 60) if runtime else "",
+        partition=step.resources.partition or site.slurm.partition or "",
+        account=site.slurm.account or "",
+        qos=site.slurm.qos or "",
+        environment="ALL" if site.inherit_environment else "NIL",
+    )
+
+
+def _mebibytes(size: int | None) -> int | str:
+    return -(-size // 1024**2) if size else ""
+
+
+def _submissions(
+    step: Step, folder: str, steps: dict[str, Step], max_array_size: int
+) -> Iterator[dict[str, object]]:
+    """Yield the sbatch calls of a step: one, or one for each slice of an array that is too large."""
+    for number, first in enumerate(range(0, step.chunks, max_array_size)):
+        size = min(max_array_size, step.chunks - first)
+        yield {
+            "key": _key(step, number),
+            "folder": folder,
+            "first": first,
+            "array": f"0-{size - 1}" if step.chunks > 1 else "",
+            "needs": [
+                word
+                for need in step.needs
+                for word in _dependency(need, step, steps[need.step], number, max_array_size)
+            ],
+        }
+
+
+def _key(step: Step, number: int) -> str:
+    return f"{step.name}/{number}"
+
+
+def _dependency(need: Need, child: Step, parent: Step, number: int, max_array_size: int) -> Iterator[str]:
+    """Yield ``TYPE KEY`` for each array that this slice of the child waits for.
+
+    aftercorr lets element i follow element i; what Slurm cannot say waits for all of the parent.
+    """
+    if chunk_pattern(need, child, parent) is Pattern.EACH and child.chunks > 1:
+        yield f"aftercorr {_key(parent, number)}"
+        return
+    for slice_number in range(-(-parent.chunks // max_array_size)):
+        yield f"afterok {_key(parent, slice_number)}"

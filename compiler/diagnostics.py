@@ -1,0 +1,209 @@
+"""Faults and warnings: what they are, how they are collected and how they are shown.
+
+Owns the one record for every message about a user's input. Knows nothing of YAML, workflows or
+back ends; they hand in a place, a sentence and a hint.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+# Every code the program can print, with the one sentence that the manual shows. A test demands a
+# golden file for each.
+CODES = {
+    "yaml-syntax": "The file is not YAML.",
+    "yaml-encoding": "The file is not UTF-8 text.",
+    "empty-file": "The file holds no YAML value.",
+    "duplicate-key": "A mapping has the same key twice; YAML readers keep the last one silently.",
+    "not-json": "A YAML value that REANA cannot send to its server, such as a date.",
+    "yaml-value": "YAML 1.1 reads a parameter as something else than what is written.",
+    "missing-file": "A file named on the command line or in the analysis does not exist.",
+    "spec-ambiguous": "Both reana.yaml and reana.yml exist.",
+    "unknown-key": "A key that REANA does not know: mostly a typo, which REANA ignores.",
+    "missing-key": "A key that must be there is not.",
+    "bad-type": "A value has the wrong YAML type.",
+    "bad-value": "A value is not among those allowed.",
+    "bad-size": "A memory or disk size that cannot be read.",
+    "bad-cpu": "A number of CPUs that cannot be read.",
+    "bad-time": "A duration or job flavour that cannot be read.",
+    "bad-data-reference": "A declared data reference that cannot be read.",
+    "bad-image": "A container image name that is not a legal reference.",
+    "image-tag": "A container image without a fixed tag.",
+    "input-path": "A declared path that is absolute, empty or leaves the analysis directory.",
+    "input-missing": "A declared input does not exist.",
+    "input-kind": "A directory declared as a file, or a file as a directory.",
+    "input-duplicate": "The same input is declared twice.",
+    "input-symlink": "A declared input is, or leads through, a symbolic link out of the analysis.",
+    "placeholder": "A $ in a command that REANA cannot substitute.",
+    "undefined-parameter": "A command uses a parameter that inputs.parameters does not define.",
+    "unused-parameter": "A parameter that no command uses.",
+    "unknown-parameter": "-p names a parameter that the analysis does not have.",
+    "bad-parameter": "A -p that is not NAME=VALUE or does not fit the declared type.",
+    "bad-option": "An operational option that does not exist or does not fit the workflow type.",
+    "step-range": "FROM and TARGET select no steps, or steps that do not exist.",
+    "dangerous": "A command with an operation that REANA calls dangerous.",
+    "nul-byte": "A command with a NUL character, which no process can be given.",
+    "unsupported-type": "A workflow type that this version cannot compile.",
+    "unsupported": "Something that the chosen back end cannot do.",
+    "hint-ignored": "A resource hint that has no meaning on the chosen back end.",
+    "image-ignored": "The site runs steps without their container image.",
+    "backend-ignored": "A step asks for another back end than the one compiled for.",
+    "mixed-backends": "Steps of one workflow ask for different back ends.",
+    "over-limit": "A step asks for more than the site allows.",
+    "cycle": "Steps that wait for each other in a circle.",
+    "unknown-site": "No site profile has this name.",
+    "unknown-setting": "A setting that does not exist.",
+    "bad-setting": "A setting with a value that does not fit.",
+    "unknown-step": "No step has this name.",
+    "unknown-sample": "No sample has this name.",
+    "output-exists": "The directory to write to is not empty.",
+    "cannot-write": "A file could not be written.",
+    "run-name": "A name that a run cannot have.",
+    "missing-tool": "A program that is needed is not installed.",
+}
+
+
+class Severity(enum.Enum):
+    """How bad a diagnostic is: an error stops the compilation, a warning does not."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class Place:
+    """A stretch of one line in a user's file; line and column count from 1, in characters."""
+
+    file: str
+    line: int
+    column: int = 1
+    width: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+    @property
+    def short(self) -> str:
+        """The place without the folder, which generated files must not depend on."""
+        return f"{self.file.rpartition('/')[2]}:{self.line}"
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One message: where, what, and what to do about it."""
+
+    severity: Severity
+    code: str
+    message: str
+    place: Place | None = None
+    hint: str = ""
+
+    def __post_init__(self) -> None:
+        assert self.code in CODES, f"undeclared code {self.code}"
+
+    def as_json(self) -> dict[str, object]:
+        """Return the record for ``--json``; ``file``, ``line`` and ``column`` are null without a place."""
+        place = self.place
+        return {
+            "severity": self.severity.value,
+            "code": self.code,
+            "message": self.message,
+            "hint": self.hint or None,
+            "file": place.file if place else None,
+            "line": place.line if place else None,
+            "column": place.column if place else None,
+        }
+
+
+class Refused(Exception):
+    """The input cannot be compiled; carries every diagnostic found up to then."""
+
+    def __init__(self, diagnostics: Diagnostics) -> None:
+        super().__init__("\n".join(d.message for d in diagnostics.errors))
+        self.diagnostics = diagnostics
+
+
+@dataclass
+class Diagnostics:
+    """A collector of diagnostics, and the source texts that they point into."""
+
+    ignored_codes: frozenset[str] = frozenset()
+    sources: dict[str, str] = field(default_factory=dict)
+    _found: dict[Diagnostic, None] = field(default_factory=dict)
+
+    def error(self, code: str, message: str, place: Place | None = None, hint: str = "") -> None:
+        """Record an error, or a warning if the user chose to go on in spite of this code."""
+        severity = Severity.WARNING if code in self.ignored_codes else Severity.ERROR
+        self._found[Diagnostic(severity, code, message, place, hint)] = None
+
+    def warning(self, code: str, message: str, place: Place | None = None, hint: str = "") -> None:
+        """Record a warning."""
+        self._found[Diagnostic(Severity.WARNING, code, message, place, hint)] = None
+
+    def __iter__(self) -> Iterator[Diagnostic]:
+        """Yield the diagnostics in file order; those without a place come first."""
+        nowhere = Place("", 0, 0)
+        yield from sorted(self._found, key=lambda d: d.place or nowhere)
+
+    @property
+    def errors(self) -> list[Diagnostic]:
+        return [d for d in self if d.severity is Severity.ERROR]
+
+    @property
+    def warnings(self) -> list[Diagnostic]:
+        return [d for d in self if d.severity is Severity.WARNING]
+
+    def stop_if_errors(self) -> None:
+        """Raise :class:`Refused` if an error was recorded."""
+        if any(d.severity is Severity.ERROR for d in self._found):
+            raise Refused(self)
+
+
+def refuse(code: str, message: str, place: Place | None = None, hint: str = "") -> Refused:
+    """Return the exception for a fault that leaves nothing else to look at."""
+    diagnostics = Diagnostics()
+    diagnostics.error(code, message, place, hint)
+    return Refused(diagnostics)
+
+
+def render(diagnostics: Iterable[Diagnostic], sources: Mapping[str, str]) -> str:
+    """Return the text for a reader: place, sentence, source line with carets, hint.
+
+    The same message at many places is shown once, with the other places counted.
+    """
+    groups: dict[tuple[object, ...], list[Diagnostic]] = {}
+    for diagnostic in diagnostics:
+        key = (diagnostic.severity, diagnostic.code, diagnostic.message, diagnostic.hint)
+        groups.setdefault(key, []).append(diagnostic)
+    return "".join(_render_group(group, sources) for group in groups.values())
+
+
+def _render_group(group: list[Diagnostic], sources: Mapping[str, str]) -> str:
+    first = group[0]
+    where = f"{first.place}:{first.place.column}: " if first.place else ""
+    lines = [f"{where}{first.severity.value}: {first.message} [{first.code}]"]
+    if first.place:
+        lines += _excerpt(first.place, sources)
+    if len(group) > 1:
+        lines.append(_other_places(group[1:]))
+    lines += [f"hint: {first.hint}"] if first.hint else []
+    return "\n".join(lines) + "\n"
+
+
+def _other_places(group: list[Diagnostic]) -> str:
+    shown = ", ".join(str(d.place) for d in group[:3])
+    rest = len(group) - 3
+    return f"also at: {shown}" + (f" and {rest:,} more places" if rest > 0 else "")
+
+
+def _excerpt(place: Place, sources: Mapping[str, str]) -> list[str]:
+    lines = sources.get(place.file, "").split("\n")
+    if not 0 < place.line <= len(lines):
+        return []
+    line = lines[place.line - 1].rstrip("\r")
+    # Tabs stay tabs below as above, so that the carets line up in every terminal.
+    pad = "".join("\t" if c == "\t" else " " for c in line[: place.column - 1])
+    width = max(1, min(place.width, len(line) - place.column + 1))
+    return [f"  {line}", f"  {pad}{'^' * width}"]

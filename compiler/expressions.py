@@ -1,0 +1,233 @@
+"""The small languages inside values: placeholders, sizes, durations and data references.
+
+Each reader returns a plain value or raises :class:`Unreadable`, which says in a sentence what was
+expected and at which character it went wrong; the caller knows the place in the file.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lark import Lark, Tree
+
+# Job flavours of HTCondor at CERN, in seconds (reana-job-controller, and CERN's batch documentation).
+FLAVOURS = {
+    "espresso": 1200,
+    "microcentury": 3600,
+    "longlunch": 7200,
+    "workday": 28800,
+    "tomorrow": 86400,
+    "testmatch": 259200,
+    "nextweek": 604800,
+}
+
+_KUBERNETES_UNITS = {"": 1} | {
+    f"{letter}{i}": (1024 if i else 1000) ** power
+    for power, letter in enumerate("KMGTPE", start=1)
+    for i in ("", "i")
+}
+_CONDOR_POWERS = {letter: power for power, letter in enumerate("KMGT", start=1)}
+
+
+class Unreadable(ValueError):
+    """A value is not in its language; ``column`` counts the characters before the fault."""
+
+    def __init__(self, message: str, column: int = 0) -> None:
+        super().__init__(message)
+        self.column = column
+
+
+@functools.cache
+def _parser(grammar: str, start: str) -> Lark:
+    from lark import Lark
+
+    text = resources.files("reana_batch").joinpath(f"{grammar}.lark").read_text("utf-8")
+    return Lark(text, start=start, parser="lalr")
+
+
+def _parse(start: str, text: str, expected: str) -> Tree[str]:
+    from lark.exceptions import UnexpectedInput
+
+    try:
+        return _parser("values", start).parse(text)
+    except UnexpectedInput as error:
+        column = error.pos_in_stream if isinstance(error.pos_in_stream, int) else len(text)
+        raise Unreadable(f'{expected}, not "{text}"', max(column, 0)) from None
+
+
+# --- placeholders ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Placeholder:
+    """A ``$`` construct in a command: ``name`` is the parameter, or None where REANA finds no name."""
+
+    start: int
+    end: int
+    name: str | None
+
+
+def split_placeholders(text: str) -> list[str | Placeholder]:
+    """Return ``text`` as literal pieces (with ``$$`` already ``$``) and placeholders, in order."""
+    if "$" not in text:
+        return [text]
+    pieces: list[str | Placeholder] = []
+    for token in _parser("placeholders", "start").lex(text):
+        start = token.start_pos or 0
+        end = start + len(token)
+        if token.type == "TEXT":
+            pieces.append(str(token))
+        elif token.type == "ESCAPED":
+            pieces.append("$")
+        else:
+            name = None if token.type == "LONE" else token.strip("${}")
+            pieces.append(Placeholder(start, end, name))
+    return pieces
+
+
+def substitute(text: str, parameters: Mapping[str, object]) -> str:
+    """Return ``text`` as ``string.Template(text).substitute(parameters)`` gives it.
+
+    Raises KeyError for an undefined parameter and ValueError for a ``$`` without a name, which the
+    front end reports beforehand.
+    """
+    filled = []
+    for piece in split_placeholders(text):
+        if isinstance(piece, str):
+            filled.append(piece)
+        elif piece.name is None:
+            raise ValueError(f"no parameter name behind the $ at character {piece.start}")
+        else:
+            filled.append(str(parameters[piece.name]))
+    return "".join(filled)
+
+
+# --- sizes and durations -----------------------------------------------------------------------
+
+
+def kubernetes_memory(text: str) -> int:
+    """Return the bytes of a Kubernetes memory quantity such as ``8Gi``, ``256M`` or ``1000000``."""
+    tree = _parse("kubernetes_memory", text, "Memory must be a size such as 8Gi")
+    number, unit = (*map(str, tree.children), "")[:2]
+    return int(float(number) * _KUBERNETES_UNITS[unit])
+
+
+def kubernetes_cpu(text: str) -> int:
+    """Return whole CPUs, rounded up, of a Kubernetes quantity such as ``500m``, ``0.5`` or ``2``."""
+    tree = _parse("kubernetes_cpu", text, "CPUs must be a number such as 2, 0.5 or 500m")
+    quantity = str(tree.children[0])
+    number = float(quantity[:-1]) / 1000 if tree.data == "millicpus" else float(quantity)
+    if number <= 0:
+        raise Unreadable(f'CPUs must be more than 0, not "{text}"')
+    return max(1, int(-(-number // 1)))
+
+
+def condor_memory(text: str) -> int:
+    """Return the bytes of ``htcondor_request_memory``; a bare number counts MiB."""
+    return _condor_size(text, bare_power=2)
+
+
+def condor_disk(text: str) -> int:
+    """Return the bytes of ``htcondor_request_disk``; a bare number counts KiB."""
+    return _condor_size(text, bare_power=1)
+
+
+def _condor_size(text: str, bare_power: int) -> int:
+    tree = _parse("condor_size", text, "A size must be a whole number such as 2 GB or 512 M")
+    number, unit = (*map(str, tree.children), "")[:2]
+    if int(number) == 0:
+        raise Unreadable(f'A size must be more than 0, not "{text}"')
+    power = _CONDOR_POWERS[unit[0].upper()] if unit else bare_power
+    return int(number) * 1024**power
+
+
+def positive_integer(text: str) -> int:
+    """Return a whole number above 0."""
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise Unreadable(f'Expected a whole number above 0, not "{text}"')
+    return int(text)
+
+
+def max_runtime(text: str) -> int | str:
+    """Return the seconds, or the name of the flavour, of ``htcondor_max_runtime``."""
+    expected = "A runtime must be seconds or a job flavour"
+    tree = _parse("max_runtime", text, expected)
+    value = str(tree.children[0])
+    if tree.data == "seconds":
+        return positive_integer(value)
+    if value not in FLAVOURS:
+        raise Unreadable(f'{expected} ({", ".join(FLAVOURS)}), not "{value}"')
+    return value
+
+
+# Seconds of each number in the forms of sbatch --time.
+_SLURM_FORMS = {
+    "minutes": (60,),
+    "minutes_seconds": (60, 1),
+    "hours_minutes_seconds": (3600, 60, 1),
+    "days_hours": (86400, 3600),
+    "days_hours_minutes": (86400, 3600, 60),
+    "days_hours_minutes_seconds": (86400, 3600, 60, 1),
+}
+
+
+def slurm_time(text: str) -> int:
+    """Return the seconds of a Slurm time limit: minutes, or ``[D-]HH[:MM[:SS]]`` forms."""
+    tree = _parse("slurm_time", text, "A Slurm time must be minutes or a form such as 1-12:00:00")
+    seconds = sum(
+        int(str(n)) * unit for n, unit in zip(tree.children, _SLURM_FORMS[tree.data], strict=True)
+    )
+    if seconds == 0:
+        raise Unreadable(f'A Slurm time must be more than 0, not "{text}"')
+    return seconds
+
+
+# --- declared data -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class RucioReference:
+    """``rucio(INSTANCE, SCOPE, NAME, path=..., rse=..., dataset=..., lifetime=...)``."""
+
+    instance: str
+    scope: str
+    name: str
+    options: tuple[tuple[str, str], ...] = ()
+
+
+_RUCIO_OPTIONS = ("path", "rse", "dataset", "lifetime")
+_URL_SCHEMES = ("root://", "https://", "davs://")
+
+
+def is_data_reference(text: str) -> bool:
+    """Return whether a declared file is data to be staged rather than a path."""
+    return text.lstrip().startswith("rucio(") or text.startswith(_URL_SCHEMES)
+
+
+def rucio_reference(text: str) -> RucioReference:
+    """Return the parts of a ``rucio(...)`` reference."""
+    expected = "A data reference must be rucio(INSTANCE, SCOPE, NAME)"
+    words: list[str] = []
+    options: dict[str, str] = {}
+    for argument in _parse("rucio", text, expected).children:
+        assert not isinstance(argument, str)
+        key, word = argument.children
+        value = str(word).strip("\"'")
+        if key is None and options:
+            raise Unreadable(f'{expected}; "{value}" stands behind an option')
+        if key is None:
+            words.append(value)
+        else:
+            option = str(key).rstrip("= \t")
+            if option not in _RUCIO_OPTIONS or option in options:
+                allowed = ", ".join(_RUCIO_OPTIONS)
+                raise Unreadable(f"{expected} with each of {allowed} at most once, not {option}=")
+            options[option] = value
+    if len(words) != 3:
+        raise Unreadable(f"{expected}, not {len(words)} words")
+    return RucioReference(*words, tuple(options.items()))

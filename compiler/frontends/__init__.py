@@ -1,0 +1,28 @@
+"""The front ends: one module per workflow type, each with ``load(spec, diagnostics, results)``."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from typing import Any
+
+from reana_batch.diagnostics import Diagnostics
+from reana_batch.ir import Workflow
+from reana_batch.spec import Spec
+
+# workflow.type -> module; imported when used, for some front ends are heavy
+FRONTENDS = {
+    "serial": "reana_batch.frontends.serial",
+}
+
+
+def load(spec: Spec, diagnostics: Diagnostics, results: Mapping[str, Any] | None = None) -> Workflow | None:
+    """Return the workflow of ``spec``, or None after recording why there is none."""
+    if spec.type not in FRONTENDS:
+        if spec.type:
+            message = f"{spec.type} workflows are not compiled by this version; {', '.join(FRONTENDS)} is."
+            diagnostics.error("unsupported-type", message, spec.document.place(["workflow", "type"]))
+        return None
+    frontend = importlib.import_module(FRONTENDS[spec.type])
+    workflow: Workflow | None = frontend.load(spec, diagnostics, results or {})
+    return workflow

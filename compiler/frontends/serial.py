@@ -1,0 +1,257 @@
+"""Serial workflows: a list of steps, each a list of commands, run strictly one after the other.
+
+Semantics: reana-workflow-engine-serial 0.9.4. Each command is a job of its own; Python's
+``string.Template`` fills in the parameters, in commands only; FROM and TARGET select by step name.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from reana_batch import expressions, hints, images, names, schema
+from reana_batch.diagnostics import Diagnostics
+from reana_batch.ir import Command, Credential, Hint, Need, Step, Workflow, literal
+from reana_batch.spec import Spec
+
+# Longer names are cut: they become file names, which end at 255 bytes.
+_LONGEST_LABEL = 40
+
+# What reana-client warns of (reana_commons.validation): substrings, and nothing cleverer.
+_DANGEROUS = ("sudo ", "cd /")
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A step of the user's, as far as it is well formed."""
+
+    index: int
+    data: Mapping[str, Any]
+
+    @property
+    def path(self) -> tuple[str | int, ...]:
+        return ("workflow", "specification", "steps", self.index)
+
+    @property
+    def label(self) -> str:
+        name = self.data.get("name")
+        return name if isinstance(name, str) else ""
+
+    @property
+    def commands(self) -> list[tuple[int, str]]:
+        commands = self.data.get("commands")
+        listed = commands if isinstance(commands, list) else []
+        return [(index, command) for index, command in enumerate(listed) if isinstance(command, str)]
+
+
+def load(spec: Spec, diagnostics: Diagnostics, results: Mapping[str, Any]) -> Workflow:
+    """Return the workflow: one step of one row per command, each waiting for the one before.
+
+    ``results`` changes nothing, for all of a serial workflow is known beforehand.
+    """
+    del results
+    specification = spec.document.data["workflow"].get("specification")
+    if specification is not None:
+        rules = schema.load_schema("serial.schema.json")
+        path: list[str | int] = ["workflow", "specification"]
+        schema.check_value(spec.document, path, specification, rules, diagnostics, _HINTS)
+    entries = _entries(specification)
+    _check_parameters_used(spec, entries, diagnostics)
+    for entry in entries:
+        _check_image(spec, entry, diagnostics)
+        hints.check(_hints(spec, entry), diagnostics)
+    selected = _select(spec, entries, diagnostics)
+    return Workflow(
+        name=spec.directory.name,
+        type="serial",
+        steps=_chain(spec, selected, diagnostics),
+        input_files=spec.input_files,
+        input_directories=spec.input_directories,
+        output_files=spec.output_files,
+        output_directories=spec.output_directories,
+    )
+
+
+_HINTS = {
+    "environment": "name a container image, such as docker.io/library/python:3.11.",
+    "commands": "write a list: each item is one job.",
+    "htcondor_max_runtime": "put it in quotes: REANA takes seconds as text, such as '3600'.",
+}
+
+
+def _entries(specification: Any) -> list[_Entry]:
+    steps = specification.get("steps") if isinstance(specification, dict) else None
+    listed = steps if isinstance(steps, list) else []
+    return [_Entry(index, step) for index, step in enumerate(listed) if isinstance(step, dict)]
+
+
+# --- commands ------------------------------------------------------------------------------------
+
+
+def _chain(spec: Spec, entries: list[_Entry], diagnostics: Diagnostics) -> tuple[Step, ...]:
+    numbers = Counter(_short_label(entry) for entry in entries for _ in entry.commands)
+    seen: Counter[str] = Counter()
+    steps: list[Step] = []
+    for entry in entries:
+        label = _short_label(entry)
+        step = _template(spec, entry)
+        for index, text in entry.commands:
+            seen[label] += 1
+            # Commands of equal labels are counted through: "fit" alone, else fit.1, fit.2, ...
+            name = names.encode(label) + (f".{seen[label]}" if numbers[label] > 1 else "")
+            command = _command(spec, entry, index, text, diagnostics)
+            needs = (Need(steps[-1].name),) if steps else ()
+            steps.append(_with(step, name, command, needs))
+    return tuple(steps)
+
+
+def _short_label(entry: _Entry) -> str:
+    return (entry.label or f"step-{entry.index + 1}")[:_LONGEST_LABEL]
+
+
+def _with(step: Step, name: str, command: Command, needs: tuple[Need, ...]) -> Step:
+    from dataclasses import replace
+
+    return replace(step, name=name, origin=command.origin, commands=(command,), needs=needs)
+
+
+def _template(spec: Spec, entry: _Entry) -> Step:
+    """Return what the jobs of an entry have in common."""
+    given = _hints(spec, entry)
+    kerberos = Hint(bool(spec.resources.get("kerberos")), spec.document.place(["workflow", "resources"]))
+    asked = {"kerberos": kerberos} | given
+    cvmfs = spec.resources.get("cvmfs")
+    return Step(
+        name="",
+        label=entry.label or f"step-{entry.index + 1}",
+        origin=spec.document.place(entry.path),
+        commands=(),
+        environment=str(entry.data.get("environment", "")).strip(),
+        hints=given,
+        credentials=frozenset(c for c in Credential if c.value in asked and asked[c.value].value is True),
+        cvmfs=tuple(cvmfs) if isinstance(cvmfs, list) else (),
+        group=entry.index,
+    )
+
+
+def _hints(spec: Spec, entry: _Entry) -> dict[str, Hint]:
+    known = hints.READERS.keys() | hints.STEERING
+    return {
+        name: Hint(value, spec.document.place([*entry.path, name]))
+        for name, value in entry.data.items()
+        if name in known and isinstance(value, str | int)
+    }
+
+
+def _command(spec: Spec, entry: _Entry, index: int, text: str, diagnostics: Diagnostics) -> Command:
+    path = [*entry.path, "commands", index]
+    place = spec.document.place(path)
+    if not text.strip():
+        diagnostics.error("bad-value", "A command must not be empty.", place)
+    if "\0" in text:
+        diagnostics.error("nul-byte", "A command cannot hold a NUL character.", place, "write \\0 for the shell.")
+    for operation in _DANGEROUS:
+        if operation in text:
+            message = f'Operation "{operation.strip()}" might be dangerous.'
+            diagnostics.warning("dangerous", message, place, "jobs run without root and in the workspace.")
+    filled = []
+    for piece in expressions.split_placeholders(text):
+        if isinstance(piece, str):
+            filled.append(piece)
+        else:
+            filled.append(_fill(spec, path, text, piece, diagnostics))
+    return literal("".join(filled), place)
+
+
+def _fill(
+    spec: Spec,
+    path: list[str | int],
+    text: str,
+    placeholder: expressions.Placeholder,
+    diagnostics: Diagnostics,
+) -> str:
+    """Return the parameter's text; record a placeholder that REANA would fail on when the run starts."""
+    name = placeholder.name
+    if name is not None and name in spec.given:
+        return spec.given[name]
+    if name is not None and name in spec.parameters:
+        return str(spec.parameters[name])
+    width = placeholder.end - placeholder.start
+    place = spec.document.place_in(path, placeholder.start, width)
+    if name is None:
+        shown = text[placeholder.start : placeholder.start + 2].rstrip()
+        hint = f"write $${shown[1:]} for the shell's own {shown}." if shown != "$" else "write $$ for a dollar sign."
+        diagnostics.error("placeholder", "No parameter name follows this $.", place, hint)
+        return ""
+    meant = schema.closest(name, spec.parameters)
+    written = text[placeholder.start : placeholder.end]
+    hint = f"did you mean {meant}?" if meant else f"write ${written} for the shell's own variable."
+    diagnostics.error("undefined-parameter", f'inputs.parameters has no "{name}".', place, hint)
+    return ""
+
+
+def _check_parameters_used(spec: Spec, entries: list[_Entry], diagnostics: Diagnostics) -> None:
+    used = {
+        piece.name
+        for entry in entries
+        for _, text in entry.commands
+        for piece in expressions.split_placeholders(text)
+        if isinstance(piece, expressions.Placeholder)
+    }
+    for name in spec.parameters:
+        if name not in used:
+            place = spec.document.key_place(["inputs", "parameters", name])
+            diagnostics.warning("unused-parameter", f'No command uses the parameter "{name}".', place)
+
+
+# --- images --------------------------------------------------------------------------------------
+
+
+def _check_image(spec: Spec, entry: _Entry, diagnostics: Diagnostics) -> None:
+    written = entry.data.get("environment")
+    if not isinstance(written, str) or images.is_path(written.strip()):
+        return
+    place = spec.document.place([*entry.path, "environment"])
+    try:
+        reference = images.parse(written.strip())
+    except images.BadImage as error:
+        hint = "parameters are not filled in here." if "$" in written else ""
+        diagnostics.error("bad-image", f"{error}.", place, hint)
+        return
+    if reference.digest is None and reference.tag in (None, "latest", "master"):
+        tag = f'The tag "{reference.tag}"' if reference.tag else "An image without a tag"
+        message = f"{tag} can be another image tomorrow."
+        diagnostics.warning("image-tag", message, place, "name a fixed version.")
+
+
+# --- FROM and TARGET -----------------------------------------------------------------------------
+
+
+def _select(spec: Spec, entries: list[_Entry], diagnostics: Diagnostics) -> list[_Entry]:
+    """Return the steps from FROM to TARGET, both included; names match in any case, the first wins."""
+    first, last = 0, len(entries) - 1
+    for option in ("FROM", "TARGET"):
+        if option in spec.options:
+            found = _find(spec, option, entries, diagnostics)
+            if option == "FROM":
+                first = found if found is not None else first
+            else:
+                last = found if found is not None else last
+    if entries and first > last:
+        message = f'FROM "{spec.options["FROM"]}" comes after TARGET "{spec.options["TARGET"]}".'
+        diagnostics.error("step-range", message, hint="REANA would run all steps; --lenient does so too.")
+        return entries
+    return entries[first : last + 1]
+
+
+def _find(spec: Spec, option: str, entries: list[_Entry], diagnostics: Diagnostics) -> int | None:
+    wanted = spec.options[option]
+    labels = [entry.label.lower() for entry in entries]
+    if wanted.lower() in labels:
+        return labels.index(wanted.lower())
+    meant = schema.closest(wanted, [entry.label for entry in entries if entry.label])
+    hint = f"did you mean {meant}?" if meant else "REANA would run all steps; --lenient does so too."
+    diagnostics.error("step-range", f'{option}: no step is named "{wanted}".', hint=hint)
+    return None

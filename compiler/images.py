@@ -1,0 +1,85 @@
+"""Container image references: reading them, and where a site has them.
+
+Grammar of a reference: github.com/distribution/reference (registry with port, tag, digest). Naive
+splitting at ``:`` breaks on registry ports; REANA's own validator does.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from reana_batch.ir import Image
+
+_NAME = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+_HOST = r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*(?::[0-9]+)?"
+_REFERENCE = re.compile(
+    rf"(?:(?P<registry>{_HOST})/)??(?P<repository>{_NAME}(?:/{_NAME})*)"
+    r"(?::(?P<tag>[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}))?(?:@(?P<digest>[a-z0-9+._-]+:[0-9a-fA-F]{32,}))?"
+)
+_DOCKER_HUB = "docker.io"
+# How /cvmfs/unpacked.cern.ch spells Docker Hub (its own layout, and REANA's documentation of it).
+_UNPACKED_HUB = "registry.hub.docker.com"
+
+
+class BadImage(ValueError):
+    """The text is not an image reference; the sentence says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """The parts of an image in a registry."""
+
+    registry: str
+    repository: str
+    tag: str | None
+    digest: str | None
+
+    @property
+    def address(self) -> str:
+        """The ``docker://`` address that apptainer pulls; no tag means ``latest``."""
+        suffix = f"@{self.digest}" if self.digest else f":{self.tag or 'latest'}"
+        return f"docker://{self.registry}/{self.repository}{suffix}"
+
+    def unpacked(self, root: str) -> str:
+        """The directory of the image in an unpacked tree such as ``/cvmfs/unpacked.cern.ch``."""
+        registry = _UNPACKED_HUB if self.registry == _DOCKER_HUB else self.registry
+        suffix = f"@{self.digest}" if self.digest else f":{self.tag or 'latest'}"
+        return f"{root}/{registry}/{self.repository}{suffix}"
+
+
+def is_path(name: str) -> bool:
+    """Return whether an image is a directory or a SIF file rather than a reference to a registry."""
+    return name.startswith("/") or name.endswith(".sif")
+
+
+def parse(name: str) -> Reference:
+    """Return the parts of an image reference; raises :class:`BadImage`."""
+    text = name.removeprefix("docker://")
+    if not text:
+        raise BadImage("An image must be given")
+    if re.search(r"\s", text):
+        raise BadImage("An image must not hold blanks")
+    match = _REFERENCE.fullmatch(text)
+    if match is None:
+        raise BadImage(f'An image must be [REGISTRY/]NAME[:TAG], not "{text}"')
+    registry, repository = match["registry"], match["repository"]
+    first, _, rest = repository.partition("/")
+    if registry is None and rest and ("." in first or ":" in first or first == "localhost"):
+        registry, repository = first, rest
+    elif registry and not ("." in registry or ":" in registry or registry == "localhost"):
+        registry, repository = None, f"{registry}/{repository}"
+    if registry in (None, "index.docker.io", _UNPACKED_HUB):
+        registry = _DOCKER_HUB
+    if registry == _DOCKER_HUB and "/" not in repository:
+        repository = f"library/{repository}"
+    return Reference(registry, repository, match["tag"], match["digest"])
+
+
+def locate(name: str, unpacked_root: str | None) -> Image:
+    """Return where an image can be run from; ``unpacked_root`` is the site's tree of unpacked images."""
+    if is_path(name):
+        return Image(name, (name,))
+    reference = parse(name)
+    unpacked = (reference.unpacked(unpacked_root),) if unpacked_root else ()
+    return Image(name, (*unpacked, reference.address))

@@ -1,0 +1,212 @@
+"""The workflow between reading and writing: a graph of steps, each a job template and a table.
+
+Everything is frozen; passes return changed copies. Edges follow from each step's ``needs``; the
+networkx graph is derived from them. Knows no workflow language and no batch system.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+import networkx
+
+from reana_batch.diagnostics import Place
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A hole in a command, filled with a cell of the job's row."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One bash script of a step: literal text, with holes where the rows differ."""
+
+    parts: tuple[str | Column, ...]
+    origin: Place
+
+    @property
+    def is_literal(self) -> bool:
+        return not any(isinstance(part, Column) for part in self.parts)
+
+    def text(self, cells: Mapping[str, str]) -> str:
+        """Return the script of the row with these cells."""
+        return "".join(cells[part.name] if isinstance(part, Column) else part for part in self.parts)
+
+
+def literal(text: str, origin: Place) -> Command:
+    """Return the command that is the same for every row."""
+    return Command((text,), origin)
+
+
+def _one_empty_row() -> Iterator[tuple[str, ...]]:
+    yield ()
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The rows of a step, one job each; ``rows()`` starts a new walk over them, so that they can stream."""
+
+    columns: tuple[str, ...] = ()
+    count: int = 1
+    rows: Callable[[], Iterator[tuple[str, ...]]] = _one_empty_row
+
+
+class Pattern(enum.Enum):
+    """Which rows of a parent a row waits for."""
+
+    ALL = "all"  # every row of the child waits for every row of the parent
+    EACH = "each"  # row i waits for row i; the tables have the same length
+
+
+@dataclass(frozen=True, slots=True)
+class RowMapping:
+    """An explicit pattern: ``parents_of(row)`` are the parent's rows that a row waits for."""
+
+    parents_of: Callable[[int], tuple[int, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """An edge, seen from the child: the parent step's name and the pattern."""
+
+    step: str
+    pattern: Pattern | RowMapping = Pattern.ALL
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """A resource hint as the user wrote it."""
+
+    value: str | int | bool
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What a job asks of the batch system; None leaves it to the system's default."""
+
+    cpus: int | None = None
+    memory: int | None = None  # bytes
+    disk: int | None = None  # bytes
+    runtime: int | None = None  # seconds
+    flavour: str | None = None  # HTCondor at CERN: a named runtime
+    partition: str | None = None  # Slurm
+    account: str | None = None  # HTCondor accounting group, Slurm account
+    requirements: str | None = None  # HTCondor ClassAd expression
+
+
+class Credential(enum.Enum):
+    """What a step needs to reach protected services; the values are REANA's hint names."""
+
+    KERBEROS = "kerberos"
+    VOMS_PROXY = "voms_proxy"
+    RUCIO = "rucio"
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A container image: where to run it from, the best place first."""
+
+    name: str  # as the user wrote it
+    candidates: tuple[str, ...]  # directories and .sif files, which must exist, or docker:// addresses
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A job template and a table; each row is one job."""
+
+    name: str  # safe and unique in the workflow
+    label: str  # the user's name for it
+    origin: Place
+    commands: tuple[Command, ...]
+    environment: str = ""  # the image as the user wrote it
+    image: Image | None = None
+    hints: Mapping[str, Hint] = field(default_factory=dict)
+    resources: Resources = Resources()
+    credentials: frozenset[Credential] = frozenset()
+    cvmfs: tuple[str, ...] = ()
+    needs: tuple[Need, ...] = ()
+    table: Table = Table()
+    chunk_size: int = 1  # rows that one scheduler job runs one after the other
+    outputs: tuple[str, ...] = ()  # checked before the job counts as done
+    group: int = 0  # steps of one group are commands of one step of the user's
+    duration: float | None = None  # seconds a row takes, declared or measured
+
+    @property
+    def chunks(self) -> int:
+        """The number of scheduler jobs."""
+        return -(-self.table.count // self.chunk_size)
+
+    @property
+    def job_runtime(self) -> int | None:
+        """The seconds that a scheduler job asks for: a row's limit, times the rows it runs."""
+        runtime = self.resources.runtime
+        return None if runtime is None else runtime * self.chunk_size
+
+
+@dataclass(frozen=True, slots=True)
+class Workflow:
+    """The graph of steps, in the author's order, and the files that go in and come out."""
+
+    name: str
+    type: str
+    steps: tuple[Step, ...]
+    input_files: tuple[str, ...] = ()
+    input_directories: tuple[str, ...] = ()
+    output_files: tuple[str, ...] = ()
+    output_directories: tuple[str, ...] = ()
+
+    def step(self, name: str) -> Step:
+        """Return the step of this name; KeyError if there is none."""
+        for step in self.steps:
+            if step.name == name:
+                return step
+        raise KeyError(name)
+
+    def graph(self) -> networkx.DiGraph[str]:
+        """Return the graph of step names; each edge carries its pattern as ``pattern``."""
+        graph: networkx.DiGraph[str] = networkx.DiGraph()
+        graph.add_nodes_from(step.name for step in self.steps)
+        graph.add_edges_from(
+            (need.step, step.name, {"pattern": need.pattern}) for step in self.steps for need in step.needs
+        )
+        return graph
+
+    @property
+    def job_count(self) -> int:
+        return sum(step.table.count for step in self.steps)
+
+
+# An edge between the chunks of two steps: ALL, EACH, or the parent's chunks by chunk.
+ChunkPattern = Pattern | Callable[[int], tuple[int, ...]]
+
+
+def chunk_pattern(need: Need, child: Step, parent: Step) -> ChunkPattern:
+    """Return which chunks of ``parent`` a chunk of ``child`` waits for.
+
+    EACH stays EACH between steps chunked alike; otherwise it becomes the chunks that hold the rows.
+    """
+    if need.pattern is Pattern.ALL:
+        return Pattern.ALL
+    if need.pattern is Pattern.EACH and child.chunk_size == parent.chunk_size:
+        return Pattern.EACH
+
+    def parents_of(chunk: int) -> tuple[int, ...]:
+        rows = range(chunk * child.chunk_size, min((chunk + 1) * child.chunk_size, child.table.count))
+        parents = (p for row in rows for p in parent_rows(need, row))
+        return tuple(sorted({p // parent.chunk_size for p in parents}))
+
+    return parents_of
+
+
+def parent_rows(need: Need, row: int) -> tuple[int, ...]:
+    """Return the parent's rows that ``row`` waits for; not for ALL, whose answer is all of them."""
+    if isinstance(need.pattern, RowMapping):
+        return need.pattern.parents_of(row)
+    assert need.pattern is Pattern.EACH
+    return (row,)

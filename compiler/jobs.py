@@ -1,0 +1,182 @@
+"""The files that every back end's jobs are made of: scripts, commands, tables and the manifest."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from importlib import resources
+from itertools import islice
+from typing import Any
+
+from reana_batch import layout
+from reana_batch.ir import Column, Command, Pattern, RowMapping, Step, Workflow
+from reana_batch.render import File, render
+from reana_batch.sites import Site
+from reana_batch.target import Target
+from reana_batch.version import __version__
+
+MANIFEST_VERSION = 1
+
+
+def folders(workflow: Workflow) -> dict[str, str]:
+    """Return the folder of each step by its name."""
+    count = len(workflow.steps)
+    return {step.name: layout.step_folder(step.name, i, count) for i, step in enumerate(workflow.steps)}
+
+
+def job_files(workflow: Workflow, site: Site, target: Target) -> Iterator[File]:
+    """Yield the manifest, the job library, and for each step its script, commands and tables."""
+    folder_of = folders(workflow)
+    steps = {step.name: step for step in workflow.steps}
+    yield File(layout.MANIFEST, _manifest(workflow, target, folder_of))
+    library = resources.files("reana_batch.templates").joinpath("job-lib.sh").read_text("utf-8")
+    yield File(layout.JOB_LIBRARY, library)
+    for step in workflow.steps:
+        folder = f"{layout.BATCH}/steps/{folder_of[step.name]}"
+        yield File(f"{folder}/job.sh", _job_script(step, folder_of, steps, site, target))
+        for number, command in enumerate(step.commands, start=1):
+            yield from _command_files(folder, number, command)
+        if step.table.columns:
+            yield from _sharded(f"{folder}/rows", step.table.count, lambda s=step: map(_line, s.table.rows()))
+        for number, need in enumerate(step.needs):
+            if isinstance(need.pattern, RowMapping):
+                lines = _mapping_lines(step.table.count, need.pattern)
+                yield from _sharded(f"{folder}/{_mapping_name(number)}", step.table.count, lines)
+
+
+def run_folders(workflow: Workflow) -> Iterator[str]:
+    """Yield the folders that jobs write into, so that none of them has to make its own."""
+    yield layout.WORKSPACE
+    for folder, step in zip(folders(workflow).values(), workflow.steps, strict=True):
+        for kind in (layout.LOGS, layout.STATE):
+            for shard in layout.row_folders(step.table.count):
+                yield f"{kind}/{folder}/{shard}".rstrip("/")
+
+
+# --- the job script ------------------------------------------------------------------------------
+
+
+def _job_script(
+    step: Step, folder_of: Mapping[str, str], steps: Mapping[str, Step], site: Site, target: Target
+) -> str:
+    folder = folder_of[step.name]
+    watches_rows = step.chunk_size > 1 or not target.enforces_runtime
+    return render(
+        "job.sh.j2",
+        "sh",
+        label=step.label,
+        origin=step.origin.short,
+        script=f"{layout.BATCH}/steps/{folder}/job.sh",
+        step=step.name,
+        folder=folder,
+        row_count=step.table.count,
+        chunk_size=step.chunk_size,
+        has_table="yes" if step.table.columns else "no",
+        commands=[_command_word(n, command, step) for n, command in enumerate(step.commands, start=1)],
+        needs=[
+            f"{_pattern_word(number, need.pattern)} {steps[need.step].table.count} {folder_of[need.step]}"
+            for number, need in enumerate(step.needs)
+        ],
+        outputs=step.outputs,
+        images=step.image.candidates if step.image else (),
+        container_runtime=site.container_runtime,
+        binds=site.binds,
+        cvmfs=step.cvmfs,
+        row_time_limit=step.resources.runtime if watches_rows and step.resources.runtime else "",
+    )
+
+
+def _pattern_word(number: int, pattern: Pattern | RowMapping) -> str:
+    return pattern.value if isinstance(pattern, Pattern) else _mapping_name(number)
+
+
+def _mapping_name(number: int) -> str:
+    return f"needs.{number}"
+
+
+# --- commands ------------------------------------------------------------------------------------
+
+
+def _pieces(number: int, command: Command) -> Iterator[tuple[str, str | Column]]:
+    """Yield the parts of a command with holes, each with its file name."""
+    for index, part in enumerate(command.parts):
+        yield f"command.{number}.{index}", part
+
+
+def _command_word(number: int, command: Command, step: Step) -> str:
+    """Return how job.sh names a command: its file, or the files and columns that it is put together from."""
+    if command.is_literal:
+        return f"command.{number}"
+    columns = step.table.columns
+    words = (
+        f"={columns.index(part.name)}" if isinstance(part, Column) else name
+        for name, part in _pieces(number, command)
+    )
+    return " ".join(words)
+
+
+def _command_files(folder: str, number: int, command: Command) -> Iterator[File]:
+    if command.is_literal:
+        yield File(f"{folder}/command.{number}", command.text({}))
+        return
+    for name, part in _pieces(number, command):
+        if isinstance(part, str):
+            yield File(f"{folder}/{name}", part)
+
+
+# --- tables --------------------------------------------------------------------------------------
+
+# How a cell is written in one line; templates/job-lib.sh reads it back with printf %b.
+_CELL = str.maketrans({"\\": "\\\\", "\n": "\\n", "\x1f": "\\0037"})
+
+
+def _line(cells: tuple[str, ...]) -> str:
+    assert not any("\0" in cell for cell in cells), "no process can be given a NUL character"
+    return "".join(f"{cell.translate(_CELL)}\x1f" for cell in cells) + "\n"
+
+
+def _mapping_lines(count: int, mapping: RowMapping) -> Callable[[], Iterator[str]]:
+    return lambda: (" ".join(map(str, mapping.parents_of(row))) + "\n" for row in range(count))
+
+
+def _sharded(folder: str, count: int, lines: Callable[[], Iterator[str]]) -> Iterator[File]:
+    """Yield a table's files; they must be written in order, for they share one walk over the rows."""
+    walk = lines()
+    for shard in range(-(-count // layout.TABLE_SHARD)):
+        yield File(f"{folder}/{shard}", islice(walk, layout.TABLE_SHARD))
+
+
+# --- the manifest --------------------------------------------------------------------------------
+
+
+def _manifest(workflow: Workflow, target: Target, folder_of: Mapping[str, str]) -> Iterable[str]:
+    """Return the JSON that status, logs and restart read: where each job comes from and lies."""
+    head = {
+        "manifest_version": MANIFEST_VERSION,
+        "reana_batch": __version__,
+        "workflow": workflow.name,
+        "type": workflow.type,
+        "backend": target.name,
+        "inputs": [*workflow.input_files, *workflow.input_directories],
+        "outputs": {"files": workflow.output_files, "directories": workflow.output_directories},
+    }
+    yield json.dumps(head, indent=1, ensure_ascii=False)[:-2] + ',\n "steps": [\n'
+    last = len(workflow.steps) - 1
+    for index, step in enumerate(workflow.steps):
+        record = _step_record(step, folder_of[step.name])
+        yield f"  {json.dumps(record, ensure_ascii=False)}{',' if index < last else ''}\n"
+    yield " ]\n}\n"
+
+
+def _step_record(step: Step, folder: str) -> dict[str, Any]:
+    return {
+        "name": step.name,
+        "label": step.label,
+        "folder": folder,
+        "origin": step.origin.short,
+        "rows": step.table.count,
+        "chunk_size": step.chunk_size,
+        "needs": [need.step for need in step.needs],
+        "environment": step.environment,
+        "outputs": step.outputs,
+    }

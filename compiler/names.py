@@ -1,0 +1,26 @@
+"""Names that are safe in every language we write, and that can be read back.
+
+A step's name becomes part of file names, make targets, DAG nodes and Slurm job names. ``encode``
+leaves letters, digits, ``_`` and ``-`` as they are and writes every other byte as ``~`` and two hex
+digits; ``.`` and ``/`` are therefore free for our own suffixes.
+"""
+
+from __future__ import annotations
+
+import re
+
+_UNSAFE = re.compile(rb"[^A-Za-z0-9_-]|^-")
+_ESCAPED = re.compile(rb"~([0-9a-f]{2})")
+
+
+def encode(text: str) -> str:
+    """Return ``text`` as a word of ``[A-Za-z0-9_~-]`` that does not start with ``-``; never empty."""
+    safe = _UNSAFE.sub(lambda match: b"~%02x" % match[0][0], text.encode("utf-8"))
+    return safe.decode("ascii") or "~"
+
+
+def decode(name: str) -> str:
+    """Return the text that :func:`encode` made ``name`` of."""
+    if name == "~":
+        return ""
+    return _ESCAPED.sub(lambda match: bytes([int(match[1], 16)]), name.encode("ascii")).decode("utf-8")

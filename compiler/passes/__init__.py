@@ -1,0 +1,34 @@
+"""The passes, in order: each takes a workflow and gives back a changed copy.
+
+A pass lives in the module of its name. It asks ``context.target`` what the batch system can do and
+never which one it is; what cannot be done is recorded in ``context.diagnostics``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from reana_batch.ir import Workflow
+from reana_batch.passes.check_graph import check_graph
+from reana_batch.passes.chunk_rows import chunk_rows
+from reana_batch.passes.context import Context
+from reana_batch.passes.fuse_commands import fuse_commands
+from reana_batch.passes.locate_images import locate_images
+from reana_batch.passes.map_resources import map_resources
+from reana_batch.passes.refuse_credentials import refuse_credentials
+
+PASSES: tuple[Callable[[Workflow, Context], Workflow], ...] = (
+    check_graph,
+    fuse_commands,
+    refuse_credentials,
+    map_resources,
+    locate_images,
+    chunk_rows,
+)
+
+
+def run_passes(workflow: Workflow, context: Context) -> Workflow:
+    """Return ``workflow`` after all passes."""
+    for a_pass in PASSES:
+        workflow = a_pass(workflow, context)
+    return workflow

@@ -1,0 +1,35 @@
+"""Refuse graphs that no scheduler can run."""
+
+from __future__ import annotations
+
+import networkx
+
+from reana_batch.ir import Pattern, Step, Workflow
+from reana_batch.passes.context import Context
+
+
+def check_graph(workflow: Workflow, context: Context) -> Workflow:
+    """Return ``workflow`` as it is, after recording circles.
+
+    A front end that makes two steps of one name, needs a step that is not there, or joins tables of
+    different lengths row by row has a bug; that is an AssertionError.
+    """
+    steps = {step.name: step for step in workflow.steps}
+    assert len(steps) == len(workflow.steps), "step names must be unique"
+    for step in workflow.steps:
+        _check_needs(step, steps)
+    graph = workflow.graph()
+    if not networkx.is_directed_acyclic_graph(graph):
+        circle = [edge[0] for edge in networkx.find_cycle(graph)]
+        place = steps[circle[0]].origin
+        path = " -> ".join([*circle, circle[0]])
+        context.diagnostics.error("cycle", f"Steps wait for each other in a circle: {path}.", place)
+    return workflow
+
+
+def _check_needs(step: Step, steps: dict[str, Step]) -> None:
+    for need in step.needs:
+        assert need.step in steps, f"{step.name} needs the unknown step {need.step}"
+        if need.pattern is Pattern.EACH:
+            same = steps[need.step].table.count == step.table.count
+            assert same, f"{step.name} and {need.step} must have as many rows"

@@ -1,0 +1,19 @@
+"""What a pass may look at beside the workflow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reana_batch.diagnostics import Diagnostics
+from reana_batch.sites import Site
+from reana_batch.target import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The batch system, the site, the user's choices, and where faults are recorded."""
+
+    target: Target
+    site: Site
+    diagnostics: Diagnostics
+    fuse: bool = False  # one job for the commands of a step

@@ -1,0 +1,34 @@
+"""Run the commands of one step of the user's in one job."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from reana_batch.ir import Step, Workflow
+from reana_batch.passes.context import Context
+
+
+def fuse_commands(workflow: Workflow, context: Context) -> Workflow:
+    """Return ``workflow`` with neighbouring steps of one group made one, if the user asked for it.
+
+    The commands stay one bash process each, and the first that fails ends the job. Only steps that
+    form a chain are joined: one row each, each waiting just for the one before.
+    """
+    if not context.fuse:
+        return workflow
+    fused: list[Step] = []
+    renamed: dict[str, str] = {}
+    for step in workflow.steps:
+        needs = tuple(replace(need, step=renamed.get(need.step, need.step)) for need in step.needs)
+        step = replace(step, needs=needs)
+        if fused and _joins(fused[-1], step):
+            previous = fused.pop()
+            renamed[step.name] = previous.name
+            step = replace(previous, commands=previous.commands + step.commands)
+        fused.append(step)
+    return replace(workflow, steps=tuple(fused))
+
+
+def _joins(previous: Step, step: Step) -> bool:
+    in_line = [need.step for need in step.needs] == [previous.name]
+    return previous.group == step.group and previous.table.count == step.table.count == 1 and in_line

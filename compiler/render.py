@@ -1,0 +1,138 @@
+"""Filling in templates, each in the quoting of the language it makes.
+
+Every ``{{ value }}`` is quoted by the environment of its file; what is already in that language is
+marked with :class:`Verbatim`. An undefined name or None is an error.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import shlex
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import jinja2
+
+# Text, or pieces of text that are made while they are written.
+Text = str | Iterable[str]
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file to be written below the run directory."""
+
+    path: str
+    text: Text
+    executable: bool = False
+
+
+_PLAIN = re.compile(r"[A-Za-z0-9_~.,:/+@-]*")
+
+
+class Verbatim(str):
+    """Text that is already in the language of the file it lands in."""
+
+    __slots__ = ()
+
+
+class Unquotable(ValueError):
+    """A value that the language cannot hold."""
+
+
+def for_shell(value: object) -> str:
+    """Return one shell word."""
+    return shlex.quote(str(value))
+
+
+def for_comment(value: object) -> str:
+    """Return one line of printable text, for behind a ``#``."""
+    return "".join(c if c.isprintable() else "?" for c in str(value))
+
+
+def for_submit(value: object) -> str:
+    """Return the right hand side of an HTCondor submit command: one line without macros."""
+    text = str(value)
+    if "\n" in text or "\r" in text or "\0" in text:
+        raise Unquotable("an HTCondor submit command is one line")
+    return text.replace("$", "$(DOLLAR)")
+
+
+def for_sbatch(value: object) -> str:
+    """Return a value of an ``#SBATCH`` line, whose own quoting rules are best left alone."""
+    text = str(value)
+    if not _PLAIN.fullmatch(text):
+        raise Unquotable(f"an #SBATCH line cannot hold {text!r}")
+    return text
+
+
+def for_classad(value: object) -> str:
+    """Return a ClassAd string, quotes included, for a submit command."""
+    return for_submit('"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"')
+
+
+def for_dag(value: object) -> str:
+    """Return a word of a DAG file, which knows no quotes for names."""
+    text = str(value)
+    if not text or any(c.isspace() or c in "\"'\\+" for c in text):
+        raise Unquotable(f"a DAG file cannot hold the name {text!r}")
+    return text
+
+
+def for_make(value: object) -> str:
+    """Return a word of a Makefile, outside recipes."""
+    text = str(value)
+    if not text or any(c.isspace() or c in ":#%=\\|;()" for c in text):
+        raise Unquotable(f"a Makefile cannot hold the name {text!r}")
+    return text.replace("$", "$$")
+
+
+_QUOTING: dict[str, Callable[[object], str]] = {
+    "sh": for_shell,
+    "sbatch": for_sbatch,
+    "sub": for_submit,
+    "dag": for_dag,
+    "make": for_make,
+}
+
+
+@functools.cache
+def environment(language: str) -> jinja2.Environment:
+    """Return the template environment of ``language``, a key of the quoting table."""
+    quote = _QUOTING[language]
+
+    def finalize(value: object) -> str:
+        if value is None:
+            raise jinja2.UndefinedError("a value to be written is None")
+        return value if isinstance(value, Verbatim) else quote(value)
+
+    made = jinja2.Environment(
+        loader=jinja2.PackageLoader("reana_batch.templates", ""),
+        undefined=jinja2.StrictUndefined,
+        finalize=finalize,
+        autoescape=False,  # noqa: S701  # no HTML here; finalize quotes for the language at hand
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    made.filters["comment"] = lambda value: Verbatim(for_comment(value))
+    made.filters["words"] = lambda values: Verbatim(" ".join(map(quote, values)))
+    made.filters["classad"] = lambda value: Verbatim(for_classad(value))
+    return made
+
+
+@functools.cache
+def _template(name: str, language: str) -> jinja2.Template:
+    return environment(language).get_template(name)
+
+
+def render(template: str, language: str, /, **values: object) -> str:
+    """Return the template filled in, quoted for ``language``."""
+    return _template(template, language).render(**values)
+
+
+def stream(template: str, language: str, /, **values: object) -> Iterable[str]:
+    """Return the same as :func:`render`, in pieces of some hundred lines as they are needed."""
+    pieces = _template(template, language).stream(**values)
+    pieces.enable_buffering(500)
+    return pieces

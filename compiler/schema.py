@@ -1,0 +1,150 @@
+"""Checking a YAML document against a JSON Schema, in our own words.
+
+The schema says what is allowed; this module turns each violation into a diagnostic at its place,
+with the nearest allowed word for a typo.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib import resources
+from typing import Any
+
+import jsonschema_rs
+
+from reana_batch.diagnostics import Diagnostics, Place
+from reana_batch.document import Document
+
+JSON_TYPES = {
+    "string": "text",
+    "boolean": "true or false",
+    "object": "a mapping",
+    "array": "a list",
+    "integer": "a whole number",
+    "number": "a number",
+    "null": "null",
+}
+
+
+def load_schema(name: str) -> dict[str, Any]:
+    """Return the packaged schema file ``name``."""
+    schema: dict[str, Any] = json.loads(resources.files("reana_batch").joinpath(name).read_text("utf-8"))
+    return schema
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One way in which a value breaks a rule of the schema."""
+
+    document: Document
+    path: list[Any]
+    kind: Any
+    value: Any
+    rule: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        """The nearest key above the value."""
+        return next((part for part in reversed(self.path) if isinstance(part, str)), "the file")
+
+
+def check(
+    document: Document, schema: dict[str, Any], diagnostics: Diagnostics, hints: Mapping[str, str] | None = None
+) -> None:
+    """Record every way in which ``document`` violates ``schema``; ``hints`` gives cures by key."""
+    check_value(document, [], document.data, schema, diagnostics, hints)
+
+
+def check_value(
+    document: Document,
+    path: list[str | int],
+    value: Any,
+    schema: dict[str, Any],
+    diagnostics: Diagnostics,
+    hints: Mapping[str, str] | None = None,
+) -> None:
+    """Record every violation of ``schema`` by ``value``, which stands at ``path`` of ``document``."""
+    for error in jsonschema_rs.validator_for(schema).iter_errors(value):
+        rule: Any = schema
+        for part in error.schema_path[:-1]:
+            rule = rule[part]
+        violation = Violation(document, [*path, *error.instance_path], error.kind, error.instance, rule)
+        describe = _DESCRIPTIONS.get(error.kind.name, _other)
+        for code, message, place, hint in describe(violation):
+            diagnostics.error(code, message, place, hint or (hints or {}).get(violation.name, ""))
+
+
+def closest(word: str, allowed: Iterable[str]) -> str | None:
+    """Return the allowed word that ``word`` was probably meant to be, or None.
+
+    Beside small slips it knows initials: ``c_b`` is ``compute_backend``.
+    """
+    words = list(allowed)
+    letters = word.replace("_", "").lower()
+    for candidate in words:
+        if len(letters) > 1 and letters == "".join(part[0] for part in candidate.split("_")):
+            return candidate
+    near = difflib.get_close_matches(word.lower(), words, n=1, cutoff=0.6)
+    return near[0] if near else None
+
+
+Description = Iterator[tuple[str, str, Place, str]]
+
+
+def _unknown(violation: Violation) -> Description:
+    known = sorted(violation.rule.get("properties", {}))
+    for key in violation.kind.unexpected:
+        meant = closest(key, known)
+        hint = f"did you mean {meant}?" if meant else f"known here: {', '.join(known)}."
+        place = violation.document.key_place([*violation.path, key])
+        yield "unknown-key", f'"{key}" is not known here.', place, hint
+
+
+def _missing(violation: Violation) -> Description:
+    name, path = violation.kind.property, violation.path
+    inside = path and isinstance(path[-1], str)
+    place = violation.document.key_place(path) if inside else violation.document.place(path)
+    where = "this entry" if path and not inside else violation.name
+    yield "missing-key", f'{where} must have "{name}".', place, ""
+
+
+def _type(violation: Violation) -> Description:
+    expected = " or ".join(JSON_TYPES[name] for name in violation.kind.types)
+    actual = _as_written(violation)
+    hint = ""
+    if expected == "text" and isinstance(violation.value, int | float):
+        hint = f'write "{actual}", in quotes.'
+    place = violation.document.place(violation.path)
+    yield "bad-type", f"{violation.name} must be {expected}, not {actual}.", place, hint
+
+
+def _as_written(violation: Violation) -> str:
+    if isinstance(violation.value, dict | list):
+        return "a mapping" if isinstance(violation.value, dict) else "a list"
+    return violation.document.source_of(violation.path) or "empty"
+
+
+def _enum(violation: Violation) -> Description:
+    options = [str(option) for option in violation.rule["enum"]]
+    meant = closest(str(violation.value), options)
+    message = f'{violation.name} must be one of {", ".join(options)}, not "{violation.value}".'
+    place = violation.document.place(violation.path)
+    yield "bad-value", message, place, f"did you mean {meant}?" if meant else ""
+
+
+def _other(violation: Violation) -> Description:
+    """Describe a broken rule by what the schema itself says it expected."""
+    expected = violation.rule.get("expected", "something else")
+    place = violation.document.place(violation.path)
+    yield "bad-value", f"{violation.name} must be {expected}.", place, ""
+
+
+_DESCRIPTIONS: dict[str, Callable[[Violation], Description]] = {
+    "additionalProperties": _unknown,
+    "required": _missing,
+    "type": _type,
+    "enum": _enum,
+}

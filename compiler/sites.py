@@ -1,0 +1,295 @@
+"""Site profiles: what is known of a batch system's site, and where each setting comes from.
+
+Settings are layered: command line over environment (``REANA_BATCH_SLURM__PARTITION``) over project
+(``.reana-batch.yaml`` beside the analysis) over the user's ``sites.yaml`` over the shipped profiles.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from reana_batch import schema
+from reana_batch.diagnostics import Diagnostics
+from reana_batch.document import Document, read_document
+
+DEFAULT_SITE = "local"
+PROJECT_FILE = ".reana-batch.yaml"
+_PREFIX = "REANA_BATCH_"
+
+
+@dataclass(frozen=True, slots=True)
+class HTCondorSettings:
+    accounting_group: str | None = None
+    job_flavours: bool = False
+    send_credential: bool = False
+    max_idle: int | None = None
+    retries: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SlurmSettings:
+    partition: str | None = None
+    account: str | None = None
+    qos: str | None = None
+    max_array_size: int = 1001  # Slurm's own default
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    runtime: int | None = None  # seconds
+    memory: int | None = None  # bytes
+    cpus: int | None = None
+    jobs: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedDirectory:
+    """A prefix of paths where no run can be, why, and the way out."""
+
+    prefix: str
+    reason: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The settings of one site, as ``sites.schema.json`` describes them; the defaults stand here."""
+
+    name: str = DEFAULT_SITE
+    description: str = ""
+    backend: str = "make"
+    container_runtime: str = "none"
+    unpacked_images: str | None = None
+    binds: tuple[str, ...] = ()
+    inherit_environment: bool = False
+    default_runtime: int | None = None
+    rows_per_job: int | str = 1
+    htcondor: HTCondorSettings = HTCondorSettings()
+    slurm: SlurmSettings = SlurmSettings()
+    limits: Limits = Limits()
+    refused_directories: tuple[RefusedDirectory, ...] = ()
+    sources: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedSite:
+    """A site, and for each dotted setting the layer that its value comes from."""
+
+    site: Site
+    origins: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Layer:
+    """Dotted settings and where they were written."""
+
+    settings: Mapping[str, Any]
+    origin: str
+
+
+def user_file() -> Path:
+    """Return the path of the user's own ``sites.yaml``, whether it exists or not."""
+    import platformdirs
+
+    return Path(platformdirs.user_config_dir("reana-batch")) / "sites.yaml"
+
+
+def profiles(diagnostics: Diagnostics) -> dict[str, str]:
+    """Return the description of every known profile by name, shipped ones first."""
+    found: dict[str, str] = {}
+    for document, _ in _profile_documents(diagnostics):
+        for name, profile in document.data.items():
+            found[name] = profile.get("description", "") if isinstance(profile, dict) else ""
+    return found
+
+
+def resolve(
+    name: str | None,
+    overrides: Sequence[str],
+    project: Path | None,
+    diagnostics: Diagnostics,
+    environment: Mapping[str, str] = os.environ,
+) -> ResolvedSite:
+    """Return the settings in force.
+
+    ``name`` is the profile asked for on the command line, ``overrides`` are its ``KEY=VALUE``
+    settings, ``project`` is the directory of the analysis. Raises Refused with every fault.
+    """
+    project_layer, project_site = _project_layer(project, diagnostics)
+    profile = name or environment.get(f"{_PREFIX}SITE") or project_site or DEFAULT_SITE
+    layers = [
+        *_profile_layers(profile, diagnostics),
+        *project_layer,
+        _environment_layer(environment, diagnostics),
+        _Layer(_read_overrides(overrides, "--set", diagnostics), "command line"),
+    ]
+    diagnostics.stop_if_errors()
+    settings = dict(_flatten(asdict(Site())))
+    origins = dict.fromkeys(settings, "default")
+    for layer in layers:
+        settings |= layer.settings
+        origins |= dict.fromkeys(layer.settings, layer.origin)
+    settings["name"] = profile
+    origins.pop("name")
+    return ResolvedSite(_build(settings), {key: origins[key] for key in sorted(origins)})
+
+
+def settings_of(site: Site) -> dict[str, Any]:
+    """Return the settings by dotted name, without the profile's own name."""
+    flat = dict(_flatten(asdict(site)))
+    flat.pop("name")
+    return dict(sorted(flat.items()))
+
+
+# Settings whose value is itself a mapping or list and is replaced as a whole.
+_WHOLE = frozenset({"sources"})
+
+
+def _flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in values.items():
+        if isinstance(value, dict) and key not in _WHOLE:
+            yield from _flatten(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _build(settings: Mapping[str, Any]) -> Site:
+    return _fill(Site, settings, "")
+
+
+def _fill(kind: type[Any], settings: Mapping[str, Any], prefix: str) -> Any:
+    values: dict[str, Any] = {}
+    for f in fields(kind):
+        default = getattr(kind(), f.name)
+        if is_dataclass(default):
+            values[f.name] = _fill(type(default), settings, f"{prefix}{f.name}.")
+        else:
+            values[f.name] = _freeze(f.name, settings[prefix + f.name])
+    return kind(**values)
+
+
+def _freeze(name: str, value: Any) -> Any:
+    if name == "refused_directories":
+        return tuple(RefusedDirectory(**entry) for entry in value)
+    return tuple(value) if isinstance(value, list) else value
+
+
+# --- the layers ----------------------------------------------------------------------------------
+
+
+def _profile_documents(diagnostics: Diagnostics) -> Iterator[tuple[Document, str]]:
+    """Yield the files of profiles, each with the name of its origin."""
+    with resources.as_file(resources.files("reana_batch").joinpath("sites.yaml")) as path:
+        shipped = read_document(path, "sites.yaml (shipped)", diagnostics)
+    assert shipped is not None
+    yield shipped, "shipped"
+    own = user_file()
+    if own.exists():
+        document = read_document(own, str(own), diagnostics)
+        diagnostics.stop_if_errors()
+        assert document is not None
+        _check_file(document, diagnostics)
+        yield document, str(own)
+
+
+def _check_file(document: Document, diagnostics: Diagnostics) -> None:
+    if not isinstance(document.data, dict):
+        message = "The file must be a mapping of site names to profiles."
+        diagnostics.error("bad-setting", message, document.place([]))
+    else:
+        for name, profile in document.data.items():
+            rules = schema.load_schema("sites.schema.json")
+            schema.check_value(document, [name], profile, rules, diagnostics)
+    diagnostics.stop_if_errors()
+
+
+def _profile_layers(name: str, diagnostics: Diagnostics) -> list[_Layer]:
+    """Return the layers of a profile and of those it extends, the most basic first."""
+    layers: list[_Layer] = []
+    documents = list(_profile_documents(diagnostics))
+    wanted: str | None = name
+    seen: set[str] = set()
+    while wanted and wanted not in seen:
+        seen.add(wanted)
+        found = [(document, origin) for document, origin in documents if wanted in document.data]
+        if not found:
+            _report_unknown_site(wanted, documents, diagnostics)
+            break
+        profile: dict[str, Any] = {}
+        for document, origin in reversed(found):
+            profile = document.data[wanted]
+            settings = {k: v for k, v in _flatten(profile) if k != "extends"}
+            layers.insert(0, _Layer(settings, f"{origin}: {wanted}"))
+            if "extends" in profile:
+                break
+        wanted = profile.get("extends")
+    return layers
+
+
+def _report_unknown_site(
+    name: str, documents: list[tuple[Document, str]], diagnostics: Diagnostics
+) -> None:
+    known = [site for document, _ in documents for site in document.data]
+    meant = schema.closest(name, known)
+    hint = f"did you mean {meant}?" if meant else f"known: {', '.join(known)}."
+    diagnostics.error("unknown-site", f'There is no site profile "{name}".', hint=hint)
+
+
+def _project_layer(project: Path | None, diagnostics: Diagnostics) -> tuple[list[_Layer], str | None]:
+    """Return the project's settings and the profile it names, if there is a project file."""
+    if project is None or not (project / PROJECT_FILE).exists():
+        return [], None
+    document = read_document(project / PROJECT_FILE, PROJECT_FILE, diagnostics)
+    diagnostics.stop_if_errors()
+    assert document is not None
+    rules = schema.load_schema("sites.schema.json")
+    rules["properties"] = {"site": {"type": "string"}, **rules["properties"]}
+    schema.check(document, rules, diagnostics)
+    diagnostics.stop_if_errors()
+    settings = {k: v for k, v in _flatten(document.data) if k not in ("site", "extends")}
+    return [_Layer(settings, PROJECT_FILE)], document.data.get("site")
+
+
+def _environment_layer(environment: Mapping[str, str], diagnostics: Diagnostics) -> _Layer:
+    known = {_PREFIX + key.upper().replace(".", "__"): key for key in settings_of(Site())}
+    pairs = [f"{known[name]}={value}" for name, value in environment.items() if name in known]
+    return _Layer(_read_overrides(pairs, "environment", diagnostics), "environment")
+
+
+def _read_overrides(pairs: Sequence[str], origin: str, diagnostics: Diagnostics) -> dict[str, Any]:
+    """Return the checked settings of ``KEY=VALUE`` words; a value is read as YAML."""
+    settings: dict[str, Any] = {}
+    known = settings_of(Site())
+    for pair in pairs:
+        key, equals, text = pair.partition("=")
+        if not equals or key not in known:
+            meant = schema.closest(key, known)
+            hint = f"did you mean {meant}?" if meant else f"known: {', '.join(known)}."
+            diagnostics.error("unknown-setting", f'{origin}: there is no setting "{key}".', hint=hint)
+            continue
+        try:
+            settings[key] = yaml.safe_load(text)
+        except yaml.YAMLError:
+            settings[key] = text
+        _check_setting(key, settings[key], origin, diagnostics)
+    return settings
+
+
+def _check_setting(key: str, value: Any, origin: str, diagnostics: Diagnostics) -> None:
+    nested: Any = value
+    for part in reversed(key.split(".")):
+        nested = {part: nested}
+    import jsonschema_rs
+
+    rules = schema.load_schema("sites.schema.json")
+    for error in jsonschema_rs.validator_for(rules).iter_errors(nested):
+        message = f"{origin}: {key} cannot be {json.dumps(value, default=str)}."
+        diagnostics.error("bad-setting", message, hint=f"{error.message}.")

@@ -1,0 +1,348 @@
+"""reana.yaml: reading it and checking what holds for every workflow type.
+
+Faults are recorded, not raised, so that the front end can add its own before the user sees them all;
+what is malformed reads as absent here.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import yaml
+
+from reana_batch import expressions, schema
+from reana_batch.diagnostics import Diagnostics, Refused, refuse
+from reana_batch.document import Document, read_document
+
+SPEC_NAMES = ("reana.yaml", "reana.yml")
+
+# Operational options by workflow type (reana_commons.operational_options).
+OPTIONS = {
+    "serial": ("CACHE", "FROM", "TARGET"),
+    "cwl": ("TARGET",),
+    "yadage": ("toplevel", "initdir", "initfiles", "accept_metadir"),
+    "snakemake": ("report",),
+}
+
+_HINTS = {
+    "version": 'write version: "0.6.0"; without quotes YAML reads 0.6 as a number.',
+    "htcondor_max_runtime": "put it in quotes: REANA takes seconds as text, such as '3600'.",
+    "environment": "every step needs a container image.",
+    "commands": "write a list: each item is one job.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """A parsed reana.yaml; ``document`` knows the place of every value."""
+
+    path: Path
+    document: Document
+    type: str
+    parameters: Mapping[str, Any]  # inputs.parameters overlaid by -p, with the declared types
+    given: Mapping[str, str]  # the values of -p as typed
+    options: Mapping[str, str]
+    input_files: tuple[str, ...]
+    input_directories: tuple[str, ...]
+    output_files: tuple[str, ...]
+    output_directories: tuple[str, ...]
+    resources: Mapping[str, Any]  # workflow.resources
+
+    @property
+    def directory(self) -> Path:
+        """The directory that all paths of the analysis are relative to."""
+        return self.path.parent
+
+
+def find_spec(given: Path | None, directory: Path) -> Path:
+    """Return the path of the analysis: ``given``, or reana.yaml or reana.yml in ``directory``."""
+    if given is not None:
+        if given.is_dir():
+            return find_spec(None, given)
+        if not given.exists():
+            raise refuse("missing-file", f"{given} does not exist.", hint="name the file with -f.")
+        return given
+    found = [directory / name for name in SPEC_NAMES if (directory / name).exists()]
+    if len(found) > 1:
+        message = f"Both {' and '.join(SPEC_NAMES)} exist."
+        raise refuse("spec-ambiguous", message, hint="keep one, or name one with -f.")
+    if not found:
+        hint = "name the file with -f, or start from a sample: reana-batch samples"
+        raise refuse("missing-file", f"There is no {' or '.join(SPEC_NAMES)} in {directory}.", hint=hint)
+    return found[0]
+
+
+def read_spec(
+    path: Path,
+    diagnostics: Diagnostics,
+    parameters: Sequence[str] = (),
+    options: Sequence[str] = (),
+) -> Spec:
+    """Return the analysis in ``path``; ``parameters`` and ``options`` are ``KEY=VALUE`` words.
+
+    Raises Refused only where nothing can be read; other faults are recorded.
+    """
+    document = read_document(path, str(path), diagnostics)
+    if document is None:
+        raise Refused(diagnostics)
+    schema.check(document, schema.load_schema("reana.schema.json"), diagnostics, _HINTS)
+    workflow = _mapping(document.data, "workflow")
+    given = _read_parameters(parameters, document, diagnostics)
+    spec = Spec(
+        path=path.resolve(),
+        document=document,
+        type=_text(workflow.get("type")),
+        parameters=_mapping(document.data, "inputs", "parameters") | _typed(given, document, diagnostics),
+        given=given,
+        options=_read_options(options, document, diagnostics),
+        input_files=_texts(document.data, "inputs", "files"),
+        input_directories=_texts(document.data, "inputs", "directories"),
+        output_files=_texts(document.data, "outputs", "files"),
+        output_directories=_texts(document.data, "outputs", "directories"),
+        resources=_mapping(workflow, "resources"),
+    )
+    _check_form(spec, diagnostics)
+    _check_paths(spec, diagnostics)
+    _check_inputs(spec, diagnostics)
+    _check_parameters(spec, diagnostics)
+    _check_resources(spec, diagnostics)
+    return spec
+
+
+def _mapping(value: Any, *path: str) -> dict[str, Any]:
+    for part in path:
+        value = value.get(part) if isinstance(value, dict) else None
+    return value if isinstance(value, dict) else {}
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _texts(data: Any, section: str, name: str) -> tuple[str, ...]:
+    """Return the list of texts; an entry that is no text reads as empty, so that indices stay."""
+    values = _mapping(data, section).get(name)
+    return tuple(_text(value) for value in values) if isinstance(values, list) else ()
+
+
+# --- parameters and options ----------------------------------------------------------------------
+
+
+def _pairs(words: Sequence[str], option: str, diagnostics: Diagnostics) -> Iterator[tuple[str, str]]:
+    code = "bad-parameter" if option == "-p" else "bad-option"
+    for word in words:
+        name, equals, value = word.partition("=")
+        if equals and name:
+            yield name, value
+        else:
+            diagnostics.error(code, f'{option} must be NAME=VALUE, not "{word}".')
+
+
+def _read_parameters(
+    words: Sequence[str], document: Document, diagnostics: Diagnostics
+) -> dict[str, str]:
+    declared = _mapping(document.data, "inputs", "parameters")
+    given: dict[str, str] = {}
+    for name, value in _pairs(words, "-p", diagnostics):
+        if name in declared:
+            given[name] = value
+            continue
+        meant = schema.closest(name, declared)
+        known = f"known: {', '.join(declared)}." if declared else "the analysis has no parameters."
+        hint = f"did you mean {meant}?" if meant else known
+        diagnostics.error("unknown-parameter", f'-p {name}: the analysis has no parameter "{name}".', hint=hint)
+    return given
+
+
+_PLAIN_NUMBERS = {
+    int: (re.compile(r"[-+]?[0-9]+"), "a whole number"),
+    float: (re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?"), "a number"),
+}
+
+
+def _typed(given: Mapping[str, str], document: Document, diagnostics: Diagnostics) -> dict[str, Any]:
+    """Return the values of -p in the types that the analysis declares."""
+    typed: dict[str, Any] = {}
+    declared = _mapping(document.data, "inputs", "parameters")
+    for name, text in given.items():
+        kind = type(declared[name])
+        try:
+            typed[name] = _convert(text, kind)
+        except ValueError as error:
+            place = document.place(["inputs", "parameters", name])
+            message = f'-p {name} must be {error} as in the analysis, not "{text}".'
+            diagnostics.error("bad-parameter", message, place)
+    return typed
+
+
+def _convert(text: str, kind: type[Any]) -> Any:
+    if kind in _PLAIN_NUMBERS:
+        pattern, expected = _PLAIN_NUMBERS[kind]
+        if not pattern.fullmatch(text):
+            raise ValueError(expected)
+        return kind(text)
+    if kind is bool:
+        if text.lower() not in ("true", "false"):
+            raise ValueError("true or false")
+        return text.lower() == "true"
+    if kind in (list, dict):
+        try:
+            value = yaml.safe_load(text)
+        except yaml.YAMLError:
+            value = None
+        if not isinstance(value, kind):
+            raise ValueError(schema.JSON_TYPES["array" if kind is list else "object"])
+        return value
+    return text
+
+
+def _read_options(words: Sequence[str], document: Document, diagnostics: Diagnostics) -> dict[str, str]:
+    kind = _text(_mapping(document.data, "workflow").get("type"))
+    written = _mapping(document.data, "inputs", "options")
+    options = {name: str(value) for name, value in written.items()}
+    options |= dict(_pairs(words, "-o", diagnostics))
+    for name in options:
+        if kind in OPTIONS and name not in OPTIONS[kind]:
+            place = document.key_place(["inputs", "options", name]) if name in written else None
+            meant = schema.closest(name.upper(), OPTIONS[kind])
+            hint = f"did you mean {meant}?" if meant else f"known: {', '.join(OPTIONS[kind])}."
+            message = f'Operational option "{name}" does not exist for {kind} workflows.'
+            diagnostics.error("bad-option", message, place, hint)
+    return options
+
+
+def _check_parameters(spec: Spec, diagnostics: Diagnostics) -> None:
+    """Warn of parameters that YAML 1.1 reads as something else than what is written.
+
+    ``010`` is 8, ``off`` is False, ``12:30:00`` is 45000; REANA puts str() of that into the command.
+    """
+    for name, value in _mapping(spec.document.data, "inputs", "parameters").items():
+        if isinstance(value, str | list | dict):
+            continue
+        path = ["inputs", "parameters", name]
+        written = spec.document.source_of(path)
+        if str(value) != written and not written.startswith(("&", "*", "!")):
+            message = f"REANA reads {written or 'nothing'} as {value!r}, and commands get that text."
+            hint = f'write "{written}", in quotes, to keep the text.'
+            diagnostics.warning("yaml-value", message, spec.document.place(path), hint)
+
+
+# --- the workflow section ------------------------------------------------------------------------
+
+
+def _check_form(spec: Spec, diagnostics: Diagnostics) -> None:
+    workflow = _mapping(spec.document.data, "workflow")
+    needed = "specification" if spec.type == "serial" else "file"
+    if spec.type in OPTIONS and not {needed, "specification"} & workflow.keys():
+        message = f'A {spec.type} workflow must have "{needed}".'
+        diagnostics.error("missing-key", message, spec.document.key_place(["workflow"]))
+
+
+def _check_resources(spec: Spec, diagnostics: Diagnostics) -> None:
+    path = ["workflow", "resources"]
+    if "dask" in spec.resources:
+        diagnostics.error(
+            "unsupported",
+            "A Dask cluster needs a REANA server.",
+            spec.document.key_place([*path, "dask"]),
+            "start the cluster in a step of your own.",
+        )
+    for name in ("voms_proxy", "rucio"):
+        if spec.resources.get(name) is True:
+            message = f"{name} here reaches only Dask pods in REANA, no step of the workflow."
+            place = spec.document.key_place([*path, name])
+            diagnostics.warning("hint-ignored", message, place, f"write {name}: true at the steps that need it.")
+
+
+# --- inputs and outputs --------------------------------------------------------------------------
+
+_SECTIONS = (("inputs", "files"), ("inputs", "directories"), ("outputs", "files"), ("outputs", "directories"))
+
+
+def _check_paths(spec: Spec, diagnostics: Diagnostics) -> None:
+    """Check the declared paths as texts: relative, not empty, without ``..``, no input twice."""
+    seen: dict[str, str] = {}
+    for section, name in _SECTIONS:
+        for index, declared in enumerate(_texts(spec.document.data, section, name)):
+            place = spec.document.place([section, name, index])
+            if expressions.is_data_reference(declared):
+                _check_data_reference(spec, (section, name, index), declared, diagnostics)
+                continue
+            problem = _path_problem(declared)
+            if problem:
+                diagnostics.error("input-path", f"{section}.{name}: {problem}", place, _PATH_HINT)
+            elif section == "inputs":
+                normal = str(PurePosixPath(declared))
+                if normal in seen:
+                    message = f'"{declared}" is already declared in {seen[normal]}.'
+                    diagnostics.error("input-duplicate", message, place, "keep one of the two.")
+                seen.setdefault(normal, f"line {place.line}")
+
+
+_PATH_HINT = "paths are relative to the directory of the analysis."
+
+
+def _path_problem(path: str) -> str:
+    if not path.strip():
+        return "A path must not be empty."
+    if path.startswith("/"):
+        return f'A path must be relative, not "{path}".'
+    if ".." in PurePosixPath(path).parts:
+        return f'A path must not hold "..", as "{path}" does.'
+    if "\0" in path or "\n" in path:
+        return "A path must be one line of text."
+    return ""
+
+
+def _check_data_reference(
+    spec: Spec, path: tuple[str, str, int], declared: str, diagnostics: Diagnostics
+) -> None:
+    place = spec.document.place(path)
+    try:
+        if declared.lstrip().startswith("rucio("):
+            expressions.rucio_reference(declared)
+    except expressions.Unreadable as error:
+        place = type(place)(place.file, place.line, place.column + error.column)
+        hint = "for example rucio(escape, user.alice, data.root, path=data/data.root)."
+        diagnostics.error("bad-data-reference", f"{error}.", place, hint)
+    else:
+        message = "Declared Rucio and URL data is not staged by this version."
+        diagnostics.error("unsupported", message, place, "fetch it in a step of the workflow.")
+
+
+def _check_inputs(spec: Spec, diagnostics: Diagnostics) -> None:
+    """Check that the declared inputs exist, are of the declared kind and stay in the analysis."""
+    for name in ("files", "directories"):
+        for index, declared in enumerate(_texts(spec.document.data, "inputs", name)):
+            if _path_problem(declared) or expressions.is_data_reference(declared):
+                continue
+            place = spec.document.place(["inputs", name, index])
+            path = spec.directory / declared
+            if not os.path.lexists(path):
+                near = _near_path(spec.directory, declared)
+                hint = f"did you mean {near}?" if near else _PATH_HINT
+                diagnostics.error("input-missing", f'"{declared}" does not exist.', place, hint)
+            elif not path.resolve().is_relative_to(spec.directory):
+                message = f'"{declared}" leads out of the analysis, to {os.path.realpath(path)}.'
+                diagnostics.error("input-symlink", message, place, "copy the data, or fetch it in a step.")
+            elif name == "files" and path.is_dir():
+                message = f'"{declared}" is a directory.'
+                diagnostics.error("input-kind", message, place, "list it under inputs.directories.")
+            elif name == "directories" and not path.is_dir():
+                message = f'"{declared}" is not a directory.'
+                diagnostics.error("input-kind", message, place, "list it under inputs.files.")
+
+
+def _near_path(directory: Path, declared: str) -> str | None:
+    parent = PurePosixPath(declared).parent
+    try:
+        names = os.listdir(directory / parent)
+    except OSError:
+        return None
+    meant = schema.closest(PurePosixPath(declared).name, sorted(names))
+    return str(parent / meant) if meant else None

@@ -1,0 +1,28 @@
+"""What a batch system can do, as data.
+
+Passes ask a target for a capability and never for its name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The capabilities of one batch system.
+
+    ``hints`` says for each field of :class:`~reana_batch.ir.Resources` which hints of REANA fill it,
+    the most specific first; a hint that stands in no row has no meaning on this system and the user
+    is told so by its name.
+    """
+
+    name: str
+    title: str
+    compute_backends: frozenset[str]
+    hints: Mapping[str, tuple[str, ...]]
+    container_runtimes: frozenset[str]
+    row_edges: bool  # can a job wait for some rows of a parent, and not for all?
+    array_limit: bool  # are rows submitted as arrays with a greatest size?
+    enforces_runtime: bool  # does the system itself end a job at its time limit?

@@ -1,0 +1,288 @@
+# shellcheck shell=bash
+# What every job does; job.sh sets the facts of its step and then reads this file. Both are bash 4.4
+# and need nothing but coreutils. The working directory is the run directory.
+#
+# Facts (all set by job.sh): step origin folder row_count chunk_size commands needs outputs images
+# container_runtime binds cvmfs row_time_limit
+# shellcheck disable=SC2154,SC2206  # the facts are assigned in job.sh; words are split on purpose
+
+# Exit codes of our own. A command's own code passes through; the record says which of the two it was.
+readonly EXIT_PARENT=91 EXIT_WRITE=92 EXIT_OUTPUT=93 EXIT_WORKER=94
+
+# Entries per directory and row table; the compiler's layout.py has the same numbers.
+readonly SHARD=250 TABLE_SHARD=10000
+
+# How long to wait for the record of a finished parent: network file systems show it late.
+readonly PATIENCE=${REANA_BATCH_PATIENCE:-60}
+
+set -f  # words are split here and there, and never are patterns
+
+child=
+row=
+
+say() { printf 'reana-batch: %s: %s\n' "$step" "$1" >&2; }
+
+# The path of a row below its step's folder, without an ending, in $stem.
+set_stem() { # ROW COUNT
+  local row=$1 count=$2
+  if ((count <= SHARD)); then stem=$row
+  elif ((count <= SHARD * 1000)); then stem=$((row / SHARD))/$row
+  else stem=$((row / SHARD / 1000))/$((row / SHARD))/$row
+  fi
+}
+
+# A record is complete or not there: it is written beside its place and then renamed.
+write_record() { # ENDING LINE...
+  local file=state/$folder/$stem.$1
+  shift
+  if ! { printf '%s\n' "$@" >"$file.$$.tmp" && mv -f "$file.$$.tmp" "$file"; }; then
+    say "row $row: the record $file cannot be written (disk full? quota?)"
+    exit "$EXIT_WRITE"
+  fi
+}
+
+# When and where the row was started last; only a help for the reader, so it is not renamed into place.
+write_started() {
+  printf -v started '%(%s)T' -1
+  printf '%s\n' "started=$started" "host=${HOSTNAME:-}" "scheduler_job=$scheduler_job" \
+    >"state/$folder/$stem.started" || { say "row $row: state/$folder is not writable"; exit "$EXIT_WRITE"; }
+}
+
+write_done() {
+  local ended
+  printf -v ended '%(%s)T' -1
+  write_record 'done' exit_code=0 "started=$started" "ended=$ended" "host=${HOSTNAME:-}" \
+    "scheduler_job=$scheduler_job"
+}
+
+# Write the exit record of a row that did not succeed, and give back its exit code.
+fail_row() { # CODE REASON [DETAIL]
+  local ended
+  printf -v ended '%(%s)T' -1
+  write_record failed "exit_code=$1" "reason=$2" "detail=${3:-}" "command=${command_number:-0}" \
+    "started=${started:-}" "ended=$ended" "host=${HOSTNAME:-}" "scheduler_job=$scheduler_job"
+  say "row $row: failed: $2 ${3:-} (exit code $1)"
+  return "$1"
+}
+
+# shellcheck disable=SC2329  # called by the traps below
+on_signal() { # NAME NUMBER
+  trap '' TERM INT HUP XCPU USR1 USR2
+  if [[ -n $child ]]; then
+    kill -TERM -- "-$child" 2>/dev/null
+    wait "$child" 2>/dev/null
+  fi
+  [[ -z $row ]] || fail_row "$((128 + $2))" signal "SIG$1"
+  exit "$((128 + $2))"
+}
+
+trap 'on_signal TERM 15' TERM
+trap 'on_signal INT 2' INT
+trap 'on_signal HUP 1' HUP
+
+# --- what a row waits for ---------------------------------------------------------------------------
+
+# Is the row of the parent done? Looks again for a while before it says no.
+await_row() { # FOLDER COUNT ROW
+  local stem waited=0 record
+  set_stem "$3" "$2"
+  record=state/$1/$stem
+  until [[ -e $record.done ]]; do
+    ((waited++ < PATIENCE)) && [[ ! -e $record.failed ]] || return 1
+    sleep 1
+    ls "${record%/*}" >/dev/null 2>&1  # reading the directory makes NFS ask its server again
+  done
+}
+
+await_all() { # FOLDER COUNT
+  local parent_row
+  [[ ! -e state/$1/complete ]] || return 0
+  for ((parent_row = 0; parent_row < $2; parent_row++)); do
+    await_row "$1" "$2" "$parent_row" || return
+  done
+  : >"state/$1/complete"
+}
+
+# needs holds "PATTERN COUNT FOLDER" for each parent; PATTERN is all, each, or a table of rows like our own.
+check_parents() { # ROW
+  local need words parent_row line
+  for need in "${needs[@]}"; do
+    words=($need)
+    case ${words[0]} in
+      all) await_all "${words[2]}" "${words[1]}" ;;
+      each) await_row "${words[2]}" "${words[1]}" "$1" ;;
+      *)
+        read_table_line "batch/steps/$folder/${words[0]}" "$1"
+        for parent_row in $line; do
+          await_row "${words[2]}" "${words[1]}" "$parent_row" || break
+        done
+        ;;
+    esac || { say "row $1: not started, for ${words[2]} is not done"; return "$EXIT_PARENT"; }
+  done
+}
+
+# --- the row and its commands ----------------------------------------------------------------------
+
+read_table_line() { # TABLE ROW -> $line
+  line=
+  mapfile -t -s "$(($2 % TABLE_SHARD))" -n 1 lines <"$1/$(($2 / TABLE_SHARD))" || exit "$EXIT_WORKER"
+  line=${lines[0]-}
+}
+
+# A byte 1F ends each cell; in a cell \ is \\, a newline \n and a byte 1F \0037.
+read_cells() { # ROW -> $cells
+  local IFS=$'\x1f' line index
+  read_table_line "batch/steps/$folder/rows" "$1"
+  cells=($line)
+  for index in "${!cells[@]}"; do
+    printf -v "cells[$index]" '%b' "${cells[index]}"
+  done
+}
+
+# Put the script of a command together where rows differ: "FILE =COLUMN FILE ...".
+assemble() { # COMMAND TO
+  local piece text script=
+  for piece in $1; do
+    if [[ $piece == =* ]]; then script+=${cells[${piece#=}]-}
+    else
+      IFS= read -rd '' text <"batch/steps/$folder/$piece"
+      script+=$text
+    fi
+  done
+  printf '%s' "$script" >"$2" || { say "row $row: $2 cannot be written"; exit "$EXIT_WRITE"; }
+}
+
+# The command line in front of "bash FILE", in $launcher.
+set_launcher() {
+  local directory image
+  launcher=()
+  [[ -z $row_time_limit ]] || launcher=(timeout --kill-after=30 "$row_time_limit")
+  [[ $container_runtime == apptainer && ${#images[@]} -gt 0 ]] || return 0
+  command -v apptainer >/dev/null || { worker_lacks "apptainer is not installed"; return; }
+  launcher+=(apptainer --silent exec --pwd "$REANA_WORKSPACE")
+  launcher+=(--mount "type=bind,\"source=$run\",\"destination=$run\"")
+  for directory in "${binds[@]}"; do
+    [[ ! -d $directory ]] || launcher+=(--mount "type=bind,source=$directory,destination=$directory")
+  done
+  for image in "${images[@]}"; do
+    if [[ $image == docker://* || -e $image ]]; then
+      launcher+=("$image")
+      return
+    fi
+  done
+  worker_lacks "the image ${images[*]} is not there"
+}
+
+worker_lacks() { say "$1 on ${HOSTNAME:-this worker}"; lacking=$1; return "$EXIT_WORKER"; }
+
+check_cvmfs() {
+  local repository
+  for repository in "${cvmfs[@]}"; do
+    # Looking at it mounts it.
+    ls "/cvmfs/$repository/" >/dev/null 2>&1 || { worker_lacks "/cvmfs/$repository is not there"; return; }
+  done
+}
+
+# Run one script; its output goes to the row's logs. Job control gives it a process group of its own,
+# so that all of it can be ended, and leaves its signals as they are.
+run_command() { # FILE
+  set -m
+  (cd "$REANA_WORKSPACE" && exec "${launcher[@]}" bash "$1") \
+    </dev/null >>"logs/$folder/$stem.out" 2>>"logs/$folder/$stem.err" &
+  child=$!
+  set +m
+  wait "$child"
+  local code=$?
+  child=
+  return "$code"
+}
+
+run_commands() {
+  local command script code
+  command_number=0
+  for command in "${commands[@]}"; do
+    ((++command_number))
+    script=batch/steps/$folder/$command
+    if [[ $command == *' '* || $command == =* ]]; then
+      script=state/$folder/running-$chunk
+      assemble "$command" "$script"
+    fi
+    run_command "$run/$script"
+    code=$?
+    ((code == 0)) || return "$code"
+  done
+}
+
+check_outputs() {
+  local output missing=()
+  for output in "${outputs[@]}"; do
+    [[ -e $REANA_WORKSPACE/$output ]] || missing+=("$output")
+  done
+  [[ ${#missing[@]} -eq 0 ]] || { lacking="missing: ${missing[*]}"; return "$EXIT_OUTPUT"; }
+}
+
+run_row() { # ROW
+  row=$1
+  local code stem lacking='' started='' command_number=0 cells=() row_start=$SECONDS
+  set_stem "$row" "$row_count"
+  mkdir_once "state/$folder/$stem" "logs/$folder/$stem"
+  [[ ! -e state/$folder/$stem.done ]] || return 0
+  check_parents "$row" || return
+  [[ ! -e state/$folder/$stem.failed ]] || rm -f "state/$folder/$stem.failed"
+  write_started
+  { check_cvmfs && set_launcher; } || { fail_row "$?" worker "$lacking"; return; }
+  [[ $has_table == no ]] || read_cells "$row"
+  run_commands
+  code=$?
+  if timed_out "$code"; then fail_row "$code" timeout "after $row_time_limit s"
+  elif ((code != 0)); then fail_row "$code" command
+  elif ! check_outputs; then fail_row "$EXIT_OUTPUT" output "$lacking"
+  else write_done
+  fi
+}
+
+# timeout exits with 124, or with 137 if the command had to be killed.
+timed_out() { # CODE
+  [[ -n $row_time_limit && ($1 == 124 || $1 == 137) ]] && ((SECONDS - row_start >= row_time_limit))
+}
+
+mkdir_once() { # PATH...
+  local path
+  for path; do
+    [[ -d ${path%/*} ]] || mkdir -p "${path%/*}" || { say "${path%/*} cannot be made"; exit "$EXIT_WRITE"; }
+  done
+}
+
+# Run the rows of a chunk one after the other; one that fails does not stop the others.
+run_chunk() { # CHUNK
+  chunk=$1
+  local first=$((chunk * chunk_size)) last failure=0 code each
+  last=$((first + chunk_size < row_count ? first + chunk_size : row_count))
+  for ((each = first; each < last; each++)); do
+    run_row "$each"
+    code=$?
+    ((failure != 0)) || failure=$code
+  done
+  row=
+  [[ ! -e state/$folder/running-$chunk ]] || rm -f "state/$folder/running-$chunk"
+  return "$failure"
+}
+
+set_environment() {
+  run=$PWD
+  export REANA_WORKSPACE=$run/workspace REANA_WORKFLOW_UUID
+  # REANA's jobs get a UUID of their run; here it follows from the run's directory.
+  local digest
+  digest=$(printf '%s' "$run" | sha1sum)
+  REANA_WORKFLOW_UUID=${digest:0:8}-${digest:8:4}-5${digest:13:3}-8${digest:17:3}-${digest:20:12}
+  # Schedulers that start jobs without the user's environment leave these out.
+  export PATH=${PATH:-/usr/local/bin:/usr/bin:/bin} USER=${USER:-$(id -un)}
+  export HOME=${HOME:-$(getent passwd "$USER" | cut -d: -f6)}
+  umask 0022
+  scheduler_job=${SLURM_ARRAY_JOB_ID:+${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID}
+  scheduler_job=${scheduler_job:-${SLURM_JOB_ID:-${REANA_BATCH_JOB:-}}}
+}
+
+set_environment
+run_chunk "${1:-0}"
+exit

@@ -1,0 +1,87 @@
+# shellcheck shell=bash
+# For build stages and install.sh: the machine's own mirror and pip settings, and commands in the root by chroot.
+# Stages run in mount and pid namespaces of their own, so nothing here needs to be unmounted or killed again.
+set -euo pipefail
+: "${SITE_ROOT:=}" "${SITE_CACHE:=}"
+
+# The Debian mirror of this machine: where its own release comes from, as apt understands its sources.
+mirror() {
+    if [ -n "${REANA_BATCH_SITE_MIRROR:-}" ]; then
+        echo "$REANA_BATCH_SITE_MIRROR"
+        return
+    fi
+    local ID='' VERSION_CODENAME=''
+    # shellcheck disable=SC1091  # the host's
+    . /etc/os-release
+    [ "$ID" = debian ] || return 0
+    # shellcheck disable=SC2016  # apt's own placeholders
+    apt-get indextargets --no-release-info --format '$(RELEASE) $(COMPONENT) $(REPO_URI)' 'Created-By: Packages' 2>/dev/null |
+        awk -v release="$VERSION_CODENAME" '$1 == release && $2 == "main" && !uri {uri = $3} END {print uri}'
+}
+
+# How this machine's apt reaches its mirror (proxies, timeouts, tolerance of old snapshots).
+apt_settings() {
+    apt-config dump | grep -E '^Acquire::(http|https|Check-|ForceIPv|Retries)' | grep -viE 'cainfo|auto-?detect|::User-Agent' || true
+    echo 'Acquire::https::CAInfo "/etc/ssl/machine-ca.crt";'
+}
+
+# This machine's pip settings as NAME=VALUE, so that no file has to be copied and cleaned up.
+pip_settings() {
+    python3 - <<'END'
+import ast, subprocess, sys
+wanted = {"index-url", "extra-index-url", "find-links", "no-index", "trusted-host", "proxy", "timeout",
+          "default-timeout", "retries"}
+listed = subprocess.run([sys.executable, "-m", "pip", "config", "list"], stdout=subprocess.PIPE,
+                        stderr=subprocess.DEVNULL, text=True).stdout
+# the environment is listed first and has the last word
+for line in sorted(listed.splitlines(), key=lambda line: line.startswith(":env:")):
+    name, _, value = line.partition("=")
+    name = name.rsplit(".", 1)[-1]
+    if name in wanted:
+        print("PIP_" + name.upper().replace("-", "_") + "=" + " ".join(ast.literal_eval(value).split()))
+END
+}
+
+# pip may be told to look in directories of this machine; show them in the root at the same place.
+bind_pip_directories() {
+    local word path
+    for word in $(pip_settings | cut -d= -f2-); do
+        path=${word#file://}
+        [[ $path == /* && -d $path ]] || continue
+        [[ $word != file://* ]] || path=$(dirname "$path") # an index links to files beside it
+        ! mountpoint -q "$SITE_ROOT$path" || continue
+        [ -z "$(ls -A "$SITE_ROOT$path" 2>/dev/null)" ] || continue # never hide what the root itself has there
+        mkdir -p "$SITE_ROOT$path"
+        mount --bind -o ro "$path" "$SITE_ROOT$path"
+    done
+}
+
+in_tree() { # DIRECTORY CMD...: run CMD in a tree, with the host's network and proxies and nothing else of its environment
+    local tree=$1 proxies
+    shift
+    mountpoint -q "$tree/proc" || mount -t proc proc "$tree/proc"
+    proxies=$(env | grep -E '^(https?|no)_proxy=' || true)
+    # shellcheck disable=SC2086  # one word per proxy
+    env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 \
+        DEBIAN_FRONTEND=noninteractive $proxies chroot "$tree" "$@"
+}
+
+in_root() { in_tree "$SITE_ROOT" "$@"; }
+
+pip_in_root() { # VENV ARGS...
+    local venv=$1 settings
+    shift
+    bind_pip_directories
+    mapfile -t settings < <(pip_settings)
+    in_root env "${settings[@]}" PIP_CERT=/etc/ssl/machine-ca.crt PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 \
+        "/opt/venv/$venv/bin/pip" --no-input "$@"
+}
+
+apt_install() { # TREE PACKAGE...
+    local tree=$1
+    shift
+    in_tree "$tree" dpkg --configure -a # after an interruption
+    in_tree "$tree" apt-get -qq update
+    in_tree "$tree" apt-get -y install --no-install-recommends "$@"
+    in_tree "$tree" apt-get clean
+}

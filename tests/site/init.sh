@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# init.sh ROOT: become the first process of the box. Runs in new namespaces, prints the pid that the host knows it by.
+set -euo pipefail
+root=$1
+read -r pid _ </proc/self/stat # /proc is still the host's here
+
+find "$root/tmp" -mindepth 1 -delete # a new box starts with an empty /tmp (Rucio keeps its tokens there, for one)
+mount --bind "$root" "$root"
+# A private /dev: the host's /dev/fuse may be closed to users, and apptainer mounts SIF files as the user.
+mount -t tmpfs -o mode=755 tmpfs "$root/dev"
+for node in null:1:3 zero:1:5 full:1:7 random:1:8 urandom:1:9 tty:5:0 fuse:10:229; do
+    IFS=: read -r name major minor <<<"$node"
+    mknod -m 666 "$root/dev/$name" c "$major" "$minor"
+done
+mkdir "$root/dev/pts" "$root/dev/shm"
+mount -t devpts -o newinstance,ptmxmode=0666,mode=620 devpts "$root/dev/pts"
+mount -t tmpfs -o mode=1777 tmpfs "$root/dev/shm"
+ln -s pts/ptmx "$root/dev/ptmx"
+ln -s /proc/self/fd "$root/dev/fd"
+ln -s fd/0 "$root/dev/stdin"
+ln -s fd/1 "$root/dev/stdout"
+ln -s fd/2 "$root/dev/stderr"
+# A sysfs of our own network namespace, read-only and without the host's cgroups: the box must not change those.
+mount -t sysfs -o ro sysfs "$root/sys"
+mount -t proc proc "$root/proc"
+mount -t tmpfs -o mode=755 tmpfs "$root/run"
+mkdir -m 1777 "$root/run/lock"
+# What stands in for CVMFS: read-only, always mounted, no catalogues, no latency.
+mkdir -p "$root/cvmfs/unpacked.site.test/images"
+mount --bind "$root/opt/images" "$root/cvmfs/unpacked.site.test/images"
+mount -o remount,bind,ro "$root/cvmfs/unpacked.site.test/images"
+
+cat >"$root/etc/hosts" <<'END'
+127.0.0.1 localhost
+10.99.0.1 login.site.test login n1 n2 n3 n4
+10.99.0.1 kdc.site.test voms.site.test rucio.site.test xrd.site.test
+::1 ip6-localhost
+END
+hostname login.site.test
+ip link set lo up
+# getaddrinfo(AI_ADDRCONFIG) wants an address outside 127/8; without one slurmdbd gives up.
+ip addr add 10.99.0.1/32 dev lo
+
+cd "$root"
+pivot_root . .
+umount -l .
+cd /
+echo "$pid"
+exec tini -g -- sleep infinity >/dev/null 2>&1

@@ -1,0 +1,19 @@
+# shellcheck shell=bash
+# For the service scripts, which run in the box as root. Each defines
+#   ready   true when the service answers (cheap; decides whether anything is to be done at all)
+#   start   write the configuration, make what the first start needs, start whichever daemon is not running
+set -euo pipefail
+
+wait_for() { # SECONDS CMD...
+    local deadline=$((SECONDS + $1))
+    shift
+    until "$@" >/dev/null 2>&1; do
+        ((SECONDS < deadline)) || { echo "gave up waiting for: $*" >&2; return 1; }
+        sleep 0.1
+    done
+}
+
+running() { pgrep -x "$1" >/dev/null; } # names are cut at 15 characters
+listening() { [ -n "$(ss -Hltn "sport = :$1")" ]; }
+as_user() { setpriv --reuid "$1" --regid "$1" --clear-groups "${@:2}"; }
+daemon() { setsid "$@" </dev/null & } # for the programs that stay in the foreground

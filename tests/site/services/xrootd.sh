@@ -1,0 +1,39 @@
+# shellcheck shell=bash
+# XRootD: port 1094 takes Kerberos tickets (/data), port 1095 VOMS proxies of escape (/rucio).
+
+ready() { listening 1094 && listening 1095; }
+
+configuration() { # NAME PORT EXPORT PROTOCOL
+    cat <<END
+all.export $3
+oss.localroot /var/lib/xrd/$1
+xrd.port $2
+xrootd.seclib libXrdSec.so
+sec.protocol $4
+sec.protbind * only ${4%% *}
+ofs.authorize
+acc.authdb /etc/xrootd/authdb-$1
+xrootd.chksum adler32
+all.adminpath /run/xrootd
+all.pidpath /run/xrootd
+END
+}
+
+server() { # NAME PORT EXPORT PROTOCOL
+    install -d -o xrootd "/var/lib/xrd/$1" "/var/lib/xrd/$1$3"
+    configuration "$@" >"/etc/xrootd/xrootd-$1.cfg"
+    listening "$2" || daemon setpriv --reuid xrootd --regid xrootd --clear-groups \
+        xrootd -n "$1" -c "/etc/xrootd/xrootd-$1.cfg" -l "/var/log/xrootd/$1.log"
+}
+
+start() {
+    local grid=/etc/grid-security
+    install -d -o xrootd /var/lib/xrd /var/log/xrootd /run/xrootd
+    cd /var/lib/xrd
+    printf '%s\n' 'u alice /data a' 'u bob /data/bob a /data rl' >/etc/xrootd/authdb-krb
+    printf '%s\n' 'o escape /rucio a' >/etc/xrootd/authdb-gsi
+    server krb 1094 /data "krb5 /etc/xrootd/xrootd.keytab xrootd/xrd.site.test@SITE.TEST"
+    server gsi 1095 /rucio "gsi -certdir:$grid/certificates -cert:$grid/xrd/xrdcert.pem -key:$grid/xrd/xrdkey.pem \
+-crl:1 -gmapopt:10 -gmapto:0 -vomsat:2 -vomsfun:libXrdVoms.so"
+    wait_for 20 ready
+}
