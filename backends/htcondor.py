@@ -36,6 +36,7 @@ TARGET = Target(
     container_runtimes=frozenset({"none", "apptainer", "htcondor"}),
     row_edges=True,
     array_limit=False,
+    start_command="condor_submit_dag batch/workflow.dag",
     enforces_runtime=True,
 )
 
@@ -120,7 +121,7 @@ def _edges(workflow: Workflow, steps: dict[str, Step]) -> Iterator[tuple[Iterato
                 yield _all_nodes(parent), _all_nodes(child)
             else:
                 for chunk in range(child.chunks):
-                    parents = (chunk,) if pattern is Pattern.EACH else pattern(chunk)  # type: ignore[operator]
+                    parents = (chunk,) if pattern is Pattern.EACH else pattern(chunk)
                     if parents:
                         yield (_node(parent, p) for p in parents), iter((_node(child, chunk),))
 

@@ -23,6 +23,7 @@ TARGET = Target(
     container_runtimes=frozenset({"none", "apptainer"}),
     row_edges=True,
     array_limit=False,
+    start_command="make -j4 -f batch/Makefile",
     enforces_runtime=False,
 )
 

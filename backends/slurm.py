@@ -35,6 +35,7 @@ TARGET = Target(
     container_runtimes=frozenset({"none", "apptainer"}),
     row_edges=False,
     array_limit=True,
+    start_command="bash batch/submit.sh",
     enforces_runtime=True,
 )
 
@@ -81,9 +82,7 @@ def _mebibytes(size: int | None) -> int | str:
     return -(-size // 1024**2) if size else ""
 
 
-def _submissions(
-    step: Step, folder: str, steps: dict[str, Step], max_array_size: int
-) -> Iterator[dict[str, object]]:
+def _submissions(step: Step, folder: str, steps: dict[str, Step], max_array_size: int) -> Iterator[dict[str, object]]:
     """Yield the sbatch calls of a step: one, or one for each slice of an array that is too large."""
     for number, first in enumerate(range(0, step.chunks, max_array_size)):
         size = min(max_array_size, step.chunks - first)

@@ -164,7 +164,7 @@ def _compose(text: str, file: str, diagnostics: Diagnostics) -> Document | None:
 
 
 # The tags whose values JSON has; everything else a YAML 1.1 reader makes up, such as dates.
-_JSON_TAGS = {f"tag:yaml.org,2002:{name}" for name in "map seq str int float bool null merge".split()}
+_JSON_TAGS = {f"tag:yaml.org,2002:{name}" for name in ("map", "seq", "str", "int", "float", "bool", "null", "merge")}
 
 
 def _check_nodes(root: yaml.Node, file: str, diagnostics: Diagnostics) -> bool:

@@ -10,7 +10,7 @@ import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lark import Lark, Tree
@@ -27,9 +27,7 @@ FLAVOURS = {
 }
 
 _KUBERNETES_UNITS = {"": 1} | {
-    f"{letter}{i}": (1024 if i else 1000) ** power
-    for power, letter in enumerate("KMGTPE", start=1)
-    for i in ("", "i")
+    f"{letter}{i}": (1024 if i else 1000) ** power for power, letter in enumerate("KMGTPE", start=1) for i in ("", "i")
 }
 _CONDOR_POWERS = {letter: power for power, letter in enumerate("KMGT", start=1)}
 
@@ -50,7 +48,7 @@ def _parser(grammar: str, start: str) -> Lark:
     return Lark(text, start=start, parser="lalr")
 
 
-def _parse(start: str, text: str, expected: str) -> Tree[str]:
+def _parse(start: str, text: str, expected: str) -> Tree[Any]:
     from lark.exceptions import UnexpectedInput
 
     try:
@@ -143,7 +141,8 @@ def _condor_size(text: str, bare_power: int) -> int:
     if int(number) == 0:
         raise Unreadable(f'A size must be more than 0, not "{text}"')
     power = _CONDOR_POWERS[unit[0].upper()] if unit else bare_power
-    return int(number) * 1024**power
+    size: int = int(number) * 1024**power
+    return size
 
 
 def positive_integer(text: str) -> int:
@@ -179,9 +178,7 @@ _SLURM_FORMS = {
 def slurm_time(text: str) -> int:
     """Return the seconds of a Slurm time limit: minutes, or ``[D-]HH[:MM[:SS]]`` forms."""
     tree = _parse("slurm_time", text, "A Slurm time must be minutes or a form such as 1-12:00:00")
-    seconds = sum(
-        int(str(n)) * unit for n, unit in zip(tree.children, _SLURM_FORMS[tree.data], strict=True)
-    )
+    seconds = sum(int(str(n)) * unit for n, unit in zip(tree.children, _SLURM_FORMS[tree.data], strict=True))
     if seconds == 0:
         raise Unreadable(f'A Slurm time must be more than 0, not "{text}"')
     return seconds
@@ -215,7 +212,6 @@ def rucio_reference(text: str) -> RucioReference:
     words: list[str] = []
     options: dict[str, str] = {}
     for argument in _parse("rucio", text, expected).children:
-        assert not isinstance(argument, str)
         key, word = argument.children
         value = str(word).strip("\"'")
         if key is None and options:
@@ -230,4 +226,5 @@ def rucio_reference(text: str) -> RucioReference:
             options[option] = value
     if len(words) != 3:
         raise Unreadable(f"{expected}, not {len(words)} words")
-    return RucioReference(*words, tuple(options.items()))
+    instance, scope, name = words
+    return RucioReference(instance, scope, name, tuple(options.items()))

@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Any
 
 from reana_batch import layout
-from reana_batch.ir import Column, Command, Pattern, RowMapping, Step, Workflow
+from reana_batch.ir import Column, Command, Pattern, RowMapping, Step, Table, Workflow
 from reana_batch.render import File, render
 from reana_batch.sites import Site
 from reana_batch.target import Target
@@ -37,7 +37,7 @@ def job_files(workflow: Workflow, site: Site, target: Target) -> Iterator[File]:
         for number, command in enumerate(step.commands, start=1):
             yield from _command_files(folder, number, command)
         if step.table.columns:
-            yield from _sharded(f"{folder}/rows", step.table.count, lambda s=step: map(_line, s.table.rows()))
+            yield from _sharded(f"{folder}/rows", step.table.count, _table_lines(step.table))
         for number, need in enumerate(step.needs):
             if isinstance(need.pattern, RowMapping):
                 lines = _mapping_lines(step.table.count, need.pattern)
@@ -56,9 +56,7 @@ def run_folders(workflow: Workflow) -> Iterator[str]:
 # --- the job script ------------------------------------------------------------------------------
 
 
-def _job_script(
-    step: Step, folder_of: Mapping[str, str], steps: Mapping[str, Step], site: Site, target: Target
-) -> str:
+def _job_script(step: Step, folder_of: Mapping[str, str], steps: Mapping[str, Step], site: Site, target: Target) -> str:
     folder = folder_of[step.name]
     watches_rows = step.chunk_size > 1 or not target.enforces_runtime
     return render(
@@ -109,8 +107,7 @@ def _command_word(number: int, command: Command, step: Step) -> str:
         return f"command.{number}"
     columns = step.table.columns
     words = (
-        f"={columns.index(part.name)}" if isinstance(part, Column) else name
-        for name, part in _pieces(number, command)
+        f"={columns.index(part.name)}" if isinstance(part, Column) else name for name, part in _pieces(number, command)
     )
     return " ".join(words)
 
@@ -133,6 +130,10 @@ _CELL = str.maketrans({"\\": "\\\\", "\n": "\\n", "\x1f": "\\0037"})
 def _line(cells: tuple[str, ...]) -> str:
     assert not any("\0" in cell for cell in cells), "no process can be given a NUL character"
     return "".join(f"{cell.translate(_CELL)}\x1f" for cell in cells) + "\n"
+
+
+def _table_lines(table: Table) -> Callable[[], Iterator[str]]:
+    return lambda: map(_line, table.rows())
 
 
 def _mapping_lines(count: int, mapping: RowMapping) -> Callable[[], Iterator[str]]:

@@ -11,7 +11,8 @@ from pathlib import Path
 from reana_batch import backends, frontends, jobs, layout, sites, staging
 from reana_batch.diagnostics import Diagnostics, Refused, refuse
 from reana_batch.ir import Workflow
-from reana_batch.passes import Context, run_passes
+from reana_batch.passes import run_passes
+from reana_batch.passes.context import Context
 from reana_batch.render import File
 from reana_batch.sites import Site
 from reana_batch.spec import Spec, read_spec
@@ -71,9 +72,7 @@ def compile_spec(path: Path, options: Options, diagnostics: Diagnostics) -> Comp
     return Compilation(compilation.workflow, compilation.site, compilation.target, spec, inputs)
 
 
-def lower(
-    workflow: Workflow, site: Site, backend: str, diagnostics: Diagnostics, *, fuse: bool = False
-) -> Compilation:
+def lower(workflow: Workflow, site: Site, backend: str, diagnostics: Diagnostics, *, fuse: bool = False) -> Compilation:
     """Return ``workflow`` after all passes for ``backend``; raises :class:`Refused`."""
     target = backends.backend(backend).TARGET
     workflow = run_passes(workflow, Context(target, site, diagnostics, fuse=fuse))

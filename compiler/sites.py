@@ -139,7 +139,8 @@ def resolve(
         origins |= dict.fromkeys(layer.settings, layer.origin)
     settings["name"] = profile
     origins.pop("name")
-    return ResolvedSite(_build(settings), {key: origins[key] for key in sorted(origins)})
+    site: Site = _fill(Site, settings, "")
+    return ResolvedSite(site, {key: origins[key] for key in sorted(origins)})
 
 
 def settings_of(site: Site) -> dict[str, Any]:
@@ -159,10 +160,6 @@ def _flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str,
             yield from _flatten(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
-
-
-def _build(settings: Mapping[str, Any]) -> Site:
-    return _fill(Site, settings, "")
 
 
 def _fill(kind: type[Any], settings: Mapping[str, Any], prefix: str) -> Any:
@@ -234,9 +231,7 @@ def _profile_layers(name: str, diagnostics: Diagnostics) -> list[_Layer]:
     return layers
 
 
-def _report_unknown_site(
-    name: str, documents: list[tuple[Document, str]], diagnostics: Diagnostics
-) -> None:
+def _report_unknown_site(name: str, documents: list[tuple[Document, str]], diagnostics: Diagnostics) -> None:
     known = [site for document, _ in documents for site in document.data]
     meant = schema.closest(name, known)
     hint = f"did you mean {meant}?" if meant else f"known: {', '.join(known)}."

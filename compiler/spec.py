@@ -143,9 +143,7 @@ def _pairs(words: Sequence[str], option: str, diagnostics: Diagnostics) -> Itera
             diagnostics.error(code, f'{option} must be NAME=VALUE, not "{word}".')
 
 
-def _read_parameters(
-    words: Sequence[str], document: Document, diagnostics: Diagnostics
-) -> dict[str, str]:
+def _read_parameters(words: Sequence[str], document: Document, diagnostics: Diagnostics) -> dict[str, str]:
     declared = _mapping(document.data, "inputs", "parameters")
     given: dict[str, str] = {}
     for name, value in _pairs(words, "-p", diagnostics):
@@ -299,9 +297,7 @@ def _path_problem(path: str) -> str:
     return ""
 
 
-def _check_data_reference(
-    spec: Spec, path: tuple[str, str, int], declared: str, diagnostics: Diagnostics
-) -> None:
+def _check_data_reference(spec: Spec, path: tuple[str, str, int], declared: str, diagnostics: Diagnostics) -> None:
     place = spec.document.place(path)
     try:
         if declared.lstrip().startswith("rucio("):

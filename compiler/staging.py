@@ -49,12 +49,12 @@ def _walk(root: Path, directory: str) -> Iterator[str]:
         )
 
 
-def _ignored(root: Path) -> pathspec.PathSpec:
+def _ignored(root: Path) -> pathspec.GitIgnoreSpec:
     lines: list[str] = []
     for name in _IGNORE_FILES:
         if (root / name).is_file():
             lines += (root / name).read_text("utf-8").splitlines()
-    return pathspec.PathSpec.from_lines("gitwildmatch", lines)
+    return pathspec.GitIgnoreSpec.from_lines(lines)
 
 
 def copy_inputs(spec: Spec, paths: list[str], workspace: Path) -> None:

@@ -25,4 +25,5 @@ class Target:
     container_runtimes: frozenset[str]
     row_edges: bool  # can a job wait for some rows of a parent, and not for all?
     array_limit: bool  # are rows submitted as arrays with a greatest size?
+    start_command: str  # how the user hands the run to the system, in the run directory
     enforces_runtime: bool  # does the system itself end a job at its time limit?

@@ -1,0 +1,1 @@
+"""Sample analyses, each a folder with a ``reana.yaml``; ``reana-batch samples`` copies one out."""

@@ -209,7 +209,10 @@ run_commands() {
     fi
     run_command "$run/$script"
     code=$?
-    ((code == 0)) || return "$code"
+    ((code == 0)) && continue
+    # What was put together for this row alone is kept for the reader.
+    [[ $script != state/* ]] || mv -f "$script" "state/$folder/$stem.command"
+    return "$code"
   done
 }
 

@@ -18,14 +18,14 @@ def fuse_commands(workflow: Workflow, context: Context) -> Workflow:
         return workflow
     fused: list[Step] = []
     renamed: dict[str, str] = {}
-    for step in workflow.steps:
-        needs = tuple(replace(need, step=renamed.get(need.step, need.step)) for need in step.needs)
-        step = replace(step, needs=needs)
+    for original in workflow.steps:
+        needs = tuple(replace(need, step=renamed.get(need.step, need.step)) for need in original.needs)
+        step = replace(original, needs=needs)
         if fused and _joins(fused[-1], step):
-            previous = fused.pop()
-            renamed[step.name] = previous.name
-            step = replace(previous, commands=previous.commands + step.commands)
-        fused.append(step)
+            renamed[step.name] = fused[-1].name
+            fused[-1] = replace(fused[-1], commands=fused[-1].commands + step.commands)
+        else:
+            fused.append(step)
     return replace(workflow, steps=tuple(fused))
 
 

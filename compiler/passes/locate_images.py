@@ -13,7 +13,7 @@ def locate_images(workflow: Workflow, context: Context) -> Workflow:
     """Return ``workflow`` with the places of its images, the best first; none if the site runs none."""
     runtime = context.site.container_runtime
     if runtime not in context.target.container_runtimes:
-        hint = f"choose --set container_runtime={sorted(context.target.container_runtimes)[0]}."
+        hint = f"choose --set container_runtime={min(context.target.container_runtimes)}."
         message = f"{context.target.title} cannot start images by {runtime}."
         context.diagnostics.error("unsupported", message, hint=hint)
     if runtime == "none":
@@ -22,11 +22,11 @@ def locate_images(workflow: Workflow, context: Context) -> Workflow:
 
 
 def _without_images(workflow: Workflow, context: Context) -> Workflow:
-    for step in workflow.steps:
-        if step.environment:
-            message = "Steps run on the machine itself, not in their images."
-            hint = "to run them in their images: --set container_runtime=apptainer"
-            context.diagnostics.warning("image-ignored", message, step.origin, hint)
+    count = sum(bool(step.environment) for step in workflow.steps)
+    if count:
+        message = f"{context.site.name} runs steps on the machine itself, not in their images ({count:,} steps)."
+        hint = "to run them in their images: --set container_runtime=apptainer"
+        context.diagnostics.warning("image-ignored", message, hint=hint)
     return workflow
 
 

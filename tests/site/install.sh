@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # install.sh WHEEL|DIR...: /opt/venv/reana-batch in the root, with these wheels, what they need and the HTCondor bindings.
 # A wheel may carry extras, as in dist/x.whl[dev]. A directory holds wheels or is a project to build one from.
+set -euo pipefail
 . "$(dirname "$0")/build/lib.sh"
 
 venv=/opt/venv/reana-batch

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # A minimal Debian trixie that reaches its packages as this machine does.
+set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
 if ! command -v debootstrap >/dev/null; then

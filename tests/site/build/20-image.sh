@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # /opt/images/py: the tree of a container image, Debian with a small Python. Taken from the root while that is minimal.
+set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
 part=$SITE_CACHE/image.part
@@ -7,7 +8,7 @@ rm -rf --one-file-system "$part" "$SITE_ROOT/opt/images"
 cp -a --one-file-system "$SITE_ROOT" "$part"
 apt_install "$part" python3-minimal
 umount "$part/proc"
-rm -rf "$part"/var/lib/apt/lists/* "$part"/var/cache/apt/* "$part"/usr/share/{doc,man,locale}/* "$part"/dev/*
+rm -rf "${part:?}"/{var/lib/apt/lists,var/cache/apt,usr/share/doc,usr/share/man,usr/share/locale,dev}/*
 rm -f "$part/etc/resolv.conf" "$part/etc/ssl/machine-ca.crt" "$part"/etc/apt/apt.conf.d/50machine "$part/etc/apt/sources.list"
 chmod -R a+rX "$part" # a user's "apptainer build" stops at the first file that it cannot read
 mkdir -p "$SITE_ROOT/opt/images"

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Everything that Debian trixie itself has, and the users.
+set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
 packages=(

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Apptainer, which Debian has in sid only; pinned so that nothing else comes from there.
+set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
 echo "deb $(mirror) sid main" >"$SITE_ROOT/etc/apt/sources.list.d/sid.list"

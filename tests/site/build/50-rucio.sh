@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Rucio's server and its client, in environments of their own: their dependencies differ.
+set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
 venv() { # NAME REQUIREMENT...

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SIF images. Apptainer wants its / to be a mount point, so bind the root on itself first.
+set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
 mount --bind "$SITE_ROOT" "$SITE_ROOT"

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # HTCondor: central manager, schedd and one partitionable slot of 16 CPUs on this host.
+set -euo pipefail
 
 ready() { running condor_master && [ -n "$(timeout 5 condor_status -af Name)" ] && timeout 5 condor_q; }
 

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # Kerberos: a KDC for SITE.TEST. Password of USER: USER-secret; keytab: ~/USER.keytab; both are valid.
+set -euo pipefail
 
 ready() { running krb5kdc && running kadmind; }
 

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # MariaDB, for slurmdbd and VOMS.
+set -euo pipefail
 
 ready() { mariadb-admin ping; }
 

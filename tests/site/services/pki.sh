@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # A certificate authority as IGTF distributes them, with host and user certificates. Passphrase of USER: USER-pass.
+set -euo pipefail
 
 PKI=/etc/site/pki
 GRID=/etc/grid-security

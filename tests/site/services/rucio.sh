@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # Rucio: PostgreSQL, and Apache with mod_ssl, mod_gridsite and mod_wsgi. Client configuration: /etc/site/rucio.cfg.
+set -euo pipefail
 
 VENV=/opt/venv/rucio-server
 URL=https://rucio.site.test:8443

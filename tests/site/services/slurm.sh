@@ -1,12 +1,17 @@
 # shellcheck shell=bash
 # Slurm as one controller, slurmdbd and four nodes of 8 CPUs on this one host. To vary it: slurm-set KEY=VALUE...
+set -euo pipefail
 
 NODES=(n1 n2 n3 n4)
+
+node_running() { # NODE; a dead slurmd leaves its pid file
+    [ "$(cat "/proc/$(cat "/run/slurm/slurmd.$1.pid")/comm")" = slurmd ]
+} 2>/dev/null
 
 ready() {
     local node states
     running munged && running slurmdbd && running slurmctld || return 1
-    for node in "${NODES[@]}"; do pgrep -f "^slurmd -N $node\$" >/dev/null || return 1; done
+    for node in "${NODES[@]}"; do node_running "$node" || return 1; done
     # without a server the clients retry for minutes, hence the timeouts
     states=$(timeout 5 sinfo -h -N -p main -o %T) || return 1
     [ "$(wc -l <<<"$states")" = 4 ] && ! grep -qE 'down|unk|\*' <<<"$states"
@@ -71,12 +76,10 @@ SlurmdParameters=config_overrides
 NodeName=n[1-4] NodeAddr=login NodeHostname=login Port=[17001-17004] CPUs=8 RealMemory=8000 State=UNKNOWN
 PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE DefMemPerCPU=1000 State=UP
 PartitionName=short Nodes=n[1-2] MaxTime=10 DefMemPerCPU=1000 State=UP
-# slurm-set writes this one; the last value of a key holds
-Include /etc/slurm/local.conf
 END
-    [ -e /etc/slurm/local.conf ] || echo '# nothing set' >/etc/slurm/local.conf # each client would warn of an empty file
     echo CgroupPlugin=disabled >/etc/slurm/cgroup.conf # slurmd would not start without a cgroup file system
     ln -sfn /opt/site/slurm-set /usr/local/sbin/slurm-set
+    touch /run/slurm/configured # once per box: what slurm-set changed holds until the box goes down
 }
 
 register() { # who may submit
@@ -88,7 +91,7 @@ register() { # who may submit
 
 start() {
     local node
-    configure
+    [ -e /run/slurm/configured ] || configure
     running munged || as_user munge munged
     mariadb -e "create database if not exists slurm_acct_db;
         create user if not exists slurm@localhost identified by 'slurm';
@@ -98,7 +101,7 @@ start() {
     register
     running slurmctld || slurmctld
     for node in "${NODES[@]}"; do
-        pgrep -f "^slurmd -N $node\$" >/dev/null || slurmd -N "$node"
+        node_running "$node" || slurmd -N "$node"
     done
     wait_for 30 ready
 }

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # VOMS: one vomsd per virtual organisation, on MariaDB, without VOMS-Admin. escape: alice; demo: alice and bob.
+set -euo pipefail
 
 AUTHORITY='/DC=test/DC=site/CN=Site Test CA'
 HOST='/DC=test/DC=site/CN=voms.site.test'

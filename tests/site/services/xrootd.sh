@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # XRootD: port 1094 takes Kerberos tickets (/data), port 1095 VOMS proxies of escape (/rucio).
+set -euo pipefail
 
 ready() { listening 1094 && listening 1095; }
 

@@ -1,0 +1,438 @@
+"""The command line: it alone prints, exits and reads arguments.
+
+Answers go to stdout (JSON, graphs, scripts), everything for the eye to stderr. What a command needs
+is imported when it runs, so that ``--help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from reana_batch.version import __version__
+
+if TYPE_CHECKING:
+    from reana_batch.diagnostics import Diagnostics
+    from reana_batch.pipeline import Compilation, Options
+
+# Exit codes; click itself exits with 2 for wrong usage.
+EXIT_FAILED = 1  # the workflow ran and failed
+EXIT_REFUSED = 3  # the analysis or a setting has faults
+EXIT_INTERRUPTED = 130
+
+SCHEMA_VERSION = 1
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="reana-batch")
+def main() -> None:
+    """Compile REANA analyses into HTCondor DAGs, Slurm job chains or Makefiles, and run them.
+
+    The batch system itself runs the workflow: no REANA server, and no process of ours that must live
+    on the login node. Start with `reana-batch samples`.
+
+    Exit codes: 0 success, 1 the workflow failed, 2 wrong usage, 3 faults in the analysis or settings.
+    """
+
+
+# --- what commands have in common ---------------------------------------------------------------
+
+_SPEC_OPTIONS = (
+    click.option(
+        "-f", "--file", type=click.Path(path_type=Path), help="The analysis.  [default: reana.yaml or reana.yml]"
+    ),
+    click.option(
+        "-p", "--parameter", "parameters", multiple=True, metavar="NAME=VALUE", help="Set an input parameter."
+    ),
+    click.option(
+        "--option",
+        "operational_options",
+        multiple=True,
+        metavar="NAME=VALUE",
+        help="Set an operational option: FROM, TARGET.",
+    ),
+    click.option("--site", help="The site profile; see `reana-batch sites`."),
+    click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change a setting of the profile."),
+    click.option("--fuse", is_flag=True, help="Run the commands of a step in one job."),
+    click.option("--rows-per-job", metavar="N|auto", help="Rows that one scheduler job runs."),
+    click.option(
+        "--lenient", is_flag=True, help="Warn where REANA warns: unknown keys, FROM and TARGET without a step."
+    ),
+    click.option("--ignore-unsupported", is_flag=True, help="Go on without what the back end cannot do."),
+)
+_BACKEND_OPTION = click.option(
+    "-b",
+    "--backend",
+    type=click.Choice(["make", "htcondor", "slurm", "auto"]),
+    help="The batch system; auto goes by compute_backend.  [default: the site's]",
+)
+_JSON_OPTION = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+
+
+def spec_options(command: Command) -> Command:
+    """Give a command the options that all readers of an analysis share."""
+    for option in reversed(_SPEC_OPTIONS):
+        command = option(command)
+    return command
+
+
+def guarded(command: Command) -> Command:
+    """Show faults as faults: no traceback for anything that a user can cause."""
+
+    @functools.wraps(command)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        from reana_batch.diagnostics import Refused
+
+        try:
+            return command(*args, **kwargs)
+        except Refused as refused:
+            show(refused.diagnostics)
+            if kwargs.get("as_json"):
+                print_json({"valid": False}, refused.diagnostics)
+            _say(f"==> ERROR: {_counted(len(refused.diagnostics.errors), 'fault')}; nothing was started.", "red")
+            sys.exit(EXIT_REFUSED)
+        except KeyboardInterrupt:
+            sys.exit(EXIT_INTERRUPTED)
+        except BrokenPipeError:
+            # The reader of our output has gone, as in `... | head`.
+            sys.stderr.close()
+            sys.exit(EXIT_FAILED)
+
+    return run  # type: ignore[return-value]  # wraps keeps the signature
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _say(text: str, colour: str | None = None) -> None:
+    click.secho(text, fg=colour, err=True)
+
+
+def show(diagnostics: Diagnostics) -> None:
+    """Print diagnostics on stderr, errors in red, warnings in yellow."""
+    from reana_batch.diagnostics import Severity, render
+
+    colours = {Severity.WARNING: "yellow", Severity.ERROR: "red"}
+    for severity, colour in colours.items():
+        text = render((d for d in diagnostics if d.severity is severity), diagnostics.sources)
+        if text:
+            _say(text.rstrip("\n"), colour)
+
+
+def print_json(answer: dict[str, Any], diagnostics: Diagnostics | None = None) -> None:
+    """Print the answer of a command as one JSON object."""
+    record = {"schema_version": SCHEMA_VERSION, **answer}
+    if diagnostics is not None:
+        record["diagnostics"] = [diagnostic.as_json() for diagnostic in diagnostics]
+    click.echo(json.dumps(record, indent=2, ensure_ascii=False, default=str))
+
+
+def _options(backend: str | None = None, rows_per_job: str | None = None, **given: Any) -> Options:
+    from reana_batch.pipeline import Options
+
+    settings = tuple(given.pop("settings"))
+    if rows_per_job is not None:
+        settings += (f"rows_per_job={rows_per_job}",)
+    return Options(backend=backend, settings=settings, **given)
+
+
+def _compile(file: Path | None, options: Options, *, quiet: bool = False) -> tuple[Compilation, Diagnostics]:
+    """Return the compilation and its warnings, which have been shown."""
+    from reana_batch.diagnostics import Diagnostics
+    from reana_batch.pipeline import compile_spec
+    from reana_batch.spec import find_spec
+
+    diagnostics = Diagnostics()
+    compilation = compile_spec(find_spec(file, Path()), options, diagnostics)
+    if not quiet:
+        show(diagnostics)
+    return compilation, diagnostics
+
+
+# --- validate, compile, run -------------------------------------------------------------------------
+
+
+@main.command()
+@spec_options
+@_BACKEND_OPTION
+@_JSON_OPTION
+@guarded
+def validate(file: Path | None, as_json: bool, **given: Any) -> None:
+    """Check an analysis, as far as it can be checked without running it."""
+    compilation, diagnostics = _compile(file, _options(**given))
+    if as_json:
+        print_json({"valid": True}, diagnostics)
+    jobs = _counted(compilation.workflow.job_count, "job")
+    _say(f"==> SUCCESS: The analysis is valid: {jobs} for {compilation.target.title}.", "green")
+
+
+@main.command("compile")
+@spec_options
+@_BACKEND_OPTION
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="The run directory to write.  [default: run-BACKEND]"
+)
+@click.option("-n", "--dry-run", is_flag=True, help="Show what would be written, and write nothing.")
+@click.option("--force", is_flag=True, help="Replace the run that is in the directory.")
+@_JSON_OPTION
+@guarded
+def compile_command(
+    file: Path | None, output: Path | None, dry_run: bool, force: bool, as_json: bool, **given: Any
+) -> None:
+    """Write the batch files of an analysis, with its inputs, into a run directory."""
+    from reana_batch.pipeline import write
+
+    compilation, diagnostics = _compile(file, _options(**given))
+    directory = output or Path(f"run-{compilation.target.name}")
+    answer = {"backend": compilation.target.name, "directory": str(directory), "jobs": compilation.workflow.job_count}
+    if dry_run:
+        sizes = {f.path: sum(len(piece.encode()) for piece in _pieces(f.text)) for f in compilation.files()}
+        _show_files(sizes, compilation)
+        answer["files"] = [{"path": path, "bytes": size} for path, size in sizes.items()]
+        answer["inputs"] = compilation.inputs
+    else:
+        write(compilation, directory, force=force)
+        _say(f"==> SUCCESS: {_counted(compilation.workflow.job_count, 'job')} in {directory}.", "green")
+        _say(f"To start: cd {directory} && {compilation.target.start_command}")
+    if as_json:
+        print_json({**answer, "start_command": compilation.target.start_command}, diagnostics)
+
+
+def _pieces(text: Any) -> Any:
+    return (text,) if isinstance(text, str) else text
+
+
+def _show_files(sizes: dict[str, int], compilation: Compilation) -> None:
+    from reana_batch.tables import files_table, print_table
+
+    print_table(files_table(sizes))
+    inputs = _counted(len(compilation.inputs), "input file")
+    total = _counted(sum(sizes.values()), "byte")
+    _say(f"{_counted(len(sizes), 'file')}, {total}; {inputs} to the workspace. Nothing was written.")
+
+
+@main.command()
+@spec_options
+@click.option(
+    "-w", "--workflow", "name", default="workflow", show_default=True, help="The name of the run; it gets a number."
+)
+@click.option(
+    "--runs",
+    type=click.Path(path_type=Path),
+    help="Where runs live.  [default: REANA_BATCH_RUNS or the user's data directory]",
+)
+@click.option("-j", "--jobs", type=click.IntRange(min=1), help="Jobs at a time.  [default: the CPUs of this machine]")
+@_JSON_OPTION
+@guarded
+def run(file: Path | None, name: str, runs: Path | None, jobs: int | None, as_json: bool, **given: Any) -> None:
+    """Run an analysis on this machine by GNU make, and wait for it."""
+    from reana_batch import local_run
+    from reana_batch.pipeline import write
+    from reana_batch.runs import default_root, new_run
+    from reana_batch.tables import show_outcome, watching
+
+    local_run.check_tools()
+    compilation, diagnostics = _compile(file, _options(backend="make", **given))
+    directory = new_run(runs or default_root(), name)
+    write(compilation, directory)
+    _say(f"==> Running {directory.name} in {directory}")
+    with watching(quiet=as_json) as report:
+        outcome = local_run.run_by_make(directory, jobs, report)
+    show_outcome(outcome)
+    if as_json:
+        print_json(outcome.as_json(), diagnostics)
+    sys.exit(0 if outcome.finished else EXIT_INTERRUPTED if outcome.interrupted else EXIT_FAILED)
+
+
+# --- inspect ----------------------------------------------------------------------------------------
+
+
+@main.command()
+@spec_options
+@_BACKEND_OPTION
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["tree", "mermaid", "dot", "svg", "png"]),
+    default="tree",
+    show_default=True,
+    help="How to show the graph.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The file for the graph; svg and png need one.",
+)
+@click.option("--script", "step", metavar="STEP", help="Show the exact scripts of a step instead.")
+@_JSON_OPTION
+@guarded
+def inspect(file: Path | None, form: str, output: Path | None, step: str | None, as_json: bool, **given: Any) -> None:
+    """Show what would run: the graph, and each step's jobs, image, resources and scripts."""
+    if form in ("svg", "png") and output is None:
+        raise click.UsageError(f"--format {form} needs --output FILE.")
+    compilation, diagnostics = _compile(file, _options(**given), quiet=True)
+    if step is not None:
+        click.echo(_scripts(compilation, step), nl=False)
+    elif as_json:
+        from reana_batch.tables import step_record
+
+        steps = [step_record(each) for each in compilation.workflow.steps]
+        print_json({"backend": compilation.target.name, "steps": steps}, diagnostics)
+    elif form == "tree":
+        from reana_batch.tables import print_table, steps_table, workflow_tree
+
+        print_table(workflow_tree(compilation.workflow))
+        print_table(steps_table(compilation.workflow))
+    else:
+        _draw(compilation, form, output)
+
+
+def _draw(compilation: Compilation, form: str, output: Path | None) -> None:
+    from reana_batch import pictures
+    from reana_batch.diagnostics import refuse
+
+    drawn: str | bytes
+    if form in ("svg", "png"):
+        drawn = pictures.drawing(compilation.workflow, form)
+    else:
+        drawn = pictures.mermaid(compilation.workflow) if form == "mermaid" else pictures.dot(compilation.workflow)
+    if output is None:
+        click.echo(drawn, nl=False)
+        return
+    try:
+        output.write_bytes(drawn if isinstance(drawn, bytes) else drawn.encode())
+    except OSError as error:
+        raise refuse("cannot-write", f"{output} cannot be written: {error.strerror}.") from error
+
+
+def _scripts(compilation: Compilation, name: str) -> str:
+    """Return the files of a step, tables left out, each under its path; a step is known by name or label."""
+    from reana_batch.diagnostics import refuse
+    from reana_batch.jobs import folders
+    from reana_batch.schema import closest
+
+    steps = [s for s in compilation.workflow.steps if name in (s.name, s.label)]
+    if not steps:
+        known = [s.name for s in compilation.workflow.steps]
+        meant = closest(name, known)
+        hint = f"did you mean {meant}?" if meant else f"known: {', '.join(known[:20])}."
+        raise refuse("unknown-step", f'There is no step "{name}".', hint=hint)
+    folder_of = folders(compilation.workflow)
+    wanted = tuple(f"batch/steps/{folder_of[s.name]}/" for s in steps)
+    shown = []
+    for file in compilation.files():
+        if file.path.startswith(wanted) and "/rows/" not in file.path:
+            text = "".join(_pieces(file.text))
+            shown.append(f"==> {file.path}\n{text}{'' if text.endswith(chr(10)) else chr(10)}\n")
+    return "".join(shown)
+
+
+# --- samples, sites, config -------------------------------------------------------------------------
+
+
+@main.command()
+@click.argument("name", required=False)
+@click.argument("directory", required=False, type=click.Path(path_type=Path))
+@_JSON_OPTION
+@guarded
+def samples(name: str | None, directory: Path | None, as_json: bool) -> None:
+    """List the samples, or copy one to start from."""
+    from reana_batch.samples import catalogue
+    from reana_batch.tables import print_table, simple_table
+
+    known = catalogue.descriptions()
+    if name is None:
+        if as_json:
+            print_json({"samples": known})
+        else:
+            print_table(simple_table(("SAMPLE", "WHAT IT SHOWS"), list(known.items())))
+        return
+    copied = catalogue.copy(name, directory or Path(name))
+    _say(f"==> SUCCESS: {name} is in {copied}.", "green")
+    _say(f"To run it: reana-batch run -f {copied}/reana.yaml")
+    if as_json:
+        print_json({"sample": name, "directory": str(copied)})
+
+
+@main.group(invoke_without_command=True)
+@_JSON_OPTION
+@click.pass_context
+@guarded
+def sites(context: click.Context, as_json: bool) -> None:
+    """List the site profiles, or show one."""
+    if context.invoked_subcommand is not None:
+        return
+    from reana_batch.diagnostics import Diagnostics
+    from reana_batch.sites import profiles, user_file
+    from reana_batch.tables import print_table, simple_table
+
+    known = profiles(Diagnostics())
+    if as_json:
+        print_json({"sites": known})
+        return
+    print_table(simple_table(("SITE", "DESCRIPTION"), list(known.items())))
+    _say(f"Your own profiles go into {user_file()}.")
+
+
+@sites.command("show")
+@click.argument("name")
+@_JSON_OPTION
+@guarded
+def show_site(name: str, as_json: bool) -> None:
+    """Show the settings of a profile, with their sources."""
+    _show_settings(name, (), as_json, column="SOURCE")
+
+
+@main.command()
+@click.option("--site", help="The site profile.")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change a setting.")
+@click.option("--origin", is_flag=True, help="Show where each value comes from.")
+@_JSON_OPTION
+@guarded
+def config(site: str | None, settings: tuple[str, ...], origin: bool, as_json: bool) -> None:
+    """Show the settings in force here."""
+    _show_settings(site, settings, as_json, column="ORIGIN" if origin else None)
+
+
+def _show_settings(site: str | None, settings: tuple[str, ...], as_json: bool, column: str | None) -> None:
+    from reana_batch.diagnostics import Diagnostics
+    from reana_batch.sites import resolve, settings_of
+    from reana_batch.tables import print_table, simple_table
+
+    resolved = resolve(site, settings, Path(), Diagnostics())
+    values = settings_of(resolved.site)
+    sources = values.pop("sources")
+    notes = {"ORIGIN": resolved.origins, "SOURCE": sources, None: {}}[column]
+    if as_json:
+        record = {"site": resolved.site.name, "settings": values, "sources": sources}
+        print_json({**record, "origins": dict(resolved.origins)})
+        return
+    header = ("SETTING", "VALUE", *([column] if column else []))
+    rows = [(key, _shown(value), *([notes.get(key, "")] if column else [])) for key, value in values.items()]
+    _say(f"==> Site {resolved.site.name}")
+    print_table(simple_table(header, rows))
+
+
+def _shown(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, default=str)
+
+
+@main.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print the completion script of a shell: eval "$(reana-batch completion bash)"."""
+    from click.shell_completion import get_completion_class
+
+    kind = get_completion_class(shell)
+    assert kind is not None
+    click.echo(kind(main, {}, "reana-batch", "_REANA_BATCH_COMPLETE").source())

@@ -1,0 +1,75 @@
+"""The graph of a workflow as Mermaid, Graphviz DOT, SVG and PNG."""
+
+from __future__ import annotations
+
+from reana_batch.diagnostics import refuse
+from reana_batch.ir import Pattern, Step, Workflow
+
+_PATTERN_WORDS = {Pattern.ALL: "", Pattern.EACH: "each"}
+
+
+def _jobs(step: Step) -> str:
+    return f"{step.table.count:,} jobs" if step.table.count > 1 else ""
+
+
+def _edge_word(pattern: object) -> str:
+    return _PATTERN_WORDS[pattern] if isinstance(pattern, Pattern) else "rows"
+
+
+def mermaid(workflow: Workflow) -> str:
+    """Return a Mermaid flowchart; labels are quoted as HTML entities, as Mermaid wants."""
+    number = {step.name: index for index, step in enumerate(workflow.steps)}
+    lines = ["flowchart TD"]
+    for step in workflow.steps:
+        label = "<br/>".join(_entities(part) for part in (_title(step), _jobs(step)) if part)
+        lines.append(f'  s{number[step.name]}["{label}"]')
+    for step in workflow.steps:
+        for need in step.needs:
+            word = _edge_word(need.pattern)
+            arrow = f"-->|{word}|" if word else "-->"
+            lines.append(f"  s{number[need.step]} {arrow} s{number[step.name]}")
+    return "\n".join(lines) + "\n"
+
+
+def _title(step: Step) -> str:
+    """Return the user's label, with the number of the command if the step has several."""
+    _, dot, number = step.name.rpartition(".")
+    return f"{step.label} ({number})" if dot and number.isdecimal() else step.label
+
+
+def _entities(text: str) -> str:
+    return "".join(c if c.isalnum() or c in " -_.,:/()" else f"#{ord(c)};" for c in text)
+
+
+def dot(workflow: Workflow) -> str:
+    """Return a Graphviz digraph."""
+    lines = [
+        "digraph workflow {",
+        '  graph [fontname="Helvetica", ranksep=0.35];',
+        '  node [shape=box, style="rounded,filled", fillcolor="#eef3fa", color="#4a6fa5", fontname="Helvetica"];',
+        '  edge [color="#4a6fa5", fontname="Helvetica", fontsize=10];',
+    ]
+    for step in workflow.steps:
+        label = "\\n".join(_escaped(part) for part in (_title(step), step.environment, _jobs(step)) if part)
+        lines.append(f'  "{step.name}" [label="{label}"];')
+    for step in workflow.steps:
+        for need in step.needs:
+            word = _edge_word(need.pattern)
+            label = f' [label="{word}"]' if word else ""
+            lines.append(f'  "{need.step}" -> "{step.name}"{label};')
+    return "\n".join([*lines, "}"]) + "\n"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+
+
+def drawing(workflow: Workflow, form: str) -> bytes:
+    """Return the picture in ``form``, svg or png, drawn by Graphviz; Refused if it is not installed."""
+    try:
+        import pygraphviz
+    except ImportError:
+        hint = "pip install 'reana-batch[pictures]', or take --format mermaid, which GitHub and GitLab draw."
+        raise refuse("missing-tool", f"Graphviz is needed for {form} and is not installed.", hint=hint) from None
+    picture: bytes = pygraphviz.AGraph(string=dot(workflow)).draw(format=form, prog="dot")
+    return picture

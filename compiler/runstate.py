@@ -1,0 +1,193 @@
+"""What has become of a run, read from the records that its jobs leave.
+
+The records are the truth about a job, whatever a scheduler says: ``.started``, then ``.done`` or
+``.failed``. Reading them changes nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from reana_batch import layout
+
+# Bytes read from the end of a log.
+_TAIL_BYTES = 8192
+
+
+@dataclass(frozen=True, slots=True)
+class StepProgress:
+    """How many jobs of a step are where."""
+
+    name: str
+    label: str
+    origin: str
+    total: int
+    done: int = 0
+    failed: int = 0
+    running: int = 0
+
+    @property
+    def waiting(self) -> int:
+        return self.total - self.done - self.failed - self.running
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A job that failed: whose it is, why, and where its output lies."""
+
+    label: str
+    origin: str
+    row: int
+    rows: int
+    command: str
+    exit_code: int
+    reason: str
+    detail: str
+    host: str
+    started: int
+    stdout: Path
+    stderr: Path
+
+    @property
+    def cause(self) -> str:
+        """One sentence on why the job failed."""
+        sentence = _CAUSES.get(self.reason, "failed").format(code=self.exit_code, detail=self.detail)
+        if self.reason == "command" and self.exit_code > 128:
+            sentence += f" (as if killed by {_signal_name(self.exit_code - 128)})"
+        return sentence
+
+
+_CAUSES = {
+    "command": "the command ended with exit code {code}",
+    "timeout": "the command was ended by its time limit, {detail}",
+    "signal": "the job was ended from outside, by {detail}",
+    "output": "the command succeeded, but declared outputs are {detail}",
+    "worker": "the job could not start its command: {detail}",
+}
+
+
+def _signal_name(number: int) -> str:
+    try:
+        name = signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+    return name + (", mostly for memory" if name == "SIGKILL" else "")
+
+
+@dataclass
+class Run:
+    """A run directory, and what is known of it so far."""
+
+    directory: Path
+    manifest: dict[str, Any] = field(init=False)
+    _complete: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        text = (self.directory / layout.MANIFEST).read_text("utf-8")
+        self.manifest = json.loads(text)
+
+    def progress(self) -> list[StepProgress]:
+        """Return the counts of every step, in order; a step once seen complete is not read again."""
+        return [self._step_progress(step) for step in self.manifest["steps"]]
+
+    def _step_progress(self, step: dict[str, Any]) -> StepProgress:
+        name, rows = step["name"], step["rows"]
+        head = (name, step["label"], step["origin"], rows)
+        if name in self._complete:
+            return StepProgress(*head, done=rows)
+        done, failed, started = self._records(step)
+        if len(done) == rows:
+            self._complete.add(name)
+        return StepProgress(*head, len(done), len(failed - done), len(started - done - failed))
+
+    def _records(self, step: dict[str, Any]) -> tuple[set[int], set[int], set[int]]:
+        """Return the rows that have a done, a failed and a started record."""
+        found: dict[str, set[int]] = {"done": set(), "failed": set(), "started": set()}
+        for shard in layout.row_folders(step["rows"]):
+            for name in _names(self.directory / layout.STATE / step["folder"] / shard):
+                stem, _, ending = name.rpartition(".")
+                if ending in found and stem.isdecimal():
+                    found[ending].add(int(stem))
+        return found["done"], found["failed"], found["started"]
+
+    def failures(self) -> list[Failure]:
+        """Return the failed jobs, the one that started first in front."""
+        found = [
+            self._failure(step, row)
+            for step in self.manifest["steps"]
+            if step["name"] not in self._complete
+            for row in self._failed_rows(step)
+        ]
+        return sorted(found, key=lambda failure: failure.started)
+
+    def _failed_rows(self, step: dict[str, Any]) -> list[int]:
+        done, failed, _ = self._records(step)
+        return sorted(failed - done)
+
+    def _failure(self, step: dict[str, Any], row: int) -> Failure:
+        stem = f"{step['folder']}/{layout.row_stem(row, step['rows'])}"
+        record = _read_record(self.directory / layout.STATE / f"{stem}.failed")
+        log = self.directory / layout.LOGS / stem
+        return Failure(
+            label=step["label"],
+            origin=step["origin"],
+            row=row,
+            rows=step["rows"],
+            command=self._command(step["folder"], stem, record.get("command", "1")),
+            exit_code=_integer(record.get("exit_code")),
+            reason=record.get("reason", ""),
+            detail=record.get("detail", ""),
+            host=record.get("host", ""),
+            started=_integer(record.get("started")),
+            stdout=log.with_name(f"{log.name}.out"),
+            stderr=log.with_name(f"{log.name}.err"),
+        )
+
+    def _command(self, folder: str, stem: str, number: str) -> str:
+        """Return the script that failed: of a step with a table it was kept beside the record."""
+        kept = self.directory / layout.STATE / f"{stem}.command"
+        path = kept if kept.exists() else self.directory / layout.BATCH / "steps" / folder / f"command.{number}"
+        return path.read_text("utf-8", "replace") if path.exists() else ""
+
+    def missing_outputs(self) -> list[str]:
+        """Return the declared outputs that are not in the workspace."""
+        declared = self.manifest["outputs"]
+        workspace = self.directory / layout.WORKSPACE
+        return [path for path in declared["files"] + declared["directories"] if not (workspace / path).exists()]
+
+
+def _names(folder: Path) -> Iterator[str]:
+    try:
+        with os.scandir(folder) as entries:
+            yield from (entry.name for entry in entries)
+    except FileNotFoundError:
+        return
+
+
+def _read_record(path: Path) -> dict[str, str]:
+    try:
+        lines = path.read_text("utf-8", "replace").splitlines()
+    except FileNotFoundError:  # the job has just been started again
+        return {}
+    return dict(line.split("=", 1) for line in lines if "=" in line)
+
+
+def _integer(text: str | None) -> int:
+    return int(text) if text and text.isdecimal() else 0
+
+
+def tail(path: Path, lines: int) -> str:
+    """Return the last lines of a log, from its last kilobytes; empty if there is none."""
+    try:
+        with path.open("rb") as stream:
+            stream.seek(max(0, path.stat().st_size - _TAIL_BYTES))
+            text = stream.read().decode("utf-8", "replace")
+    except FileNotFoundError:
+        return ""
+    return "\n".join(text.splitlines()[-lines:])

@@ -1,0 +1,222 @@
+"""What the eye sees: tables, trees, progress and the story of a failure, by rich, on stderr."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from rich.console import Console, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+from rich.tree import Tree
+
+from reana_batch.ir import Step, Workflow
+from reana_batch.local_run import Outcome, Report
+from reana_batch.runstate import Failure, StepProgress, tail
+
+# Rows that a table shows at the most; the rest is counted.
+_MOST_ROWS = 200
+_MOST_STEPS_LIVE = 20
+_LOG_LINES = 20
+
+_console = Console(stderr=True, highlight=False)
+
+
+def print_table(table: RenderableType) -> None:
+    """Print a table or tree on stderr."""
+    _console.print(table)
+
+
+def simple_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    """Return a table as reana-client prints them: upper case headers, no lines."""
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 3, 0, 0))
+    for index, name in enumerate(header):
+        table.add_column(name, overflow="fold", no_wrap=index == 0)
+    for row in rows[:_MOST_ROWS]:
+        table.add_row(*(Text(cell) for cell in row))
+    if len(rows) > _MOST_ROWS:
+        table.add_row(Text(f"and {len(rows) - _MOST_ROWS:,} more"))
+    return table
+
+
+def files_table(sizes: dict[str, int]) -> Table:
+    """Return the table of files to be written."""
+    return simple_table(("FILE", "BYTES"), [(path, f"{size:,}") for path, size in sizes.items()])
+
+
+# --- a workflow ----------------------------------------------------------------------------------
+
+
+def workflow_tree(workflow: Workflow) -> RenderableType:
+    """Return the graph as a tree of one level: each step in order, with those that it waits for.
+
+    Nesting would draw a chain of a thousand steps a thousand levels deep.
+    """
+    tree = Tree(Text(workflow.name, style="bold"))
+    for step in workflow.steps[:_MOST_ROWS]:
+        line = Text.assemble((step.name, "cyan"), f"  {_jobs(step.table.count)}")
+        if step.needs:
+            line.append(f"  after {', '.join(need.step for need in step.needs)}")
+        line.append(f"  {step.origin.short}", style="dim")
+        tree.add(line)
+    if len(workflow.steps) > _MOST_ROWS:
+        tree.add(Text(f"and {len(workflow.steps) - _MOST_ROWS:,} more steps"))
+    return tree
+
+
+def _jobs(count: int) -> str:
+    return f"{count:,} job{'' if count == 1 else 's'}"
+
+
+def step_record(step: Step) -> dict[str, Any]:
+    """Return what is known of a step, in plain units, for ``--json``."""
+    resources = step.resources
+    return {
+        "name": step.name,
+        "label": step.label,
+        "origin": step.origin.short,
+        "jobs": step.table.count,
+        "rows_per_job": step.chunk_size,
+        "needs": [need.step for need in step.needs],
+        "image": step.environment or None,
+        "image_candidates": list(step.image.candidates) if step.image else [],
+        "credentials": sorted(credential.value for credential in step.credentials),
+        "cvmfs": list(step.cvmfs),
+        "resources": {name: getattr(resources, name) for name in _RESOURCE_UNITS},
+    }
+
+
+# How each field of Resources is shown.
+_RESOURCE_UNITS = {
+    "cpus": "{} CPUs",
+    "memory": "{:,} B memory",
+    "disk": "{:,} B disk",
+    "runtime": "{} s",
+    "flavour": "{}",
+    "partition": "partition {}",
+    "account": "account {}",
+    "requirements": "requirements {}",
+}
+
+
+def steps_table(workflow: Workflow) -> Table:
+    """Return the table of steps: jobs, image, resources and credentials."""
+    rows = []
+    for step in workflow.steps:
+        asked = [
+            form.format(getattr(step.resources, name))
+            for name, form in _RESOURCE_UNITS.items()
+            if getattr(step.resources, name) is not None
+        ]
+        needed = sorted(credential.value for credential in step.credentials)
+        rows.append(
+            (step.name, _jobs(step.table.count), step.environment, ", ".join(asked) or "-", ", ".join(needed) or "-")
+        )
+    return simple_table(("STEP", "JOBS", "IMAGE", "RESOURCES", "CREDENTIALS"), rows)
+
+
+# --- a run ---------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def watching(*, quiet: bool) -> Iterator[Report]:
+    """Give a function that shows the progress of each step: live on a terminal, else a line per change."""
+    if quiet:
+        yield lambda _: None
+    elif _console.is_terminal:
+        with Live(console=_console, refresh_per_second=8) as live:
+            yield lambda progress: live.update(_progress_table(progress))
+    else:
+        yield _LineReport()
+
+
+class _LineReport:
+    """Prints a line for each step that has changed since the last call."""
+
+    def __init__(self) -> None:
+        self._shown: dict[str, StepProgress] = {}
+
+    def __call__(self, progress: Sequence[StepProgress]) -> None:
+        for step in progress:
+            if step.done + step.failed + step.running and self._shown.get(step.name) != step:
+                self._shown[step.name] = step
+                _console.print(Text.assemble(f"{step.name}  ", *_counts(step)))
+
+
+def _progress_table(progress: Sequence[StepProgress]) -> Table:
+    """Return the steps that matter now: those under way, then the last that ended."""
+    table = simple_table(("STEP", "", "PROGRESS"), [])
+    busy = [step for step in progress if step.running or step.failed]
+    ended = [step for step in progress if step.done == step.total]
+    shown = {step.name for step in [*ended[-_MOST_STEPS_LIVE // 2 :], *busy[:_MOST_STEPS_LIVE]]}
+    for step in progress:
+        if step.name in shown:
+            table.add_row(Text(step.name), _bar(step), Text.assemble(*_counts(step)))
+    waiting = sum(not (step.done or step.running or step.failed) for step in progress)
+    if waiting:
+        table.add_row(Text(f"{waiting:,} steps waiting", style="dim"), "", "")
+    return table
+
+
+def _bar(step: StepProgress) -> Text:
+    width = 20
+    full = width * step.done // step.total
+    return Text.assemble(("━" * full, "green"), ("━" * (width - full), "bright_black"))
+
+
+def _counts(step: StepProgress) -> list[tuple[str, str]]:
+    parts = [(f"{step.done:,}/{step.total:,} done", "green" if step.done == step.total else "default")]
+    if step.running:
+        parts.append((f", {step.running:,} running", "cyan"))
+    if step.failed:
+        parts.append((f", {step.failed:,} failed", "red"))
+    return parts
+
+
+def show_outcome(outcome: Outcome) -> None:
+    """Print how a run ended: its outputs, or the first failure with all that explains it."""
+    name, directory = outcome.run.directory.name, outcome.run.directory
+    if outcome.finished:
+        _line(f"==> SUCCESS: {name} has finished.", "green")
+        _show_outputs(outcome)
+        return
+    if outcome.failures:
+        _show_failure(outcome.failures[0])
+    not_started = sum(step.waiting for step in outcome.progress)
+    others = len(outcome.failures) - 1
+    if others > 0:
+        _line(f"{others:,} more jobs failed.", None)
+    if not outcome.failures and not outcome.interrupted:
+        _line(tail(outcome.engine_log, _LOG_LINES), None)
+    verb = "has been stopped" if outcome.interrupted else "has failed"
+    _line(f"==> ERROR: {name} {verb}; {not_started:,} jobs were not started.", "red")
+    _line(f"Its files are in {directory}. To go on: make -C {directory} -f batch/Makefile", None)
+
+
+def _show_outputs(outcome: Outcome) -> None:
+    declared = outcome.run.manifest["outputs"]
+    workspace = outcome.run.directory / "workspace"
+    for path in declared["files"] + declared["directories"]:
+        if path not in outcome.missing_outputs:
+            _line(f"  {workspace / path}", None)
+    for path in outcome.missing_outputs:
+        _line(f"==> WARNING: the declared output {path} is missing.", "yellow")
+
+
+def _show_failure(failure: Failure) -> None:
+    row = f", job {failure.row} of {failure.rows:,}" if failure.rows > 1 else ""
+    _line(f'==> ERROR: Step "{failure.label}"{row} failed: {failure.cause}.', "red")
+    _line(f"{failure.origin}, on {failure.host}:", None)
+    for line in failure.command.splitlines():
+        _line(f"  {line}", "cyan")
+    for log in (failure.stderr, failure.stdout):
+        text = tail(log, _LOG_LINES)
+        if text:
+            _line(f"The end of {log}:", None)
+            _line("\n".join(f"  {line}" for line in text.splitlines()), "bright_black")
+
+
+def _line(text: str, colour: str | None) -> None:
+    _console.print(Text(text, style=colour or ""), soft_wrap=True)
