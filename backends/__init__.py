@@ -1,17 +1,21 @@
-"""The back ends: one module per batch system, each with ``TARGET`` and ``lower(workflow, site)``.
+"""The back ends: one module per batch system, each with ``TARGET`` and four functions.
 
 ``lower`` yields the files of the batch system itself; those that all jobs share are not its concern.
+``submit``, ``query`` and ``cancel`` talk to it.
 """
 
 from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Protocol, cast
 
 from reana_batch.diagnostics import Diagnostics
 from reana_batch.ir import Workflow
+from reana_batch.jobqueue import Queue
 from reana_batch.render import File
+from reana_batch.runstate import Run
 from reana_batch.sites import Site
 from reana_batch.target import Target
 
@@ -30,6 +34,15 @@ class BackEnd(Protocol):
 
     def lower(self, workflow: Workflow, site: Site) -> Iterator[File]:
         """Yield the batch system's own files."""
+
+    def submit(self, run: Run) -> list[str]:
+        """Hand a compiled run to the batch system and return the ids of what it accepted."""
+
+    def query(self, directory: Path, ids: list[str]) -> Queue:
+        """Return what the batch system knows of a run, by one query."""
+
+    def cancel(self, directory: Path, ids: list[str]) -> None:
+        """Take a run out of the batch system."""
 
 
 def backend(name: str) -> BackEnd:

@@ -7,12 +7,15 @@ rows are independent. All files are named relative to the run directory, where t
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from reana_batch import layout
 from reana_batch.images import is_path
 from reana_batch.ir import Pattern, Step, Workflow, chunk_pattern
+from reana_batch.jobqueue import Queue
 from reana_batch.jobs import folders
 from reana_batch.render import File, render, stream
+from reana_batch.runstate import Run
 from reana_batch.sites import Site
 from reana_batch.target import Target
 
@@ -60,6 +63,36 @@ def lower(workflow: Workflow, site: Site) -> Iterator[File]:
     for step in workflow.steps:
         folder = folder_of[step.name]
         yield File(f"{layout.BATCH}/steps/{folder}/job.sub", _submit_file(step, folder, site))
+
+
+def submit(run: Run) -> list[str]:
+    """Hand the DAG to the schedd and return the id of its DAGMan job; finished nodes are marked as done."""
+    from reana_batch.backends import htcondor_schedd
+
+    dag = run.directory / htcondor_schedd.DAG_FILE
+    for made_before in dag.parent.glob(f"{dag.name}.*"):
+        made_before.unlink()
+    if (run.directory / layout.STATE / "restarted").exists():
+        lines = (f"DONE {step['name']}.{chunk}\n" for step in run.manifest["steps"] for chunk in run.done_chunks(step))
+        with dag.with_name(f"{dag.name}.rescue001").open("w", encoding="utf-8") as rescue:
+            rescue.writelines(lines)
+    return [htcondor_schedd.submit(run.directory)]
+
+
+def query(directory: Path, ids: list[str]) -> Queue:
+    """Return what the schedd knows of the run."""
+    from reana_batch.backends import htcondor_schedd
+
+    del directory
+    return htcondor_schedd.query(ids)
+
+
+def cancel(directory: Path, ids: list[str]) -> None:
+    """Remove the run from the queue."""
+    from reana_batch.backends import htcondor_schedd
+
+    del directory
+    htcondor_schedd.cancel(ids)
 
 
 def _submit_file(step: Step, folder: str, site: Site) -> str:

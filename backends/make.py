@@ -6,12 +6,19 @@ is. Independent jobs go on when one fails (``--keep-going``); what depends on it
 
 from __future__ import annotations
 
+import os
+import signal
+import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 from reana_batch import layout
+from reana_batch.diagnostics import refuse
 from reana_batch.ir import Pattern, Step, Workflow, chunk_pattern
+from reana_batch.jobqueue import JobState, Queue, QueuedJob
 from reana_batch.jobs import folders
 from reana_batch.render import File, stream
+from reana_batch.runstate import Run
 from reana_batch.sites import Site
 from reana_batch.target import Target
 
@@ -37,6 +44,37 @@ def lower(workflow: Workflow, site: Site) -> Iterator[File]:
         "clean": not site.inherit_environment,
     }
     yield File(f"{layout.BATCH}/Makefile", stream("make/Makefile.j2", "make", **values))
+
+
+def submit(run: Run) -> list[str]:
+    """Refuse: make is a process of this machine, and runs in the foreground."""
+    raise refuse("run-state", f"{run.directory.name} is compiled for make.", hint="reana-batch run runs it here.")
+
+
+def query(directory: Path, ids: list[str]) -> Queue:
+    """Return whether the make that runs the workflow is still alive, as far as this machine can see."""
+    del directory
+    alive = [QueuedJob(name, "", (), JobState.RUNNING) for name in ids if _is_alive(name)]
+    return Queue(tuple(alive))
+
+
+def cancel(directory: Path, ids: list[str]) -> None:
+    """End make and its jobs."""
+    del directory
+    for name in ids:
+        if _is_alive(name):
+            os.killpg(int(name.rpartition(":")[2]), signal.SIGTERM)
+
+
+def _is_alive(name: str) -> bool:
+    """Return whether ``HOST:PID`` is a make of ours; of another host nothing is known, so it may be."""
+    host, _, pid = name.rpartition(":")
+    if host != socket.gethostname():
+        return True
+    try:
+        return b"batch/Makefile" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
 
 
 def _step(step: Step, folder_of: dict[str, str], steps: dict[str, Step]) -> dict[str, object]:

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from importlib import resources
+from pathlib import Path
 
 from reana_batch import layout
 from reana_batch.ir import Need, Pattern, Step, Workflow, chunk_pattern
+from reana_batch.jobqueue import Queue
 from reana_batch.jobs import folders
 from reana_batch.render import File, render, stream
+from reana_batch.runstate import Run
 from reana_batch.sites import Site
 from reana_batch.target import Target
 
@@ -53,9 +56,34 @@ def lower(workflow: Workflow, site: Site) -> Iterator[File]:
     )
     text = stream("slurm/submit.sh.j2", "sh", submissions=submissions)
     yield File(f"{layout.BATCH}/submit.sh", text, executable=True)
+    asked = {name: getattr(site.slurm, name) or "" for name in ("partition", "account", "qos")}
+    yield File(f"{layout.BATCH}/finaliser.sbatch", render("slurm/finaliser.sbatch.j2", "sbatch", **asked))
     for step in workflow.steps:
         folder = folder_of[step.name]
         yield File(f"{layout.BATCH}/steps/{folder}/job.sbatch", _batch_script(step, folder, site))
+
+
+def submit(run: Run) -> list[str]:
+    """Hand the chain to Slurm and return the ids of its jobs and arrays."""
+    from reana_batch.backends import slurm_controller
+
+    return slurm_controller.submit(run.directory)
+
+
+def query(directory: Path, ids: list[str]) -> Queue:
+    """Return what slurmctld knows of the run."""
+    from reana_batch.backends import slurm_controller
+
+    del ids  # the finaliser adds to the journal that slurm_controller reads
+    return slurm_controller.query(directory)
+
+
+def cancel(directory: Path, ids: list[str]) -> None:
+    """Cancel all jobs of the run."""
+    from reana_batch.backends import slurm_controller
+
+    del ids
+    slurm_controller.cancel(directory)
 
 
 def _batch_script(step: Step, folder: str, site: Site) -> str:
@@ -66,7 +94,6 @@ def _batch_script(step: Step, folder: str, site: Site) -> str:
         origin=step.origin.short,
         name=step.name,
         folder=folder,
-        array=step.chunks > 1,
         cpus=step.resources.cpus or "",
         memory=_mebibytes(step.resources.memory),
         disk=_mebibytes(step.resources.disk),
@@ -90,7 +117,9 @@ def _submissions(step: Step, folder: str, steps: dict[str, Step], max_array_size
             "key": _key(step, number),
             "folder": folder,
             "first": first,
-            "array": f"0-{size - 1}" if step.chunks > 1 else "",
+            "count": size,
+            "rows": step.table.count,
+            "chunk_size": step.chunk_size,
             "needs": [
                 word
                 for need in step.needs

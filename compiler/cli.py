@@ -74,7 +74,7 @@ _BACKEND_OPTION = click.option(
     type=click.Choice(["make", "htcondor", "slurm", "auto"]),
     help="The batch system; auto goes by compute_backend.  [default: the site's]",
 )
-_JSON_OPTION = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+JSON_OPTION = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 
 
 def spec_options(command: Command) -> Command:
@@ -97,7 +97,7 @@ def guarded(command: Command) -> Command:
             show(refused.diagnostics)
             if kwargs.get("as_json"):
                 print_json({"valid": False}, refused.diagnostics)
-            _say(f"==> ERROR: {_counted(len(refused.diagnostics.errors), 'fault')}; nothing was started.", "red")
+            say(f"==> ERROR: {_counted(len(refused.diagnostics.errors), 'fault')}; nothing was started.", "red")
             sys.exit(EXIT_REFUSED)
         except KeyboardInterrupt:
             sys.exit(EXIT_INTERRUPTED)
@@ -113,7 +113,7 @@ def _counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def _say(text: str, colour: str | None = None) -> None:
+def say(text: str, colour: str | None = None) -> None:
     click.secho(text, fg=colour, err=True)
 
 
@@ -125,7 +125,7 @@ def show(diagnostics: Diagnostics) -> None:
     for severity, colour in colours.items():
         text = render((d for d in diagnostics if d.severity is severity), diagnostics.sources)
         if text:
-            _say(text.rstrip("\n"), colour)
+            say(text.rstrip("\n"), colour)
 
 
 def print_json(answer: dict[str, Any], diagnostics: Diagnostics | None = None) -> None:
@@ -136,7 +136,7 @@ def print_json(answer: dict[str, Any], diagnostics: Diagnostics | None = None) -
     click.echo(json.dumps(record, indent=2, ensure_ascii=False, default=str))
 
 
-def _options(backend: str | None = None, rows_per_job: str | None = None, **given: Any) -> Options:
+def options_of(backend: str | None = None, rows_per_job: str | None = None, **given: Any) -> Options:
     from reana_batch.pipeline import Options
 
     settings = tuple(given.pop("settings"))
@@ -145,7 +145,7 @@ def _options(backend: str | None = None, rows_per_job: str | None = None, **give
     return Options(backend=backend, settings=settings, **given)
 
 
-def _compile(file: Path | None, options: Options, *, quiet: bool = False) -> tuple[Compilation, Diagnostics]:
+def compile_analysis(file: Path | None, options: Options, *, quiet: bool = False) -> tuple[Compilation, Diagnostics]:
     """Return the compilation and its warnings, which have been shown."""
     from reana_batch.diagnostics import Diagnostics
     from reana_batch.pipeline import compile_spec
@@ -158,21 +158,21 @@ def _compile(file: Path | None, options: Options, *, quiet: bool = False) -> tup
     return compilation, diagnostics
 
 
-# --- validate, compile, run -------------------------------------------------------------------------
+# --- validate, compile -------------------------------------------------------------------------
 
 
 @main.command()
 @spec_options
 @_BACKEND_OPTION
-@_JSON_OPTION
+@JSON_OPTION
 @guarded
 def validate(file: Path | None, as_json: bool, **given: Any) -> None:
     """Check an analysis, as far as it can be checked without running it."""
-    compilation, diagnostics = _compile(file, _options(**given))
+    compilation, diagnostics = compile_analysis(file, options_of(**given))
     if as_json:
         print_json({"valid": True}, diagnostics)
     jobs = _counted(compilation.workflow.job_count, "job")
-    _say(f"==> SUCCESS: The analysis is valid: {jobs} for {compilation.target.title}.", "green")
+    say(f"==> SUCCESS: The analysis is valid: {jobs} for {compilation.target.title}.", "green")
 
 
 @main.command("compile")
@@ -183,7 +183,7 @@ def validate(file: Path | None, as_json: bool, **given: Any) -> None:
 )
 @click.option("-n", "--dry-run", is_flag=True, help="Show what would be written, and write nothing.")
 @click.option("--force", is_flag=True, help="Replace the run that is in the directory.")
-@_JSON_OPTION
+@JSON_OPTION
 @guarded
 def compile_command(
     file: Path | None, output: Path | None, dry_run: bool, force: bool, as_json: bool, **given: Any
@@ -191,7 +191,7 @@ def compile_command(
     """Write the batch files of an analysis, with its inputs, into a run directory."""
     from reana_batch.pipeline import write
 
-    compilation, diagnostics = _compile(file, _options(**given))
+    compilation, diagnostics = compile_analysis(file, options_of(**given))
     directory = output or Path(f"run-{compilation.target.name}")
     answer = {"backend": compilation.target.name, "directory": str(directory), "jobs": compilation.workflow.job_count}
     if dry_run:
@@ -201,8 +201,8 @@ def compile_command(
         answer["inputs"] = compilation.inputs
     else:
         write(compilation, directory, force=force)
-        _say(f"==> SUCCESS: {_counted(compilation.workflow.job_count, 'job')} in {directory}.", "green")
-        _say(f"To start: cd {directory} && {compilation.target.start_command}")
+        say(f"==> SUCCESS: {_counted(compilation.workflow.job_count, 'job')} in {directory}.", "green")
+        say(f"To start: cd {directory} && {compilation.target.start_command}")
     if as_json:
         print_json({**answer, "start_command": compilation.target.start_command}, diagnostics)
 
@@ -217,40 +217,7 @@ def _show_files(sizes: dict[str, int], compilation: Compilation) -> None:
     print_table(files_table(sizes))
     inputs = _counted(len(compilation.inputs), "input file")
     total = _counted(sum(sizes.values()), "byte")
-    _say(f"{_counted(len(sizes), 'file')}, {total}; {inputs} to the workspace. Nothing was written.")
-
-
-@main.command()
-@spec_options
-@click.option(
-    "-w", "--workflow", "name", default="workflow", show_default=True, help="The name of the run; it gets a number."
-)
-@click.option(
-    "--runs",
-    type=click.Path(path_type=Path),
-    help="Where runs live.  [default: REANA_BATCH_RUNS or the user's data directory]",
-)
-@click.option("-j", "--jobs", type=click.IntRange(min=1), help="Jobs at a time.  [default: the CPUs of this machine]")
-@_JSON_OPTION
-@guarded
-def run(file: Path | None, name: str, runs: Path | None, jobs: int | None, as_json: bool, **given: Any) -> None:
-    """Run an analysis on this machine by GNU make, and wait for it."""
-    from reana_batch import local_run
-    from reana_batch.pipeline import write
-    from reana_batch.runs import default_root, new_run
-    from reana_batch.tables import show_outcome, watching
-
-    local_run.check_tools()
-    compilation, diagnostics = _compile(file, _options(backend="make", **given))
-    directory = new_run(runs or default_root(), name)
-    write(compilation, directory)
-    _say(f"==> Running {directory.name} in {directory}")
-    with watching(quiet=as_json) as report:
-        outcome = local_run.run_by_make(directory, jobs, report)
-    show_outcome(outcome)
-    if as_json:
-        print_json(outcome.as_json(), diagnostics)
-    sys.exit(0 if outcome.finished else EXIT_INTERRUPTED if outcome.interrupted else EXIT_FAILED)
+    say(f"{_counted(len(sizes), 'file')}, {total}; {inputs} to the workspace. Nothing was written.")
 
 
 # --- inspect ----------------------------------------------------------------------------------------
@@ -274,13 +241,13 @@ def run(file: Path | None, name: str, runs: Path | None, jobs: int | None, as_js
     help="The file for the graph; svg and png need one.",
 )
 @click.option("--script", "step", metavar="STEP", help="Show the exact scripts of a step instead.")
-@_JSON_OPTION
+@JSON_OPTION
 @guarded
 def inspect(file: Path | None, form: str, output: Path | None, step: str | None, as_json: bool, **given: Any) -> None:
     """Show what would run: the graph, and each step's jobs, image, resources and scripts."""
     if form in ("svg", "png") and output is None:
         raise click.UsageError(f"--format {form} needs --output FILE.")
-    compilation, diagnostics = _compile(file, _options(**given), quiet=True)
+    compilation, diagnostics = compile_analysis(file, options_of(**given), quiet=True)
     if step is not None:
         click.echo(_scripts(compilation, step), nl=False)
     elif as_json:
@@ -343,7 +310,7 @@ def _scripts(compilation: Compilation, name: str) -> str:
 @main.command()
 @click.argument("name", required=False)
 @click.argument("directory", required=False, type=click.Path(path_type=Path))
-@_JSON_OPTION
+@JSON_OPTION
 @guarded
 def samples(name: str | None, directory: Path | None, as_json: bool) -> None:
     """List the samples, or copy one to start from."""
@@ -358,14 +325,14 @@ def samples(name: str | None, directory: Path | None, as_json: bool) -> None:
             print_table(simple_table(("SAMPLE", "WHAT IT SHOWS"), list(known.items())))
         return
     copied = catalogue.copy(name, directory or Path(name))
-    _say(f"==> SUCCESS: {name} is in {copied}.", "green")
-    _say(f"To run it: reana-batch run -f {copied}/reana.yaml")
+    say(f"==> SUCCESS: {name} is in {copied}.", "green")
+    say(f"To run it: reana-batch run -f {copied}/reana.yaml")
     if as_json:
         print_json({"sample": name, "directory": str(copied)})
 
 
 @main.group(invoke_without_command=True)
-@_JSON_OPTION
+@JSON_OPTION
 @click.pass_context
 @guarded
 def sites(context: click.Context, as_json: bool) -> None:
@@ -381,12 +348,12 @@ def sites(context: click.Context, as_json: bool) -> None:
         print_json({"sites": known})
         return
     print_table(simple_table(("SITE", "DESCRIPTION"), list(known.items())))
-    _say(f"Your own profiles go into {user_file()}.")
+    say(f"Your own profiles go into {user_file()}.")
 
 
 @sites.command("show")
 @click.argument("name")
-@_JSON_OPTION
+@JSON_OPTION
 @guarded
 def show_site(name: str, as_json: bool) -> None:
     """Show the settings of a profile, with their sources."""
@@ -397,7 +364,7 @@ def show_site(name: str, as_json: bool) -> None:
 @click.option("--site", help="The site profile.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change a setting.")
 @click.option("--origin", is_flag=True, help="Show where each value comes from.")
-@_JSON_OPTION
+@JSON_OPTION
 @guarded
 def config(site: str | None, settings: tuple[str, ...], origin: bool, as_json: bool) -> None:
     """Show the settings in force here."""
@@ -419,7 +386,7 @@ def _show_settings(site: str | None, settings: tuple[str, ...], as_json: bool, c
         return
     header = ("SETTING", "VALUE", *([column] if column else []))
     rows = [(key, _shown(value), *([notes.get(key, "")] if column else [])) for key, value in values.items()]
-    _say(f"==> Site {resolved.site.name}")
+    say(f"==> Site {resolved.site.name}")
     print_table(simple_table(header, rows))
 
 
@@ -436,3 +403,12 @@ def completion(shell: str) -> None:
     kind = get_completion_class(shell)
     assert kind is not None
     click.echo(kind(main, {}, "reana-batch", "_REANA_BATCH_COMPLETE").source())
+
+
+def _add_run_commands() -> None:
+    from reana_batch import cli_runs
+
+    cli_runs.register(main)
+
+
+_add_run_commands()

@@ -61,6 +61,9 @@ CODES = {
     "output-exists": "The directory to write to is not empty.",
     "cannot-write": "A file could not be written.",
     "run-name": "A name that a run cannot have.",
+    "unknown-run": "No run has this name.",
+    "run-state": "The run is not in a state for this.",
+    "scheduler": "A scheduler refused, or gave no answer.",
     "missing-tool": "A program that is needed is not installed.",
 }
 

@@ -5,60 +5,25 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from reana_batch import layout
 from reana_batch.diagnostics import refuse
-from reana_batch.runstate import Failure, Run, StepProgress, tail
+from reana_batch.lifecycle import note
+from reana_batch.runstate import Run, StepProgress
 
 # Reading the records may take a twentieth of the time at most.
 _SHARE = 20
 _SHORTEST_PAUSE = 0.1  # seconds
 
+# What make itself has to say.
+ENGINE_LOG = f"{layout.LOGS}/make.log"
+
 Report = Callable[[Sequence[StepProgress]], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How a run ended."""
-
-    run: Run
-    progress: tuple[StepProgress, ...]
-    failures: tuple[Failure, ...]
-    missing_outputs: tuple[str, ...]
-    interrupted: bool
-    engine_log: Path
-
-    @property
-    def finished(self) -> bool:
-        """Whether every job is done."""
-        return all(step.done == step.total for step in self.progress)
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the record for ``--json``; states are REANA's words."""
-        failure = self.failures[0] if self.failures else None
-        return {
-            "name": self.run.directory.name,
-            "directory": str(self.run.directory),
-            "status": "finished" if self.finished else "stopped" if self.interrupted else "failed",
-            "steps": [{"name": s.name, "total": s.total, "done": s.done, "failed": s.failed} for s in self.progress],
-            "missing_outputs": list(self.missing_outputs),
-            "first_failure": failure
-            and {
-                "step": failure.label,
-                "origin": failure.origin,
-                "row": failure.row,
-                "command": failure.command,
-                "exit_code": failure.exit_code,
-                "cause": failure.cause,
-                "log": tail(failure.stderr, 20) or tail(failure.stdout, 20),
-            },
-        }
 
 
 def check_tools() -> None:
@@ -68,29 +33,25 @@ def check_tools() -> None:
             raise refuse("missing-tool", f"{tool} is not installed.", hint=f"install the package {package}.")
 
 
-def run_by_make(directory: Path, jobs: int | None, report: Report) -> Outcome:
-    """Run the workflow in ``directory`` and return how it ended; ``report`` is called while it runs.
+def run_by_make(directory: Path, jobs: int | None, report: Report) -> None:
+    """Run the workflow in ``directory`` to its end; ``report`` is called while it runs.
 
-    An interrupt ends the jobs that run and is an outcome, not an exception.
+    An interrupt ends the jobs that run and is noted with the run; it is no exception.
     """
     run = Run(directory)
-    engine_log = directory / layout.LOGS / "make.log"
     command = ["make", f"-j{jobs or os.cpu_count() or 1}", "-f", f"{layout.BATCH}/Makefile"]
-    interrupted = False
-    with engine_log.open("ab") as log:
+    with (directory / ENGINE_LOG).open("ab") as log:
         # A session of its own: an interrupt reaches us alone, and we end the jobs in order.
         make = subprocess.Popen(
             command, cwd=directory, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
         )
+        note(directory, submitted=time.time(), stopped=None, ids=[f"{socket.gethostname()}:{make.pid}"])
         try:
             _watch(make, run, report)
         except KeyboardInterrupt:
-            interrupted = True
             _end(make)
-    progress = run.progress()
-    report(progress)
-    missing = run.missing_outputs()
-    return Outcome(run, tuple(progress), tuple(run.failures()), tuple(missing), interrupted, engine_log)
+            note(directory, stopped=time.time())
+    report(run.progress())
 
 
 def _watch(make: subprocess.Popen[bytes], run: Run, report: Report) -> None:

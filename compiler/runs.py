@@ -6,10 +6,14 @@ import os
 import re
 from pathlib import Path
 
+from reana_batch import layout
 from reana_batch.diagnostics import refuse
+from reana_batch.schema import closest
 
 DEFAULT_NAME = "workflow"  # reana-client's
 _UUID4 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.IGNORECASE)
+# NAME.N, and NAME.N.M for its restarts
+_RUN = re.compile(r"(?P<name>[^.]+)\.(?P<major>[0-9]+)(\.(?P<minor>[0-9]+))?")
 
 
 def default_root() -> Path:
@@ -51,5 +55,46 @@ def new_run(root: Path, name: str) -> Path:
 
 def _number(folder: str, name: str) -> int:
     """Return N of ``NAME.N`` and of its restarts ``NAME.N.M``; 0 for anything else."""
-    match = re.fullmatch(re.escape(name) + r"\.([0-9]+)(\.[0-9]+)?", folder)
-    return int(match[1]) if match else 0
+    match = _RUN.fullmatch(folder)
+    return int(match["major"]) if match and match["name"] == name else 0
+
+
+def find_run(root: Path, wanted: str) -> Path:
+    """Return the directory of ``NAME.N``, or of the latest run of ``NAME``; a path to a run is taken as it is."""
+    if "/" in wanted and Path(wanted).is_dir():
+        return Path(wanted)
+    if (root / wanted).is_dir() and "." in wanted:
+        return root / wanted
+    runs = all_runs(root, wanted)
+    if not runs:
+        known = sorted({run.name.partition(".")[0] for run in all_runs(root)})
+        meant = closest(wanted.partition(".")[0], known)
+        hint = f"did you mean {meant}?" if meant else "see: reana-batch list"
+        raise refuse("unknown-run", f'There is no run "{wanted}" in {root}.', hint=hint)
+    return runs[-1]
+
+
+def all_runs(root: Path, name: str | None = None) -> list[Path]:
+    """Return the directories of all runs, or of those of one name, in the order of their numbers."""
+    found = []
+    for path in root.iterdir() if root.is_dir() else ():
+        match = _RUN.fullmatch(path.name)
+        if match and (name is None or match["name"] == name) and (path / layout.MANIFEST).exists():
+            found.append(((match["name"], int(match["major"]), int(match["minor"] or 0)), path))
+    return [path for _, path in sorted(found)]
+
+
+def next_restart(directory: Path) -> Path:
+    """Return a new, empty directory for a restart of ``NAME.N``: ``NAME.N.1``, then ``NAME.N.2``."""
+    match = _RUN.fullmatch(directory.name)
+    if match is None:
+        raise refuse("run-name", f"{directory.name} is not NAME.N, so it cannot be restarted under a number.")
+    minor = int(match["minor"] or 0)
+    while True:
+        minor += 1
+        new = directory.with_name(f"{match['name']}.{match['major']}.{minor}")
+        try:
+            new.mkdir(mode=0o700)
+        except FileExistsError:
+            continue
+        return new

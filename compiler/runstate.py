@@ -41,6 +41,7 @@ class StepProgress:
 class Failure:
     """A job that failed: whose it is, why, and where its output lies."""
 
+    step: str
     label: str
     origin: str
     row: int
@@ -116,6 +117,14 @@ class Run:
                     found[ending].add(int(stem))
         return found["done"], found["failed"], found["started"]
 
+    def done_chunks(self, step: dict[str, Any]) -> Iterator[int]:
+        """Yield the chunks of a step whose rows are all done."""
+        done, _, _ = self._records(step)
+        size, rows = step["chunk_size"], step["rows"]
+        for chunk in range(-(-rows // size)):
+            if done.issuperset(range(chunk * size, min((chunk + 1) * size, rows))):
+                yield chunk
+
     def failures(self) -> list[Failure]:
         """Return the failed jobs, the one that started first in front."""
         found = [
@@ -135,6 +144,7 @@ class Run:
         record = _read_record(self.directory / layout.STATE / f"{stem}.failed")
         log = self.directory / layout.LOGS / stem
         return Failure(
+            step=step["name"],
             label=step["label"],
             origin=step["origin"],
             row=row,

@@ -259,7 +259,13 @@ def _check_resources(spec: Spec, diagnostics: Diagnostics) -> None:
 
 # --- inputs and outputs --------------------------------------------------------------------------
 
-_SECTIONS = (("inputs", "files"), ("inputs", "directories"), ("outputs", "files"), ("outputs", "directories"))
+_SECTIONS = (
+    ("inputs", "files"),
+    ("inputs", "directories"),
+    ("outputs", "files"),
+    ("outputs", "directories"),
+    ("tests", "files"),
+)
 
 
 def _check_paths(spec: Spec, diagnostics: Diagnostics) -> None:

@@ -13,7 +13,8 @@ from rich.text import Text
 from rich.tree import Tree
 
 from reana_batch.ir import Step, Workflow
-from reana_batch.local_run import Outcome, Report
+from reana_batch.lifecycle import RunStatus
+from reana_batch.local_run import ENGINE_LOG, Report
 from reana_batch.runstate import Failure, StepProgress, tail
 
 # Rows that a table shows at the most; the rest is counted.
@@ -175,34 +176,72 @@ def _counts(step: StepProgress) -> list[tuple[str, str]]:
     return parts
 
 
-def show_outcome(outcome: Outcome) -> None:
-    """Print how a run ended: its outputs, or the first failure with all that explains it."""
-    name, directory = outcome.run.directory.name, outcome.run.directory
-    if outcome.finished:
+def show_status(current: RunStatus) -> None:
+    """Print what has become of a run: its outputs, or the first failure with all that explains it."""
+    name, directory = current.run.directory.name, current.run.directory
+    if current.state == "finished":
         _line(f"==> SUCCESS: {name} has finished.", "green")
-        _show_outputs(outcome)
+        _show_outputs(current)
         return
-    if outcome.failures:
-        _show_failure(outcome.failures[0])
-    not_started = sum(step.waiting for step in outcome.progress)
-    others = len(outcome.failures) - 1
-    if others > 0:
-        _line(f"{others:,} more jobs failed.", None)
-    if not outcome.failures and not outcome.interrupted:
-        _line(tail(outcome.engine_log, _LOG_LINES), None)
-    verb = "has been stopped" if outcome.interrupted else "has failed"
-    _line(f"==> ERROR: {name} {verb}; {not_started:,} jobs were not started.", "red")
-    _line(f"Its files are in {directory}. To go on: make -C {directory} -f batch/Makefile", None)
+    for job in current.queue.held[:_MOST_STEPS_LIVE]:
+        _line(f"==> WARNING: {job.step} ({job.id}) does not go on: {job.reason}.", "yellow")
+    if current.failures:
+        _show_failure(current.failures[0])
+    if len(current.failures) > 1:
+        _line(f"{_jobs(len(current.failures) - 1)} more failed.", None)
+    if current.state in ("created", "queued", "running"):
+        _line(f"==> {name} {_VERBS[current.state]}: {current.done:,} of {_jobs(current.total)} done.", None)
+        return
+    if not current.failures and current.state == "failed":
+        _show_vanished(current)
+    _line(f"==> ERROR: {name} {_VERBS[current.state]}; {_jobs(current.not_started)} not started.", "red")
+    _line(f"Its files are in {directory}. To go on: reana-batch resume -w {name}", None)
 
 
-def _show_outputs(outcome: Outcome) -> None:
-    declared = outcome.run.manifest["outputs"]
-    workspace = outcome.run.directory / "workspace"
+_VERBS = {
+    "created": "has been created",
+    "queued": "has been queued",
+    "running": "is running",
+    "stopped": "has been stopped",
+    "failed": "has failed",
+}
+
+
+def _show_vanished(current: RunStatus) -> None:
+    """Print what is known of jobs that ended without a record of their own."""
+    for job in current.queue.jobs:
+        if job.reason:
+            _line(f"==> ERROR: {job.step} ({job.id}): {job.reason}.", "red")
+    lost = [step for step in current.progress if step.running]
+    for step in lost:
+        _line(f"{step.label} ({step.origin}): {_jobs(step.running)} started and left no record.", None)
+    engine_log = tail(current.run.directory / ENGINE_LOG, _LOG_LINES)
+    if engine_log:
+        _line(engine_log, None)
+
+
+def _show_outputs(current: RunStatus) -> None:
+    declared = current.run.manifest["outputs"]
+    workspace = current.run.directory / "workspace"
     for path in declared["files"] + declared["directories"]:
-        if path not in outcome.missing_outputs:
+        if path not in current.missing_outputs:
             _line(f"  {workspace / path}", None)
-    for path in outcome.missing_outputs:
+    for path in current.missing_outputs:
         _line(f"==> WARNING: the declared output {path} is missing.", "yellow")
+
+
+def failure_record(failure: Failure) -> dict[str, Any]:
+    """Return a failure for ``--json``."""
+    return {
+        "step": failure.label,
+        "origin": failure.origin,
+        "row": failure.row,
+        "command": failure.command,
+        "exit_code": failure.exit_code,
+        "cause": failure.cause,
+        "host": failure.host,
+        "log": tail(failure.stderr, _LOG_LINES) or tail(failure.stdout, _LOG_LINES),
+    }
 
 
 def _show_failure(failure: Failure) -> None:

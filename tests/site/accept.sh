@@ -1,4 +1,4 @@
-#!/usr/bin/env bash
+#!/bin/bash
 # accept.sh: run in the box as alice. Uses every service as a user would; prints PASS or FAIL per check.
 # shellcheck disable=SC2016,SC2329  # jobs and checks are expanded and called by shells of their own
 set -euo pipefail

@@ -38,7 +38,7 @@ class Box:
         check: bool = True,
     ) -> subprocess.CompletedProcess[str]:
         """Return what a command printed that root ran in the box. A command that overruns ``timeout`` is killed."""
-        return _site("root", *command, input=input, timeout=timeout, check=check)
+        return _site("root", *command, stdin=input, timeout=timeout, check=check)
 
     def alice(
         self,
@@ -52,7 +52,7 @@ class Box:
         """Return what a command printed that alice ran from her login shell, in ``cwd`` or else in her home."""
         place = [] if cwd is None else [f"--chdir={cwd}"]
         variables = [f"{name}={value}" for name, value in (env or {}).items()]
-        return _site("as", "alice", "env", *place, *variables, *command, input=input, timeout=timeout, check=check)
+        return _site("as", "alice", "env", *place, *variables, *command, stdin=input, timeout=timeout, check=check)
 
     def install(self, *wheels: str | Path) -> None:
         """Have these wheels and what they need in the box, with ``reana-batch`` on everyone's PATH."""
@@ -73,11 +73,11 @@ def _root() -> Path:
 
 
 def _site(
-    *arguments: str, input: str | None = None, timeout: float = 60, check: bool = True
+    *arguments: str, stdin: str | None = None, timeout: float = 60, check: bool = True
 ) -> subprocess.CompletedProcess[str]:
     answer = subprocess.run(
         [str(SITE), *arguments],
-        input="" if input is None else input,
+        input="" if stdin is None else stdin,
         capture_output=True,
         encoding="utf-8",
         errors="replace",

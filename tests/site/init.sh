@@ -1,4 +1,4 @@
-#!/usr/bin/env bash
+#!/bin/bash
 # init.sh ROOT: become the first process of the box. Runs in new namespaces, prints the pid that the host knows it by.
 set -euo pipefail
 root=$1

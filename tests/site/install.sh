@@ -1,4 +1,4 @@
-#!/usr/bin/env bash
+#!/bin/bash
 # install.sh WHEEL|DIR...: /opt/venv/reana-batch in the root, with these wheels, what they need and the HTCondor bindings.
 # A wheel may carry extras, as in dist/x.whl[dev]. A directory holds wheels or is a project to build one from.
 set -euo pipefail
@@ -19,7 +19,9 @@ for path in "$@"; do
     if [ ! -d "$path" ]; then
         wheels=("$path")
     elif [ -e "$path/pyproject.toml" ] || [ -e "$path/setup.py" ]; then
-        python3 -m pip --quiet wheel --no-deps --wheel-dir "$new/built" "$path"
+        mkdir "$new/source" # a copy, for building leaves its traces in the source
+        tar -C "$path" --exclude-vcs --exclude build -c . | tar -C "$new/source" -x
+        python3 -m pip --quiet wheel --no-deps --wheel-dir "$new/built" "$new/source"
         wheels=("$new"/built/*.whl)
     else
         wheels=("$path"/*.whl)
@@ -29,7 +31,7 @@ for path in "$@"; do
         cp "$wheel" "$new/"
         requirements+=("${new#"$SITE_ROOT"}/$(basename "$wheel")$extras")
     done
-    rm -rf "$new/built"
+    rm -rf "$new/built" "$new/source"
 done
 
 # the members' own checksums: building the same source twice gives wheels that differ in their time stamps only
@@ -46,7 +48,7 @@ fi
 rm -f "$SITE_ROOT$venv/digest"
 [ -x "$SITE_ROOT$venv/bin/pip" ] || in_root python3 -m venv --clear "$venv"
 # first the wheels themselves, for the version may be the same as before; then whatever they need
-pip_in_root reana-batch --quiet install --force-reinstall --no-deps "${requirements[@]}"
-pip_in_root reana-batch --quiet install "$htcondor" "${requirements[@]}"
+pip_in_root reana-batch -qq install --force-reinstall --no-deps "${requirements[@]}"
+pip_in_root reana-batch -qq install "$htcondor" "${requirements[@]}"
 ln -sfn "$venv/bin/reana-batch" "$SITE_ROOT/usr/local/bin/reana-batch"
 echo "$digest" >"$SITE_ROOT$venv/digest"

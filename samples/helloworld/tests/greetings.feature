@@ -4,7 +4,7 @@ Feature: Greetings
         When the workflow is finished
         Then all the outputs should be included in the workspace
         And the file "results/greetings.txt" should contain "Hello Lise!"
-        And the size of the file "results/greetings.txt" should be exactly 49 bytes
+        And the size of the file "results/greetings.txt" should be exactly 47 bytes
 
     Scenario: It does not take long
         When the workflow execution completes

@@ -1,4 +1,4 @@
-#!/usr/bin/env bash
+#!/bin/bash
 # A minimal Debian trixie that reaches its packages as this machine does.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"

@@ -1,4 +1,4 @@
-#!/usr/bin/env bash
+#!/bin/bash
 # /opt/images/py: the tree of a container image, Debian with a small Python. Taken from the root while that is minimal.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"

@@ -1,4 +1,4 @@
-#!/usr/bin/env bash
+#!/bin/bash
 # Everything that Debian trixie itself has, and the users.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"

@@ -1,4 +1,4 @@
-#!/usr/bin/env bash
+#!/bin/bash
 # Apptainer, which Debian has in sid only; pinned so that nothing else comes from there.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"

@@ -1,4 +1,4 @@
-#!/usr/bin/env bash
+#!/bin/bash
 # Rucio's server and its client, in environments of their own: their dependencies differ.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"

@@ -1,4 +1,4 @@
-#!/usr/bin/env bash
+#!/bin/bash
 # SIF images. Apptainer wants its / to be a mount point, so bind the root on itself first.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"

@@ -80,8 +80,9 @@ pip_in_root() { # VENV ARGS...
 apt_install() { # TREE PACKAGE...
     local tree=$1
     shift
-    in_tree "$tree" dpkg --configure -a # after an interruption
     in_tree "$tree" apt-get -qq update
+    in_tree "$tree" dpkg --configure -a # this and the next mend what an interruption left
+    in_tree "$tree" apt-get -y --fix-broken install
     in_tree "$tree" apt-get -y install --no-install-recommends "$@"
     in_tree "$tree" apt-get clean
 }

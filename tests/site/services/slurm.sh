@@ -4,14 +4,15 @@ set -euo pipefail
 
 NODES=(n1 n2 n3 n4)
 
-node_running() { # NODE; a dead slurmd leaves its pid file
-    [ "$(cat "/proc/$(cat "/run/slurm/slurmd.$1.pid")/comm")" = slurmd ]
+# By pid file and not by name: after "scontrol reconfigure" slurmd is called slurmd-wlm, slurmctld slurmctld-wlm.
+recorded() { # slurmctld|slurmdbd|slurmd.NODE: runs, as its pid file says; a killed one leaves the file
+    [[ $(cat "/proc/$(cat "/run/slurm/$1.pid")/comm") == ${1%%.*}* ]]
 } 2>/dev/null
 
 ready() {
     local node states
-    running munged && running slurmdbd && running slurmctld || return 1
-    for node in "${NODES[@]}"; do node_running "$node" || return 1; done
+    running munged && recorded slurmdbd && recorded slurmctld || return 1
+    for node in "${NODES[@]}"; do recorded "slurmd.$node" || return 1; done
     # without a server the clients retry for minutes, hence the timeouts
     states=$(timeout 5 sinfo -h -N -p main -o %T) || return 1
     [ "$(wc -l <<<"$states")" = 4 ] && ! grep -qE 'down|unk|\*' <<<"$states"
@@ -96,12 +97,12 @@ start() {
     mariadb -e "create database if not exists slurm_acct_db;
         create user if not exists slurm@localhost identified by 'slurm';
         grant all on slurm_acct_db.* to slurm@localhost"
-    running slurmdbd || slurmdbd
+    recorded slurmdbd || slurmdbd
     wait_for 20 timeout 5 sacctmgr -n list cluster
     register
-    running slurmctld || slurmctld
+    recorded slurmctld || slurmctld
     for node in "${NODES[@]}"; do
-        node_running "$node" || slurmd -N "$node"
+        recorded "slurmd.$node" || slurmd -N "$node"
     done
     wait_for 30 ready
 }

@@ -1,4 +1,4 @@
-#!/usr/bin/env bash
+#!/bin/bash
 # up.sh [--status] [SERVICE...]: start services in the box with what they need, or tell which answer.
 set -euo pipefail
 cd "$(dirname "$0")"

@@ -1,0 +1,74 @@
+# The two commands are `make demo` and `make test`; they set up all they need below .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+DEMO := demo
+# What pip prints on success is of no interest to anybody.
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+export PIP_ROOT_USER_ACTION := ignore
+# Caches of the checks that run from the checkout.
+SCRIPTS := $(shell git ls-files 'tests/site/*' '*.sh' .ci/run 2>/dev/null | xargs -r grep -lE '^\#!/bin/bash|shellcheck shell=bash')
+
+.PHONY: help
+help: ## Show this help
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+.PHONY: demo
+demo: $(INSTALLED) ## Install, compile and run a real sample here, and show what came out
+	@$(PIP) install -r samples/dimuon/requirements.txt
+	@rm -rf $(DEMO)
+	@echo "==> The sample samples/dimuon: generate, select, fit and plot toy dimuon events"
+	@$(BIN)/reana-batch inspect -f samples/dimuon
+	@echo "==> Running it with GNU make"
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/reana-batch run -f samples/dimuon --runs $(DEMO) -w dimuon
+	@echo "==> The fit:"
+	@cat $(DEMO)/dimuon.1/workspace/results/fit.json
+	@echo "==> The same analysis as batch files for HTCondor and Slurm:"
+	@$(BIN)/reana-batch compile -f samples/dimuon --site generic-htcondor -o $(DEMO)/htcondor
+	@$(BIN)/reana-batch compile -f samples/dimuon --site generic-slurm -o $(DEMO)/slurm
+	@ls -l $(DEMO)/dimuon.1/workspace/results $(DEMO)/htcondor/batch/workflow.dag $(DEMO)/slurm/batch/submit.sh
+
+.PHONY: test
+test: lint types pytest docs site ## Check everything: lint, types, tests, docs, real HTCondor and Slurm
+	@echo "==> make test: all of it passed"
+
+.PHONY: lint
+lint: $(INSTALLED) ## Check the style of Python and shell code
+	@echo "==> lint"
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/shellcheck $(SCRIPTS) templates/job-lib.sh templates/slurm/submit-lib.sh
+
+.PHONY: types
+types: $(INSTALLED) ## Check types on the installed wheel, and that the check sees errors
+	@echo "==> types"
+	@BIN=$(BIN) bash tests/check-types.sh
+
+.PHONY: pytest
+pytest: $(INSTALLED) ## Run the tests that need no site
+	@echo "==> tests"
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -q -m "not site" --durations 5
+
+.PHONY: docs
+docs: $(INSTALLED) ## Build the manual
+	@echo "==> docs"
+	@$(BIN)/python -m mkdocs build --quiet --strict --site-dir build/docs
+
+.PHONY: site
+site: $(INSTALLED) ## Run the tests on real HTCondor and Slurm in a box, where this machine allows one
+	@BIN=$(BIN) bash tests/run-site-tests.sh
+
+.PHONY: install
+install: $(INSTALLED) ## Set up .venv with the project and the tools of the tests
+
+$(INSTALLED): setup.cfg pyproject.toml requirements-dev.txt
+	@echo "==> installing into $(VENV)"
+	@bash tests/make-venv.sh $(PYTHON) $(VENV)
+	@$(PIP) install -r requirements-dev.txt
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+.PHONY: clean
+clean: ## Remove what the other commands made
+	@rm -rf $(VENV) $(DEMO) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,143 @@
+"""Talking to slurmctld: handing it a chain, asking once what has become of it, cancelling it.
+
+By Slurm's own tools, whose output below is the same in 22.05, 24.11 and 25.11. Nothing here waits or
+asks in a loop; squeue's manual warns of that.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from reana_batch.diagnostics import refuse
+from reana_batch.jobqueue import JobState, Queue, QueuedJob
+
+JOURNAL = "state/slurm-jobs"
+_TIMEOUT = 120  # seconds for a query; slurmctld answers in milliseconds, or is down
+
+# Slurm's job states; anything unlisted is UNKNOWN.
+_STATES = {
+    "PENDING": JobState.WAITING,
+    "REQUEUED": JobState.WAITING,
+    "REQUEUE_HOLD": JobState.HELD,
+    "SPECIAL_EXIT": JobState.HELD,
+    "CONFIGURING": JobState.RUNNING,
+    "RUNNING": JobState.RUNNING,
+    "SUSPENDED": JobState.RUNNING,
+    "STAGE_OUT": JobState.RUNNING,
+    "COMPLETING": JobState.RUNNING,
+    "COMPLETED": JobState.ENDED,
+    "FAILED": JobState.ENDED,
+    "CANCELLED": JobState.ENDED,
+    "TIMEOUT": JobState.ENDED,
+    "DEADLINE": JobState.ENDED,
+    "OUT_OF_MEMORY": JobState.ENDED,
+    "NODE_FAIL": JobState.ENDED,
+    "BOOT_FAIL": JobState.ENDED,
+    "PREEMPTED": JobState.ENDED,
+    "REVOKED": JobState.ENDED,
+}
+
+# Why a job ended that could not say so itself.
+_ENDINGS = {
+    "CANCELLED": "it was cancelled",
+    "TIMEOUT": "it was ended by its time limit",
+    "DEADLINE": "it was ended by its deadline",
+    "OUT_OF_MEMORY": "it used more memory than it asked for",
+    "NODE_FAIL": "its node failed",
+    "BOOT_FAIL": "its node did not boot",
+    "PREEMPTED": "it was preempted",
+}
+
+# Pending reasons that do not pass by waiting, in plain words.
+_STUCK = {
+    "DependencyNeverSatisfied": "a job that it waits for did not succeed",
+    "JobHeldUser": "held by its owner",
+    "JobHeldAdmin": "held by an administrator",
+    "launch failed requeued held": "its node could not start it",
+    "PartitionTimeLimit": "it asks for more time than its partition allows",
+    "PartitionDown": "its partition is down",
+    "AccountNotAllowed": "its account may not use the partition",
+    "QOSNotAllowed": "its quality of service may not be used",
+    "ReqNodeNotAvail": "the nodes it needs are not available",
+}
+
+
+def submit(directory: Path) -> list[str]:
+    """Hand the chain in ``directory`` to Slurm and return the ids of its jobs and arrays.
+
+    All or nothing: submit.sh cancels what was accepted if anything is refused.
+    """
+    journal = directory / JOURNAL
+    if journal.exists() and (directory / "state/restarted").exists():
+        journal.replace(journal.with_name(f"{journal.name}.old"))
+    # No time limit: a chain of many steps takes its time, and submit.sh bounds each call itself.
+    done = _run(["bash", "batch/submit.sh"], directory, None)
+    if done.returncode != 0:
+        raise refuse("scheduler", f"Slurm did not take the workflow: {' '.join(done.stderr.split())}")
+    return list(_journal(directory))
+
+
+def query(directory: Path) -> Queue:
+    """Return what slurmctld knows of the run's jobs, by one call of squeue."""
+    journal = _journal(directory)
+    if not journal:
+        return Queue(())
+    command = ["squeue", "--noheader", "--states=all", "--format=%i|%T|%r", f"--jobs={','.join(journal)}"]
+    done = _run(command, directory, _TIMEOUT)
+    if done.returncode != 0:
+        if "Invalid job id" in done.stderr:  # all of them ended longer ago than MinJobAge
+            return Queue(())
+        raise refuse("scheduler", f"squeue failed: {' '.join(done.stderr.split())}")
+    return Queue(tuple(_queued_job(line, journal) for line in done.stdout.splitlines() if line))
+
+
+def cancel(directory: Path) -> None:
+    """Cancel all jobs of the run in one call; those that have ended are no fault."""
+    journal = _journal(directory)
+    if journal:
+        done = _run(["scancel", "--quiet", *journal], directory, _TIMEOUT)
+        if done.returncode != 0 and "Invalid job id" not in done.stderr:
+            raise refuse("scheduler", f"scancel failed: {' '.join(done.stderr.split())}")
+
+
+def _run(command: list[str], directory: Path, timeout: int | None) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(command, cwd=directory, capture_output=True, text=True, timeout=timeout, check=False)
+    except FileNotFoundError:
+        hint = "run this on a machine that submits to Slurm."
+        raise refuse("missing-tool", f"{command[0]} is not installed here.", hint=hint) from None
+    except subprocess.TimeoutExpired:
+        raise refuse("scheduler", f"{command[0]} had no answer from slurmctld in {timeout} s.") from None
+
+
+def _journal(directory: Path) -> Mapping[str, tuple[str, int]]:
+    """Return the step and the first chunk of each job or array that Slurm accepted."""
+    try:
+        lines = (directory / JOURNAL).read_text("utf-8").splitlines()
+    except FileNotFoundError:
+        return {}
+    fields = (line.split(" ") for line in lines)
+    return {job: (key.rpartition("/")[0], int(first)) for job, key, first in fields}
+
+
+def _queued_job(line: str, journal: Mapping[str, tuple[str, int]]) -> QueuedJob:
+    job, word, reason = line.split("|", 2)
+    array, _, elements = job.partition("_")
+    step, first = journal.get(array, ("", 0))
+    state = _STATES.get(word, JobState.UNKNOWN)
+    told = _ENDINGS.get(word, "")
+    if state is JobState.WAITING and reason in _STUCK:
+        state, told = JobState.HELD, _STUCK[reason]
+    return QueuedJob(job, step, [first + element for element in _elements(elements)], state, told)
+
+
+def _elements(text: str) -> Iterator[int]:
+    """Yield the array indices of squeue's ``4`` or ``[0-3,7%5]``; 0 for a job that is no array."""
+    for part in text.strip("[]").partition("%")[0].split(","):
+        start, _, end = part.partition("-")
+        if part == "":
+            yield 0
+        elif start.isdecimal() and (end.isdecimal() or not end):
+            yield from range(int(start), int(end or start) + 1)

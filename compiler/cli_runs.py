@@ -1,0 +1,415 @@
+"""The commands for the life of a run: run, submit, status, logs, stop and their sisters."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from reana_batch.cli import (
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    JSON_OPTION,
+    compile_analysis,
+    guarded,
+    options_of,
+    print_json,
+    say,
+    spec_options,
+)
+
+if TYPE_CHECKING:
+    from reana_batch.lifecycle import RunStatus
+
+_COMMANDS: list[click.Command] = []
+_POLL_SECONDS = 15  # between two looks of `wait` and `--follow`; each is one query
+
+_RUNS_OPTION = click.option(
+    "--runs",
+    type=click.Path(path_type=Path),
+    envvar="REANA_BATCH_RUNS",
+    help="Where runs live.  [default: the user's data directory]",
+)
+_NAME_OPTION = click.option(
+    "-w",
+    "--workflow",
+    "name",
+    envvar="REANA_WORKON",
+    required=True,
+    metavar="NAME[.N]",
+    help="The run; without a number the latest.  [env: REANA_WORKON]",
+)
+
+
+def register(main: click.Group) -> None:
+    """Add the commands of this module to the command line."""
+    for command in _COMMANDS:
+        main.add_command(command)
+
+
+def command(name: str) -> Callable[[Callable[..., Any]], click.Command]:
+    """Make a command of a function and keep it for the command line."""
+
+    def make(function: Callable[..., Any]) -> click.Command:
+        made = click.command(name)(JSON_OPTION(guarded(function)))
+        _COMMANDS.append(made)
+        return made
+
+    return make
+
+
+def _root(runs: Path | None) -> Path:
+    from reana_batch.runs import default_root
+
+    return runs or default_root()
+
+
+def _find(name: str, runs: Path | None) -> Path:
+    from reana_batch.runs import find_run
+
+    return find_run(_root(runs), name)
+
+
+# --- starting -----------------------------------------------------------------------------------------
+
+
+@command("run")
+@spec_options
+@click.option(
+    "-b",
+    "--backend",
+    type=click.Choice(["make", "htcondor", "slurm", "auto"]),
+    help="The batch system.  [default: the site's]",
+)
+@click.option(
+    "-w", "--workflow", "name", default="workflow", show_default=True, help="The name of the run; it gets a number."
+)
+@_RUNS_OPTION
+@click.option("-j", "--jobs", type=click.IntRange(min=1), help="Jobs at a time, with make.  [default: the CPUs here]")
+@click.option("--follow", is_flag=True, help="Wait for the end; with make, that is always so.")
+def run(
+    file: Path | None, name: str, runs: Path | None, jobs: int | None, follow: bool, as_json: bool, **given: Any
+) -> None:
+    """Compile an analysis into a new run and start it.
+
+    With HTCondor and Slurm this submits and returns; with make it runs here, to the end.
+    """
+    from reana_batch import lifecycle, local_run
+    from reana_batch.pipeline import write
+    from reana_batch.runs import new_run
+
+    compilation, diagnostics = compile_analysis(file, options_of(**given))
+    if compilation.target.name == "make":
+        local_run.check_tools()
+    directory = new_run(_root(runs), name)
+    write(compilation, directory)
+    lifecycle.note_creation(directory, compilation)
+    if compilation.target.name == "make":
+        _run_here(directory, jobs, as_json)
+    ids = lifecycle.submit(directory)
+    say(f"==> SUCCESS: {directory.name} has been submitted to {compilation.target.title} ({len(ids)} ids).", "green")
+    say(f"To see what becomes of it: reana-batch status -w {directory.name}{_runs_words(runs)}")
+    if follow:
+        _wait_and_exit(directory, as_json)
+    if as_json:
+        print_json({"name": directory.name, "directory": str(directory), "ids": ids}, diagnostics)
+
+
+def _runs_words(runs: Path | None) -> str:
+    return f" --runs {runs}" if runs else ""
+
+
+def _run_here(directory: Path, jobs: int | None, as_json: bool) -> None:
+    """Run by make in the foreground and exit with what came of it."""
+    from reana_batch import local_run
+    from reana_batch.tables import watching
+
+    say(f"==> Running {directory.name} in {directory}")
+    with watching(quiet=as_json) as report:
+        local_run.run_by_make(directory, jobs, report)
+    _show_and_exit(directory, as_json)
+
+
+@command("submit")
+@_RUNS_OPTION
+@click.argument("directory", type=click.Path(path_type=Path, exists=True, file_okay=False))
+def submit(directory: Path, runs: Path | None, as_json: bool) -> None:
+    """Submit a run directory that `reana-batch compile` wrote."""
+    from reana_batch import lifecycle
+
+    del runs
+    ids = lifecycle.submit(directory)
+    say(f"==> SUCCESS: {directory.name} has been submitted ({len(ids)} ids).", "green")
+    say(f"To see what becomes of it: reana-batch status -w ./{directory}")
+    if as_json:
+        print_json({"name": directory.name, "directory": str(directory), "ids": ids})
+
+
+@command("restart")
+@_NAME_OPTION
+@_RUNS_OPTION
+@click.option("-j", "--jobs", type=click.IntRange(min=1), help="Jobs at a time, with make.")
+def restart(name: str, runs: Path | None, jobs: int | None, as_json: bool) -> None:
+    """Start an ended run again, as NAME.N.1, in the same workspace; finished jobs are not run again."""
+    from reana_batch import lifecycle
+    from reana_batch.runs import next_restart
+    from reana_batch.runstate import Run
+
+    old = _find(name, runs)
+    lifecycle.check_ended(old)
+    new = next_restart(old)
+    done = lifecycle.restart(old, new)
+    say(f"==> {new.name} goes on where {old.name} ended; {done:,} jobs are done already.")
+    if Run(new).manifest["backend"] == "make":
+        _run_here(new, jobs, as_json)
+    ids = lifecycle.submit(new)
+    say(f"==> SUCCESS: {new.name} has been submitted ({len(ids)} ids).", "green")
+    if as_json:
+        print_json({"name": new.name, "directory": str(new), "ids": ids, "done": done})
+
+
+@command("resume")
+@_NAME_OPTION
+@_RUNS_OPTION
+@click.option("-j", "--jobs", type=click.IntRange(min=1), help="Jobs at a time, with make.")
+def resume(name: str, runs: Path | None, jobs: int | None, as_json: bool) -> None:
+    """Submit a failed or stopped run again under its own number; finished jobs are not run again."""
+    from reana_batch import lifecycle
+    from reana_batch.runstate import Run
+
+    directory = _find(name, runs)
+    if Run(directory).manifest["backend"] == "make":
+        _run_here(directory, jobs, as_json)
+    ids = lifecycle.resume(directory)
+    say(f"==> SUCCESS: {directory.name} has been submitted again ({len(ids)} ids).", "green")
+    if as_json:
+        print_json({"name": directory.name, "directory": str(directory), "ids": ids})
+
+
+# --- looking ------------------------------------------------------------------------------------------
+
+
+@command("status")
+@_NAME_OPTION
+@_RUNS_OPTION
+def status(name: str, runs: Path | None, as_json: bool) -> None:
+    """Show what has become of a run, and why it failed."""
+    from reana_batch import lifecycle
+    from reana_batch.tables import show_status
+
+    current = lifecycle.status(_find(name, runs))
+    show_status(current)
+    if as_json:
+        print_json(_status_record(current))
+
+
+def _status_record(current: RunStatus) -> dict[str, Any]:
+    from reana_batch.tables import failure_record
+
+    return {
+        "name": current.run.directory.name,
+        "directory": str(current.run.directory),
+        "backend": current.run.manifest["backend"],
+        "status": current.state,
+        "progress": {"done": current.done, "total": current.total},
+        "steps": [
+            {"name": s.name, "total": s.total, "done": s.done, "failed": s.failed, "running": s.running}
+            for s in current.progress
+        ],
+        "held": [{"id": job.id, "step": job.step, "reason": job.reason} for job in current.queue.held],
+        "first_failure": failure_record(current.failures[0]) if current.failures else None,
+        "failed": len(current.failures),
+        "not_started": current.not_started,
+        "missing_outputs": list(current.missing_outputs),
+    }
+
+
+@command("list")
+@_RUNS_OPTION
+@click.option("-w", "--workflow", "name", metavar="NAME", help="Only the runs of this name.")
+def list_runs(name: str | None, runs: Path | None, as_json: bool) -> None:
+    """List the runs, the latest first."""
+    from reana_batch import lifecycle
+    from reana_batch.runs import all_runs
+    from reana_batch.tables import print_table, simple_table
+
+    found = [lifecycle.status(run) for run in reversed(all_runs(_root(runs), name))]
+    if as_json:
+        print_json({"runs": [_status_record(each) for each in found]})
+        return
+    rows = []
+    for each in found:
+        label, _, number = each.run.directory.name.partition(".")
+        progress = f"{each.done:,}/{each.total:,}"
+        rows.append((label, number, lifecycle.created(each), each.state, progress, each.run.manifest["backend"]))
+    print_table(simple_table(("NAME", "RUN_NUMBER", "CREATED", "STATUS", "PROGRESS", "BACKEND"), rows))
+
+
+@command("wait")
+@_NAME_OPTION
+@_RUNS_OPTION
+def wait(name: str, runs: Path | None, as_json: bool) -> None:
+    """Wait until a run has ended; exit 0 if it finished, 1 if it failed or was stopped."""
+    _wait_and_exit(_find(name, runs), as_json)
+
+
+def _wait_and_exit(directory: Path, as_json: bool) -> None:
+    import time
+
+    from reana_batch import lifecycle
+    from reana_batch.tables import watching
+
+    with watching(quiet=as_json) as report:
+        while True:
+            current = lifecycle.status(directory)
+            report(current.progress)
+            if current.state not in ("queued", "running"):
+                break
+            time.sleep(_POLL_SECONDS)
+    _show_and_exit(directory, as_json)
+
+
+def _show_and_exit(directory: Path, as_json: bool) -> None:
+    from reana_batch import lifecycle
+    from reana_batch.tables import show_status
+
+    current = lifecycle.status(directory)
+    show_status(current)
+    if as_json:
+        print_json(_status_record(current))
+    sys.exit({"finished": 0, "stopped": EXIT_INTERRUPTED}.get(current.state, EXIT_FAILED))
+
+
+@command("logs")
+@_NAME_OPTION
+@_RUNS_OPTION
+@click.argument("step", required=False)
+@click.option("--row", type=click.IntRange(min=0), help="Only this row of the step.")
+@click.option("--follow", is_flag=True, help="Go on showing what is written, until the run has ended.")
+def logs(name: str, runs: Path | None, step: str | None, row: int | None, follow: bool, as_json: bool) -> None:
+    """Show the logs of the jobs: of those that failed, or of a step."""
+    from reana_batch import lifecycle, runlogs
+
+    directory = _find(name, runs)
+    wanted = runlogs.select(directory, step, row)
+    if as_json:
+        print_json({"name": directory.name, "logs": [runlogs.as_record(each) for each in wanted]})
+        return
+    for piece in runlogs.follow(wanted, lambda: lifecycle.status(directory).state) if follow else runlogs.read(wanted):
+        click.echo(piece, nl=False)
+
+
+# --- ending -------------------------------------------------------------------------------------------
+
+
+@command("stop")
+@_NAME_OPTION
+@_RUNS_OPTION
+def stop(name: str, runs: Path | None, as_json: bool) -> None:
+    """Take a run out of its batch system."""
+    from reana_batch import lifecycle
+
+    directory = _find(name, runs)
+    lifecycle.stop(directory)
+    say(f"==> SUCCESS: {directory.name} has been stopped.", "green")
+    if as_json:
+        print_json({"name": directory.name, "status": "stopped"})
+
+
+@command("delete")
+@_NAME_OPTION
+@_RUNS_OPTION
+def delete(name: str, runs: Path | None, as_json: bool) -> None:
+    """Delete an ended run, with its workspace."""
+    from reana_batch import lifecycle
+
+    directory = _find(name, runs)
+    lifecycle.delete(directory)
+    say(f"==> SUCCESS: {directory.name} has been deleted.", "green")
+    if as_json:
+        print_json({"name": directory.name, "status": "deleted"})
+
+
+# --- the workspace ------------------------------------------------------------------------------------
+
+
+@command("ls")
+@_NAME_OPTION
+@_RUNS_OPTION
+@click.argument("pattern", default="**/*")
+def ls(name: str, runs: Path | None, pattern: str, as_json: bool) -> None:
+    """List the files of a run's workspace."""
+    from reana_batch import workspace
+    from reana_batch.tables import print_table, simple_table
+
+    files = list(workspace.files(_find(name, runs), pattern))
+    if as_json:
+        print_json({"files": [{"name": f.name, "size": f.size, "last-modified": f.modified} for f in files]})
+    else:
+        rows = [(f.name, str(f.size), f.modified) for f in files]
+        print_table(simple_table(("NAME", "SIZE", "LAST-MODIFIED"), rows))
+
+
+@command("du")
+@_NAME_OPTION
+@_RUNS_OPTION
+@click.option("-s", "--summarize", is_flag=True, help="Only the sum.")
+def du(name: str, runs: Path | None, summarize: bool, as_json: bool) -> None:
+    """Show how much room a run's workspace takes."""
+    from reana_batch import workspace
+    from reana_batch.tables import print_table, simple_table
+
+    files = list(workspace.files(_find(name, runs), "**/*"))
+    total = sum(f.size for f in files)
+    if as_json:
+        print_json({"total": total, "files": [{"name": f.name, "size": f.size} for f in files]})
+    else:
+        rows = [] if summarize else [(str(f.size), f"./{f.name}") for f in files]
+        print_table(simple_table(("SIZE", "NAME"), [*rows, (str(total), ".")]))
+
+
+@command("download")
+@_NAME_OPTION
+@_RUNS_OPTION
+@click.argument("files", nargs=-1)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path(),
+    help="Where to.  [default: here]",
+)
+def download(name: str, runs: Path | None, files: tuple[str, ...], output: Path, as_json: bool) -> None:
+    """Copy files out of a run's workspace; without names, the declared outputs."""
+    from reana_batch import workspace
+
+    copied = workspace.download(_find(name, runs), files, output)
+    for path in copied:
+        say(f"==> SUCCESS: File {path} downloaded to {output.absolute()}.", "green")
+    if as_json:
+        print_json({"files": copied, "directory": str(output.absolute())})
+
+
+@command("diff")
+@_RUNS_OPTION
+@click.argument("first")
+@click.argument("second")
+def diff(first: str, second: str, runs: Path | None, as_json: bool) -> None:
+    """Show how two runs differ: what they run, and what is in their workspaces."""
+    from reana_batch import workspace
+
+    differences = workspace.differences(_find(first, runs), _find(second, runs))
+    if as_json:
+        print_json({"differences": differences})
+        return
+    for section, lines in differences.items():
+        if lines:
+            say(f"==> Differences in {section}", "yellow")
+            with contextlib.suppress(BrokenPipeError):
+                click.echo("\n".join(lines))
+        else:
+            say(f"==> No differences in {section}.")

@@ -1,0 +1,47 @@
+"""What a scheduler says of a run's jobs, in words that all back ends share.
+
+Only a help: the truth about a job is in its records.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class JobState(enum.Enum):
+    """Where a job is, as far as its scheduler knows."""
+
+    WAITING = "waiting"
+    HELD = "held"  # needs somebody to act
+    RUNNING = "running"
+    ENDED = "ended"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class QueuedJob:
+    """One job in the queue; ``step`` is empty for a job that only keeps the workflow going."""
+
+    id: str
+    step: str
+    chunks: Sequence[int]
+    state: JobState
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """All that one query found."""
+
+    jobs: tuple[QueuedJob, ...]
+
+    @property
+    def active(self) -> bool:
+        """Whether anything of the run is still to happen."""
+        return any(job.state is not JobState.ENDED for job in self.jobs)
+
+    @property
+    def held(self) -> list[QueuedJob]:
+        return [job for job in self.jobs if job.state is JobState.HELD]

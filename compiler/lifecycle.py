@@ -1,0 +1,257 @@
+"""The life of a run: submitting it, what has become of it, stopping it, starting it again.
+
+A run's directory holds all that is known of it. Changing it takes the run's lock; looking does not.
+States are REANA's words.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import socket
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from reana_batch import backends, layout
+from reana_batch.diagnostics import refuse
+from reana_batch.jobqueue import JobState, Queue
+from reana_batch.runstate import Failure, Run, StepProgress
+
+if TYPE_CHECKING:
+    from reana_batch.pipeline import Compilation
+
+RECORD = f"{layout.STATE}/run.json"
+_LOCK = f"{layout.STATE}/lock"
+_LOCK_SECONDS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class RunStatus:
+    """What has become of a run."""
+
+    run: Run
+    state: str  # created, queued, running, finished, failed, stopped
+    progress: tuple[StepProgress, ...]
+    queue: Queue
+    record: dict[str, Any]
+    failures: tuple[Failure, ...] = ()
+    missing_outputs: tuple[str, ...] = field(default=())
+
+    @property
+    def done(self) -> int:
+        return sum(step.done for step in self.progress)
+
+    @property
+    def total(self) -> int:
+        return sum(step.total for step in self.progress)
+
+    @property
+    def not_started(self) -> int:
+        return sum(step.waiting for step in self.progress)
+
+
+# --- the record of a run -------------------------------------------------------------------------
+
+
+def read_record(directory: Path) -> dict[str, Any]:
+    """Return what was written down when the run was made and submitted."""
+    try:
+        record: dict[str, Any] = json.loads((directory / RECORD).read_text("utf-8"))
+    except FileNotFoundError:
+        return {}
+    return record
+
+
+def note(directory: Path, **facts: Any) -> None:
+    """Add facts to the record of a run; the file is complete or as it was."""
+    record = read_record(directory) | facts
+    temporary = directory / f"{RECORD}.{os.getpid()}.tmp"
+    temporary.write_text(json.dumps(record, indent=1) + "\n", "utf-8")
+    temporary.chmod(0o600)
+    temporary.replace(directory / RECORD)
+
+
+def note_creation(directory: Path, compilation: Compilation) -> None:
+    """Write down when, and from which analysis, the run was made."""
+    spec = compilation.spec.path if compilation.spec else ""
+    note(directory, created=time.time(), spec=str(spec))
+
+
+def created(current: RunStatus) -> str:
+    """Return when the run was made, as REANA writes times; empty if nobody wrote it down."""
+    seconds = current.record.get("created")
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) if seconds else ""
+
+
+@contextlib.contextmanager
+def locked(directory: Path) -> Iterator[None]:
+    """Keep other commands from changing the run; works on network file systems, where flock may not."""
+    import filelock
+
+    lock = filelock.SoftFileLock(str(directory / _LOCK), timeout=_LOCK_SECONDS)
+    try:
+        with lock:
+            yield
+    except filelock.Timeout:
+        message = f"Another command has been working on this run for {_LOCK_SECONDS} s."
+        hint = f"if there is none any more, delete {directory / _LOCK}."
+        raise refuse("run-state", message, hint=hint) from None
+
+
+# --- submitting and stopping ---------------------------------------------------------------------
+
+
+def submit(directory: Path) -> list[str]:
+    """Hand a compiled run to its batch system and return the ids of what was submitted."""
+    with locked(directory):
+        if read_record(directory).get("submitted"):
+            raise refuse("run-state", f"{directory.name} has been submitted already.")
+        backend = backends.backend(Run(directory).manifest["backend"])
+        ids = backend.submit(Run(directory))
+        note(directory, submitted=time.time(), ids=ids, host=socket.gethostname())
+    return ids
+
+
+def stop(directory: Path) -> None:
+    """Take a run out of its batch system; Refused if it is not there."""
+    with locked(directory):
+        current = status(directory)
+        if current.state not in ("queued", "running"):
+            raise refuse(
+                "run-state", f"{directory.name} is {current.state}; only a queued or running run can be stopped."
+            )
+        backends.backend(current.run.manifest["backend"]).cancel(directory, current.record["ids"])
+        note(directory, stopped=time.time())
+
+
+def status(directory: Path) -> RunStatus:
+    """Return what has become of a run, by its records and, unless they tell all, one query."""
+    run = Run(directory)
+    record = read_record(directory)
+    progress = tuple(run.progress())
+    queue = Queue(())
+    if all(step.done == step.total for step in progress):
+        missing = tuple(run.missing_outputs())
+        return RunStatus(run, "finished", progress, queue, record, missing_outputs=missing)
+    if not record.get("submitted"):
+        return RunStatus(run, "created", progress, queue, record)
+    if not record.get("stopped"):
+        queue = backends.backend(run.manifest["backend"]).query(directory, record["ids"])
+        progress = tuple(run.progress())  # what ended between the two looks is no loss
+    state = _state(record, progress, queue)
+    failures = tuple(run.failures()) if state != "queued" else ()
+    return RunStatus(run, state, progress, queue, record, failures)
+
+
+def _state(record: dict[str, Any], progress: tuple[StepProgress, ...], queue: Queue) -> str:
+    if record.get("stopped"):
+        return "stopped"
+    if all(step.done == step.total for step in progress):
+        return "finished"
+    if not queue.active:
+        return "failed"
+    started = any(step.done + step.failed + step.running for step in progress)
+    return "running" if started or any(job.state is JobState.RUNNING and job.step for job in queue.jobs) else "queued"
+
+
+def resume(directory: Path) -> list[str]:
+    """Submit again, in its own directory, a run that failed or was stopped; finished jobs are not run again."""
+    with locked(directory):
+        current = status(directory)
+        if current.state not in ("failed", "stopped"):
+            message = f"{directory.name} is {current.state}; only a failed or stopped run can be resumed."
+            raise refuse("run-state", message)
+        (directory / layout.STATE / "restarted").touch(mode=0o600)
+        note(directory, submitted=None, stopped=None)
+    return submit(directory)
+
+
+def delete(directory: Path) -> None:
+    """Delete a run with its workspace; Refused while it is queued or running."""
+    current = status(directory)
+    if current.state in ("queued", "running"):
+        message = f"{directory.name} is {current.state}; stop it first."
+        raise refuse("run-state", message, hint=f"reana-batch stop -w {directory.name}")
+    sharing = [path.name for path in _restarts(directory) if (path / layout.WORKSPACE).is_symlink()]
+    if sharing and not (directory / layout.WORKSPACE).is_symlink():
+        raise refuse("run-state", f"{', '.join(sharing)} works in the workspace of {directory.name}.")
+    shutil.rmtree(directory)
+
+
+def _restarts(directory: Path) -> list[Path]:
+    return [path for path in directory.parent.glob(f"{directory.name}.*") if path.is_dir()]
+
+
+def check_ended(directory: Path) -> None:
+    """Raise Refused unless the run has ended."""
+    state = status(directory).state
+    if state not in ("finished", "failed", "stopped"):
+        message = f"{directory.name} is {state}; only a run that has ended can be restarted."
+        raise refuse("run-state", message)
+
+
+# --- starting again ------------------------------------------------------------------------------
+
+
+def restart(directory: Path, new: Path) -> int:
+    """Make ``new`` a run that goes on where ``directory`` ended; return how many jobs are done already.
+
+    Both share the workspace, as in REANA. The new run has the old one's batch files, unless it was
+    compiled anew beforehand; a job counts as done if its step, and all that it waits for, are as before.
+    """
+    if not (new / layout.MANIFEST).exists():
+        shutil.copytree(directory / layout.BATCH, new / layout.BATCH, ignore=_MADE_BY_DAGMAN, dirs_exist_ok=True)
+    workspace = new / layout.WORKSPACE
+    if workspace.is_dir() and not workspace.is_symlink():
+        shutil.rmtree(workspace)
+    workspace.symlink_to(os.path.relpath((directory / layout.WORKSPACE).resolve(), new))
+    (new / layout.STATE).mkdir(mode=0o700, exist_ok=True)
+    note(new, created=time.time(), spec=read_record(directory).get("spec", ""), restarts=directory.name)
+    done = sum(_inherit(step, directory, new) for step in _unchanged(directory, new))
+    (new / layout.STATE / "restarted").touch(mode=0o600)
+    return done
+
+
+_MADE_BY_DAGMAN = shutil.ignore_patterns("workflow.dag.*")
+
+
+def _unchanged(old: Path, new: Path) -> Iterator[dict[str, Any]]:
+    """Yield the steps whose files, and whose parents' files, are the same in both runs."""
+    before = {step["name"]: step for step in Run(old).manifest["steps"]}
+    same: set[str] = set()
+    for step in Run(new).manifest["steps"]:
+        for kind in (layout.LOGS, layout.STATE):
+            for shard in layout.row_folders(step["rows"]):
+                (new / kind / step["folder"] / shard).mkdir(parents=True, exist_ok=True)
+        former = before.get(step["name"], {})
+        alike = all(former.get(key) == step[key] for key in ("folder", "rows", "environment"))
+        if alike and same.issuperset(step["needs"]) and _same_files(old, new, step["folder"]):
+            same.add(step["name"])
+            yield step
+
+
+def _same_files(old: Path, new: Path, folder: str) -> bool:
+    """Return whether the step's commands and tables are the same; how it is submitted does not matter."""
+    trees = []
+    for run in (old, new):
+        root = run / layout.BATCH / "steps" / folder
+        files = (path for path in sorted(root.rglob("*")) if path.is_file() and not path.name.startswith("job."))
+        trees.append({path.relative_to(root): path.read_bytes() for path in files})
+    return trees[0] == trees[1]
+
+
+def _inherit(step: dict[str, Any], old: Path, new: Path) -> int:
+    """Link the records of the step's finished jobs into the new run and count them."""
+    count = 0
+    for shard in layout.row_folders(step["rows"]):
+        folder = Path(layout.STATE) / step["folder"] / shard
+        for name in os.listdir(old / folder) if (old / folder).is_dir() else ():
+            if name.endswith(".done"):
+                shutil.copyfile(old / folder / name, new / folder / name)
+                count += 1
+    return count

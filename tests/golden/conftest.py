@@ -1,0 +1,75 @@
+"""All cases, compiled twice in different surroundings."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+
+# Words that must not reach a generated file; no machine has them by chance.
+PLANTED_USER = "plantedusername"
+PLANTED_HOME = "plantedhome"
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What differs between two users who compile the same analysis."""
+
+    name: str
+    hash_seed: int
+    timezone: str
+    encoding: dict[str, str]
+
+    def environment(self, home: Path) -> dict[str, str]:
+        planted = {"USER": PLANTED_USER, "LOGNAME": PLANTED_USER, "HOME": str(home), "TZ": self.timezone}
+        return {
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(ROOT),
+            "PYTHONHASHSEED": str(self.hash_seed),
+            **planted,
+            **self.encoding,
+        }
+
+
+SURROUNDINGS = (
+    Surroundings("one", 1, "Pacific/Kiritimati", {"LC_ALL": "C.UTF-8"}),
+    # Here a file that is opened without an encoding is an error, for other locales would change its bytes.
+    Surroundings(
+        "two",
+        4242,
+        "America/St_Johns",
+        {"LC_ALL": "POSIX", "PYTHONWARNDEFAULTENCODING": "1", "PYTHONWARNINGS": "error::EncodingWarning"},
+    ),
+)
+
+
+@pytest.fixture(scope="session")
+def compiled_twice(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """The directories of two processes that compiled every case and sample."""
+    started = []
+    with contextlib.ExitStack() as stack:
+        for surroundings in SURROUNDINGS:
+            base = tmp_path_factory.mktemp(surroundings.name)
+            home = base / PLANTED_HOME
+            home.mkdir()
+            command = [sys.executable, "-m", "tests.golden.golden_cases", str(base / "compiled")]
+            stderr = stack.enter_context((base / "stderr").open("wb"))
+            environment = surroundings.environment(home)
+            process = stack.enter_context(subprocess.Popen(command, cwd=home, env=environment, stderr=stderr))
+            started.append((process, base))
+    for process, base in started:
+        assert process.returncode == 0, (base / "stderr").read_text("utf-8")
+    return [base / "compiled" for _, base in started]
+
+
+@pytest.fixture(scope="session")
+def compiled(compiled_twice: list[Path]) -> Path:
+    """A directory BACKEND/CASE for every case; see :meth:`Case.compile`."""
+    return compiled_twice[0]

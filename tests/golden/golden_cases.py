@@ -1,0 +1,152 @@
+"""The cases of the golden files, and a program that compiles them all into one directory.
+
+A case is ``cases/NAME.yaml``, whose first lines say ``# args:``, ``# backends:``, ``# file:`` (an input to
+make up) and ``# names only:`` (files not worth showing whole), or a workflow of ``workflows.py``. Run as a program, so that a test can compare what two
+processes in different surroundings write.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import shlex
+import sys
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+
+from reana_batch import cli, pipeline, sites
+from reana_batch.backends import BACKENDS
+from reana_batch.diagnostics import Diagnostics, Refused, render
+
+from .workflows import WORKFLOWS, Scenario
+
+HERE = Path(__file__).parent
+SAMPLES = HERE.parent.parent / "samples"
+
+# Copied as they are into every run; the templates are their only source.
+STATIC = {
+    "batch/job-lib.sh": "templates/job-lib.sh",
+    "batch/submit-lib.sh": "templates/slurm/submit-lib.sh",
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A workflow to compile, and the back ends to compile it for."""
+
+    name: str
+    backends: tuple[str, ...] = tuple(BACKENDS)
+    spec: Path | None = None  # None: a workflow of workflows.py
+    args: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
+    names_only: tuple[str, ...] = ()
+
+    def compile(self, backend: str, directory: Path) -> None:
+        """Write ``directory/run`` as the tool writes it, and what the user sees to ``directory/stderr``."""
+        directory.mkdir(parents=True)
+        run = directory / "run"
+        try:
+            if self.spec:
+                shown = _compile_spec(self._staged(directory), (*self.args, "-b", backend, "-o", str(run)))
+            else:
+                shown = _compile_scenario(WORKFLOWS[self.name](), backend, run)
+        except Exception:  # noqa: BLE001  # one case that crashes must not hide the others; its own test fails
+            (directory / "crash").write_text(traceback.format_exc(), "utf-8")
+            shown = ""
+        (directory / "stderr").write_text(shown.replace(str(directory), "DIR"), "utf-8")
+
+    def _staged(self, directory: Path) -> Path:
+        """Return the copy of the spec in a directory of its own, beside its inputs."""
+        assert self.spec is not None
+        if self.spec.is_relative_to(SAMPLES):
+            return self.spec
+        analysis = directory / self.name
+        for path in self.inputs:
+            (analysis / path).parent.mkdir(parents=True, exist_ok=True)
+            (analysis / path).write_text(f"{path}\n", "utf-8")
+        analysis.mkdir(exist_ok=True)
+        (analysis / "reana.yaml").write_bytes(self.spec.read_bytes())
+        return analysis / "reana.yaml"
+
+
+def _compile_spec(spec: Path, args: tuple[str, ...]) -> str:
+    with contextlib.redirect_stderr(io.StringIO()) as stderr, contextlib.suppress(SystemExit):
+        cli.main(["compile", "-f", str(spec), *args], standalone_mode=False)
+    return stderr.getvalue()
+
+
+def _compile_scenario(scenario: Scenario, backend: str, run: Path) -> str:
+    diagnostics = Diagnostics()
+    site = sites.resolve(f"generic-{backend}" if backend != "make" else "local", scenario.settings, None, diagnostics, {})
+    try:
+        pipeline.write(pipeline.lower(scenario.workflow, site.site, backend, diagnostics), run)
+    except Refused as refused:
+        diagnostics = refused.diagnostics
+    return render(diagnostics, diagnostics.sources)
+
+
+def _read_case(path: Path) -> Case:
+    given: dict[str, list[str]] = {"args": [], "backends": [], "file": [], "names only": []}
+    for line in path.read_text("utf-8").splitlines():
+        name, colon, value = line.removeprefix("# ").partition(": ")
+        if not (line.startswith("# ") and colon and name in given):
+            break
+        given[name] += [value] if name == "file" else shlex.split(value)
+    backends = tuple(given["backends"]) or tuple(BACKENDS)
+    rest = (tuple(given[name]) for name in ("args", "file", "names only"))
+    return Case(path.stem, backends, path, *rest)
+
+
+CASES = (
+    *(_read_case(path) for path in sorted((HERE / "cases").glob("*.yaml"))),
+    *(Case(name, names_only=make().names_only) for name, make in WORKFLOWS.items()),
+)
+
+# Compiled and compared as well, but without golden files: they are read, and run, elsewhere.
+SAMPLE_CASES = tuple(Case(f"sample-{spec.parent.name}", spec=spec) for spec in sorted(SAMPLES.glob("*/reana.yaml")))
+
+# Every golden file, as (case, back end).
+GOLDEN = [(case, backend) for case in CASES for backend in case.backends]
+
+
+def golden_path(case: Case, backend: str) -> Path:
+    return HERE / backend / f"{case.name}.txt"
+
+
+# --- a run directory as one text -----------------------------------------------------------------
+
+
+def whole_text(directory: Path, names_only: tuple[str, ...] = ()) -> str:
+    """Return what the user sees, then each generated file, then the folders and inputs by name."""
+    run = directory / "run"
+    parts = [("stderr", (directory / "stderr").read_text("utf-8"))]
+    for path in sorted(run.glob("batch/**/*")):
+        name = str(path.relative_to(run))
+        if path.is_file() and name not in STATIC:
+            parts.append((f"{name} [not shown]", "") if path.name in names_only else _section(path, name))
+    others = sorted(p for p in run.glob("**/*") if "batch" not in p.relative_to(run).parts)
+    parts += [(f"{p.relative_to(run)}{'/' if p.is_dir() else ''}", "") for p in others]
+    return "".join(f"==> {name}\n{text}" for name, text in parts)
+
+
+def _section(path: Path, name: str) -> tuple[str, str]:
+    # newline="": a carriage return must show, not be read as the end of a line.
+    with path.open(encoding="utf-8", newline="") as stream:
+        text = stream.read()
+    marks = " [executable]" if path.stat().st_mode & 0o100 else ""
+    if text and not text.endswith("\n"):
+        marks += " [no newline at the end]"
+        text += "\n"
+    return name + marks, text
+
+
+def main() -> None:
+    """Compile every case and sample into the directory that is named on the command line."""
+    for case in (*CASES, *SAMPLE_CASES):
+        for backend in case.backends:
+            case.compile(backend, Path(sys.argv[1]) / backend / case.name)
+
+
+if __name__ == "__main__":
+    main()

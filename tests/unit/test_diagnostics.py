@@ -1,0 +1,177 @@
+"""Faults and warnings, as the user reads them."""
+
+from __future__ import annotations
+
+import pytest
+
+from reana_batch.diagnostics import CODES, Diagnostic, Diagnostics, Place, Refused, Severity, refuse, render
+
+SOURCE = "one: 1\n\ttwo:\t$x\t# é\nthree: größe $y\n"
+
+
+def at(line: int, column: int = 1, width: int = 1, file: str = "a.yaml") -> Place:
+    return Place(file, line, column, width)
+
+
+def shown(*found: Diagnostic) -> str:
+    return render(found, {"a.yaml": SOURCE})
+
+
+def error(message: str, place: Place | None = None, hint: str = "") -> Diagnostic:
+    return Diagnostic(Severity.ERROR, "bad-value", message, place, hint)
+
+
+def test_sentence_alone() -> None:
+    assert shown(error("It is wrong.")) == "error: It is wrong. [bad-value]\n"
+
+
+def test_sentence_with_hint() -> None:
+    assert shown(error("It is wrong.", hint="do it right.")) == (
+        "error: It is wrong. [bad-value]\nhint: do it right.\n"
+    )
+
+
+def test_line_with_carets() -> None:
+    assert shown(error("It is wrong.", at(3, 8, 5), "do it right.")) == (
+        "a.yaml:3:8: error: It is wrong. [bad-value]\n  three: größe $y\n         ^^^^^\nhint: do it right.\n"
+    )
+
+
+def test_carets_stand_under_their_text_behind_tabs() -> None:
+    assert shown(error("It is wrong.", at(2, 7, 2))) == (
+        "a.yaml:2:7: error: It is wrong. [bad-value]\n  \ttwo:\t$x\t# é\n  \t    \t^^\n"
+    )
+
+
+def test_carets_end_with_the_line() -> None:
+    assert shown(error("It is wrong.", at(1, 6, 40))) == (
+        "a.yaml:1:6: error: It is wrong. [bad-value]\n  one: 1\n       ^\n"
+    )
+
+
+def test_caret_behind_the_line() -> None:
+    assert shown(error("It is missing.", at(1, 7))) == (
+        "a.yaml:1:7: error: It is missing. [bad-value]\n  one: 1\n        ^\n"
+    )
+
+
+def test_line_ends_of_windows_are_not_shown() -> None:
+    text = render([error("It is wrong.", at(1, 4, 9))], {"a.yaml": "a: 1\r\nb: 2\r\n"})
+    assert text == "a.yaml:1:4: error: It is wrong. [bad-value]\n  a: 1\n     ^\n"
+
+
+def test_file_whose_text_is_not_known() -> None:
+    assert shown(error("It is wrong.", at(7, file="b.yaml"))) == "b.yaml:7:1: error: It is wrong. [bad-value]\n"
+
+
+@pytest.mark.xfail(reason="bug: the text that is not there has a first line")
+def test_first_line_of_a_file_whose_text_is_not_known() -> None:
+    assert shown(error("It is wrong.", at(1, file="b.yaml"))) == "b.yaml:1:1: error: It is wrong. [bad-value]\n"
+
+
+def test_same_message_at_two_places_is_shown_once() -> None:
+    assert shown(error("It is wrong.", at(1)), error("Other."), error("It is wrong.", at(3))) == (
+        "a.yaml:1:1: error: It is wrong. [bad-value]\n  one: 1\n  ^\nalso at: a.yaml:3\nerror: Other. [bad-value]\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("count", "also"),
+    [
+        (4, "also at: b:2, b:3, b:4"),
+        (5, "also at: b:2, b:3, b:4 and 1 more places"),
+        (2000, "also at: b:2, b:3, b:4 and 1,996 more places"),
+    ],
+)
+def test_many_places_are_counted(count: int, also: str) -> None:
+    found = [error("It is wrong.", at(line, file="b"), "stop.") for line in range(1, count + 1)]
+    sources = {"b": "x\n" * count}
+    assert render(found, sources) == f"b:1:1: error: It is wrong. [bad-value]\n  x\n  ^\n{also}\nhint: stop.\n"
+
+
+def test_another_hint_or_severity_is_another_message() -> None:
+    diagnostics = Diagnostics()
+    diagnostics.error("bad-value", "It is wrong.", hint="do this.")
+    diagnostics.error("bad-value", "It is wrong.", hint="do that.")
+    diagnostics.warning("bad-value", "It is wrong.", hint="do that.")
+    assert render(diagnostics, {}) == (
+        "error: It is wrong. [bad-value]\nhint: do this.\n"
+        "error: It is wrong. [bad-value]\nhint: do that.\n"
+        "warning: It is wrong. [bad-value]\nhint: do that.\n"
+    )
+
+
+def test_order_is_that_of_the_files() -> None:
+    diagnostics = Diagnostics()
+    places = [at(2, file="b"), at(10), at(9, 2), None, at(9, 1)]
+    for number, place in enumerate(places):
+        diagnostics.error("bad-value", str(number), place)
+    assert [d.message for d in diagnostics] == ["3", "4", "2", "1", "0"]
+
+
+def test_same_diagnostic_counts_once() -> None:
+    diagnostics = Diagnostics()
+    for _ in range(2):
+        diagnostics.error("bad-value", "It is wrong.", at(1))
+    assert len(list(diagnostics)) == 1
+
+
+def test_ignored_codes_are_warnings() -> None:
+    diagnostics = Diagnostics(frozenset({"unsupported"}))
+    diagnostics.error("unsupported", "Not here.")
+    diagnostics.warning("image-tag", "No tag.")
+    assert [d.message for d in diagnostics.warnings] == ["Not here.", "No tag."]
+    assert diagnostics.errors == []
+    diagnostics.stop_if_errors()
+
+
+def test_errors_stop() -> None:
+    diagnostics = Diagnostics()
+    diagnostics.warning("image-tag", "No tag.")
+    diagnostics.error("bad-value", "Second.", at(2))
+    diagnostics.error("bad-value", "First.", at(1))
+    with pytest.raises(Refused) as refused:
+        diagnostics.stop_if_errors()
+    assert str(refused.value) == "First.\nSecond."
+    assert refused.value.diagnostics is diagnostics
+
+
+def test_fault_of_its_own() -> None:
+    refused = refuse("missing-file", "x does not exist.", hint="name it with -f.")
+    assert render(refused.diagnostics, {}) == ("error: x does not exist. [missing-file]\nhint: name it with -f.\n")
+
+
+def test_record_for_machines() -> None:
+    assert error("It is wrong.", at(3, 8, 5), "do it right.").as_json() == {
+        "severity": "error",
+        "code": "bad-value",
+        "message": "It is wrong.",
+        "hint": "do it right.",
+        "file": "a.yaml",
+        "line": 3,
+        "column": 8,
+    }
+    assert error("It is wrong.").as_json() == {
+        "severity": "error",
+        "code": "bad-value",
+        "message": "It is wrong.",
+        "hint": None,
+        "file": None,
+        "line": None,
+        "column": None,
+    }
+
+
+def test_undeclared_code_is_a_bug() -> None:
+    with pytest.raises(AssertionError) as fault:
+        Diagnostic(Severity.ERROR, "no-such-code", "x")
+    assert str(fault.value) == "undeclared code no-such-code"
+
+
+def test_codes_are_explained_in_sentences() -> None:
+    assert [code for code, sentence in CODES.items() if not sentence.endswith(".")] == []
+
+
+def test_place_without_its_folder() -> None:
+    assert Place("/home/me/analysis/reana.yaml", 7).short == "reana.yaml:7"
+    assert str(Place("a/reana.yaml", 7, 3)) == "a/reana.yaml:7"

@@ -1,0 +1,353 @@
+"""YAML files: the places of values, keys and ``$``, and the faults."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reana_batch.diagnostics import Diagnostics, render
+from reana_batch.document import Document, DocumentPath, read_document
+
+PlaceOf = tuple[int, int, int]  # line, column, width
+
+
+def read(folder: Path, text: str | bytes) -> tuple[Document | None, str]:
+    """Return the document and all that the user would see."""
+    path = folder / "x.yaml"
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    diagnostics = Diagnostics()
+    document = read_document(path, "x.yaml", diagnostics)
+    return document, render(diagnostics, diagnostics.sources)
+
+
+def sound(folder: Path, text: str | bytes) -> Document:
+    document, shown = read(folder, text)
+    assert shown == ""
+    assert document is not None
+    return document
+
+
+# --- places of values and keys --------------------------------------------------------------------
+
+ANCHORED = """\
+base: &base
+  image: python
+steps:
+  - <<: *base
+    name: fit
+  - *base
+"""
+
+PLACES: dict[str, tuple[str, DocumentPath, PlaceOf]] = {
+    "plain": ("a: text\n", ["a"], (1, 4, 4)),
+    "after text that is not ASCII": ("é: {日本: größe}\n", ["é", "日本"], (1, 9, 5)),
+    "beyond the basic plane": ('"😀": 😀😀\n', ["😀"], (1, 6, 2)),
+    "single quotes": ("a: 'it''s'\n", ["a"], (1, 4, 7)),
+    "double quotes": ('a: "x\\ty"\n', ["a"], (1, 4, 6)),
+    "in a list": ("a:\n  - x\n  - yy\n", ["a", 1], (3, 5, 2)),
+    "in a flow list": ("a: [x, yy]\n", ["a", 1], (1, 8, 2)),
+    "number": ("a: 010\n", ["a"], (1, 4, 3)),
+    "empty value": ("a:\nb: 1\n", ["a"], (1, 3, 1)),
+    "mapping over lines": ("a:\n  b: 1\n  c: 2\n", ["a"], (2, 3, 1)),
+    "literal": ("a: |\n  one\n  two\n", ["a"], (1, 4, 1)),
+    "anchored": (ANCHORED, ["base"], (1, 7, 1)),
+    "merged in": (ANCHORED, ["steps", 0, "image"], (2, 10, 6)),
+    "beside a merge": (ANCHORED, ["steps", 0, "name"], (5, 11, 3)),
+    "through an alias": (ANCHORED, ["steps", 1, "image"], (2, 10, 6)),
+    "nearest parent": ("a:\n  b: 1\n", ["a", "c", "d"], (2, 3, 1)),
+    "index past the end": ("a: [x]\n", ["a", 4], (1, 4, 3)),
+    "line ends of Windows": ("a: 1\r\nb: text\r\n", ["b"], (2, 4, 4)),
+    "byte order mark": ("\ufeffa: text\n", ["a"], (1, 4, 4)),
+    "the file": ("a: 1\n", [], (1, 1, 1)),
+}
+
+
+@pytest.mark.parametrize("case", PLACES)
+def test_place_of_value(case: str, tmp_path: Path) -> None:
+    text, path, expected = PLACES[case]
+    place = sound(tmp_path, text).place(path)
+    assert (place.file, place.line, place.column, place.width) == ("x.yaml", *expected)
+
+
+KEY_PLACES: dict[str, tuple[str, DocumentPath, PlaceOf]] = {
+    "plain": ("a:\n  key: 1\n", ["a", "key"], (2, 3, 3)),
+    "quoted": ('a: {"key": 1}\n', ["a", "key"], (1, 5, 5)),
+    "merged in": (ANCHORED, ["steps", 0, "image"], (2, 3, 5)),
+    "after text that is not ASCII": ("é: {ü: 1, key: 1}\n", ["é", "key"], (1, 11, 3)),
+    "no such key": ("a:\n  key: 1\n", ["a", "other"], (2, 3, 1)),
+    "entry of a list": ("a: [x, y]\n", ["a", 1], (1, 4, 6)),
+}
+
+
+@pytest.mark.parametrize("case", KEY_PLACES)
+def test_place_of_key(case: str, tmp_path: Path) -> None:
+    text, path, expected = KEY_PLACES[case]
+    place = sound(tmp_path, text).key_place(path)
+    assert (place.file, place.line, place.column, place.width) == ("x.yaml", *expected)
+
+
+# --- places of $ ----------------------------------------------------------------------------------
+
+# The place of the second $ in the value of "a".
+DOLLARS: dict[str, tuple[str, PlaceOf]] = {
+    "plain": ("a: x $y $zz\n", (1, 9, 3)),
+    "plain over lines": ("a: x $y\n  more\n  of $zz\n", (3, 6, 3)),
+    "single quotes": ("a: 'it''s $y $zz'\n", (1, 14, 3)),
+    "double quotes": ('a: "\\t$y\\n$zz"\n', (1, 11, 3)),
+    "double quotes over lines": ('a: "$y \\\n  x\n\n  $zz"\n', (4, 3, 3)),
+    "folded": ("a: >\n  $y\n  x\n\n  and $zz\n", (5, 7, 3)),
+    "folded, stripped": ("a: >-\n  $y\n  and $zz\n", (3, 7, 3)),
+    "literal": ("a: |\n  $y\n    $zz\n", (3, 5, 3)),
+    "literal, indented by order": ("a: |2-\n    $y\n  $zz\n", (3, 3, 3)),
+    "literal, with lines kept": ("a: |+\n  $y\n  $zz\n\n\nb: $n\n", (3, 3, 3)),
+    "literal, before a comment": ("a: |\n  $y\n  $zz\n# $5\n", (3, 3, 3)),
+    "anchored": ("a: &it x $y $zz\n", (1, 13, 3)),
+    "through an alias": ("b: &it x $y $zz\na: *it\n", (1, 13, 3)),
+    "merged in": ("b: &it {a: $y $zz}\n<<: *it\n", (1, 15, 3)),
+    "after text that is not ASCII": ("a: 'é日😀 $y $zz'\n", (1, 12, 3)),
+    "line ends of Windows": ("a: |\r\n  $y\r\n  $zz\r\n", (3, 3, 3)),
+    "byte order mark": ("\ufeffa: $y $zz\n", (1, 7, 3)),
+    # The value's own place, where the source shows another number of $.
+    "written as an escape": ('a: "\\x24y $zz"\n', (1, 4, 11)),
+    "beside one in the header's comment": ("a: | # $5\n  $y\n  $zz\n", (1, 4, 1)),
+}
+
+
+@pytest.mark.parametrize("case", DOLLARS)
+def test_place_of_dollar(case: str, tmp_path: Path) -> None:
+    text, expected = DOLLARS[case]
+    document = sound(tmp_path, text)
+    value = document.data["a"]
+    place = document.place_in(["a"], value.index("$zz"), 3)
+    assert (place.line, place.column, place.width) == expected
+
+
+def test_source_is_what_was_written(tmp_path: Path) -> None:
+    document = sound(tmp_path, "a: 0o10\nb: 'it''s'\nc:\n")
+    assert [document.source_of([key]) for key in "abc"] == ["0o10", "'it''s'", ""]
+
+
+# --- values ---------------------------------------------------------------------------------------
+
+VALUES: dict[str, tuple[str, Any]] = {
+    "YAML 1.1": ("[010, off, 12:30:00, 1_000, 1e-7, 1.10, ~]", [8, False, 45000, 1000, "1e-7", 1.1, None]),
+    "later keys win over merged ones": (
+        "{b: &b {x: 1, y: 1}, a: {<<: *b, x: 2}}",
+        {"b": {"x": 1, "y": 1}, "a": {"x": 2, "y": 1}},
+    ),
+    "the first of merged mappings wins": ("{<<: [{x: 1}, {x: 2, y: 2}]}", {"x": 1, "y": 2}),
+    "a quoted << is a key": ('{"<<": 1}', {"<<": 1}),
+    "folded": (">\n  a\n  b\n\n  c\n", "a b\nc\n"),
+    "null": ("~", None),
+}
+
+
+@pytest.mark.parametrize("case", VALUES)
+def test_value(case: str, tmp_path: Path) -> None:
+    text, expected = VALUES[case]
+    assert sound(tmp_path, text).data == expected
+
+
+def test_aliases_share_what_they_stand_for(tmp_path: Path) -> None:
+    levels = "".join(f"l{n}: &l{n} [{', '.join([f'*l{n - 1}'] * 4)}]\n" for n in range(1, 5))
+    document = sound(tmp_path, f"l0: &l0 [x, x, x, x]\n{levels}")
+    assert document.place(["l4", 3, 2, 1, 0, 2]).line == 1
+
+
+# --- faults ---------------------------------------------------------------------------------------
+
+FAULTS: dict[str, tuple[str | bytes, str]] = {
+    "tab as indentation": (
+        "a: 1\n\tb: 2\n",
+        "x.yaml:2:1: error: A tab cannot indent YAML. [yaml-syntax]\n  \tb: 2\n  ^\nhint: indent with spaces.\n",
+    ),
+    "tab before a list": (
+        "a:\n\t- x\n",
+        "x.yaml:2:1: error: This character cannot start a value. [yaml-syntax]\n"
+        "  \t- x\n"
+        "  ^\n"
+        "hint: quote the value; indent with spaces, not tabs.\n",
+    ),
+    "reserved character": (
+        "a: @x\n",
+        "x.yaml:1:4: error: This character cannot start a value. [yaml-syntax]\n"
+        "  a: @x\n"
+        "     ^\n"
+        "hint: quote the value; indent with spaces, not tabs.\n",
+    ),
+    "colon inside": (
+        "a: b: c\n",
+        "x.yaml:1:5: error: A second ': ' in one line. [yaml-syntax]\n"
+        "  a: b: c\n"
+        "      ^\n"
+        "hint: quote the value that holds it.\n",
+    ),
+    "open quote": (
+        "a: 'x\n",
+        "x.yaml:2:1: error: A quote is still open at the end of the file. [yaml-syntax]\n  \n  ^\nhint: close it.\n",
+    ),
+    "open bracket": (
+        "a: {b: 1\n",
+        "x.yaml:2:1: error: A bracket is still open here. [yaml-syntax]\n  \n  ^\nhint: close it, or put a comma.\n",
+    ),
+    "unknown alias": (
+        "a: *x\n",
+        "x.yaml:1:4: error: No anchor has this name. [yaml-syntax]\n"
+        "  a: *x\n"
+        "     ^\n"
+        "hint: quote a value that starts with *.\n",
+    ),
+    "second document": (
+        "a: 1\n---\nb: 2\n",
+        "x.yaml:2:1: error: A second YAML document starts here. [yaml-syntax]\n"
+        "  ---\n"
+        "  ^\n"
+        "hint: keep one document per file.\n",
+    ),
+    "anything else": (
+        'a: "\\q"\n',
+        'x.yaml:1:5: error: This is not YAML: found unknown escape character. [yaml-syntax]\n  a: "\\q"\n      ^\n',
+    ),
+    "empty": (
+        "",
+        "x.yaml:1:1: error: x.yaml is empty. [empty-file]\n  \n  ^\nhint: see: reana-batch samples\n",
+    ),
+    "only a comment": (
+        "# nothing\n",
+        "x.yaml:1:1: error: x.yaml is empty. [empty-file]\n  # nothing\n  ^\nhint: see: reana-batch samples\n",
+    ),
+    "duplicate keys": (
+        "a: 1\nb: {c: 1, c: 2}\na: 3\n",
+        'x.yaml:2:11: error: "c" is already set in line 2. [duplicate-key]\n'
+        "  b: {c: 1, c: 2}\n"
+        "            ^\n"
+        "hint: keep one of the two.\n"
+        'x.yaml:3:1: error: "a" is already set in line 1. [duplicate-key]\n'
+        "  a: 3\n"
+        "  ^\n"
+        "hint: keep one of the two.\n",
+    ),
+    "date": (
+        "a: 2020-01-01\n",
+        "x.yaml:1:4: error: Expected text or a number, not a YAML timestamp. [not-json]\n"
+        "  a: 2020-01-01\n"
+        "     ^^^^^^^^^^\n"
+        "hint: quote it.\n",
+    ),
+    "date that is none": (
+        "a: 2020-13-45\n",
+        "x.yaml:1:4: error: Expected text or a number, not a YAML timestamp. [not-json]\n"
+        "  a: 2020-13-45\n"
+        "     ^^^^^^^^^^\n"
+        "hint: quote it.\n",
+    ),
+    "Python object": (
+        "a: !!python/name:os.system x\n",
+        "x.yaml:1:4: error: Expected text or a number, not a YAML python/name:os.system. [not-json]\n"
+        "  a: !!python/name:os.system x\n"
+        "     ^^^^^^^^^^^^^^^^^^^^^^^^^\n"
+        "hint: quote it.\n",
+    ),
+    "keys that are no text": (
+        "1: x\non: x\n? [a]\n: x\n",
+        "x.yaml:1:1: error: A key must be text, not '1'. [bad-type]\n"
+        "  1: x\n"
+        "  ^\n"
+        "hint: quote the key.\n"
+        "x.yaml:2:1: error: A key must be text, not 'on'. [bad-type]\n"
+        "  on: x\n"
+        "  ^^\n"
+        "hint: quote the key.\n"
+        "x.yaml:3:3: error: A key must be text, not a list or mapping. [bad-type]\n"
+        "  ? [a]\n"
+        "    ^^^\n"
+        "hint: quote the key.\n",
+    ),
+    "alias of what holds it": (
+        "a: &x [1, *x]\n",
+        "x.yaml:1:4: error: An alias stands for a value that holds it. [not-json]\n  a: &x [1, *x]\n     ^^^^^^^^^^\n",
+    ),
+    "merge of no mapping": (
+        "<<: [1]\n",
+        "x.yaml:1:6: error: This is not YAML: expected a mapping for merging, but found scalar. [yaml-syntax]\n"
+        "  <<: [1]\n"
+        "       ^\n",
+    ),
+    "bytes that are not UTF-8": (
+        b"a: 1\n\xc3\xa9: \xe9t\xe9\n",
+        "x.yaml:2:4: error: The file must be UTF-8 text; byte 0xE9 is not. [yaml-encoding]\nhint: save it as UTF-8.\n",
+    ),
+    "NUL": (
+        "a: 1\nb: x\0\n",
+        "x.yaml:2:5: error: YAML allows no character U+0000. [yaml-syntax]\n  b: x\0\n      ^\nhint: delete it.\n",
+    ),
+    "bell": (
+        "a: 1\nb: \aé\n",
+        "x.yaml:2:4: error: YAML allows no character U+0007. [yaml-syntax]\n  b: \aé\n     ^\nhint: delete it.\n",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", FAULTS)
+def test_fault(case: str, tmp_path: Path) -> None:
+    text, expected = FAULTS[case]
+    assert read(tmp_path, text) == (None, expected)
+
+
+def test_aliases_cannot_blow_the_document_up(tmp_path: Path) -> None:
+    levels = "".join(f"l{n}: &l{n} [{', '.join([f'*l{n - 1}'] * 10)}]\n" for n in range(1, 9))
+    assert read(tmp_path, f"l0: &l0 [x]\n{levels}") == (
+        None,
+        "x.yaml:1:1: error: The aliases stand for 234,567,901 values; at most 5,000,000 are read. [not-json]\n"
+        "  l0: &l0 [x]\n"
+        "  ^\n",
+    )
+
+
+def test_file_that_is_not_there(tmp_path: Path) -> None:
+    diagnostics = Diagnostics()
+    assert read_document(tmp_path / "none", "none", diagnostics) is None
+    assert render(diagnostics, {}) == "error: none cannot be read: No such file or directory. [missing-file]\n"
+
+
+def test_folder_in_place_of_a_file(tmp_path: Path) -> None:
+    diagnostics = Diagnostics()
+    assert read_document(tmp_path, "here", diagnostics) is None
+    assert render(diagnostics, {}) == "error: here cannot be read: Is a directory. [missing-file]\n"
+
+
+# --- known faults of ours -------------------------------------------------------------------------
+
+
+@pytest.mark.xfail(reason="bug: an excerpt of line 1 is shown of a file whose text is not known")
+def test_utf16(tmp_path: Path) -> None:
+    assert read(tmp_path, "a: 1\n".encode("utf-16")) == (
+        None,
+        "x.yaml:1:1: error: The file must be UTF-8 text; byte 0xFF is not. [yaml-encoding]\nhint: save it as UTF-8.\n",
+    )
+
+
+@pytest.mark.xfail(reason="bug: decoding as utf-8-sig counts bytes from behind the mark")
+def test_byte_order_mark_before_bytes_that_are_not_utf8(tmp_path: Path) -> None:
+    assert read(tmp_path, b"\xef\xbb\xbfa: 1\nb: \xff\n") == (
+        None,
+        "x.yaml:2:4: error: The file must be UTF-8 text; byte 0xFF is not. [yaml-encoding]\nhint: save it as UTF-8.\n",
+    )
+
+
+@pytest.mark.xfail(reason="bug: PyYAML raises KeyError and IndexError here, which nobody catches", raises=LookupError)
+@pytest.mark.parametrize("value", ["!!bool maybe", "!!int ''", "!!float ''"])
+def test_tag_that_its_value_does_not_fit(value: str, tmp_path: Path) -> None:
+    document, shown = read(tmp_path, f"a: {value}\n")
+    assert document is None
+    assert shown.startswith("x.yaml:1:4: error: A YAML value cannot be read")
+
+
+@pytest.mark.xfail(reason="bug: JSON has no infinity, so REANA's server gets no such value")
+@pytest.mark.parametrize("value", [".inf", "-.inf", ".nan"])
+def test_numbers_that_json_lacks(value: str, tmp_path: Path) -> None:
+    document, shown = read(tmp_path, f"a: {value}\n")
+    assert document is None
+    assert "[not-json]" in shown

@@ -1,0 +1,484 @@
+"""Each pass: a workflow built by hand, and what it becomes."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from reana_batch import backends, hints
+from reana_batch.diagnostics import Diagnostics, Place, render
+from reana_batch.ir import (
+    Command,
+    Credential,
+    Hint,
+    Image,
+    Need,
+    Pattern,
+    Resources,
+    RowMapping,
+    Step,
+    Table,
+    Workflow,
+    literal,
+)
+from reana_batch.passes import PASSES
+from reana_batch.passes.check_graph import check_graph
+from reana_batch.passes.chunk_rows import chunk_rows
+from reana_batch.passes.context import Context
+from reana_batch.passes.fuse_commands import fuse_commands
+from reana_batch.passes.locate_images import locate_images
+from reana_batch.passes.map_resources import map_resources
+from reana_batch.passes.refuse_credentials import refuse_credentials
+from reana_batch.sites import Limits, Site
+
+SOURCE = "".join(f"line {number}\n" for number in range(1, 10))
+
+
+def at(line: int) -> Place:
+    return Place("reana.yaml", line, 1, 6)
+
+
+def command(text: str) -> Command:
+    return literal(text, at(1))
+
+
+def step(name: str, **fields: Any) -> Step:
+    return Step(**{"name": name, "label": name, "origin": at(1), "commands": (command(name),), **fields})
+
+
+def table(count: int) -> Table:
+    return Table((), count, lambda: iter([()] * count))
+
+
+def workflow(*steps: Step) -> Workflow:
+    return Workflow("w", "serial", steps)
+
+
+def context(backend: str = "make", site: Site | None = None, *, fuse: bool = False) -> Context:
+    return Context(backends.backend(backend).TARGET, site or Site(), Diagnostics(), fuse=fuse)
+
+
+def shown(of: Context) -> str:
+    return render(of.diagnostics, {"reana.yaml": SOURCE})
+
+
+def test_passes_are_named_for_their_modules() -> None:
+    names = [f"reana_batch.passes.{a_pass.__name__}" for a_pass in PASSES]
+    assert [a_pass.__module__ for a_pass in PASSES] == names
+
+
+# --- check_graph ----------------------------------------------------------------------------------
+
+
+def test_sound_graph_stays_as_it_is() -> None:
+    before = workflow(step("a"), step("b", needs=(Need("a"),)), step("c", needs=(Need("a"), Need("b"))))
+    here = context()
+    assert check_graph(before, here) is before
+    assert shown(here) == ""
+
+
+def test_circle_is_refused_at_its_first_step() -> None:
+    a = step("a", needs=(Need("c"),))
+    b = step("b", needs=(Need("a"),), origin=at(2))
+    c = step("c", needs=(Need("b"),), origin=at(3))
+    here = context()
+    check_graph(workflow(step("start"), a, b, c), here)
+    assert shown(here) == (
+        "reana.yaml:1:1: error: Steps wait for each other in a circle: a -> b -> c -> a. [cycle]\n  line 1\n  ^^^^^^\n"
+    )
+
+
+def test_step_that_waits_for_itself() -> None:
+    here = context()
+    check_graph(workflow(step("a", needs=(Need("a"),))), here)
+    assert shown(here) == (
+        "reana.yaml:1:1: error: Steps wait for each other in a circle: a -> a. [cycle]\n  line 1\n  ^^^^^^\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("steps", "message"),
+    [
+        ([step("a"), step("a")], "step names must be unique"),
+        ([step("a", needs=(Need("b"),))], "a needs the unknown step b"),
+        (
+            [step("a", table=table(2)), step("b", table=table(3), needs=(Need("a", Pattern.EACH),))],
+            "b and a must have as many rows",
+        ),
+    ],
+)
+def test_faults_of_front_ends(steps: list[Step], message: str) -> None:
+    with pytest.raises(AssertionError) as fault:
+        check_graph(workflow(*steps), context())
+    assert str(fault.value) == message
+
+
+def test_chain_of_many_steps() -> None:
+    names = [f"s{number}" for number in range(5000)]
+    chain = [step(name, needs=(Need(before),)) for before, name in pairwise(names)]
+    here = context()
+    check_graph(workflow(step("s0"), *chain), here)
+    assert shown(here) == ""
+
+
+# --- fuse_commands --------------------------------------------------------------------------------
+
+
+def serial(*groups: int) -> Workflow:
+    """Return a chain of steps s0, s1, ... in these groups."""
+    steps = [
+        step(f"s{number}", group=group, needs=(Need(f"s{number - 1}"),) if number else ())
+        for number, group in enumerate(groups)
+    ]
+    return workflow(*steps)
+
+
+def outline(of: Workflow) -> list[tuple[str, list[str], list[str]]]:
+    return [(s.name, [c.text({}) for c in s.commands], [need.step for need in s.needs]) for s in of.steps]
+
+
+def test_commands_stay_apart_unless_asked() -> None:
+    before = serial(0, 0, 1)
+    assert fuse_commands(before, context()) is before
+
+
+def test_commands_of_a_group_become_one_job() -> None:
+    assert outline(fuse_commands(serial(0, 0, 0, 1, 2, 2), context(fuse=True))) == [
+        ("s0", ["s0", "s1", "s2"], []),
+        ("s3", ["s3"], ["s0"]),
+        ("s4", ["s4", "s5"], ["s3"]),
+    ]
+
+
+def test_groups_that_come_again_stay_apart() -> None:
+    assert outline(fuse_commands(serial(0, 1, 0), context(fuse=True))) == [
+        ("s0", ["s0"], []),
+        ("s1", ["s1"], ["s0"]),
+        ("s2", ["s2"], ["s1"]),
+    ]
+
+
+def test_only_chains_are_fused() -> None:
+    before = workflow(step("a"), step("b"), step("c", needs=(Need("a"), Need("b"))))
+    assert outline(fuse_commands(before, context(fuse=True))) == outline(before)
+
+
+def test_scatters_are_not_fused() -> None:
+    before = workflow(step("a", table=table(2)), step("b", table=table(2), needs=(Need("a", Pattern.EACH),)))
+    assert outline(fuse_commands(before, context(fuse=True))) == outline(before)
+
+
+def test_needs_of_fused_steps_are_followed() -> None:
+    last = step("last", group=9, needs=(Need("s0"), Need("s1", Pattern.ALL)))
+    fused = fuse_commands(workflow(*serial(0, 0).steps, last), context(fuse=True))
+    assert {need.step for need in fused.steps[-1].needs} == {"s0"}
+
+
+def test_fused_step_is_like_its_first() -> None:
+    first = step("s0", origin=at(3), environment="python:3", cvmfs=("x.cern.ch",))
+    second = step("s1", origin=at(4), environment="python:3", cvmfs=("x.cern.ch",), needs=(Need("s0"),))
+    (fused,) = fuse_commands(workflow(first, second), context(fuse=True)).steps
+    assert fused == replace(first, commands=(command("s0"), command("s1")))
+
+
+# --- refuse_credentials ---------------------------------------------------------------------------
+
+
+def test_credentials_are_refused_at_their_hints() -> None:
+    asking = step(
+        "a",
+        credentials=frozenset({Credential.RUCIO, Credential.KERBEROS}),
+        hints={"rucio": Hint(value=True, place=at(4))},
+    )
+    here = context()
+    before = workflow(asking, step("b"))
+    assert refuse_credentials(before, here) is before
+    assert shown(here) == (
+        "reana.yaml:1:1: error: kerberos: this version prepares no kerberos credential for jobs. [unsupported]\n"
+        "  line 1\n"
+        "  ^^^^^^\n"
+        "hint: with --ignore-unsupported the step finds only what its worker has.\n"
+        "reana.yaml:4:1: error: rucio: this version prepares no rucio credential for jobs. [unsupported]\n"
+        "  line 4\n"
+        "  ^^^^^^\n"
+        "hint: with --ignore-unsupported the step finds only what its worker has.\n"
+    )
+
+
+# --- map_resources --------------------------------------------------------------------------------
+
+TITLES = {"make": "GNU make", "htcondor": "HTCondor", "slurm": "Slurm"}
+IGNORED = "ignored"
+Expectation = dict[str, Any] | str
+
+GI = 1024**3
+
+# hint and value -> what a job then asks of each system, or that the user is told it has no meaning there
+HINTS: dict[tuple[str, str | int], tuple[Expectation, Expectation, Expectation]] = {
+    # hint, value: make, htcondor, slurm
+    ("kubernetes_cpu_request", "1500m"): (IGNORED, {"cpus": 2}, {"cpus": 2}),
+    ("kubernetes_cpu_limit", "4"): (IGNORED, {"cpus": 4}, {"cpus": 4}),
+    ("kubernetes_memory_request", "8Gi"): (IGNORED, {"memory": 8 * GI}, {"memory": 8 * GI}),
+    ("kubernetes_memory_limit", "8Gi"): (IGNORED, {"memory": 8 * GI}, {"memory": 8 * GI}),
+    ("kubernetes_job_timeout", 60): ({"runtime": 60}, {"runtime": 60}, {"runtime": 60}),
+    ("kubernetes_uid", 1000): (IGNORED, IGNORED, IGNORED),
+    ("htcondor_max_runtime", "600"): ({"runtime": 600}, {"runtime": 600}, {"runtime": 600}),
+    ("htcondor_max_runtime", "workday"): (
+        {"runtime": 28800, "flavour": "workday"},
+        {"runtime": 28800, "flavour": "workday"},
+        {"runtime": 28800, "flavour": "workday"},
+    ),
+    ("htcondor_accounting_group", "group_u_X.u_y"): (IGNORED, {"account": "group_u_X.u_y"}, IGNORED),
+    ("htcondor_request_cpus", "4"): (IGNORED, {"cpus": 4}, {"cpus": 4}),
+    ("htcondor_request_memory", "2 GB"): (IGNORED, {"memory": 2 * GI}, {"memory": 2 * GI}),
+    ("htcondor_request_disk", "2 GB"): (IGNORED, {"disk": 2 * GI}, {"disk": 2 * GI}),
+    ("htcondor_requirements", "Arch == 1"): (IGNORED, {"requirements": "Arch == 1"}, IGNORED),
+    ("slurm_partition", "inf-short"): (IGNORED, IGNORED, {"partition": "inf-short"}),
+    ("slurm_time", "90"): ({"runtime": 5400}, {"runtime": 5400}, {"runtime": 5400}),
+    ("c4p_cpu_cores", "4"): (IGNORED, {"cpus": 4}, {"cpus": 4}),
+    ("c4p_memory_limit", "2048"): (IGNORED, {"memory": 2 * GI}, {"memory": 2 * GI}),
+    ("c4p_additional_requirements", "Arch == 1"): (IGNORED, {"requirements": "Arch == 1"}, IGNORED),
+    # Not given, as REANA sees it.
+    ("htcondor_max_runtime", ""): ({}, {}, {}),
+    # What steers the compiler is nothing that a job asks for.
+    ("compute_backend", "slurmcern"): ({}, {}, {}),
+    ("unpacked_img", True): ({}, {}, {}),
+    ("kerberos", True): ({}, {}, {}),
+    ("voms_proxy", True): ({}, {}, {}),
+    ("rucio", True): ({}, {}, {}),
+}
+
+
+def asked(resources: Resources) -> dict[str, Any]:
+    return {name: value for name, value in asdict(resources).items() if value is not None}
+
+
+@pytest.mark.parametrize("hint", HINTS, ids=lambda hint: f"{hint[0]}={hint[1]}")
+@pytest.mark.parametrize("backend", TITLES)
+def test_what_a_hint_becomes(hint: tuple[str, str | int], backend: str) -> None:
+    name, value = hint
+    expected = HINTS[hint][list(TITLES).index(backend)]
+    here = context(backend)
+    (after,) = map_resources(workflow(step("fit", hints={name: Hint(value, at(5))})), here).steps
+    if expected == IGNORED:
+        assert asked(after.resources) == {}
+        assert shown(here) == (
+            f"reana.yaml:5:1: warning: {name} has no meaning on {TITLES[backend]}. [hint-ignored]\n  line 5\n  ^^^^^^\n"
+        )
+    else:
+        assert asked(after.resources) == expected
+        assert shown(here) == ""
+
+
+def test_every_hint_is_in_the_table() -> None:
+    assert {name for name, _ in HINTS} == hints.READERS.keys() | hints.STEERING
+
+
+def mapped(backend: str, site: Site | None = None, **written: str | int) -> dict[str, Any]:
+    step_hints = {name: Hint(value, at(5)) for name, value in written.items()}
+    (after,) = map_resources(workflow(step("fit", hints=step_hints)), context(backend, site)).steps
+    return asked(after.resources)
+
+
+RIVALS = [
+    ({"kubernetes_memory_limit": "1Gi", "htcondor_request_memory": "2 GB"}, "htcondor", {"memory": 2 * GI}),
+    ({"kubernetes_memory_limit": "3Gi", "kubernetes_memory_request": "1Gi"}, "slurm", {"memory": 3 * GI}),
+    ({"slurm_time": "1", "htcondor_max_runtime": "600"}, "htcondor", {"runtime": 600}),
+    ({"slurm_time": "1", "htcondor_max_runtime": "600"}, "slurm", {"runtime": 60}),
+    ({"slurm_time": "1", "kubernetes_job_timeout": 30}, "make", {"runtime": 30}),
+    ({"slurm_time": "1", "htcondor_max_runtime": "workday"}, "slurm", {"runtime": 60}),
+    ({"kubernetes_cpu_limit": "nonsense", "kubernetes_cpu_request": "2"}, "slurm", {"cpus": 2}),
+    ({"htcondor_max_runtime": "", "slurm_time": "1"}, "htcondor", {"runtime": 60}),
+]
+
+
+@pytest.mark.parametrize(("written", "backend", "expected"), RIVALS)
+def test_most_specific_hint_wins(written: dict[str, str | int], backend: str, expected: dict[str, Any]) -> None:
+    assert mapped(backend, **written) == expected
+
+
+def test_runtime_of_the_site_is_for_steps_without_one() -> None:
+    site = Site(default_runtime=3600)
+    assert mapped("htcondor", site) == {"runtime": 3600}
+    assert mapped("htcondor", site, htcondor_max_runtime="60") == {"runtime": 60}
+
+
+def test_limits_of_the_site() -> None:
+    site = Site(name="cern", limits=Limits(runtime=3600, memory=GI, cpus=2))
+    here = context("htcondor", site)
+    asking = {
+        "htcondor_max_runtime": Hint("7200", at(3)),
+        "htcondor_request_memory": Hint("2 GB", at(4)),
+        "htcondor_request_cpus": Hint("4", at(5)),
+    }
+    modest = {name: Hint(value, at(6)) for name, value in (("htcondor_max_runtime", "3600"), ("slurm_time", "9999"))}
+    map_resources(workflow(step("much", hints=asking), step("little", hints=modest)), here)
+    assert shown(here) == (
+        "reana.yaml:3:1: error: cern allows a runtime of at most 3,600, not 7,200. [over-limit]\n"
+        "  line 3\n"
+        "  ^^^^^^\n"
+        "reana.yaml:4:1: error: cern allows a memory of at most 1,073,741,824, not 2,147,483,648. [over-limit]\n"
+        "  line 4\n"
+        "  ^^^^^^\n"
+        "reana.yaml:5:1: error: cern allows a cpus of at most 2, not 4. [over-limit]\n"
+        "  line 5\n"
+        "  ^^^^^^\n"
+    )
+
+
+def test_more_jobs_than_the_site_runs() -> None:
+    here = context("htcondor", Site(name="cern", limits=Limits(jobs=1000)))
+    map_resources(workflow(step("a", table=table(1000)), step("b")), here)
+    assert shown(here) == (
+        "warning: The workflow has more than the 1,000 jobs that cern runs at a time. [over-limit]\n"
+        "hint: join rows with --rows-per-job, or --fuse.\n"
+    )
+
+
+# --- locate_images --------------------------------------------------------------------------------
+
+
+def test_images_are_looked_for_where_the_site_has_them() -> None:
+    site = Site(container_runtime="apptainer", unpacked_images="/cvmfs/unpacked.cern.ch")
+    here = context("htcondor", site)
+    before = workflow(step("a", environment="a/b:1"), step("b", environment="/images/b.sif"), step("c"))
+    after = locate_images(before, here)
+    assert [s.image for s in after.steps] == [
+        Image("a/b:1", ("/cvmfs/unpacked.cern.ch/registry.hub.docker.com/a/b:1", "docker://docker.io/a/b:1")),
+        Image("/images/b.sif", ("/images/b.sif",)),
+        None,
+    ]
+    assert shown(here) == ""
+
+
+def test_site_without_containers() -> None:
+    here = context("make", Site(name="local"))
+    before = workflow(step("a", environment="a/b:1"), step("b", environment="b"), step("c"))
+    assert locate_images(before, here) is before
+    assert shown(here) == (
+        "warning: local runs steps on the machine itself, not in their images (2 steps). [image-ignored]\n"
+        "hint: to run them in their images: --set container_runtime=apptainer\n"
+    )
+
+
+@pytest.mark.parametrize("backend", ["make", "slurm"])
+def test_container_runtime_that_the_system_lacks(backend: str) -> None:
+    here = context(backend, Site(container_runtime="htcondor"))
+    locate_images(workflow(step("a", environment="a/b:1")), here)
+    assert shown(here) == (
+        f"error: {TITLES[backend]} cannot start images by htcondor. [unsupported]\n"
+        "hint: choose --set container_runtime=apptainer.\n"
+    )
+
+
+# --- chunk_rows -----------------------------------------------------------------------------------
+
+
+def chunk_sizes(of: Workflow, site: Site) -> list[int]:
+    return [s.chunk_size for s in chunk_rows(of, context("htcondor", site)).steps]
+
+
+def test_rows_stay_apart_by_default() -> None:
+    assert chunk_sizes(workflow(step("a"), step("b", table=table(5))), Site()) == [1, 1]
+
+
+def test_rows_per_job_as_the_site_says() -> None:
+    before = workflow(step("a"), step("b", table=table(5)), step("c", table=table(100)))
+    assert chunk_sizes(before, Site(rows_per_job=10)) == [1, 5, 10]
+
+
+AUTOMATIC = [
+    # rows, seconds of a row, its limit, the site's limit -> rows per job
+    (100, None, None, None, 1),
+    (1000, None, None, None, 1),
+    (1001, None, None, None, 2),
+    (1_000_000, None, None, None, 1000),
+    (1000, 1.0, None, None, 600),
+    (1000, 0.0, None, None, 1000),
+    (1000, 7.0, None, None, 85),
+    (1000, 3600.0, None, None, 1),
+    (1000, 1.0, 60, 3600, 60),
+    (1000, 1.0, 7200, 3600, 1),
+    (1000, None, 60, 3600, 1),
+]
+
+
+@pytest.mark.parametrize(("rows", "duration", "runtime", "limit", "expected"), AUTOMATIC)
+def test_automatic_rows_per_job(
+    rows: int, duration: float | None, runtime: int | None, limit: int | None, expected: int
+) -> None:
+    scatter = step("a", table=table(rows), duration=duration, resources=Resources(runtime=runtime))
+    assert chunk_sizes(workflow(scatter), Site(rows_per_job="auto", limits=Limits(runtime=limit))) == [expected]
+
+
+def test_chunk_that_runs_longer_than_the_site_allows() -> None:
+    here = context("htcondor", Site(name="cern", rows_per_job=10, limits=Limits(runtime=3600)))
+    scatter = step("a", table=table(100), resources=Resources(runtime=600), origin=at(2))
+    fitting = step("b", table=table(100), resources=Resources(runtime=360), origin=at(3))
+    chunk_rows(workflow(scatter, fitting), here)
+    assert shown(here) == (
+        "reana.yaml:2:1: error: 10 rows of 600 s in one job are 6,000 s; cern allows 3,600 s. [over-limit]\n"
+        "  line 2\n"
+        "  ^^^^^^\n"
+        "hint: choose a smaller --rows-per-job.\n"
+    )
+
+
+# --- known faults of ours -------------------------------------------------------------------------
+
+
+@pytest.mark.xfail(reason="bug: jobs are counted before rows are joined")
+def test_jobs_are_counted_after_rows_are_joined() -> None:
+    here = context("htcondor", Site(rows_per_job=100, limits=Limits(jobs=1000)))
+    chunked = workflow(step("a", table=table(20_000)))
+    for a_pass in PASSES:
+        chunked = a_pass(chunked, here)
+    assert shown(here) == ""
+
+
+@pytest.mark.xfail(reason="bug: the hint over the limit is found by its name, not by who gave the value")
+@pytest.mark.parametrize(
+    ("backend", "written", "line"),
+    [
+        ("slurm", {"slurm_time": ("120", 3), "htcondor_max_runtime": ("60", 4)}, 3),
+        ("htcondor", {"kubernetes_job_timeout": ("7200", 3)}, 3),
+        ("htcondor", {"kubernetes_cpu_limit": ("4", 3)}, 3),
+        ("htcondor", {"c4p_cpu_cores": ("4", 3)}, 3),
+        ("htcondor", {"htcondor_request_memory": ("2 GB", 3), "c4p_memory_limit": ("1", 4)}, 3),
+    ],
+)
+def test_limit_is_shown_at_the_hint_that_breaks_it(
+    backend: str, written: dict[str, tuple[str, int]], line: int
+) -> None:
+    here = context(backend, Site(limits=Limits(runtime=3600, memory=GI, cpus=2)))
+    step_hints = {name: Hint(value, at(place)) for name, (value, place) in written.items()}
+    map_resources(workflow(step("a", hints=step_hints)), here)
+    assert [d.place.line for d in here.diagnostics if d.place] == [line]
+
+
+@pytest.mark.xfail(reason="bug: outputs of the later commands are never checked")
+def test_fused_step_has_the_outputs_of_all() -> None:
+    first = step("s0", outputs=("a.txt",))
+    second = step("s1", outputs=("b.txt",), needs=(Need("s0"),))
+    (fused,) = fuse_commands(workflow(first, second), context(fuse=True)).steps
+    assert fused.outputs == ("a.txt", "b.txt")
+
+
+@pytest.mark.xfail(reason="bug: a step without rows gives a DAG line PARENT without parents")
+def test_step_without_rows_in_a_dag() -> None:
+    before = workflow(step("a", table=table(0)), step("b", needs=(Need("a"),)))
+    (dag,) = (f for f in backends.backend("htcondor").lower(before, Site()) if f.path.endswith("workflow.dag"))
+    assert "PARENT CHILD" not in "".join(dag.text)
+
+
+def test_row_mappings_pass_through_all_passes() -> None:
+    mapping = RowMapping(lambda row: (row,))
+    after = workflow(step("a", table=table(3)), step("b", table=table(3), needs=(Need("a", mapping),)))
+    here = context("htcondor", Site(rows_per_job=2), fuse=True)
+    for a_pass in PASSES:
+        after = a_pass(after, here)
+    assert after.steps[1].needs == (Need("a", mapping),)
+    assert shown(here) == ""

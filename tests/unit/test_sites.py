@@ -1,0 +1,283 @@
+"""Site profiles: which layer wins, where each value comes from, and the faults."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from reana_batch.diagnostics import Diagnostics, Refused, render
+from reana_batch.sites import ResolvedSite, Site, profiles, resolve, settings_of, user_file
+
+WriteFile = Callable[[str], Path]
+
+
+@pytest.fixture(autouse=True)
+def configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give the user an empty configuration directory."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    return tmp_path / "config"
+
+
+@pytest.fixture
+def write_user_file() -> WriteFile:
+    def write(text: str) -> Path:
+        path = user_file()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def write_project_file(tmp_path: Path) -> WriteFile:
+    def write(text: str) -> Path:
+        (tmp_path / ".reana-batch.yaml").write_text(text)
+        return tmp_path
+
+    return write
+
+
+def site_of(
+    name: str | None = None,
+    overrides: Sequence[str] = (),
+    project: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> ResolvedSite:
+    return resolve(name, overrides, project, Diagnostics(), environment or {})
+
+
+def refusal(
+    name: str | None = None,
+    overrides: Sequence[str] = (),
+    project: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> str:
+    with pytest.raises(Refused) as refused:
+        site_of(name, overrides, project, environment)
+    diagnostics = refused.value.diagnostics
+    return render(diagnostics, diagnostics.sources)
+
+
+KNOWN_SITES = "known: local, generic-htcondor, generic-slurm, cern-lxplus, cern-slurm.\n"
+
+# --- which layer wins -----------------------------------------------------------------------------
+
+
+def test_default_site_is_this_machine() -> None:
+    resolved = site_of()
+    assert (resolved.site.name, resolved.site.backend, resolved.site.container_runtime) == ("local", "make", "none")
+    assert resolved.origins["backend"] == "shipped: local"
+    assert resolved.origins["slurm.partition"] == "default"
+
+
+def test_each_layer_wins_over_the_one_below(write_user_file: WriteFile, write_project_file: WriteFile) -> None:
+    user = write_user_file(
+        "cern-slurm:\n  extends: generic-slurm\n"
+        "  slurm: {partition: user, account: user, qos: user, max_array_size: 5}\n"
+    )
+    project = write_project_file("slurm: {account: project, qos: project, max_array_size: 6}\n")
+    environment = {"REANA_BATCH_SLURM__QOS": "environment", "REANA_BATCH_SLURM__MAX_ARRAY_SIZE": "7"}
+    resolved = site_of("cern-slurm", ["slurm.max_array_size=8"], project, environment)
+    slurm = resolved.site.slurm
+    assert (slurm.partition, slurm.account, slurm.qos, slurm.max_array_size) == ("user", "project", "environment", 8)
+    origins = [resolved.origins[f"slurm.{name}"] for name in ("partition", "account", "qos", "max_array_size")]
+    assert origins == [f"{user}: cern-slurm", ".reana-batch.yaml", "environment", "command line"]
+
+
+def test_site_is_named_on_the_command_line_before_all(write_project_file: WriteFile) -> None:
+    project = write_project_file("site: cern-lxplus\n")
+    environment = {"REANA_BATCH_SITE": "generic-htcondor"}
+    assert site_of("generic-slurm", (), project, environment).site.name == "generic-slurm"
+    assert site_of(None, (), project, environment).site.name == "generic-htcondor"
+    assert site_of(None, (), project).site.name == "cern-lxplus"
+
+
+def test_project_without_a_file(tmp_path: Path) -> None:
+    assert site_of(None, (), tmp_path).site.name == "local"
+
+
+def test_shipped_profile_extends_another() -> None:
+    resolved = site_of("cern-lxplus")
+    assert resolved.site.backend == "htcondor"
+    assert resolved.site.htcondor.job_flavours
+    assert resolved.site.limits.runtime == 604_800
+    assert [directory.prefix for directory in resolved.site.refused_directories] == ["/eos/"]
+    assert resolved.origins["backend"] == "shipped: generic-htcondor"
+    assert resolved.origins["htcondor.job_flavours"] == "shipped: cern-lxplus"
+
+
+def test_users_profile_adds_to_the_shipped_one_of_its_name(write_user_file: WriteFile) -> None:
+    user = write_user_file("cern-lxplus:\n  htcondor: {accounting_group: group_u_X.u_y}\n")
+    resolved = site_of("cern-lxplus")
+    assert resolved.site.htcondor.accounting_group == "group_u_X.u_y"
+    assert resolved.site.htcondor.job_flavours
+    assert resolved.origins["htcondor.accounting_group"] == f"{user}: cern-lxplus"
+    assert resolved.origins["backend"] == "shipped: generic-htcondor"
+
+
+def test_users_profile_extends_a_shipped_one(write_user_file: WriteFile) -> None:
+    user = write_user_file("mine:\n  extends: cern-slurm\n  slurm: {partition: photon}\n")
+    resolved = site_of("mine")
+    assert (resolved.site.backend, resolved.site.slurm.partition) == ("slurm", "photon")
+    assert resolved.site.unpacked_images == "/cvmfs/unpacked.cern.ch"
+    origins = [resolved.origins[name] for name in ("backend", "default_runtime", "slurm.partition")]
+    assert origins == ["shipped: generic-slurm", "shipped: cern-slurm", f"{user}: mine"]
+
+
+def test_origins_cover_every_setting() -> None:
+    assert list(site_of().origins) == list(settings_of(Site()))
+
+
+def test_settings_of_a_site_are_flat() -> None:
+    settings = settings_of(site_of("cern-slurm").site)
+    assert settings["slurm.partition"] == "inf-short"
+    assert settings["limits.runtime"] is None
+    assert "name" not in settings
+
+
+def test_profiles_with_their_descriptions(write_user_file: WriteFile) -> None:
+    write_user_file("mine:\n  description: My own.\nother: {}\n")
+    found = profiles(Diagnostics())
+    assert list(found) == ["local", "generic-htcondor", "generic-slurm", "cern-lxplus", "cern-slurm", "mine", "other"]
+    assert (found["cern-lxplus"], found["mine"]) == ("lxplus and the HTCondor pool of CERN.", "My own.")
+
+
+VALUES: dict[str, tuple[str, object]] = {
+    "slurm.partition=photon": ("slurm.partition", "photon"),
+    "slurm.partition=": ("slurm.partition", None),
+    "slurm.max_array_size=50": ("slurm.max_array_size", 50),
+    "inherit_environment=true": ("inherit_environment", True),
+    "binds=[/cvmfs, /eos]": ("binds", ("/cvmfs", "/eos")),
+    "rows_per_job=auto": ("rows_per_job", "auto"),
+    "htcondor.accounting_group=a=b": ("htcondor.accounting_group", "a=b"),
+}
+
+
+@pytest.mark.parametrize("word", VALUES)
+def test_value_on_the_command_line_is_read_as_yaml(word: str) -> None:
+    key, value = VALUES[word]
+    assert settings_of(site_of(None, [word]).site)[key] == value
+
+
+# --- faults ---------------------------------------------------------------------------------------
+
+
+def test_unknown_site() -> None:
+    assert refusal("nowhere") == f'error: There is no site profile "nowhere". [unknown-site]\nhint: {KNOWN_SITES}'
+
+
+def test_site_that_is_nearly_known() -> None:
+    assert refusal("cern-lxpuls") == (
+        'error: There is no site profile "cern-lxpuls". [unknown-site]\nhint: did you mean cern-lxplus?\n'
+    )
+
+
+def test_unknown_setting_of_the_command_line() -> None:
+    assert refusal(None, ["slurm.partitoin=x"]) == (
+        'error: --set: there is no setting "slurm.partitoin". [unknown-setting]\nhint: did you mean slurm.partition?\n'
+    )
+
+
+BAD_SETTINGS = {
+    "htcondor.retries=-1": ("htcondor.retries cannot be -1", "-1 is less than the minimum of 0."),
+    "limits.runtime=1h": ('limits.runtime cannot be "1h"', '"1h" is not of types "null", "integer".'),
+    "inherit_environment=maybe": ('inherit_environment cannot be "maybe"', '"maybe" is not of type "boolean".'),
+    "binds=[cvmfs]": ('binds cannot be ["cvmfs"]', '"cvmfs" does not match "^/".'),
+}
+
+
+@pytest.mark.parametrize("word", BAD_SETTINGS)
+def test_bad_setting_of_the_command_line(word: str) -> None:
+    message, hint = BAD_SETTINGS[word]
+    assert refusal(None, [word]) == f"error: --set: {message}. [bad-setting]\nhint: {hint}\n"
+
+
+def test_bad_setting_of_the_environment() -> None:
+    assert refusal(environment={"REANA_BATCH_HTCONDOR__RETRIES": "many"}) == (
+        'error: environment: htcondor.retries cannot be "many". [bad-setting]\nhint: "many" is not of type "integer".\n'
+    )
+
+
+def test_all_faults_are_shown_together() -> None:
+    text = refusal("nowhere", ["htcondor.retries=x"], environment={"REANA_BATCH_HTCONDOR__RETRIES": "y"})
+    assert [line for line in text.splitlines() if line.startswith("error")] == [
+        'error: There is no site profile "nowhere". [unknown-site]',
+        'error: environment: htcondor.retries cannot be "y". [bad-setting]',
+        'error: --set: htcondor.retries cannot be "x". [bad-setting]',
+    ]
+
+
+def test_faults_of_the_project_file(write_project_file: WriteFile) -> None:
+    project = write_project_file("site: local\nslurm: {partitoin: x}\ndefault_runtime: 0\n")
+    assert refusal(project=project) == (
+        '.reana-batch.yaml:2:9: error: "partitoin" is not known here. [unknown-key]\n'
+        "  slurm: {partitoin: x}\n"
+        "          ^^^^^^^^^\n"
+        "hint: did you mean partition?\n"
+        ".reana-batch.yaml:3:18: error: default_runtime must be a whole number above 0. [bad-value]\n"
+        "  default_runtime: 0\n"
+        "                   ^\n"
+    )
+
+
+def test_project_file_that_is_not_yaml(write_project_file: WriteFile) -> None:
+    assert refusal(project=write_project_file("a: b: c\n")) == (
+        ".reana-batch.yaml:1:5: error: A second ': ' in one line. [yaml-syntax]\n"
+        "  a: b: c\n"
+        "      ^\n"
+        "hint: quote the value that holds it.\n"
+    )
+
+
+def test_faults_of_the_users_file(write_user_file: WriteFile) -> None:
+    user = write_user_file("mine:\n  backend: sge\n")
+    assert refusal("mine") == (
+        f'{user}:2:12: error: backend must be one of make, htcondor, slurm, not "sge". [bad-value]\n'
+        "    backend: sge\n"
+        "             ^^^\n"
+    )
+
+
+def test_users_file_that_is_no_mapping(write_user_file: WriteFile) -> None:
+    user = write_user_file("- mine\n")
+    assert refusal() == (
+        f"{user}:1:1: error: The file must be a mapping of site names to profiles. [bad-setting]\n  - mine\n  ^\n"
+    )
+
+
+def test_profile_that_extends_an_unknown_one(write_user_file: WriteFile) -> None:
+    write_user_file("mine:\n  extends: cern-lxpuls\n")
+    assert refusal("mine") == (
+        'error: There is no site profile "cern-lxpuls". [unknown-site]\nhint: did you mean cern-lxplus?\n'
+    )
+
+
+# --- known faults of ours -------------------------------------------------------------------------
+
+
+@pytest.mark.xfail(reason="bug: the shipped profile of this name is dropped without a word")
+def test_users_profile_that_extends_the_shipped_one_of_its_name(write_user_file: WriteFile) -> None:
+    write_user_file("cern-lxplus:\n  extends: cern-lxplus\n  default_runtime: 60\n")
+    assert site_of("cern-lxplus").site.backend == "htcondor"
+
+
+@pytest.mark.xfail(reason="bug: the circle ends without a word, and with it the settings beyond")
+def test_profiles_that_extend_each_other(write_user_file: WriteFile) -> None:
+    write_user_file("a: {extends: b}\nb: {extends: a}\n")
+    assert "a -> b -> a" in refusal("a")
+
+
+@pytest.mark.xfail(reason="bug: the message says that there is no such setting, and proposes it")
+def test_setting_without_a_value() -> None:
+    assert refusal(None, ["slurm.partition"]) == (
+        'error: --set must be KEY=VALUE, not "slurm.partition". [bad-setting]\n'
+    )
+
+
+@pytest.mark.xfail(reason="bug: PyYAML raises more than YAMLError", raises=(ValueError, KeyError))
+@pytest.mark.parametrize("value", ["2020-13-45", "!!bool maybe", "&x [*x]"])
+def test_setting_that_yaml_cannot_read(value: str) -> None:
+    assert refusal(None, [f"description={value}"]).startswith("error: --set: description cannot be ")
