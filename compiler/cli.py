@@ -96,8 +96,8 @@ def guarded(command: Command) -> Command:
         except Refused as refused:
             show(refused.diagnostics)
             if kwargs.get("as_json"):
-                print_json({"valid": False}, refused.diagnostics)
-            say(f"==> ERROR: {_counted(len(refused.diagnostics.errors), 'fault')}; nothing was started.", "red")
+                print_json({"error": True}, refused.diagnostics)
+            say(f"==> ERROR: {_counted(len(refused.diagnostics.errors), 'fault')}.", "red")
             sys.exit(EXIT_REFUSED)
         except KeyboardInterrupt:
             sys.exit(EXIT_INTERRUPTED)

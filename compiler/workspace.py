@@ -79,10 +79,11 @@ def differences(first: Path, second: Path) -> dict[str, list[str]]:
 def _text_differences(first: Path, second: Path) -> list[str]:
     lines: list[str] = []
     for name in sorted(_names(first / layout.BATCH) | _names(second / layout.BATCH)):
-        texts = [_lines(run / layout.BATCH / name) for run in (first, second)]
-        if texts[0] != texts[1]:
-            labels = (f"{first.name}/{name}", f"{second.name}/{name}")
-            lines += difflib.unified_diff(*texts, *labels, lineterm="")
+        before, after = (_lines(run / layout.BATCH / name) for run in (first, second))
+        if before != after:
+            lines += difflib.unified_diff(
+                before, after, f"{first.name}/{name}", f"{second.name}/{name}", lineterm=""
+            )
     return lines
 
 

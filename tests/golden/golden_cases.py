@@ -18,6 +18,7 @@ from pathlib import Path
 from reana_batch import cli, pipeline, sites
 from reana_batch.backends import BACKENDS
 from reana_batch.diagnostics import Diagnostics, Refused, render
+from reana_batch.version import __version__
 
 from .workflows import WORKFLOWS, Scenario
 
@@ -133,7 +134,7 @@ def whole_text(directory: Path, names_only: tuple[str, ...] = ()) -> str:
 def _section(path: Path, name: str) -> tuple[str, str]:
     # newline="": a carriage return must show, not be read as the end of a line.
     with path.open(encoding="utf-8", newline="") as stream:
-        text = stream.read()
+        text = stream.read().replace(f'"reana_batch": "{__version__}"', '"reana_batch": "VERSION"')
     marks = " [executable]" if path.stat().st_mode & 0o100 else ""
     if text and not text.endswith("\n"):
         marks += " [no newline at the end]"

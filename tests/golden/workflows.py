@@ -1,6 +1,7 @@
 """Workflows that reana.yaml cannot say yet in a serial specification: tables, row edges, chunks.
 
-The origins point into a file that does not exist; nothing reads it.
+The origins point into a file that does not exist; nothing reads it. Each job writes its step and row
+into ``order.txt``, so that a real run shows what waited for what.
 """
 
 from __future__ import annotations
@@ -24,6 +25,10 @@ class Scenario:
     names_only: tuple[str, ...] = ("job.sub", "job.sbatch")  # as in golden_cases.Case
 
 
+# For scenarios of which only the back end's own file is of interest.
+_ALL_JOBS = ("job.sh", "job.sub", "job.sbatch", "command.1", "command.1.0", "command.1.2", "0")
+
+
 def _place(line: int) -> Place:
     return Place("flow/reana.yaml", line)
 
@@ -32,75 +37,84 @@ def _table(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> Table:
     return Table(columns, len(rows), lambda: iter(rows))
 
 
-def _numbers(count: int) -> Table:
+def numbers(count: int) -> Table:
+    """Return the table of one column ``n`` with the numbers of its rows."""
+
     def rows() -> Iterator[tuple[str, ...]]:
         return ((str(number),) for number in range(count))
 
     return Table(("n",), count, rows)
 
 
-def _step(name: str, line: int, *parts: str | Column, table: Table | None = None, needs: tuple[Need, ...] = ()) -> Step:
-    commands = (Command(parts, _place(line)),)
-    return Step(
-        name, name, _place(line), commands, environment=IMAGE, needs=needs, table=table or Table(), group=line
-    )
+def step(name: str, line: int, *needs: Need, rows: int | None = None) -> Step:
+    """Return a step that writes its name and row down; without ``rows`` it has no table."""
+    number = "0" if rows is None else Column("n")
+    return scripted(name, line, f"echo {name} ", number, " >>order.txt\n", table=rows and numbers(rows), needs=needs)
 
 
-def _flow(*steps: Step, outputs: tuple[str, ...] = ()) -> Workflow:
+def scripted(
+    name: str, line: int, *parts: str | Column, table: Table | int | None = None, needs: tuple[Need, ...] = ()
+) -> Step:
+    table = table if isinstance(table, Table) else Table()
+    joined = ("".join(map(str, parts)),) if not table.columns else parts
+    command = Command(joined, _place(line))
+    return Step(name, name, _place(line), (command,), environment=IMAGE, needs=needs, table=table, group=line)
+
+
+def flow(*steps: Step, outputs: tuple[str, ...] = ()) -> Workflow:
     return Workflow("flow", "serial", steps, output_files=outputs)
 
 
-N = Column("n")
-
-# For cases of which only the back end's own file is of interest.
-_ALL_JOBS = ("job.sh", "job.sub", "job.sbatch", "command.1", "command.1.0", "0")
+def each(name: str) -> Need:
+    return Need(name, Pattern.EACH)
 
 
 def scatter() -> Scenario:
     """One job, three jobs of a table with two columns, one job: all by ALL edges."""
     rows = [(channel, mass) for channel, mass in product(("ee", "mumu"), ("90", "125"))][:3]
     table = _table(("channel", "mass"), rows)
-    fit = ("./fit --channel '", Column("channel"), "' --mass=", Column("mass"), " --again ", Column("channel"))
-    return Scenario(
-        _flow(
-            _step("prepare", 3, "mkdir -p fits"),
-            _step("fit", 7, *fit, table=table, needs=(Need("prepare"),)),
-            _step("merge", 12, "cat fits/*", needs=(Need("fit"),)),
-            outputs=("all fits.txt",),
-        ),
-        names_only=(),
+    fit = ("echo 'fit ", Column("channel"), "' --mass=", Column("mass"), " --again ", Column("channel"), " >>order.txt")
+    steps = (
+        step("prepare", 3),
+        scripted("fit", 7, *fit, table=table, needs=(Need("prepare"),)),
+        step("merge", 12, Need("fit")),
     )
+    return Scenario(flow(*steps, outputs=("all fits.txt",)), names_only=())
+
+
+ODD_CELLS = (
+    *("", " two  blanks ", "tab\there", "two\nlines\n", "\\n stays", "\\", "a\x1fb", "\u00b5\u2192\u03bd", "\r", "\\0037"),
+    *("$HOME $(id) `id`", "'single' \"double\"", "100% %s %d", "*?[a-z]", "#;&|<>", "-n", "=1", "\x01\x7f", "\\\\x"),
+)  # fmt: skip
 
 
 def cells() -> Scenario:
     """Cells that each layer could spoil on their way into the command."""
-    odd = ["", " two  blanks ", "tab\there", "two\nlines\n", "\\n stays", "\\", "a\x1fb", "\u00b5\u2192\u03bd"]
-    odd += ["$HOME $(id) `id`", "'single' \"double\"", "100% %s %d", "*?[a-z]", "#;&|<>", "\r", "-n", "=1"]
-    table = _table(("cell", "same"), [(cell, "x") for cell in odd])
-    return Scenario(_flow(_step("cells", 5, Column("cell"), Column("same"), "\n", Column("cell"), table=table)))
+    table = _table(("cell", "same"), [(cell, "x") for cell in ODD_CELLS])
+    parts = ("cat <<'END'\n", Column("cell"), Column("same"), "\nEND\n")
+    return Scenario(flow(scripted("cells", 5, *parts, table=table)))
 
 
-def each() -> Scenario:
-    """Row i follows row i, twice; then all of them."""
+def each_row() -> Scenario:
+    """Row i follows row i; then all of them, twice over."""
     return Scenario(
-        _flow(
-            _step("generate", 2, "gen ", N, table=_numbers(4)),
-            _step("simulate", 3, "sim ", N, table=_numbers(4), needs=(Need("generate", Pattern.EACH),)),
-            _step("merge", 4, "merge", needs=(Need("simulate"), Need("generate"))),
+        flow(
+            step("generate", 2, rows=4),
+            step("simulate", 3, each("generate"), rows=4),
+            step("merge", 4, Need("simulate"), Need("generate")),
         )
     )
 
 
-def each_chunked() -> Scenario:
+def each_row_chunked() -> Scenario:
     """Two rows a job: five rows are three jobs, on both sides of the edge."""
-    return Scenario(each_of_five(), ("rows_per_job=2",))
-
-
-def each_of_five() -> Workflow:
-    return _flow(
-        _step("generate", 2, "gen ", N, table=_numbers(5)),
-        _step("simulate", 3, "sim ", N, table=_numbers(5), needs=(Need("generate", Pattern.EACH),)),
-        _step("merge", 4, "merge", needs=(Need("simulate"),)),
+    return Scenario(
+        flow(
+            step("generate", 2, rows=5),
+            step("simulate", 3, each("generate"), rows=5),
+            step("merge", 4, Need("simulate")),
+        ),
+        ("rows_per_job=2",),
     )
 
 
@@ -108,62 +122,43 @@ def row_mapping() -> Scenario:
     """Rows that wait for two, one and no rows of the parent, and a second parent by ALL."""
     parents = {0: (0, 1), 1: (2,), 2: ()}
     need = Need("part", RowMapping(lambda row: parents[row]))
-    return Scenario(
-        _flow(
-            _step("part", 2, "part ", N, table=_numbers(3)),
-            _step("setup", 3, "setup"),
-            _step("pair", 4, "pair ", N, table=_numbers(3), needs=(Need("setup"), need)),
-        )
-    )
+    return Scenario(flow(step("part", 2, rows=3), step("setup", 3), step("pair", 4, Need("setup"), need, rows=3)))
 
 
 def row_mapping_chunked() -> Scenario:
     """Chunks wait for the chunks that hold their rows' parents."""
     need = Need("part", RowMapping(lambda row: (2 * row, 2 * row + 1)))
-    return Scenario(
-        _flow(
-            _step("part", 2, "part ", N, table=_numbers(8)),
-            _step("pair", 3, "pair ", N, table=_numbers(4), needs=(need,)),
-        ),
-        ("rows_per_job=3",),
-    )
+    return Scenario(flow(step("part", 2, rows=8), step("pair", 3, need, rows=4)), ("rows_per_job=3",))
 
 
 def array_limit() -> Scenario:
     """Arrays longer than the cluster's MaxArraySize are cut: 7 rows are 3 + 3 + 1."""
-    return Scenario(
-        _flow(
-            _step("generate", 2, "gen ", N, table=_numbers(7)),
-            _step("simulate", 3, "sim ", N, table=_numbers(7), needs=(Need("generate", Pattern.EACH),)),
-            _step("merge", 4, "merge", needs=(Need("simulate"),)),
-        ),
-        ("slurm.max_array_size=3",),
-        _ALL_JOBS,
-    )
+    steps = (step("generate", 2, rows=7), step("simulate", 3, each("generate"), rows=7), step("merge", 4, Need("simulate")))
+    return Scenario(flow(*steps), ("slurm.max_array_size=3",), _ALL_JOBS)
 
 
 def diamond() -> Scenario:
-    """Two branches at once, joined; each pair of parents on one side."""
-    both = (Need("left"), Need("right"))
+    """Two branches at once, joined; in between a step that needs one by EACH and the other by ALL."""
     return Scenario(
-        _flow(
-            _step("top", 2, "top"),
-            _step("left", 3, "left ", N, table=_numbers(2), needs=(Need("top"),)),
-            _step("right", 4, "right ", N, table=_numbers(2), needs=(Need("top"),)),
-            _step("mixed", 5, "mixed ", N, table=_numbers(2), needs=(Need("left", Pattern.EACH), Need("right"))),
-            _step("bottom", 6, "bottom", needs=both),
+        flow(
+            step("top", 2),
+            step("left", 3, Need("top"), rows=2),
+            step("right", 4, Need("top"), rows=2),
+            step("mixed", 5, each("left"), Need("right"), rows=2),
+            step("bottom", 6, Need("left"), Need("right"), Need("mixed")),
         )
     )
 
 
 def independent() -> Scenario:
-    """Steps that wait for nothing: all are held and released together."""
-    return Scenario(_flow(*(_step(f"alone-{i}", i, f"echo {i}") for i in range(1, 4))), names_only=_ALL_JOBS)
+    """Steps that wait for nothing."""
+    return Scenario(flow(*(step(f"alone-{i}", i) for i in range(1, 4))), names_only=_ALL_JOBS)
 
 
 WORKFLOWS: dict[str, Callable[[], Scenario]] = {
     function.__name__.replace("_", "-"): function
     for function in (
-        scatter, cells, each, each_chunked, row_mapping, row_mapping_chunked, array_limit, diamond, independent,
+        *(scatter, cells, each_row, each_row_chunked, row_mapping, row_mapping_chunked),
+        *(array_limit, diamond, independent),
     )
-}  # fmt: skip
+}

@@ -6,7 +6,7 @@ import re
 import subprocess
 from collections import defaultdict
 from importlib import resources
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 import pytest
 
@@ -14,14 +14,17 @@ from reana_batch import jobs, layout
 from reana_batch.diagnostics import Place
 from reana_batch.ir import Step, Table, Workflow
 
-LIBRARY = resources.files("reana_batch.templates").joinpath("job-lib.sh").read_text("utf-8")
+TEMPLATES = resources.files("reana_batch.templates")
+LIBRARY = TEMPLATES.joinpath("job-lib.sh").read_text("utf-8")
+SUBMISSION = TEMPLATES.joinpath("slurm/submit-lib.sh").read_text("utf-8")
 
 COUNTS = [1, 2, 249, 250, 251, 500, 10_000, 249_999, 250_000, 250_001, 1_000_000]
 
 
-def library_function(name: str) -> str:
-    found = re.search(rf"^{name}\(\) .*?^}}$", LIBRARY, re.MULTILINE | re.DOTALL)
-    assert found, f"job-lib.sh has no function {name}"
+def function(name: str, library: str) -> str:
+    """Return the text of one function of a shell library."""
+    found = re.search(rf"^{name}\(\) .*?^}}$", library, re.MULTILINE | re.DOTALL)
+    assert found, f"there is no function {name}"
     return found[0]
 
 
@@ -38,7 +41,7 @@ def rows_to_try(count: int) -> list[int]:
 def test_stems_are_those_of_the_job_library() -> None:
     pairs = [(row, count) for count in COUNTS for row in rows_to_try(count)]
     script = (
-        f"SHARD={layout.SHARD} TABLE_SHARD={layout.TABLE_SHARD}\n{library_function('set_stem')}\n"
+        f"SHARD={layout.SHARD} TABLE_SHARD={layout.TABLE_SHARD}\n{function('set_stem', LIBRARY)}\n"
         'while read -r row count; do set_stem "$row" "$count"; echo "$stem"; done\n'
     )
     lines = "".join(f"{row} {count}\n" for row, count in pairs)
@@ -46,8 +49,27 @@ def test_stems_are_those_of_the_job_library() -> None:
     assert stems.stdout.split() == [layout.row_stem(row, count) for row, count in pairs]
 
 
-def test_numbers_are_those_of_the_job_library() -> None:
+def test_submission_to_slurm_looks_for_records_where_they_are(tmp_path: Path) -> None:
+    """A chunk of one row is done if, and only if, the record of that row is there."""
+    pairs = [(row, count) for count in COUNTS for row in rows_to_try(count)]
+    for row, count in pairs[::2]:
+        record = tmp_path / f"state/{count}/{layout.row_stem(row, count)}.done"
+        record.parent.mkdir(parents=True, exist_ok=True)
+        record.touch()
+    script = (
+        f"SHARD={layout.SHARD}\n{function('chunk_is_done', SUBMISSION)}\n"
+        'while read -r row count; do chunk_is_done "$count" "$row" "$count" 1; echo "$?"; done\n'
+    )
+    lines = "".join(f"{row} {count}\n" for row, count in pairs)
+    codes = subprocess.run(
+        ["bash", "-c", script], input=lines, capture_output=True, text=True, check=True, cwd=tmp_path
+    )
+    assert codes.stdout.split() == [str(index % 2) for index in range(len(pairs))]
+
+
+def test_numbers_are_those_of_the_shell_libraries() -> None:
     assert f"readonly SHARD={layout.SHARD} TABLE_SHARD={layout.TABLE_SHARD}\n" in LIBRARY
+    assert f"readonly SHARD={layout.SHARD} " in SUBMISSION
 
 
 @pytest.mark.parametrize(

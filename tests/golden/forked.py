@@ -1,0 +1,118 @@
+"""reana-batch many times over, without starting Python each time.
+
+Run as a program it answers requests, one line of JSON each, by forking: the child has its own
+directory, environment and standard streams, and runs the same ``main`` as the command ``reana-batch``.
+Modules of our own that look at the surroundings when they are imported are left for the child.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended; a child that was killed has the negative number of the signal."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+
+class Forked:
+    """The other end: starts the program and asks it."""
+
+    def __init__(self) -> None:
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"}
+        self._server = subprocess.Popen(
+            [sys.executable, "-m", "tests.golden.forked"],
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            encoding="utf-8",
+        )
+
+    def __enter__(self) -> Forked:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # Without requests the server ends.
+        self._server.communicate()
+
+    def run(self, args: list[str], directory: Path, environment: dict[str, str] | None = None) -> Ended:
+        """Return how ``reana-batch ARGS`` ends in ``directory``, with this environment and no other."""
+        assert self._server.stdin is not None
+        assert self._server.stdout is not None
+        surroundings = {"PATH": os.environ["PATH"], "HOME": str(directory), "LC_ALL": "C.UTF-8", "COLUMNS": "120"}
+        request = {"args": args, "directory": str(directory), "environment": surroundings | (environment or {})}
+        self._server.stdin.write(json.dumps(request) + "\n")
+        self._server.stdin.flush()
+        return Ended(**json.loads(self._server.stdout.readline()))
+
+
+def _serve() -> None:
+    for line in sys.stdin:
+        request = json.loads(line)
+        with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
+            child = os.fork()
+            if child == 0:
+                _become(request["args"], request["directory"], request["environment"], stdout, stderr)
+            _, status = os.waitpid(child, 0)
+            answer = {"code": os.waitstatus_to_exitcode(status), "stdout": _text(stdout), "stderr": _text(stderr)}
+        print(json.dumps(answer), flush=True)
+
+
+def _text(stream: BinaryIO) -> str:
+    stream.seek(0)
+    return stream.read().decode("utf-8")
+
+
+def _become(args: list[str], directory: str, environment: dict[str, str], stdout: BinaryIO, stderr: BinaryIO) -> None:
+    """Run the command in this process and end it."""
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(stdout.fileno(), 1)
+    os.dup2(stderr.fileno(), 2)
+    sys.stdout = open(1, "w", encoding="utf-8", closefd=False)
+    sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False)
+    os.chdir(directory)
+    os.environ.clear()
+    os.environ.update(environment)
+    code: object = 0
+    try:
+        from reana_batch.cli import main
+
+        main(args, prog_name="reana-batch")
+    except SystemExit as ended:
+        code = ended.code
+    except BaseException:  # noqa: BLE001  # what Python itself would do with it
+        traceback.print_exc()
+        code = 1
+    sys.stdout.flush()
+    os._exit(code if isinstance(code, int) else 1)
+
+
+if __name__ == "__main__":
+    # What every command needs and what takes its time to load.
+    import jinja2  # noqa: F401
+    import jsonschema_rs  # noqa: F401
+    import lark  # noqa: F401
+    import networkx  # noqa: F401
+    import pathspec  # noqa: F401
+    import rich.live  # noqa: F401
+    import rich.tree  # noqa: F401
+    import yaml  # noqa: F401
+
+    _serve()

@@ -1,0 +1,128 @@
+"""Every message as the user sees it: input, expected text and exit code in one file each of ``errors/``.
+
+    $ reana-batch validate -p x=1            the command; NAME=VALUE in front sets its environment
+    >>> reana.yaml                           a file of the directory that it runs in
+    >>> bytes.yaml (escapes)                 the same, with Python's escapes such as \\xff
+    >>> data/                                an empty directory
+    >>> link -> target                       a symbolic link
+    >>> exit 3                               then all that stderr shows; stdout is empty
+
+``DIR`` stands for that directory. A file is named after the code that it shows: ``CODE.txt`` or
+``CODE.which.txt``. ``REWRITE_GOLDEN=1 pytest tests/golden`` accepts; the diff is the review.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from reana_batch.diagnostics import CODES
+
+from .forked import Forked
+
+HERE = Path(__file__).parent / "errors"
+REWRITE = bool(os.environ.get("REWRITE_GOLDEN"))
+GOLDEN = sorted(HERE.glob("*.txt"))
+
+_CODE = re.compile(r"(?:^|: )(error|warning): .*\[([a-z-]+)\]$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Golden:
+    """A file of ``errors/``: ``head`` ends before the line ``>>> exit``, ``expected`` begins with it."""
+
+    head: str
+    expected: str
+
+    @property
+    def environment(self) -> dict[str, str]:
+        words = self._words[: self._words.index("reana-batch")]
+        return dict(word.split("=", 1) for word in words)
+
+    @property
+    def args(self) -> list[str]:
+        return self._words[self._words.index("reana-batch") + 1 :]
+
+    @property
+    def _words(self) -> list[str]:
+        command = self.head.split("\n", 1)[0]
+        assert command.startswith("$ ")
+        return shlex.split(command.removeprefix("$ "))
+
+    def set_up(self, directory: Path) -> None:
+        """Make the files that the command finds."""
+        for section in self.head.split("\n>>> ")[1:]:
+            name, _, text = (section + "\n").partition("\n")
+            link, arrow, target = name.partition(" -> ")
+            path = directory / link.removesuffix(" (escapes)")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if arrow:
+                path.symlink_to(target)
+            elif name.endswith("/"):
+                path.mkdir(exist_ok=True)
+            else:
+                path.write_bytes(_unescaped(text) if name.endswith(" (escapes)") else text.encode())
+
+
+def _unescaped(text: str) -> bytes:
+    return text.replace("\\\n", "").encode("latin-1").decode("unicode_escape").encode("latin-1")
+
+
+def read_golden(path: Path) -> Golden:
+    text = path.read_bytes().decode()
+    head, marker, expected = text.partition("\n>>> exit ")
+    return Golden(head, marker.lstrip("\n") + expected)
+
+
+@pytest.fixture(scope="module")
+def program() -> Iterator[Forked]:
+    with Forked() as forked:
+        yield forked
+
+
+@pytest.mark.parametrize("path", GOLDEN, ids=[path.stem for path in GOLDEN])
+def test_the_user_sees_what_the_golden_file_says(path: Path, program: Forked, tmp_path: Path) -> None:
+    golden = read_golden(path)
+    directory = tmp_path / "analysis"
+    directory.mkdir()
+    golden.set_up(directory)
+    environment = {name: value.replace("DIR", str(directory)) for name, value in golden.environment.items()}
+    ended = program.run(golden.args, directory, environment)
+    actual = f">>> exit {ended.code}\n{ended.stderr}".replace(str(directory), "DIR")
+    assert "Traceback" not in actual, actual
+    if REWRITE:
+        path.write_bytes(f"{golden.head}\n{actual}".encode())
+        golden = read_golden(path)
+    assert actual.split("\n") == golden.expected.split("\n")
+    assert ended.stdout == ""
+    assert path.name.split(".")[0] in codes_of(golden)
+
+
+def codes_of(golden: Golden) -> set[str]:
+    return {code for _, code in _CODE.findall(golden.expected)}
+
+
+def test_every_code_has_a_golden_file() -> None:
+    shown = {path.name.split(".")[0] for path in GOLDEN}
+    assert shown == CODES.keys()
+
+
+def test_every_message_has_a_known_code() -> None:
+    for path in GOLDEN:
+        expected = read_golden(path).expected
+        assert codes_of(read_golden(path)) <= CODES.keys(), path.name
+        lines = re.findall(r"^(?:\S+: )?(?:error|warning): .*", expected, re.MULTILINE)
+        assert len(lines) == len(_CODE.findall(expected)), path.name
+
+
+def test_errors_refuse_and_warnings_do_not() -> None:
+    for path in GOLDEN:
+        expected = read_golden(path).expected
+        has_error = any(severity == "error" for severity, _ in _CODE.findall(expected))
+        assert expected.startswith(">>> exit 3\n" if has_error else ">>> exit 0\n"), path.name

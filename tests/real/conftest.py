@@ -1,0 +1,120 @@
+"""Real HTCondor and Slurm, in the box: the project installed there, and a folder of alice's for each test."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.site.box import Box
+
+ROOT = Path(__file__).resolve().parents[2]
+ENDED = ("finished", "failed", "stopped")
+
+
+@pytest.fixture(scope="session")
+def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
+    """The box with Slurm and HTCondor up and this checkout's wheel installed; it goes down afterwards."""
+    reason = Box.unavailable()
+    if reason is not None:
+        pytest.fail(f"the site in a box is not available: {reason}")
+    wheels = tmp_path_factory.mktemp("wheel")
+    subprocess.run(
+        [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(wheels), str(ROOT)],
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+    made = Box()
+    made.install(*wheels.glob("*.whl"))
+    made.up("slurm", "condor")
+    yield made
+    if not os.environ.get("REANA_BATCH_KEEP_BOX"):
+        made.down()
+
+
+@dataclass(frozen=True)
+class Desk:
+    """A folder of alice's, and what she does there."""
+
+    box: Box
+    folder: str
+
+    @property
+    def path(self) -> Path:
+        """Where the host sees the folder."""
+        return self.box.path(self.folder)
+
+    def write(self, name: str, text: str) -> None:
+        """Put a file into the folder."""
+        target = self.path / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, "utf-8")
+        self.box.root("chown", "-R", "alice:alice", self.folder)
+
+    def copy(self, source: Path, name: str) -> None:
+        """Put a copy of a tree of the host's into the folder."""
+        subprocess.run(["cp", "-r", str(source), str(self.path / name)], check=True)
+        self.box.root("chown", "-R", "alice:alice", self.folder)
+
+    def reana_batch(
+        self, *words: str, check: bool = True, timeout: float = 120, env: dict[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run the command line here."""
+        return self.box.alice("reana-batch", *words, cwd=self.folder, check=check, timeout=timeout, env=env)
+
+    def run(self, *words: str, name: str = "test") -> str:
+        """Submit reana.yaml and return the run's name with its number."""
+        answer = self.reana_batch("run", "--runs", "runs", "-w", name, "--json", *words)
+        return str(json.loads(answer.stdout)["name"])
+
+    def status(self, name: str) -> dict[str, Any]:
+        """Return the answer of ``status --json``."""
+        answer = self.reana_batch("status", "--runs", "runs", "-w", name, "--json")
+        record: dict[str, Any] = json.loads(answer.stdout)
+        return record
+
+    def wait(self, name: str, seconds: float = 120) -> dict[str, Any]:
+        """Return the status of the run after it has ended."""
+        return self.until(name, lambda record: record["status"] in ENDED, seconds)
+
+    def until(self, name: str, condition: Callable[[dict[str, Any]], bool], seconds: float = 60) -> dict[str, Any]:
+        """Return the first status that fulfils ``condition``."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            record = self.status(name)
+            if condition(record):
+                return record
+            time.sleep(0.5)
+        raise AssertionError(f"not within {seconds} s: {record}")
+
+    def file(self, name: str) -> str:
+        """Return the text of a file in the folder."""
+        return (self.path / name).read_text("utf-8")
+
+
+@pytest.fixture
+def desk(box: Box, request: pytest.FixtureRequest) -> Desk:
+    """A new folder of alice's on the shared file system."""
+    folder = "/shared/alice/" + re.sub(r"[^A-Za-z0-9]+", "-", request.node.name)
+    box.root("rm", "-rf", folder)
+    box.alice("mkdir", "-p", folder)
+    return Desk(box, folder)
+
+
+def serial(*commands: str, **hints: str) -> str:
+    """Return a reana.yaml of one step for each command; ``hints`` go to every step."""
+    steps = [
+        {"name": f"step{number}", "environment": "docker.io/library/debian:12", "commands": [command], **hints}
+        for number, command in enumerate(commands, start=1)
+    ]
+    # JSON is YAML.
+    return json.dumps({"workflow": {"type": "serial", "specification": {"steps": steps}}})
