@@ -29,7 +29,7 @@ def configuration() -> ConfigParser:
 def package_folders() -> dict[str, str]:
     """Return the folder of each package that setup.cfg places by hand."""
     lines = configuration()["options"]["package_dir"].split("\n")
-    return dict(map(str.strip, line.split("=")) for line in lines if line)
+    return {package.strip(): folder.strip() for package, _, folder in (line.partition("=") for line in lines if line)}
 
 
 def module_name(path: Path) -> str:

@@ -277,7 +277,7 @@ def test_every_hint_is_in_the_table() -> None:
     assert {name for name, _ in HINTS} == hints.READERS.keys() | hints.STEERING
 
 
-def mapped(backend: str, site: Site | None = None, **written: str | int) -> dict[str, Any]:
+def mapped(backend: str, written: dict[str, str | int], site: Site | None = None) -> dict[str, Any]:
     step_hints = {name: Hint(value, at(5)) for name, value in written.items()}
     (after,) = map_resources(workflow(step("fit", hints=step_hints)), context(backend, site)).steps
     return asked(after.resources)
@@ -297,13 +297,13 @@ RIVALS = [
 
 @pytest.mark.parametrize(("written", "backend", "expected"), RIVALS)
 def test_most_specific_hint_wins(written: dict[str, str | int], backend: str, expected: dict[str, Any]) -> None:
-    assert mapped(backend, **written) == expected
+    assert mapped(backend, written) == expected
 
 
 def test_runtime_of_the_site_is_for_steps_without_one() -> None:
     site = Site(default_runtime=3600)
-    assert mapped("htcondor", site) == {"runtime": 3600}
-    assert mapped("htcondor", site, htcondor_max_runtime="60") == {"runtime": 60}
+    assert mapped("htcondor", {}, site) == {"runtime": 3600}
+    assert mapped("htcondor", {"htcondor_max_runtime": "60"}, site) == {"runtime": 60}
 
 
 def test_limits_of_the_site() -> None:

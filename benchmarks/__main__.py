@@ -1,0 +1,213 @@
+"""Measure, print a table, and exit with 1 if a figure is worse than it may be."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+
+from benchmarks import cases
+from benchmarks.cases import Case
+
+ROOT = Path(__file__).parents[1]
+MEASURED = [sys.executable, "-m", "benchmarks.measured"]
+REANA_BATCH = [sys.executable, str(Path(sysconfig.get_path("scripts"), "reana-batch"))]
+
+# A case is measured this often, or until it has taken this long.
+_LONG = 60.0  # seconds
+# Starting takes so little that it is measured more often.
+_STARTS = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a child process took."""
+
+    seconds: float  # of CPU, user and system; of the measured part alone if the child printed that
+    mebibytes: float  # at its peak
+    wall_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A line of the table: medians, beside those of the peer."""
+
+    case: str
+    backend: str
+    seconds: float
+    peer_seconds: float
+    mebibytes: float
+    runs: int
+    most_seconds: float | None = None
+    most_mebibytes: float | None = None
+
+    @property
+    def ratio(self) -> float:
+        return self.seconds / self.peer_seconds
+
+    @property
+    def kept(self) -> bool:
+        """Whether the result keeps within what it may take."""
+        slow = self.most_seconds is not None and self.seconds >= self.most_seconds
+        large = self.most_mebibytes is not None and self.mebibytes >= self.most_mebibytes
+        return not (slow or large)
+
+
+def child(command: list[str]) -> Cost:
+    """Run a command and return what it took.
+
+    Linux counts the memory of the process that starts a child as the child's; this one stays small.
+    """
+    begin = time.perf_counter()
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    printed, said = process.stdout.read(), process.stderr.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    wall = time.perf_counter() - begin
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != 0:
+        sys.exit(f"{' '.join(command)} failed:\n{said.decode()}")
+    measured_part = command[:3] == MEASURED and printed
+    seconds = float(printed) if measured_part else usage.ru_utime + usage.ru_stime
+    return Cost(seconds, usage.ru_maxrss / 1024, wall)
+
+
+def repeat(measure: Callable[[], tuple[Cost, Cost]], runs: int) -> tuple[list[Cost], list[Cost]]:
+    """Return the costs of ours and of the peer, measured in turn so that both see the same neighbours."""
+    ours, peers = [], []
+    end = time.monotonic() + _LONG
+    while len(ours) < runs and not (ours and time.monotonic() > end):
+        cost, peer = measure()
+        ours.append(cost)
+        peers.append(peer)
+    return ours, peers
+
+
+def compile_case(case: Case, backend: str, runs: int, directory: Path | None) -> Result:
+    """Measure compiling against writing the same files from a bare loop."""
+
+    def measure() -> tuple[Cost, Cost]:
+        with tempfile.TemporaryDirectory(prefix="reana-batch-benchmark-", dir=directory) as folder:
+            run = f"{folder}/run"
+            if case.kind == "serial":
+                spec = Path(folder, "reana.yaml")
+                spec.write_text(cases.spec_text(case.size), encoding="utf-8")
+                ours = child([*REANA_BATCH, "compile", "-b", backend, "-f", str(spec), "-o", run])
+            else:
+                ours = child([*MEASURED, "compile", case.kind, str(case.size), backend, run])
+            return ours, child([*MEASURED, "write-again", run, f"{folder}/again"])
+
+    ours, peers = repeat(measure, runs)
+    return _result(case.title, backend, ours, peers, case.most_seconds, case.most_mebibytes)
+
+
+def load_case(runs: int, directory: Path | None) -> Result:
+    """Measure reading and checking a long reana.yaml against libyaml alone."""
+    with tempfile.TemporaryDirectory(prefix="reana-batch-benchmark-", dir=directory) as folder:
+        spec = Path(folder, "reana.yaml")
+        spec.write_text(cases.spec_text(cases.SPEC_STEPS), encoding="utf-8")
+
+        def measure() -> tuple[Cost, Cost]:
+            return child([*MEASURED, "load-spec", str(spec)]), child([*MEASURED, "load-yaml", str(spec)])
+
+        ours, peers = repeat(measure, runs)
+    title = f"load {cases.SPEC_STEPS * cases.LINES_PER_STEP:,} lines"
+    return _result(title, "-", ours, peers, cases.MOST_LOAD_SECONDS)
+
+
+def help_case() -> Result:
+    """Measure the wall time of --help against that of an empty Python program."""
+    ours, peers = repeat(lambda: (child([*REANA_BATCH, "--help"]), child([sys.executable, "-c", "pass"])), _STARTS)
+    walls = [[Cost(cost.wall_seconds, cost.mebibytes, cost.wall_seconds) for cost in costs] for costs in (ours, peers)]
+    return _result("--help (wall)", "-", *walls, cases.MOST_HELP_SECONDS)
+
+
+def _result(
+    title: str,
+    backend: str,
+    ours: list[Cost],
+    peers: list[Cost],
+    most_seconds: float | None,
+    most_mebibytes: float | None = None,
+) -> Result:
+    return Result(
+        title,
+        backend,
+        seconds=median(cost.seconds for cost in ours),
+        peer_seconds=median(cost.seconds for cost in peers),
+        mebibytes=median(cost.mebibytes for cost in ours),
+        runs=len(ours),
+        most_seconds=most_seconds,
+        most_mebibytes=most_mebibytes,
+    )
+
+
+def results(wanted: re.Pattern[str], runs: int, directory: Path | None) -> Iterator[Result]:
+    """Measure every case whose title and back end match."""
+    for case in cases.CASES:
+        for backend in cases.BACKENDS:
+            if wanted.search(f"{case.title} {backend}"):
+                yield compile_case(case, backend, runs, directory)
+    if wanted.search("load"):
+        yield load_case(runs, directory)
+    if wanted.search("--help"):
+        yield help_case()
+
+
+def growth(found: Iterable[Result]) -> dict[str, float]:
+    """Return by back end the peak memory of the largest scatter above that of the smallest, in MiB."""
+    sizes = [case.title for case in cases.CASES if case.kind == "scatter"]
+    peaks = {(result.case, result.backend): result.mebibytes for result in found}
+    ends = {backend: ((sizes[0], backend), (sizes[-1], backend)) for backend in cases.BACKENDS}
+    return {b: peaks[last] - peaks[first] for b, (first, last) in ends.items() if {first, last} <= peaks.keys()}
+
+
+HEADER = f"{'CASE':<20} {'BACK END':<9} {'CPU S':>8} {'PEER':>8} {'RATIO':>7} {'MIB':>7} {'RUNS':>5}  AT MOST"
+
+
+def line(result: Result) -> str:
+    limits = [(result.most_seconds, "s"), (result.most_mebibytes, "MiB")]
+    most = ", ".join(f"{limit:g} {unit}" for limit, unit in limits if limit is not None)
+    missed = "" if result.kept else "  MISSED"
+    return (
+        f"{result.case:<20} {result.backend:<9} {result.seconds:>8.3f} {result.peer_seconds:>8.3f}"
+        f" {result.ratio:>7.1f} {result.mebibytes:>7.1f} {result.runs:>5}  {most}{missed}".rstrip()
+    )
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--only", metavar="REGEX", default="", help="cases to measure, such as 'scatter.*make'")
+    parser.add_argument("--runs", type=int, default=3, help="measurements of each case (default: %(default)s)")
+    parser.add_argument("--directory", type=Path, help="where to write what is compiled (default: TMPDIR or /tmp)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to this file as well")
+    given = parser.parse_args()
+    print(HEADER)
+    found: list[Result] = []
+    for result in results(re.compile(given.only), given.runs, given.directory):
+        found.append(result)
+        print(line(result), flush=True)
+    grown = growth(found)
+    for backend, mebibytes in grown.items():
+        missed = "" if mebibytes < cases.MOST_GROWTH_MEBIBYTES else "  MISSED"
+        print(f"{backend}: a million rows take {mebibytes:+.1f} MiB more than a thousand{missed}")
+    if given.json:
+        records = [asdict(result) | {"ratio": result.ratio, "kept": result.kept} for result in found]
+        given.json.write_text(json.dumps({"results": records, "growth_mebibytes": grown}, indent=1) + "\n", "utf-8")
+    kept = all(result.kept for result in found) and all(m < cases.MOST_GROWTH_MEBIBYTES for m in grown.values())
+    return 0 if kept else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

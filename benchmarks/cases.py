@@ -1,0 +1,106 @@
+"""What is measured: workflows of every size, and the figures they must keep within."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+# The measuring process imports this and stays small; what is measured imports the compiler.
+if TYPE_CHECKING:
+    from reana_batch.ir import Table, Workflow
+
+BACKENDS = ("make", "htcondor", "slurm")
+IMAGE = "docker.io/library/python:3.11"
+LINES_PER_STEP = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A workflow of one size; ``kind`` is a key of WORKFLOWS, or ``serial`` for a real reana.yaml."""
+
+    kind: str
+    size: int
+    most_seconds: float | None = None
+    most_mebibytes: float | None = None
+
+    @property
+    def title(self) -> str:
+        return f"{self.kind} {self.size:,}"
+
+
+CASES = (
+    Case("scatter", 1_000),
+    Case("scatter", 10_000),
+    Case("scatter", 100_000, most_seconds=5, most_mebibytes=200),
+    Case("scatter", 1_000_000, most_seconds=50, most_mebibytes=200),
+    Case("stages", 100_000),
+    Case("serial", 1_000),
+    Case("serial", 10_000, most_seconds=10),
+    Case("chain", 100_000),
+)
+SPEC_STEPS = 5_000  # of LINES_PER_STEP lines each
+MOST_LOAD_SECONDS = 1.0
+MOST_HELP_SECONDS = 0.15
+# Peak memory of a million rows above that of a thousand; their table alone has 30 MB.
+MOST_GROWTH_MEBIBYTES = 8.0
+
+
+def spec_text(steps: int) -> str:
+    """Return a serial reana.yaml with this many steps of one command."""
+    head = "version: 0.9.4\ninputs:\n  parameters:\n    events: 1000\nworkflow:\n  type: serial\n"
+    step = (
+        f"      - name: fit-{{0}}\n        environment: {IMAGE}\n        commands:\n"
+        "          - python fit.py --seed {0} --events ${{events}} > results/{0}.txt\n"
+    )
+    return f"{head}  specification:\n    steps:\n" + "".join(step.format(number) for number in range(steps))
+
+
+def scatter(size: int) -> Workflow:
+    """Return one step of ``size`` independent rows."""
+    from reana_batch.diagnostics import Place
+    from reana_batch.ir import Column, Command, Step, Workflow
+
+    place = Place("reana.yaml", 1)
+    command = Command(("python fit.py --seed ", Column("seed"), " ", Column("file"), "\n"), place)
+    step = Step("fit", "fit", place, (command,), IMAGE, table=_table(size))
+    return Workflow("scatter", "serial", (step,))
+
+
+def stages(size: int) -> Workflow:
+    """Return a step of ``size`` rows, another that follows it row by row, and one row that waits for all."""
+    from reana_batch.diagnostics import Place
+    from reana_batch.ir import Need, Pattern, Step, Workflow, literal
+
+    place = Place("reana.yaml", 1)
+    (make,) = scatter(size).steps
+    use = Step("use", "use", place, make.commands, IMAGE, needs=(Need("fit", Pattern.EACH),), table=make.table)
+    merge = Step("merge", "merge", place, (literal("python merge.py\n", place),), IMAGE, needs=(Need("use"),))
+    return Workflow("stages", "serial", (make, use, merge))
+
+
+def chain(size: int) -> Workflow:
+    """Return ``size`` steps of one row, each waiting for the one before."""
+    from reana_batch.diagnostics import Place
+    from reana_batch.ir import Need, Step, Workflow, literal
+
+    def step(number: int) -> Step:
+        place = Place("reana.yaml", number + 1)
+        command = literal(f"python fit.py --seed {number}\n", place)
+        needs = (Need(f"fit-{number - 1}"),) if number else ()
+        return Step(f"fit-{number}", f"fit {number}", place, (command,), IMAGE, needs=needs)
+
+    return Workflow("chain", "serial", tuple(map(step, range(size))))
+
+
+def _table(size: int) -> Table:
+    from reana_batch.ir import Table
+
+    def rows() -> Iterator[tuple[str, ...]]:
+        for seed in range(size):
+            yield str(seed), f"data/{seed}.root"
+
+    return Table(("seed", "file"), size, rows)
+
+
+WORKFLOWS: dict[str, Callable[[int], Workflow]] = {"scatter": scatter, "stages": stages, "chain": chain}

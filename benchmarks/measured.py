@@ -1,0 +1,93 @@
+"""What runs in the child processes: ``python -m benchmarks.measured WHAT ARGUMENT...``.
+
+Those that print a number measured a part of their work, in CPU seconds.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from time import process_time
+
+# What one turn of the bare loop writes: a line, or a word of a line that has a job in each word.
+_LONG_LINE = 4096
+_WORDS = re.compile(r"\S+\s*")
+
+
+def compile_workflow(kind: str, size: str, backend: str, directory: str) -> None:
+    """Compile a workflow that is built in the compiler's own terms."""
+    from benchmarks.cases import WORKFLOWS
+    from reana_batch import pipeline
+    from reana_batch.diagnostics import Diagnostics
+    from reana_batch.sites import Site
+
+    workflow = WORKFLOWS[kind](int(size))
+    pipeline.write(pipeline.lower(workflow, Site(), backend, Diagnostics()), Path(directory))
+
+
+def write_again(source: str, target: str) -> None:
+    """Write the same bytes to the same paths below ``target``; reading them is not counted."""
+    seconds = 0.0
+    for folder, _, files in os.walk(source):
+        copy = target + folder.removeprefix(source)
+        begin = process_time()
+        os.mkdir(copy, 0o700)
+        seconds += process_time() - begin
+        for name in files:
+            path = os.path.join(folder, name)
+            with open(path, encoding="utf-8", newline="") as stream:
+                pieces = _pieces(stream.read())
+            mode = os.stat(path).st_mode
+            begin = process_time()
+            descriptor = os.open(f"{copy}/{name}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+            with open(descriptor, "w", encoding="utf-8", newline="") as stream:
+                for piece in pieces:
+                    stream.write(piece)
+            seconds += process_time() - begin
+    print(seconds)
+
+
+def _pieces(text: str) -> list[str]:
+    pieces: list[str] = []
+    for line in text.splitlines(keepends=True):
+        pieces += _WORDS.findall(line) if len(line) > _LONG_LINE else [line]
+    return pieces
+
+
+def load_spec(path: str) -> None:
+    """Read and check an analysis, up to its workflow."""
+    from reana_batch import frontends
+    from reana_batch.diagnostics import Diagnostics
+    from reana_batch.frontends import serial  # noqa: F401  # imports are not counted
+    from reana_batch.spec import read_spec
+
+    diagnostics = Diagnostics()
+    begin = process_time()
+    workflow = frontends.load(read_spec(Path(path), diagnostics), diagnostics)
+    seconds = process_time() - begin
+    diagnostics.stop_if_errors()
+    assert workflow is not None
+    print(seconds)
+
+
+def load_yaml(path: str) -> None:
+    """Read the same file by libyaml alone."""
+    import yaml
+
+    begin = process_time()
+    yaml.load(Path(path).read_bytes(), Loader=yaml.CSafeLoader)
+    print(process_time() - begin)
+
+
+_WORK: dict[str, Callable[..., None]] = {
+    "compile": compile_workflow,
+    "write-again": write_again,
+    "load-spec": load_spec,
+    "load-yaml": load_yaml,
+}
+
+if __name__ == "__main__":
+    _WORK[sys.argv[1]](*sys.argv[2:])
