@@ -98,7 +98,10 @@ def run(
 
     With HTCondor and Slurm this submits and returns; with make it runs here, to the end.
     """
+    import shutil
+
     from reana_batch import lifecycle, local_run
+    from reana_batch.diagnostics import Refused
     from reana_batch.pipeline import write
     from reana_batch.runs import new_run
 
@@ -106,7 +109,11 @@ def run(
     if compilation.target.name == "make":
         local_run.check_tools()
     directory = new_run(_root(runs), name)
-    write(compilation, directory)
+    try:
+        write(compilation, directory)
+    except Refused:
+        shutil.rmtree(directory, ignore_errors=True)
+        raise
     lifecycle.note_creation(directory, compilation)
     if compilation.target.name == "make":
         _run_here(directory, jobs, as_json)
@@ -413,3 +420,51 @@ def diff(first: str, second: str, runs: Path | None, as_json: bool) -> None:
                 click.echo("\n".join(lines))
         else:
             say(f"==> No differences in {section}.")
+
+
+@command("test")
+@_NAME_OPTION
+@_RUNS_OPTION
+@click.option(
+    "-n", "--test-files", "files", multiple=True, metavar="FILE", help="Only this test file of the workspace."
+)
+def test(name: str, runs: Path | None, files: tuple[str, ...], as_json: bool) -> None:
+    """Check a run against the Gherkin files that the analysis names under tests.files."""
+    from reana_batch import acceptance, lifecycle
+
+    current = lifecycle.status(_find(name, runs))
+    results = list(acceptance.run_features(current, list(files) or current.run.manifest["tests"]))
+    for result in results:
+        if result.problem:
+            say(f'  -> ERROR: Scenario "{result.name}" ({result.file}): {result.step}: {result.problem}', "red")
+        else:
+            say(f'  -> SUCCESS: Scenario "{result.name}"', "green")
+    failed = sum(bool(result.problem) for result in results)
+    say(f"{len(results) - failed} passed, {failed} failed", "red" if failed else "green")
+    if as_json:
+        keys = ("file", "name", "step", "problem")
+        print_json({"scenarios": [{key: getattr(result, key) for key in keys} for result in results]})
+    sys.exit(EXIT_FAILED if failed else 0)
+
+
+@command("doctor")
+@click.option("--site", help="The site profile.")
+@_RUNS_OPTION
+def doctor(site: str | None, runs: Path | None, as_json: bool) -> None:
+    """Look at what of this machine and site works; exit 1 if something that the site needs does not."""
+    from reana_batch.diagnostics import Diagnostics
+    from reana_batch.doctor import examine
+    from reana_batch.sites import resolve
+    from reana_batch.tables import print_table, simple_table
+
+    resolved = resolve(site, (), Path(), Diagnostics())
+    found = list(examine(resolved.site, _root(runs)))
+    if as_json:
+        keys = ("subject", "state", "note", "cure")
+        print_json({"site": resolved.site.name, "findings": [{key: getattr(f, key) for key in keys} for f in found]})
+    else:
+        say(f"==> Site {resolved.site.name}")
+        print_table(
+            simple_table(("WHAT", "STATE", "FOUND", "CURE"), [(f.subject, f.state, f.note, f.cure) for f in found])
+        )
+    sys.exit(EXIT_FAILED if any(f.state == "missing" for f in found) else 0)

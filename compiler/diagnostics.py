@@ -64,6 +64,7 @@ CODES = {
     "unknown-run": "No run has this name.",
     "run-state": "The run is not in a state for this.",
     "scheduler": "A scheduler refused, or gave no answer.",
+    "bad-feature": "A test file is not Gherkin.",
     "missing-tool": "A program that is needed is not installed.",
 }
 

@@ -160,6 +160,7 @@ class Workflow:
     input_directories: tuple[str, ...] = ()
     output_files: tuple[str, ...] = ()
     output_directories: tuple[str, ...] = ()
+    tests: tuple[str, ...] = ()  # Gherkin files for `reana-batch test`
 
     def step(self, name: str) -> Step:
         """Return the step of this name; KeyError if there is none."""

@@ -159,6 +159,7 @@ def _manifest(workflow: Workflow, target: Target, folder_of: Mapping[str, str]) 
         "type": workflow.type,
         "backend": target.name,
         "inputs": [*workflow.input_files, *workflow.input_directories],
+        "tests": workflow.tests,
         "outputs": {"files": workflow.output_files, "directories": workflow.output_directories},
     }
     yield json.dumps(head, indent=1, ensure_ascii=False)[:-2] + ',\n "steps": [\n'

@@ -32,6 +32,7 @@ class Options:
     settings: Sequence[str] = ()
     backend: str | None = None
     fuse: bool = False
+    strict_outputs: bool = False
     lenient: bool = False
     ignore_unsupported: bool = False
 
@@ -68,14 +69,23 @@ def compile_spec(path: Path, options: Options, diagnostics: Diagnostics) -> Comp
     if workflow is None:
         raise Refused(diagnostics)
     name = backends.choose(workflow, resolved.site, options.backend, diagnostics)
-    compilation = lower(workflow, resolved.site, name, diagnostics, fuse=options.fuse)
+    chosen = {"fuse": options.fuse, "strict_outputs": options.strict_outputs}
+    compilation = lower(workflow, resolved.site, name, diagnostics, **chosen)
     return Compilation(compilation.workflow, compilation.site, compilation.target, spec, inputs)
 
 
-def lower(workflow: Workflow, site: Site, backend: str, diagnostics: Diagnostics, *, fuse: bool = False) -> Compilation:
+def lower(
+    workflow: Workflow,
+    site: Site,
+    backend: str,
+    diagnostics: Diagnostics,
+    *,
+    fuse: bool = False,
+    strict_outputs: bool = False,
+) -> Compilation:
     """Return ``workflow`` after all passes for ``backend``; raises :class:`Refused`."""
     target = backends.backend(backend).TARGET
-    workflow = run_passes(workflow, Context(target, site, diagnostics, fuse=fuse))
+    workflow = run_passes(workflow, Context(target, site, diagnostics, fuse, strict_outputs))
     diagnostics.stop_if_errors()
     return Compilation(workflow, site, target)
 

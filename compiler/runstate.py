@@ -141,7 +141,7 @@ class Run:
 
     def _failure(self, step: dict[str, Any], row: int) -> Failure:
         stem = f"{step['folder']}/{layout.row_stem(row, step['rows'])}"
-        record = _read_record(self.directory / layout.STATE / f"{stem}.failed")
+        record = read_record(self.directory / layout.STATE / f"{stem}.failed")
         log = self.directory / layout.LOGS / stem
         return Failure(
             step=step["name"],
@@ -180,7 +180,8 @@ def _names(folder: Path) -> Iterator[str]:
         return
 
 
-def _read_record(path: Path) -> dict[str, str]:
+def read_record(path: Path) -> dict[str, str]:
+    """Return the lines of a record by their keys; nothing if it is not there (any more)."""
     try:
         lines = path.read_text("utf-8", "replace").splitlines()
     except FileNotFoundError:  # the job has just been started again

@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 
 from reana_batch import expressions, schema
-from reana_batch.diagnostics import Diagnostics, Refused, refuse
+from reana_batch.diagnostics import Diagnostics, Place, Refused, refuse
 from reana_batch.document import Document, read_document
 
 SPEC_NAMES = ("reana.yaml", "reana.yml")
@@ -51,6 +51,7 @@ class Spec:
     input_directories: tuple[str, ...]
     output_files: tuple[str, ...]
     output_directories: tuple[str, ...]
+    tests: tuple[str, ...]
     resources: Mapping[str, Any]  # workflow.resources
 
     @property
@@ -104,6 +105,7 @@ def read_spec(
         input_directories=_texts(document.data, "inputs", "directories"),
         output_files=_texts(document.data, "outputs", "files"),
         output_directories=_texts(document.data, "outputs", "directories"),
+        tests=_texts(document.data, "tests", "files"),
         resources=_mapping(workflow, "resources"),
     )
     _check_form(spec, diagnostics)
@@ -317,27 +319,31 @@ def _check_data_reference(spec: Spec, path: tuple[str, str, int], declared: str,
         diagnostics.error("unsupported", message, place, "fetch it in a step of the workflow.")
 
 
+# What must be there before the run starts, and whether it is files.
+_UPLOADED = (("inputs", "files", True), ("inputs", "directories", False), ("tests", "files", True))
+
+
 def _check_inputs(spec: Spec, diagnostics: Diagnostics) -> None:
     """Check that the declared inputs exist, are of the declared kind and stay in the analysis."""
-    for name in ("files", "directories"):
-        for index, declared in enumerate(_texts(spec.document.data, "inputs", name)):
-            if _path_problem(declared) or expressions.is_data_reference(declared):
-                continue
-            place = spec.document.place(["inputs", name, index])
-            path = spec.directory / declared
-            if not os.path.lexists(path):
-                near = _near_path(spec.directory, declared)
-                hint = f"did you mean {near}?" if near else _PATH_HINT
-                diagnostics.error("input-missing", f'"{declared}" does not exist.', place, hint)
-            elif not path.resolve().is_relative_to(spec.directory):
-                message = f'"{declared}" leads out of the analysis, to {os.path.realpath(path)}.'
-                diagnostics.error("input-symlink", message, place, "copy the data, or fetch it in a step.")
-            elif name == "files" and path.is_dir():
-                message = f'"{declared}" is a directory.'
-                diagnostics.error("input-kind", message, place, "list it under inputs.directories.")
-            elif name == "directories" and not path.is_dir():
-                message = f'"{declared}" is not a directory.'
-                diagnostics.error("input-kind", message, place, "list it under inputs.files.")
+    for section, name, is_files in _UPLOADED:
+        for index, declared in enumerate(_texts(spec.document.data, section, name)):
+            if not (_path_problem(declared) or expressions.is_data_reference(declared)):
+                _check_input(spec, declared, spec.document.place([section, name, index]), is_files, diagnostics)
+
+
+def _check_input(spec: Spec, declared: str, place: Place, is_file: bool, diagnostics: Diagnostics) -> None:
+    path = spec.directory / declared
+    if not os.path.lexists(path):
+        near = _near_path(spec.directory, declared)
+        hint = f"did you mean {near}?" if near else _PATH_HINT
+        diagnostics.error("input-missing", f'"{declared}" does not exist.', place, hint)
+    elif not path.resolve().is_relative_to(spec.directory):
+        message = f'"{declared}" leads out of the analysis, to {os.path.realpath(path)}.'
+        diagnostics.error("input-symlink", message, place, "copy the data, or fetch it in a step.")
+    elif is_file and path.is_dir():
+        diagnostics.error("input-kind", f'"{declared}" is a directory.', place, "list it under directories.")
+    elif not is_file and not path.is_dir():
+        diagnostics.error("input-kind", f'"{declared}" is not a directory.', place, "list it under files.")
 
 
 def _near_path(directory: Path, declared: str) -> str | None:

@@ -21,7 +21,7 @@ _IGNORE_FILES = (".gitignore", ".reanaignore")
 
 def input_paths(spec: Spec, diagnostics: Diagnostics) -> Iterator[str]:
     """Yield every input file relative to the analysis, declared ones first; record links that lead out."""
-    yield from spec.input_files
+    yield from dict.fromkeys((*spec.input_files, *spec.tests))
     for index, directory in enumerate(spec.input_directories):
         place = spec.document.place(["inputs", "directories", index])
         for path in _walk(spec.directory, directory):

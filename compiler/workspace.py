@@ -81,9 +81,7 @@ def _text_differences(first: Path, second: Path) -> list[str]:
     for name in sorted(_names(first / layout.BATCH) | _names(second / layout.BATCH)):
         before, after = (_lines(run / layout.BATCH / name) for run in (first, second))
         if before != after:
-            lines += difflib.unified_diff(
-                before, after, f"{first.name}/{name}", f"{second.name}/{name}", lineterm=""
-            )
+            lines += difflib.unified_diff(before, after, f"{first.name}/{name}", f"{second.name}/{name}", lineterm="")
     return lines
 
 

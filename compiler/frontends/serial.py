@@ -71,6 +71,7 @@ def load(spec: Spec, diagnostics: Diagnostics, results: Mapping[str, Any]) -> Wo
         input_directories=spec.input_directories,
         output_files=spec.output_files,
         output_directories=spec.output_directories,
+        tests=spec.tests,
     )
 
 

@@ -16,10 +16,12 @@ from reana_batch.passes.fuse_commands import fuse_commands
 from reana_batch.passes.locate_images import locate_images
 from reana_batch.passes.map_resources import map_resources
 from reana_batch.passes.refuse_credentials import refuse_credentials
+from reana_batch.passes.require_outputs import require_outputs
 
 PASSES: tuple[Callable[[Workflow, Context], Workflow], ...] = (
     check_graph,
     fuse_commands,
+    require_outputs,
     refuse_credentials,
     map_resources,
     locate_images,

@@ -17,3 +17,4 @@ class Context:
     site: Site
     diagnostics: Diagnostics
     fuse: bool = False  # one job for the commands of a step
+    strict_outputs: bool = False  # declared outputs that are missing at the end fail the run

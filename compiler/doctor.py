@@ -1,0 +1,146 @@
+"""What of this machine and site works: schedulers, container runtime, CVMFS, limits, credentials, each with a cure.
+
+Every check looks once, for a few seconds at most, and changes nothing.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import resource
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from reana_batch.sites import Site
+
+_TIMEOUT = 10  # seconds
+_LITTLE_SPACE = 1024**3  # bytes
+_FEW_FILES = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at: ``state`` is ok, missing (the site needs it) or absent (it does not)."""
+
+    subject: str
+    state: str
+    note: str
+    cure: str = ""
+
+
+def examine(site: Site, runs: Path) -> Iterator[Finding]:
+    """Yield what works here for ``site``, with runs below ``runs``."""
+    for check in (_shell, _make, _htcondor, _bindings, _slurm, _containers, _cvmfs, _limits):
+        yield from check(site)
+    yield _runs(runs)
+    yield from _credentials()
+
+
+def _finding(subject: str, good: bool, needed: bool, note: str, cure: str) -> Finding:
+    if good:
+        return Finding(subject, "ok", note)
+    return Finding(subject, "missing" if needed else "absent", note, cure if needed else "")
+
+
+def _output(*command: str) -> str | None:
+    """Return what a tool prints, or None if it is not there, fails, or takes too long."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def _first_line(text: str | None) -> str:
+    return text.splitlines()[0] if text else "not found"
+
+
+def _shell(site: Site) -> Iterator[Finding]:
+    del site
+    version = _output("bash", "-c", 'echo "$BASH_VERSION"') or "0"
+    modern = tuple(map(int, re.findall(r"\d+", version)[:2])) >= (4, 4)
+    yield _finding("bash", modern, True, version, "install bash 4.4 or newer.")
+
+
+def _make(site: Site) -> Iterator[Finding]:
+    version = _output("make", "--version")
+    good = version is not None and version.startswith("GNU Make")
+    yield _finding("GNU make", good, site.backend == "make", _first_line(version), "install make.")
+
+
+def _htcondor(site: Site) -> Iterator[Finding]:
+    needed = site.backend == "htcondor"
+    version = _output("condor_version")
+    cure = "log in to a machine that submits to HTCondor, such as lxplus."
+    yield _finding("HTCondor tools", version is not None, needed, _first_line(version), cure)
+    if version is not None:
+        answer = _output("condor_q", "-totals")
+        note = "the schedd answers" if answer is not None else "the schedd does not answer"
+        yield _finding(
+            "HTCondor schedd", answer is not None, needed, note, "look at condor_q; is your ticket valid (klist)?"
+        )
+
+
+def _bindings(site: Site) -> Iterator[Finding]:
+    there = importlib.util.find_spec("htcondor2") is not None
+    note = "installed" if there else "not installed; HTCondor's tools are used instead"
+    yield _finding("HTCondor bindings", there, False, note, "")
+    del site
+
+
+def _slurm(site: Site) -> Iterator[Finding]:
+    needed = site.backend == "slurm"
+    version = _output("sbatch", "--version")
+    cure = "log in to a machine that submits to Slurm."
+    yield _finding("Slurm tools", version is not None, needed, _first_line(version), cure)
+    if version is None:
+        return
+    config = _output("scontrol", "show", "config")
+    yield _finding("slurmctld", config is not None, needed, _first_line(_output("scontrol", "ping")), "ask your site.")
+    sizes = re.search(r"^MaxArraySize\s*=\s*(\d+)", config or "", re.MULTILINE)
+    if sizes:
+        good = int(sizes[1]) >= site.slurm.max_array_size
+        note = f"MaxArraySize is {sizes[1]}, the profile says {site.slurm.max_array_size}"
+        yield _finding("Slurm arrays", good, needed, note, f"set slurm.max_array_size to {sizes[1]}.")
+
+
+def _containers(site: Site) -> Iterator[Finding]:
+    version = _output("apptainer", "--version")
+    needed = site.container_runtime == "apptainer"
+    cure = "install apptainer, or choose container_runtime: none."
+    yield _finding("apptainer", version is not None, needed, _first_line(version), cure)
+
+
+def _cvmfs(site: Site) -> Iterator[Finding]:
+    root = site.unpacked_images
+    there = root is not None and os.path.isdir(root)
+    note = f"{root or '/cvmfs'} is {'there' if there or os.path.isdir('/cvmfs') else 'not there'}"
+    yield _finding(
+        "CVMFS", there or os.path.isdir("/cvmfs"), root is not None, note, "mount CVMFS; images are pulled else."
+    )
+
+
+def _limits(site: Site) -> Iterator[Finding]:
+    del site
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    yield _finding("open files", files >= _FEW_FILES, True, f"at most {files:,}", "raise it: ulimit -n 4096")
+
+
+def _runs(runs: Path) -> Finding:
+    nearest = next(path for path in (runs, *runs.absolute().parents) if path.exists())
+    free = shutil.disk_usage(nearest).free
+    good = os.access(nearest, os.W_OK) and free > _LITTLE_SPACE
+    note = f"{runs}, {free / 1024**3:,.1f} GiB free"
+    return _finding("runs", good, True, note, "choose a directory with room by --runs or REANA_BATCH_RUNS.")
+
+
+def _credentials() -> Iterator[Finding]:
+    ticket = _output("klist", "-s") is not None
+    yield _finding("Kerberos ticket", ticket, False, "valid" if ticket else "none", "")
+    left = _output("voms-proxy-info", "--timeleft")
+    good = left is not None and left.isdecimal() and int(left) > 0
+    yield _finding("VOMS proxy", good, False, f"{left} s left" if good else "none", "")

@@ -1,0 +1,33 @@
+"""Let a run fail whose declared outputs are missing at its end, where the user asks for it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from reana_batch.diagnostics import Place
+from reana_batch.ir import Need, Step, Workflow
+from reana_batch.passes.context import Context
+
+# The step that looks for the outputs of a workflow with several ends; front ends number with digits.
+CHECK_NAME = "outputs.check"
+
+
+def require_outputs(workflow: Workflow, context: Context) -> Workflow:
+    """Return ``workflow`` with the declared outputs demanded of its last step; REANA itself only warns.
+
+    A workflow with several last steps gets one more, which waits for them all and runs nothing.
+    """
+    outputs = workflow.output_files + workflow.output_directories
+    if not (context.strict_outputs and outputs and workflow.steps):
+        return workflow
+    waited_for = {need.step for step in workflow.steps for need in step.needs}
+    last = [step for step in workflow.steps if step.name not in waited_for]
+    if len(last) == 1 and last[0].table.count == 1:
+        demanding = replace(last[0], outputs=last[0].outputs + outputs)
+        steps = tuple(demanding if step is last[0] else step for step in workflow.steps)
+    else:
+        needs = tuple(Need(step.name) for step in last)
+        origin = Place(workflow.steps[0].origin.file, 1)
+        check = Step(CHECK_NAME, "outputs", origin, commands=(), needs=needs, outputs=outputs, group=-1)
+        steps = (*workflow.steps, check)
+    return replace(workflow, steps=steps)
