@@ -63,6 +63,12 @@ _SPEC_OPTIONS = (
     click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change a setting of the profile."),
     click.option("--fuse", is_flag=True, help="Run the commands of a step in one job."),
     click.option("--rows-per-job", metavar="N|auto", help="Rows that one scheduler job runs."),
+    click.option(
+        "--measured",
+        type=click.Path(path_type=Path, exists=True, file_okay=False),
+        metavar="DIRECTORY",
+        help="An earlier run, whose durations --rows-per-job auto goes by.",
+    ),
     click.option("--strict-outputs", is_flag=True, help="Fail if declared outputs are missing at the end."),
     click.option(
         "--lenient", is_flag=True, help="Warn where REANA warns: unknown keys, FROM and TARGET without a step."

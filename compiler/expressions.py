@@ -41,18 +41,18 @@ class Unreadable(ValueError):
 
 
 @functools.cache
-def _parser(grammar: str, start: str) -> Lark:
+def _lark(grammar: str, **options: Any) -> Lark:
     from lark import Lark
 
     text = resources.files("reana_batch").joinpath(f"{grammar}.lark").read_text("utf-8")
-    return Lark(text, start=start, parser="lalr")
+    return Lark(text, **options)
 
 
 def _parse(start: str, text: str, expected: str) -> Tree[Any]:
     from lark.exceptions import UnexpectedInput
 
     try:
-        return _parser("values", start).parse(text)
+        return _lark("values", start=start, parser="lalr").parse(text)
     except UnexpectedInput as error:
         column = error.pos_in_stream if isinstance(error.pos_in_stream, int) else len(text)
         raise Unreadable(f'{expected}, not "{text}"', max(column, 0)) from None
@@ -75,7 +75,8 @@ def split_placeholders(text: str) -> list[str | Placeholder]:
     if "$" not in text:
         return [text]
     pieces: list[str | Placeholder] = []
-    for token in _parser("placeholders", "start").lex(text):
+    # Without a parser Lark keeps its lexer; with one, lex() builds a new lexer each time.
+    for token in _lark("placeholders", parser=None, lexer="basic").lex(text):
         start = token.start_pos or 0
         end = start + len(token)
         if token.type == "TEXT":

@@ -135,7 +135,7 @@ class Step:
     chunk_size: int = 1  # rows that one scheduler job runs one after the other
     outputs: tuple[str, ...] = ()  # checked before the job counts as done
     group: int = 0  # steps of one group are commands of one step of the user's
-    duration: float | None = None  # seconds a row takes, declared or measured
+    duration: float | None = None  # seconds a row takes, as measured in an earlier run
 
     @property
     def chunks(self) -> int:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from reana_batch import backends, frontends, jobs, layout, sites, staging
@@ -14,6 +15,7 @@ from reana_batch.ir import Workflow
 from reana_batch.passes import run_passes
 from reana_batch.passes.context import Context
 from reana_batch.render import File
+from reana_batch.runstate import Run
 from reana_batch.sites import Site
 from reana_batch.spec import Spec, read_spec
 from reana_batch.target import Target
@@ -33,6 +35,7 @@ class Options:
     backend: str | None = None
     fuse: bool = False
     strict_outputs: bool = False
+    measured: Path | None = None  # an earlier run, whose jobs' durations are known
     lenient: bool = False
     ignore_unsupported: bool = False
 
@@ -68,10 +71,30 @@ def compile_spec(path: Path, options: Options, diagnostics: Diagnostics) -> Comp
     inputs = list(staging.input_paths(spec, diagnostics))
     if workflow is None:
         raise Refused(diagnostics)
+    _check_directories(inputs, resolved.site, diagnostics)
+    if options.measured is not None:
+        workflow = _with_durations(workflow, Run(options.measured))
     name = backends.choose(workflow, resolved.site, options.backend, diagnostics)
     chosen = {"fuse": options.fuse, "strict_outputs": options.strict_outputs}
     compilation = lower(workflow, resolved.site, name, diagnostics, **chosen)
     return Compilation(compilation.workflow, compilation.site, compilation.target, spec, inputs)
+
+
+def _with_durations(workflow: Workflow, earlier: Run) -> Workflow:
+    """Return ``workflow`` with what the steps of the same names took in an earlier run."""
+    durations = earlier.durations()
+    steps = (replace(step, duration=durations.get(step.name)) for step in workflow.steps)
+    return replace(workflow, steps=tuple(steps))
+
+
+def _check_directories(inputs: list[str], site: Site, diagnostics: Diagnostics) -> None:
+    most = site.limits.directory_entries
+    for folder, count in Counter(path.rpartition("/")[0] for path in inputs).items():
+        if most is not None and count > most:
+            message = (
+                f"{folder or 'The analysis'} has {count:,} input files; {site.name} bears {most:,} in a directory."
+            )
+            diagnostics.warning("over-limit", message, hint="spread them over directories, or pack them.")
 
 
 def lower(

@@ -15,9 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from reana_batch import layout
+from reana_batch.diagnostics import refuse
 
 # Bytes read from the end of a log.
 _TAIL_BYTES = 8192
+# Jobs of a step whose duration is looked at.
+_SAMPLE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,15 +86,17 @@ def _signal_name(number: int) -> str:
 
 @dataclass
 class Run:
-    """A run directory, and what is known of it so far."""
+    """A run directory, and what is known of it so far; Refused if there is no run in it."""
 
     directory: Path
     manifest: dict[str, Any] = field(init=False)
     _complete: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        text = (self.directory / layout.MANIFEST).read_text("utf-8")
-        self.manifest = json.loads(text)
+        try:
+            self.manifest = json.loads((self.directory / layout.MANIFEST).read_text("utf-8"))
+        except (OSError, ValueError):
+            raise refuse("unknown-run", f"There is no run in {self.directory}.") from None
 
     def progress(self) -> list[StepProgress]:
         """Return the counts of every step, in order; a step once seen complete is not read again."""
@@ -124,6 +129,19 @@ class Run:
         for chunk in range(-(-rows // size)):
             if done.issuperset(range(chunk * size, min((chunk + 1) * size, rows))):
                 yield chunk
+
+    def durations(self) -> dict[str, float]:
+        """Return the mean seconds that a job of each step took, by the step's name; of finished jobs only."""
+        means: dict[str, float] = {}
+        for step in self.manifest["steps"]:
+            folder = self.directory / layout.STATE / step["folder"]
+            stems = [layout.row_stem(row, step["rows"]) for row in sorted(self._records(step)[0])[:_SAMPLE]]
+            records = [read_record(folder / f"{stem}.done") for stem in stems]
+            spans = [_integer(record.get("ended")) - _integer(record.get("started")) for record in records]
+            if spans:
+                # Times are whole seconds: what took none took half of one, on average.
+                means[step["name"]] = max(sum(spans) / len(spans), 0.5)
+        return means
 
     def failures(self) -> list[Failure]:
         """Return the failed jobs, the one that started first in front."""

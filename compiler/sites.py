@@ -47,6 +47,7 @@ class Limits:
     runtime: int | None = None  # seconds
     memory: int | None = None  # bytes
     cpus: int | None = None
+    directory_entries: int | None = None
     jobs: int | None = None
 
 
@@ -70,7 +71,7 @@ class Site:
     unpacked_images: str | None = None
     binds: tuple[str, ...] = ()
     inherit_environment: bool = False
-    default_runtime: int | None = None
+    default_runtime: int | str | None = None  # seconds or a job flavour
     rows_per_job: int | str = 1
     htcondor: HTCondorSettings = HTCondorSettings()
     slurm: SlurmSettings = SlurmSettings()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from reana_batch.ir import Step, Workflow
+import networkx
+
+from reana_batch.ir import Pattern, Step, Workflow
 from reana_batch.passes.context import Context
 
 # What "auto" aims at: a scheduler job of about ten minutes is worth its start.
@@ -14,29 +16,48 @@ _UNKNOWN_CHUNKS = 1000
 
 
 def chunk_rows(workflow: Workflow, context: Context) -> Workflow:
-    """Return ``workflow`` with a chunk size for each step of many rows."""
-    return replace(workflow, steps=tuple(_chunked(step, context) for step in workflow.steps))
+    """Return ``workflow`` with a chunk size for each step of many rows.
 
-
-def _chunked(step: Step, context: Context) -> Step:
+    Steps that follow each other row by row are chunked alike, so that their chunks can do so too.
+    """
     wanted = context.site.rows_per_job
-    size = wanted if isinstance(wanted, int) else _automatic(step, context.site.limits.runtime)
-    chunked = replace(step, chunk_size=max(1, min(size, step.table.count)))
-    limit, runtime = context.site.limits.runtime, chunked.job_runtime
-    if chunked.chunk_size > 1 and limit is not None and runtime is not None and runtime > limit:
+    if isinstance(wanted, int):
+        sizes = {step.name: wanted for step in workflow.steps}
+    else:
+        limit = context.site.limits.runtime
+        sizes = _alike(workflow, {step.name: _automatic(step, limit) for step in workflow.steps})
+    steps = tuple(replace(step, chunk_size=max(1, min(sizes[step.name], step.table.count))) for step in workflow.steps)
+    for step in steps:
+        _check_runtime(step, context)
+    return replace(workflow, steps=steps)
+
+
+def _alike(workflow: Workflow, sizes: dict[str, int]) -> dict[str, int]:
+    """Return the sizes with that of the smallest for all steps that EACH edges tie together."""
+    pairs: networkx.Graph[str] = networkx.Graph()
+    pairs.add_nodes_from(sizes)
+    for step in workflow.steps:
+        pairs.add_edges_from((need.step, step.name) for need in step.needs if need.pattern is Pattern.EACH)
+    return {name: min(sizes[each] for each in tied) for tied in networkx.connected_components(pairs) for name in tied}
+
+
+def _check_runtime(step: Step, context: Context) -> None:
+    limit, runtime = context.site.limits.runtime, step.job_runtime
+    if step.chunk_size > 1 and limit is not None and runtime is not None and runtime > limit:
         message = (
-            f"{chunked.chunk_size} rows of {step.resources.runtime:,} s in one job are {runtime:,} s;"
+            f"{step.chunk_size} rows of {step.resources.runtime:,} s in one job are {runtime:,} s;"
             f" {context.site.name} allows {limit:,} s."
         )
         context.diagnostics.error("over-limit", message, step.origin, "choose a smaller --rows-per-job.")
-    return chunked
 
 
 def _automatic(step: Step, runtime_limit: int | None) -> int:
-    if step.duration is None:
+    """Return the rows worth one job, by their measured duration or else by the runtime asked for."""
+    duration = step.duration if step.duration is not None else step.resources.runtime
+    if duration is None:
         size = -(-step.table.count // _UNKNOWN_CHUNKS)
     else:
-        size = int(_WORTHWHILE_SECONDS // max(step.duration, 0.001)) or 1
+        size = int(_WORTHWHILE_SECONDS // max(duration, 0.001)) or 1
     if runtime_limit is not None and step.resources.runtime is not None:
         size = min(size, runtime_limit // step.resources.runtime)
-    return size
+    return max(size, 1)

@@ -7,6 +7,7 @@
     >>> link -> target                       a symbolic link
     >>> exit 3                               then all that stderr shows; stdout is empty
 
+``$ lower NAME`` compiles the workflow NAME of ``_BROKEN`` below, which no reana.yaml can say.
 ``DIR`` stands for that directory. A file is named after the code that it shows: ``CODE.txt`` or
 ``CODE.which.txt``. ``REWRITE_GOLDEN=1 pytest tests/golden`` accepts; the diff is the review.
 """
@@ -22,9 +23,12 @@ from pathlib import Path
 
 import pytest
 
-from reana_batch.diagnostics import CODES
+from reana_batch import pipeline, sites
+from reana_batch.diagnostics import CODES, Diagnostics, Refused, render
+from reana_batch.ir import Need
 
-from .forked import Forked
+from .forked import Ended, Forked
+from .workflows import flow, step
 
 HERE = Path(__file__).parent / "errors"
 REWRITE = bool(os.environ.get("REWRITE_GOLDEN"))
@@ -42,15 +46,15 @@ class Golden:
 
     @property
     def environment(self) -> dict[str, str]:
-        words = self._words[: self._words.index("reana-batch")]
+        words = self.words[: self.words.index("reana-batch")]
         return dict(word.split("=", 1) for word in words)
 
     @property
     def args(self) -> list[str]:
-        return self._words[self._words.index("reana-batch") + 1 :]
+        return self.words[self.words.index("reana-batch") + 1 :]
 
     @property
-    def _words(self) -> list[str]:
+    def words(self) -> list[str]:
         command = self.head.split("\n", 1)[0]
         assert command.startswith("$ ")
         return shlex.split(command.removeprefix("$ "))
@@ -92,8 +96,7 @@ def test_the_user_sees_what_the_golden_file_says(path: Path, program: Forked, tm
     directory = tmp_path / "analysis"
     directory.mkdir()
     golden.set_up(directory)
-    environment = {name: value.replace("DIR", str(directory)) for name, value in golden.environment.items()}
-    ended = program.run(golden.args, directory, environment)
+    ended = _lower(golden.words[1], directory) if golden.words[0] == "lower" else _run(golden, directory, program)
     actual = f">>> exit {ended.code}\n{ended.stderr}".replace(str(directory), "DIR")
     assert "Traceback" not in actual, actual
     if REWRITE:
@@ -102,6 +105,29 @@ def test_the_user_sees_what_the_golden_file_says(path: Path, program: Forked, tm
     assert actual.split("\n") == golden.expected.split("\n")
     assert ended.stdout == ""
     assert path.name.split(".")[0] in codes_of(golden)
+
+
+def _run(golden: Golden, directory: Path, program: Forked) -> Ended:
+    environment = {name: value.replace("DIR", str(directory)) for name, value in golden.environment.items()}
+    return program.run(golden.args, directory, environment)
+
+
+def _lower(name: str, directory: Path) -> Ended:
+    source = (directory / "flow/reana.yaml").read_text("utf-8")
+    diagnostics = Diagnostics(sources={"flow/reana.yaml": source})
+    site = sites.resolve("generic-slurm", (), None, diagnostics, {}).site
+    try:
+        pipeline.lower(_BROKEN[name], site, "slurm", diagnostics)
+    except Refused as refused:
+        return Ended(3, "", render(refused.diagnostics, diagnostics.sources))
+    return Ended(0, "", "")
+
+
+_BROKEN = {
+    "circle": flow(
+        step("first", 4, Need("third")), step("second", 5, Need("first")), step("third", 6, Need("second"))
+    ),
+}
 
 
 def codes_of(golden: Golden) -> set[str]:

@@ -1,0 +1,5 @@
+"""``python -m reana_batch``: the command line."""
+
+from reana_batch.cli import main
+
+main(prog_name="reana-batch")

@@ -1,0 +1,36 @@
+"""Every sample runs for real, fulfils its own Gherkin tests, and gives the same bytes when it runs again."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SAMPLES = sorted(path.parent.name for path in (ROOT / "samples").glob("*/reana.yaml"))
+REANA_BATCH = [sys.executable, "-m", "reana_batch"]
+
+
+def reana_batch(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run([*REANA_BATCH, *words], cwd=cwd, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done
+
+
+@pytest.mark.parametrize("sample", SAMPLES)
+def test_a_sample_runs_and_fulfils_its_tests(sample: str, tmp_path: Path) -> None:
+    reana_batch("samples", sample, cwd=tmp_path)
+    for _ in range(2):
+        reana_batch("run", "-f", f"{sample}/reana.yaml", "--runs", "runs", "-w", sample, cwd=tmp_path)
+    tested = reana_batch("test", "--runs", "runs", "-w", f"{sample}.1", cwd=tmp_path)
+    assert tested.stderr.splitlines()[-1].endswith(" passed, 0 failed")
+    assert "SUCCESS: Scenario" in tested.stderr
+    differences = reana_batch("diff", f"{sample}.1", f"{sample}.2", "--runs", "runs", cwd=tmp_path)
+    assert differences.stdout == ""
+    assert differences.stderr == "==> No differences in what is run.\n==> No differences in workspace.\n"
+
+
+def test_there_are_four_samples() -> None:
+    assert SAMPLES == ["diamond", "dimuon", "helloworld", "wordcount"]

@@ -1,0 +1,86 @@
+"""The pages of the manual as data: their blocks, headings, links, and the tables that are made from the program."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent.parent
+PAGES = (
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "CHANGELOG.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+)
+REWRITE = os.environ.get("REWRITE_GOLDEN") == "1"
+
+_BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+_HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block: its language and its text."""
+
+    language: str
+    text: str
+
+
+def read(page: Path) -> str:
+    return page.read_text("utf-8")
+
+
+def name(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+def blocks(page: Path, language: str) -> list[Block]:
+    return [Block(*found) for found in _BLOCK.findall(read(page)) if found[0] == language]
+
+
+def prose(page: Path) -> str:
+    """Return the page without its fenced blocks."""
+    return _BLOCK.sub("", read(page))
+
+
+def links(page: Path) -> Iterator[str]:
+    """Yield the links of a page that do not lead to other sites."""
+    yield from (link for link in _LINK.findall(prose(page)) if "://" not in link and not link.startswith("mailto:"))
+
+
+def anchors(page: Path) -> set[str]:
+    """Return the anchors of a page's headings, as Python-Markdown and GitHub make them."""
+    plain = (re.sub(r"[`*]", "", heading).lower() for heading in _HEADING.findall(prose(page)))
+    return {re.sub(r"[\s]+", "-", re.sub(r"[^\w\s-]", "", heading).strip()) for heading in plain}
+
+
+def section(page: Path, heading: str) -> str:
+    """Return the text under a heading of the second level."""
+    found = re.search(rf"^## `?{re.escape(heading)}`?$(.*?)(?=^## |\Z)", read(page), re.MULTILINE | re.DOTALL)
+    assert found, f"{name(page)} has no heading ## {heading}"
+    return found[1]
+
+
+def table(header: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> str:
+    """Return a Markdown table."""
+    lines = [header, tuple("---" for _ in header), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def check_made(page: Path, made: Mapping[str, str]) -> None:
+    """Compare the parts of a page between ``<!-- NAME -->`` and ``<!-- end -->`` with what the program says."""
+    text = read(page)
+    for part, wanted in made.items():
+        pattern = re.compile(rf"(<!-- {part} -->\n\n)(.*?)(\n<!-- end -->)", re.DOTALL)
+        found = pattern.search(text)
+        assert found, f"{name(page)} has no part <!-- {part} -->"
+        if REWRITE:
+            text = text[: found.start(2)] + wanted + text[found.end(2) :]
+        else:
+            assert found[2] == wanted, f"{part} in {name(page)}: accept with REWRITE_GOLDEN=1"
+    if REWRITE:
+        page.write_text(text, "utf-8")

@@ -1,0 +1,106 @@
+"""Running the examples of a page, one after the other, as the user alice on a machine of her own."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..golden.forked import Forked
+from .pages import ROOT
+
+HOME = "/home/alice"
+_TOOLS = ("sbatch", "squeue", "scancel", "scontrol", "condor_submit_dag", "condor_q", "condor_rm", "apptainer")
+
+# What differs from run to run, and what the manual shows instead.
+_NEUTRAL = (
+    (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d"), "2026-11-22T09:21:19"),
+    (re.compile(r"(?<=, on )[\w.-]+(?=:$)", re.MULTILINE), "node17"),
+    (re.compile(r"(?<=^host=).*$", re.MULTILINE), "node17"),
+    (re.compile(r"(?<=^started=)\d+$", re.MULTILINE), "1795339279"),
+    (re.compile(r"(?<=^ended=)\d+$", re.MULTILINE), "1795339279"),
+)
+
+
+class Sandbox:
+    """A home with the samples and with batch systems that answer at once."""
+
+    def __init__(self, root: Path, runner: Forked) -> None:
+        self._root = root
+        self._runner = runner
+        self.directory = root / HOME[1:]
+        shutil.copytree(ROOT / "samples", self.directory / "samples", ignore=shutil.ignore_patterns("__pycache__"))
+        tools = root / "bin"
+        tools.mkdir()
+        for tool in _TOOLS:
+            (tools / tool).symlink_to(ROOT / "tests/docs/fake-scheduler.sh")
+        python = Path(sys.executable).parent
+        self._environment = {
+            "HOME": str(self.directory),
+            "PATH": f"{tools}:{python}:{os.environ['PATH']}",
+            "LC_ALL": "C.UTF-8",
+            "COLUMNS": "100",
+            # Bindings that are installed find no pool by this, and the tools are called.
+            "CONDOR_CONFIG": os.devnull,
+        }
+        self._code = 0
+
+    def run(self, line: str) -> str:
+        """Return what a command line of the manual shows."""
+        words = shlex.split(line, comments=True)
+        if words[0] == "cd":
+            self.directory = (self.directory / words[1]).resolve()
+            return ""
+        if words[0] == "export":
+            key, _, value = words[1].partition("=")
+            self._environment[key] = value.replace(HOME, f"{self._root}{HOME}")
+            return ""
+        plain = words[0] == "reana-batch" and not {"|", ">", "&&"} & set(words)
+        return self._shown(self._tool(words[1:]) if plain else self._shell(line))
+
+    def _tool(self, arguments: list[str]) -> str:
+        located = [argument.replace(HOME, f"{self._root}{HOME}") for argument in arguments]
+        ended = self._runner.run(located, self.directory, self._environment)
+        self._code = ended.code
+        return ended.stderr + ended.stdout
+
+    def _shell(self, line: str) -> str:
+        ended = subprocess.run(
+            ["bash", "-c", f"(exit {self._code})\n{line}"],
+            cwd=self.directory,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            check=False,
+        )
+        self._code = ended.returncode
+        return ended.stdout
+
+    def _shown(self, output: str) -> str:
+        text = output.replace(str(self._root), "")
+        for pattern, instead in _NEUTRAL:
+            text = pattern.sub(instead, text)
+        return "".join(f"{line.rstrip()}\n" for line in text.splitlines())
+
+
+def examples(text: str) -> Iterator[tuple[str, str]]:
+    """Yield each command line of a console block, with the output that is shown below it."""
+    for found in re.finditer(r"^\$ ((?:.*\\\n)*.*)\n((?:(?!\$ ).*\n)*)", text, re.MULTILINE):
+        yield found[1], found[2]
+
+
+def matches(shown: str, output: str) -> bool:
+    """Return whether the output is as shown; ``...`` stands for anything, also for whole lines."""
+    lines = (line.rstrip() for line in shown.splitlines())
+    pattern = "".join(
+        r"(?:.*\n)*?" if line.strip() == "..." else r".*?".join(map(re.escape, line.split("..."))) + r"\n"
+        for line in lines
+    )
+    return re.fullmatch(pattern, output) is not None

@@ -1,0 +1,313 @@
+"""What the manual says is so: its examples run, its tables are the program's, its links lead somewhere."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+import yaml
+from reana_batch import hints, sites
+from reana_batch.backends import BACKENDS, backend
+from reana_batch.cli import main
+from reana_batch.diagnostics import CODES
+
+from ..golden.forked import Forked
+from . import pages
+from .pages import PAGES, REWRITE, ROOT
+from .sandbox import HOME, Sandbox, examples, matches
+
+DOCS = ROOT / "docs"
+
+
+@pytest.fixture(scope="module")
+def runner() -> Iterator[Forked]:
+    with Forked() as forked:
+        yield forked
+
+
+@pytest.fixture
+def sandbox(tmp_path: Path, runner: Forked) -> Sandbox:
+    return Sandbox(tmp_path, runner)
+
+
+# --- examples ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("page", PAGES, ids=pages.name)
+def test_console(page: Path, sandbox: Sandbox) -> None:
+    text = pages.read(page)
+    wrong = []
+    for block in pages.blocks(page, "console"):
+        played = block.text
+        for line, shown in examples(block.text):
+            output = sandbox.run(line)
+            if not matches(shown, output):
+                wrong.append(f"$ {line}\n{output}")
+                played = played.replace(f"$ {line}\n{shown}", f"$ {line}\n{output}", 1)
+        text = text.replace(f"```console\n{block.text}```", f"```console\n{played}```", 1)
+    if REWRITE:
+        page.write_text(text, "utf-8")
+    else:
+        assert not wrong, "\n".join(wrong)
+
+
+def test_console_sees_differences() -> None:
+    assert matches("a...c\n...\nd\n", "abbc\nx\ny\nd\n")
+    assert not matches("a\n", "a\nb\n")
+    assert not matches("a\nb\n", "a\n")
+    assert list(examples("$ a \\\n  b\nc\n$ d\n")) == [("a \\\n  b", "c\n"), ("d", "")]
+
+
+# What a YAML block is stands in its first line.
+_YAML_FILES = ("reana.yaml", "sites.yaml", ".reana-batch.yaml")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=pages.name)
+def test_yaml(page: Path, sandbox: Sandbox) -> None:
+    for number, block in enumerate(pages.blocks(page, "yaml")):
+        title = block.text.partition("\n")[0].removeprefix("# ")
+        assert title in _YAML_FILES, f"say which file it is: {block.text}"
+        folder = sandbox.directory / str(number)
+        folder.mkdir()
+        sandbox.run(f"cd {HOME}/{number}".replace(HOME, str(sandbox.directory)))
+        (folder / title).write_text(block.text, "utf-8")
+        output = _validated(sandbox, folder, title, yaml.safe_load(block.text))
+        sandbox.run("cd ..")
+        assert "==> SUCCESS" in output, f"{block.text}\n{output}"
+
+
+def _validated(sandbox: Sandbox, folder: Path, title: str, parsed: dict[str, Any]) -> str:
+    if title == "reana.yaml":
+        for declared in parsed.get("inputs", {}).get("files", []):
+            (folder / declared).parent.mkdir(parents=True, exist_ok=True)
+            (folder / declared).touch()
+        for declared in parsed.get("inputs", {}).get("directories", []):
+            (folder / declared).mkdir(parents=True)
+        return sandbox.run("reana-batch validate")
+    site = ""
+    if title == "sites.yaml":
+        configuration = folder.parent / ".config/reana-batch"
+        configuration.mkdir(parents=True, exist_ok=True)
+        (configuration / "sites.yaml").write_text((folder / title).read_text("utf-8"), "utf-8")
+        site = f"--site {next(iter(parsed))}"
+    else:
+        (folder / "reana.yaml").write_text(
+            "workflow: {type: serial, specification: {steps: [{environment: 'a:1', commands: [ls]}]}}\n", "utf-8"
+        )
+    helloworld = "-f reana.yaml" if not site else "-f ../samples/helloworld"
+    return sandbox.run(f"reana-batch validate {helloworld} {site}")
+
+
+# --- links and names ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "samples/README.md"], ids=pages.name)
+def test_links(page: Path) -> None:
+    for link in pages.links(page):
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path) if path else page
+        assert target.exists(), f"{pages.name(page)} links to {link}"
+        if anchor:
+            assert anchor in pages.anchors(target), f"{pages.name(page)} links to {link}"
+        if page.parent == DOCS:
+            assert target.resolve().is_relative_to(DOCS), f"MkDocs has no page for {link}"
+
+
+def test_navigation() -> None:
+    listed = yaml.safe_load((ROOT / "mkdocs.yml").read_text("utf-8"))["nav"]
+    assert sorted(next(iter(entry.values())) for entry in listed) == sorted(page.name for page in DOCS.glob("*.md"))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=pages.name)
+def test_no_place_of_ours(page: Path) -> None:
+    found = re.findall(r"/(?:tmp|root|work)/\S*", pages.read(page))
+    assert not found
+
+
+def test_make_targets() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", pages.read(ROOT / "Makefile"), re.MULTILINE))
+    named = re.findall(r"(?:^|`)make ([a-z]+)", pages.read(ROOT / "README.md"), re.MULTILINE)
+    named += re.findall(r"(?:^|`)make ([a-z]+)", pages.read(ROOT / "CONTRIBUTING.md"), re.MULTILINE)
+    assert {"demo", "test"} <= set(named) <= targets
+
+
+def test_picture() -> None:
+    titles = re.findall(r"<title>([^<]*)</title>", pages.read(DOCS / "dimuon.svg"))
+    steps = yaml.safe_load((ROOT / "samples/dimuon/reana.yaml").read_text("utf-8"))["workflow"]["specification"][
+        "steps"
+    ]
+    assert {step["name"] for step in steps} <= set(titles)
+
+
+# --- commands ----------------------------------------------------------------------------------------
+
+
+def _commands(group: click.Group = main, prefix: str = "") -> Iterator[tuple[str, click.Command]]:
+    for name, command in sorted(group.commands.items()):
+        yield prefix + name, command
+        if isinstance(command, click.Group):
+            yield from _commands(command, f"{prefix}{name} ")
+
+
+def _long_options(command: click.Command) -> set[str]:
+    return {word for option in command.params for word in option.opts if word.startswith("--")}
+
+
+COMMANDS = dict(_commands())
+OPTIONS = {name: _long_options(command) for name, command in COMMANDS.items()}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_command_is_documented(command: str) -> None:
+    section = pages.section(DOCS / "commands.md", command)
+    assert re.search(rf"^\$ reana-batch {command}\b", section, re.MULTILINE), "an example is missing"
+    shared = pages.section(DOCS / "commands.md", "Options of many commands")
+    for option in OPTIONS[command]:
+        assert f"`{option}" in section + shared or f", {option}" in section + shared, f"{option} is missing"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=pages.name)
+def test_named_commands_exist(page: Path) -> None:
+    text = pages.read(page)
+    for name in re.findall(r"reana-batch +([a-z]+)\b(?=[^\n]*(?:`|$))", text) if page.name != "CHANGELOG.md" else ():
+        if f"reana-batch {name}" in _inline_and_console(page):
+            assert name in COMMANDS, f"{pages.name(page)}: reana-batch {name}"
+    known = set().union(*OPTIONS.values()) | {"--help", "--version"}
+    for code in re.findall(r"`(--[a-z-]+)", text):
+        assert code in known or _in_templates(code), f"{pages.name(page)}: {code}"
+    for block in pages.blocks(page, "console"):
+        for line, _ in examples(block.text):
+            _check_options(line)
+
+
+def _inline_and_console(page: Path) -> str:
+    inline = re.findall(r"`([^`\n]+)`", pages.prose(page))
+    return "\n".join([*inline, *(block.text for block in pages.blocks(page, "console"))])
+
+
+def _in_templates(option: str) -> bool:
+    """Return whether a back end hands the option to its batch system, or the job to apptainer or timeout."""
+    return any(option in path.read_text("utf-8") for path in (ROOT / "templates").rglob("*.*") if path.is_file())
+
+
+def _check_options(line: str) -> None:
+    words = line.split()
+    if words[0] == "reana-batch" and words[1] in COMMANDS:
+        used = {word.partition("=")[0] for word in words if re.fullmatch(r"--[a-z][a-z-]*(=.*)?", word)}
+        command = " ".join(words[1:3]) if " ".join(words[1:3]) in COMMANDS else words[1]
+        assert used <= OPTIONS[command] | {"--help"}, line
+
+
+# --- tables ------------------------------------------------------------------------------------------
+
+
+def test_diagnostics_table() -> None:
+    rows = ((f"`{code}`", sentence) for code, sentence in CODES.items())
+    pages.check_made(DOCS / "diagnostics.md", {"codes": pages.table(("Code", "Meaning"), rows)})
+
+
+def test_settings_table() -> None:
+    text = resources.files("reana_batch").joinpath("sites.schema.json").read_text("utf-8")
+    described = dict(_settings(json.loads(text)))
+    defaults = sites.settings_of(sites.Site())
+    assert described.keys() - {"extends"} == defaults.keys()
+    rows = (
+        (f"`{key}`", "-" if key == "extends" else f"`{json.dumps(defaults[key])}`", sentence)
+        for key, sentence in described.items()
+    )
+    pages.check_made(DOCS / "sites.md", {"settings": pages.table(("Setting", "Default", "Meaning"), rows)})
+
+
+def _settings(schema: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    for key, rules in schema["properties"].items():
+        if "properties" in rules:
+            yield from _settings(rules, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", rules["description"]
+
+
+def test_site_rules_table() -> None:
+    text = resources.files("reana_batch").joinpath("sites.yaml").read_text("utf-8")
+    profiles = yaml.safe_load(text)
+    rows = (
+        (f"`{site}`", f"`{key}`", _shown(_value(profile, key)), source)
+        for site, profile in profiles.items()
+        for key, source in profile.get("sources", {}).items()
+    )
+    made = pages.table(("Profile", "Setting", "Value", "Source"), rows)
+    pages.check_made(DOCS / "sites.md", {"rules": made})
+
+
+def _value(profile: dict[str, Any], key: str) -> Any:
+    value: Any = profile
+    for part in key.split("."):
+        value = value[part]
+    return value
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(f"`{each['prefix']}`" for each in value)
+    return f"`{value if isinstance(value, str) else json.dumps(value)}`"
+
+
+# What each field of a job's resources becomes; the words stand in the templates of the back end.
+DIRECTIVES = {
+    "make": {"runtime": "timeout"},
+    "htcondor": {
+        "cpus": "request_cpus",
+        "memory": "request_memory",
+        "disk": "request_disk",
+        "runtime": "MY.MaxRuntime",
+        "account": "accounting_group",
+        "requirements": "requirements",
+    },
+    "slurm": {
+        "cpus": "--cpus-per-task",
+        "memory": "--mem",
+        "disk": "--tmp",
+        "runtime": "--time",
+        "partition": "--partition",
+    },
+}
+
+
+def test_hint_tables() -> None:
+    targets = {name: backend(name).TARGET for name in BACKENDS}
+    assert DIRECTIVES.keys() == targets.keys()
+    assert all(DIRECTIVES[name].keys() == target.hints.keys() for name, target in targets.items())
+    rows = ((f"`{hint}`", *(_directive(hint, name) for name in BACKENDS)) for hint in hints.READERS)
+    header = ("Hint", *(target.title for target in targets.values()))
+    order = (
+        (target.title, f"`{DIRECTIVES[name][field]}`", ", ".join(f"`{hint}`" for hint in taken))
+        for name, target in targets.items()
+        for field, taken in target.hints.items()
+    )
+    made = {"hints": pages.table(header, rows), "order": pages.table(("System", "Directive", "Taken from"), order)}
+    pages.check_made(DOCS / "hints.md", made)
+
+
+def _directive(hint: str, name: str) -> str:
+    fields = [field for field, taken in backend(name).TARGET.hints.items() if hint in taken]
+    return ", ".join(f"`{DIRECTIVES[name][field]}`" for field in fields) or "warned of"
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+def test_directives_are_written(name: str) -> None:
+    folders = (ROOT / "templates" / name).iterdir()
+    written = "".join(path.read_text("utf-8") for path in folders) + pages.read(ROOT / "templates/job-lib.sh")
+    assert all(word in written for word in DIRECTIVES[name].values())
+
+
+def test_hints_are_all_there() -> None:
+    schema = json.loads(resources.files("reana_batch").joinpath("serial.schema.json").read_text("utf-8"))
+    known = schema["$defs"]["step"]["properties"].keys() - {"name", "environment", "commands"}
+    assert known == hints.READERS.keys() | hints.STEERING
+    text = pages.read(DOCS / "hints.md")
+    assert all(f"`{hint}" in text for hint in known)

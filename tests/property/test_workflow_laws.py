@@ -1,0 +1,334 @@
+"""Laws of workflows: what passes keep, and what back ends write."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import networkx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reana_batch import backends, jobs, layout, pipeline
+from reana_batch.diagnostics import Diagnostics, Place
+from reana_batch.ir import (
+    Column,
+    Command,
+    Hint,
+    Need,
+    Pattern,
+    RowMapping,
+    Step,
+    Table,
+    Workflow,
+    chunk_pattern,
+    literal,
+    parent_rows,
+)
+from reana_batch.names import encode
+from reana_batch.passes import PASSES
+from reana_batch.passes.context import Context
+from reana_batch.render import File
+from reana_batch.sites import Site, SlurmSettings
+
+ORIGIN = Place("reana.yaml", 1)
+LABELS = st.sampled_from(["fit", "a b", "größe", "-x", "PARENT", "all", "complete", "$HOME", "it's", "", "%", "~"])
+
+
+def numbered(count: int) -> Table:
+    return Table(("n",), count, lambda: ((str(row),) for row in range(count)))
+
+
+@st.composite
+def needs(draw: st.DrawFn, parents: list[Step], count: int) -> tuple[Need, ...]:
+    found = []
+    for parent in parents:
+        kinds = ["none", "all", "mapping"] + ["each"] * (parent.table.count == count)
+        kind = draw(st.sampled_from(kinds))
+        if kind == "all":
+            found.append(Need(parent.name))
+        elif kind == "each":
+            found.append(Need(parent.name, Pattern.EACH))
+        elif kind == "mapping":
+            some = st.lists(st.integers(0, parent.table.count - 1), unique=True, max_size=3).map(sorted).map(tuple)
+            rows = draw(st.tuples(*[some] * count))
+            found.append(Need(parent.name, RowMapping(rows.__getitem__)))
+    return tuple(found)
+
+
+@st.composite
+def workflows(draw: st.DrawFn, most_steps: int = 6, most_rows: int = 7) -> Workflow:
+    """Return a workflow whose commands say which row of which step they are."""
+    steps: list[Step] = []
+    for index in range(draw(st.integers(1, most_steps))):
+        count = draw(st.integers(1, most_rows) | st.just(1))
+        name = f"{encode(draw(LABELS))}.{index}"
+        text = Command((f"{name} ", Column("n"), "\n"), ORIGIN) if count > 1 else literal(f"{name} 0\n", ORIGIN)
+        steps.append(
+            Step(
+                name,
+                name,
+                ORIGIN,
+                (text,),
+                table=numbered(count) if count > 1 else Table(),
+                needs=draw(needs(steps, count)),
+                group=draw(st.integers(0, 2)),
+                hints={"htcondor_max_runtime": Hint(draw(st.sampled_from(["", "60", "workday"])), ORIGIN)},
+                environment=draw(st.sampled_from(["", "a/b:1"])),
+                duration=draw(st.none() | st.sampled_from([1.0, 200.0, 1000.0])),
+            )
+        )
+    return Workflow("w", "serial", tuple(steps))
+
+
+BACKENDS = st.sampled_from(sorted(backends.BACKENDS))
+SITES = st.builds(
+    Site,
+    rows_per_job=st.sampled_from([1, 2, 3, 100, "auto"]),
+    container_runtime=st.sampled_from(["none", "apptainer"]),
+    slurm=st.builds(SlurmSettings, max_array_size=st.sampled_from([1, 2, 1001])),
+)
+
+
+def commands(workflow: Workflow) -> Counter[str]:
+    """Return every script that will run, and how often."""
+    return Counter(
+        command.text(dict(zip(step.table.columns, row, strict=True)))
+        for step in workflow.steps
+        for row in step.table.rows()
+        for command in step.commands
+    )
+
+
+def order(workflow: Workflow) -> set[tuple[str, str]]:
+    """Return the pairs of commands of which the first must end before the second starts."""
+    graph: networkx.DiGraph[str] = networkx.DiGraph()
+    for step in workflow.steps:
+        keys = [str(command.parts) for command in step.commands]
+        graph.add_nodes_from(keys)
+        networkx.add_path(graph, keys)
+        graph.add_edges_from((str(workflow.step(need.step).commands[-1].parts), keys[0]) for need in step.needs)
+    return set(networkx.transitive_closure(graph).edges)
+
+
+@pytest.mark.parametrize("a_pass", PASSES, ids=lambda a_pass: a_pass.__name__)
+@given(workflow=workflows(), backend=BACKENDS, site=SITES, fuse=st.booleans())
+def test_every_pass_keeps_every_job_and_what_it_waits_for(
+    a_pass: Callable[[Workflow, Context], Workflow], workflow: Workflow, backend: str, site: Site, fuse: bool
+) -> None:
+    context = Context(backends.backend(backend).TARGET, site, Diagnostics(), fuse=fuse)
+    after = a_pass(workflow, context)
+    assert commands(after) == commands(workflow)
+    assert order(after) >= order(workflow)
+    assert context.diagnostics.errors == []
+
+
+def lowered(workflow: Workflow, backend: str, site: Site) -> pipeline.Compilation:
+    return pipeline.lower(workflow, site, backend, Diagnostics())
+
+
+def texts(compilation: pipeline.Compilation) -> list[tuple[str, str]]:
+    def whole(file: File) -> str:
+        return file.text if isinstance(file.text, str) else "".join(file.text)
+
+    return [(file.path, whole(file)) for file in compilation.files()]
+
+
+@given(workflows(), BACKENDS, SITES)
+def test_compiling_twice_gives_identical_files(workflow: Workflow, backend: str, site: Site) -> None:
+    compilation = lowered(workflow, backend, site)
+    first = texts(compilation)
+    assert texts(compilation) == first
+    assert texts(lowered(workflow, backend, site)) == first
+    assert len({path for path, _ in first}) == len(first)
+    assert all(path.startswith("batch/") and ".." not in path.split("/") for path, _ in first)
+
+
+# Credentials, hints and columns in an order that a set or dictionary could lose.
+HASHING = """
+import hashlib, sys
+from pathlib import Path
+from reana_batch import pipeline
+from reana_batch.diagnostics import Diagnostics
+seen = hashlib.sha256()
+for backend in ("make", "htcondor", "slurm"):
+    options = pipeline.Options(backend=backend, ignore_unsupported=True, settings=("container_runtime=apptainer",))
+    compilation = pipeline.compile_spec(Path(sys.argv[1]), options, Diagnostics())
+    for file in compilation.files():
+        seen.update(file.path.encode())
+        for piece in (file.text,) if isinstance(file.text, str) else file.text:
+            seen.update(piece.encode())
+print(seen.hexdigest())
+"""
+
+ANALYSIS = """\
+inputs: {parameters: {a: 1, b: 2, c: 3}}
+workflow:
+  type: serial
+  resources: {cvmfs: [a.cern.ch, b.cern.ch], kerberos: true}
+  specification:
+    steps:
+      - {name: one, environment: 'a/b:1', rucio: true, voms_proxy: true, commands: ['echo ${a}', 'echo ${b} ${c}']}
+      - {name: two, environment: 'a/b:2', kubernetes_memory_limit: 1Gi, slurm_time: '10', commands: ['echo ${c}']}
+"""
+
+
+def test_files_do_not_depend_on_the_seed_of_hashes(tmp_path: Path) -> None:
+    (tmp_path / "reana.yaml").write_text(ANALYSIS)
+    script = [sys.executable, "-c", HASHING, str(tmp_path / "reana.yaml")]
+    environments = [{"PYTHONHASHSEED": seed, "HOME": str(tmp_path)} for seed in ("0", "1", "2")]
+    hashes = {subprocess.run(script, env=env, capture_output=True, check=True).stdout for env in environments}
+    assert len(hashes) == 1
+
+
+# --- edges between chunks -------------------------------------------------------------------------
+
+
+def rows_waited_for(need: Need, row: int, parent: Step) -> tuple[int, ...]:
+    return tuple(range(parent.table.count)) if need.pattern is Pattern.ALL else parent_rows(need, row)
+
+
+def chunk_edges(workflow: Workflow) -> set[tuple[str, int, str, int]]:
+    """Return the chunk (parent and child) of every pair of rows of which one waits for the other."""
+    return {
+        (parent.name, parent_row // parent.chunk_size, child.name, row // child.chunk_size)
+        for child in workflow.steps
+        for need in child.needs
+        for parent in (workflow.step(need.step),)
+        for row in range(child.table.count)
+        for parent_row in rows_waited_for(need, row, parent)
+    }
+
+
+@given(workflows(), SITES, st.data())
+def test_chunks_wait_for_the_chunks_of_their_rows_and_for_no_other(
+    workflow: Workflow, site: Site, data: st.DataObject
+) -> None:
+    sizes = {step.name: data.draw(st.integers(1, step.table.count)) for step in workflow.steps}
+    chunked = Workflow("w", "serial", tuple(replace(step, chunk_size=sizes[step.name]) for step in workflow.steps))
+    edges = set()
+    for child in chunked.steps:
+        for need in child.needs:
+            parent = chunked.step(need.step)
+            pattern = chunk_pattern(need, child, parent)
+            for chunk in range(child.chunks):
+                if pattern is Pattern.ALL:
+                    waited = tuple(range(parent.chunks))
+                else:
+                    waited = (chunk,) if isinstance(pattern, Pattern) else pattern(chunk)
+                edges |= {(parent.name, other, child.name, chunk) for other in waited}
+    assert edges == chunk_edges(chunked)
+
+
+# --- what the back ends write ---------------------------------------------------------------------
+
+
+def text_of(compilation: pipeline.Compilation, name: str) -> str:
+    return next(text for path, text in texts(compilation) if path == f"batch/{name}")
+
+
+def all_chunks(workflow: Workflow) -> list[tuple[str, int]]:
+    return [(step.name, chunk) for step in workflow.steps for chunk in range(step.chunks)]
+
+
+@given(workflows(), SITES)
+def test_dag_holds_every_chunk_once_and_every_edge(workflow: Workflow, site: Site) -> None:
+    compilation = lowered(workflow, "htcondor", site)
+    lines = [line.split() for line in text_of(compilation, "workflow.dag").splitlines()]
+    nodes = [words[1] for words in lines if words and words[0] == "JOB"]
+    assert nodes == [f"{name}.{chunk}" for name, chunk in all_chunks(compilation.workflow)]
+    variables = [words[1:3] for words in lines if words and words[0] == "VARS"]
+    assert variables == [[f"{n}.{c}", f'chunk="{c}"'] for n, c in all_chunks(compilation.workflow)]
+    edges = {
+        (parent, child)
+        for words in lines
+        if words and words[0] == "PARENT"
+        for parent in words[1 : words.index("CHILD", 1)]
+        for child in words[words.index("CHILD", 1) + 1 :]
+    }
+    assert edges == {(f"{p}.{i}", f"{c}.{j}") for p, i, c, j in chunk_edges(compilation.workflow)}
+
+
+@given(workflows(), SITES)
+def test_slurm_gets_every_chunk_once_after_its_parents(workflow: Workflow, site: Site) -> None:
+    compilation = lowered(workflow, "slurm", site)
+    calls = [shlex.split(line) for line in text_of(compilation, "submit.sh").splitlines() if line.startswith("submit ")]
+    chunks = {}
+    for _, key, _, first, count, *_ in calls:
+        chunks[key] = [(key.rpartition("/")[0], int(first) + index) for index in range(int(count))]
+        assert len(chunks[key]) <= site.slurm.max_array_size
+    assert [chunk for slice_ in chunks.values() for chunk in slice_] == all_chunks(compilation.workflow)
+    edges = set()
+    submitted: set[str] = set()
+    for _, key, _, _, _, _, _, *dependencies in calls:
+        for dependency in dependencies:
+            kind, parent = dependency.split()
+            assert parent in submitted
+            pairs = (
+                zip(chunks[parent], chunks[key], strict=True)
+                if kind == "aftercorr"
+                else ((p, c) for p in chunks[parent] for c in chunks[key])
+            )
+            edges |= {(*p, *c) for p, c in pairs}
+        submitted.add(key)
+    assert edges >= chunk_edges(compilation.workflow)
+
+
+@settings(max_examples=50)
+@given(workflows(), SITES)
+def test_folders_that_jobs_write_into_are_made(workflow: Workflow, site: Site) -> None:
+    compilation = lowered(workflow, "make", site)
+    folder_of = jobs.folders(compilation.workflow)
+    made = set(jobs.run_folders(compilation.workflow))
+    for step in compilation.workflow.steps:
+        for row in range(step.table.count):
+            stem = f"{folder_of[step.name]}/{layout.row_stem(row, step.table.count)}"
+            assert {f"{kind}/{stem}".rpartition("/")[0] for kind in ("state", "logs")} <= made
+
+
+@settings(max_examples=50)
+@given(workflows(), BACKENDS, SITES)
+def test_manifest_knows_every_step(workflow: Workflow, backend: str, site: Site) -> None:
+    compilation = lowered(workflow, backend, site)
+    manifest = json.loads(text_of(compilation, "manifest.json"))
+    expected = [(step.name, step.table.count, step.chunk_size) for step in compilation.workflow.steps]
+    assert [(s["name"], s["rows"], s["chunk_size"]) for s in manifest["steps"]] == expected
+
+
+# --- make really running it -----------------------------------------------------------------------
+
+
+@settings(max_examples=10)
+@given(workflows(most_steps=4, most_rows=4), st.sampled_from([1, 2, 3]))
+def test_make_starts_no_row_before_the_rows_it_waits_for(workflow: Workflow, rows_per_job: int) -> None:
+    steps = tuple(_noting(step) for step in workflow.steps)
+    site = Site(rows_per_job=rows_per_job)
+    compilation = lowered(Workflow("w", "serial", steps), "make", site)
+    with tempfile.TemporaryDirectory() as folder:
+        pipeline.write(compilation, Path(folder))
+        subprocess.run(["make", "-j4", "-f", "batch/Makefile"], cwd=folder, check=True, capture_output=True)
+        events = (Path(folder) / "workspace/events").read_text().splitlines()
+    assert Counter(events) == Counter(
+        f"{what} {step.name} {row}" for step in steps for row in range(step.table.count) for what in ("start", "end")
+    )
+    when = {event: number for number, event in enumerate(events)}
+    for child in steps:
+        for need in child.needs:
+            parent = compilation.workflow.step(need.step)
+            for row in range(child.table.count):
+                for parent_row in rows_waited_for(need, row, parent):
+                    assert when[f"end {parent.name} {parent_row}"] < when[f"start {child.name} {row}"]
+
+
+def _noting(step: Step) -> Step:
+    row: str | Column = Column("n") if step.table.columns else "0"
+    parts = (f"echo 'start {step.name} '", row, f" >> events; echo 'end {step.name} '", row, " >> events\n")
+    return replace(step, commands=(Command(parts, ORIGIN),))
