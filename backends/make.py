@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from reana_batch import layout
@@ -91,15 +91,7 @@ def _step(step: Step, folder_of: dict[str, str], steps: dict[str, Step]) -> dict
         elif pattern is Pattern.EACH:
             each.append(parent)
         else:
-            assert callable(pattern)
-            parent_chunks = steps[need.step].chunks
-            explicit.append(
-                (
-                    _stamp(folder, chunk, step.chunks),
-                    [_stamp(parent, p, parent_chunks) for p in pattern(chunk)],
-                )
-                for chunk in range(step.chunks)
-            )
+            explicit.append(_explicit(folder, step.chunks, parent, steps[need.step].chunks, pattern))
     return {
         "name": step.name,
         "folder": folder,
@@ -109,6 +101,14 @@ def _step(step: Step, folder_of: dict[str, str], steps: dict[str, Step]) -> dict
         "whole": whole,
         "explicit": explicit,
     }
+
+
+def _explicit(
+    folder: str, chunks: int, parent: str, parent_chunks: int, pattern: Callable[[int], tuple[int, ...]]
+) -> Iterator[tuple[str, list[str]]]:
+    """Yield each chunk's stamp with those of the parent's that it waits for."""
+    for chunk in range(chunks):
+        yield _stamp(folder, chunk, chunks), [_stamp(parent, each, parent_chunks) for each in pattern(chunk)]
 
 
 def _stamp(folder: str, chunk: int, count: int) -> str:

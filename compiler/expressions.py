@@ -7,8 +7,11 @@ expected and at which character it went wrong; the caller knows the place in the
 from __future__ import annotations
 
 import functools
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -113,17 +116,17 @@ def kubernetes_memory(text: str) -> int:
     """Return the bytes of a Kubernetes memory quantity such as ``8Gi``, ``256M`` or ``1000000``."""
     tree = _parse("kubernetes_memory", text, "Memory must be a size such as 8Gi")
     number, unit = (*map(str, tree.children), "")[:2]
-    return int(float(number) * _KUBERNETES_UNITS[unit])
+    return int(Fraction(number) * _KUBERNETES_UNITS[unit])
 
 
 def kubernetes_cpu(text: str) -> int:
     """Return whole CPUs, rounded up, of a Kubernetes quantity such as ``500m``, ``0.5`` or ``2``."""
     tree = _parse("kubernetes_cpu", text, "CPUs must be a number such as 2, 0.5 or 500m")
     quantity = str(tree.children[0])
-    number = float(quantity[:-1]) / 1000 if tree.data == "millicpus" else float(quantity)
+    number = Fraction(quantity[:-1]) / 1000 if tree.data == "millicpus" else Fraction(quantity)
     if number <= 0:
         raise Unreadable(f'CPUs must be more than 0, not "{text}"')
-    return max(1, int(-(-number // 1)))
+    return math.ceil(number)
 
 
 def condor_memory(text: str) -> int:
@@ -148,7 +151,7 @@ def _condor_size(text: str, bare_power: int) -> int:
 
 def positive_integer(text: str) -> int:
     """Return a whole number above 0."""
-    if not (text.isascii() and text.isdigit() and int(text) > 0):
+    if not (re.fullmatch(r"[0-9]{1,18}", text) and int(text) > 0):
         raise Unreadable(f'Expected a whole number above 0, not "{text}"')
     return int(text)
 
@@ -214,7 +217,7 @@ def rucio_reference(text: str) -> RucioReference:
     options: dict[str, str] = {}
     for argument in _parse("rucio", text, expected).children:
         key, word = argument.children
-        value = str(word).strip("\"'")
+        value = str(word)[1:-1] if str(word)[0] in "\"'" else str(word)
         if key is None and options:
             raise Unreadable(f'{expected}; "{value}" stands behind an option')
         if key is None:

@@ -49,8 +49,10 @@ def run_folders(workflow: Workflow) -> Iterator[str]:
     yield layout.WORKSPACE
     for folder, step in zip(folders(workflow).values(), workflow.steps, strict=True):
         for kind in (layout.LOGS, layout.STATE):
-            for shard in layout.row_folders(step.table.count):
-                yield f"{kind}/{folder}/{shard}".rstrip("/")
+            # Rows have logs and records, chunks have stamps and logs of the scheduler.
+            for count in {step.table.count, step.chunks}:
+                for shard in layout.row_folders(count):
+                    yield f"{kind}/{folder}/{shard}".rstrip("/")
 
 
 # --- the job script ------------------------------------------------------------------------------

@@ -125,6 +125,8 @@ def write(compilation: Compilation, directory: Path, *, force: bool = False) -> 
         for name in (layout.BATCH, layout.STATE, layout.LOGS):
             if force and (directory / name).exists():
                 shutil.rmtree(directory / name)
+        for name in (layout.BATCH, layout.STATE, layout.LOGS, layout.WORKSPACE):
+            (directory / name).mkdir(mode=0o700, exist_ok=True)
         for folder in jobs.run_folders(compilation.workflow):
             (directory / folder).mkdir(parents=True, exist_ok=True)
         if compilation.spec is not None:

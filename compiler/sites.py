@@ -210,24 +210,30 @@ def _check_file(document: Document, diagnostics: Diagnostics) -> None:
 
 
 def _profile_layers(name: str, diagnostics: Diagnostics) -> list[_Layer]:
-    """Return the layers of a profile and of those it extends, the most basic first."""
+    """Return the layers of a profile and of those it extends, the most basic first.
+
+    A user's profile may extend the shipped one of its own name.
+    """
+    sources = list(_profile_documents(diagnostics))
     layers: list[_Layer] = []
-    documents = list(_profile_documents(diagnostics))
+    trail: list[tuple[str, str]] = []  # name and origin of the profiles passed
     wanted: str | None = name
-    seen: set[str] = set()
-    while wanted and wanted not in seen:
-        seen.add(wanted)
-        found = [(document, origin) for document, origin in documents if wanted in document.data]
+    while wanted:
+        # The user's own file comes last and wins, unless it is the one that asks.
+        found = [(d, o) for d, o in reversed(sources) if wanted in d.data and (wanted, o) != (trail or [None])[-1]]
         if not found:
-            _report_unknown_site(wanted, documents, diagnostics)
+            _report_unknown_site(wanted, sources, diagnostics)
             break
-        profile: dict[str, Any] = {}
-        for document, origin in reversed(found):
-            profile = document.data[wanted]
-            settings = {k: v for k, v in _flatten(profile) if k != "extends"}
-            layers.insert(0, _Layer(settings, f"{origin}: {wanted}"))
-            if "extends" in profile:
-                break
+        document, origin = found[0]
+        if (wanted, origin) in trail:
+            circle = " -> ".join([*(each for each, _ in trail), wanted])
+            place = document.place([wanted, "extends"])
+            diagnostics.error("bad-setting", f"Profiles extend each other in a circle: {circle}.", place)
+            break
+        trail.append((wanted, origin))
+        profile = document.data[wanted]
+        settings = {key: value for key, value in _flatten(profile) if key != "extends"}
+        layers.insert(0, _Layer(settings, f"{origin}: {wanted}"))
         wanted = profile.get("extends")
     return layers
 
@@ -266,17 +272,26 @@ def _read_overrides(pairs: Sequence[str], origin: str, diagnostics: Diagnostics)
     known = settings_of(Site())
     for pair in pairs:
         key, equals, text = pair.partition("=")
-        if not equals or key not in known:
+        if not equals:
+            diagnostics.error("bad-setting", f'{origin} must be KEY=VALUE, not "{pair}".')
+        elif key not in known:
             meant = schema.closest(key, known)
             hint = f"did you mean {meant}?" if meant else f"known: {', '.join(known)}."
             diagnostics.error("unknown-setting", f'{origin}: there is no setting "{key}".', hint=hint)
-            continue
-        try:
-            settings[key] = yaml.safe_load(text)
-        except yaml.YAMLError:
-            settings[key] = text
-        _check_setting(key, settings[key], origin, diagnostics)
+        else:
+            settings[key] = _read_value(text)
+            _check_setting(key, settings[key], origin, diagnostics)
     return settings
+
+
+def _read_value(text: str) -> Any:
+    """Return the value of a text read as YAML, or the text itself where that gives nothing that JSON has."""
+    try:
+        value = yaml.safe_load(text)
+        json.dumps(value)
+    except (yaml.YAMLError, ValueError, TypeError, KeyError, RecursionError):
+        return text
+    return value
 
 
 def _check_setting(key: str, value: Any, origin: str, diagnostics: Diagnostics) -> None:

@@ -22,7 +22,7 @@ row=
 
 say() { printf 'reana-batch: %s: %s\n' "$step" "$1" >&2; }
 
-# The path of a row below its step's folder, without an ending, in $stem.
+# The path of a row below its step's folder, without an ending, in $stem; that of this job's row is $own.
 set_stem() { # ROW COUNT
   local row=$1 count=$2
   if ((count <= SHARD)); then stem=$row
@@ -33,7 +33,7 @@ set_stem() { # ROW COUNT
 
 # A record is complete or not there: it is written beside its place and then renamed.
 write_record() { # ENDING LINE...
-  local file=state/$folder/$stem.$1
+  local file=state/$folder/$own.$1
   shift
   if ! { printf '%s\n' "$@" >"$file.$$.tmp" && mv -f "$file.$$.tmp" "$file"; }; then
     say "row $row: the record $file cannot be written (disk full? quota?)"
@@ -45,7 +45,7 @@ write_record() { # ENDING LINE...
 write_started() {
   printf -v started '%(%s)T' -1
   printf '%s\n' "started=$started" "host=${HOSTNAME:-}" "scheduler_job=$scheduler_job" \
-    >"state/$folder/$stem.started" || { say "row $row: state/$folder is not writable"; exit "$EXIT_WRITE"; }
+    >"state/$folder/$own.started" || { say "row $row: state/$folder is not writable"; exit "$EXIT_WRITE"; }
 }
 
 write_done() {
@@ -103,9 +103,16 @@ await_all() { # FOLDER COUNT
   : >"state/$1/complete"
 }
 
+await_rows() { # FOLDER COUNT ROWS
+  local parent_row
+  for parent_row in $3; do
+    await_row "$1" "$2" "$parent_row" || return
+  done
+}
+
 # needs holds "PATTERN COUNT FOLDER" for each parent; PATTERN is all, each, or a table of rows like our own.
 check_parents() { # ROW
-  local need words parent_row line
+  local need words line
   for need in "${needs[@]}"; do
     words=($need)
     case ${words[0]} in
@@ -113,9 +120,7 @@ check_parents() { # ROW
       each) await_row "${words[2]}" "${words[1]}" "$1" ;;
       *)
         read_table_line "batch/steps/$folder/${words[0]}" "$1"
-        for parent_row in $line; do
-          await_row "${words[2]}" "${words[1]}" "$parent_row" || break
-        done
+        await_rows "${words[2]}" "${words[1]}" "$line"
         ;;
     esac || { say "row $1: not started, for ${words[2]} is not done"; return "$EXIT_PARENT"; }
   done
@@ -160,11 +165,13 @@ set_launcher() {
   [[ $container_runtime == apptainer && ${#images[@]} -gt 0 ]] || return 0
   command -v apptainer >/dev/null || { worker_lacks "apptainer is not installed"; return; }
   launcher+=(apptainer --silent exec --pwd "$REANA_WORKSPACE")
-  launcher+=(--mount "type=bind,\"source=$run\",\"destination=$run\"")
+  # The fields of --mount are those of CSV: a quote in quotes is doubled.
+  launcher+=(--mount "type=bind,\"source=${run//\"/\"\"}\",\"destination=${run//\"/\"\"}\"")
   for directory in "${binds[@]}"; do
     [[ ! -d $directory ]] || launcher+=(--mount "type=bind,source=$directory,destination=$directory")
   done
   for image in "${images[@]}"; do
+    [[ $image == /* || $image == docker://* ]] || image=$REANA_WORKSPACE/$image
     if [[ $image == docker://* || -e $image ]]; then
       launcher+=("$image")
       return
@@ -188,7 +195,7 @@ check_cvmfs() {
 run_command() { # FILE
   set -m
   (cd "$REANA_WORKSPACE" && exec "${launcher[@]}" bash "$1") \
-    </dev/null >>"logs/$folder/$stem.out" 2>>"logs/$folder/$stem.err" &
+    </dev/null >>"logs/$folder/$own.out" 2>>"logs/$folder/$own.err" &
   child=$!
   set +m
   wait "$child"
@@ -211,7 +218,7 @@ run_commands() {
     code=$?
     ((code == 0)) && continue
     # What was put together for this row alone is kept for the reader.
-    [[ $script != state/* ]] || mv -f "$script" "state/$folder/$stem.command"
+    [[ $script != state/* ]] || mv -f "$script" "state/$folder/$own.command"
     return "$code"
   done
 }
@@ -226,13 +233,18 @@ check_outputs() {
 
 run_row() { # ROW
   row=$1
-  local code stem lacking='' started='' command_number=0 cells=() row_start=$SECONDS
+  local code own lacking='' started='' command_number=0 cells=() row_start=$SECONDS
   set_stem "$row" "$row_count"
-  mkdir_once "state/$folder/$stem" "logs/$folder/$stem"
-  [[ ! -e state/$folder/$stem.done ]] || return 0
+  own=$stem
+  mkdir_once "state/$folder/$own" "logs/$folder/$own"
+  [[ ! -e state/$folder/$own.done ]] || return 0
   check_parents "$row" || return
-  [[ ! -e state/$folder/$stem.failed ]] || rm -f "state/$folder/$stem.failed"
+  [[ ! -e state/$folder/$own.failed ]] || rm -f "state/$folder/$own.failed"
   write_started
+  if ! : >>"logs/$folder/$own.out" || ! : >>"logs/$folder/$own.err"; then
+    say "row $row: logs/$folder is not writable"
+    exit "$EXIT_WRITE"
+  fi
   { check_cvmfs && set_launcher; } || { fail_row "$?" worker "$lacking"; return; }
   [[ $has_table == no ]] || read_cells "$row"
   run_commands

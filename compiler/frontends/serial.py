@@ -121,8 +121,7 @@ def _with(step: Step, name: str, command: Command, needs: tuple[Need, ...]) -> S
 def _template(spec: Spec, entry: _Entry) -> Step:
     """Return what the jobs of an entry have in common."""
     given = _hints(spec, entry)
-    kerberos = Hint(bool(spec.resources.get("kerberos")), spec.document.place(["workflow", "resources"]))
-    asked = {"kerberos": kerberos} | given
+    wanted = (c for c in Credential if c.value in given and given[c.value].value is True)
     cvmfs = spec.resources.get("cvmfs")
     return Step(
         name="",
@@ -131,19 +130,22 @@ def _template(spec: Spec, entry: _Entry) -> Step:
         commands=(),
         environment=str(entry.data.get("environment", "")).strip(),
         hints=given,
-        credentials=frozenset(c for c in Credential if c.value in asked and asked[c.value].value is True),
+        credentials=frozenset(wanted),
         cvmfs=tuple(cvmfs) if isinstance(cvmfs, list) else (),
         group=entry.index,
     )
 
 
 def _hints(spec: Spec, entry: _Entry) -> dict[str, Hint]:
+    """Return the hints of a step; the workflow's own kerberos holds where the step says nothing."""
+    found = {}
+    if spec.resources.get("kerberos") is True:
+        found["kerberos"] = Hint(True, spec.document.place(["workflow", "resources", "kerberos"]))
     known = hints.READERS.keys() | hints.STEERING
-    return {
-        name: Hint(value, spec.document.place([*entry.path, name]))
-        for name, value in entry.data.items()
-        if name in known and isinstance(value, str | int)
-    }
+    for name, value in entry.data.items():
+        if name in known and isinstance(value, str | int):
+            found[name] = Hint(value, spec.document.place([*entry.path, name]))
+    return found
 
 
 def _command(spec: Spec, entry: _Entry, index: int, text: str, diagnostics: Diagnostics) -> Command:

@@ -12,6 +12,7 @@ from reana_batch.ir import Workflow
 from reana_batch.passes.check_graph import check_graph
 from reana_batch.passes.chunk_rows import chunk_rows
 from reana_batch.passes.context import Context
+from reana_batch.passes.drop_empty_steps import drop_empty_steps
 from reana_batch.passes.fuse_commands import fuse_commands
 from reana_batch.passes.locate_images import locate_images
 from reana_batch.passes.map_resources import map_resources
@@ -20,6 +21,7 @@ from reana_batch.passes.require_outputs import require_outputs
 
 PASSES: tuple[Callable[[Workflow, Context], Workflow], ...] = (
     check_graph,
+    drop_empty_steps,
     fuse_commands,
     require_outputs,
     refuse_credentials,

@@ -1,6 +1,9 @@
-"""Refuse graphs that no scheduler can run."""
+"""Refuse graphs that no scheduler can run, and put the steps of others in order."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
 
 import networkx
 
@@ -9,7 +12,7 @@ from reana_batch.passes.context import Context
 
 
 def check_graph(workflow: Workflow, context: Context) -> Workflow:
-    """Return ``workflow`` as it is, after recording circles.
+    """Return ``workflow`` with each step behind those that it waits for; raises Refused for a circle.
 
     A front end that makes two steps of one name, needs a step that is not there, or joins tables of
     different lengths row by row has a bug; that is an AssertionError.
@@ -24,7 +27,15 @@ def check_graph(workflow: Workflow, context: Context) -> Workflow:
         place = steps[circle[0]].origin
         path = " -> ".join([*circle, circle[0]])
         context.diagnostics.error("cycle", f"Steps wait for each other in a circle: {path}.", place)
-    return workflow
+        context.diagnostics.stop_if_errors()
+    return replace(workflow, steps=tuple(_in_order(workflow, graph, steps)))
+
+
+def _in_order(workflow: Workflow, graph: networkx.DiGraph[str], steps: dict[str, Step]) -> Iterator[Step]:
+    """Yield the steps, each behind those that it waits for, and in the author's order as far as that goes."""
+    position = {step.name: index for index, step in enumerate(workflow.steps)}
+    for name in networkx.lexicographical_topological_sort(graph, key=position.__getitem__):
+        yield steps[name]
 
 
 def _check_needs(step: Step, steps: dict[str, Step]) -> None:

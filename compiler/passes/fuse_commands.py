@@ -23,7 +23,8 @@ def fuse_commands(workflow: Workflow, context: Context) -> Workflow:
         step = replace(original, needs=needs)
         if fused and _joins(fused[-1], step):
             renamed[step.name] = fused[-1].name
-            fused[-1] = replace(fused[-1], commands=fused[-1].commands + step.commands)
+            first = fused[-1]
+            fused[-1] = replace(first, commands=first.commands + step.commands, outputs=first.outputs + step.outputs)
         else:
             fused.append(step)
     return replace(workflow, steps=tuple(fused))

@@ -1,0 +1,24 @@
+"""Take out steps without rows, such as a scatter over nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from reana_batch.ir import Need, Workflow
+from reana_batch.passes.context import Context
+
+
+def drop_empty_steps(workflow: Workflow, context: Context) -> Workflow:
+    """Return ``workflow`` without steps of no rows; what waited for one waits for all that it waited for."""
+    del context
+    if all(step.table.count for step in workflow.steps):
+        return workflow
+    behind: dict[str, tuple[Need, ...]] = {}  # what to wait for in place of an empty step
+    kept = []
+    for step in workflow.steps:
+        needs = tuple(dict.fromkeys(new for need in step.needs for new in behind.get(need.step, (need,))))
+        if step.table.count:
+            kept.append(replace(step, needs=needs))
+        else:
+            behind[step.name] = tuple(dict.fromkeys(Need(need.step) for need in needs))
+    return replace(workflow, steps=tuple(kept))
