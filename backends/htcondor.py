@@ -7,9 +7,11 @@ rows are independent. All files are named relative to the run directory, where t
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib import resources
 from pathlib import Path
 
 from reana_batch import layout
+from reana_batch.diagnostics import refuse
 from reana_batch.images import is_path
 from reana_batch.ir import Pattern, Step, Workflow, chunk_pattern
 from reana_batch.jobqueue import Queue
@@ -43,6 +45,9 @@ TARGET = Target(
     enforces_runtime=True,
 )
 
+# Of runs whose files HTCondor sends along: what each job starts with.
+_SHIP = f"{layout.BATCH}/ship.sh"
+
 
 def lower(workflow: Workflow, site: Site) -> Iterator[File]:
     """Yield the DAG, its configuration and the submit files."""
@@ -56,6 +61,7 @@ def lower(workflow: Workflow, site: Site) -> Iterator[File]:
             steps=[_nodes(step, folder_of) for step in workflow.steps],
             edges=_edges(workflow, steps),
             retries=site.htcondor.retries,
+            send_credential=site.htcondor.send_credential,
         ),
     )
     config = render("htcondor/dagman.config.j2", "sub", max_idle=site.htcondor.max_idle or "")
@@ -63,12 +69,20 @@ def lower(workflow: Workflow, site: Site) -> Iterator[File]:
     for step in workflow.steps:
         folder = folder_of[step.name]
         yield File(f"{layout.BATCH}/steps/{folder}/job.sub", _submit_file(step, folder, site))
+        if site.htcondor.file_transfer and step.outputs:
+            yield File(f"{layout.BATCH}/steps/{folder}/outputs", (f"{path}\0" for path in step.outputs))
+    if site.htcondor.file_transfer:
+        yield File(_SHIP, resources.files("reana_batch.templates").joinpath("htcondor/ship.sh").read_text("utf-8"))
 
 
 def submit(run: Run) -> list[str]:
     """Hand the DAG to the schedd and return the id of its DAGMan job; finished nodes are marked as done."""
     from reana_batch.backends import htcondor_schedd
 
+    if (run.directory / _SHIP).exists() and (run.directory / layout.WORKSPACE).is_symlink():
+        message = "HTCondor sends no directory that is a link, as the workspace of a restarted run is."
+        hint = "go on with reana-batch resume, which stays in the same run."
+        raise refuse("unsupported", message, hint=hint)
     dag = run.directory / htcondor_schedd.DAG_FILE
     for made_before in dag.parent.glob(f"{dag.name}.*"):
         made_before.unlink()
@@ -84,7 +98,7 @@ def query(directory: Path, ids: list[str]) -> Queue:
     from reana_batch.backends import htcondor_schedd
 
     del directory
-    return htcondor_schedd.query(ids)
+    return htcondor_schedd.query(*ids)
 
 
 def cancel(directory: Path, ids: list[str]) -> None:
@@ -92,7 +106,14 @@ def cancel(directory: Path, ids: list[str]) -> None:
     from reana_batch.backends import htcondor_schedd
 
     del directory
-    htcondor_schedd.cancel(ids)
+    htcondor_schedd.cancel(*ids)
+
+
+def endings(directory: Path) -> dict[tuple[str, int], str]:
+    """Return, by step and chunk, why jobs were ended by anything but themselves."""
+    from reana_batch.backends import htcondor_schedd
+
+    return htcondor_schedd.endings(directory)
 
 
 def _submit_file(step: Step, folder: str, site: Site) -> str:
@@ -115,6 +136,7 @@ def _submit_file(step: Step, folder: str, site: Site) -> str:
         account=resources.account or site.htcondor.accounting_group or "",
         requirements=resources.requirements or "",
         send_credential=site.htcondor.send_credential,
+        file_transfer=site.htcondor.file_transfer,
         inherit_environment=site.inherit_environment,
         label=step.label,
     )

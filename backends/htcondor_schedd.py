@@ -7,18 +7,22 @@ own tools; the same answers either way. Nothing here waits or asks in a loop.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import json
+import os
 import re
 import subprocess
-from collections.abc import Iterable, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 from reana_batch.diagnostics import refuse
 from reana_batch.jobqueue import JobState, Queue, QueuedJob
 
 DAG_FILE = "batch/workflow.dag"
+_T = TypeVar("_T")
 _TIMEOUT = 120  # seconds; a schedd that needs longer is down
 
 # What one query asks for.
@@ -29,8 +33,6 @@ _ATTRIBUTES = (
     "DAGNodeName",
     "HoldReason",
     "HoldReasonCode",
-    "RemoteHost",
-    "DAGManJobId",
 )
 
 # JobStatus, from the manual's list of job ClassAd attributes.
@@ -44,81 +46,116 @@ _STATES = {
     7: JobState.RUNNING,  # suspended on its worker
 }
 
-# HoldReasonCode, from the manual's table of hold codes, in plain words; others show HTCondor's own text.
+# HoldReasonCode, from the manual's table of hold codes: what it means, and what to do. HTCondor's own
+# text follows; others show that alone.
+_RELEASE = "then: condor_release {id}"
 _HOLD_CODES = {
-    1: "held by its owner",
-    6: "the worker could not start bash",
-    7: "the worker could not open a log file",
-    8: "the worker could not open its input",
-    12: "the job's files could not be brought back",
-    13: "the job's files could not be sent",
-    14: "the run directory does not exist on the worker",
-    26: "the pool's policy for jobs held it",
-    34: "the job used more memory than it asked for",
-    35: "the worker could not get the container image",
+    1: ("held by hand", "to go on: condor_release {id}"),
+    3: ("its container did not start, time after time", _RELEASE),
+    6: ("the worker could not start bash", _RELEASE),
+    7: ("the worker could not open a log file", f"look at the disk and the quota, {_RELEASE}"),
+    8: ("the worker could not open its input", _RELEASE),
+    12: ("its files could not be brought back", f"look at the disk and the quota, {_RELEASE}"),
+    13: ("its files could not be sent", f"look at the files named, {_RELEASE}"),
+    14: ("the run directory does not exist on the worker", "this needs htcondor.file_transfer: stop the run"),
+    21: ("the worker gave up on it", _RELEASE),
+    26: ("the pool's policy holds it", "ask for more with condor_qedit {id}, " + _RELEASE),
+    34: ("it used more memory than it asked for", "condor_qedit {id} RequestMemory MEGABYTES, " + _RELEASE),
+    35: ("the worker could not get the container image", _RELEASE),
+    46: ("it ran longer than allowed", "ask for more time, and stop and restart the run"),
 }
 
 
-def submit(directory: Path, *, use_bindings: bool | None = None) -> str:
-    """Hand the DAG in ``directory`` to the schedd and return the id of its DAGMan job.
-
-    ``use_bindings`` forces one of the two ways; None takes the bindings if they reach the schedd.
-    """
-    bindings = _bindings() if use_bindings is not False else None
-    if use_bindings and bindings is None:
-        raise refuse("missing-tool", "The HTCondor bindings are not installed or do not reach the schedd.")
+def submit(directory: Path) -> str:
+    """Hand the DAG in ``directory`` to the schedd and return the id of its DAGMan job."""
     with contextlib.chdir(directory):
-        return _submit_by_bindings(bindings, directory) if bindings else _submit_by_tool(directory)
+        return _by_either(_submit_by_bindings, _submit_by_tool)
 
 
-def query(ids: Iterable[str], *, use_bindings: bool | None = None) -> Queue:
+def query(cluster: str) -> Queue:
     """Return what the schedd knows of the DAG and its nodes, by one query."""
-    (cluster,) = ids
     constraint = f"ClusterId == {cluster} || DAGManJobId == {cluster}"
-    bindings = _bindings() if use_bindings is not False else None
-    if bindings:
-        ads: list[Mapping[str, Any]] = list(bindings.Schedd().query(constraint, list(_ATTRIBUTES)))
-    else:
-        attributes = ",".join(_ATTRIBUTES)
-        answer = _tool("condor_q", "-json", "-attributes", attributes, "-constraint", constraint)
-        ads = json.loads(answer) if answer.strip() else []
-    return Queue(tuple(_queued_job(ad) for ad in ads))
+
+    def by_bindings(bindings: ModuleType) -> list[Mapping[str, Any]]:
+        return list(_reaching(lambda: bindings.Schedd().query(constraint, list(_ATTRIBUTES))))
+
+    def by_tool() -> list[Mapping[str, Any]]:
+        answer = _tool("condor_q", "-json", "-attributes", ",".join(_ATTRIBUTES), "-constraint", constraint)
+        return json.loads(answer) if answer.strip() else []  # type: ignore[no-any-return]  # JSON of our attributes
+
+    return Queue(tuple(map(_queued_job, _by_either(by_bindings, by_tool))))
 
 
-def cancel(ids: Iterable[str], *, use_bindings: bool | None = None) -> None:
+def cancel(cluster: str) -> None:
     """Remove the DAG; DAGMan removes its nodes. One that is not there any more is no fault."""
-    (cluster,) = ids
-    bindings = _bindings() if use_bindings is not False else None
-    if bindings:
-        bindings.Schedd().act(bindings.JobAction.Remove, f"ClusterId == {cluster}")
-    else:
-        _tool("condor_rm", "-constraint", f"ClusterId == {cluster}", tolerate="Couldn't find")
+    constraint = f"ClusterId == {cluster}"
+
+    def by_bindings(bindings: ModuleType) -> None:
+        _reaching(lambda: bindings.Schedd().act(bindings.JobAction.Remove, constraint))
+
+    _by_either(by_bindings, lambda: _tool("condor_rm", "-constraint", constraint, tolerate="Couldn't find"))
 
 
-def _bindings() -> ModuleType | None:
-    """Return the bindings if they are there and the schedd answers them."""
+# --- the two ways --------------------------------------------------------------------------------
+
+
+class _OutOfReach(Exception):
+    """The bindings do not reach the schedd; nothing has been changed there."""
+
+
+def _by_either(by_bindings: Callable[[ModuleType], _T], by_tool: Callable[[], _T]) -> _T:
+    """Return the answer of the bindings, or of the tools where those are not installed or do not fit the schedd."""
     try:
-        import htcondor2
-    except ImportError:
-        return None
-    try:
-        htcondor2.Schedd().query("false", ["ClusterId"], limit=1)
-    except Exception:  # noqa: BLE001  # bindings of another version raise many kinds; the tools remain
-        return None
-    module: ModuleType = htcondor2
-    return module
+        with _printing_to_stderr():
+            import htcondor2
+
+            return by_bindings(htcondor2)
+    except (ImportError, _OutOfReach):
+        return by_tool()
 
 
-def _submit_by_bindings(bindings: ModuleType, directory: Path) -> str:
+@contextlib.contextmanager
+def _printing_to_stderr() -> Iterator[None]:
+    """Keep what the bindings' C++ prints, such as the number of a rescue DAG, out of our answer on stdout."""
+    kept = os.dup(1)
+    sys.stdout.flush()
+    os.dup2(2, 1)
     try:
-        job = bindings.Submit.from_dag(DAG_FILE, {"batch-name": directory.name})
-        return str(bindings.Schedd().submit(job).cluster())
+        yield
+    finally:
+        ctypes.CDLL(None).fflush(None)  # it prints through a buffer of its own
+        os.dup2(kept, 1)
+        os.close(kept)
+
+
+def _reaching(call: Callable[[], _T]) -> _T:
+    """Return what ``call`` returns; its exceptions, of whatever kind, become _OutOfReach."""
+    try:
+        return call()
+    except Exception as error:  # bindings of another version raise many kinds
+        raise _OutOfReach from error
+
+
+def _submit_by_bindings(bindings: ModuleType) -> str:
+    schedd, job = _reaching(lambda: (bindings.Schedd(), _dagman_job(bindings)))
+    try:
+        return str(schedd.submit(job).cluster())
     except Exception as error:  # the bindings raise RuntimeError, OSError and classes of their own
-        raise refuse("scheduler", f"HTCondor did not take the workflow: {_last_line(str(error))}.") from error
+        if "connect to schedd" in str(error):
+            raise _OutOfReach from error
+        raise refuse("scheduler", f"HTCondor did not take the workflow: {_last_line(str(error))}") from error
 
 
-def _submit_by_tool(directory: Path) -> str:
-    answer = _tool("condor_submit_dag", "-batch-name", directory.name, DAG_FILE)
+def _dagman_job(bindings: ModuleType) -> Any:
+    job = bindings.Submit.from_dag(DAG_FILE, {"batch-name": Path.cwd().name})
+    if "MY.SendCredential" in job:  # condor_submit does this by itself
+        bindings.Credd().add_user_cred(bindings.CredType.Kerberos, None)
+    return job
+
+
+def _submit_by_tool() -> str:
+    # The bindings may have been here before, and have left their submit file.
+    answer = _tool("condor_submit_dag", "-update_submit", "-batch-name", Path.cwd().name, DAG_FILE)
     found = re.search(r"submitted to cluster (\d+)", answer)
     if found is None:
         raise refuse("scheduler", f"condor_submit_dag gave no job id: {_last_line(answer)}")
@@ -146,15 +183,103 @@ def _last_line(text: str) -> str:
 def _queued_job(ad: Mapping[str, Any]) -> QueuedJob:
     state = _STATES.get(int(ad["JobStatus"]), JobState.UNKNOWN)
     step, _, chunk = str(ad.get("DAGNodeName", "")).rpartition(".")
+    job = f"{ad['ClusterId']}.{ad['ProcId']}"
     return QueuedJob(
-        id=f"{ad['ClusterId']}.{ad['ProcId']}",
+        id=job,
         step=step,
         chunks=range(int(chunk), int(chunk) + 1) if step else range(0),
         state=state,
-        reason=_hold_reason(ad) if state is JobState.HELD else "",
+        reason=_hold_reason(ad, job) if state is JobState.HELD else "",
     )
 
 
-def _hold_reason(ad: Mapping[str, Any]) -> str:
-    plain = _HOLD_CODES.get(int(ad.get("HoldReasonCode", 0)), "held")
-    return f"{plain} ({ad['HoldReason']})" if "HoldReason" in ad else plain
+def _hold_reason(ad: Mapping[str, Any], job: str) -> str:
+    plain, cure = _HOLD_CODES.get(int(ad.get("HoldReasonCode", 0)), ("held", _RELEASE))
+    text = f" ({_last_line(ad['HoldReason']).rstrip('.')})" if "HoldReason" in ad else ""
+    return f"{plain}{text}; {cure.format(id=job)}"
+
+
+# --- what ended without a record -----------------------------------------------------------------
+
+
+def endings(directory: Path) -> dict[tuple[str, int], str]:
+    """Return, by step and chunk, why the last job of a node was ended by anything but itself.
+
+    By what DAGMan wrote down of its nodes, which is there after the jobs have left the queue.
+    """
+    told = dict(_refused(directory / f"{DAG_FILE}.dagman.out"))
+    node_of: dict[str, tuple[str, int]] = {}
+    for number, job, lines in _events(directory / f"{DAG_FILE}.nodes.log"):
+        if number == "000":
+            names = [line.removeprefix("DAG Node: ") for line in lines if line.startswith("DAG Node: ")]
+            if names:
+                node_of[job] = _node(names[0])
+                told.pop(node_of[job], None)
+        elif job in node_of and number in _EVENTS:
+            reason = _EVENTS[number](" ".join(lines))
+            if reason:
+                told[node_of[job]] = reason
+    return told
+
+
+def _events(log: Path) -> Iterator[tuple[str, str, list[str]]]:
+    """Yield each event's number, job and further lines."""
+    if not log.exists():
+        return
+    lines: list[str] = []
+    with log.open(encoding="utf-8", errors="replace") as stream:
+        for line in stream:
+            if line != "...\n":
+                lines.append(line.strip())
+            else:
+                head = _EVENT.match(lines[0]) if lines else None
+                if head:
+                    yield head[1], head[2], lines[1:]
+                lines = []
+
+
+def _refused(log: Path) -> Iterator[tuple[tuple[str, int], str]]:
+    """Yield the nodes that the schedd did not take as jobs, as often as DAGMan tried, and why."""
+    if not log.exists():
+        return
+    node = ""
+    with log.open(encoding="utf-8", errors="replace") as stream:
+        for line in stream:
+            if " Submitting node " in line:
+                node = line.partition(" Submitting node ")[2].partition(" ")[0]
+            elif " submit error: " in line and node:
+                reason = [line.partition(" submit error: ")[2].strip(), next(stream, "").strip()]
+                yield _node(node), f"refused by HTCondor ({' '.join(reason).strip()})"
+
+
+def _node(name: str) -> tuple[str, int]:
+    step, _, chunk = name.rpartition(".")
+    return step, int(chunk)
+
+
+def _why_terminated(text: str) -> str:
+    killed = re.search(r"Abnormal termination \(signal (\d+)\)", text)
+    if killed:
+        return f"killed by signal {killed[1]}" + (", mostly for memory" if killed[1] == "9" else "")
+    code = re.search(r"return value (\d+)", text)
+    return "" if code is None or code[1] == "0" else f"ended with exit code {code[1]}"
+
+
+def _why_aborted(text: str) -> str:
+    by_hand = re.search(r"via condor_rm \(by user (\S+)\)", text)
+    if by_hand:
+        return f"removed by hand, by {by_hand[1]}"
+    if "OtherJobRemoveRequirements" in text:
+        return "removed with all of the run"
+    # Our own periodic_remove looks at nothing else; the second text is CERN's.
+    if "PeriodicRemove" in text or "wall time exceeded" in text:
+        return "removed for its time limit"
+    return f"removed by HTCondor ({text.rstrip('.')})"
+
+
+_EVENT = re.compile(r"(\d{3}) \(([\d.]+)\) ")
+_EVENTS: dict[str, Callable[[str], str]] = {
+    "005": _why_terminated,
+    "009": _why_aborted,
+    "012": lambda text: f"held ({text})",
+}

@@ -6,7 +6,9 @@ asks in a loop; squeue's manual warns of that.
 
 from __future__ import annotations
 
+import os
 import subprocess
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -14,7 +16,9 @@ from reana_batch.diagnostics import refuse
 from reana_batch.jobqueue import JobState, Queue, QueuedJob
 
 JOURNAL = "state/slurm-jobs"
+_FINALISER = ".finaliser/0"  # no step of the user's has a dot in its name
 _TIMEOUT = 120  # seconds for a query; slurmctld answers in milliseconds, or is down
+_LINGERING = 60  # seconds that cancelled jobs may take to end (KillWait is 30)
 
 # Slurm's job states; anything unlisted is UNKNOWN.
 _STATES = {
@@ -41,6 +45,7 @@ _STATES = {
 
 # Why a job ended that could not say so itself.
 _ENDINGS = {
+    "FAILED": "it failed and left no record; slurm.out in its folder of logs may say more",
     "CANCELLED": "it was cancelled",
     "TIMEOUT": "it was ended by its time limit",
     "DEADLINE": "it was ended by its deadline",
@@ -71,12 +76,29 @@ def submit(directory: Path) -> list[str]:
     """
     journal = directory / JOURNAL
     if journal.exists() and (directory / "state/restarted").exists():
+        _await_end(directory)
         journal.replace(journal.with_name(f"{journal.name}.old"))
     # No time limit: a chain of many steps takes its time, and submit.sh bounds each call itself.
-    done = _run(["bash", "batch/submit.sh"], directory, None)
-    if done.returncode != 0:
-        raise refuse("scheduler", f"Slurm did not take the workflow: {' '.join(done.stderr.split())}")
+    command, pipe = ["bash", "batch/submit.sh"], subprocess.PIPE
+    with subprocess.Popen(command, cwd=directory, stdout=subprocess.DEVNULL, stderr=pipe, text=True) as script:
+        try:
+            _, said = script.communicate()
+        except KeyboardInterrupt:
+            script.terminate()  # it cancels what was accepted; that takes a moment
+            script.communicate()
+            raise
+    if script.returncode != 0:
+        raise refuse("scheduler", f"Slurm did not take the workflow: {' '.join(said.split())}")
     return list(_journal(directory))
+
+
+def _await_end(directory: Path) -> None:
+    """Wait until the cancelled jobs of an earlier submission have left the workspace."""
+    for _ in range(_LINGERING // 2):
+        if not query(directory).active:
+            return
+        time.sleep(2)
+    raise refuse("scheduler", "Jobs of the earlier submission are still running; try again later.")
 
 
 def query(directory: Path) -> Queue:
@@ -84,8 +106,7 @@ def query(directory: Path) -> Queue:
     journal = _journal(directory)
     if not journal:
         return Queue(())
-    command = ["squeue", "--noheader", "--states=all", "--format=%i|%T|%r", f"--jobs={','.join(journal)}"]
-    done = _run(command, directory, _TIMEOUT)
+    done = _run(["squeue", "--noheader", "--states=all", "--format=%i|%T|%r", f"--jobs={','.join(journal)}"])
     if done.returncode != 0:
         if "Invalid job id" in done.stderr:  # all of them ended longer ago than MinJobAge
             return Queue(())
@@ -97,19 +118,22 @@ def cancel(directory: Path) -> None:
     """Cancel all jobs of the run in one call; those that have ended are no fault."""
     journal = _journal(directory)
     if journal:
-        done = _run(["scancel", "--quiet", *journal], directory, _TIMEOUT)
+        done = _run(["scancel", "--quiet", *journal])
         if done.returncode != 0 and "Invalid job id" not in done.stderr:
             raise refuse("scheduler", f"scancel failed: {' '.join(done.stderr.split())}")
 
 
-def _run(command: list[str], directory: Path, timeout: int | None) -> subprocess.CompletedProcess[str]:
+def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
+    # Variables such as SQUEUE_USERS would change what is asked; squeue cuts long lists of elements short.
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("SQUEUE_", "SCANCEL_"))}
+    environment = kept | {"SLURM_BITSTR_LEN": "0"}
     try:
-        return subprocess.run(command, cwd=directory, capture_output=True, text=True, timeout=timeout, check=False)
+        return subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT, check=False, env=environment)
     except FileNotFoundError:
         hint = "run this on a machine that submits to Slurm."
         raise refuse("missing-tool", f"{command[0]} is not installed here.", hint=hint) from None
     except subprocess.TimeoutExpired:
-        raise refuse("scheduler", f"{command[0]} had no answer from slurmctld in {timeout} s.") from None
+        raise refuse("scheduler", f"{command[0]} had no answer from slurmctld in {_TIMEOUT} s.") from None
 
 
 def _journal(directory: Path) -> Mapping[str, tuple[str, int]]:
@@ -119,7 +143,7 @@ def _journal(directory: Path) -> Mapping[str, tuple[str, int]]:
     except FileNotFoundError:
         return {}
     fields = (line.split(" ") for line in lines)
-    return {job: (key.rpartition("/")[0], int(first)) for job, key, first in fields}
+    return {job: ("" if key == _FINALISER else key.rpartition("/")[0], int(first)) for job, key, first, *_ in fields}
 
 
 def _queued_job(line: str, journal: Mapping[str, tuple[str, int]]) -> QueuedJob:

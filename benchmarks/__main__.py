@@ -22,6 +22,8 @@ from benchmarks.cases import Case
 ROOT = Path(__file__).parents[1]
 MEASURED = [sys.executable, "-m", "benchmarks.measured"]
 REANA_BATCH = [sys.executable, str(Path(sysconfig.get_path("scripts"), "reana-batch"))]
+# In memory if there is such a place: what a disk's journal takes depends on its other users, tenfold.
+MEMORY = Path("/dev/shm")
 
 # A case is measured this often, or until it has taken this long.
 _LONG = 60.0  # seconds
@@ -33,9 +35,9 @@ _STARTS = 15
 class Cost:
     """What a child process took."""
 
-    seconds: float  # of CPU, user and system; of the measured part alone if the child printed that
-    mebibytes: float  # at its peak
+    cpu_seconds: float  # user and system; of the measured part alone if the child printed that
     wall_seconds: float
+    mebibytes: float  # at its peak
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,38 +65,40 @@ class Result:
         return not (slow or large)
 
 
+# --- measuring -----------------------------------------------------------------------------------
+
+
 def child(command: list[str]) -> Cost:
     """Run a command and return what it took.
 
     Linux counts the memory of the process that starts a child as the child's; this one stays small.
     """
-    begin = time.perf_counter()
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    assert process.stdout is not None
-    assert process.stderr is not None
-    printed, said = process.stdout.read(), process.stderr.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    wall = time.perf_counter() - begin
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode != 0:
-        sys.exit(f"{' '.join(command)} failed:\n{said.decode()}")
-    measured_part = command[:3] == MEASURED and printed
-    seconds = float(printed) if measured_part else usage.ru_utime + usage.ru_stime
-    return Cost(seconds, usage.ru_maxrss / 1024, wall)
+    with tempfile.TemporaryFile() as errors:
+        begin = time.perf_counter()
+        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=errors)
+        assert process.stdout is not None
+        printed = process.stdout.read()
+        _, status, usage = os.wait4(process.pid, 0)
+        wall_seconds = time.perf_counter() - begin
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode != 0:
+            errors.seek(0)
+            sys.exit(f"{' '.join(command)} failed:\n{errors.read().decode()}")
+    part = float(printed) if command[:3] == MEASURED and printed else None
+    cpu_seconds = usage.ru_utime + usage.ru_stime if part is None else part
+    return Cost(cpu_seconds, wall_seconds, usage.ru_maxrss / 1024)
 
 
-def repeat(measure: Callable[[], tuple[Cost, Cost]], runs: int) -> tuple[list[Cost], list[Cost]]:
+def repeat(measure: Callable[[], tuple[Cost, Cost]], runs: int) -> list[tuple[Cost, Cost]]:
     """Return the costs of ours and of the peer, measured in turn so that both see the same neighbours."""
-    ours, peers = [], []
     end = time.monotonic() + _LONG
-    while len(ours) < runs and not (ours and time.monotonic() > end):
-        cost, peer = measure()
-        ours.append(cost)
-        peers.append(peer)
-    return ours, peers
+    costs = [measure()]
+    while len(costs) < runs and time.monotonic() < end:
+        costs.append(measure())
+    return costs
 
 
-def compile_case(case: Case, backend: str, runs: int, directory: Path | None) -> Result:
+def compile_case(case: Case, backend: str, runs: int, directory: Path) -> Result:
     """Measure compiling against writing the same files from a bare loop."""
 
     def measure() -> tuple[Cost, Cost]:
@@ -108,52 +112,36 @@ def compile_case(case: Case, backend: str, runs: int, directory: Path | None) ->
                 ours = child([*MEASURED, "compile", case.kind, str(case.size), backend, run])
             return ours, child([*MEASURED, "write-again", run, f"{folder}/again"])
 
-    ours, peers = repeat(measure, runs)
-    return _result(case.title, backend, ours, peers, case.most_seconds, case.most_mebibytes)
+    costs = repeat(measure, runs)
+    return Result(case.title, backend, *medians(costs), case.most_seconds, case.most_mebibytes)
 
 
-def load_case(runs: int, directory: Path | None) -> Result:
+def load_case(runs: int, directory: Path) -> Result:
     """Measure reading and checking a long reana.yaml against libyaml alone."""
     with tempfile.TemporaryDirectory(prefix="reana-batch-benchmark-", dir=directory) as folder:
         spec = Path(folder, "reana.yaml")
         spec.write_text(cases.spec_text(cases.SPEC_STEPS), encoding="utf-8")
-
-        def measure() -> tuple[Cost, Cost]:
-            return child([*MEASURED, "load-spec", str(spec)]), child([*MEASURED, "load-yaml", str(spec)])
-
-        ours, peers = repeat(measure, runs)
+        ours, peer = ([*MEASURED, what, str(spec)] for what in ("load-spec", "load-yaml"))
+        costs = repeat(lambda: (child(ours), child(peer)), runs)
     title = f"load {cases.SPEC_STEPS * cases.LINES_PER_STEP:,} lines"
-    return _result(title, "-", ours, peers, cases.MOST_LOAD_SECONDS)
+    return Result(title, "-", *medians(costs), cases.MOST_LOAD_SECONDS)
 
 
 def help_case() -> Result:
     """Measure the wall time of --help against that of an empty Python program."""
-    ours, peers = repeat(lambda: (child([*REANA_BATCH, "--help"]), child([sys.executable, "-c", "pass"])), _STARTS)
-    walls = [[Cost(cost.wall_seconds, cost.mebibytes, cost.wall_seconds) for cost in costs] for costs in (ours, peers)]
-    return _result("--help (wall)", "-", *walls, cases.MOST_HELP_SECONDS)
+    costs = repeat(lambda: (child([*REANA_BATCH, "--help"]), child([sys.executable, "-c", "pass"])), _STARTS)
+    return Result("--help, wall time", "-", *medians(costs, wall=True), cases.MOST_HELP_SECONDS)
 
 
-def _result(
-    title: str,
-    backend: str,
-    ours: list[Cost],
-    peers: list[Cost],
-    most_seconds: float | None,
-    most_mebibytes: float | None = None,
-) -> Result:
-    return Result(
-        title,
-        backend,
-        seconds=median(cost.seconds for cost in ours),
-        peer_seconds=median(cost.seconds for cost in peers),
-        mebibytes=median(cost.mebibytes for cost in ours),
-        runs=len(ours),
-        most_seconds=most_seconds,
-        most_mebibytes=most_mebibytes,
+def medians(costs: list[tuple[Cost, Cost]], *, wall: bool = False) -> tuple[float, float, float, int]:
+    """Return what a Result holds of the costs of ours and of the peer."""
+    seconds, peer_seconds = (
+        median(cost.wall_seconds if wall else cost.cpu_seconds for cost in side) for side in zip(*costs, strict=True)
     )
+    return seconds, peer_seconds, median(ours.mebibytes for ours, _ in costs), len(costs)
 
 
-def results(wanted: re.Pattern[str], runs: int, directory: Path | None) -> Iterator[Result]:
+def results(wanted: re.Pattern[str], runs: int, directory: Path) -> Iterator[Result]:
     """Measure every case whose title and back end match."""
     for case in cases.CASES:
         for backend in cases.BACKENDS:
@@ -173,29 +161,30 @@ def growth(found: Iterable[Result]) -> dict[str, float]:
     return {b: peaks[last] - peaks[first] for b, (first, last) in ends.items() if {first, last} <= peaks.keys()}
 
 
-HEADER = f"{'CASE':<20} {'BACK END':<9} {'CPU S':>8} {'PEER':>8} {'RATIO':>7} {'MIB':>7} {'RUNS':>5}  AT MOST"
+# --- showing -------------------------------------------------------------------------------------
+
+HEADER = f"{'CASE':<18} {'BACK END':<9} {'CPU S':>8} {'PEER':>8} {'RATIO':>7} {'MIB':>7} {'RUNS':>5}  AT MOST"
 
 
 def line(result: Result) -> str:
     limits = [(result.most_seconds, "s"), (result.most_mebibytes, "MiB")]
     most = ", ".join(f"{limit:g} {unit}" for limit, unit in limits if limit is not None)
+    figures = f"{result.seconds:>8.3f} {result.peer_seconds:>8.3f} {result.ratio:>7.1f} {result.mebibytes:>7.1f}"
     missed = "" if result.kept else "  MISSED"
-    return (
-        f"{result.case:<20} {result.backend:<9} {result.seconds:>8.3f} {result.peer_seconds:>8.3f}"
-        f" {result.ratio:>7.1f} {result.mebibytes:>7.1f} {result.runs:>5}  {most}{missed}".rstrip()
-    )
+    return f"{result.case:<18} {result.backend:<9} {figures} {result.runs:>5}  {most}{missed}".rstrip()
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--only", metavar="REGEX", default="", help="cases to measure, such as 'scatter.*make'")
     parser.add_argument("--runs", type=int, default=3, help="measurements of each case (default: %(default)s)")
-    parser.add_argument("--directory", type=Path, help="where to write what is compiled (default: TMPDIR or /tmp)")
+    parser.add_argument("--directory", type=Path, help="where to write, for a while (default: memory, else TMPDIR)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to this file as well")
     given = parser.parse_args()
+    directory = given.directory or (MEMORY if os.access(MEMORY, os.W_OK) else Path(tempfile.gettempdir()))
     print(HEADER)
     found: list[Result] = []
-    for result in results(re.compile(given.only), given.runs, given.directory):
+    for result in results(re.compile(given.only), given.runs, directory.resolve()):
         found.append(result)
         print(line(result), flush=True)
     grown = growth(found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +20,7 @@ from reana_batch.cli import (
     options_of,
     print_json,
     say,
+    show,
     spec_options,
 )
 
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from reana_batch.lifecycle import RunStatus
 
 _COMMANDS: list[click.Command] = []
-_POLL_SECONDS = 15  # between two looks of `wait` and `--follow`; each is one query
+_POLL_SECONDS = 15  # between two looks of `wait` and `--follow`, at the most; each is one query
 
 _RUNS_OPTION = click.option(
     "--runs",
@@ -151,7 +153,7 @@ def submit(directory: Path, runs: Path | None, as_json: bool) -> None:
     del runs
     ids = lifecycle.submit(directory)
     say(f"==> SUCCESS: {directory.name} has been submitted ({len(ids)} ids).", "green")
-    say(f"To see what becomes of it: reana-batch status -w ./{directory}")
+    say(f"To see what becomes of it: reana-batch status -w {directory.absolute()}")
     if as_json:
         print_json({"name": directory.name, "directory": str(directory), "ids": ids})
 
@@ -162,16 +164,19 @@ def submit(directory: Path, runs: Path | None, as_json: bool) -> None:
 @click.option("-j", "--jobs", type=click.IntRange(min=1), help="Jobs at a time, with make.")
 def restart(name: str, runs: Path | None, jobs: int | None, as_json: bool) -> None:
     """Start an ended run again, as NAME.N.1, in the same workspace; finished jobs are not run again."""
-    from reana_batch import lifecycle
+    from reana_batch import lifecycle, local_run
     from reana_batch.runs import next_restart
     from reana_batch.runstate import Run
 
     old = _find(name, runs)
+    here = Run(old).manifest["backend"] == "make"
+    if here:
+        local_run.check_tools()
     lifecycle.check_ended(old)
     new = next_restart(old)
     done = lifecycle.restart(old, new)
     say(f"==> {new.name} goes on where {old.name} ended; {done:,} jobs are done already.")
-    if Run(new).manifest["backend"] == "make":
+    if here:
         _run_here(new, jobs, as_json)
     ids = lifecycle.submit(new)
     say(f"==> SUCCESS: {new.name} has been submitted ({len(ids)} ids).", "green")
@@ -190,6 +195,7 @@ def resume(name: str, runs: Path | None, jobs: int | None, as_json: bool) -> Non
 
     directory = _find(name, runs)
     if Run(directory).manifest["backend"] == "make":
+        lifecycle.check_resumable(directory)
         _run_here(directory, jobs, as_json)
     ids = lifecycle.resume(directory)
     say(f"==> SUCCESS: {directory.name} has been submitted again ({len(ids)} ids).", "green")
@@ -241,10 +247,17 @@ def _status_record(current: RunStatus) -> dict[str, Any]:
 def list_runs(name: str | None, runs: Path | None, as_json: bool) -> None:
     """List the runs, the latest first."""
     from reana_batch import lifecycle
+    from reana_batch.diagnostics import Refused
     from reana_batch.runs import all_runs
     from reana_batch.tables import print_table, simple_table
 
-    found = [lifecycle.status(run) for run in reversed(all_runs(_root(runs), name))]
+    found = []
+    for directory in reversed(all_runs(_root(runs), name)):
+        try:
+            found.append(lifecycle.status(directory))
+        except Refused as refused:  # one run that cannot be looked at hides no other
+            show(refused.diagnostics)
+    found.sort(key=lifecycle.created, reverse=True)
     if as_json:
         print_json({"runs": [_status_record(each) for each in found]})
         return
@@ -270,13 +283,15 @@ def _wait_and_exit(directory: Path, as_json: bool) -> None:
     from reana_batch import lifecycle
     from reana_batch.tables import watching
 
+    pause = 1
     with watching(quiet=as_json) as report:
         while True:
             current = lifecycle.status(directory)
             report(current.progress)
             if current.state not in ("queued", "running"):
                 break
-            time.sleep(_POLL_SECONDS)
+            time.sleep(pause)
+            pause = min(2 * pause, _POLL_SECONDS)
     _show_and_exit(directory, as_json)
 
 
@@ -302,11 +317,11 @@ def logs(name: str, runs: Path | None, step: str | None, row: int | None, follow
     from reana_batch import lifecycle, runlogs
 
     directory = _find(name, runs)
-    wanted = runlogs.select(directory, step, row)
+    find = functools.partial(runlogs.select, directory, step, row, all_jobs=follow)
     if as_json:
-        print_json({"name": directory.name, "logs": [runlogs.as_record(each) for each in wanted]})
+        print_json({"name": directory.name, "logs": [runlogs.as_record(each) for each in find()]})
         return
-    for piece in runlogs.follow(wanted, lambda: lifecycle.status(directory).state) if follow else runlogs.read(wanted):
+    for piece in runlogs.follow(find, lambda: lifecycle.status(directory).state) if follow else runlogs.read(find()):
         click.echo(piece, nl=False)
 
 

@@ -203,7 +203,7 @@ def _other_places(group: list[Diagnostic]) -> str:
 
 
 def _excerpt(place: Place, sources: Mapping[str, str]) -> list[str]:
-    lines = sources.get(place.file, "").split("\n")
+    lines = sources[place.file].split("\n") if place.file in sources else []
     if not 0 < place.line <= len(lines):
         return []
     line = lines[place.line - 1].rstrip("\r")

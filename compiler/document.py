@@ -6,6 +6,7 @@ Knows nothing of REANA.
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -127,20 +128,17 @@ def read_document(path: Path, file: str, diagnostics: Diagnostics) -> Document |
         diagnostics.error("yaml-syntax", message, place, "delete it.")
     except RecursionError:
         diagnostics.error("yaml-syntax", "The YAML is nested too deeply.", Place(file, 1))
-    except ValueError as error:
-        # A scalar that only looks like a date or number, such as 2020-13-45.
-        diagnostics.error("not-json", f"A YAML value cannot be read: {error}.", Place(file, 1), "quote it.")
     return None
 
 
 def _read_text(path: Path, file: str, diagnostics: Diagnostics) -> str | None:
     try:
-        raw = path.read_bytes()
+        raw = path.read_bytes().removeprefix(codecs.BOM_UTF8)
     except OSError as error:
         diagnostics.error("missing-file", f"{file} cannot be read: {error.strerror}.")
         return None
     try:
-        return raw.decode("utf-8-sig")
+        return raw.decode("utf-8")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         column = len(raw[raw.rfind(b"\n", 0, error.start) + 1 : error.start].decode("utf-8", "replace")) + 1
@@ -158,21 +156,40 @@ def _compose(text: str, file: str, diagnostics: Diagnostics) -> Document | None:
             return None
         if not (_check_aliases(root, file, diagnostics) and _check_nodes(root, file, diagnostics)):
             return None
-        return Document(file, text, loader.construct_document(root), root)
+        return _construct(loader, root, text, file, diagnostics)
     finally:
         loader.dispose()
 
 
-# The tags whose values JSON has; everything else a YAML 1.1 reader makes up, such as dates.
-_JSON_TAGS = {f"tag:yaml.org,2002:{name}" for name in ("map", "seq", "str", "int", "float", "bool", "null", "merge")}
+def _construct(loader: Any, root: yaml.Node, text: str, file: str, diagnostics: Diagnostics) -> Document | None:
+    try:
+        return Document(file, text, loader.construct_document(root), root)
+    except _BAD_SCALAR:
+        for node in _nodes(root):
+            try:
+                Loader("").construct_object(node)
+            except _BAD_SCALAR as error:
+                message = f"A YAML value cannot be read: {error}."
+                diagnostics.error("not-json", message, _place(node, file), "quote it.")
+                return None
+        raise
+
+
+# What PyYAML raises for a scalar that does not fit its tag, such as 2020-13-45 or !!bool maybe.
+_BAD_SCALAR = (ValueError, LookupError, OverflowError)
+
+# The kinds of values that JSON has; everything else a YAML 1.1 reader makes up, such as dates.
+_JSON_KINDS = frozenset({"map", "seq", "str", "int", "float", "bool", "null", "merge"})
 
 
 def _check_nodes(root: yaml.Node, file: str, diagnostics: Diagnostics) -> bool:
     """Record duplicate keys and values that JSON lacks; return whether there were none."""
     sound = True
     for node in _nodes(root):
-        if node.tag not in _JSON_TAGS:
-            kind = node.tag.removeprefix("tag:yaml.org,2002:")
+        kind = node.tag.removeprefix("tag:yaml.org,2002:")
+        if kind == "float" and node.value.lower().strip("+-") in (".inf", ".nan"):
+            kind = "infinity" if "inf" in node.value.lower() else "NaN"
+        if kind not in _JSON_KINDS:
             message = f"Expected text or a number, not a YAML {kind}."
             diagnostics.error("not-json", message, _place(node, file), "quote it.")
             sound = False

@@ -69,6 +69,8 @@ def parse(name: str) -> Reference:
         registry, repository = first, rest
     elif registry and not ("." in registry or ":" in registry or registry == "localhost"):
         registry, repository = None, f"{registry}/{repository}"
+    if not re.fullmatch(f"{_NAME}(?:/{_NAME})*", repository):
+        raise BadImage(f'An image must be [REGISTRY/]NAME[:TAG] in lower case, not "{text}"')
     if registry in (None, "index.docker.io", _UNPACKED_HUB):
         registry = _DOCKER_HUB
     if registry == _DOCKER_HUB and "/" not in repository:

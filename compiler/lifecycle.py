@@ -7,6 +7,7 @@ States are REANA's words.
 from __future__ import annotations
 
 import contextlib
+import glob
 import json
 import os
 import shutil
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from reana_batch import backends, layout
 from reana_batch.diagnostics import refuse
 from reana_batch.jobqueue import JobState, Queue
-from reana_batch.runstate import Failure, Run, StepProgress
+from reana_batch.runstate import Failure, Run, StepProgress, damaged, read_json
 
 if TYPE_CHECKING:
     from reana_batch.pipeline import Compilation
@@ -61,9 +62,11 @@ class RunStatus:
 def read_record(directory: Path) -> dict[str, Any]:
     """Return what was written down when the run was made and submitted."""
     try:
-        record: dict[str, Any] = json.loads((directory / RECORD).read_text("utf-8"))
+        record = read_json(directory / RECORD)
     except FileNotFoundError:
         return {}
+    if record.get("submitted") and not isinstance(record.get("ids"), list):
+        raise damaged(directory / RECORD)
     return record
 
 
@@ -159,13 +162,18 @@ def _state(record: dict[str, Any], progress: tuple[StepProgress, ...], queue: Qu
     return "running" if started or any(job.state is JobState.RUNNING and job.step for job in queue.jobs) else "queued"
 
 
+def check_resumable(directory: Path) -> None:
+    """Raise Refused unless the run has failed or was stopped, and no restart runs in its workspace."""
+    state = status(directory).state
+    if state not in ("failed", "stopped"):
+        raise refuse("run-state", f"{directory.name} is {state}; only a failed or stopped run can be resumed.")
+    _check_workspace_free(directory)
+
+
 def resume(directory: Path) -> list[str]:
     """Submit again, in its own directory, a run that failed or was stopped; finished jobs are not run again."""
     with locked(directory):
-        current = status(directory)
-        if current.state not in ("failed", "stopped"):
-            message = f"{directory.name} is {current.state}; only a failed or stopped run can be resumed."
-            raise refuse("run-state", message)
+        check_resumable(directory)
         (directory / layout.STATE / "restarted").touch(mode=0o600)
         note(directory, submitted=None, stopped=None)
     return submit(directory)
@@ -177,22 +185,38 @@ def delete(directory: Path) -> None:
     if current.state in ("queued", "running"):
         message = f"{directory.name} is {current.state}; stop it first."
         raise refuse("run-state", message, hint=f"reana-batch stop -w {directory.name}")
-    sharing = [path.name for path in _restarts(directory) if (path / layout.WORKSPACE).is_symlink()]
+    sharing = [path.name for path in _sharing(directory)]
     if sharing and not (directory / layout.WORKSPACE).is_symlink():
-        raise refuse("run-state", f"{', '.join(sharing)} works in the workspace of {directory.name}.")
-    shutil.rmtree(directory)
+        works = "works" if len(sharing) == 1 else "work"
+        raise refuse("run-state", f"{', '.join(sharing)} {works} in the workspace of {directory.name}.")
+    try:
+        shutil.rmtree(directory)
+    except OSError as error:
+        raise refuse("cannot-write", f"{error.filename or directory}: {error.strerror or error}.") from error
 
 
-def _restarts(directory: Path) -> list[Path]:
-    return [path for path in directory.parent.glob(f"{directory.name}.*") if path.is_dir()]
+def _sharing(directory: Path) -> list[Path]:
+    """Return the other runs in the same workspace: the run and its restarts have one."""
+    own = (directory / layout.WORKSPACE).resolve()
+    family = ".".join(directory.name.split(".")[:2])
+    found = sorted(directory.absolute().parent.glob(f"{glob.escape(family)}*/{layout.WORKSPACE}"))
+    return [path.parent for path in found if path.parent.name != directory.name and path.resolve() == own]
 
 
 def check_ended(directory: Path) -> None:
-    """Raise Refused unless the run has ended."""
+    """Raise Refused unless the run has ended, and so has all that runs in its workspace."""
     state = status(directory).state
     if state not in ("finished", "failed", "stopped"):
         message = f"{directory.name} is {state}; only a run that has ended can be restarted."
         raise refuse("run-state", message)
+    _check_workspace_free(directory)
+
+
+def _check_workspace_free(directory: Path) -> None:
+    for other in _sharing(directory):
+        state = status(other).state
+        if state in ("queued", "running"):
+            raise refuse("run-state", f"{other.name} is {state}, in the workspace of {directory.name}.")
 
 
 # --- starting again ------------------------------------------------------------------------------
@@ -209,7 +233,7 @@ def restart(directory: Path, new: Path) -> int:
     workspace = new / layout.WORKSPACE
     if workspace.is_dir() and not workspace.is_symlink():
         shutil.rmtree(workspace)
-    workspace.symlink_to(os.path.relpath((directory / layout.WORKSPACE).resolve(), new))
+    workspace.symlink_to(os.path.relpath((directory / layout.WORKSPACE).resolve(), new.resolve()))
     (new / layout.STATE).mkdir(mode=0o700, exist_ok=True)
     note(new, created=time.time(), spec=read_record(directory).get("spec", ""), restarts=directory.name)
     done = sum(_inherit(step, directory, new) for step in _unchanged(directory, new))

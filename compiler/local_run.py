@@ -13,7 +13,7 @@ from pathlib import Path
 
 from reana_batch import layout
 from reana_batch.diagnostics import refuse
-from reana_batch.lifecycle import note
+from reana_batch.lifecycle import locked, note, status
 from reana_batch.runstate import Run, StepProgress
 
 # Reading the records may take a twentieth of the time at most.
@@ -38,20 +38,31 @@ def run_by_make(directory: Path, jobs: int | None, report: Report) -> None:
 
     An interrupt ends the jobs that run and is noted with the run; it is no exception.
     """
+    check_tools()
     run = Run(directory)
+    make = _start(directory, jobs)
+    try:
+        _watch(make, run, report)
+    except KeyboardInterrupt:
+        _end(make)
+        note(directory, stopped=time.time())
+    with locked(directory):  # a stop from another terminal has been written down
+        report(run.progress())
+
+
+def _start(directory: Path, jobs: int | None) -> subprocess.Popen[bytes]:
+    """Start make, unless one is at work for this run already."""
     command = ["make", f"-j{jobs or os.cpu_count() or 1}", "-f", f"{layout.BATCH}/Makefile"]
-    with (directory / ENGINE_LOG).open("ab") as log:
+    with locked(directory), (directory / ENGINE_LOG).open("ab") as log:
+        state = status(directory).state
+        if state in ("queued", "running"):
+            raise refuse("run-state", f"{directory.name} is {state} already.")
         # A session of its own: an interrupt reaches us alone, and we end the jobs in order.
         make = subprocess.Popen(
             command, cwd=directory, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
         )
         note(directory, submitted=time.time(), stopped=None, ids=[f"{socket.gethostname()}:{make.pid}"])
-        try:
-            _watch(make, run, report)
-        except KeyboardInterrupt:
-            _end(make)
-            note(directory, stopped=time.time())
-    report(run.progress())
+    return make
 
 
 def _watch(make: subprocess.Popen[bytes], run: Run, report: Report) -> None:

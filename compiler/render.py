@@ -28,6 +28,8 @@ class File:
 
 
 _PLAIN = re.compile(r"[A-Za-z0-9_~.,:/+@-]*")
+_DAG_WORD = re.compile(r"""[^\s"'\\+]+""")
+_MAKE_WORD = re.compile(r"[^\s:#%=\\|;()]+")
 
 
 class Verbatim(str):
@@ -74,7 +76,7 @@ def for_classad(value: object) -> str:
 def for_dag(value: object) -> str:
     """Return a word of a DAG file, which knows no quotes for names."""
     text = str(value)
-    if not text or any(c.isspace() or c in "\"'\\+" for c in text):
+    if not _DAG_WORD.fullmatch(text):
         raise Unquotable(f"a DAG file cannot hold the name {text!r}")
     return text
 
@@ -82,7 +84,7 @@ def for_dag(value: object) -> str:
 def for_make(value: object) -> str:
     """Return a word of a Makefile, outside recipes."""
     text = str(value)
-    if not text or any(c.isspace() or c in ":#%=\\|;()" for c in text):
+    if not _MAKE_WORD.fullmatch(text):
         raise Unquotable(f"a Makefile cannot hold the name {text!r}")
     return text.replace("$", "$$")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import itertools
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,7 +16,8 @@ from reana_batch.runstate import Run
 from reana_batch.schema import closest
 
 _PAUSE = 1.0  # seconds between two looks at growing files
-_STATE_EVERY = 15  # looks between two questions whether the run has ended
+_SHARE = 20  # looking may take a twentieth of the time at most
+_STATE_EVERY = 15  # looks between two questions whether the run has ended, at the most
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,25 +38,28 @@ class JobLog:
         return f"==> Step: {self.label}{row} ({self.origin})\n"
 
 
-def select(directory: Path, step: str | None, row: int | None) -> list[JobLog]:
+def select(directory: Path, step: str | None, row: int | None, *, all_jobs: bool = False) -> list[JobLog]:
     """Return the logs of a step, by its name or label, or of one of its rows.
 
-    Without a step: of all jobs that failed, and if none did, of all that have started.
+    Without a step: of all jobs that failed, and if none did, or ``all_jobs``, of all that have started.
     """
     run = Run(directory)
     steps = run.manifest["steps"]
     if step is None:
-        failed = [(each.step, each.row) for each in run.failures()]
+        failed = [] if all_jobs else [(each.step, each.row) for each in run.failures()]
         chosen = [each for each in steps if not failed or each["name"] in {name for name, _ in failed}]
         found = [log for each in chosen for log in _logs(directory, each)]
-        return [log for log in found if not failed or (log.step, log.row) in failed]
+        return [log for log in found if (not failed or (log.step, log.row) in failed) and row in (None, log.row)]
     chosen = [each for each in steps if step in (each["name"], each["label"])]
     if not chosen:
         names = [each["label"] for each in steps]
         meant = closest(step, names)
         hint = f"did you mean {meant}?" if meant else f"known: {', '.join(names[:20])}."
         raise refuse("unknown-step", f'There is no step "{step}".', hint=hint)
-    return [log for each in chosen for log in _logs(directory, each) if row is None or log.row == row]
+    if row is not None and all(row >= each["rows"] for each in chosen):
+        last = max(each["rows"] for each in chosen) - 1
+        raise refuse("unknown-step", f'Step "{step}" has no job {row}.', hint=f"they are numbered from 0 to {last}.")
+    return [log for each in chosen for log in _logs(directory, each) if row in (None, log.row)]
 
 
 def _logs(directory: Path, step: dict[str, Any]) -> Iterator[JobLog]:
@@ -84,24 +90,40 @@ def read(logs: Sequence[JobLog]) -> Iterator[str]:
                 yield text if text.endswith("\n") else f"{text}\n"
 
 
-def follow(logs: Sequence[JobLog], state: Callable[[], str]) -> Iterator[str]:
-    """Yield the logs, and then what is added to them, until ``state()`` is that of an ended run."""
-    positions: dict[Path, int] = {}
-    for look in range(1_000_000_000):
-        for log in logs:
-            added = "".join(_added(path, positions) for path in (log.stdout, log.stderr))
+def follow(find: Callable[[], Sequence[JobLog]], state: Callable[[], str]) -> Iterator[str]:
+    """Yield the logs that ``find()`` gives, and what is added, until ``state()`` is that of an ended run."""
+    tails: dict[Path, _Tail] = {}
+    next_question = 0
+    for look in itertools.count():
+        ended = False
+        if look == next_question:
+            next_question += min(look + 1, _STATE_EVERY)
+            ended = state() not in ("queued", "running")
+        # What was written before the end is there now.
+        before = time.monotonic()
+        for log in find():
+            added = "".join(tails.setdefault(path, _Tail(path)).read() for path in (log.stdout, log.stderr))
             if added:
                 yield log.title + added
-        if look % _STATE_EVERY == 0 and state() not in ("queued", "running"):
+        if ended:
             return
-        time.sleep(_PAUSE)
+        time.sleep(max(_PAUSE, _SHARE * (time.monotonic() - before)))
 
 
-def _added(path: Path, positions: dict[Path, int]) -> str:
-    if not path.exists():
-        return ""
-    with path.open("rb") as stream:
-        stream.seek(positions.get(path, 0))
-        added = stream.read()
-        positions[path] = stream.tell()
-    return added.decode("utf-8", "replace")
+class _Tail:
+    """What is added to a growing file, in whole characters."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._position = 0
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+
+    def read(self) -> str:
+        """Return what was added since the last call."""
+        if not self._path.exists():
+            return ""
+        with self._path.open("rb") as stream:
+            stream.seek(self._position)
+            added = stream.read()
+        self._position += len(added)
+        return self._decoder.decode(added)

@@ -61,10 +61,12 @@ def _number(folder: str, name: str) -> int:
 
 def find_run(root: Path, wanted: str) -> Path:
     """Return the directory of ``NAME.N``, or of the latest run of ``NAME``; a path to a run is taken as it is."""
-    if "/" in wanted and Path(wanted).is_dir():
-        return Path(wanted)
-    if (root / wanted).is_dir() and "." in wanted:
-        return root / wanted
+    given = Path(wanted) if "/" in wanted else root / wanted
+    # os.path says no where Path raises, as for a name that is too long.
+    if ("/" in wanted or "." in wanted) and os.path.isfile(given / layout.MANIFEST):
+        return given
+    if "/" in wanted:
+        raise refuse("unknown-run", f"There is no run in {wanted}.", hint="see: reana-batch list")
     runs = all_runs(root, wanted)
     if not runs:
         known = sorted({run.name.partition(".")[0] for run in all_runs(root)})

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from reana_batch import layout
-from reana_batch.diagnostics import refuse
+from reana_batch.diagnostics import Refused, refuse
 
 # Bytes read from the end of a log.
 _TAIL_BYTES = 8192
@@ -86,17 +86,19 @@ def _signal_name(number: int) -> str:
 
 @dataclass
 class Run:
-    """A run directory, and what is known of it so far; Refused if there is no run in it."""
+    """A run directory, and what is known of it so far; Refused if there is no run in it, or a damaged one."""
 
     directory: Path
     manifest: dict[str, Any] = field(init=False)
     _complete: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        try:
-            self.manifest = json.loads((self.directory / layout.MANIFEST).read_text("utf-8"))
-        except (OSError, ValueError):
-            raise refuse("unknown-run", f"There is no run in {self.directory}.") from None
+        path = self.directory / layout.MANIFEST
+        if not path.is_file():
+            raise refuse("unknown-run", f"There is no run in {self.directory}.")
+        self.manifest = read_json(path)
+        if not self.manifest.keys() >= {"backend", "outputs", "steps"}:
+            raise damaged(path)
 
     def progress(self) -> list[StepProgress]:
         """Return the counts of every step, in order; a step once seen complete is not read again."""
@@ -188,6 +190,23 @@ class Run:
         declared = self.manifest["outputs"]
         workspace = self.directory / layout.WORKSPACE
         return [path for path in declared["files"] + declared["directories"] if not (workspace / path).exists()]
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the JSON object in a file of the run; Refused if it holds anything else."""
+    try:
+        value = json.loads(path.read_text("utf-8"))
+    except ValueError:
+        raise damaged(path) from None
+    if not isinstance(value, dict):
+        raise damaged(path)
+    return value
+
+
+def damaged(path: Path) -> Refused:
+    """Return the exception for a file of a run that cannot be read."""
+    hint = "the workspace beside it is as it was; run the analysis again, or put a copy of the file there."
+    return refuse("unknown-run", f"{path} is damaged.", hint=hint)
 
 
 def _names(folder: Path) -> Iterator[str]:

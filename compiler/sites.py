@@ -30,6 +30,7 @@ class HTCondorSettings:
     accounting_group: str | None = None
     job_flavours: bool = False
     send_credential: bool = False
+    file_transfer: bool = False
     max_idle: int | None = None
     retries: int = 0
 
@@ -212,29 +213,30 @@ def _check_file(document: Document, diagnostics: Diagnostics) -> None:
 def _profile_layers(name: str, diagnostics: Diagnostics) -> list[_Layer]:
     """Return the layers of a profile and of those it extends, the most basic first.
 
-    A user's profile may extend the shipped one of its own name.
+    A user's profile adds to the shipped one of its name, or to the one that it extends.
     """
-    sources = list(_profile_documents(diagnostics))
+    sources = list(reversed(list(_profile_documents(diagnostics))))  # the user's own file first
     layers: list[_Layer] = []
-    trail: list[tuple[str, str]] = []  # name and origin of the profiles passed
+    trail: list[tuple[str, int]] = []  # the profiles passed, each by its name and file
     wanted: str | None = name
     while wanted:
-        # The user's own file comes last and wins, unless it is the one that asks.
-        found = [(d, o) for d, o in reversed(sources) if wanted in d.data and (wanted, o) != (trail or [None])[-1]]
-        if not found:
+        lower = trail[-1][1] + 1 if trail and trail[-1][0] == wanted else 0
+        found = next((i for i in range(lower, len(sources)) if wanted in sources[i][0].data), None)
+        if found is None:
             _report_unknown_site(wanted, sources, diagnostics)
             break
-        document, origin = found[0]
-        if (wanted, origin) in trail:
+        document, origin = sources[found]
+        if (wanted, found) in trail:
             circle = " -> ".join([*(each for each, _ in trail), wanted])
             place = document.place([wanted, "extends"])
             diagnostics.error("bad-setting", f"Profiles extend each other in a circle: {circle}.", place)
             break
-        trail.append((wanted, origin))
+        trail.append((wanted, found))
         profile = document.data[wanted]
         settings = {key: value for key, value in _flatten(profile) if key != "extends"}
         layers.insert(0, _Layer(settings, f"{origin}: {wanted}"))
-        wanted = profile.get("extends")
+        shadows = any(wanted in document.data for document, _ in sources[found + 1 :])
+        wanted = profile.get("extends", wanted if shadows else None)
     return layers
 
 

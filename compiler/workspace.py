@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import filecmp
 import os
@@ -15,6 +16,9 @@ from pathlib import Path
 from reana_batch import layout
 from reana_batch.diagnostics import refuse
 from reana_batch.runstate import Run
+
+# What DAGMan writes beside a run's batch files.
+_MADE_BY_DAGMAN = "workflow.dag."
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +39,15 @@ def files(directory: Path, pattern: str) -> Iterator[WorkspaceFile]:
             path = Path(folder) / name
             relative = str(path.relative_to(root))
             if pattern == "**/*" or fnmatch(relative, pattern):
-                facts = path.lstat()
-                written = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(facts.st_mtime))
-                yield WorkspaceFile(relative, facts.st_size, written)
+                with contextlib.suppress(FileNotFoundError):  # a running job has removed it meanwhile
+                    facts = path.lstat()
+                    written = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(facts.st_mtime))
+                    yield WorkspaceFile(_printable(relative), facts.st_size, written)
+
+
+def _printable(name: str) -> str:
+    """Return a name of a file for the eye; those that are not UTF-8 cannot be printed as they are."""
+    return os.fsencode(name).decode("utf-8", "replace")
 
 
 def download(directory: Path, wanted: Sequence[str], output: Path) -> list[str]:
@@ -48,7 +58,7 @@ def download(directory: Path, wanted: Sequence[str], output: Path) -> list[str]:
     root = directory / layout.WORKSPACE
     declared = Run(directory).manifest["outputs"]
     names = list(wanted) or declared["files"] + declared["directories"]
-    missing = [name for name in names if not (root / name).exists() or not _inside(root, name)]
+    missing = [name for name in names if not _inside(name) or not os.path.exists(root / name)]
     if missing:
         raise refuse("missing-file", f"Not in the workspace: {', '.join(missing)}.", hint="see: reana-batch ls")
     try:
@@ -60,12 +70,12 @@ def download(directory: Path, wanted: Sequence[str], output: Path) -> list[str]:
             else:
                 shutil.copy2(root / name, target)
     except OSError as error:
-        raise refuse("cannot-write", f"{error.filename or output}: {error.strerror}.") from error
+        raise refuse("cannot-write", f"{error.filename or output}: {error.strerror or error}.") from error
     return names
 
 
-def _inside(root: Path, name: str) -> bool:
-    return Path(os.path.normpath(root / name)).is_relative_to(root)
+def _inside(name: str) -> bool:
+    return not os.path.isabs(name) and Path(os.path.normpath(name)).parts[:1] != ("..",)
 
 
 def differences(first: Path, second: Path) -> dict[str, list[str]]:
@@ -79,6 +89,8 @@ def differences(first: Path, second: Path) -> dict[str, list[str]]:
 def _text_differences(first: Path, second: Path) -> list[str]:
     lines: list[str] = []
     for name in sorted(_names(first / layout.BATCH) | _names(second / layout.BATCH)):
+        if name.startswith(_MADE_BY_DAGMAN):
+            continue
         before, after = (_lines(run / layout.BATCH / name) for run in (first, second))
         if before != after:
             lines += difflib.unified_diff(before, after, f"{first.name}/{name}", f"{second.name}/{name}", lineterm="")
@@ -92,11 +104,11 @@ def _file_differences(first: Path, second: Path) -> list[str]:
     for name in sorted(names[0] & names[1]):
         if not filecmp.cmp(first / name, second / name, shallow=False):
             lines.append(f"Files differ: {name}")
-    return lines
+    return [_printable(line) for line in lines]
 
 
 def _names(root: Path) -> set[str]:
-    return {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file() and ".dag." not in path.name}
+    return {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()}
 
 
 def _lines(path: Path) -> list[str]:

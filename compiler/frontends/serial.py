@@ -196,17 +196,16 @@ def _fill(
 
 
 def _check_parameters_used(spec: Spec, entries: list[_Entry], diagnostics: Diagnostics) -> None:
-    used = {
-        piece.name
-        for entry in entries
-        for _, text in entry.commands
-        for piece in expressions.split_placeholders(text)
-        if isinstance(piece, expressions.Placeholder)
-    }
-    for name in spec.parameters:
-        if name not in used:
-            place = spec.document.key_place(["inputs", "parameters", name])
-            diagnostics.warning("unused-parameter", f'No command uses the parameter "{name}".', place)
+    unused = dict.fromkeys(spec.parameters)
+    for text in (text for entry in entries for _, text in entry.commands):
+        if not unused:
+            return
+        for piece in expressions.split_placeholders(text):
+            if isinstance(piece, expressions.Placeholder) and piece.name in unused:
+                del unused[piece.name]
+    for name in unused:
+        place = spec.document.key_place(["inputs", "parameters", name])
+        diagnostics.warning("unused-parameter", f'No command uses the parameter "{name}".', place)
 
 
 # --- images --------------------------------------------------------------------------------------

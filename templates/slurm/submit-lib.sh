@@ -1,183 +1,370 @@
 # shellcheck shell=bash
-# How a workflow is handed to Slurm, and how its end is tidied up. The working directory is the run directory.
+# How a workflow is handed to Slurm, and how its end is tidied up: bash 4.4, coreutils and Slurm's own tools.
+# The working directory is the run directory.
 #
 # All jobs that wait for none are held until Slurm has accepted everything; after a refusal all that was
 # accepted is cancelled. Jobs whose parents fail would wait for ever (DependencyNeverSatisfied), and
 # --kill-on-invalid-dep is known to leave runaway jobs, so a finaliser of our own cancels them.
 
 readonly SHARD=250 # as in job-lib.sh
+# What was accepted, a line for each job or array: ID KEY FIRST-CHUNK FOLDER ROWS CHUNK-SIZE DEPENDENCY.
 readonly JOURNAL=state/slurm-jobs
-# How long one call of sbatch may take, and how often its outcome is looked for before it is tried again.
+# There while a submission is under way: TOKEN HOST PID.
+readonly UNDER_WAY=state/slurm-submitting
+# There if a call of sbatch gave no answer: Slurm may accept that job late, and jobs look whether they are meant.
+readonly UNANSWERED=state/slurm-unanswered
+# How long one call of Slurm's tools may take, and how often sbatch is called before we give up.
 readonly CALL_TIMEOUT=${REANA_BATCH_SBATCH_TIMEOUT:-60} CALL_TRIES=3
+# The kernel hands over words of up to 128 KiB.
+readonly MOST_CONDITIONS=5000 MOST_INDICES=100000
 
-declare -A ids=() waited_for=()
-held=()
-accepted=()
+declare -A ids=() waited_for=() partial=()
+held=() accepted=() max_array_size=''
 
 say() { printf 'reana-batch: %s\n' "$1" >&2; }
 
-begin() {
+# Variables such as SBATCH_PARTITION, SQUEUE_USERS and those of a job we are in would change what is asked for.
+clean_environment() {
   local variable
-  if [[ -e $JOURNAL ]]; then
+  for variable in "${!SBATCH_@}" "${!SQUEUE_@}" "${!SCANCEL_@}" "${!SLURM_@}"; do
+    [[ $variable == SLURM_CONF || $variable == SLURM_CLUSTERS ]] || unset "$variable"
+  done
+  export SLURM_BITSTR_LEN=0 # or squeue cuts lists of array elements short
+}
+
+slurm() { timeout "$CALL_TIMEOUT" "$@"; }
+
+# --- submitting ------------------------------------------------------------------------------------
+
+begin() {
+  local now host pid
+  clean_environment
+  if [[ -e $UNDER_WAY ]]; then
+    read -r token host pid <"$UNDER_WAY"
+    [[ $host != "$HOSTNAME" ]] || ! kill -0 "$pid" 2>/dev/null || { say "another submission is under way"; exit 7; }
+    say "an earlier submission was cut short"
+    cancel_accepted || exit 7
+  elif [[ -e $JOURNAL ]]; then
     say "this run was submitted before; its jobs are in $PWD/$JOURNAL"
     exit 7
   fi
-  : >"$JOURNAL" || exit 92
-  # Variables such as SBATCH_PARTITION would change what is asked for.
-  for variable in "${!SBATCH_@}"; do unset "$variable"; done
-  token=$(printf '%s %s' "$PWD" "$$.$RANDOM.$EPOCHSECONDS" | sha1sum)
+  printf -v now '%(%s)T' -1
+  token=$(printf '%s ' "$HOSTNAME" "$PWD" "$$" "$RANDOM" "$now" | sha1sum)
   token=${token:0:12}
   trap 'abandon "interrupted"' INT TERM HUP
+  { printf '%s %s %s\n' "$token" "$HOSTNAME" "$$" >"$UNDER_WAY" && : >"$JOURNAL"; } || exit 92
 }
 
-# --- submitting ------------------------------------------------------------------------------------
+# The path of a row below its step's folder, without an ending, in $stem.
+set_stem() { # ROW COUNT
+  if (($2 <= SHARD)); then stem=$1
+  elif (($2 <= SHARD * 1000)); then stem=$(($1 / SHARD))/$1
+  else stem=$(($1 / SHARD / 1000))/$(($1 / SHARD))/$1
+  fi
+}
 
 # Is every row of the chunk done, from an earlier life of this run?
 chunk_is_done() { # FOLDER CHUNK ROWS CHUNK_SIZE
   local row=$(($2 * $4)) end=$((($2 + 1) * $4)) stem
   for ((; row < end && row < $3; row++)); do
-    if (($3 <= SHARD)); then stem=$row
-    elif (($3 <= SHARD * 1000)); then stem=$((row / SHARD))/$row
-    else stem=$((row / SHARD / 1000))/$((row / SHARD))/$row
-    fi
+    set_stem "$row" "$3"
     [[ -e state/$1/$stem.done ]] || return 1
   done
 }
 
-# The indices of a slice that are still to run, in $indices: "0-999", "3,7", or nothing.
+# The indices of a slice that are still to run, in $indices: "0-999", "3-3,7-9", or nothing.
 set_indices() { # FOLDER FIRST COUNT ROWS CHUNK_SIZE
-  local index list=()
+  local index start='' list=()
   indices=0-$(($3 - 1))
   [[ -e state/restarted ]] || return 0
-  for ((index = 0; index < $3; index++)); do
-    chunk_is_done "$1" "$(($2 + index))" "$4" "$5" || list+=("$index")
+  for ((index = 0; index <= $3; index++)); do
+    if ((index < $3)) && ! chunk_is_done "$1" "$(($2 + index))" "$4" "$5"; then start=${start:-$index}
+    elif [[ -n $start ]]; then
+      list+=("$start-$((index - 1))")
+      start=
+    fi
   done
-  ((${#list[@]} == $3)) || indices=$(IFS=,; printf '%s' "${list[*]}")
+  ((${#list[@]} > MOST_INDICES / 10)) || indices=$(IFS=,; printf '%s' "${list[*]}")
+}
+
+check_array_size() { # COUNT
+  [[ -n $max_array_size ]] || max_array_size=$(slurm scontrol show config | sed -n 's/^MaxArraySize *= *//p')
+  [[ -z $max_array_size ]] || (($1 <= max_array_size)) || abandon "this Slurm takes arrays of up to \
+$max_array_size elements, not $1; compile again with --set slurm.max_array_size=$max_array_size"
 }
 
 # One sbatch call for a slice of a step. Each NEED is "TYPE KEY"; a parent that is done is not waited for.
 submit() { # KEY FOLDER FIRST COUNT ROWS CHUNK_SIZE NEED...
-  local key=$1 folder=$2 first=$3 count=$4 rows=$5 size=$6 need parent type dependency='' indices
+  local key=$1 folder=$2 first=$3 count=$4 rows=$5 size=$6 need parent type dependency='' indices options=()
   shift 6
   set_indices "$folder" "$first" "$count" "$rows" "$size"
   [[ -n $indices ]] || { ids[$key]=; return; }
-  local options=()
+  [[ $indices == "0-$((count - 1))" ]] || partial[$key]=yes
   for need; do
     parent=${need#* } type=${need%% *}
     [[ -n ${ids[$parent]} ]] || continue
     # A parent that is partly done lacks elements that aftercorr would look for.
-    [[ ! -e state/restarted ]] || type=afterok
+    [[ -z ${partial[$parent]-} ]] || type=afterok
     dependency+=,$type:${ids[$parent]}
     waited_for[$parent]=yes
   done
-  if [[ -n $dependency ]]; then options+=("--dependency=${dependency#,}"); else options+=(--hold); fi
-  ((rows <= size)) || options+=("--array=$indices")
-  call_sbatch "$key" "${options[@]}" "batch/steps/$folder/job.sbatch" "$first"
+  dependency=${dependency#,}
+  if [[ -n $dependency ]]; then options+=("--dependency=$dependency"); else options+=(--hold); fi
+  if ((rows > size)); then
+    check_array_size "$count"
+    options+=("--array=$indices")
+  fi
+  call_sbatch "$key" "${options[@]}" "batch/steps/$folder/job.sbatch" "$first" || abandon "$trouble"
   ids[$key]=$id
+  accepted+=("$id")
   [[ -n $dependency ]] || held+=("$id")
-  printf '%s %s %s\n' "$id" "$key" "$first" >>"$JOURNAL" || abandon "$JOURNAL is not writable"
+  note_job "$key" "$first" "$folder" "$rows" "$size" "${dependency:--}" || abandon "$JOURNAL is not writable"
 }
 
-# Call sbatch and set $id. A call without an answer may have been accepted all the same: the job is
-# looked for by its comment before it is submitted again, so that it never runs twice.
+note_job() { printf '%s\n' "$id $*" >>"$JOURNAL"; } # KEY FIRST FOLDER ROWS CHUNK_SIZE DEPENDENCY
+
+# Call sbatch and set $id, or $trouble. A call without an answer may have been accepted all the same: the
+# job is looked for by its comment before it is submitted again, so that it never runs twice.
 call_sbatch() { # KEY ARGUMENT...
-  local key=$1 answer code try
+  local key=$1 answer code try found
   shift
   for ((try = 1; try <= CALL_TRIES; try++)); do
-    answer=$(timeout "$CALL_TIMEOUT" sbatch --parsable "--chdir=$PWD" "--comment=$token:$key" "$@" 2>state/sbatch-error)
+    answer=$(slurm sbatch --parsable "--chdir=$PWD" "--comment=$token:$key" "$@" 2>state/sbatch-error)
     code=$?
-    id=${answer%%;*}
-    if ((code != 0)); then
-      grep -qiE 'timed out|unable to contact|connection|temporarily|^$' state/sbatch-error || ((code == 124)) ||
-        abandon "sbatch refused $key: $(<state/sbatch-error)"
-      id=$(find_accepted "$key") || { sleep "$((try * 2))"; continue; }
+    id=${answer##*$'\n'}
+    id=${id%%;*}
+    ((code != 0)) || [[ ! $id =~ ^[0-9]+$ ]] || return 0
+    trouble="sbatch refused $key: $(<state/sbatch-error)"
+    ((code == 0 || code >= 124)) || grep -qiE 'timed out|unable to contact|connect|temporarily' state/sbatch-error ||
+      return 1
+    : >"$UNANSWERED"
+    sleep "$((try * 2))"
+    trouble="Slurm gave no answer for $key: $(<state/sbatch-error)"
+    list_accepted || return 1
+    if find_accepted "$key"; then
       say "sbatch gave no answer for $key, but Slurm has accepted it as $id"
+      return 0
     fi
-    accepted+=("$id")
-    return
   done
-  abandon "sbatch gave no answer for $key, $CALL_TRIES times: $(<state/sbatch-error)"
+  return 1
 }
 
-find_accepted() { # KEY -> prints the id
-  local found
-  sleep 2
-  found=$(timeout "$CALL_TIMEOUT" squeue --noheader --states=all "--user=$(id -un)" --format='%F %k' |
-    awk -v wanted="$token:$1" '$2 == wanted { print $1; exit }')
-  [[ -n $found ]] && printf '%s' "$found"
+# Ask Slurm once for all jobs of this submission, whatever sbatch said of them; in $found: "ID TOKEN:KEY" each.
+list_accepted() {
+  local answer
+  answer=$(slurm squeue --noheader --states=all "--user=$(id -un)" --format='%F %k') || return
+  mapfile -t found < <(grep -F " $token:" <<<"$answer" | sort -u)
+}
+
+find_accepted() { # KEY -> $id, the oldest if there are several
+  local each
+  for each in "${found[@]}"; do
+    id=${each%% *}
+    [[ ${each#* } != "$token:$1" ]] || return 0
+  done
+  return 1
+}
+
+# Cancel all that Slurm has accepted of this submission. If that cannot be done now, the next begin does it.
+cancel_accepted() {
+  local found=() known=("${accepted[@]}")
+  if list_accepted; then
+    known+=("${found[@]%% *}")
+    mapfile -t known < <(printf '%s\n' "${known[@]}" | sort -u | grep .)
+    say "cancelling the ${#known[@]} jobs and arrays accepted so far"
+    if [[ ${#known[@]} -eq 0 ]] || slurm scancel "${known[@]}"; then
+      rm -f "$JOURNAL" "$UNDER_WAY"
+      return 0
+    fi
+  fi
+  say "Slurm does not answer; what it accepted is held, and is cancelled by the next submission of this run"
+  return 1
 }
 
 abandon() { # REASON
   trap '' INT TERM HUP
   say "$1"
-  say "cancelling the ${#accepted[@]} jobs accepted so far"
-  [[ ${#accepted[@]} -eq 0 ]] || scancel "${accepted[@]}"
-  rm -f "$JOURNAL"
+  cancel_accepted
   exit 7
 }
 
-# Let the first jobs go, after the finaliser is in place.
+# Let the first jobs go, after the finalisers are in place and what was accepted twice is gone.
 release() {
-  local list key firsts=() lasts=()
-  [[ ${#accepted[@]} -gt 0 ]] || { say "all jobs are done already"; return; }
-  for key in "${!ids[@]}"; do
-    [[ -n ${ids[$key]} ]] || continue
-    if [[ -n ${waited_for[$key]:-} ]]; then firsts+=("afternotok:${ids[$key]}"); else lasts+=("afterany:${ids[$key]}"); fi
-  done
-  local count=${#accepted[@]}
-  submit_finaliser "${firsts[@]}" "${lasts[@]}"
-  printf -v list '%s,' "${held[@]}"
-  scontrol release "${list%,}" || abandon "the first jobs could not be released"
-  printf 'reana-batch: %d submissions accepted, first job %s\n' "$count" "${accepted[0]}"
+  local list key parents=() last=() count=${#accepted[@]}
+  if ((count > 0)); then
+    for key in "${!ids[@]}"; do
+      if [[ -n ${waited_for[$key]-} ]]; then parents+=("${ids[$key]}"); else last+=(${ids[$key]:+"${ids[$key]}"}); fi
+    done
+    { submit_finaliser failure "${parents[@]}" && submit_finaliser end "${last[@]}"; } || abandon "$trouble"
+    cancel_duplicates || abandon "Slurm does not answer"
+    printf -v list '%s,' "${held[@]}"
+    slurm scontrol release "${list%,}" || abandon "the first jobs could not be released"
+  fi
+  rm -f "$UNDER_WAY"
+  printf 'reana-batch: %d submissions accepted, first job %s\n' "$count" "${accepted[0]-none, for all are done}"
 }
 
-# --- the finaliser ----------------------------------------------------------------------------------
-
-# It starts when any of its conditions holds. A list of thousands would be too long for one job.
-submit_finaliser() { # CONDITION...
-  local conditions=("$@") part
-  while [[ ${#conditions[@]} -gt 0 ]]; do
-    part=$(IFS='?'; printf '%s' "${conditions[*]:0:500}")
-    conditions=("${conditions[@]:500}")
-    call_sbatch "finaliser.$EPOCHSECONDS.$RANDOM" "--dependency=$part" batch/finaliser.sbatch "$token"
-    printf '%s %s %s\n' "$id" finaliser/0 0 >>"$JOURNAL" || abandon "$JOURNAL is not writable"
+cancel_duplicates() {
+  local found=() each expected
+  [[ -e $UNANSWERED ]] || return 0
+  list_accepted || return
+  expected=" $(cut -d ' ' -f 1 "$JOURNAL" | paste -sd ' ') "
+  for each in "${found[@]}"; do
+    [[ $expected == *" ${each%% *} "* ]] || slurm scancel "${each%% *}" || return
   done
 }
 
-# Ask once where the jobs of this run are: those that run or may run in $able (conditions to wait for them),
-# those that can never start in $dead, and those that wait for another job in $waiting.
+# --- the finalisers ---------------------------------------------------------------------------------
+
+# One starts when any of the jobs fails that others wait for, and one at the end, when all that nobody waits
+# for have ended.
+submit_finaliser() { # failure|end ID...
+  local kind=$1 type='?afternotok' tools ids
+  shift
+  [[ $kind == failure ]] || type=,afterany
+  tools=$(type -P sbatch) # the workers may have it elsewhere than the PATH of a job without an environment says
+  while [[ $# -gt 0 ]]; do
+    printf -v ids "$type:%s" "${@:1:MOST_CONDITIONS}"
+    shift "$(($# < MOST_CONDITIONS ? $# : MOST_CONDITIONS))"
+    call_sbatch ".finaliser/$RANDOM$RANDOM" "--dependency=${ids:1}" batch/finaliser.sbatch "$kind" "$token" \
+      "${tools%/*}" || return
+    accepted+=("$id")
+    note_job .finaliser/0 0 - 0 1 - || { trouble="$JOURNAL is not writable"; return 1; }
+  done
+}
+
+# Ask once where the jobs of this run are: in $alive those that run or may start, in $waiting those that wait
+# for another, in $dead those that can never start, in $ended those that ended otherwise than by themselves;
+# in $gone which have failed, all of it or some elements.
 look() {
-  local mine job array state reason
-  able=() dead=() waiting=()
-  mine=$(grep -v ' finaliser/' "$JOURNAL" | cut -d ' ' -f 1 | paste -sd ,)
-  while read -r job array state reason; do
+  local mine answer job array raw state reason part
+  alive=() waiting=() dead=() ended=() gone=()
+  mine=$(grep -vF ' .finaliser/' "$JOURNAL" | cut -d ' ' -f 1 | paste -sd ,)
+  answer=$(slurm squeue --noheader --states=all --format='%i %F %A %T %r' "--jobs=$mine") || return
+  while read -r job array raw state reason; do
+    part=all
+    [[ $job != *_* ]] || part=some
     case $state:$reason in
-      PENDING:DependencyNeverSatisfied) dead+=("$job") ;;
-      PENDING:Dependency) waiting+=("$job") ;;
-      *) able+=("afterany:$array") ;;
+      COMPLETED:* | :*) ;;
+      PENDING:DependencyNeverSatisfied) dead+=("$job") gone[$array]=$part ;;
+      PENDING:Dependency) waiting[$array]=yes ;;
+      FAILED:NonZeroExitCode) gone[$array]=$part ;;
+      FAILED:* | CANCELLED:* | TIMEOUT:* | DEADLINE:* | OUT_OF_MEMORY:*)
+        gone[$array]=$part
+        ended+=("$job $array $raw $state $reason")
+        ;;
+      NODE_FAIL:* | BOOT_FAIL:* | PREEMPTED:*) ended+=("$job $array $raw $state $reason") ;; # and may start again
+      *) alive[$array]=yes ;;
     esac
-  done < <(timeout "$CALL_TIMEOUT" squeue --noheader --format='%i %F %T %r' "--jobs=$mine")
+  done <<<"$answer"
 }
 
-# Cancel what can never start. What runs or may run can still let others start: when one of it ends, look
-# again. Slurm takes a while to see that a dependency has failed, and what hangs on a cancelled job follows.
-finalise() { # TOKEN
-  token=$1
-  local round able dead waiting conditions
-  for ((round = 0; round < 12; round++)); do
-    look
+# Add to $dead all that waits for what has failed; Slurm itself sees one level at a time. The journal has
+# parents first. What waits for single elements (aftercorr) is left to Slurm.
+add_descendants() {
+  local key first folder rows size needs need
+  while read -r id key first folder rows size needs; do
+    for need in ${needs//,/ }; do
+      case ${gone[${need#*:}]-}:${need%%:*} in
+        all:* | some:afterok)
+          gone[$id]=all
+          [[ -z ${waiting[$id]-} ]] || dead+=("$id")
+          break
+          ;;
+      esac
+    done
+  done <"$JOURNAL"
+}
+
+# Cancel what can never start, until nothing waits in vain. What still runs or may run can fail later on: then
+# another finaliser of the same kind looks again.
+finalise() { # failure|end TOKEN
+  local kind=$1 token=$2 own=$SLURM_JOB_ID pause dead ended
+  local -A alive=() waiting=() gone=()
+  clean_environment
+  # Slurm takes a while to see that an element waits for one that has failed.
+  for ((pause = 1; pause <= 64; pause *= 2)); do
+    look || { sleep "$pause"; continue; }
+    record_endings
+    add_descendants
     if [[ ${#dead[@]} -gt 0 ]]; then
       say "cancelling jobs whose parents failed: ${dead[*]}"
-      scancel "${dead[@]}"
-      round=0
-    elif [[ ${#able[@]} -gt 0 ]]; then
-      mapfile -t conditions < <(printf '%s\n' "${able[@]}" | sort -u)
-      submit_finaliser "${conditions[@]}"
-      return
+      slurm scancel --quiet "${dead[@]}"
+      pause=1
+    elif [[ ${#alive[@]} -gt 0 || ${#waiting[@]} -eq 0 ]]; then
+      break
     fi
-    [[ ${#dead[@]} -gt 0 || ${#waiting[@]} -gt 0 ]] || return 0
-    sleep 5
+    sleep "$pause"
   done
-  say "cancelling jobs that nothing will start: ${waiting[*]}"
-  scancel "${waiting[@]}"
+  if [[ ${#alive[@]} -gt 0 ]]; then
+    wake_again
+  else
+    [[ ${#waiting[@]} -eq 0 ]] || slurm scancel --quiet "${!waiting[@]}"
+    mapfile -t dead < <(sed -n "/^$own /d; s/ \.finaliser\/0 .*//p" "$JOURNAL")
+    [[ ${#dead[@]} -eq 0 ]] || slurm scancel --quiet --state=PENDING "${dead[@]}"
+    cancel_duplicates
+  fi
+}
+
+wake_again() {
+  local key first folder rows size needs need wanted=()
+  local -A needed=()
+  while read -r id key first folder rows size needs; do
+    [[ -n ${waiting[$id]-} ]] || continue
+    for need in ${needs//,/ }; do needed[${need#*:}]=yes; done
+  done <"$JOURNAL"
+  for id in "${!alive[@]}" "${!waiting[@]}"; do
+    [[ $kind == failure && -z ${needed[$id]-} ]] || wanted+=("$id")
+  done
+  submit_finaliser "$kind" "${wanted[@]}" || say "$trouble"
+}
+
+# --- jobs that could not say why they ended ---------------------------------------------------------
+
+# Write the records of rows that were running when Slurm ended their job.
+record_endings() {
+  local each job array raw state reason element key first folder rows size needs
+  local -A noted=()
+  while read -r id each; do noted[$id]=$each; done <"$JOURNAL"
+  for each in "${ended[@]}"; do
+    read -r job array raw state reason <<<"$each"
+    [[ $job != *[[]* ]] || continue # elements that never started
+    read -r key first folder rows size needs <<<"${noted[$array]}"
+    element=${job#"$array"}
+    element=${element#_}
+    record_chunk "$((first + ${element:-0}))"
+  done
+}
+
+record_chunk() { # CHUNK
+  local row=$(($1 * size)) end=$((($1 + 1) * size)) stem record code cause command=1 now
+  set_cause
+  [[ ! -e batch/steps/$folder/command.2 ]] || command=0
+  for ((; row < end && row < rows; row++)); do
+    set_stem "$row" "$rows"
+    record=state/$folder/$stem
+    [[ -e $record.started && ! -e $record.done ]] || continue
+    [[ ! -e $record.failed ]] || grep -q '^detail=SIG' "$record.failed" || continue
+    [[ ! -e state/$folder/running-$1 ]] || mv -f "state/$folder/running-$1" "$record.command"
+    printf -v now '%(%s)T' -1
+    { printf '%s\n' "exit_code=$code" reason=signal "detail=$cause" "command=$command" "ended=$now" &&
+      cat "$record.started"; } >"$record.failed.$$.tmp" && mv -f "$record.failed.$$.tmp" "$record.failed"
+  done
+}
+
+# Why Slurm ended the job, in $cause, and the exit code that goes with it, in $code.
+set_cause() {
+  code=143
+  case $state in
+    TIMEOUT) cause="its time limit" ;;
+    DEADLINE) cause="its deadline" ;;
+    OUT_OF_MEMORY) code=137 cause="its memory limit" ;;
+    NODE_FAIL | BOOT_FAIL) cause="the failure of its node" ;;
+    PREEMPTED) cause="preemption" ;;
+    CANCELLED) cause="scancel" ;;
+    *)
+      code=137 cause="SIGKILL"
+      ! grep -qsE "StepId=($raw|$job)\\..*exceeded memory limit" "logs/$folder/slurm.out" || cause="its memory limit"
+      ;;
+  esac
 }

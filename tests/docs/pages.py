@@ -38,8 +38,15 @@ def name(page: Path) -> str:
     return str(page.relative_to(ROOT))
 
 
-def blocks(page: Path, language: str) -> list[Block]:
-    return [Block(*found) for found in _BLOCK.findall(read(page)) if found[0] == language]
+def blocks(page: Path, language: str | None = None) -> list[Block]:
+    """Return the blocks of a page in order: all, or those of one language."""
+    found = [Block(*parts) for parts in _BLOCK.findall(read(page))]
+    return [block for block in found if language in (None, block.language)]
+
+
+def title(block: Block) -> str:
+    """Return what the first line of a YAML block says it is: a file name in a comment."""
+    return block.text.partition("\n")[0].removeprefix("# ")
 
 
 def prose(page: Path) -> str:
@@ -75,12 +82,11 @@ def check_made(page: Path, made: Mapping[str, str]) -> None:
     """Compare the parts of a page between ``<!-- NAME -->`` and ``<!-- end -->`` with what the program says."""
     text = read(page)
     for part, wanted in made.items():
-        pattern = re.compile(rf"(<!-- {part} -->\n\n)(.*?)(\n<!-- end -->)", re.DOTALL)
-        found = pattern.search(text)
+        found = re.search(rf"(?<=<!-- {part} -->\n)(.*?)(?=<!-- end -->)", text, re.DOTALL)
         assert found, f"{name(page)} has no part <!-- {part} -->"
         if REWRITE:
-            text = text[: found.start(2)] + wanted + text[found.end(2) :]
+            text = f"{text[: found.start()]}\n{wanted}\n{text[found.end() :]}"
         else:
-            assert found[2] == wanted, f"{part} in {name(page)}: accept with REWRITE_GOLDEN=1"
+            assert found[0] == f"\n{wanted}\n", f"{part} in {name(page)}: accept with REWRITE_GOLDEN=1"
     if REWRITE:
         page.write_text(text, "utf-8")

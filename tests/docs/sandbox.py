@@ -19,6 +19,7 @@ _TOOLS = ("sbatch", "squeue", "scancel", "scontrol", "condor_submit_dag", "condo
 
 # What differs from run to run, and what the manual shows instead.
 _NEUTRAL = (
+    (re.compile(r"^\S+  [\d,]+/[\d,]+ done, [\d,]+ running\n", re.MULTILINE), ""),
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d"), "2026-11-22T09:21:19"),
     (re.compile(r"(?<=, on )[\w.-]+(?=:$)", re.MULTILINE), "node17"),
     (re.compile(r"(?<=^host=).*$", re.MULTILINE), "node17"),

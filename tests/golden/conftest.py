@@ -6,10 +6,13 @@ import contextlib
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from .forked import Forked
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -67,6 +70,13 @@ def compiled_twice(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     for process, base in started:
         assert process.returncode == 0, (base / "stderr").read_text("utf-8")
     return [base / "compiled" for _, base in started]
+
+
+@pytest.fixture(scope="session")
+def program() -> Iterator[Forked]:
+    """The command line, many times over; see :mod:`forked`."""
+    with Forked() as forked:
+        yield forked
 
 
 @pytest.fixture(scope="session")

@@ -2,11 +2,12 @@
 
 Run as a program it answers requests, one line of JSON each, by forking: the child has its own
 directory, environment and standard streams, and runs the same ``main`` as the command ``reana-batch``.
-Modules of our own that look at the surroundings when they are imported are left for the child.
+What a command imports is loaded beforehand, once.
 """
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import subprocess
@@ -17,6 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
+
+from reana_batch.backends import BACKENDS
+from reana_batch.cli import main
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -92,8 +96,6 @@ def _become(args: list[str], directory: str, environment: dict[str, str], stdout
     os.environ.update(environment)
     code: object = 0
     try:
-        from reana_batch.cli import main
-
         main(args, prog_name="reana-batch")
     except SystemExit as ended:
         code = ended.code
@@ -104,15 +106,14 @@ def _become(args: list[str], directory: str, environment: dict[str, str], stdout
     os._exit(code if isinstance(code, int) else 1)
 
 
-if __name__ == "__main__":
-    # What every command needs and what takes its time to load.
-    import jinja2  # noqa: F401
-    import jsonschema_rs  # noqa: F401
-    import lark  # noqa: F401
-    import networkx  # noqa: F401
-    import pathspec  # noqa: F401
-    import rich.live  # noqa: F401
-    import rich.tree  # noqa: F401
-    import yaml  # noqa: F401
+# What the commands need; reana_batch.tables is missing, for it looks at the terminal when it is imported.
+_PRELOADED = (
+    *("jinja2", "jsonschema_rs", "lark", "networkx", "pathspec", "platformdirs", "rich.live", "rich.tree", "yaml"),
+    *("reana_batch.cli", "reana_batch.pipeline", "reana_batch.pictures", "reana_batch.lifecycle"),
+    *("reana_batch.frontends.serial", *BACKENDS.values()),
+)
 
+if __name__ == "__main__":
+    for module in _PRELOADED:
+        importlib.import_module(module)
     _serve()

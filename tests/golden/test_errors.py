@@ -17,7 +17,6 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,12 +83,6 @@ def read_golden(path: Path) -> Golden:
     return Golden(head, marker.lstrip("\n") + expected)
 
 
-@pytest.fixture(scope="module")
-def program() -> Iterator[Forked]:
-    with Forked() as forked:
-        yield forked
-
-
 @pytest.mark.parametrize("path", GOLDEN, ids=[path.stem for path in GOLDEN])
 def test_the_user_sees_what_the_golden_file_says(path: Path, program: Forked, tmp_path: Path) -> None:
     golden = read_golden(path)
@@ -97,7 +90,7 @@ def test_the_user_sees_what_the_golden_file_says(path: Path, program: Forked, tm
     directory.mkdir()
     golden.set_up(directory)
     ended = _lower(golden.words[1], directory) if golden.words[0] == "lower" else _run(golden, directory, program)
-    actual = f">>> exit {ended.code}\n{ended.stderr}".replace(str(directory), "DIR")
+    actual = f">>> exit {ended.code}\n{ended.stderr}".replace(str(directory), "DIR").replace(str(tmp_path), "DIR/..")
     assert "Traceback" not in actual, actual
     if REWRITE:
         path.write_bytes(f"{golden.head}\n{actual}".encode())

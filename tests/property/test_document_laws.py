@@ -10,10 +10,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from reana_batch.diagnostics import Diagnostics, Place, render
-from reana_batch.document import Document, read_document
+from reana_batch.document import Document, DocumentPath, read_document
 
 # Line breaks that only YAML 1.1 knows make lines that editors do not count.
-TEXTS = st.text(st.characters(exclude_characters="$\x85\u2028\u2029", exclude_categories=("Cs",)), max_size=20)
+TEXTS = st.text(st.characters(exclude_characters="$\x85\u2028\u2029", exclude_categories=["Cs"]), max_size=20)
 BREAKING = st.sampled_from([" ", "\n", "\n\n", "\n  ", " word" * 8, ": ", " #", "'", '"', "\\", "\t", ""])
 STYLES = st.sampled_from([None, "'", '"', "|", ">"])
 
@@ -54,7 +54,7 @@ def test_place_in_points_at_the_dollar_whenever_the_count_matches(
     document = read(source, line_end, mark=mark)
     assume(document is not None)
     assert document is not None
-    path = ["list", 1]
+    path: DocumentPath = ["list", 1]
     value = document.data["list"][1]
     assert value.count("$") == text.count("$")
     for number in range(value.count("$")):

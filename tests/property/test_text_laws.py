@@ -31,7 +31,7 @@ from reana_batch.render import (
 )
 
 # No process and no file name can hold NUL, and UTF-8 has no surrogates.
-CHARACTERS = st.characters(exclude_characters="\0", exclude_categories=("Cs",))
+CHARACTERS = st.characters(exclude_characters="\0", exclude_categories=["Cs"])
 TEXTS = st.text(CHARACTERS)
 
 # --- placeholders ---------------------------------------------------------------------------------

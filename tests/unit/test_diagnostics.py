@@ -60,13 +60,11 @@ def test_line_ends_of_windows_are_not_shown() -> None:
     assert text == "a.yaml:1:4: error: It is wrong. [bad-value]\n  a: 1\n     ^\n"
 
 
-def test_file_whose_text_is_not_known() -> None:
-    assert shown(error("It is wrong.", at(7, file="b.yaml"))) == "b.yaml:7:1: error: It is wrong. [bad-value]\n"
-
-
-@pytest.mark.xfail(reason="bug: the text that is not there has a first line")
-def test_first_line_of_a_file_whose_text_is_not_known() -> None:
-    assert shown(error("It is wrong.", at(1, file="b.yaml"))) == "b.yaml:1:1: error: It is wrong. [bad-value]\n"
+@pytest.mark.parametrize("line", [1, 7])
+def test_file_whose_text_is_not_known(line: int) -> None:
+    assert (
+        shown(error("It is wrong.", at(line, file="b.yaml"))) == f"b.yaml:{line}:1: error: It is wrong. [bad-value]\n"
+    )
 
 
 def test_same_message_at_two_places_is_shown_once() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from reana_batch import backends, hints
-from reana_batch.diagnostics import Diagnostics, Place, render
+from reana_batch.diagnostics import Diagnostics, Place, Refused, render
 from reana_batch.ir import (
     Command,
     Credential,
@@ -28,10 +28,12 @@ from reana_batch.passes import PASSES
 from reana_batch.passes.check_graph import check_graph
 from reana_batch.passes.chunk_rows import chunk_rows
 from reana_batch.passes.context import Context
+from reana_batch.passes.drop_empty_steps import drop_empty_steps
 from reana_batch.passes.fuse_commands import fuse_commands
 from reana_batch.passes.locate_images import locate_images
 from reana_batch.passes.map_resources import map_resources
 from reana_batch.passes.refuse_credentials import refuse_credentials
+from reana_batch.passes.require_outputs import require_outputs
 from reana_batch.sites import Limits, Site
 
 SOURCE = "".join(f"line {number}\n" for number in range(1, 10))
@@ -76,8 +78,19 @@ def test_passes_are_named_for_their_modules() -> None:
 def test_sound_graph_stays_as_it_is() -> None:
     before = workflow(step("a"), step("b", needs=(Need("a"),)), step("c", needs=(Need("a"), Need("b"))))
     here = context()
-    assert check_graph(before, here) is before
+    assert check_graph(before, here) == before
     assert shown(here) == ""
+
+
+def test_steps_come_behind_those_that_they_wait_for() -> None:
+    steps = {
+        "merge": step("merge", needs=(Need("fit"), Need("plot"))),
+        "plot": step("plot", needs=(Need("fit"),)),
+        "aside": step("aside"),
+        "fit": step("fit"),
+    }
+    after = check_graph(workflow(*steps.values()), context())
+    assert after.steps == (steps["aside"], steps["fit"], steps["plot"], steps["merge"])
 
 
 def test_circle_is_refused_at_its_first_step() -> None:
@@ -85,7 +98,8 @@ def test_circle_is_refused_at_its_first_step() -> None:
     b = step("b", needs=(Need("a"),), origin=at(2))
     c = step("c", needs=(Need("b"),), origin=at(3))
     here = context()
-    check_graph(workflow(step("start"), a, b, c), here)
+    with pytest.raises(Refused):
+        check_graph(workflow(step("start"), a, b, c), here)
     assert shown(here) == (
         "reana.yaml:1:1: error: Steps wait for each other in a circle: a -> b -> c -> a. [cycle]\n  line 1\n  ^^^^^^\n"
     )
@@ -93,7 +107,8 @@ def test_circle_is_refused_at_its_first_step() -> None:
 
 def test_step_that_waits_for_itself() -> None:
     here = context()
-    check_graph(workflow(step("a", needs=(Need("a"),))), here)
+    with pytest.raises(Refused):
+        check_graph(workflow(step("a", needs=(Need("a"),))), here)
     assert shown(here) == (
         "reana.yaml:1:1: error: Steps wait for each other in a circle: a -> a. [cycle]\n  line 1\n  ^^^^^^\n"
     )
@@ -122,6 +137,23 @@ def test_chain_of_many_steps() -> None:
     here = context()
     check_graph(workflow(step("s0"), *chain), here)
     assert shown(here) == ""
+
+
+# --- drop_empty_steps -----------------------------------------------------------------------------
+
+
+def test_workflow_without_empty_steps_stays_as_it_is() -> None:
+    before = workflow(step("a"), step("b", needs=(Need("a"),)))
+    assert drop_empty_steps(before, context()) is before
+
+
+def test_what_waited_for_an_empty_step_waits_for_what_that_waited_for() -> None:
+    a, b = step("a", table=table(2)), step("b", table=table(2))
+    nothing = step("nothing", table=table(0), needs=(Need("a"), Need("b", RowMapping(lambda row: (row,)))))
+    nor_this = step("nor this", table=table(0), needs=(Need("nothing", Pattern.EACH),))
+    last = step("last", table=table(2), needs=(Need("nor this"), Need("a", Pattern.EACH), Need("nothing")))
+    after = drop_empty_steps(workflow(a, b, nothing, nor_this, last), context())
+    assert after.steps == (a, b, replace(last, needs=(Need("a"), Need("b"), Need("a", Pattern.EACH))))
 
 
 # --- fuse_commands --------------------------------------------------------------------------------
@@ -182,6 +214,59 @@ def test_fused_step_is_like_its_first() -> None:
     second = step("s1", origin=at(4), environment="python:3", cvmfs=("x.cern.ch",), needs=(Need("s0"),))
     (fused,) = fuse_commands(workflow(first, second), context(fuse=True)).steps
     assert fused == replace(first, commands=(command("s0"), command("s1")))
+
+
+def test_fused_step_has_the_outputs_of_all() -> None:
+    first = step("s0", outputs=("a.txt",))
+    second = step("s1", outputs=("b.txt",), needs=(Need("s0"),))
+    (fused,) = fuse_commands(workflow(first, second), context(fuse=True)).steps
+    assert fused.outputs == ("a.txt", "b.txt")
+
+
+# --- require_outputs ------------------------------------------------------------------------------
+
+
+def strict(backend: str = "make") -> Context:
+    return replace(context(backend), strict_outputs=True)
+
+
+def declaring(*steps: Step) -> Workflow:
+    return replace(workflow(*steps), output_files=("a.txt",), output_directories=("plots",))
+
+
+def test_missing_outputs_are_no_fault_unless_asked() -> None:
+    before = declaring(step("a"))
+    assert require_outputs(before, context()) is before
+
+
+def test_workflow_that_declares_no_outputs() -> None:
+    before = workflow(step("a"))
+    assert require_outputs(before, strict()) is before
+
+
+def test_last_step_must_leave_the_outputs() -> None:
+    first, last = step("a", outputs=("x",)), step("b", outputs=("y",), needs=(Need("a"),))
+    after = require_outputs(declaring(first, last), strict())
+    assert after.steps == (first, replace(last, outputs=("y", "a.txt", "plots")))
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [(step("a"), step("b")), (step("a", table=table(2)),)],
+    ids=["several last steps", "a last step of many rows"],
+)
+def test_another_step_looks_for_the_outputs(steps: tuple[Step, ...]) -> None:
+    after = require_outputs(declaring(*steps), strict())
+    check = step(
+        "outputs.check",
+        label="outputs",
+        origin=Place("reana.yaml", 1),
+        commands=(),
+        needs=tuple(Need(s.name) for s in steps),
+        outputs=("a.txt", "plots"),
+        group=-1,
+    )
+    assert after.steps == (*steps, check)
 
 
 # --- refuse_credentials ---------------------------------------------------------------------------
@@ -329,13 +414,23 @@ def test_limits_of_the_site() -> None:
     )
 
 
-def test_more_jobs_than_the_site_runs() -> None:
-    here = context("htcondor", Site(name="cern", limits=Limits(jobs=1000)))
-    map_resources(workflow(step("a", table=table(1000)), step("b")), here)
-    assert shown(here) == (
-        "warning: The workflow has more than the 1,000 jobs that cern runs at a time. [over-limit]\n"
-        "hint: join rows with --rows-per-job, or --fuse.\n"
-    )
+@pytest.mark.parametrize(
+    ("backend", "written", "line"),
+    [
+        ("slurm", {"slurm_time": ("120", 3), "htcondor_max_runtime": ("60", 4)}, 3),
+        ("htcondor", {"kubernetes_job_timeout": ("7200", 3)}, 3),
+        ("htcondor", {"kubernetes_cpu_limit": ("4", 3)}, 3),
+        ("htcondor", {"c4p_cpu_cores": ("4", 3)}, 3),
+        ("htcondor", {"htcondor_request_memory": ("2 GB", 3), "c4p_memory_limit": ("1", 4)}, 3),
+    ],
+)
+def test_limit_is_shown_at_the_hint_that_breaks_it(
+    backend: str, written: dict[str, tuple[str, int]], line: int
+) -> None:
+    here = context(backend, Site(limits=Limits(runtime=3600, memory=GI, cpus=2)))
+    step_hints = {name: Hint(value, at(place)) for name, (value, place) in written.items()}
+    map_resources(workflow(step("a", hints=step_hints)), here)
+    assert [d.place.line for d in here.diagnostics if d.place] == [line]
 
 
 # --- locate_images --------------------------------------------------------------------------------
@@ -402,7 +497,10 @@ AUTOMATIC = [
     (1000, 3600.0, None, None, 1),
     (1000, 1.0, 60, 3600, 60),
     (1000, 1.0, 7200, 3600, 1),
-    (1000, None, 60, 3600, 1),
+    # What is not measured is taken to last as long as was asked for.
+    (1000, None, 60, None, 10),
+    (1000, None, 60, 300, 5),
+    (1000, None, 3600, None, 1),
 ]
 
 
@@ -412,6 +510,16 @@ def test_automatic_rows_per_job(
 ) -> None:
     scatter = step("a", table=table(rows), duration=duration, resources=Resources(runtime=runtime))
     assert chunk_sizes(workflow(scatter), Site(rows_per_job="auto", limits=Limits(runtime=limit))) == [expected]
+
+
+def test_steps_that_follow_row_by_row_are_chunked_alike() -> None:
+    quick = step("quick", table=table(100), duration=10.0)
+    slow = step("slow", table=table(100), duration=200.0, needs=(Need("quick", Pattern.EACH),))
+    last = step("last", table=table(100), duration=20.0, needs=(Need("slow", Pattern.EACH),))
+    apart = step("apart", table=table(100), duration=20.0, needs=(Need("slow"),))
+    before = workflow(quick, slow, last, apart)
+    assert chunk_sizes(before, Site(rows_per_job="auto")) == [3, 3, 3, 30]
+    assert chunk_sizes(before, Site(rows_per_job=7)) == [7, 7, 7, 7]
 
 
 def test_chunk_that_runs_longer_than_the_site_allows() -> None:
@@ -427,10 +535,15 @@ def test_chunk_that_runs_longer_than_the_site_allows() -> None:
     )
 
 
-# --- known faults of ours -------------------------------------------------------------------------
+def test_more_jobs_than_the_site_runs() -> None:
+    here = context("htcondor", Site(name="cern", limits=Limits(jobs=1000)))
+    chunk_rows(workflow(step("a", table=table(1000)), step("b")), here)
+    assert shown(here) == (
+        "warning: The workflow has more than the 1,000 jobs that cern runs at a time. [over-limit]\n"
+        "hint: join rows with --rows-per-job, or --fuse.\n"
+    )
 
 
-@pytest.mark.xfail(reason="bug: jobs are counted before rows are joined")
 def test_jobs_are_counted_after_rows_are_joined() -> None:
     here = context("htcondor", Site(rows_per_job=100, limits=Limits(jobs=1000)))
     chunked = workflow(step("a", table=table(20_000)))
@@ -439,39 +552,7 @@ def test_jobs_are_counted_after_rows_are_joined() -> None:
     assert shown(here) == ""
 
 
-@pytest.mark.xfail(reason="bug: the hint over the limit is found by its name, not by who gave the value")
-@pytest.mark.parametrize(
-    ("backend", "written", "line"),
-    [
-        ("slurm", {"slurm_time": ("120", 3), "htcondor_max_runtime": ("60", 4)}, 3),
-        ("htcondor", {"kubernetes_job_timeout": ("7200", 3)}, 3),
-        ("htcondor", {"kubernetes_cpu_limit": ("4", 3)}, 3),
-        ("htcondor", {"c4p_cpu_cores": ("4", 3)}, 3),
-        ("htcondor", {"htcondor_request_memory": ("2 GB", 3), "c4p_memory_limit": ("1", 4)}, 3),
-    ],
-)
-def test_limit_is_shown_at_the_hint_that_breaks_it(
-    backend: str, written: dict[str, tuple[str, int]], line: int
-) -> None:
-    here = context(backend, Site(limits=Limits(runtime=3600, memory=GI, cpus=2)))
-    step_hints = {name: Hint(value, at(place)) for name, (value, place) in written.items()}
-    map_resources(workflow(step("a", hints=step_hints)), here)
-    assert [d.place.line for d in here.diagnostics if d.place] == [line]
-
-
-@pytest.mark.xfail(reason="bug: outputs of the later commands are never checked")
-def test_fused_step_has_the_outputs_of_all() -> None:
-    first = step("s0", outputs=("a.txt",))
-    second = step("s1", outputs=("b.txt",), needs=(Need("s0"),))
-    (fused,) = fuse_commands(workflow(first, second), context(fuse=True)).steps
-    assert fused.outputs == ("a.txt", "b.txt")
-
-
-@pytest.mark.xfail(reason="bug: a step without rows gives a DAG line PARENT without parents")
-def test_step_without_rows_in_a_dag() -> None:
-    before = workflow(step("a", table=table(0)), step("b", needs=(Need("a"),)))
-    (dag,) = (f for f in backends.backend("htcondor").lower(before, Site()) if f.path.endswith("workflow.dag"))
-    assert "PARENT CHILD" not in "".join(dag.text)
+# --- all of them ---------------------------------------------------------------------------------
 
 
 def test_row_mappings_pass_through_all_passes() -> None:

@@ -65,7 +65,9 @@ def _step(given: Mapping[str, Any]) -> ir.Step:
 
     place = Place("reana.yaml", 1)
     count = given["rows"]
-    parts: list[str | ir.Column] = [piece for text in given["command"].split("{row}") for piece in (ir.Column("row"), text)]
+    parts: list[str | ir.Column] = [
+        piece for text in given["command"].split("{row}") for piece in (ir.Column("row"), text)
+    ]
     return ir.Step(
         name=given["name"],
         label=given["name"],

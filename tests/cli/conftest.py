@@ -1,0 +1,114 @@
+"""The real command in a process of its own, and an analysis for it to work on."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+PROGRAM = Path(sys.executable).with_name("reana-batch")
+
+HELLO = """\
+inputs:
+  files: [names.txt]
+workflow:
+  type: serial
+  specification:
+    steps:
+      - name: greet
+        environment: docker.io/library/debian:12-slim
+        commands:
+          - sed 's/^/Hello /' names.txt > greetings.txt
+outputs:
+  files: [greetings.txt]
+"""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+
+@dataclass(frozen=True)
+class Tool:
+    """``reana-batch`` in the directory of an analysis, with an environment that is all its own."""
+
+    directory: Path
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def start(self, *args: str, **changes: str) -> subprocess.Popen[str]:
+        """Start the command; ``changes`` are variables of its environment."""
+        return subprocess.Popen(
+            [PROGRAM, *args],
+            cwd=self.directory,
+            env=self.environment | changes,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+        )
+
+    def run(self, *args: str, **changes: str) -> Ended:
+        """Return how the command ended; a traceback is never right."""
+        with self.start(*args, **changes) as process:
+            stdout, stderr = process.communicate()
+        assert "Traceback" not in stderr, stderr
+        return Ended(process.returncode, stdout, stderr)
+
+    def write(self, path: str, text: str) -> Path:
+        """Write a file of the analysis."""
+        target = self.directory / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, "utf-8")
+        return target
+
+    def write_steps(self, **commands: str) -> None:
+        """Write a reana.yaml of these steps, one command each."""
+        steps = "".join(
+            f"      - name: {name}\n        environment: debian:12\n        commands:\n          - |\n"
+            + "".join(f"            {line}\n" for line in command.splitlines())
+            for name, command in commands.items()
+        )
+        self.write("reana.yaml", f"workflow:\n  type: serial\n  specification:\n    steps:\n{steps}")
+
+    def files(self) -> dict[str, bytes | None]:
+        """Return everything below the directory, by relative path; directories have None."""
+        found = self.directory.rglob("*")
+        return {str(p.relative_to(self.directory)): p.read_bytes() if p.is_file() else None for p in found}
+
+
+@pytest.fixture(scope="session")
+def bytecode(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Compiled modules: kept from one start to the next, and out of the checkout."""
+    return tmp_path_factory.mktemp("bytecode")
+
+
+@pytest.fixture
+def empty(tmp_path: Path, bytecode: Path) -> Tool:
+    """The tool in an empty directory, as a user without any configuration."""
+    for name in ("analysis", "home"):
+        (tmp_path / name).mkdir()
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(tmp_path / "home"),
+        "LC_ALL": "C.UTF-8",
+        "COLUMNS": "200",
+        "PYTHONPYCACHEPREFIX": str(bytecode),
+    }
+    return Tool(tmp_path / "analysis", environment)
+
+
+@pytest.fixture
+def hello(empty: Tool) -> Tool:
+    """The tool beside an analysis of one step."""
+    empty.write("reana.yaml", HELLO)
+    empty.write("names.txt", "Ann\nBob\n")
+    return empty

@@ -1,0 +1,84 @@
+"""What can be asked without an analysis: help, version, completion, wrong usage."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from reana_batch.cli import main
+from reana_batch.version import __version__
+
+from .conftest import PROGRAM, Tool
+
+COMMANDS = sorted(main.commands)
+# What --help must not wait for.
+HEAVY = {"yaml", "jinja2", "networkx", "lark", "rich", "jsonschema_rs", "pathspec", "gherkin", "reana_batch.pipeline"}
+
+
+def test_help_names_every_command(empty: Tool) -> None:
+    ended = empty.run("--help")
+    assert ended.code == 0
+    assert ended.stderr == ""
+    listed = ended.stdout[ended.stdout.index("Commands:") :].splitlines()[1:]
+    assert [line.split()[0] for line in listed] == COMMANDS
+    assert all(len(line.split()) > 3 for line in listed), "every command says what it does"
+    assert empty.run("-h").stdout == ended.stdout
+
+
+def test_version_is_one_line(empty: Tool) -> None:
+    ended = empty.run("--version")
+    assert (ended.code, ended.stdout, ended.stderr) == (0, f"reana-batch, version {__version__}\n", "")
+
+
+@pytest.mark.parametrize("args", [["--help"], ["--version"], ["validate", "--help"], ["run", "--help"]], ids=" ".join)
+def test_help_loads_nothing_heavy(args: list[str], empty: Tool) -> None:
+    command = [sys.executable, "-X", "importtime", PROGRAM, *args]
+    ended = subprocess.run(command, env=empty.environment, capture_output=True, encoding="utf-8", check=True)
+    loaded = {line.rpartition("|")[2].strip() for line in ended.stderr.splitlines()}
+    assert "click" in loaded
+    assert loaded & HEAVY == set()
+
+
+def test_every_command_has_help(empty: Tool) -> None:
+    running = {name: empty.start(name, "--help") for name in COMMANDS}
+    for name, process in running.items():
+        stdout, stderr = process.communicate()
+        assert (process.returncode, stderr) == (0, ""), name
+        assert stdout.startswith(f"Usage: reana-batch {name} ")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_prints_a_script(shell: str, empty: Tool) -> None:
+    ended = empty.run("completion", shell)
+    assert (ended.code, ended.stderr) == (0, "")
+    assert "_REANA_BATCH_COMPLETE" in ended.stdout
+
+
+def test_bash_takes_the_completion_script(empty: Tool) -> None:
+    script = empty.run("completion", "bash").stdout
+    subprocess.run(["bash", "-euc", 'eval "$1"; complete -p reana-batch', "bash", script], check=True, capture_output=True)
+    words = {"COMP_WORDS": "reana-batch val", "COMP_CWORD": "1", "_REANA_BATCH_COMPLETE": "bash_complete"}
+    assert "validate" in empty.run(**words).stdout
+
+
+WRONG = {
+    "no such command": ["vaildate"],
+    "no such option": ["validate", "--fus"],
+    "no such back end": ["validate", "-b", "pbs"],
+    "an option without its value": ["validate", "-f"],
+    "a word too many": ["validate", "reana.yaml"],
+    "no jobs": ["run", "-j", "0"],
+    "a picture without a file": ["inspect", "--format", "png"],
+    "no such shell": ["completion", "tcsh"],
+    "a run without a name": ["status"],
+}
+
+
+@pytest.mark.parametrize("args", WRONG.values(), ids=WRONG)
+def test_wrong_usage_ends_with_2(args: list[str], hello: Tool) -> None:
+    ended = hello.run(*args)
+    assert (ended.code, ended.stdout) == (2, "")
+    assert "Usage: reana-batch" in ended.stderr
+    assert "Error: " in ended.stderr

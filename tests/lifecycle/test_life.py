@@ -1,0 +1,423 @@
+"""What becomes of a run: looking at it, stopping it, starting it again; many commands at once."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from .conftest import ENDLESS, Desk, records, said, serial, until
+
+FAILING = "echo told; echo complained >&2; exit 7"
+
+
+# --- looking --------------------------------------------------------------------------------------
+
+
+def test_a_finished_run(desk: Desk) -> None:
+    desk.write("reana.yaml", serial("echo 1 > a.txt", "echo 2 > b.txt", outputs={"files": ["b.txt"]}))
+    done = desk("run", "-w", "test")
+    said(done, "==> Running test.1 in runs/test.1", "s1  1/1 done", "s2  1/1 done")
+    said(done, "==> SUCCESS: test.1 has finished.", "  runs/test.1/workspace/b.txt")
+    assert done.stdout == ""
+    answer = desk.json("status", "-w", "test")
+    assert answer == {
+        "schema_version": 1,
+        "name": "test.1",
+        "directory": "runs/test.1",
+        "backend": "make",
+        "status": "finished",
+        "progress": {"done": 2, "total": 2},
+        "steps": [
+            {"name": name, "total": 1, "done": 1, "failed": 0, "running": 0, **_label(answer, name)}
+            for name in ("s1", "s2")
+        ],
+        "held": [],
+        "first_failure": None,
+        "failed": 0,
+        "not_started": 0,
+        "missing_outputs": [],
+    }
+    said(desk("wait", "-w", "test"), "==> SUCCESS: test.1 has finished.")
+
+
+def _label(answer: dict[str, object], name: str) -> dict[str, object]:
+    """Return what else a step's record may hold."""
+    steps = answer["steps"]
+    assert isinstance(steps, list)
+    known = {"name", "total", "done", "failed", "running"}
+    return next({key: value for key, value in each.items() if key not in known} for each in steps if each["name"] == name)
+
+
+def test_a_missing_output_is_a_warning(desk: Desk) -> None:
+    desk.write("reana.yaml", serial("true", outputs={"files": ["no.txt"], "directories": ["none"]}))
+    run = desk.run()
+    warnings = [f"==> WARNING: the declared output {name} is missing." for name in ("no.txt", "none")]
+    said(desk("status", "-w", run.name), "==> SUCCESS: test.1 has finished.", *warnings)
+    assert desk.json("status", "-w", run.name)["missing_outputs"] == ["no.txt", "none"]
+
+
+def test_a_failed_run(desk: Desk) -> None:
+    desk.write("reana.yaml", serial("echo 1 > a.txt", FAILING, "echo 3 > c.txt"))
+    run = desk.run(exits=1)
+    done = desk("status", "-w", "test")
+    assert done.stderr.splitlines() == [
+        '==> ERROR: Step "s2" failed: the command ended with exit code 7.',
+        f"reana.yaml:1, on {socket.gethostname()}:",
+        f"  {FAILING}",
+        "The end of runs/test.1/logs/s2/0.err:",
+        "  complained",
+        "The end of runs/test.1/logs/s2/0.out:",
+        "  told",
+        "==> ERROR: test.1 has failed; 1 job not started.",
+        "Its files are in runs/test.1. To go on: reana-batch resume -w test.1",
+    ]
+    answer = desk.json("status", "-w", "test")
+    assert (answer["status"], answer["failed"], answer["not_started"]) == ("failed", 1, 1)
+    assert answer["first_failure"] == {
+        "step": "s2",
+        "origin": "reana.yaml:1",
+        "row": 0,
+        "command": FAILING,
+        "exit_code": 7,
+        "cause": "the command ended with exit code 7",
+        "host": socket.gethostname(),
+        "log": "complained",
+    }
+    assert desk.json("wait", "-w", "test", exits=1)["status"] == "failed"
+    assert not (run / "workspace/c.txt").exists()
+
+
+KILLED = [
+    ("kill -KILL $$$$", "the command ended with exit code 137 (as if killed by SIGKILL, mostly for memory)"),
+    ("kill -SEGV $$$$", "the command ended with exit code 139 (as if killed by SIGSEGV)"),
+    ("exit 255", "the command ended with exit code 255 (as if killed by signal 127)"),
+    ("no-such-command", "the command ended with exit code 127"),
+]
+
+
+@pytest.mark.parametrize(("command", "cause"), KILLED)
+def test_the_cause_of_a_failure(desk: Desk, command: str, cause: str) -> None:
+    desk.write("reana.yaml", serial(command))
+    desk.run(exits=1)
+    assert desk.json("status", "-w", "test")["first_failure"]["cause"] == cause
+
+
+def test_a_created_run(desk: Desk) -> None:
+    desk.write("reana.yaml", serial("true", "true"))
+    desk("compile", "-o", "runs/test.1")
+    said(desk("status", "-w", "test"), "==> test.1 has been created: 0 of 2 jobs done.")
+    assert desk.state("test") == "created"
+    said(desk("wait", "-w", "test", exits=1), "==> test.1 has been created: 0 of 2 jobs done.")
+    for verb, message in {
+        "stop": "test.1 is created; only a queued or running run can be stopped.",
+        "resume": "test.1 is created; only a failed or stopped run can be resumed.",
+        "restart": "test.1 is created; only a run that has ended can be restarted.",
+    }.items():
+        said(desk(verb, "-w", "test", exits=3), f"error: {message} [run-state]")
+
+
+def test_a_run_started_by_hand_is_finished_when_its_jobs_are(desk: Desk) -> None:
+    desk.write("reana.yaml", serial("true"))
+    desk("compile", "-o", "runs/test.1")
+    subprocess.run(["make", "-f", "batch/Makefile"], cwd=desk.path / "runs/test.1", check=True, capture_output=True)
+    assert desk.state("test") == "finished"
+
+
+def test_a_compiled_make_directory_is_not_submitted(desk: Desk) -> None:
+    desk.write("reana.yaml", serial("true"))
+    desk("compile", "-o", "here")
+    done = desk("submit", "here", exits=3)
+    said(done, "error: here is compiled for make. [run-state]", "hint: reana-batch run runs it here.")
+    assert desk.json("submit", str(desk.path / "here"), exits=3)["error"] is True
+    assert not (desk.path / "here/state/lock").exists()
+
+
+def test_a_running_run(desk: Desk, running: Path) -> None:
+    said(desk("status", "-w", "test"), "==> test.1 is running: 1 of 3 jobs done.")
+    answer = desk.json("status", "-w", "test")
+    assert (answer["status"], answer["progress"], answer["not_started"]) == ("running", {"done": 1, "total": 3}, 1)
+    assert [step["running"] for step in answer["steps"]] == [0, 1, 0]
+    for verb, message in {
+        "resume": "test.1 is running; only a failed or stopped run can be resumed.",
+        "restart": "test.1 is running; only a run that has ended can be restarted.",
+        "delete": "test.1 is running; stop it first.",
+    }.items():
+        said(desk(verb, "-w", "test", exits=3), f"error: {message} [run-state]")
+    waiting = [desk.start("wait", "-w", "test"), desk.start("wait", "-w", "test", "--json")]
+    (running / "workspace/go").touch()
+    text, record = [process.communicate(timeout=60) for process in waiting]
+    assert text[1].splitlines()[-1] == "==> SUCCESS: test.1 has finished."
+    assert json.loads(record[0])["status"] == "finished"
+    assert [process.returncode for process in waiting] == [0, 0]
+
+
+def test_the_list_of_runs(desk: Desk) -> None:
+    desk.write("reana.yaml", serial("true"))
+    desk.run("b")
+    desk.write("reana.yaml", serial("false"))
+    desk.run("b", exits=1)
+    desk("compile", "-o", "runs/c.1")
+    desk.write("runs/c.2/notes.txt", "no run")
+    _age(desk.path / "runs/b.1", seconds=100)
+    _age(desk.path / "runs/b.2", seconds=50)
+    desk.run("a", exits=1)
+    answer = desk.json("list")["runs"]
+    expected = [("a.1", "failed"), ("b.2", "failed"), ("b.1", "finished"), ("c.1", "created")]
+    assert [(each["name"], each["status"]) for each in answer] == expected
+    lines = desk("list").stderr.splitlines()
+    assert lines[0].split() == ["NAME", "RUN_NUMBER", "CREATED", "STATUS", "PROGRESS", "BACKEND"]
+    assert [line.split()[:2] + line.split()[3:] for line in lines[2:4]] == [
+        ["b", "2", "failed", "0/1", "make"],
+        ["b", "1", "finished", "1/1", "make"],
+    ]
+    assert [each["name"] for each in desk.json("list", "-w", "b")["runs"]] == ["b.2", "b.1"]
+    assert desk.json("list", "-w", "nobody")["runs"] == []
+    assert desk.json("list", "--runs", "nowhere")["runs"] == []
+
+
+def _age(run: Path, seconds: int) -> None:
+    record = json.loads((run / "state/run.json").read_text("utf-8"))
+    record["created"] -= seconds
+    (run / "state/run.json").write_text(json.dumps(record), "utf-8")
+
+
+# --- stopping -------------------------------------------------------------------------------------
+
+
+def test_stop_ends_the_jobs_and_resume_goes_on(desk: Desk, running: Path) -> None:
+    [foreground] = desk.background
+    said(desk("stop", "-w", "test"), "==> SUCCESS: test.1 has been stopped.")
+    foreground.communicate(timeout=60)
+    assert foreground.returncode == 130
+    until(lambda: records(running, "failed") == ["s2/0"])
+    assert "\nreason=signal\ndetail=SIGTERM\n" in desk.read("runs/test.1/state/s2/0.failed")
+    answer = desk.json("status", "-w", "test")
+    assert (answer["status"], answer["failed"], answer["not_started"]) == ("stopped", 1, 1)
+    assert answer["first_failure"]["cause"] == "the job was ended from outside, by SIGTERM"
+    assert desk.json("wait", "-w", "test", exits=130)["status"] == "stopped"
+    said(desk("stop", "-w", "test", exits=3), _only_running("stopped"))
+    (running / "workspace/go").touch()
+    done = desk("resume", "-w", "test", "-j", "2")
+    said(done, "==> Running test.1 in runs/test.1", "==> SUCCESS: test.1 has finished.")
+    assert desk.read("runs/test.1/workspace/starts.txt").split() == ["first", "started", "started", "last"]
+    message = "error: test.1 is finished; only a failed or stopped run can be resumed. [run-state]"
+    said(desk("resume", "-w", "test", exits=3), message)
+    said(desk("stop", "-w", "test", exits=3), _only_running("finished"))
+
+
+def _only_running(state: str) -> str:
+    return f"error: test.1 is {state}; only a queued or running run can be stopped. [run-state]"
+
+
+def test_an_interrupt_ends_the_jobs_in_order(desk: Desk, running: Path) -> None:
+    [foreground] = desk.background
+    foreground.send_signal(signal.SIGINT)
+    _, stderr = foreground.communicate(timeout=60)
+    assert foreground.returncode == 130
+    assert "==> ERROR: test.1 has been stopped; 1 job not started." in stderr.splitlines()
+    until(lambda: records(running, "failed") == ["s2/0"])
+    assert desk.state("test") == "stopped"
+
+
+def test_a_run_goes_on_without_the_command_that_started_it(desk: Desk, running: Path) -> None:
+    [foreground] = desk.background
+    foreground.kill()
+    foreground.communicate(timeout=60)
+    assert desk.state("test") == "running"
+    (running / "workspace/go").touch()
+    assert desk.json("wait", "-w", "test")["status"] == "finished"
+
+
+def test_a_run_whose_make_was_killed_has_failed_and_can_be_resumed(desk: Desk, running: Path) -> None:
+    [pid] = [int(each.rpartition(":")[2]) for each in json.loads(desk.read("runs/test.1/state/run.json"))["ids"]]
+    os.killpg(pid, signal.SIGKILL)
+    desk.background[0].communicate(timeout=60)
+    assert desk.background[0].returncode == 1
+    done = desk("status", "-w", "test")
+    said(done, "s2 (reana.yaml:1): 1 job started and left no record.")
+    said(done, "==> ERROR: test.1 has failed; 1 job not started.")
+    (running / "workspace/go").touch()
+    said(desk("resume", "-w", "test"), "==> SUCCESS: test.1 has finished.")
+
+
+@pytest.mark.xfail(reason="backends/make.py signals the process of that number here", strict=True)
+def test_a_make_of_another_machine_is_not_signalled_here(desk: Desk, running: Path) -> None:
+    """The number of a process means nothing on another machine: here it is that of a bystander."""
+    desk("stop", "-w", "test")
+    desk.background[0].communicate(timeout=60)
+    record = json.loads(desk.read("runs/test.1/state/run.json"))
+    with subprocess.Popen(["sleep", "60"], start_new_session=True) as bystander:
+        record |= {"stopped": None, "ids": [f"elsewhere.example.org:{bystander.pid}"]}
+        desk.write("runs/test.1/state/run.json", json.dumps(record))
+        assert desk.state("test") == "running"
+        done = desk("stop", "-w", "test", exits=3)
+        ended = bystander.poll()
+        bystander.kill()
+    assert ended is None
+    assert "elsewhere.example.org" in done.stderr
+
+
+# --- starting again -------------------------------------------------------------------------------
+
+
+def test_restart_shares_the_workspace_and_runs_nothing_twice(desk: Desk) -> None:
+    commands = ("echo first >> ran.txt", "echo second >> ran.txt; test -e good", "echo third >> ran.txt")
+    desk.write("reana.yaml", serial(*commands))
+    run = desk.run(exits=1)
+    done = desk("restart", "-w", "test", exits=1)
+    said(done, "==> test.1.1 goes on where test.1 ended; 1 jobs are done already.")
+    (run / "workspace/good").touch()
+    answer = desk.json("restart", "-w", "test")
+    assert (answer["name"], answer["status"]) == ("test.1.2", "finished")
+    ran = "first\nsecond\nsecond\nsecond\nthird\n"
+    assert desk.read("runs/test.1/workspace/ran.txt") == ran
+    assert os.path.samefile(run / "workspace", desk.path / "runs/test.1.1/workspace")
+    assert os.path.samefile(run / "workspace", desk.path / "runs/test.1.2/workspace")
+    states = {each["name"]: each["status"] for each in desk.json("list")["runs"]}
+    assert states == {"test.1": "failed", "test.1.1": "failed", "test.1.2": "finished"}
+
+
+def test_a_finished_run_restarts_and_has_nothing_to_do(desk: Desk) -> None:
+    desk.write("reana.yaml", serial("echo once >> ran.txt", outputs={"files": ["ran.txt"]}))
+    desk.run()
+    for number in (1, 2):
+        said(desk("restart", "-w", "test.1"), f"==> SUCCESS: test.1.{number} has finished.")
+    said(desk("restart", "-w", "test.1.2"), "==> SUCCESS: test.1.3 has finished.")
+    assert desk.read("runs/test.1/workspace/ran.txt") == "once\n"
+
+
+def test_a_stopped_run_restarts(desk: Desk, running: Path) -> None:
+    desk("stop", "-w", "test")
+    until(lambda: records(running, "failed") == ["s2/0"])
+    (running / "workspace/go").touch()
+    said(desk("restart", "-w", "test"), "==> SUCCESS: test.1.1 has finished.")
+    assert desk.state("test.1") == "stopped"
+    assert desk.read("runs/test.1/workspace/starts.txt").split() == ["first", "started", "started", "last"]
+
+
+def test_one_workspace_has_one_run_at_a_time(desk: Desk) -> None:
+    desk.write("reana.yaml", serial("test -e again || exit 1; " + ENDLESS))
+    run = desk.run(exits=1)
+    (run / "workspace/again").touch()
+    desk.start("restart", "-w", "test.1")
+    until((run / "workspace/starts.txt").exists)
+    message = "error: test.1.1 is running, in the workspace of test.1. [run-state]"
+    for verb in ("restart", "resume"):
+        said(desk(verb, "-w", "test.1", exits=3), message)
+    said(desk("delete", "-w", "test.1", exits=3), "error: test.1.1 works in the workspace of test.1. [run-state]")
+    assert not (desk.path / "runs/test.1.2").exists()
+    (run / "workspace/go").touch()
+    assert desk.json("wait", "-w", "test")["name"] == "test.1.1"
+    assert desk.read("runs/test.1/workspace/starts.txt") == "started\n"
+
+
+def test_runs_may_lie_behind_a_link(desk: Desk) -> None:
+    (desk.path / "deep/er/runs").mkdir(parents=True)
+    (desk.path / "short").symlink_to("deep/er/runs")
+    desk.write("reana.yaml", serial("test -e good"))
+    desk("run", "-w", "test", "--runs", "short", exits=1)
+    desk.write("short/test.1/workspace/good", "")
+    desk("restart", "-w", "test", "--runs", "short")
+    assert os.path.samefile(desk.path / "short/test.1/workspace", desk.path / "deep/er/runs/test.1.1/workspace")
+
+
+# --- deleting -------------------------------------------------------------------------------------
+
+
+def test_delete(desk: Desk) -> None:
+    desk.write("reana.yaml", serial("echo > out.txt"))
+    for _ in range(2):
+        desk.run()
+    said(desk("delete", "-w", "test.1"), "==> SUCCESS: test.1 has been deleted.")
+    assert desk.json("delete", "-w", "test") == {"schema_version": 1, "name": "test.2", "status": "deleted"}
+    assert list((desk.path / "runs").iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["test", "a[1]"])
+def test_deleting_a_restart_leaves_the_workspace(desk: Desk, name: str) -> None:
+    desk.write("reana.yaml", serial("echo > out.txt"))
+    run = desk.run(name)
+    for _ in range(2):
+        desk("restart", "-w", name)
+    message = f"error: {name}.1.1, {name}.1.2 work in the workspace of {name}.1. [run-state]"
+    said(desk("delete", "-w", f"{name}.1", exits=3), message)
+    for number in (2, 1):
+        desk("delete", "-w", f"{name}.1.{number}")
+    assert (run / "workspace/out.txt").exists()
+    desk("delete", "-w", f"{name}.1")
+    assert not run.exists()
+
+
+def test_deleting_by_a_link_is_refused(desk: Desk) -> None:
+    desk.write("reana.yaml", serial("true"))
+    run = desk.run()
+    (desk.path / "link").symlink_to(run)
+    done = desk("delete", "-w", "./link", exits=3)
+    said(done, "error: link: Cannot call rmtree on a symbolic link. [cannot-write]")
+    assert (run / "batch/manifest.json").exists()
+
+
+# --- many at once ---------------------------------------------------------------------------------
+
+
+def test_runs_started_at_once_get_numbers_of_their_own(desk: Desk) -> None:
+    desk.write("reana.yaml", serial("pwd > where.txt"))
+    started = [desk.start("run", "-w", "test", "--json") for _ in range(4)]
+    names = {json.loads(process.communicate(timeout=60)[0])["name"] for process in started}
+    assert names == {"test.1", "test.2", "test.3", "test.4"}
+    for name in names:
+        assert desk.read(f"runs/{name}/workspace/where.txt") == f"{desk.path}/runs/{name}/workspace\n"
+
+
+def test_of_two_that_resume_at_once_one_is_refused(desk: Desk) -> None:
+    desk.write("reana.yaml", serial("echo once", "test -e again || exit 1; " + ENDLESS))
+    run = desk.run(exits=1)
+    (run / "workspace/again").touch()
+    both = [desk.start("resume", "-w", "test") for _ in range(2)]
+    until(lambda: any(process.poll() is not None for process in both))
+    [refused] = [process for process in both if process.returncode is not None]
+    assert refused.returncode == 3
+    assert refused.stderr is not None
+    assert "error: test.1 is running" in refused.stderr.read()
+    (run / "workspace/go").touch()
+    [resumed] = [process for process in both if process is not refused]
+    resumed.communicate(timeout=60)
+    assert resumed.returncode == 0
+    assert desk.read("runs/test.1/workspace/starts.txt") == "started\n"
+
+
+def test_of_two_that_stop_at_once_one_is_refused(desk: Desk, running: Path) -> None:
+    both = [desk.start("stop", "-w", "test") for _ in range(2)]
+    texts = [process.communicate(timeout=60)[1] for process in both]
+    assert sorted(process.returncode for process in both) == [0, 3]
+    assert sorted(texts) == sorted(
+        ["==> SUCCESS: test.1 has been stopped.\n", f"{_only_running('stopped')}\n==> ERROR: 1 fault.\n"]
+    )
+    until(lambda: records(running, "failed") == ["s2/0"])
+
+
+def test_looking_never_waits_for_the_lock(desk: Desk, running: Path) -> None:
+    hold(running, pid=os.getpid())
+    assert desk.state("test") == "running"
+    desk("ls", "-w", "test")
+    assert desk.json("logs", "-w", "test")["name"] == "test.1"
+    (running / "state/lock").unlink()
+
+
+def test_the_lock_of_a_command_that_died_is_taken_over(desk: Desk, running: Path) -> None:
+    with subprocess.Popen(["true"]) as gone:
+        pass
+    hold(running, pid=gone.pid)
+    said(desk("stop", "-w", "test"), "==> SUCCESS: test.1 has been stopped.")
+    assert not (running / "state/lock").exists()
+
+
+def hold(run: Path, pid: int) -> None:
+    """Leave the lock that a process of this number would have taken."""
+    (run / "state/lock").write_text(f"{pid}\n{socket.gethostname()}\n", "utf-8")

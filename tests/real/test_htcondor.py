@@ -1,0 +1,336 @@
+"""HTCondor, for real: DAGs that DAGMan runs on the box's pool, as alice, on a shared file system."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .conftest import ROOT, Desk, serial
+from .flows import Template, submit_flow
+
+pytestmark = pytest.mark.site
+
+SITE = "generic-htcondor"
+BARE = "container_runtime=none"
+HERE = ("--site", SITE, "--set", BARE)
+
+# Row I of the step adds "STEP I" to "began" and, at its end, to "ended"; O_APPEND keeps short lines whole.
+JOB = "echo {0} {{row}} $(date +%s%N) >>began; {1}echo {0} {{row}} $(date +%s%N) >>ended"
+
+
+@pytest.fixture(autouse=True)
+def clean_queue(desk: Desk) -> Iterator[None]:
+    """Take what a failed test left behind out of the queue."""
+    yield
+    desk.box.alice("condor_rm", "-constraint", f'regexp("^{desk.folder}/", Iwd)', check=False)
+
+
+def job(name: str, work: str = "") -> str:
+    """Return the command of a step that writes down when each row began and ended."""
+    return JOB.format(name, work and f"{work}; ")
+
+
+def times(desk: Desk, run: str, which: str) -> dict[tuple[str, int], int]:
+    """Return the nanosecond at which each row began or ended; a row that did so twice is a fault."""
+    lines = [line.split() for line in desk.file(f"runs/{run}/workspace/{which}").splitlines()]
+    found = {(step, int(row)): int(when) for step, row, when in lines}
+    assert len(found) == len(lines), f"a row {which} twice"
+    return found
+
+
+def starts(desk: Desk, run: str) -> Counter[str]:
+    """Return how often each row began, as ``STEP ROW``."""
+    return Counter(line.rpartition(" ")[0] for line in desk.file(f"runs/{run}/workspace/began").splitlines())
+
+
+def by_tools(desk: Desk) -> dict[str, str]:
+    """Return an environment without the bindings, in which each of HTCondor's tools notes its call in ``calls``."""
+    desk.write("no-bindings/htcondor2.py", "raise ImportError\n")
+    for tool in ("condor_submit_dag", "condor_q", "condor_rm"):
+        desk.write(f"bin/{tool}", f'#!/bin/bash\necho {tool} >>{desk.folder}/calls\nexec /usr/bin/{tool} "$@"\n')
+        (desk.path / "bin" / tool).chmod(0o755)
+    path = f"{desk.folder}/bin:/usr/local/bin:/usr/bin:/bin"
+    return {"PYTHONPATH": f"{desk.folder}/no-bindings", "PATH": path}
+
+
+def by_bindings(desk: Desk) -> dict[str, str]:
+    """Return an environment in which the bindings note each call of the schedd in ``calls``."""
+    desk.write(
+        "spy/sitecustomize.py",
+        "import htcondor2\n"
+        "def spy(name):\n"
+        "    real = getattr(htcondor2.Schedd, name)\n"
+        "    def noting(*words, **more):\n"
+        f"        print(name, file=open('{desk.folder}/calls', 'a'))\n"
+        "        return real(*words, **more)\n"
+        "    setattr(htcondor2.Schedd, name, noting)\n"
+        "for name in ('query', 'submit', 'act'):\n"
+        "    spy(name)\n",
+    )
+    return {"PYTHONPATH": f"{desk.folder}/spy"}
+
+
+def wait_for(desk: Desk, name: str, seconds: float = 60) -> None:
+    """Wait for a file of alice's."""
+    end = time.monotonic() + seconds
+    while not (desk.path / name).exists():
+        assert time.monotonic() < end, f"{name} is not there after {seconds} s"
+        time.sleep(0.2)
+
+
+def sample_by_make(sample: Path, folder: Path) -> Path:
+    """Return the workspace of the sample, run on this machine by make."""
+    tool = Path(sys.executable).with_name("reana-batch")
+    subprocess.run(
+        [tool, "run", "-f", sample, "--backend", "make", "--runs", folder, "-w", "made"],
+        check=True,
+        capture_output=True,
+        env={"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin"},
+    )
+    return folder / "made.1" / "workspace"
+
+
+# --- whole analyses ------------------------------------------------------------------------------
+
+
+def test_bindings_and_tools_run_a_sample_alike_and_make_no_needless_call(desk: Desk, tmp_path: Path) -> None:
+    desk.copy(ROOT / "samples" / "wordcount", "wordcount")
+    runs = {"µ → é $HOME 'a run'": by_bindings(desk), "tools": by_tools(desk)}
+    for folder, environment in runs.items():
+        submit = ("run", *HERE, "-f", "wordcount", "--runs", folder, "-w", "words")
+        desk.reana_batch(*submit, env=environment)
+    assert Counter(desk.file("calls").split()) == {"submit": 1, "condor_submit_dag": 1}
+    (desk.path / "calls").unlink()
+    for folder, environment in runs.items():
+        desk.reana_batch("status", "--runs", folder, "-w", "words", env=environment)
+    assert Counter(desk.file("calls").split()) == {"query": 1, "condor_q": 1}
+    expected = sample_by_make(ROOT / "samples" / "wordcount", tmp_path)
+    for folder in runs:
+        desk.reana_batch("wait", "--runs", folder, "-w", "words")
+        workspace = desk.path / folder / "words.1" / "workspace"
+        for result in ("results/counts.txt", "results/word report.txt"):
+            assert (workspace / result).read_bytes() == (expected / result).read_bytes()
+
+
+def test_two_runs_at_once_keep_every_edge(desk: Desk) -> None:
+    pairs = [(2 * row, 2 * row + 1) for row in range(25)]
+    steps = (
+        Template("first", job("first").replace("{row}", "0")),
+        Template("make", job("make"), rows=50, needs={"first": "all"}),
+        Template("fit", job("fit"), rows=50, needs={"make": "each"}),
+        Template("pair", job("pair"), rows=25, needs={"fit": pairs}),
+        Template("left", job("left").replace("{row}", "0"), needs={"first": "all"}),
+        Template("last", job("last").replace("{row}", "0"), needs={"pair": "all", "left": "all"}),
+    )
+    single = submit_flow(desk, "single", SITE, *steps, settings=[BARE])
+    chunked = submit_flow(desk, "chunked", SITE, *steps, settings=[BARE, "rows_per_job=7"])
+    for run in (chunked, single):
+        assert desk.wait(run)["status"] == "finished"
+        began, ended = times(desk, run, "began"), times(desk, run, "ended")
+        assert len(began) == len(ended) == 1 + 50 + 50 + 25 + 1 + 1
+        assert all(began["make", row] > ended["first", 0] for row in range(50))
+        assert all(began["fit", row] > ended["make", row] for row in range(50))
+        assert all(began["pair", row] > max(ended["fit", p] for p in pairs[row]) for row in range(25))
+        assert began["last", 0] > max(when for (step, _), when in ended.items() if step != "last")
+
+
+# --- failures, and going on ----------------------------------------------------------------------
+
+
+def failing_flow(desk: Desk, name: str) -> str:
+    work = "if [ {row} = 3 ] && [ ! -e cured ]; then echo no luck >&2; exit 7; fi"
+    fit = Template("fit", job("fit", work), rows=6)
+    merge = Template("merge", job("merge").replace("{row}", "0"), needs={"fit": "all"})
+    return submit_flow(desk, name, SITE, fit, merge, settings=[BARE])
+
+
+def test_a_failing_row_is_shown_and_others_finish_and_restart_and_resume_go_on(desk: Desk) -> None:
+    runs = [failing_flow(desk, "again"), failing_flow(desk, "on")]
+    for run in runs:
+        record = desk.wait(run)
+        assert record["status"] == "failed"
+        assert record["progress"] == {"done": 5, "total": 7}
+        failure = record["first_failure"]
+        assert (failure["step"], failure["row"], failure["exit_code"]) == ("fit", 3, 7)
+        assert (failure["origin"], failure["host"], failure["log"]) == ("reana.yaml:1", "login.site.test", "no luck")
+        assert "if [ 3 = 3 ]" in failure["command"]
+        desk.write(f"runs/{run}/workspace/cured", "")
+    again = json.loads(desk.reana_batch("restart", "--runs", "runs", "-w", runs[0], "--json").stdout)
+    assert (again["name"], again["done"]) == ("again.1.1", 5)
+    desk.reana_batch("resume", "--runs", "runs", "-w", runs[1])
+    for started, ended in ((runs[0], "again.1.1"), (runs[1], runs[1])):
+        assert desk.wait(ended)["status"] == "finished"
+        assert starts(desk, started) == {f"fit {row}": 1 + (row == 3) for row in range(6)} | {"merge 0": 1}
+
+
+def test_a_job_is_retried_and_an_output_is_missed(desk: Desk) -> None:
+    work = "n=$(grep -c ^twice began); [ $n -gt 2 ] || exit 1"
+    lucky = Template("twice", job("twice", work).replace("{row}", "0"), outputs=("ended",))
+    unlucky = Template("never", "true", outputs=("results/fit.json",))
+    runs = [submit_flow(desk, t.name, SITE, t, settings=[BARE, "htcondor.retries=2"]) for t in (lucky, unlucky)]
+    assert desk.wait(runs[0])["status"] == "finished"
+    assert starts(desk, runs[0]) == {"twice 0": 3}
+    record = desk.wait(runs[1])
+    assert record["first_failure"]["cause"] == (
+        "the command succeeded, but declared outputs are missing: results/fit.json"
+    )
+
+
+# --- ended from outside --------------------------------------------------------------------------
+
+
+def test_stop_ends_the_jobs_and_resume_goes_on(desk: Desk) -> None:
+    work = "echo $$ >pid; [ -e cured ] || sleep 1000"
+    run = submit_flow(desk, "long", SITE, Template("sleep", job("sleep", work), rows=1), settings=[BARE])
+    wait_for(desk, f"runs/{run}/workspace/pid")
+    desk.reana_batch("stop", "--runs", "runs", "-w", run)
+    assert desk.status(run)["status"] == "stopped"
+    pid = desk.file(f"runs/{run}/workspace/pid").strip()
+    end = time.monotonic() + 30
+    while desk.box.root("test", "-e", f"/proc/{pid}", check=False).returncode == 0:
+        assert time.monotonic() < end, "the job outlived the run"
+        time.sleep(0.2)
+    desk.write(f"runs/{run}/workspace/cured", "")
+    desk.reana_batch("resume", "--runs", "runs", "-w", run)
+    assert desk.wait(run)["status"] == "finished"
+
+
+@pytest.mark.parametrize("victim", ["dagman", "schedd"])
+def test_a_killed_daemon_repeats_nothing(desk: Desk, victim: str) -> None:
+    steps = (
+        Template("a", job("a", "sleep 4"), rows=3),
+        Template("b", job("b", "sleep 2"), rows=3, needs={"a": "each"}),
+    )
+    run = submit_flow(desk, "killed", SITE, *steps, settings=[BARE])
+    wait_for(desk, f"runs/{run}/workspace/began")
+    if victim == "dagman":
+        pid = desk.file(f"runs/{run}/batch/workflow.dag.dagman.out").partition("** PID = ")[2].split()[0]
+    else:
+        pid = desk.box.root("pidof", "condor_schedd").stdout.strip()
+    desk.box.root("kill", "-9", pid)
+    desk.box.up("condor")  # waits until the schedd answers again
+    assert desk.wait(run)["status"] == "finished"
+    assert starts(desk, run) == {f"{step} {row}": 1 for step in "ab" for row in range(3)}
+
+
+def test_time_limits_memory_and_removal_are_told_in_plain_words(desk: Desk) -> None:
+    limited = serial("sleep 1000", htcondor_max_runtime="3")
+    greedy = serial("x=$$(head -c 200M /dev/zero | tr '\\0' x); sleep 100", htcondor_request_memory="64 MB")
+    cases = {
+        "limit": (limited, ()),
+        "cern": (limited, ("--set", "htcondor.job_flavours=true")),
+        "memory": (greedy, ()),
+        "removed": (serial("sleep 1000"), ()),
+        "killed": (serial("kill -9 $$PPID; sleep 100"), ()),
+    }
+    for name, (analysis, settings) in cases.items():
+        desk.write(f"{name}/reana.yaml", analysis)
+        desk.run(*HERE, *settings, "-f", name, name=name)
+    desk.until("removed.1", lambda record: record["status"] == "running")
+    desk.box.alice("condor_rm", "-constraint", f'Iwd == "{desk.folder}/runs/removed.1" && JobUniverse == 5')
+    held = desk.until("memory.1", lambda record: bool(record["held"]))["held"][0]
+    assert held["step"] == "step1"
+    assert held["reason"].startswith("the pool's policy holds it (Job has gone over its memory limit of 64 megabytes")
+    assert f"condor_qedit {held['id']}" in held["reason"]
+    desk.reana_batch("stop", "--runs", "runs", "-w", "memory")
+    causes = {name: desk.wait(f"{name}.1")["first_failure"]["cause"] for name in cases if name != "memory"}
+    assert causes == {
+        "limit": "the job was removed for its time limit",
+        "cern": "the job was removed for its time limit",
+        "removed": "the job was removed by hand, by alice",
+        "killed": "the job was killed by signal 9, mostly for memory",
+    }
+
+
+# --- images and the environment ------------------------------------------------------------------
+
+TREE, SIF = "/opt/images/py", "/opt/images/py.sif"
+PYTHON = "python3 -c 'import sys, os; print(sys.version_info[0], os.getcwd())' >\"$$REANA_WORKSPACE/here\""
+
+
+def step_in(image: str, command: str) -> dict[str, object]:
+    return {"name": "look", "environment": image, "commands": [command]}
+
+
+def submit_step(desk: Desk, name: str, image: str, command: str, *settings: str, cvmfs: tuple[str, ...] = ()) -> str:
+    """Submit an analysis of one step in an image and return the run's name with its number."""
+    workflow = {"type": "serial", "specification": {"steps": [step_in(image, command)]}}
+    resources = {"resources": {"cvmfs": cvmfs}} if cvmfs else {}
+    desk.write(f"{name}/reana.yaml", json.dumps({"workflow": workflow | resources}))
+    words = [word for setting in settings for word in ("--set", setting)]
+    return desk.run("--site", SITE, *words, "-f", name, name=name)
+
+
+def test_images_run_by_apptainer_and_by_the_container_universe(desk: Desk) -> None:
+    by_condor = "container_runtime=htcondor"
+    # The box has no network: docker://docker.io/site/py:1 could not be pulled.
+    desk.box.alice("mkdir", "-p", f"{desk.folder}/unpacked/registry.hub.docker.com/site")
+    unpacked = f"{desk.folder}/unpacked/registry.hub.docker.com/site/py:1"
+    desk.box.alice("ln", "-s", "/cvmfs/unpacked.site.test/images/py", unpacked)
+    runs = [
+        submit_step(desk, "tree", TREE, PYTHON),
+        submit_step(desk, "sif", SIF, PYTHON),
+        submit_step(desk, "universe", SIF, PYTHON, by_condor),
+        submit_step(desk, "unpacked", "site/py:1", PYTHON, f"unpacked_images={desk.folder}/unpacked"),
+    ]
+    for run in runs:
+        assert desk.wait(run)["status"] == "finished"
+        assert desk.file(f"runs/{run}/workspace/here") == f"3 {desk.folder}/runs/{run}/workspace\n"
+
+
+def test_what_a_worker_lacks_is_named(desk: Desk) -> None:
+    runs = {
+        submit_step(desk, "image", "/opt/images/none.sif", "true"): "the image /opt/images/none.sif is not there",
+        submit_step(desk, "cvmfs", TREE, "true", cvmfs=("none.cern.ch",)): "/cvmfs/none.cern.ch is not there",
+    }
+    for run, lacking in runs.items():
+        failure = desk.wait(run)["first_failure"]
+        assert failure["cause"] == f"the job could not start its command: {lacking}"
+
+
+def test_a_job_has_a_home_and_none_of_the_submitters_secrets(desk: Desk) -> None:
+    desk.write("reana.yaml", serial("env >environment"))
+    secret = {"SECRET_CANARY": "tweet"}
+    desk.reana_batch("run", *HERE, "--runs", "runs", "-w", "bare", env=secret)
+    desk.reana_batch("run", *HERE, "--set", "inherit_environment=true", "--runs", "runs", "-w", "full", env=secret)
+    for run in ("bare.1", "full.1"):
+        assert desk.wait(run)["status"] == "finished"
+    lines = desk.file("runs/bare.1/workspace/environment").splitlines()
+    found = dict(line.split("=", 1) for line in lines if "=" in line)
+    assert (found["HOME"], found["USER"]) == ("/home/alice", "alice")
+    assert {"/usr/bin", "/bin"} <= set(found["PATH"].split(":"))
+    assert "SECRET_CANARY" not in found
+    everything = desk.box.root("grep", "-rl", "tweet", f"{desk.folder}/runs/bare.1", check=False)
+    assert everything.stdout == ""
+
+
+def test_the_profile_of_cern_asks_for_credentials_flavour_and_group(desk: Desk) -> None:
+    hints = {"htcondor_max_runtime": "espresso", "htcondor_accounting_group": "group_u_ATLAS.u_zp"}
+    desk.write("reana.yaml", serial("true", "sleep 100", **hints))
+    words = ("--site", "cern-lxplus", "--set", BARE, "--set", "unpacked_images=null")
+    desk.reana_batch("run", *words, "--runs", "runs", "-w", "cern")
+    dag, step = ads(desk, "cern.1")
+    assert dag["SendCredential"] is step["SendCredential"] is True
+    assert step["JobFlavour"] == "espresso"
+    assert step["AcctGroup"] == "group_u_ATLAS.u_zp"
+    desk.reana_batch("stop", "--runs", "runs", "-w", "cern")
+
+
+def ads(desk: Desk, run: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the job ads of the run's DAG and of a node, once there is one."""
+    constraint = f'Iwd == "{desk.folder}/runs/{run}"'
+    for _ in range(100):
+        answer = desk.box.alice("condor_q", "-json", "-constraint", constraint).stdout
+        found = sorted(json.loads(answer or "[]"), key=lambda ad: ad["ClusterId"])
+        if len(found) > 1:
+            return found[0], found[1]
+        time.sleep(0.2)
+    raise AssertionError("no node was submitted")

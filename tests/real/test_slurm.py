@@ -1,0 +1,512 @@
+"""Whole runs on the real Slurm, and what becomes of them when something breaks."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from .conftest import ROOT, Desk, serial
+from .flows import Template, compile_flow, submit_flow
+
+pytestmark = pytest.mark.site
+
+SITE = "generic-slurm"
+BARE = "container_runtime=none"
+HERE = ("--site", SITE, "--set", BARE)
+
+# What a job does: it notes its start and its end. A file sleep-STEP in the workspace makes the step's jobs last
+# that long, and fail-STEP-ROW makes a job fail, so that a run can be mended.
+JOB = """step=STEP row={row}
+echo "start $step $row" >>order.txt
+[ ! -e "sleep-$step" ] || sleep "$(cat "sleep-$step")"
+[ ! -e "fail-$step-$row" ] || { echo "no luck with $step $row" >&2; exit 3; }
+echo "end $step $row" >>order.txt
+"""
+
+
+def job(name: str, *needs: str, rows: int | None = None, each: Sequence[str] = ()) -> Template:
+    command = JOB.replace("STEP", name)
+    edges = {**dict.fromkeys(needs, "all"), **dict.fromkeys(each, "each")}
+    return Template(name, command if rows else command.replace("{row}", "0"), rows=rows, needs=edges)
+
+
+def scatter(rows: int) -> tuple[Template, ...]:
+    return job("prepare"), job("work", "prepare", rows=rows), job("merge", "work")
+
+
+def each_chain(rows: int) -> tuple[Template, ...]:
+    first, second = job("make", rows=rows), job("shape", rows=rows, each=["make"])
+    return first, second, job("draw", rows=rows, each=["shape"]), job("merge", "draw")
+
+
+def compiled(desk: Desk, *steps: Template, settings: Sequence[str] = (), **files: str) -> str:
+    """Compile, and put ``files`` into the workspace; ``_`` in their names stands for ``-``."""
+    name = compile_flow(desk, "flow", SITE, *steps, settings=[BARE, *settings])
+    for file, text in files.items():
+        desk.write(f"runs/{name}/workspace/{file.replace('_', '-')}", text)
+    return name
+
+
+def submitted(desk: Desk, *steps: Template, settings: Sequence[str] = (), **files: str) -> str:
+    name = compiled(desk, *steps, settings=settings, **files)
+    desk.reana_batch("submit", f"runs/{name}")
+    return name
+
+
+def order(desk: Desk, name: str) -> list[str]:
+    return desk.file(f"runs/{name}/workspace/order.txt").splitlines()
+
+
+def queue(desk: Desk) -> list[str]:
+    """Return the name, state and reason of alice's jobs; Slurm keeps showing those that are ending."""
+    return desk.box.alice("squeue", "--noheader", "--format=%j %T %r").stdout.splitlines()
+
+
+def until_queue(desk: Desk, wanted: set[str], seconds: float = 30) -> None:
+    """Wait until alice's queue holds jobs of these names and no others."""
+    end = time.monotonic() + seconds
+    while {line.split()[0] for line in queue(desk)} != wanted:
+        assert time.monotonic() < end, queue(desk)
+        time.sleep(0.3)
+
+
+def until_started(desk: Desk, name: str, step: str, rows: int = 1, seconds: float = 30) -> None:
+    """Wait until so many jobs of a step have started their command."""
+    end = time.monotonic() + seconds
+    log = desk.path / f"runs/{name}/workspace/order.txt"
+    while not log.exists() or log.read_text().count(f"start {step} ") < rows:
+        assert time.monotonic() < end, queue(desk)
+        time.sleep(0.2)
+
+
+def wrap(desk: Desk, **scripts: str) -> dict[str, str]:
+    """Put wrappers of Slurm's tools in front of them and return the environment in which they are found."""
+    for tool, text in scripts.items():
+        desk.write(f"bin/{tool}", f"#!/bin/bash\n{text}\n")
+    desk.box.root("chmod", "-R", "+x", f"{desk.folder}/bin")
+    return {"PATH": f"{desk.folder}/bin:/usr/local/bin:/usr/bin:/bin"}
+
+
+@pytest.fixture(autouse=True)
+def empty_queue(desk: Desk) -> None:
+    desk.box.root("scancel", "--user=alice")
+
+
+# --- good runs ----------------------------------------------------------------------------------------
+
+
+def test_a_sample_gives_the_same_bytes_as_make_even_in_an_odd_place(desk: Desk) -> None:
+    desk.copy(ROOT / "samples/wordcount", "sample")
+    runs = "läufe für 100% & %j $HOME"
+    for backend in ("make", "slurm"):
+        here = ("-f", "sample", "--site", f"generic-{backend}" if backend == "slurm" else "local", "--set", BARE)
+        desk.reana_batch("run", *here, "--runs", runs, "-w", backend)
+    while '"finished"' not in desk.reana_batch("status", "--runs", runs, "-w", "slurm", "--json").stdout:
+        time.sleep(0.5)
+    for result in ("counts.txt", "word report.txt"):
+        made, slurm = ((desk.path / runs / f"{b}.1/workspace/results" / result).read_bytes() for b in ("make", "slurm"))
+        assert made == slurm
+    assert not list((desk.path / runs / "slurm.1/logs").rglob("*%*"))
+
+
+def test_a_diamond(desk: Desk) -> None:
+    steps = job("top"), job("left", "top", rows=2), job("right", "top", rows=2), job("bottom", "left", "right")
+    name = submitted(desk, *steps)
+    assert desk.wait(name)["status"] == "finished"
+    lines = order(desk, name)
+    assert lines[:2] == ["start top 0", "end top 0"]
+    assert lines[-2:] == ["start bottom 0", "end bottom 0"]
+    assert len(lines) == 12
+    until_queue(desk, set())
+
+
+def test_rows_follow_each_other_one_by_one_in_arrays_that_are_split(desk: Desk) -> None:
+    name = submitted(desk, *each_chain(7), settings=["slurm.max_array_size=3"], sleep_make="1")
+    assert desk.wait(name)["status"] == "finished"
+    lines = order(desk, name)
+    assert Counter(lines) == Counter({line: 1 for line in lines})
+    assert len(lines) == 44
+    for row in range(7):
+        assert lines.index(f"end make {row}") < lines.index(f"start shape {row}")
+        assert lines.index(f"end shape {row}") < lines.index(f"start draw {row}")
+    assert lines[-2] == "start merge 0"
+    journal = [line.split() for line in desk.file(f"runs/{name}/state/slurm-jobs").splitlines()]
+    assert [key for _, key, *_ in journal if key.startswith("shape/")] == ["shape/0", "shape/1", "shape/2"]
+    assert sum(line[-1].startswith("aftercorr:") for line in journal) == 6
+
+
+def test_chunks_and_pairs(desk: Desk) -> None:
+    two_by_two = [[2 * row, 2 * row + 1] for row in range(3)]
+    join = Template("join", JOB.replace("STEP", "join"), rows=3, needs={"make": two_by_two})
+    name = submitted(desk, job("make", rows=6), join, job("after", rows=3, each=["join"]), settings=["rows_per_job=2"])
+    assert desk.wait(name)["status"] == "finished"
+    lines = order(desk, name)
+    assert len(lines) == len(set(lines)) == 24
+    for row, parents in enumerate(two_by_two):
+        assert all(lines.index(f"end make {parent}") < lines.index(f"start join {row}") for parent in parents)
+
+
+def test_two_runs_of_one_analysis_at_a_time(desk: Desk) -> None:
+    desk.write("reana.yaml", serial("echo one >>order.txt; sleep 1", "echo two >>order.txt"))
+    names = [desk.run(*HERE), desk.run(*HERE)]
+    assert names == ["test.1", "test.2"]
+    for name in names:
+        assert desk.wait(name)["status"] == "finished"
+        assert order(desk, name) == ["one", "two"]
+
+
+def test_calls_of_slurm_are_counted_by_steps_and_not_by_rows(desk: Desk) -> None:
+    count = 'echo "${0##*/}" >>CALLS; exec "/usr/bin/${0##*/}" "$@"'.replace("CALLS", f"{desk.folder}/calls")
+    tools = ("sbatch", "squeue", "scontrol", "scancel", "sacct", "sinfo", "srun")
+    env = wrap(desk, **dict.fromkeys(tools, count))
+    steps = [job("step0", rows=100), *(job(f"step{n}", rows=100, each=[f"step{n - 1}"]) for n in range(1, 4))]
+    name = compiled(desk, *steps, job("merge", "step3"), settings=["rows_per_job=10"])
+    begun = time.monotonic()
+    desk.reana_batch("submit", f"runs/{name}", env=env)
+    print(f"submitting 5 steps of 401 rows took {time.monotonic() - begun:.1f} s")
+    calls = Counter(desk.file("calls").split())
+    # One for each step and two finalisers; one for MaxArraySize and one to let the first jobs go.
+    assert calls == {"sbatch": 5 + 2, "scontrol": 2}
+    desk.reana_batch("status", "--runs", "runs", "-w", name, env=env)
+    assert Counter(desk.file("calls").split()) - calls == {"squeue": 1}
+    assert desk.wait(name)["progress"] == {"done": 401, "total": 401}
+    until_queue(desk, set())
+    # One finaliser looks, finds nothing to be done, and takes the other one away.
+    assert Counter(desk.file("calls").split()) - calls == {"squeue": 2, "scancel": 1}
+
+
+def test_jobs_get_nothing_of_the_submitters_environment(desk: Desk) -> None:
+    desk.write("reana.yaml", serial("env >env.txt; pwd >pwd.txt; umask >umask.txt"))
+    traps = {
+        "CANARY": "tweet",
+        "SLURM_ARRAY_TASK_ID": "5",  # as in a job of an array
+        "SLURM_CANARY": "tweet",
+        "SBATCH_PARTITION": "nonesuch",
+        "SQUEUE_USERS": "bob",
+        "SQUEUE_STATES": "nonesuch",
+        "SCANCEL_INTERACTIVE": "yes",
+    }
+    desk.reana_batch("run", *HERE, "--runs", "runs", "-w", "test", env=traps)
+    assert desk.reana_batch("status", "--runs", "runs", "-w", "test", env=traps)
+    assert desk.wait("test.1")["status"] == "finished"
+    environment = desk.file("runs/test.1/workspace/env.txt")
+    assert "tweet" not in environment
+    lines = environment.splitlines()
+    assert {"HOME=/home/alice", "USER=alice", f"REANA_WORKSPACE={desk.folder}/runs/test.1/workspace"} <= set(lines)
+    assert any(line.startswith("PATH=/usr/") for line in lines)
+    assert desk.file("runs/test.1/workspace/umask.txt") == "0022\n"
+
+
+# --- jobs that fail -----------------------------------------------------------------------------------
+
+
+def test_a_failing_row_and_what_waits_for_it_and_then_restart(desk: Desk) -> None:
+    name = submitted(desk, *each_chain(5), settings=["slurm.max_array_size=3"], fail_make_2="")
+    record = desk.wait(name)
+    until_queue(desk, set())
+    assert record["status"] == "failed"
+    first = record["first_failure"]
+    assert (first["step"], first["row"], first["exit_code"]) == ("make", 2, 3)
+    assert first["log"].strip() == "no luck with make 2"
+    assert "echo \"start $step $row\"" in first["command"]
+    assert first["origin"] == "reana.yaml:1"
+    assert first["host"]
+    # Rows 0, 1, 3, 4 went through all three steps; row 2 stopped two, and all stopped the merge.
+    assert record["progress"] == {"done": 12, "total": 16}
+    assert record["failed"] == 1
+    assert record["not_started"] == 3
+    shown = desk.reana_batch("status", "--runs", "runs", "-w", name).stderr
+    assert 'Step "make", job 2 of 5 failed: the command ended with exit code 3' in shown
+    assert "3 jobs not started" in shown
+    assert "no luck with make 2" in desk.reana_batch("logs", "--runs", "runs", "-w", name).stdout
+    (desk.path / f"runs/{name}/workspace/fail-make-2").unlink()
+    desk.reana_batch("restart", "--runs", "runs", "-w", name)
+    assert desk.wait("flow.1.1")["status"] == "finished"
+    starts = Counter(line for line in order(desk, name) if line.startswith("start"))
+    assert starts.pop("start make 2") == 2
+    assert set(starts.values()) == {1}
+    assert len(starts) == 15
+
+
+def test_resume_runs_what_is_left_of_a_scatter(desk: Desk) -> None:
+    settings = ["slurm.max_array_size=3", "rows_per_job=2"]
+    name = submitted(desk, *scatter(9), settings=settings, fail_work_3="", fail_work_8="")
+    record = desk.wait(name)
+    assert record["status"] == "failed"
+    assert record["first_failure"]["row"] in {3, 8}
+    assert (record["failed"], record["not_started"]) == (2, 1)
+    for row in (3, 8):
+        (desk.path / f"runs/{name}/workspace/fail-work-{row}").unlink()
+    desk.reana_batch("resume", "--runs", "runs", "-w", name)
+    assert desk.wait(name)["status"] == "finished"
+    starts = Counter(line for line in order(desk, name) if line.startswith("start"))
+    assert [line for line, times in sorted(starts.items()) if times == 2] == ["start work 3", "start work 8"]
+    assert len(starts) == 11
+
+
+def test_a_dead_tail_goes_while_an_independent_branch_goes_on(desk: Desk) -> None:
+    one = [job("one0"), *(job(f"one{n}", f"one{n - 1}") for n in range(1, 6))]
+    steps = [*one, job("two0"), job("two1", "two0"), job("both", "one5", "two1")]
+    name = submitted(desk, *steps, fail_one0_0="", sleep_two0="6")
+    until_queue(desk, {"two0", "two1", "finaliser"}, 6)
+    record = desk.wait(name)
+    assert record["status"] == "failed"
+    assert record["first_failure"]["step"] == "one0"
+    assert (record["progress"]["done"], record["failed"], record["not_started"]) == (2, 1, 6)
+    assert order(desk, name)[-1] == "end two1 0"
+    until_queue(desk, set())
+
+
+def test_a_failure_at_the_top_of_a_long_chain_is_tidied_up_in_one_go(desk: Desk) -> None:
+    steps = [job("step0"), *(job(f"step{n}", f"step{n - 1}") for n in range(1, 40))]
+    begun = time.monotonic()
+    name = submitted(desk, *steps, fail_step0_0="")
+    record = desk.wait(name, 20)
+    print(f"a chain of 40 steps was submitted, failed and tidied up in {time.monotonic() - begun:.1f} s")
+    assert (record["status"], record["not_started"]) == ("failed", 39)
+    until_queue(desk, set())
+
+
+def test_a_job_cancelled_by_hand(desk: Desk) -> None:
+    name = submitted(desk, *scatter(3), sleep_work="30")
+    until_started(desk, name, "work", 3)
+    array = next(line.split()[0] for line in desk.file(f"runs/{name}/state/slurm-jobs").splitlines() if "work/" in line)
+    desk.box.alice("scancel", f"{array}_1")
+    desk.write(f"runs/{name}/workspace/sleep-work", "0")
+    desk.box.alice("bash", "-c", f"sleep 3; scancel {array}_0 {array}_2")
+    record = desk.wait(name)
+    assert record["status"] == "failed"
+    assert record["first_failure"]["cause"] == "the job was ended from outside, by scancel"
+    assert (record["failed"], record["not_started"]) == (3, 1)
+    until_queue(desk, set())
+
+
+def test_stop_and_resume(desk: Desk) -> None:
+    name = submitted(desk, *scatter(4), sleep_work="30")
+    until_started(desk, name, "work", 4)
+    desk.reana_batch("stop", "--runs", "runs", "-w", name)
+    assert desk.status(name)["status"] == "stopped"
+    desk.write(f"runs/{name}/workspace/sleep-work", "0")
+    desk.reana_batch("resume", "--runs", "runs", "-w", name)
+    assert desk.wait(name)["status"] == "finished"
+    starts = Counter(line for line in order(desk, name) if line.startswith("start"))
+    assert starts["start prepare 0"] == starts["start merge 0"] == 1
+    until_queue(desk, set())
+
+
+# --- submissions that fail ----------------------------------------------------------------------------
+
+
+def refused(desk: Desk, name: str, env: dict[str, str] | None = None) -> str:
+    """Submit what Slurm does not take: nothing is left of it, and it can be submitted later. Return what is said."""
+    answer = desk.reana_batch("submit", f"runs/{name}", check=False, env=env)
+    assert answer.returncode == 1
+    assert desk.status(name)["status"] == "created"
+    assert queue(desk) == []
+    return " ".join(answer.stderr.split())
+
+
+@pytest.mark.parametrize(
+    ("asked", "cure", "words"),
+    [
+        ({"slurm_partition": "nonesuch"}, "/partition/d", "sbatch refused step3/0: sbatch: error: invalid partition"),
+        ({"kubernetes_memory_limit": "900Gi"}, "/--mem=/d", "sbatch refused step3/0: sbatch: error: Memory spec"),
+    ],
+)
+def test_a_refusal_half_way_leaves_nothing(desk: Desk, asked: dict[str, str], cure: str, words: str) -> None:
+    flow = json.loads(serial("echo 1 >>order.txt", "echo 2 >>order.txt", "echo 3 >>order.txt", "true"))
+    flow["workflow"]["specification"]["steps"][2] |= asked
+    desk.write("reana.yaml", json.dumps(flow))
+    answer = desk.reana_batch("run", *HERE, "--runs", "runs", "-w", "test", check=False)
+    assert words in " ".join(answer.stderr.split())
+    assert "cancelling the 2 jobs and arrays accepted so far" in " ".join(answer.stderr.split())
+    assert words in refused(desk, "test.1")
+    script = f"{desk.folder}/runs/test.1/batch/steps/step3/job.sbatch"
+    desk.box.alice("sed", "-i", cure, script)
+    desk.reana_batch("submit", "runs/test.1")
+    assert desk.wait("test.1")["status"] == "finished"
+    assert order(desk, "test.1") == ["1", "2", "3"]
+
+
+# What a wrapper of sbatch does at its second call; the others go through.
+SECOND = """echo >>CALLS
+[[ $(wc -l <CALLS) == 2 ]] || exec /usr/bin/sbatch "$@"
+{}
+echo "sbatch: error: Batch job submission failed: Socket timed out on send/recv operation" >&2
+exit 1"""
+
+
+@pytest.mark.parametrize(
+    ("accepted", "words"),
+    [
+        pytest.param("/usr/bin/sbatch \"$@\" >/dev/null", "found", id="accepted"),
+        pytest.param("", "tried again", id="lost"),
+        pytest.param("(sleep 6; /usr/bin/sbatch \"$@\") >/dev/null 2>&1 &", "tried again", id="accepted-late"),
+    ],
+)
+def test_no_job_runs_twice_when_sbatch_gives_no_answer(desk: Desk, accepted: str, words: str) -> None:
+    env = wrap(desk, sbatch=SECOND.replace("CALLS", f"{desk.folder}/calls").format(accepted))
+    name = compiled(desk, *scatter(3), sleep_prepare="6")
+    desk.reana_batch("submit", f"runs/{name}", env=env)
+    assert len(desk.file("calls").splitlines()) == (5 if words == "found" else 6)
+    assert desk.wait(name)["status"] == "finished"
+    until_queue(desk, set())
+    assert len(order(desk, name)) == len(set(order(desk, name))) == 10
+    assert len(list((desk.path / "bin").iterdir())) == 1
+
+
+@pytest.mark.parametrize("signal", ["INT", "KILL"])
+def test_an_interrupted_submission(desk: Desk, signal: str) -> None:
+    interrupt = f'read -r _ _ pid <state/slurm-submitting; kill -{signal} "$pid"; exec /usr/bin/sbatch "$@"'
+    env = wrap(desk, sbatch=SECOND.replace("CALLS", f"{desk.folder}/calls").format(interrupt))
+    name = compiled(desk, *scatter(3))
+    if signal == "INT":
+        assert "interrupted cancelling the 2 jobs and arrays" in refused(desk, name, env).replace("reana-batch: ", "")
+    else:
+        assert desk.reana_batch("submit", f"runs/{name}", check=False, env=env).returncode == 1
+        until_queue(desk, {"prepare", "work"})
+    desk.reana_batch("submit", f"runs/{name}")
+    assert desk.wait(name)["status"] == "finished"
+    until_queue(desk, set())
+    assert len(order(desk, name)) == len(set(order(desk, name))) == 10
+
+
+def kill_controller(desk: Desk) -> None:
+    desk.box.root("bash", "-c", "kill -9 $(cat /run/slurm/slurmctld.pid)")
+
+
+def start_controller(desk: Desk) -> None:
+    desk.box.root("bash", "-c", "slurmctld; until timeout 5 scontrol ping | grep -q UP; do sleep 0.2; done")
+
+
+def test_a_controller_that_is_down(desk: Desk) -> None:
+    name = compiled(desk, *scatter(2))
+    kill_controller(desk)
+    begun = time.monotonic()
+    try:
+        env = {"REANA_BATCH_SBATCH_TIMEOUT": "5"}
+        answer = desk.reana_batch("submit", f"runs/{name}", check=False, env=env)
+    finally:
+        start_controller(desk)
+    print(f"a controller that is down was noticed in {time.monotonic() - begun:.1f} s")
+    assert answer.returncode == 1
+    assert "Slurm gave no answer for prepare/0" in " ".join(answer.stderr.split())
+    assert desk.status(name)["status"] == "created"
+    desk.reana_batch("submit", f"runs/{name}")
+    assert desk.wait(name)["status"] == "finished"
+
+
+def test_a_controller_that_comes_back_with_the_chain_queued(desk: Desk) -> None:
+    name = submitted(desk, *each_chain(3), sleep_make="3")
+    until_started(desk, name, "make", 3)
+    kill_controller(desk)
+    time.sleep(4)  # the jobs end meanwhile
+    start_controller(desk)
+    assert desk.wait(name)["status"] == "finished"
+    assert len(order(desk, name)) == len(set(order(desk, name))) == 20
+
+
+def test_arrays_too_large_for_the_site_and_records_that_slurm_forgets(desk: Desk) -> None:
+    large = compiled(desk, *scatter(5))
+    desk.box.slurm(MaxArraySize=4, MinJobAge=2)
+    try:
+        said = refused(desk, large)
+        assert "arrays of up to 4 elements, not 5; compile it again with --set slurm.max_array_size=4" in said
+        desk.box.root("rm", "-r", f"{desk.folder}/runs/{large}")
+        name = submitted(desk, *scatter(5), settings=["slurm.max_array_size=4"], fail_work_4="")
+        desk.write("reana.yaml", serial(MEMORY_HOG, kubernetes_memory_limit="64Mi"))
+        hog = desk.run(*HERE)
+        desk.wait(name)
+        desk.wait(hog)
+        end = time.monotonic() + 30
+        while desk.box.alice("squeue", "--noheader", "--states=all").stdout and time.monotonic() < end:
+            time.sleep(0.5)
+        assert desk.status(name)["first_failure"]["row"] == 4
+        assert desk.status(name)["not_started"] == 1
+        assert desk.status(hog)["first_failure"]["cause"] == "the job was ended from outside, by its memory limit"
+        assert desk.status(hog)["status"] == "failed"
+    finally:
+        desk.box.slurm()
+
+
+# --- jobs that are ended by Slurm ---------------------------------------------------------------------
+
+MEMORY_HOG = "echo start; x=$(head -c 300000000 /dev/zero | tr '\\0' x); sleep 60"
+
+
+def job_ids(desk: Desk, name: str) -> dict[str, str]:
+    """Return the id of each submission by its key."""
+    lines = desk.file(f"runs/{name}/state/slurm-jobs").splitlines()
+    return {key: identity for identity, key, *_ in map(str.split, lines)}
+
+
+def test_a_job_ended_by_its_time_limit(desk: Desk) -> None:
+    desk.write("reana.yaml", serial("echo begin; sleep 100", "true", slurm_time="1"))
+    name = desk.run(*HERE)
+    desk.until(name, lambda record: record["status"] == "running")
+    identity = job_ids(desk, name)["step1/0"]
+    assert desk.box.alice("squeue", "--noheader", "--format=%l", f"--jobs={identity}").stdout == "1:00\n"
+    desk.box.root("scontrol", "update", f"JobId={identity}", "EndTime=now+2")  # a minute is the least one can ask for
+    record = desk.wait(name)
+    assert record["status"] == "failed"
+    assert record["first_failure"]["cause"] == "the job was ended from outside, by its time limit"
+    assert record["first_failure"]["log"] == "begin"
+    assert record["first_failure"]["command"].startswith("echo begin")
+    assert record["not_started"] == 1
+    until_queue(desk, set())
+
+
+def test_a_node_that_fails(desk: Desk) -> None:
+    name = submitted(desk, *scatter(2), sleep_prepare="3")
+    until_started(desk, name, "prepare")
+    identity = job_ids(desk, name)["prepare/0"]
+    node = desk.box.root("squeue", "--noheader", "--format=%N", f"--jobs={identity}").stdout.strip()
+    crash = f"""
+        stepd=$(pgrep -f 'slurmstepd: .{identity}[.]batch')
+        script=$(pgrep -P $stepd)
+        kill -9 $(cat /run/slurm/slurmd.{node}.pid) $stepd $script $(pgrep -P $script) $(pgrep -g $(pgrep -P $script))
+        scontrol update nodename={node} state=down reason=crash
+        sleep 1
+        slurmd -N {node}
+        scontrol update nodename={node} state=resume
+        until squeue --noheader --format=%T:%r --jobs={identity} | grep -q PENDING; do sleep 0.2; done
+        scontrol update JobId={identity} StartTime=now  # Slurm would wait two minutes"""
+    desk.box.root("bash", "-c", crash, check=False)
+    assert desk.wait(name)["status"] == "finished"
+    assert Counter(order(desk, name)) == Counter(
+        ["start prepare 0", *(f"{word} {job}" for word in ("start", "end") for job in ("prepare 0", "work 0", "work 1", "merge 0"))]
+    )
+
+
+# --- places that cannot be written --------------------------------------------------------------------
+
+
+def test_a_full_disk(desk: Desk) -> None:
+    desk.box.root("mkdir", f"{desk.folder}/runs")
+    desk.box.root("mount", "-t", "tmpfs", "-o", "size=400k,mode=777", "none", f"{desk.folder}/runs")
+    try:
+        desk.write("reana.yaml", serial("echo begin; head -c 1000000 /dev/zero >fill", "true"))
+        name = desk.run(*HERE)
+        record = desk.wait(name)
+        shown = desk.reana_batch("status", "--runs", "runs", "-w", name).stderr
+        print(shown)
+        until_queue(desk, set())
+        assert record["status"] == "failed"
+    finally:
+        desk.box.root("umount", f"{desk.folder}/runs")
+
+
+def test_logs_that_cannot_be_written(desk: Desk) -> None:
+    name = compiled(desk, *scatter(2))
+    desk.box.root("chown", "-R", "root:root", f"{desk.folder}/runs/{name}/logs/work")
+    desk.reana_batch("submit", f"runs/{name}")
+    record = desk.wait(name)
+    shown = desk.reana_batch("status", "--runs", "runs", "-w", name).stderr
+    print(shown)
+    assert (record["status"], record["progress"]["done"]) == ("failed", 1)
+    until_queue(desk, set())

@@ -1,0 +1,146 @@
+"""Which back end compiles a workflow, and what is easily got wrong in writing its edges."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from reana_batch import backends, pipeline
+from reana_batch.diagnostics import Diagnostics, Place, render
+from reana_batch.ir import Hint, Need, Pattern, RowMapping, Step, Table, Workflow, literal
+from reana_batch.sites import Site
+
+SOURCE = "one\ntwo\nthree\n"
+
+
+def at(line: int) -> Place:
+    return Place("reana.yaml", line, 1, 3)
+
+
+def table(count: int) -> Table:
+    return Table((), count, lambda: iter([()] * count))
+
+
+def step(name: str, **fields: Any) -> Step:
+    return Step(**{"name": name, "label": name, "origin": at(1), "commands": (literal(name, at(1)),), **fields})
+
+
+def workflow(*steps: Step) -> Workflow:
+    return Workflow("w", "serial", steps)
+
+
+# --- choosing -------------------------------------------------------------------------------------
+
+
+def asking(*compute_backends: str) -> Workflow:
+    """Return a workflow of steps s1, s2, ... with these hints; none where the text is empty."""
+    steps = [
+        step(f"s{number}", origin=at(number), hints={"compute_backend": Hint(name, at(number))} if name else {})
+        for number, name in enumerate(compute_backends, start=1)
+    ]
+    return workflow(*steps)
+
+
+CHOICES = [
+    # hints, site's back end, asked for: chosen
+    (["", ""], "make", None, "make"),
+    ([""], "slurm", None, "slurm"),
+    (["slurmcern"], "make", "make", "make"),
+    (["slurmcern"], "make", "htcondor", "htcondor"),
+    (["slurmcern"], "slurm", None, "slurm"),
+    (["slurmcern", "slurmcern"], "make", "auto", "slurm"),
+    (["htcondorcern"], "make", "auto", "htcondor"),
+    (["compute4punch"], "make", "auto", "htcondor"),
+    (["kubernetes", ""], "slurm", "auto", "slurm"),
+    (["kubernetes", "slurmcern"], "slurm", "auto", "slurm"),
+    ([], "make", "auto", "make"),
+]
+
+
+@pytest.mark.parametrize(("compute_backends", "own", "requested", "expected"), CHOICES)
+def test_back_end_of_a_workflow(compute_backends: list[str], own: str, requested: str | None, expected: str) -> None:
+    diagnostics = Diagnostics()
+    site = Site(name="here", backend=own)
+    assert backends.choose(asking(*compute_backends), site, requested, diagnostics) == expected
+    assert render(diagnostics, {}) == ""
+
+
+def test_site_that_compiles_for_another_back_end_than_asked() -> None:
+    diagnostics = Diagnostics()
+    site = Site(name="here", backend="make")
+    assert backends.choose(asking("", "slurmcern"), site, None, diagnostics) == "make"
+    assert render(diagnostics, {"reana.yaml": SOURCE}) == (
+        "reana.yaml:2:1: warning: This step asks for slurmcern, and here compiles for make. [backend-ignored]\n"
+        "  two\n"
+        "  ^^^\n"
+        "hint: choose with --backend, or let the steps choose with --backend auto.\n"
+    )
+
+
+def test_steps_that_ask_for_different_back_ends() -> None:
+    diagnostics = Diagnostics()
+    site = Site(name="here", backend="make")
+    assert backends.choose(asking("slurmcern", "htcondorcern", ""), site, "auto", diagnostics) == "slurm"
+    assert render(diagnostics, {"reana.yaml": SOURCE}) == (
+        'reana.yaml:2:1: error: This step asks for htcondor, but "s1" for slurm. [mixed-backends]\n'
+        "  two\n"
+        "  ^^^\n"
+        "hint: compile all of it for one with --backend slurm.\n"
+        'reana.yaml:3:1: error: This step asks for make, but "s1" for slurm. [mixed-backends]\n'
+        "  three\n"
+        "  ^^^\n"
+        "hint: compile all of it for one with --backend slurm.\n"
+    )
+
+
+# --- edges ----------------------------------------------------------------------------------------
+
+
+def written(backend: str, file: str, *steps: Step, site: Site | None = None) -> list[str]:
+    """Return the lines of one file of a back end."""
+    compilation = pipeline.lower(workflow(*steps), site or Site(), backend, Diagnostics())
+    text = next(f.text for f in compilation.files() if f.path == f"batch/{file}")
+    return (text if isinstance(text, str) else "".join(text)).splitlines()
+
+
+MAPPED = (
+    step("a", table=table(2)),
+    step("b", table=table(4)),
+    step(
+        "c",
+        table=table(2),
+        needs=(
+            Need("a", RowMapping(lambda row: (1 - row,))),
+            Need("b", RowMapping(lambda row: (row, row + 2))),
+            Need("a", Pattern.EACH),
+        ),
+    ),
+)
+
+
+def test_rows_that_wait_for_rows_of_several_steps_in_make() -> None:
+    lines = written("make", "Makefile", *MAPPED)
+    assert [line for line in lines if line.startswith("state/c/") and "chunk:" in line] == [
+        "state/c/0.chunk: | state/a/1.chunk",
+        "state/c/1.chunk: | state/a/0.chunk",
+        "state/c/0.chunk: | state/b/0.chunk state/b/2.chunk",
+        "state/c/1.chunk: | state/b/1.chunk state/b/3.chunk",
+    ]
+
+
+def test_rows_that_wait_for_rows_of_several_steps_in_a_dag() -> None:
+    lines = written("htcondor", "workflow.dag", *MAPPED)
+    assert [line for line in lines if line.startswith("PARENT")] == [
+        "PARENT a.1 CHILD c.0",
+        "PARENT a.0 CHILD c.1",
+        "PARENT b.0 b.2 CHILD c.0",
+        "PARENT b.1 b.3 CHILD c.1",
+        "PARENT a.0 CHILD c.0",
+        "PARENT a.1 CHILD c.1",
+    ]
+
+
+def test_step_without_rows_in_a_dag() -> None:
+    lines = written("htcondor", "workflow.dag", step("a", table=table(0)), step("b", needs=(Need("a"),)))
+    assert [line for line in lines if line.startswith(("JOB", "PARENT"))] == ["JOB b.0 batch/steps/b/job.sub"]
