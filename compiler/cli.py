@@ -148,6 +148,8 @@ def options_of(backend: str | None = None, rows_per_job: str | None = None, **gi
 
     settings = tuple(given.pop("settings"))
     if rows_per_job is not None:
+        if rows_per_job != "auto" and not (rows_per_job.isdecimal() and int(rows_per_job)):
+            raise click.UsageError(f'--rows-per-job must be a whole number above 0, or auto, not "{rows_per_job}".')
         settings += (f"rows_per_job={rows_per_job}",)
     return Options(backend=backend, settings=settings, **given)
 
@@ -254,6 +256,8 @@ def inspect(file: Path | None, form: str, output: Path | None, step: str | None,
     """Show what would run: the graph, and each step's jobs, image, resources and scripts."""
     if form in ("svg", "png") and output is None:
         raise click.UsageError(f"--format {form} needs --output FILE.")
+    if output is not None and (form == "tree" or as_json or step):
+        raise click.UsageError("--output takes a graph: choose --format mermaid, dot, svg or png.")
     compilation, diagnostics = compile_analysis(file, options_of(**given), quiet=True)
     if step is not None:
         click.echo(_scripts(compilation, step), nl=False)

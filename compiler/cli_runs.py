@@ -120,16 +120,12 @@ def run(
     if compilation.target.name == "make":
         _run_here(directory, jobs, as_json)
     ids = lifecycle.submit(directory)
-    say(f"==> SUCCESS: {directory.name} has been submitted to {compilation.target.title} ({len(ids)} ids).", "green")
-    say(f"To see what becomes of it: reana-batch status -w {directory.name}{_runs_words(runs)}")
+    say(f"==> SUCCESS: {directory.name} has been submitted to {compilation.target.title}.", "green")
+    say(f"To see what becomes of it: reana-batch status -w {directory}")
     if follow:
         _wait_and_exit(directory, as_json)
     if as_json:
         print_json({"name": directory.name, "directory": str(directory), "ids": ids}, diagnostics)
-
-
-def _runs_words(runs: Path | None) -> str:
-    return f" --runs {runs}" if runs else ""
 
 
 def _run_here(directory: Path, jobs: int | None, as_json: bool) -> None:
@@ -140,7 +136,7 @@ def _run_here(directory: Path, jobs: int | None, as_json: bool) -> None:
     say(f"==> Running {directory.name} in {directory}")
     with watching(quiet=as_json) as report:
         local_run.run_by_make(directory, jobs, report)
-    _show_and_exit(directory, as_json)
+    _show_and_exit(directory, as_json, stopped=EXIT_INTERRUPTED)
 
 
 @command("submit")
@@ -152,7 +148,7 @@ def submit(directory: Path, runs: Path | None, as_json: bool) -> None:
 
     del runs
     ids = lifecycle.submit(directory)
-    say(f"==> SUCCESS: {directory.name} has been submitted ({len(ids)} ids).", "green")
+    say(f"==> SUCCESS: {directory.name} has been submitted.", "green")
     say(f"To see what becomes of it: reana-batch status -w {directory.absolute()}")
     if as_json:
         print_json({"name": directory.name, "directory": str(directory), "ids": ids})
@@ -179,7 +175,7 @@ def restart(name: str, runs: Path | None, jobs: int | None, as_json: bool) -> No
     if here:
         _run_here(new, jobs, as_json)
     ids = lifecycle.submit(new)
-    say(f"==> SUCCESS: {new.name} has been submitted ({len(ids)} ids).", "green")
+    say(f"==> SUCCESS: {new.name} has been submitted.", "green")
     if as_json:
         print_json({"name": new.name, "directory": str(new), "ids": ids, "done": done})
 
@@ -198,7 +194,7 @@ def resume(name: str, runs: Path | None, jobs: int | None, as_json: bool) -> Non
         lifecycle.check_resumable(directory)
         _run_here(directory, jobs, as_json)
     ids = lifecycle.resume(directory)
-    say(f"==> SUCCESS: {directory.name} has been submitted again ({len(ids)} ids).", "green")
+    say(f"==> SUCCESS: {directory.name} has been submitted again.", "green")
     if as_json:
         print_json({"name": directory.name, "directory": str(directory), "ids": ids})
 
@@ -281,12 +277,15 @@ def _wait_and_exit(directory: Path, as_json: bool) -> None:
     import time
 
     from reana_batch import lifecycle
+    from reana_batch.diagnostics import refuse
     from reana_batch.tables import watching
 
     pause = 1
     with watching(quiet=as_json) as report:
         while True:
             current = lifecycle.status(directory)
+            if current.state == "created":
+                raise refuse("run-state", f"{directory.name} has not been submitted.")
             report(current.progress)
             if current.state not in ("queued", "running"):
                 break
@@ -295,7 +294,7 @@ def _wait_and_exit(directory: Path, as_json: bool) -> None:
     _show_and_exit(directory, as_json)
 
 
-def _show_and_exit(directory: Path, as_json: bool) -> None:
+def _show_and_exit(directory: Path, as_json: bool, stopped: int = EXIT_FAILED) -> None:
     from reana_batch import lifecycle
     from reana_batch.tables import show_status
 
@@ -303,7 +302,7 @@ def _show_and_exit(directory: Path, as_json: bool) -> None:
     show_status(current)
     if as_json:
         print_json(_status_record(current))
-    sys.exit({"finished": 0, "stopped": EXIT_INTERRUPTED}.get(current.state, EXIT_FAILED))
+    sys.exit({"finished": 0, "stopped": stopped}.get(current.state, EXIT_FAILED))
 
 
 @command("logs")

@@ -65,7 +65,7 @@ def compile_spec(path: Path, options: Options, diagnostics: Diagnostics) -> Comp
         diagnostics.ignored_codes |= LENIENT_CODES
     if options.ignore_unsupported:
         diagnostics.ignored_codes |= {"unsupported"}
-    resolved = sites.resolve(options.site, options.settings, path.parent, diagnostics)
+    resolved = sites.resolve(options.site, options.settings, path.parent, diagnostics, backend=options.backend)
     spec = read_spec(path, diagnostics, options.parameters, options.operational_options)
     workflow = frontends.load(spec, diagnostics)
     inputs = list(staging.input_paths(spec, diagnostics))
@@ -75,6 +75,8 @@ def compile_spec(path: Path, options: Options, diagnostics: Diagnostics) -> Comp
     if options.measured is not None:
         workflow = _with_durations(workflow, Run(options.measured))
     name = backends.choose(workflow, resolved.site, options.backend, diagnostics)
+    if options.backend == "auto":
+        resolved = sites.resolve(options.site, options.settings, path.parent, diagnostics, backend=name)
     chosen = {"fuse": options.fuse, "strict_outputs": options.strict_outputs}
     compilation = lower(workflow, resolved.site, name, diagnostics, **chosen)
     return Compilation(compilation.workflow, compilation.site, compilation.target, spec, inputs)
@@ -139,7 +141,7 @@ def write(compilation: Compilation, directory: Path, *, force: bool = False) -> 
 
 def _check_directory(site: Site, directory: Path, force: bool) -> None:
     for refused in site.refused_directories:
-        if os.path.abspath(directory).startswith(refused.prefix):
+        if os.path.realpath(directory).startswith(refused.prefix):
             message = f"A run cannot be in {directory}: {refused.reason}"
             raise refuse("over-limit", message, hint=refused.hint)
     if directory.exists() and not directory.is_dir():

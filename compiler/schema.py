@@ -77,6 +77,21 @@ def check_value(
             diagnostics.error(code, message, place, hint or (hints or {}).get(violation.name, ""))
 
 
+def expectations(value: Any, schema: dict[str, Any]) -> Iterator[str]:
+    """Yield what ``schema`` expected wherever ``value`` violates it, for values that stand in no file."""
+    for error in jsonschema_rs.validator_for(schema).iter_errors(value):
+        rule: Any = schema
+        for part in error.schema_path[:-1]:
+            rule = rule[part]
+        if "expected" in rule:
+            yield rule["expected"]
+        elif "enum" in rule:
+            yield f"one of {', '.join(map(str, rule['enum']))}"
+        else:
+            types = rule["type"] if isinstance(rule["type"], list) else [rule["type"]]
+            yield " or ".join(JSON_TYPES[name] for name in types)
+
+
 def closest(word: str, allowed: Iterable[str]) -> str | None:
     """Return the allowed word that ``word`` was probably meant to be, or None.
 

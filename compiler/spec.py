@@ -109,6 +109,7 @@ def read_spec(
         resources=_mapping(workflow, "resources"),
     )
     _check_form(spec, diagnostics)
+    _check_without_meaning(spec, diagnostics)
     _check_paths(spec, diagnostics)
     _check_inputs(spec, diagnostics)
     _check_parameters(spec, diagnostics)
@@ -205,7 +206,7 @@ def _read_options(words: Sequence[str], document: Document, diagnostics: Diagnos
     kind = _text(_mapping(document.data, "workflow").get("type"))
     written = _mapping(document.data, "inputs", "options")
     options = {name: str(value) for name, value in written.items()}
-    options |= dict(_pairs(words, "-o", diagnostics))
+    options |= dict(_pairs(words, "--option", diagnostics))
     for name in options:
         if kind in OPTIONS and name not in OPTIONS[kind]:
             place = document.key_place(["inputs", "options", name]) if name in written else None
@@ -241,6 +242,21 @@ def _check_form(spec: Spec, diagnostics: Diagnostics) -> None:
     if spec.type in OPTIONS and not {needed, "specification"} & workflow.keys():
         message = f'A {spec.type} workflow must have "{needed}".'
         diagnostics.error("missing-key", message, spec.document.key_place(["workflow"]))
+
+
+def _check_without_meaning(spec: Spec, diagnostics: Diagnostics) -> None:
+    """Warn of what only a REANA server could do, or what REANA itself passes over."""
+    data = spec.document.data
+    unheard = [("workspace", name, "only a REANA server keeps workspaces") for name in _mapping(data, "workspace")]
+    if spec.type == "serial" and "file" in _mapping(data, "workflow"):
+        unheard.append(("workflow", "file", "a serial workflow is given by its specification"))
+    for section, name, reason in unheard:
+        place = spec.document.key_place([section, name])
+        diagnostics.warning("hint-ignored", f"{section}.{name} has no effect: {reason}.", place)
+    if "CACHE" in spec.options:
+        written = "CACHE" in _mapping(data, "inputs", "options")
+        where = spec.document.key_place(["inputs", "options", "CACHE"]) if written else None
+        diagnostics.warning("hint-ignored", "CACHE has no effect; it has none in REANA either.", where)
 
 
 def _check_resources(spec: Spec, diagnostics: Diagnostics) -> None:

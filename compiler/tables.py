@@ -91,9 +91,9 @@ def step_record(step: Step) -> dict[str, Any]:
 
 # How each field of Resources is shown.
 _RESOURCE_UNITS = {
-    "cpus": "{} CPUs",
-    "memory": "{:,} B memory",
-    "disk": "{:,} B disk",
+    "cpus": "CPUs: {}",
+    "memory": "{} memory",
+    "disk": "{} disk",
     "runtime": "{} s",
     "flavour": "{}",
     "partition": "partition {}",
@@ -102,15 +102,18 @@ _RESOURCE_UNITS = {
 }
 
 
+def _readable(step: Step, name: str) -> str:
+    value = getattr(step.resources, name)
+    if value is None:
+        return ""
+    return f"{-(-value // 1024**2):,} MiB" if name in ("memory", "disk") else str(value)
+
+
 def steps_table(workflow: Workflow) -> Table:
     """Return the table of steps: jobs, image, resources and credentials."""
     rows = []
     for step in workflow.steps:
-        asked = [
-            form.format(getattr(step.resources, name))
-            for name, form in _RESOURCE_UNITS.items()
-            if getattr(step.resources, name) is not None
-        ]
+        asked = [form.format(_readable(step, name)) for name, form in _RESOURCE_UNITS.items() if _readable(step, name)]
         needed = sorted(credential.value for credential in step.credentials)
         rows.append(
             (step.name, _jobs(step.table.count), step.environment, ", ".join(asked) or "-", ", ".join(needed) or "-")
@@ -195,7 +198,7 @@ def show_status(current: RunStatus) -> None:
     if not current.failures and current.state == "failed":
         _show_vanished(current)
     _line(f"==> ERROR: {name} {_VERBS[current.state]}; {_jobs(current.not_started)} not started.", "red")
-    _line(f"Its files are in {directory}. To go on: reana-batch resume -w {name}", None)
+    _line(f"Its files are in {directory}. To go on: reana-batch resume -w {directory}", None)
 
 
 _VERBS = {

@@ -24,13 +24,24 @@ def locate_images(workflow: Workflow, context: Context) -> Workflow:
 def _without_images(workflow: Workflow, context: Context) -> Workflow:
     count = sum(bool(step.environment) for step in workflow.steps)
     if count:
-        message = f"{context.site.name} runs steps on the machine itself, not in their images ({count:,} steps)."
+        steps = "1 step" if count == 1 else f"{count:,} steps"
+        message = f"The site {context.site.name} runs {steps} on the machine itself, not in the image."
         hint = "to run them in their images: --set container_runtime=apptainer"
         context.diagnostics.warning("image-ignored", message, hint=hint)
     return workflow
 
 
+def _warn_of_unpacked(step: Step, context: Context) -> None:
+    """Warn of unpacked_img where the site knows no tree of unpacked images and the image is no path in one."""
+    hint = step.hints.get("unpacked_img")
+    if hint and hint.value is True and not context.site.unpacked_images and not images.is_path(step.environment):
+        message = f"unpacked_img: the site {context.site.name} names no tree of unpacked images."
+        cure = "for example --set unpacked_images=/cvmfs/unpacked.cern.ch"
+        context.diagnostics.warning("hint-ignored", message, hint.place, cure)
+
+
 def _located(step: Step, context: Context) -> Step:
+    _warn_of_unpacked(step, context)
     try:
         return replace(step, image=images.locate(step.environment, context.site.unpacked_images))
     except images.BadImage:

@@ -1,0 +1,71 @@
+"""Workflows of tables, which a serial reana.yaml cannot say, written as runs for make."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from reana_batch import pipeline, sites
+from reana_batch.diagnostics import Diagnostics, Place
+from reana_batch.ir import Column, Command, Step, Table, Workflow
+
+AT = Place("reana.yaml", 1)
+
+
+def command(text: str) -> Command:
+    """Return a bash command in which ``{row}`` is the number of the row."""
+    first, *others = text.split("{row}")
+    parts: list[str | Column] = [first]
+    for other in others:
+        parts += [Column("row"), other]
+    return Command(tuple(parts), AT)
+
+
+def scatter(name: str, text: str, rows: int | None = None, **fields: Any) -> Step:
+    """Return a step of so many rows, or a plain one."""
+    table = Table() if rows is None else Table(("row",), rows, lambda: _numbers(rows))
+    return Step(**{"name": name, "label": name, "origin": AT, "commands": (command(text),), "table": table, **fields})
+
+
+def _numbers(count: int) -> Iterator[tuple[str, ...]]:
+    return ((str(row),) for row in range(count))
+
+
+def compiled(
+    *steps: Step,
+    outputs: Sequence[str] = (),
+    settings: Sequence[str] = (),
+    measured: Path | None = None,
+    strict_outputs: bool = False,
+) -> pipeline.Compilation:
+    """Return the steps compiled for make, as `reana-batch compile` does."""
+    diagnostics = Diagnostics()
+    site = sites.resolve("local", settings, None, diagnostics, {}).site
+    workflow = Workflow("flow", "serial", steps, output_files=tuple(outputs))
+    if measured is not None:
+        workflow = with_durations(workflow, measured)
+    return pipeline.lower(workflow, site, "make", diagnostics, strict_outputs=strict_outputs)
+
+
+def with_durations(workflow: Workflow, earlier: Path) -> Workflow:
+    """Return the workflow with what its steps took in an earlier run."""
+    from reana_batch.runstate import Run
+
+    durations = Run(earlier).durations()
+    steps = (replace(step, duration=durations.get(step.name)) for step in workflow.steps)
+    return replace(workflow, steps=tuple(steps))
+
+
+def write_run(run: Path, *steps: Step, **options: Any) -> pipeline.Compilation:
+    """Write the steps as a run, and return how they were compiled."""
+    compilation = compiled(*steps, **options)
+    pipeline.write(compilation, run)
+    return compilation
+
+
+def make(run: Path) -> int:
+    """Run a written run by hand and return the exit code of make."""
+    return subprocess.run(["make", "-f", "batch/Makefile"], cwd=run, check=False, capture_output=True).returncode

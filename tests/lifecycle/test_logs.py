@@ -1,0 +1,119 @@
+"""What jobs have said: the logs of those that failed, of a step, of a row; and following them."""
+
+from __future__ import annotations
+
+import pytest
+
+from reana_batch.ir import Need
+
+from .conftest import ENDLESS, Desk, said, serial, until
+from .flows import make, scatter, write_run
+
+
+@pytest.fixture(scope="module")
+def failed(shared: Desk) -> Desk:
+    """A run of a scatter over three rows, of which the last two fail, and a step that is not reached."""
+    spoken = "echo row {row}; echo caf\u00e9 >&2; test {row} -eq 0"
+    fan_out = scatter("fan.out", spoken, 3, label="fan out")
+    write_run(shared.path / "runs/rows.1", fan_out, scatter("after", "true", label="the end", needs=(Need("fan.out"),)))
+    assert make(shared.path / "runs/rows.1") == 2
+    return shared
+
+
+def block(row: int, out: str, err: str = "caf\u00e9") -> str:
+    return f"==> Step: fan out, job {row} of 3 (reana.yaml:1)\n{out}\n{err}\n"
+
+
+def test_without_a_step_the_logs_are_those_of_the_failed_jobs(failed: Desk) -> None:
+    assert failed("logs", "-w", "rows").stdout == block(1, "row 1") + block(2, "row 2")
+
+
+ASKED = [
+    (["fan.out"], [0, 1, 2]),
+    (["fan out"], [0, 1, 2]),
+    (["fan out", "--row", "0"], [0]),
+    (["fan.out", "--row", "2"], [2]),
+    (["--row", "2"], [2]),
+    (["--row", "0"], []),
+]
+
+
+@pytest.mark.parametrize(("words", "rows"), ASKED)
+def test_the_logs_of_a_step_or_a_row(failed: Desk, words: list[str], rows: list[int]) -> None:
+    assert failed("logs", "-w", "rows", *words).stdout == "".join(block(row, f"row {row}") for row in rows)
+    answer = failed.json("logs", "-w", "rows", *words)
+    assert answer["logs"] == [
+        {"step": "fan out", "origin": "reana.yaml:1", "row": row, "stdout": f"row {row}\n", "stderr": "caf\u00e9\n"}
+        for row in rows
+    ]
+
+
+def test_an_unknown_step(failed: Desk) -> None:
+    done = failed("logs", "-w", "rows", "fan-out", exits=3)
+    said(done, 'error: There is no step "fan-out". [unknown-step]', "hint: did you mean fan out?")
+    done = failed("logs", "-w", "rows", "zzz", exits=3)
+    said(done, 'error: There is no step "zzz". [unknown-step]', "hint: known: fan out, the end.")
+
+
+def test_an_unknown_row(failed: Desk) -> None:
+    done = failed("logs", "-w", "rows", "fan out", "--row", "3", exits=3)
+    said(done, 'error: Step "fan out" has no job 3. [unknown-step]', "hint: they are numbered from 0 to 2.")
+
+
+def test_the_logs_of_a_finished_run_are_those_of_all_jobs(desk: Desk) -> None:
+    desk.write("reana.yaml", serial("echo one", "printf two", "true"))
+    desk.run()
+    one, two, three = (f"==> Step: s{number} (reana.yaml:1)\n" for number in (1, 2, 3))
+    assert desk("logs", "-w", "test").stdout == f"{one}one\n{two}two\n{three}"
+    assert desk("logs", "-w", "test", "--follow").stdout == f"{one}one\n{two}two"
+
+
+def test_a_run_that_has_not_started_has_no_logs(desk: Desk) -> None:
+    desk.write("reana.yaml", serial("true"))
+    desk("compile", "-o", "runs/test.1")
+    assert desk("logs", "-w", "test").stdout == ""
+    assert desk.json("logs", "-w", "test")["logs"] == []
+    assert desk("logs", "-w", "test", "--follow").stdout == ""
+
+
+def test_bytes_that_are_no_text_are_shown_all_the_same(desk: Desk) -> None:
+    desk.write("reana.yaml", serial(r"printf 'a\377b\n'"))
+    desk.run()
+    assert desk("logs", "-w", "test").stdout.endswith("a\ufffdb\n")
+
+
+def test_following_shows_what_later_jobs_say_until_the_run_ends(desk: Desk) -> None:
+    slow = r"printf 'caf\303'; touch half; while [ ! -e go ]; do sleep 0.1; done; printf '\251\n'; echo said"
+    desk.write("reana.yaml", serial("echo first", slow, "echo last; echo failed >&2; exit 1"))
+    desk.start("run", "-w", "test")
+    until((desk.path / "runs/test.1/workspace/half").exists)
+    follower = desk.start("logs", "-w", "test", "--follow")
+    assert follower.stdout is not None
+    head = [follower.stdout.readline() for _ in range(2)]
+    assert head == ["==> Step: s1 (reana.yaml:1)\n", "first\n"]
+    desk.write("runs/test.1/workspace/go", "")
+    rest, _ = follower.communicate(timeout=60)
+    assert follower.returncode == 0
+    assert "caf\u00e9\n" in rest.replace("==> Step: s2 (reana.yaml:1)\n", "")
+    assert rest.endswith("==> Step: s3 (reana.yaml:1)\nlast\nfailed\n")
+
+
+def test_following_one_step(desk: Desk) -> None:
+    desk.write("reana.yaml", serial("echo first", ENDLESS, "echo last"))
+    desk.start("run", "-w", "test")
+    until((desk.path / "runs/test.1/workspace/starts.txt").exists)
+    follower = desk.start("logs", "-w", "test", "s3", "--follow")
+    desk.write("runs/test.1/workspace/go", "")
+    assert follower.communicate(timeout=60)[0] == "==> Step: s3 (reana.yaml:1)\nlast\n"
+
+
+def test_the_reader_of_a_log_may_go_away(desk: Desk) -> None:
+    desk.write("reana.yaml", serial("seq 200000"))
+    desk.run()
+    reader = desk.start("logs", "-w", "test")
+    assert reader.stdout is not None
+    reader.stdout.readline()
+    reader.stdout.close()
+    reader.stdout = None
+    _, stderr = reader.communicate(timeout=60)
+    assert (reader.returncode, stderr) == (1, "")

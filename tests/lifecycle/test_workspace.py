@@ -1,0 +1,224 @@
+"""The workspace of a run: ls, du, download, diff; names with blanks, in UTF-8, and in no encoding at all."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .conftest import Desk, said, serial
+
+OUTPUTS = {"files": ["results/größe 1.txt"], "directories": ["plots"]}
+COMMAND = (
+    "mkdir -p results plots/deep; printf 123 > 'results/größe 1.txt'; printf 45 > plots/a.png; printf 6 > plots/deep/b;"
+    " printf x > other.dag.txt; ln -s nowhere plots/dangling; printf y > $'odd\\nname'"
+)
+
+
+@pytest.fixture(scope="module")
+def filled(shared: Desk) -> Desk:
+    """A run with files of many names in its workspace, twice."""
+    shared.write("reana.yaml", serial(COMMAND, inputs={"files": ["data file.txt"]}, outputs=OUTPUTS))
+    shared.write("data file.txt", "four")
+    for _ in range(2):
+        shared.run("test")
+    return shared
+
+
+FILES = {
+    "data file.txt": 4,
+    "odd\nname": 1,
+    "other.dag.txt": 1,
+    "plots/a.png": 2,
+    "plots/dangling": 7,
+    "plots/deep/b": 1,
+    "results/größe 1.txt": 3,
+}
+
+
+@pytest.mark.parametrize(
+    ("pattern", "names"),
+    [
+        ((), list(FILES)),
+        (("**/*",), list(FILES)),
+        (("*.txt",), ["data file.txt", "other.dag.txt", "results/größe 1.txt"]),
+        (("plots/*",), ["plots/a.png", "plots/dangling", "plots/deep/b"]),
+        (("results/größe ?.txt",), ["results/größe 1.txt"]),
+        (("[do]*e.*",), ["data file.txt"]),
+        (("nothing",), []),
+        (("[",), []),
+    ],
+)
+def test_ls(filled: Desk, pattern: tuple[str, ...], names: list[str]) -> None:
+    found = filled.json("ls", "-w", "test.1", *pattern)["files"]
+    assert {each["name"]: each["size"] for each in found} == {name: FILES[name] for name in names}
+    assert all(set(each) == {"name", "size", "last-modified"} for each in found)
+
+
+def test_ls_as_a_table(filled: Desk) -> None:
+    lines = filled("ls", "-w", "test", "results/*").stderr.splitlines()
+    assert lines[0].split() == ["NAME", "SIZE", "LAST-MODIFIED"]
+    [line] = lines[1:]
+    assert line.startswith("results/größe 1.txt   3 ")
+
+
+def test_du(filled: Desk) -> None:
+    answer = filled.json("du", "-w", "test")
+    assert answer["total"] == sum(FILES.values())
+    assert {each["name"]: each["size"] for each in answer["files"]} == FILES
+    lines = filled("du", "-w", "test").stderr.splitlines()
+    assert lines[0].split() == ["SIZE", "NAME"]
+    assert lines[-1].split() == ["19", "."]
+    assert "3      ./results/größe 1.txt" in [line.rstrip() for line in lines]
+    assert [line.split() for line in filled("du", "-s", "-w", "test").stderr.splitlines()] == [["SIZE", "NAME"], ["19", "."]]
+
+
+def test_a_restart_shows_the_same_workspace(desk: Desk) -> None:
+    desk.write("reana.yaml", serial("echo > out.txt"))
+    desk.run()
+    desk("restart", "-w", "test")
+    assert [each["name"] for each in desk.json("ls", "-w", "test.1.1")["files"]] == ["out.txt"]
+    desk("download", "-w", "test.1.1", "out.txt")
+    assert desk.read("out.txt") == "\n"
+
+
+# --- download -------------------------------------------------------------------------------------
+
+
+def tree(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+def test_download_brings_the_declared_outputs(desk: Desk) -> None:
+    outputs = {"files": ["a b.txt"], "directories": ["plots"]}
+    desk.write("reana.yaml", serial("echo 1 > 'a b.txt'; mkdir -p plots/deep; echo 2 > plots/deep/c; echo 3 > d", outputs=outputs))
+    desk.run()
+    (desk.path / "here").mkdir()
+    here = Desk(desk.path / "here", desk.forked)
+    done = here("download", "-w", "test", "--runs", "../runs")
+    assert done.stderr.splitlines() == [
+        f"==> SUCCESS: File {name} downloaded to {here.path}." for name in ("a b.txt", "plots")
+    ]
+    assert tree(here.path) == ["a b.txt", "plots/deep/c"]
+
+
+DOWNLOADS: list[tuple[list[str], list[str]]] = [
+    ([], ["plots/a.png", "plots/deep/b", "results/größe 1.txt"]),
+    (["data file.txt"], ["data file.txt"]),
+    (["plots/deep"], ["plots/deep/b"]),
+    (["plots/deep/", "other.dag.txt"], ["other.dag.txt", "plots/deep/b"]),
+    (["results/../plots/a.png"], ["plots/a.png"]),
+]
+
+
+@pytest.mark.parametrize(("names", "found"), DOWNLOADS)
+def test_download(filled: Desk, tmp_path: Path, names: list[str], found: list[str]) -> None:
+    os.unlink(filled.path / "runs/test.1/workspace/plots/dangling") if _dangling(filled) else None
+    for _ in range(2):
+        answer = filled.json("download", "-w", "test.1", *names, "-o", str(tmp_path / "to/new"))
+        assert answer["files"] == (names or [*OUTPUTS["files"], *OUTPUTS["directories"]])
+        assert answer["directory"] == str(tmp_path / "to/new")
+        assert tree(tmp_path / "to/new") == found
+
+
+def _dangling(desk: Desk) -> bool:
+    return (desk.path / "runs/test.1/workspace/plots/dangling").is_symlink()
+
+
+NOT_THERE = [
+    (["none.txt"], "none.txt"),
+    (["data file.txt", "none.txt", "nor this"], "none.txt, nor this"),
+    (["../batch/manifest.json"], "../batch/manifest.json"),
+    (["plots/../../batch"], "plots/../../batch"),
+    ([".."], ".."),
+    (["/etc/passwd"], "/etc/passwd"),
+    (["x" * 300], "x" * 300),
+]
+
+
+@pytest.mark.parametrize(("names", "missing"), NOT_THERE)
+def test_nothing_is_downloaded_if_something_is_missing(filled: Desk, tmp_path: Path, names: list[str], missing: str) -> None:
+    done = filled("download", "-w", "test", *names, "-o", str(tmp_path / "to"), exits=3)
+    said(done, f"error: Not in the workspace: {missing}. [missing-file]", "hint: see: reana-batch ls")
+    assert not (tmp_path / "to").exists()
+
+
+def test_a_declared_output_that_is_missing(desk: Desk) -> None:
+    desk.write("reana.yaml", serial("touch a", outputs={"files": ["a", "b"]}))
+    desk.run()
+    said(desk("download", "-w", "test", "-o", "to", exits=3), "error: Not in the workspace: b. [missing-file]")
+    assert not (desk.path / "to").exists()
+
+
+def test_runs_given_by_a_winding_path(filled: Desk, tmp_path: Path) -> None:
+    (filled.path / "side").mkdir(exist_ok=True)
+    filled("download", "-w", "test", "--runs", "side/../runs", "other.dag.txt", "-o", str(tmp_path))
+    assert tree(tmp_path) == ["other.dag.txt"]
+
+
+def test_where_nothing_can_be_written(filled: Desk, tmp_path: Path) -> None:
+    (tmp_path / "plots").touch()
+    done = filled("download", "-w", "test.1", "plots", "-o", str(tmp_path), exits=3)
+    assert "[cannot-write]" in done.stderr
+    workspace = filled.path / "runs/test.1/workspace"
+    done = filled("download", "-w", "test.1", "other.dag.txt", "-o", str(workspace), exits=3)
+    assert "are the same file. [cannot-write]" in done.stderr
+    assert (workspace / "other.dag.txt").read_text("utf-8") == "x"
+
+
+# --- diff -----------------------------------------------------------------------------------------
+
+
+def test_runs_that_do_not_differ(filled: Desk) -> None:
+    done = filled("diff", "test.1", "test.2")
+    assert done.stdout == ""
+    assert done.stderr == "==> No differences in what is run.\n==> No differences in workspace.\n"
+    assert filled.json("diff", "test.1", "test.1")["differences"] == {"what is run": [], "workspace": []}
+
+
+def test_how_runs_differ(desk: Desk) -> None:
+    for text in ("one", "two"):
+        desk.write("reana.yaml", serial(f"echo {text} > same.txt; echo > {text}; echo {text} > x.dag.txt; echo > alike"))
+        desk.run()
+    differences: dict[str, Any] = desk.json("diff", "test.1", "test.2")["differences"]
+    assert differences["workspace"] == [
+        "Only in test.1: one",
+        "Only in test.2: two",
+        "Files differ: same.txt",
+        "Files differ: x.dag.txt",
+    ]
+    script = "steps/s1/command.1"
+    assert differences["what is run"][:3] == [f"--- test.1/{script}", f"+++ test.2/{script}", "@@ -1 +1 @@"]
+    done = desk("diff", "test.1", "test.2")
+    assert done.stdout.splitlines() == [*differences["what is run"], *differences["workspace"]]
+    assert done.stderr.splitlines() == ["==> Differences in what is run", "==> Differences in workspace"]
+
+
+# --- names ----------------------------------------------------------------------------------------
+
+
+def test_names_that_are_no_utf8(desk: Desk) -> None:
+    desk.write("reana.yaml", serial(r"printf 1 > $'b\377d'"))
+    desk.run()
+    desk.write("reana.yaml", serial("true"))
+    desk.run()
+    strict = {"PYTHONIOENCODING": "utf-8:strict"}
+    assert desk.json("ls", "-w", "test.1")["files"][0]["name"] == "b\ufffdd"
+    assert "b\ufffdd" in desk("du", "-w", "test.1", env=strict).stderr
+    assert "Only in test.1: b\ufffdd" in desk("diff", "test.1", "test.2", env=strict).stdout
+
+
+def test_a_run_in_a_folder_with_a_difficult_name(desk: Desk) -> None:
+    folder = desk.path / "größe & 'more' $HOME %s"
+    folder.mkdir()
+    there = Desk(folder, desk.forked)
+    there.write("reana.yaml", serial("pwd > 'wo bin ich.txt'", "cat *.txt; false", outputs={"files": ["wo bin ich.txt"]}))
+    run = there.run("ein Lauf", exits=1)
+    assert there.read("runs/ein Lauf.1/workspace/wo bin ich.txt") == f"{run}/workspace\n"
+    assert there("logs", "-w", "ein Lauf").stdout == f"==> Step: s2 (reana.yaml:1)\n{run}/workspace\n"
+    there("restart", "-w", "ein Lauf", exits=1)
+    there("download", "-w", "ein Lauf")
+    assert there.read("wo bin ich.txt") == f"{run}/workspace\n"
+    there("delete", "-w", "ein Lauf")
