@@ -1,13 +1,13 @@
-"""The back ends: one module per batch system, each with ``TARGET`` and four functions.
+"""The back ends: one module per batch system, each with ``TARGET`` and five functions.
 
 ``lower`` yields the files of the batch system itself; those that all jobs share are not its concern.
-``submit``, ``query`` and ``cancel`` talk to it.
+``submit``, ``query`` and ``cancel`` talk to it; ``endings`` reads what it left behind.
 """
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Protocol, cast
 
@@ -43,6 +43,9 @@ class BackEnd(Protocol):
 
     def cancel(self, directory: Path, ids: list[str]) -> None:
         """Take a run out of the batch system."""
+
+    def endings(self, directory: Path) -> Mapping[tuple[str, int], str]:
+        """Return, by step and chunk, why jobs of an ended run were ended by anything but themselves."""
 
 
 def backend(name: str) -> BackEnd:

@@ -83,10 +83,13 @@ def submit(run: Run) -> list[str]:
         message = "HTCondor sends no directory that is a link, as the workspace of a restarted run is."
         hint = "go on with reana-batch resume, which stays in the same run."
         raise refuse("unsupported", message, hint=hint)
+    goes_on = (run.directory / layout.STATE / "restarted").exists()
+    if goes_on:  # beside what is left of the run before, in the same workspace, nothing may start
+        htcondor_schedd.check_gone(run.directory, (run.directory / layout.WORKSPACE).resolve().parent)
     dag = run.directory / htcondor_schedd.DAG_FILE
     for made_before in dag.parent.glob(f"{dag.name}.*"):
         made_before.unlink()
-    if (run.directory / layout.STATE / "restarted").exists():
+    if goes_on:
         lines = (f"DONE {step['name']}.{chunk}\n" for step in run.manifest["steps"] for chunk in run.done_chunks(step))
         with dag.with_name(f"{dag.name}.rescue001").open("w", encoding="utf-8") as rescue:
             rescue.writelines(lines)

@@ -49,6 +49,7 @@ _STATES = {
 # HoldReasonCode, from the manual's table of hold codes: what it means, and what to do. HTCondor's own
 # text follows; others show that alone.
 _RELEASE = "then: condor_release {id}"
+_POLICY, _MEMORY = 26, 34
 _HOLD_CODES = {
     1: ("held by hand", "to go on: condor_release {id}"),
     3: ("its container did not start, time after time", _RELEASE),
@@ -59,8 +60,8 @@ _HOLD_CODES = {
     13: ("its files could not be sent", f"look at the files named, {_RELEASE}"),
     14: ("the run directory does not exist on the worker", "this needs htcondor.file_transfer: stop the run"),
     21: ("the worker gave up on it", _RELEASE),
-    26: ("the pool's policy holds it", "ask for more with condor_qedit {id}, " + _RELEASE),
-    34: ("it used more memory than it asked for", "condor_qedit {id} RequestMemory MEGABYTES, " + _RELEASE),
+    _POLICY: ("the pool's policy holds it", _RELEASE),
+    _MEMORY: ("it used more memory than it asked for", f"condor_qedit {{id}} RequestMemory MEGABYTES, {_RELEASE}"),
     35: ("the worker could not get the container image", _RELEASE),
     46: ("it ran longer than allowed", "ask for more time, and stop and restart the run"),
 }
@@ -74,14 +75,26 @@ def submit(directory: Path) -> str:
 
 def query(cluster: str) -> Queue:
     """Return what the schedd knows of the DAG and its nodes, by one query."""
-    constraint = f"ClusterId == {cluster} || DAGManJobId == {cluster}"
+    return _query(f"ClusterId == {cluster} || DAGManJobId == {cluster}")
 
+
+def check_gone(*directories: Path) -> None:
+    """Raise Refused if jobs that were submitted from these directories are still in the queue."""
+    # A JSON string is a ClassAd string.
+    places = (json.dumps(str(directory.resolve()), ensure_ascii=False) for directory in directories)
+    jobs = _query(" || ".join(f"Iwd == {place}" for place in places)).jobs
+    if jobs:
+        message = f"Jobs of this run are still in the queue ({jobs[0].id}), though it was stopped or failed."
+        raise refuse("run-state", message, hint="if they are being removed, try again in a moment.")
+
+
+def _query(constraint: str) -> Queue:
     def by_bindings(bindings: ModuleType) -> list[Mapping[str, Any]]:
         return list(_reaching(lambda: bindings.Schedd().query(constraint, list(_ATTRIBUTES))))
 
     def by_tool() -> list[Mapping[str, Any]]:
         answer = _tool("condor_q", "-json", "-attributes", ",".join(_ATTRIBUTES), "-constraint", constraint)
-        return json.loads(answer) if answer.strip() else []  # type: ignore[no-any-return]  # JSON of our attributes
+        return json.loads(answer) if answer.strip() else []
 
     return Queue(tuple(map(_queued_job, _by_either(by_bindings, by_tool))))
 
@@ -194,8 +207,11 @@ def _queued_job(ad: Mapping[str, Any]) -> QueuedJob:
 
 
 def _hold_reason(ad: Mapping[str, Any], job: str) -> str:
-    plain, cure = _HOLD_CODES.get(int(ad.get("HoldReasonCode", 0)), ("held", _RELEASE))
-    text = f" ({_last_line(ad['HoldReason']).rstrip('.')})" if "HoldReason" in ad else ""
+    code, told = int(ad.get("HoldReasonCode", 0)), ad.get("HoldReason", "")
+    if code == _POLICY and "memory" in told:  # pools without cgroups watch it so
+        code = _MEMORY
+    plain, cure = _HOLD_CODES.get(code, ("held", _RELEASE))
+    text = f" ({_last_line(told).rstrip('.')})" if told else ""
     return f"{plain}{text}; {cure.format(id=job)}"
 
 

@@ -10,6 +10,7 @@ import os
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from reana_batch.diagnostics import refuse
@@ -45,7 +46,7 @@ _STATES = {
 
 # Why a job ended that could not say so itself.
 _ENDINGS = {
-    "FAILED": "it failed and left no record; slurm.out in its folder of logs may say more",
+    "FAILED": "it failed and left no record, as when a disk is full or a folder is read-only",
     "CANCELLED": "it was cancelled",
     "TIMEOUT": "it was ended by its time limit",
     "DEADLINE": "it was ended by its deadline",
@@ -111,7 +112,16 @@ def query(directory: Path) -> Queue:
         if "Invalid job id" in done.stderr:  # all of them ended longer ago than MinJobAge
             return Queue(())
         raise refuse("scheduler", f"squeue failed: {' '.join(done.stderr.split())}")
-    return Queue(tuple(_queued_job(line, journal) for line in done.stdout.splitlines() if line))
+    jobs = [_queued_job(line, journal) for line in done.stdout.splitlines() if line]
+    return Queue(tuple(_without_consequences(jobs)))
+
+
+def _without_consequences(jobs: list[QueuedJob]) -> Iterator[QueuedJob]:
+    """Yield the jobs; where others ended badly, those that were cancelled in consequence give no reason."""
+    told = {job.reason for job in jobs if job.state is JobState.ENDED} - {"", _ENDINGS["CANCELLED"]}
+    for job in jobs:
+        consequence = told and job.reason == _ENDINGS["CANCELLED"]
+        yield replace(job, reason="") if consequence or not job.step else job
 
 
 def cancel(directory: Path) -> None:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 BACKENDS = ("make", "htcondor", "slurm")
 IMAGE = "docker.io/library/python:3.11"
-LINES_PER_STEP = 4
+LINES_PER_STEP = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ CASES = (
     Case("serial", 10_000, most_seconds=10),
     Case("chain", 100_000),
 )
-SPEC_STEPS = 5_000  # of LINES_PER_STEP lines each
+SPEC_STEPS = 4_000  # of LINES_PER_STEP lines each
 MOST_LOAD_SECONDS = 1.0
 MOST_HELP_SECONDS = 0.15
 # Peak memory of a million rows above that of a thousand; their table alone has 30 MB.
@@ -50,7 +50,7 @@ def spec_text(steps: int) -> str:
     """Return a serial reana.yaml with this many steps of one command."""
     head = "version: 0.9.4\ninputs:\n  parameters:\n    events: 1000\nworkflow:\n  type: serial\n"
     step = (
-        f"      - name: fit-{{0}}\n        environment: {IMAGE}\n        commands:\n"
+        f"      - name: fit-{{0}}\n        environment: {IMAGE}\n        kubernetes_memory_limit: 8Gi\n        commands:\n"
         "          - python fit.py --seed {0} --events ${{events}} > results/{0}.txt\n"
     )
     return f"{head}  specification:\n    steps:\n" + "".join(step.format(number) for number in range(steps))

@@ -7,6 +7,7 @@ library.
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import zlib
 from collections.abc import Callable, Iterator
@@ -45,7 +46,7 @@ def run_features(status: RunStatus, files: list[str]) -> Iterator[ScenarioResult
     """Yield the result of every scenario of these feature files of the run's workspace."""
     for file in files:
         path = status.run.directory / layout.WORKSPACE / file
-        if not path.is_file():
+        if not os.path.isfile(path):
             raise refuse("missing-file", f"The run's workspace has no test file {file}.")
         for pickle in _pickles(path, file):
             yield _run_scenario(status, file, pickle)
@@ -112,11 +113,11 @@ def _outputs_there(status: RunStatus) -> None:
 
 
 def _file_there(status: RunStatus, name: str) -> None:
-    _demand(_path(status, name).exists(), f"{name} is not there")
+    _demand(os.path.exists(_path(status, name)), f"{name} is not there")
 
 
 def _file_not_there(status: RunStatus, name: str) -> None:
-    _demand(not _path(status, name).exists(), f"{name} is there")
+    _demand(not os.path.exists(_path(status, name)), f"{name} is there")
 
 
 def _path(status: RunStatus, name: str) -> Path:

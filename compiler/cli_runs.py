@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from reana_batch.lifecycle import RunStatus
 
 _COMMANDS: list[click.Command] = []
+_TRIES = 20
 _POLL_SECONDS = 15  # between two looks of `wait` and `--follow`, at the most; each is one query
 
 _RUNS_OPTION = click.option(
@@ -160,7 +161,10 @@ def submit(directory: Path, runs: Path | None, as_json: bool) -> None:
 @click.option("-j", "--jobs", type=click.IntRange(min=1), help="Jobs at a time, with make.")
 def restart(name: str, runs: Path | None, jobs: int | None, as_json: bool) -> None:
     """Start an ended run again, as NAME.N.1, in the same workspace; finished jobs are not run again."""
+    import shutil
+
     from reana_batch import lifecycle, local_run
+    from reana_batch.diagnostics import Refused
     from reana_batch.runs import next_restart
     from reana_batch.runstate import Run
 
@@ -174,7 +178,11 @@ def restart(name: str, runs: Path | None, jobs: int | None, as_json: bool) -> No
     say(f"==> {new.name} goes on where {old.name} ended; {done:,} jobs are done already.")
     if here:
         _run_here(new, jobs, as_json)
-    ids = lifecycle.submit(new)
+    try:
+        ids = lifecycle.submit(new)
+    except Refused:
+        shutil.rmtree(new)  # its workspace is a link, which is not followed
+        raise
     say(f"==> SUCCESS: {new.name} has been submitted.", "green")
     if as_json:
         print_json({"name": new.name, "directory": str(new), "ids": ids, "done": done})
@@ -276,14 +284,13 @@ def wait(name: str, runs: Path | None, as_json: bool) -> None:
 def _wait_and_exit(directory: Path, as_json: bool) -> None:
     import time
 
-    from reana_batch import lifecycle
     from reana_batch.diagnostics import refuse
     from reana_batch.tables import watching
 
     pause = 1
     with watching(quiet=as_json) as report:
         while True:
-            current = lifecycle.status(directory)
+            current = _patient_status(directory)
             if current.state == "created":
                 raise refuse("run-state", f"{directory.name} has not been submitted.")
             report(current.progress)
@@ -292,6 +299,23 @@ def _wait_and_exit(directory: Path, as_json: bool) -> None:
             time.sleep(pause)
             pause = min(2 * pause, _POLL_SECONDS)
     _show_and_exit(directory, as_json)
+
+
+def _patient_status(directory: Path) -> RunStatus:
+    """Return the status; a scheduler that does not answer is asked again for some minutes."""
+    import time
+
+    from reana_batch import lifecycle
+    from reana_batch.diagnostics import Refused
+
+    for _ in range(_TRIES):
+        try:
+            return lifecycle.status(directory)
+        except Refused as refused:
+            if any(fault.code != "scheduler" for fault in refused.diagnostics.errors):
+                raise
+            time.sleep(_POLL_SECONDS)
+    return lifecycle.status(directory)
 
 
 def _show_and_exit(directory: Path, as_json: bool, stopped: int = EXIT_FAILED) -> None:

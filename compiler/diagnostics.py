@@ -7,6 +7,7 @@ back ends; they hand in a place, a sentence and a hint.
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -67,6 +68,10 @@ CODES = {
     "bad-feature": "A test file is not Gherkin.",
     "missing-tool": "A program that is needed is not installed.",
 }
+
+
+# What ends a line in YAML 1.1.
+LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 
 
 class Severity(enum.Enum):
@@ -203,10 +208,10 @@ def _other_places(group: list[Diagnostic]) -> str:
 
 
 def _excerpt(place: Place, sources: Mapping[str, str]) -> list[str]:
-    lines = sources[place.file].split("\n") if place.file in sources else []
+    lines = LINE_BREAK.split(sources[place.file]) if place.file in sources else []
     if not 0 < place.line <= len(lines):
         return []
-    line = lines[place.line - 1].rstrip("\r")
+    line = lines[place.line - 1]
     # Tabs stay tabs below as above, so that the carets line up in every terminal.
     pad = "".join("\t" if c == "\t" else " " for c in line[: place.column - 1])
     width = max(1, min(place.width, len(line) - place.column + 1))

@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from reana_batch.diagnostics import Diagnostics, Place
+from reana_batch.diagnostics import LINE_BREAK, Diagnostics, Place
 
 # libyaml where PyYAML was built with it: a spec of 20,000 lines in 0.2 s instead of 3.4 s.
 Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 DocumentPath = Sequence[str | int]
+
+# libyaml's composer calls itself for each level, and ends the process somewhere beyond this.
+_DEEPEST = 200
 
 # An alias counts as often as it is used: 9 lines can stand for 10^9 values.
 _MOST_VALUES = 5_000_000
@@ -76,9 +79,7 @@ class Document:
         at = node.start_mark.index - 1
         for _ in range(value.count("$", 0, offset) + 1):
             at = self.text.index("$", at + 1)
-        line = self.text.count("\n", 0, at) + 1
-        column = at - (self.text.rfind("\n", 0, at) + 1) + 1
-        return Place(self.file, line, column, width)
+        return replace(_place_of_index(self.text, self.file, at), width=width)
 
     def source_of(self, path: DocumentPath) -> str:
         """Return the characters of the value at ``path`` as they stand in the file."""
@@ -126,8 +127,6 @@ def read_document(path: Path, file: str, diagnostics: Diagnostics) -> Document |
         place = _place_of_index(text, file, text.find(character))
         message = f"YAML allows no character U+{ord(character):04X}."
         diagnostics.error("yaml-syntax", message, place, "delete it.")
-    except RecursionError:
-        diagnostics.error("yaml-syntax", "The YAML is nested too deeply.", Place(file, 1))
     return None
 
 
@@ -148,6 +147,10 @@ def _read_text(path: Path, file: str, diagnostics: Diagnostics) -> str | None:
 
 
 def _compose(text: str, file: str, diagnostics: Diagnostics) -> Document | None:
+    if _depth(text) > _DEEPEST:
+        message = f"The YAML is nested more than {_DEEPEST} levels deep."
+        diagnostics.error("yaml-syntax", message, Place(file, 1), "flatten it.")
+        return None
     loader = Loader(text)
     try:
         root = loader.get_single_node()
@@ -161,6 +164,23 @@ def _compose(text: str, file: str, diagnostics: Diagnostics) -> Document | None:
         loader.dispose()
 
 
+def _depth(text: str) -> int:
+    """Return how deep the document nests, or a number that is not too large if that is plain without parsing."""
+    steps = max(
+        (len(line) - len(line.lstrip()) + line.count("- ") + line.count("? ") for line in text.splitlines()), default=0
+    )
+    bound = steps + text.count("[") + text.count("{")
+    if bound <= _DEEPEST:
+        return bound
+    deepest = depth = 0
+    for event in yaml.parse(text, Loader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        deepest = max(deepest, depth)
+        if deepest > _DEEPEST:
+            break
+    return deepest
+
+
 def _construct(loader: Any, root: yaml.Node, text: str, file: str, diagnostics: Diagnostics) -> Document | None:
     try:
         return Document(file, text, loader.construct_document(root), root)
@@ -169,7 +189,7 @@ def _construct(loader: Any, root: yaml.Node, text: str, file: str, diagnostics: 
             try:
                 Loader("").construct_object(node)
             except _BAD_SCALAR as error:
-                message = f"A YAML value cannot be read: {error}."
+                message = f'"{node.value}" is not what its form or tag says ({error}).'
                 diagnostics.error("not-json", message, _place(node, file), "quote it.")
                 return None
         raise
@@ -267,7 +287,9 @@ def _place(node: yaml.Node, file: str) -> Place:
 
 
 def _place_of_index(text: str, file: str, index: int) -> Place:
-    return Place(file, text.count("\n", 0, index) + 1, index - (text.rfind("\n", 0, index) + 1) + 1)
+    breaks = list(LINE_BREAK.finditer(text, 0, index))
+    start = breaks[-1].end() if breaks else 0
+    return Place(file, len(breaks) + 1, index - start + 1)
 
 
 def _report_syntax(error: yaml.MarkedYAMLError, file: str, diagnostics: Diagnostics) -> None:

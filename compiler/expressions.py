@@ -35,6 +35,10 @@ _KUBERNETES_UNITS = {"": 1} | {
 _CONDOR_POWERS = {letter: power for power, letter in enumerate("KMGT", start=1)}
 
 
+# The languages in which blanks mean nothing; in the others there are none.
+_WITH_BLANKS = ("condor_size", "rucio")
+
+
 class Unreadable(ValueError):
     """A value is not in its language; ``column`` counts the characters before the fault."""
 
@@ -51,9 +55,13 @@ def _lark(grammar: str, **options: Any) -> Lark:
     return Lark(text, **options)
 
 
+@functools.lru_cache
 def _parse(start: str, text: str, expected: str) -> Tree[Any]:
+    """Return the tree of a value; thousands of steps share a few values, so that some trees are kept."""
     from lark.exceptions import UnexpectedInput
 
+    if start not in _WITH_BLANKS and any(c.isspace() for c in text):
+        raise Unreadable(f'{expected}, without blanks, not "{text}"')
     try:
         return _lark("values", start=start, parser="lalr").parse(text)
     except UnexpectedInput as error:

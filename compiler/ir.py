@@ -134,7 +134,7 @@ class Step:
     table: Table = Table()
     chunk_size: int = 1  # rows that one scheduler job runs one after the other
     outputs: tuple[str, ...] = ()  # checked before the job counts as done
-    group: int = 0  # steps of one group are commands of one step of the user's
+    group: int | None = None  # steps of one group are commands of one step of the user's
     duration: float | None = None  # seconds a row takes, as measured in an earlier run
 
     @property
@@ -144,9 +144,9 @@ class Step:
 
     @property
     def job_runtime(self) -> int | None:
-        """The seconds that a scheduler job asks for: a row's limit, times the rows it runs."""
+        """The seconds that a scheduler job asks for: the limit, which is of one command, for all that it runs."""
         runtime = self.resources.runtime
-        return None if runtime is None else runtime * self.chunk_size
+        return None if runtime is None else runtime * self.chunk_size * max(1, len(self.commands))
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,7 +60,7 @@ def run_folders(workflow: Workflow) -> Iterator[str]:
 
 def _job_script(step: Step, folder_of: Mapping[str, str], steps: Mapping[str, Step], site: Site, target: Target) -> str:
     folder = folder_of[step.name]
-    watches_rows = step.chunk_size > 1 or not target.enforces_runtime
+    watches_rows = step.chunk_size > 1 or len(step.commands) > 1 or not target.enforces_runtime
     return render(
         "job.sh.j2",
         "sh",

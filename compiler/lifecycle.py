@@ -114,9 +114,12 @@ def submit(directory: Path) -> list[str]:
     with locked(directory):
         if read_record(directory).get("submitted"):
             raise refuse("run-state", f"{directory.name} has been submitted already.")
-        backend = backends.backend(Run(directory).manifest["backend"])
-        ids = backend.submit(Run(directory))
-        note(directory, submitted=time.time(), ids=ids, host=socket.gethostname())
+        return _hand_in(Run(directory))
+
+
+def _hand_in(run: Run) -> list[str]:
+    ids = backends.backend(run.manifest["backend"]).submit(run)
+    note(run.directory, submitted=time.time(), stopped=None, ids=ids, host=socket.gethostname())
     return ids
 
 
@@ -147,7 +150,8 @@ def status(directory: Path) -> RunStatus:
         queue = backends.backend(run.manifest["backend"]).query(directory, record["ids"])
         progress = tuple(run.progress())  # what ended between the two looks is no loss
     state = _state(record, progress, queue)
-    failures = tuple(run.failures()) if state != "queued" else ()
+    endings = backends.backend(run.manifest["backend"]).endings(directory) if state == "failed" else {}
+    failures = tuple(run.failures(endings)) if state != "queued" else ()
     return RunStatus(run, state, progress, queue, record, failures)
 
 
@@ -175,8 +179,7 @@ def resume(directory: Path) -> list[str]:
     with locked(directory):
         check_resumable(directory)
         (directory / layout.STATE / "restarted").touch(mode=0o600)
-        note(directory, submitted=None, stopped=None)
-    return submit(directory)
+        return _hand_in(Run(directory))
 
 
 def delete(directory: Path) -> None:
@@ -225,18 +228,14 @@ def _check_workspace_free(directory: Path) -> None:
 def restart(directory: Path, new: Path) -> int:
     """Make ``new`` a run that goes on where ``directory`` ended; return how many jobs are done already.
 
-    Both share the workspace, as in REANA. The new run has the old one's batch files, unless it was
-    compiled anew beforehand; a job counts as done if its step, and all that it waits for, are as before.
+    Both share the workspace, as in REANA; the batch files and the records of finished jobs are copied.
     """
-    if not (new / layout.MANIFEST).exists():
-        shutil.copytree(directory / layout.BATCH, new / layout.BATCH, ignore=_MADE_BY_DAGMAN, dirs_exist_ok=True)
-    workspace = new / layout.WORKSPACE
-    if workspace.is_dir() and not workspace.is_symlink():
-        shutil.rmtree(workspace)
-    workspace.symlink_to(os.path.relpath((directory / layout.WORKSPACE).resolve(), new.resolve()))
-    (new / layout.STATE).mkdir(mode=0o700, exist_ok=True)
+    shutil.copytree(directory / layout.BATCH, new / layout.BATCH, ignore=_MADE_BY_DAGMAN)
+    (new / layout.WORKSPACE).symlink_to(os.path.relpath((directory / layout.WORKSPACE).resolve(), new.resolve()))
+    for name in (layout.STATE, layout.LOGS):
+        (new / name).mkdir(mode=0o700)
     note(new, created=time.time(), spec=read_record(directory).get("spec", ""), restarts=directory.name)
-    done = sum(_inherit(step, directory, new) for step in _unchanged(directory, new))
+    done = sum(_inherit(step, directory, new) for step in Run(new).manifest["steps"])
     (new / layout.STATE / "restarted").touch(mode=0o600)
     return done
 
@@ -244,38 +243,15 @@ def restart(directory: Path, new: Path) -> int:
 _MADE_BY_DAGMAN = shutil.ignore_patterns("workflow.dag.*")
 
 
-def _unchanged(old: Path, new: Path) -> Iterator[dict[str, Any]]:
-    """Yield the steps whose files, and whose parents' files, are the same in both runs."""
-    before = {step["name"]: step for step in Run(old).manifest["steps"]}
-    same: set[str] = set()
-    for step in Run(new).manifest["steps"]:
-        for kind in (layout.LOGS, layout.STATE):
-            for shard in layout.row_folders(step["rows"]):
-                (new / kind / step["folder"] / shard).mkdir(parents=True, exist_ok=True)
-        former = before.get(step["name"], {})
-        alike = all(former.get(key) == step[key] for key in ("folder", "rows", "environment"))
-        if alike and same.issuperset(step["needs"]) and _same_files(old, new, step["folder"]):
-            same.add(step["name"])
-            yield step
-
-
-def _same_files(old: Path, new: Path, folder: str) -> bool:
-    """Return whether the step's commands and tables are the same; how it is submitted does not matter."""
-    trees = []
-    for run in (old, new):
-        root = run / layout.BATCH / "steps" / folder
-        files = (path for path in sorted(root.rglob("*")) if path.is_file() and not path.name.startswith("job."))
-        trees.append({path.relative_to(root): path.read_bytes() for path in files})
-    return trees[0] == trees[1]
-
-
 def _inherit(step: dict[str, Any], old: Path, new: Path) -> int:
-    """Link the records of the step's finished jobs into the new run and count them."""
+    """Copy the records of a step's finished jobs into the new run and return how many there are."""
     count = 0
-    for shard in layout.row_folders(step["rows"]):
+    chunks = -(-step["rows"] // step["chunk_size"])
+    for shard in {*layout.row_folders(step["rows"]), *layout.row_folders(chunks)}:
+        for kind in (layout.LOGS, layout.STATE):
+            (new / kind / step["folder"] / shard).mkdir(parents=True, exist_ok=True)
         folder = Path(layout.STATE) / step["folder"] / shard
-        for name in os.listdir(old / folder) if (old / folder).is_dir() else ():
-            if name.endswith(".done"):
-                shutil.copyfile(old / folder / name, new / folder / name)
-                count += 1
+        for record in (old / folder).glob("*.done"):
+            shutil.copyfile(record, new / folder / record.name)
+            count += 1
     return count

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import re
-import shlex
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -43,8 +42,8 @@ class Unquotable(ValueError):
 
 
 def for_shell(value: object) -> str:
-    """Return one shell word."""
-    return shlex.quote(str(value))
+    """Return one shell word; always in quotes, but for numbers, so that none reads like shell."""
+    return str(value) if isinstance(value, int) else "'" + str(value).replace("'", "'\"'\"'") + "'"
 
 
 def for_comment(value: object) -> str:

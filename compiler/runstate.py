@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from reana_batch import layout
@@ -62,25 +64,25 @@ class Failure:
     def cause(self) -> str:
         """One sentence on why the job failed."""
         sentence = _CAUSES.get(self.reason, "failed").format(code=self.exit_code, detail=self.detail)
-        if self.reason == "command" and self.exit_code > 128:
-            sentence += f" (as if killed by {_signal_name(self.exit_code - 128)})"
-        return sentence
+        killer = _signal_name(self.exit_code - 128) if self.reason == "command" else ""
+        return f"{sentence} (as if killed by {killer})" if killer else sentence
 
 
 _CAUSES = {
     "command": "the command ended with exit code {code}",
     "timeout": "the command was ended by its time limit, {detail}",
     "signal": "the job was ended from outside, by {detail}",
+    "scheduler": "the job was {detail}",
     "output": "the command succeeded, but declared outputs are {detail}",
     "worker": "the job could not start its command: {detail}",
 }
 
 
 def _signal_name(number: int) -> str:
-    try:
-        name = signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
+    """Return the name of a signal; empty if there is none of this number."""
+    if number not in set(signal.Signals):
+        return ""
+    name = signal.Signals(number).name
     return name + (", mostly for memory" if name == "SIGKILL" else "")
 
 
@@ -145,23 +147,37 @@ class Run:
                 means[step["name"]] = max(sum(spans) / len(spans), 0.5)
         return means
 
-    def failures(self) -> list[Failure]:
-        """Return the failed jobs, the one that started first in front."""
+    def failures(self, endings: Mapping[tuple[str, int], str] = MappingProxyType({})) -> list[Failure]:
+        """Return the failed jobs, the one that started first in front.
+
+        ``endings`` say by step and chunk why the scheduler ended jobs: they stand for records that the
+        jobs could not write any more, and explain a signal.
+        """
         found = [
-            self._failure(step, row)
+            self._failure(step, row, endings.get((step["name"], row // step["chunk_size"]), ""))
             for step in self.manifest["steps"]
             if step["name"] not in self._complete
-            for row in self._failed_rows(step)
+            for row in self._failed_rows(step, {chunk for name, chunk in endings if name == step["name"]})
         ]
-        return sorted(found, key=lambda failure: failure.started)
+        return sorted(found, key=lambda failure: failure.started or sys.maxsize)
 
-    def _failed_rows(self, step: dict[str, Any]) -> list[int]:
-        done, failed, _ = self._records(step)
+    def _failed_rows(self, step: dict[str, Any], ended: set[int]) -> list[int]:
+        """Return the rows with a failed record, and of each chunk that was ended without one the row it was at."""
+        done, failed, started = self._records(step)
+        for chunk in ended:
+            rows = range(chunk * step["chunk_size"], min((chunk + 1) * step["chunk_size"], step["rows"]))
+            open_rows = set(rows) - done - failed
+            if open_rows and not failed.intersection(rows):
+                failed.add(min(open_rows & started or open_rows))
         return sorted(failed - done)
 
-    def _failure(self, step: dict[str, Any], row: int) -> Failure:
+    def _failure(self, step: dict[str, Any], row: int, ending: str) -> Failure:
         stem = f"{step['folder']}/{layout.row_stem(row, step['rows'])}"
-        record = read_record(self.directory / layout.STATE / f"{stem}.failed")
+        state = self.directory / layout.STATE / stem
+        record = read_record(state.with_name(f"{state.name}.started"))
+        record |= read_record(state.with_name(f"{state.name}.failed"))
+        if ending and record.get("reason", "signal") == "signal":
+            record |= {"reason": "scheduler", "detail": ending}
         log = self.directory / layout.LOGS / stem
         return Failure(
             step=step["name"],

@@ -194,7 +194,7 @@ def _convert(text: str, kind: type[Any]) -> Any:
     if kind in (list, dict):
         try:
             value = yaml.safe_load(text)
-        except yaml.YAMLError:
+        except (yaml.YAMLError, ValueError, LookupError, OverflowError):
             value = None
         if not isinstance(value, kind):
             raise ValueError(schema.JSON_TYPES["array" if kind is list else "object"])

@@ -187,7 +187,7 @@ def show_status(current: RunStatus) -> None:
         _show_outputs(current)
         return
     for job in current.queue.held[:_MOST_STEPS_LIVE]:
-        _line(f"==> WARNING: {job.step} ({job.id}) does not go on: {job.reason}.", "yellow")
+        _line(f"==> WARNING: {job.step or 'DAGMan'} ({job.id}) does not go on: {job.reason}.", "yellow")
     if current.failures:
         _show_failure(current.failures[0])
     if len(current.failures) > 1:
@@ -250,7 +250,7 @@ def failure_record(failure: Failure) -> dict[str, Any]:
 def _show_failure(failure: Failure) -> None:
     row = f", job {failure.row} of {failure.rows:,}" if failure.rows > 1 else ""
     _line(f'==> ERROR: Step "{failure.label}"{row} failed: {failure.cause}.', "red")
-    _line(f"{failure.origin}, on {failure.host}:", None)
+    _line(f"{failure.origin}{f', on {failure.host}' if failure.host else ''}:", None)
     for line in failure.command.splitlines():
         _line(f"  {line}", "cyan")
     for log in (failure.stderr, failure.stdout):

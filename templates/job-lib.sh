@@ -72,6 +72,7 @@ on_signal() { # NAME NUMBER
     kill -TERM -- "-$child" 2>/dev/null
     wait "$child" 2>/dev/null
   fi
+  keep_script
   [[ -z $row ]] || fail_row "$((128 + $2))" signal "SIG$1"
   exit "$((128 + $2))"
 }
@@ -79,6 +80,11 @@ on_signal() { # NAME NUMBER
 trap 'on_signal TERM 15' TERM
 trap 'on_signal INT 2' INT
 trap 'on_signal HUP 1' HUP
+
+# What was put together for a row that failed is kept for the reader.
+keep_script() {
+  [[ -z $row || ! -e state/$folder/running-$chunk ]] || mv -f "state/$folder/running-$chunk" "state/$folder/$own.command"
+}
 
 # --- what a row waits for ---------------------------------------------------------------------------
 
@@ -194,6 +200,7 @@ check_cvmfs() {
 # Run one script; its output goes to the row's logs. Job control gives it a process group of its own,
 # so that all of it can be ended, and leaves its signals as they are.
 run_command() { # FILE
+  command_start=$SECONDS
   set -m
   (cd "$REANA_WORKSPACE" && exec "${launcher[@]}" bash "$1") \
     </dev/null >>"logs/$folder/$own.out" 2>>"logs/$folder/$own.err" &
@@ -218,8 +225,7 @@ run_commands() {
     run_command "$run/$script"
     code=$?
     ((code == 0)) && continue
-    # What was put together for this row alone is kept for the reader.
-    [[ $script != state/* ]] || mv -f "$script" "state/$folder/$own.command"
+    keep_script
     return "$code"
   done
 }
@@ -233,14 +239,14 @@ check_outputs() {
 }
 
 run_row() { # ROW
-  row=$1
-  local code own lacking='' started='' command_number=0 cells=() row_start=$SECONDS
-  set_stem "$row" "$row_count"
+  local code own lacking='' started='' command_number=0 cells=() command_start=$SECONDS
+  set_stem "$1" "$row_count"
   own=$stem
+  row=$1
   mkdir_once "state/$folder/$own" "logs/$folder/$own"
   [[ ! -e state/$folder/$own.done ]] || return 0
   check_parents "$row" || return
-  [[ ! -e state/$folder/$own.failed ]] || rm -f "state/$folder/$own.failed"
+  [[ ! -e state/$folder/$own.failed ]] || rm -f "state/$folder/$own.failed" "state/$folder/$own.command"
   write_started
   if ! : >>"logs/$folder/$own.out" || ! : >>"logs/$folder/$own.err"; then
     say "row $row: logs/$folder is not writable"
@@ -259,7 +265,7 @@ run_row() { # ROW
 
 # timeout exits with 124, or with 137 if the command had to be killed.
 timed_out() { # CODE
-  [[ -n $row_time_limit && ($1 == 124 || $1 == 137) ]] && ((SECONDS - row_start >= row_time_limit))
+  [[ -n $row_time_limit && ($1 == 124 || $1 == 137) ]] && ((SECONDS - command_start >= row_time_limit))
 }
 
 mkdir_once() { # PATH...
@@ -277,9 +283,9 @@ run_chunk() { # CHUNK
   for ((each = first; each < last; each++)); do
     run_row "$each"
     code=$?
+    row=
     ((failure != 0)) || failure=$code
   done
-  row=
   [[ ! -e state/$folder/running-$chunk ]] || rm -f "state/$folder/running-$chunk"
   return "$failure"
 }

@@ -17,7 +17,7 @@ from reana_batch.ir import Command, Credential, Hint, Need, Step, Workflow, lite
 from reana_batch.spec import Spec
 
 # Longer names are cut: they become file names, which end at 255 bytes.
-_LONGEST_LABEL = 40
+_LONGEST_NAME = 120
 
 # What reana-client warns of (reana_commons.validation): substrings, and nothing cleverer.
 _DANGEROUS = ("sudo ", "cd /")
@@ -109,7 +109,10 @@ def _chain(spec: Spec, entries: list[_Entry], diagnostics: Diagnostics) -> tuple
 
 
 def _short_label(entry: _Entry) -> str:
-    return (entry.label or f"step-{entry.index + 1}")[:_LONGEST_LABEL]
+    label = entry.label or f"step-{entry.index + 1}"
+    while len(names.encode(label)) > _LONGEST_NAME:
+        label = label[:-1]
+    return label
 
 
 def _with(step: Step, name: str, command: Command, needs: tuple[Need, ...]) -> Step:

@@ -51,12 +51,14 @@ def _check_count(steps: tuple[Step, ...], context: Context) -> None:
 
 def _check_runtime(step: Step, context: Context) -> None:
     limit, runtime = context.site.limits.runtime, step.job_runtime
-    if step.chunk_size > 1 and limit is not None and runtime is not None and runtime > limit:
+    asked = step.resources.runtime
+    if limit is not None and runtime is not None and asked is not None and asked <= limit < runtime:
         message = (
-            f"{step.chunk_size} rows of {step.resources.runtime:,} s in one job are {runtime:,} s;"
+            f"{runtime // asked} commands of {asked:,} s in one job are {runtime:,} s;"
             f" {context.site.name} allows {limit:,} s."
         )
-        context.diagnostics.error("over-limit", message, step.origin, "choose a smaller --rows-per-job.")
+        hint = "choose a smaller --rows-per-job, or leave out --fuse."
+        context.diagnostics.error("over-limit", message, step.origin, hint)
 
 
 def _automatic(step: Step, runtime_limit: int | None) -> int:

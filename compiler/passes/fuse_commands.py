@@ -32,4 +32,9 @@ def fuse_commands(workflow: Workflow, context: Context) -> Workflow:
 
 def _joins(previous: Step, step: Step) -> bool:
     in_line = [need.step for need in step.needs] == [previous.name]
-    return previous.group == step.group and previous.table.count == step.table.count == 1 and in_line
+    return (
+        previous.group is not None
+        and previous.group == step.group
+        and previous.table.count == step.table.count == 1
+        and in_line
+    )

@@ -42,8 +42,8 @@ def _warn_of_ignored(step: Step, context: Context) -> None:
 
 def _check_limits(resources: Resources, places: dict[str, Place], step: Step, context: Context) -> None:
     limits = context.site.limits
-    for field in ("runtime", "memory", "cpus"):
+    for field, unit in (("runtime", "s"), ("memory", "B of memory"), ("cpus", "CPUs")):
         asked, most = getattr(resources, field), getattr(limits, field)
         if asked is not None and most is not None and asked > most:
-            message = f"{context.site.name} allows a {field} of at most {most:,}, not {asked:,}."
+            message = f"{context.site.name} allows at most {most:,} {unit}, not {asked:,}."
             context.diagnostics.error("over-limit", message, places.get(field, step.origin))

@@ -28,6 +28,6 @@ def require_outputs(workflow: Workflow, context: Context) -> Workflow:
     else:
         needs = tuple(Need(step.name) for step in last)
         origin = Place(workflow.steps[0].origin.file, 1)
-        check = Step(CHECK_NAME, "outputs", origin, commands=(), needs=needs, outputs=outputs, group=-1)
+        check = Step(CHECK_NAME, "outputs", origin, commands=(), needs=needs, outputs=outputs)
         steps = (*workflow.steps, check)
     return replace(workflow, steps=steps)

@@ -90,7 +90,7 @@ set_indices() { # FOLDER FIRST COUNT ROWS CHUNK_SIZE
 check_array_size() { # COUNT
   [[ -n $max_array_size ]] || max_array_size=$(slurm scontrol show config | sed -n 's/^MaxArraySize *= *//p')
   [[ -z $max_array_size ]] || (($1 <= max_array_size)) || abandon "this Slurm takes arrays of up to \
-$max_array_size elements, not $1; compile again with --set slurm.max_array_size=$max_array_size"
+$max_array_size elements, not $1; compile it again with --set slurm.max_array_size=$max_array_size"
 }
 
 # One sbatch call for a slice of a step. Each NEED is "TYPE KEY"; a parent that is done is not waited for.
@@ -149,10 +149,10 @@ call_sbatch() { # KEY ARGUMENT...
   return 1
 }
 
-# Ask Slurm once for all jobs of this submission, whatever sbatch said of them; in $found: "ID TOKEN:KEY" each.
+# Ask Slurm once for the queued jobs of this submission, whatever sbatch said; in $found: "ID TOKEN:KEY" each.
 list_accepted() {
   local answer
-  answer=$(slurm squeue --noheader --states=all "--user=$(id -un)" --format='%F %k') || return
+  answer=$(slurm squeue --noheader "--user=$(id -un)" --format='%F %k') || return
   mapfile -t found < <(grep -F " $token:" <<<"$answer" | sort -u)
 }
 

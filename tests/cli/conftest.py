@@ -112,3 +112,15 @@ def hello(empty: Tool) -> Tool:
     empty.write("reana.yaml", HELLO)
     empty.write("names.txt", "Ann\nBob\n")
     return empty
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory, bytecode: Path) -> Path:
+    """A directory of runs with one that has finished, ``done.1``; for copying, not for use."""
+    directory = tmp_path_factory.mktemp("finished")
+    tool = Tool(directory, {"PATH": os.environ["PATH"], "HOME": str(directory), "PYTHONPYCACHEPREFIX": str(bytecode)})
+    tool.write("reana.yaml", HELLO)
+    tool.write("names.txt", "Ann\nBob\n")
+    ended = tool.run("run", "--runs", "runs", "-w", "done")
+    assert ended.code == 0, ended.stderr
+    return directory / "runs"

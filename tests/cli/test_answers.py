@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
+import shutil
 import subprocess
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -62,10 +65,9 @@ def _object(text: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", ANSWERS)
-def test_json_is_one_object_on_stdout(name: str, hello: Tool) -> None:
+def test_json_is_one_object_on_stdout(name: str, hello: Tool, finished: Path) -> None:
     args, keys = ANSWERS[name]
-    if "--runs" in args:
-        assert hello.run("run", "--runs", "runs", "-w", "done").code == 0
+    shutil.copytree(finished, hello.directory / "runs")
     ended = hello.run(*args, "--json")
     assert ended.code == 0, ended.stderr
     assert keys <= _object(ended.stdout).keys()
@@ -91,7 +93,16 @@ def test_json_has_the_place_of_each_fault(hello: Tool) -> None:
 
 
 # What tells the eye something tells stdout nothing; what is an answer is there and only there.
-SILENT = (["validate"], ["compile"], ["compile", "-n"], ["inspect"], ["samples"], ["sites"], ["config"], ["run", "--runs", "r"])
+SILENT = (
+    ["validate"],
+    ["compile"],
+    ["compile", "-n"],
+    ["inspect"],
+    ["samples"],
+    ["sites"],
+    ["config"],
+    ["run", "--runs", "r"],
+)
 TELLING = (["inspect", "--script", "greet"], ["inspect", "--format", "mermaid"], ["inspect", "--format", "dot"])
 
 
@@ -148,18 +159,19 @@ def _read(terminal: int) -> bytes:
         return b""
 
 
-ESCAPE = "\x1b["
+# Foregrounds and backgrounds; bold and dim are no colours.
+COLOUR = re.compile("\x1b\\[(?:[0-9]+;)*(?:[349]|10)[0-7]")
 
 
 @pytest.mark.parametrize("command", ["validate", "inspect"])
 def test_a_terminal_gets_colours_unless_it_wants_none(command: str, hello: Tool) -> None:
-    assert ESCAPE in _on_a_terminal(hello, command)
-    assert ESCAPE not in _on_a_terminal(hello, command, NO_COLOR="1")
+    assert COLOUR.search(_on_a_terminal(hello, command))
+    assert not COLOUR.search(_on_a_terminal(hello, command, NO_COLOR="1"))
 
 
 @pytest.mark.parametrize("command", ["validate", "inspect"])
 def test_a_file_gets_no_colours(command: str, hello: Tool) -> None:
-    assert ESCAPE not in hello.run(command, TERM="xterm-256color").stderr
+    assert "\x1b" not in hello.run(command, TERM="xterm-256color").stderr
 
 
 # --- readers that go away, and disks that are full ------------------------------------------------
@@ -189,7 +201,12 @@ def test_nobody_has_to_read_stderr(args: Sequence[str], hello: Tool) -> None:
 def test_an_answer_that_cannot_be_written_is_said(args: Sequence[str], hello: Tool) -> None:
     with open("/dev/full", "wb") as full:
         ended = subprocess.run(
-            [PROGRAM, *args], cwd=hello.directory, env=hello.environment, stdout=full, stderr=subprocess.PIPE, check=False
+            [PROGRAM, *args],
+            cwd=hello.directory,
+            env=hello.environment,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
         )
     assert ended.returncode != 0
     assert b"No space left on device" in ended.stderr

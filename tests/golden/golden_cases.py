@@ -79,7 +79,9 @@ def _compile_spec(spec: Path, args: tuple[str, ...]) -> str:
 
 def _compile_scenario(scenario: Scenario, backend: str, run: Path) -> str:
     diagnostics = Diagnostics()
-    site = sites.resolve(f"generic-{backend}" if backend != "make" else "local", scenario.settings, None, diagnostics, {})
+    site = sites.resolve(
+        f"generic-{backend}" if backend != "make" else "local", scenario.settings, None, diagnostics, {}
+    )
     try:
         pipeline.write(pipeline.lower(scenario.workflow, site.site, backend, diagnostics), run)
     except Refused as refused:

@@ -117,9 +117,7 @@ def _lower(name: str, directory: Path) -> Ended:
 
 
 _BROKEN = {
-    "circle": flow(
-        step("first", 4, Need("third")), step("second", 5, Need("first")), step("third", 6, Need("second"))
-    ),
+    "circle": flow(step("first", 4, Need("third")), step("second", 5, Need("first")), step("third", 6, Need("second"))),
 }
 
 

@@ -30,9 +30,7 @@ def _said(command: list[str | Path], directory: Path) -> str:
     """Return what a program says; it must succeed."""
     # A make that runs these tests is no part of them.
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
-    ended = subprocess.run(
-        command, cwd=directory, env=environment, capture_output=True, encoding="utf-8", check=False
-    )
+    ended = subprocess.run(command, cwd=directory, env=environment, capture_output=True, encoding="utf-8", check=False)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     return ended.stdout + ended.stderr
 

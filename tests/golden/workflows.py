@@ -133,7 +133,11 @@ def row_mapping_chunked() -> Scenario:
 
 def array_limit() -> Scenario:
     """Arrays longer than the cluster's MaxArraySize are cut: 7 rows are 3 + 3 + 1."""
-    steps = (step("generate", 2, rows=7), step("simulate", 3, each("generate"), rows=7), step("merge", 4, Need("simulate")))
+    steps = (
+        step("generate", 2, rows=7),
+        step("simulate", 3, each("generate"), rows=7),
+        step("merge", 4, Need("simulate")),
+    )
     return Scenario(flow(*steps), ("slurm.max_array_size=3",), _ALL_JOBS)
 
 

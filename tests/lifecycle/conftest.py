@@ -70,7 +70,7 @@ class Desk:
     def run(self, name: str = "test", *words: str, exits: int = 0) -> Path:
         """Run reana.yaml to its end and return the directory of the run."""
         answer = self.json("run", "-w", name, *words, exits=exits)
-        return self.path / answer["directory"]
+        return self.path / str(answer["directory"])
 
     def state(self, name: str) -> str:
         """Return REANA's word for what has become of the run."""

@@ -11,6 +11,7 @@ from typing import Any
 from reana_batch import pipeline, sites
 from reana_batch.diagnostics import Diagnostics, Place
 from reana_batch.ir import Column, Command, Step, Table, Workflow
+from reana_batch.runstate import Run
 
 AT = Place("reana.yaml", 1)
 
@@ -52,8 +53,6 @@ def compiled(
 
 def with_durations(workflow: Workflow, earlier: Path) -> Workflow:
     """Return the workflow with what its steps took in an earlier run."""
-    from reana_batch.runstate import Run
-
     durations = Run(earlier).durations()
     steps = (replace(step, duration=durations.get(step.name)) for step in workflow.steps)
     return replace(workflow, steps=tuple(steps))

@@ -12,11 +12,11 @@ import pytest
 
 from .conftest import Desk, said, serial
 
-CONTENT = "Zeile 1\nsaid \"so\"\n"  # 18 bytes; adler32 0x31d3056e? computed below
+CONTENT = 'Zeile 1\nsaid "so"\n'
 MD5 = hashlib.md5(CONTENT.encode()).hexdigest()
 SHA256 = hashlib.sha256(CONTENT.encode()).hexdigest()
 SHA512 = hashlib.sha512(CONTENT.encode()).hexdigest()
-ADLER32 = "33ed0566"
+ADLER32 = "369b0546"
 
 FULFILLED = [
     "the workflow execution completes",
@@ -42,11 +42,10 @@ FULFILLED = [
     "none.txt should not be in the workspace",
     '"none.txt" should not be in the workspace',
     'the logs should contain "heard: café"',
-    'the engine logs should contain "make"',
     'the job logs should contain "heard"',
     'the job logs should contain "complained"',
     'the job logs for the step "s1" should contain "heard"',
-    "the job logs for the step s1 should contain \"heard\"",
+    'the job logs for the step s1 should contain "heard"',
     'the job logs for the "s2" step should contain "second"',
     'the job logs for the s2 step should include "second"',
     'the file "out/a b.txt" should contain "said "so""',
@@ -113,8 +112,14 @@ UNFULFILLED = [
 def tested(shared: Desk) -> Desk:
     """A finished run with something in its files and logs."""
     shared.write("a b.txt", CONTENT)
-    commands = ("mkdir out; mv 'a b.txt' out; printf '\\021' > small; echo heard: café; echo complained >&2", "echo second")
-    shared.write("reana.yaml", serial(*commands, inputs={"files": ["a b.txt"]}, outputs={"files": ["small"], "directories": ["out"]}))
+    commands = (
+        "mkdir out; mv 'a b.txt' out; printf '\\021' > small; echo heard: café; echo complained >&2",
+        "echo second",
+    )
+    shared.write(
+        "reana.yaml",
+        serial(*commands, inputs={"files": ["a b.txt"]}, outputs={"files": ["small"], "directories": ["out"]}),
+    )
     shared.run("test")
     return shared
 
@@ -148,7 +153,10 @@ def test_every_step_unfulfilled(tested: Desk) -> None:
 
 
 def test_the_first_unfulfilled_step_ends_a_scenario(tested: Desk) -> None:
-    text = feature(["the workflow is finished", "x should be in the workspace", "y should be in the workspace"], ["the workflow is finished"])
+    text = feature(
+        ["the workflow is finished", "x should be in the workspace", "y should be in the workspace"],
+        ["the workflow is finished"],
+    )
     tested.write("runs/test.1/test.feature", text)
     done = tested("test", "-w", "test", "-n", "../test.feature", exits=1)
     assert done.stderr.splitlines() == [
@@ -243,9 +251,9 @@ def test_outlines_and_backgrounds(tested: Desk) -> None:
 
 
 MALFORMED = [
-    ("Feature: a\n  Scenario: b\n    Nobody says this\n", 3, 5),
+    ("Feature: a\n  Scenario: b\n    Then x\n    Nobody says this\n", 4, 5),
     ("no feature\n", 1, 1),
-    ("Feature: a\n  Scenario: b\n    Then x\n      \"\"\"\n      open\n", 6, 1),
+    ('Feature: a\n  Scenario: b\n    Then x\n      """\n      open\n', 6, 1),
     ("Feature: a\n  Scenario Outline: b\n    Then <x>\n    Examples:\n      | x |\n      | 1 | 2 |\n", 6, 7),
     ("# language: klingonese\nFeature: a\n", 1, 1),
 ]
@@ -257,7 +265,12 @@ def test_a_malformed_file_is_shown_with_its_place(tested: Desk, text: str, line:
     answer = tested.json("test", "-w", "test", "-n", "bad.feature", exits=3)
     (tested.path / "runs/test.1/workspace/bad.feature").unlink()
     [fault] = answer["diagnostics"]
-    assert (fault["code"], fault["file"], fault["line"], fault["column"]) == ("bad-feature", "bad.feature", line, column)
+    assert (fault["code"], fault["file"], fault["line"], fault["column"]) == (
+        "bad-feature",
+        "bad.feature",
+        line,
+        column,
+    )
     assert fault["message"].startswith("bad.feature is not Gherkin: ")
 
 
@@ -281,7 +294,10 @@ def test_a_file_without_scenarios_has_nothing_that_fails(tested: Desk) -> None:
 def test_the_files_that_the_analysis_names(desk: Desk) -> None:
     desk.write("tests/a.feature", feature(["the workflow is finished"]))
     desk.write("tests/b.feature", feature(["the outputs should be in the workspace"]))
-    desk.write("reana.yaml", serial("true", outputs={"files": ["x", "y"]}, tests={"files": ["tests/a.feature", "tests/b.feature"]}))
+    desk.write(
+        "reana.yaml",
+        serial("true", outputs={"files": ["x", "y"]}, tests={"files": ["tests/a.feature", "tests/b.feature"]}),
+    )
     desk.run()
     found = desk.json("test", "-w", "test", exits=1)["scenarios"]
     assert found == [
@@ -297,11 +313,14 @@ def test_the_files_that_the_analysis_names(desk: Desk) -> None:
 
 
 def test_of_a_run_that_failed_or_was_not_started(desk: Desk) -> None:
-    completes = feature(["the workflow execution completes"], ["the workflow should be failed"])
+    completes = feature(
+        ["the workflow execution completes", "the workflow should be failed"],
+        ['the engine logs should contain "Error 1"', 'the logs should contain "Error 1"'],
+    )
     desk.write("a.feature", completes)
     desk.write("reana.yaml", serial("false", tests={"files": ["a.feature"]}))
     desk.run(exits=1)
     said(desk("test", "-w", "test"), "2 passed, 0 failed")
     desk("compile", "-o", "runs/test.2")
     found = desk.json("test", "-w", "test.2", exits=1)["scenarios"]
-    assert [each["problem"] for each in found] == ["the workflow is created"] * 2
+    assert [each["problem"] for each in found] == ["the workflow is created", "no log contains it"]

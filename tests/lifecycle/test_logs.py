@@ -13,14 +13,14 @@ from .flows import make, scatter, write_run
 @pytest.fixture(scope="module")
 def failed(shared: Desk) -> Desk:
     """A run of a scatter over three rows, of which the last two fail, and a step that is not reached."""
-    spoken = "echo row {row}; echo caf\u00e9 >&2; test {row} -eq 0"
+    spoken = "echo row {row}; echo café >&2; test {row} -eq 0"
     fan_out = scatter("fan.out", spoken, 3, label="fan out")
     write_run(shared.path / "runs/rows.1", fan_out, scatter("after", "true", label="the end", needs=(Need("fan.out"),)))
     assert make(shared.path / "runs/rows.1") == 2
     return shared
 
 
-def block(row: int, out: str, err: str = "caf\u00e9") -> str:
+def block(row: int, out: str, err: str = "café") -> str:
     return f"==> Step: fan out, job {row} of 3 (reana.yaml:1)\n{out}\n{err}\n"
 
 
@@ -43,7 +43,7 @@ def test_the_logs_of_a_step_or_a_row(failed: Desk, words: list[str], rows: list[
     assert failed("logs", "-w", "rows", *words).stdout == "".join(block(row, f"row {row}") for row in rows)
     answer = failed.json("logs", "-w", "rows", *words)
     assert answer["logs"] == [
-        {"step": "fan out", "origin": "reana.yaml:1", "row": row, "stdout": f"row {row}\n", "stderr": "caf\u00e9\n"}
+        {"step": "fan out", "origin": "reana.yaml:1", "row": row, "stdout": f"row {row}\n", "stderr": "café\n"}
         for row in rows
     ]
 
@@ -92,9 +92,9 @@ def test_following_shows_what_later_jobs_say_until_the_run_ends(desk: Desk) -> N
     head = [follower.stdout.readline() for _ in range(2)]
     assert head == ["==> Step: s1 (reana.yaml:1)\n", "first\n"]
     desk.write("runs/test.1/workspace/go", "")
-    rest, _ = follower.communicate(timeout=60)
-    assert follower.returncode == 0
-    assert "caf\u00e9\n" in rest.replace("==> Step: s2 (reana.yaml:1)\n", "")
+    rest = follower.stdout.read()
+    assert follower.wait(timeout=60) == 0
+    assert "café\n" in rest.replace("==> Step: s2 (reana.yaml:1)\n", "")
     assert rest.endswith("==> Step: s3 (reana.yaml:1)\nlast\nfailed\n")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -188,18 +189,18 @@ def test_a_job_is_retried_and_an_output_is_missed(desk: Desk) -> None:
 
 
 def test_stop_ends_the_jobs_and_resume_goes_on(desk: Desk) -> None:
-    work = "echo $$ >pid; [ -e cured ] || sleep 1000"
+    work = "echo $$ >>pid; [ -e cured ] || sleep 1000"
     run = submit_flow(desk, "long", SITE, Template("sleep", job("sleep", work), rows=1), settings=[BARE])
     wait_for(desk, f"runs/{run}/workspace/pid")
     desk.reana_batch("stop", "--runs", "runs", "-w", run)
     assert desk.status(run)["status"] == "stopped"
-    pid = desk.file(f"runs/{run}/workspace/pid").strip()
-    end = time.monotonic() + 30
-    while desk.box.root("test", "-e", f"/proc/{pid}", check=False).returncode == 0:
-        assert time.monotonic() < end, "the job outlived the run"
-        time.sleep(0.2)
     desk.write(f"runs/{run}/workspace/cured", "")
-    desk.reana_batch("resume", "--runs", "runs", "-w", run)
+    end = time.monotonic() + 30
+    while "still in the queue" in desk.reana_batch("resume", "--runs", "runs", "-w", run, check=False).stderr:
+        assert time.monotonic() < end, "the stopped run stays in the queue"
+        time.sleep(0.5)
+    pid = desk.file(f"runs/{run}/workspace/pid").split()[0]
+    assert desk.box.root("test", "-e", f"/proc/{pid}", check=False).returncode != 0, "the job outlived the run"
     assert desk.wait(run)["status"] == "finished"
 
 
@@ -223,12 +224,16 @@ def test_a_killed_daemon_repeats_nothing(desk: Desk, victim: str) -> None:
 
 def test_time_limits_memory_and_removal_are_told_in_plain_words(desk: Desk) -> None:
     limited = serial("sleep 1000", htcondor_max_runtime="3")
-    greedy = serial("x=$$(head -c 200M /dev/zero | tr '\\0' x); sleep 100", htcondor_request_memory="64 MB")
+    greedy = serial(
+        "x=$$(head -c 200M /dev/zero | tr '\\0' x); until [ -e cured ]; do sleep 1; done",
+        htcondor_request_memory="64 MB",
+    )
     cases = {
         "limit": (limited, ()),
         "cern": (limited, ("--set", "htcondor.job_flavours=true")),
         "memory": (greedy, ()),
         "removed": (serial("sleep 1000"), ()),
+        "refused": (serial("true", htcondor_requirements="foo bar("), ()),
         "killed": (serial("kill -9 $$PPID; sleep 100"), ()),
     }
     for name, (analysis, settings) in cases.items():
@@ -238,10 +243,20 @@ def test_time_limits_memory_and_removal_are_told_in_plain_words(desk: Desk) -> N
     desk.box.alice("condor_rm", "-constraint", f'Iwd == "{desk.folder}/runs/removed.1" && JobUniverse == 5')
     held = desk.until("memory.1", lambda record: bool(record["held"]))["held"][0]
     assert held["step"] == "step1"
-    assert held["reason"].startswith("the pool's policy holds it (Job has gone over its memory limit of 64 megabytes")
-    assert f"condor_qedit {held['id']}" in held["reason"]
-    desk.reana_batch("stop", "--runs", "runs", "-w", "memory")
+    assert held["reason"] == (
+        "it used more memory than it asked for (Job has gone over its memory limit of 64 megabytes."
+        f" Last measured usage: {re.findall('usage: ([0-9]+)', held['reason'])[0]} megabytes);"
+        f" condor_qedit {held['id']} RequestMemory MEGABYTES, then: condor_release {held['id']}"
+    )
+    desk.box.alice("condor_qedit", held["id"], "RequestMemory", "1000")
+    desk.box.alice("condor_release", held["id"])
+    desk.write("runs/memory.1/workspace/cured", "")
+    assert desk.wait("memory.1")["status"] == "finished"
     causes = {name: desk.wait(f"{name}.1")["first_failure"]["cause"] for name in cases if name != "memory"}
+    refused = causes.pop("refused")
+    assert refused.startswith(
+        "the job was refused by HTCondor (Submit:-1:Parse error in expression: Requirements = (foo bar("
+    )
     assert causes == {
         "limit": "the job was removed for its time limit",
         "cern": "the job was removed for its time limit",
@@ -287,6 +302,7 @@ def test_images_run_by_apptainer_and_by_the_container_universe(desk: Desk) -> No
 
 
 def test_what_a_worker_lacks_is_named(desk: Desk) -> None:
+    universe = submit_step(desk, "universe", "/opt/images/none.sif", "true", "container_runtime=htcondor")
     runs = {
         submit_step(desk, "image", "/opt/images/none.sif", "true"): "the image /opt/images/none.sif is not there",
         submit_step(desk, "cvmfs", TREE, "true", cvmfs=("none.cern.ch",)): "/cvmfs/none.cern.ch is not there",
@@ -294,6 +310,10 @@ def test_what_a_worker_lacks_is_named(desk: Desk) -> None:
     for run, lacking in runs.items():
         failure = desk.wait(run)["first_failure"]
         assert failure["cause"] == f"the job could not start its command: {lacking}"
+    held = desk.until(universe, lambda record: bool(record["held"]))["held"][0]
+    assert held["reason"].startswith("its container did not start, time after time (Error from slot")
+    assert "could not open image /opt/images/none.sif" in held["reason"]
+    desk.reana_batch("stop", "--runs", "runs", "-w", universe)
 
 
 def test_a_job_has_a_home_and_none_of_the_submitters_secrets(desk: Desk) -> None:

@@ -305,14 +305,14 @@ FAULTS: dict[str, tuple[str | bytes, str]] = {
     ),
     "tag that the value does not fit": (
         "a: 1\nb: !!bool maybe\n",
-        "x.yaml:2:4: error: A YAML value cannot be read: 'maybe'. [not-json]\n"
+        "x.yaml:2:4: error: \"maybe\" is not what its form or tag says ('maybe'). [not-json]\n"
         "  b: !!bool maybe\n"
         "     ^^^^^^^^^^^^\n"
         "hint: quote it.\n",
     ),
     "tag that nothing does not fit": (
         "a: 1\nb: !!int ''\n",
-        "x.yaml:2:4: error: A YAML value cannot be read: string index out of range. [not-json]\n"
+        'x.yaml:2:4: error: "" is not what its form or tag says (string index out of range). [not-json]\n'
         "  b: !!int ''\n"
         "     ^^^^^^^^\n"
         "hint: quote it.\n",
@@ -356,7 +356,6 @@ print(render(diagnostics, {}), end="")
 """
 
 
-@pytest.mark.xfail(reason="bug: PyYAML's composer is C that calls itself: segmentation fault")
 @pytest.mark.parametrize("text", ["[" * 100_000 + "]" * 100_000, "- " * 100_000])
 def test_nesting_cannot_crash_the_reader(text: str, tmp_path: Path) -> None:
     (tmp_path / "x.yaml").write_text(text)
@@ -364,7 +363,7 @@ def test_nesting_cannot_crash_the_reader(text: str, tmp_path: Path) -> None:
     ended = subprocess.run(reader, capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stdout) == (
         0,
-        "x.yaml:1:1: error: The YAML is nested too deeply. [yaml-syntax]\n",
+        "x.yaml:1:1: error: The YAML is nested more than 200 levels deep. [yaml-syntax]\nhint: flatten it.\n",
     )
 
 

@@ -95,7 +95,6 @@ def test_runtime_of_a_job_is_that_of_its_rows() -> None:
     assert step("a").job_runtime is None
 
 
-@pytest.mark.xfail(reason="bug: commands that had a limit each share one when they are fused")
 def test_runtime_of_a_fused_job_is_that_of_its_commands() -> None:
     commands = (literal("fit", ORIGIN), literal("plot", ORIGIN))
     assert Step("a", "a", ORIGIN, commands, resources=Resources(runtime=60)).job_runtime == 120

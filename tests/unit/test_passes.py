@@ -217,8 +217,8 @@ def test_fused_step_is_like_its_first() -> None:
 
 
 def test_fused_step_has_the_outputs_of_all() -> None:
-    first = step("s0", outputs=("a.txt",))
-    second = step("s1", outputs=("b.txt",), needs=(Need("s0"),))
+    first = step("s0", group=0, outputs=("a.txt",))
+    second = step("s1", group=0, outputs=("b.txt",), needs=(Need("s0"),))
     (fused,) = fuse_commands(workflow(first, second), context(fuse=True)).steps
     assert fused.outputs == ("a.txt", "b.txt")
 
@@ -264,7 +264,6 @@ def test_another_step_looks_for_the_outputs(steps: tuple[Step, ...]) -> None:
         commands=(),
         needs=tuple(Need(s.name) for s in steps),
         outputs=("a.txt", "plots"),
-        group=-1,
     )
     assert after.steps == (*steps, check)
 
@@ -402,13 +401,13 @@ def test_limits_of_the_site() -> None:
     modest = {name: Hint(value, at(6)) for name, value in (("htcondor_max_runtime", "3600"), ("slurm_time", "9999"))}
     map_resources(workflow(step("much", hints=asking), step("little", hints=modest)), here)
     assert shown(here) == (
-        "reana.yaml:3:1: error: cern allows a runtime of at most 3,600, not 7,200. [over-limit]\n"
+        "reana.yaml:3:1: error: cern allows at most 3,600 s, not 7,200. [over-limit]\n"
         "  line 3\n"
         "  ^^^^^^\n"
-        "reana.yaml:4:1: error: cern allows a memory of at most 1,073,741,824, not 2,147,483,648. [over-limit]\n"
+        "reana.yaml:4:1: error: cern allows at most 1,073,741,824 B of memory, not 2,147,483,648. [over-limit]\n"
         "  line 4\n"
         "  ^^^^^^\n"
-        "reana.yaml:5:1: error: cern allows a cpus of at most 2, not 4. [over-limit]\n"
+        "reana.yaml:5:1: error: cern allows at most 2 CPUs, not 4. [over-limit]\n"
         "  line 5\n"
         "  ^^^^^^\n"
     )
@@ -449,12 +448,13 @@ def test_images_are_looked_for_where_the_site_has_them() -> None:
     assert shown(here) == ""
 
 
-def test_site_without_containers() -> None:
+@pytest.mark.parametrize(("environments", "count"), [(["a/b:1", "", ""], "1 step"), (["a/b:1", "b", ""], "2 steps")])
+def test_site_without_containers(environments: list[str], count: str) -> None:
     here = context("make", Site(name="local"))
-    before = workflow(step("a", environment="a/b:1"), step("b", environment="b"), step("c"))
+    before = workflow(*(step(f"s{number}", environment=name) for number, name in enumerate(environments)))
     assert locate_images(before, here) is before
     assert shown(here) == (
-        "warning: local runs steps on the machine itself, not in their images (2 steps). [image-ignored]\n"
+        f"warning: The site local runs {count} on the machine itself, not in the image. [image-ignored]\n"
         "hint: to run them in their images: --set container_runtime=apptainer\n"
     )
 
@@ -466,6 +466,20 @@ def test_container_runtime_that_the_system_lacks(backend: str) -> None:
     assert shown(here) == (
         f"error: {TITLES[backend]} cannot start images by htcondor. [unsupported]\n"
         "hint: choose --set container_runtime=apptainer.\n"
+    )
+
+
+def test_wish_for_unpacked_images_where_the_site_has_none() -> None:
+    here = context("htcondor", Site(name="pool", container_runtime="apptainer"))
+    wishing = {"unpacked_img": Hint(value=True, place=at(2))}
+    given = step("given", environment="/cvmfs/unpacked.cern.ch/x:1", hints=wishing)
+    not_wished = step("not", environment="a/b:1", hints={"unpacked_img": Hint(value=False, place=at(3))})
+    locate_images(workflow(step("a", environment="a/b:1", hints=wishing), given, not_wished), here)
+    assert shown(here) == (
+        "reana.yaml:2:1: warning: unpacked_img: the site pool names no tree of unpacked images. [hint-ignored]\n"
+        "  line 2\n"
+        "  ^^^^^^\n"
+        "hint: for example --set unpacked_images=/cvmfs/unpacked.cern.ch\n"
     )
 
 
@@ -528,10 +542,10 @@ def test_chunk_that_runs_longer_than_the_site_allows() -> None:
     fitting = step("b", table=table(100), resources=Resources(runtime=360), origin=at(3))
     chunk_rows(workflow(scatter, fitting), here)
     assert shown(here) == (
-        "reana.yaml:2:1: error: 10 rows of 600 s in one job are 6,000 s; cern allows 3,600 s. [over-limit]\n"
+        "reana.yaml:2:1: error: 10 commands of 600 s in one job are 6,000 s; cern allows 3,600 s. [over-limit]\n"
         "  line 2\n"
         "  ^^^^^^\n"
-        "hint: choose a smaller --rows-per-job.\n"
+        "hint: choose a smaller --rows-per-job, or leave out --fuse.\n"
     )
 
 

@@ -194,22 +194,21 @@ def test_unknown_setting_of_the_command_line() -> None:
 
 
 BAD_SETTINGS = {
-    "htcondor.retries=-1": ("htcondor.retries cannot be -1", "-1 is less than the minimum of 0."),
-    "limits.runtime=1h": ('limits.runtime cannot be "1h"', '"1h" is not of types "null", "integer".'),
-    "inherit_environment=maybe": ('inherit_environment cannot be "maybe"', '"maybe" is not of type "boolean".'),
-    "binds=[cvmfs]": ('binds cannot be ["cvmfs"]', '"cvmfs" does not match "^/".'),
+    "htcondor.retries=-1": "htcondor.retries must be a whole number, not -1",
+    "limits.runtime=1h": 'limits.runtime must be a whole number above 0, not "1h"',
+    "inherit_environment=maybe": 'inherit_environment must be true or false, not "maybe"',
+    "binds=[cvmfs]": 'binds must be an absolute path, not ["cvmfs"]',
 }
 
 
 @pytest.mark.parametrize("word", BAD_SETTINGS)
 def test_bad_setting_of_the_command_line(word: str) -> None:
-    message, hint = BAD_SETTINGS[word]
-    assert refusal(None, [word]) == f"error: --set: {message}. [bad-setting]\nhint: {hint}\n"
+    assert refusal(None, [word]) == f"error: --set: {BAD_SETTINGS[word]}. [bad-setting]\n"
 
 
 def test_bad_setting_of_the_environment() -> None:
     assert refusal(environment={"REANA_BATCH_HTCONDOR__RETRIES": "many"}) == (
-        'error: environment: htcondor.retries cannot be "many". [bad-setting]\nhint: "many" is not of type "integer".\n'
+        'error: environment: htcondor.retries must be a whole number, not "many". [bad-setting]\n'
     )
 
 
@@ -217,8 +216,8 @@ def test_all_faults_are_shown_together() -> None:
     text = refusal("nowhere", ["htcondor.retries=x"], environment={"REANA_BATCH_HTCONDOR__RETRIES": "y"})
     assert [line for line in text.splitlines() if line.startswith("error")] == [
         'error: There is no site profile "nowhere". [unknown-site]',
-        'error: environment: htcondor.retries cannot be "y". [bad-setting]',
-        'error: --set: htcondor.retries cannot be "x". [bad-setting]',
+        'error: environment: htcondor.retries must be a whole number, not "y". [bad-setting]',
+        'error: --set: htcondor.retries must be a whole number, not "x". [bad-setting]',
     ]
 
 

@@ -1,0 +1,202 @@
+"""Every command answers --help, and wrong arguments and damaged runs with a sentence; never with a traceback."""
+
+from __future__ import annotations
+
+import json
+
+import click
+import pytest
+
+from reana_batch.cli import main
+
+from .conftest import Desk, said, serial
+
+
+def commands(group: click.Group, *above: str) -> list[tuple[str, ...]]:
+    """Return the words of every command of the command line."""
+    found: list[tuple[str, ...]] = [above]
+    for name, each in sorted(group.commands.items()):
+        found += commands(each, *above, name) if isinstance(each, click.Group) else [(*above, name)]
+    return found
+
+
+ALL = commands(main)
+
+
+def test_every_command_is_looked_at() -> None:
+    assert {words[0] for words in ALL if words} >= {
+        *("validate", "compile", "inspect", "run", "submit", "restart", "resume", "status", "list", "wait", "logs"),
+        *("stop", "delete", "ls", "du", "download", "diff", "test", "doctor", "samples", "sites", "config"),
+    }
+
+
+@pytest.mark.parametrize("words", ALL, ids=" ".join)
+def test_help(desk: Desk, words: tuple[str, ...]) -> None:
+    first = desk(*words, "--help")
+    assert first.stdout.startswith("Usage: " + " ".join(("reana-batch", *words)))
+    assert desk(*words, "-h").stdout == first.stdout
+    assert first.stderr == ""
+    assert list(desk.path.iterdir()) == []
+
+
+@pytest.mark.parametrize("words", [words for words in ALL if words], ids=" ".join)
+def test_an_unknown_option(desk: Desk, words: tuple[str, ...]) -> None:
+    done = desk(*words, "--no-such-option", exits=2)
+    assert "Error: No such option" in done.stderr
+    assert list(desk.path.iterdir()) == []
+
+
+@pytest.fixture(scope="module")
+def finished(shared: Desk) -> Desk:
+    """A finished run called test.1."""
+    shared.write("reana.yaml", serial("echo > out.txt"))
+    shared.run()
+    return shared
+
+
+WRONG = [
+    # words, exit code, what is said
+    ("nonsense", 2, "No such command 'nonsense'"),
+    ("run -j 0", 2, "0 is not in the range x>=1"),
+    ("run -j many", 2, "'many' is not a valid integer"),
+    ("run -b pbs", 2, "'pbs' is not one of"),
+    ("run -f none.yaml", 3, "[missing-file]"),
+    ("run -f none/reana.yaml", 3, "[missing-file]"),
+    ("run -p nonsense", 3, "[bad-parameter]"),
+    ("run -p x=1", 3, "[unknown-parameter]"),
+    ("run --option FROM=none", 3, "[step-range]"),
+    ("run --option nonsense", 3, "[bad-option]"),
+    ("run --site none", 3, "[unknown-site]"),
+    ("run --set nonsense", 3, "[bad-setting]"),
+    ("run --set nonsense=1", 3, "[unknown-setting]"),
+    ("run --set backend=pbs", 3, "[bad-setting]"),
+    ("run --rows-per-job 0", 2, "must be a whole number above 0, or auto"),
+    ("run --rows-per-job some", 2, "must be a whole number above 0, or auto"),
+    ("run --measured none", 2, "Directory 'none' does not exist"),
+    ("run extra", 2, "unexpected extra argument"),
+    ("submit", 2, "Missing argument 'DIRECTORY'"),
+    ("submit none", 2, "Directory 'none' does not exist"),
+    ("submit reana.yaml", 2, "is a file"),
+    ("submit .", 3, "[unknown-run]"),
+    ("submit runs/test.1", 3, "[run-state]"),
+    ("restart -w test -j 0", 2, "0 is not in the range x>=1"),
+    ("resume -w test", 3, "[run-state]"),
+    ("status -w test extra", 2, "unexpected extra argument"),
+    ("status -w", 2, "Option '-w' requires an argument"),
+    ("status -w test --runs", 2, "Option '--runs' requires an argument"),
+    ("status -w test --runs reana.yaml", 3, "[unknown-run]"),
+    ("wait -w test --runs none", 3, "[unknown-run]"),
+    ("logs -w test s1 s2", 2, "unexpected extra argument"),
+    ("logs -w test s1 --row -1", 2, "-1 is not in the range x>=0"),
+    ("logs -w test s1 --row one", 2, "'one' is not a valid integer"),
+    ("logs -w test s1 --row 99999999999999999999", 3, "[unknown-step]"),
+    ("logs -w test none", 3, "[unknown-step]"),
+    ("stop -w test", 3, "[run-state]"),
+    ("ls -w test a b", 2, "unexpected extra argument"),
+    ("du -w test a", 2, "unexpected extra argument"),
+    ("download -w test none", 3, "[missing-file]"),
+    ("download -w test out.txt -o reana.yaml", 2, "is a file"),
+    ("diff", 2, "Missing argument 'FIRST'"),
+    ("diff test", 2, "Missing argument 'SECOND'"),
+    ("diff test . --runs runs", 3, "[unknown-run]"),
+    ("diff ./runs/test.1 ./runs", 3, "[unknown-run]"),
+    ("ls -w ./runs", 3, "[unknown-run]"),
+    ("du -w ./runs", 3, "[unknown-run]"),
+    ("test -w test -n none", 3, "[missing-file]"),
+    ("doctor --site none", 3, "[unknown-site]"),
+    ("doctor extra", 2, "unexpected extra argument"),
+]
+
+
+@pytest.mark.parametrize(("words", "code", "sentence"), WRONG, ids=[words for words, _, _ in WRONG])
+def test_wrong_arguments(finished: Desk, words: str, code: int, sentence: str) -> None:
+    done = finished(*words.split(), exits=code)
+    assert sentence in done.stderr
+    assert done.stdout == ""
+    assert finished.json("list")["runs"][0]["name"] == "test.1"
+
+
+@pytest.mark.parametrize("words", [words for words, code, _ in WRONG if code == 3])
+def test_faults_in_json(finished: Desk, words: str) -> None:
+    answer = finished.json(*words.split(), exits=3)
+    assert answer["error"] is True
+    assert answer["diagnostics"]
+
+
+def test_arguments_that_are_no_text(finished: Desk) -> None:
+    """As from a shell whose user types bytes; Python hands them on as lone surrogates."""
+    strange = b"t\xffst".decode("utf-8", "surrogateescape")
+    for words in (("status", "-w", strange), ("download", "-w", "test", strange), ("logs", "-w", "test", strange)):
+        process = finished.start(*words)
+        _, stderr = process.communicate(timeout=60)
+        assert (process.returncode, "Traceback" in stderr) == (3, False)
+
+
+# --- damaged runs ---------------------------------------------------------------------------------
+
+LOOKING = ("status", "list", "wait", "logs", "stop", "delete", "restart", "resume", "download", "test")
+HINT = "hint: the workspace beside it is as it was; run the analysis again, or put a copy of the file there."
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", "null", '{"steps": []}', b"\377", "{" * 50])
+def test_a_damaged_manifest(desk: Desk, text: str | bytes) -> None:
+    desk.write("reana.yaml", serial("echo > out.txt"))
+    run = desk.run()
+    desk.write("runs/test.1/batch/manifest.json", text)
+    message = "error: runs/test.1/batch/manifest.json is damaged. [unknown-run]"
+    for command in LOOKING:
+        exits = 0 if command == "list" else 3
+        said(desk(command, "-w", "test", exits=exits), message, HINT)
+    said(desk("submit", "runs/test.1", exits=3), message)
+    # The files are there all the same.
+    assert [each["name"] for each in desk.json("ls", "-w", "test")["files"]] == ["out.txt"]
+    assert (run / "workspace/out.txt").exists()
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"submitted": 1}', '{"submitted": 1, "ids": 7}', b"\377"])
+def test_a_damaged_record(desk: Desk, text: str | bytes) -> None:
+    desk.write("reana.yaml", serial("false"))
+    desk.run(exits=1)
+    desk.write("runs/test.1/state/run.json", text)
+    for command in ("status", "list", "wait", "stop", "delete", "restart", "resume", "test"):
+        exits = 0 if command == "list" else 3
+        said(
+            desk(command, "-w", "test", exits=exits),
+            "error: runs/test.1/state/run.json is damaged. [unknown-run]",
+            HINT,
+        )
+    assert desk("logs", "-w", "test").stdout == "==> Step: s1 (reana.yaml:1)\n"
+
+
+def test_one_damaged_run_hides_no_other(desk: Desk) -> None:
+    desk.write("reana.yaml", serial("true"))
+    for _ in range(3):
+        desk.run()
+    desk.write("runs/test.2/batch/manifest.json", "{")
+    assert sorted(each["name"] for each in desk.json("list")["runs"]) == ["test.1", "test.3"]
+    assert desk.run().name == "test.4"
+
+
+def test_a_run_without_a_manifest_is_none(desk: Desk) -> None:
+    desk.write("reana.yaml", serial("true"))
+    run = desk.run()
+    (run / "batch/manifest.json").unlink()
+    said(desk("status", "-w", "test.1", exits=3), 'error: There is no run "test.1" in runs. [unknown-run]')
+    said(desk("submit", "runs/test.1", exits=3), "error: There is no run in runs/test.1. [unknown-run]")
+    assert desk.json("list")["runs"] == []
+
+
+def test_a_run_without_a_record_was_made_and_not_submitted(desk: Desk) -> None:
+    desk.write("reana.yaml", serial("false"))
+    run = desk.run(exits=1)
+    (run / "state/run.json").unlink()
+    assert desk.state("test") == "created"
+
+
+def test_records_of_jobs_that_are_damaged(desk: Desk) -> None:
+    desk.write("reana.yaml", serial("false"))
+    desk.run(exits=1)
+    desk.write("runs/test.1/state/s1/0.failed", b"\377\nexit_code=what\nreason=unheard of\n")
+    failure = desk.json("status", "-w", "test")["first_failure"]
+    assert (failure["exit_code"], failure["cause"]) == (0, "failed")
+    assert json.loads(desk("status", "-w", "test", "--json").stdout)["status"] == "failed"
