@@ -39,8 +39,8 @@ TARGET = Target(
         "requirements": ("htcondor_requirements", "c4p_additional_requirements"),
     },
     container_runtimes=frozenset({"none", "apptainer", "htcondor"}),
-    row_edges=True,
-    array_limit=False,
+    # On a shared file system HTCondor 23.9 looks for docker:// in the run directory and holds the job.
+    pulls_no_images=frozenset({"htcondor"}),
     start_command="condor_submit_dag batch/workflow.dag",
     enforces_runtime=True,
 )

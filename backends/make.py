@@ -28,8 +28,7 @@ TARGET = Target(
     compute_backends=frozenset(),
     hints={"runtime": ("kubernetes_job_timeout", "slurm_time", "htcondor_max_runtime")},
     container_runtimes=frozenset({"none", "apptainer"}),
-    row_edges=True,
-    array_limit=False,
+    pulls_no_images=frozenset(),
     start_command="make -j4 -f batch/Makefile",
     enforces_runtime=False,
 )

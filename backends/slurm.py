@@ -36,8 +36,7 @@ TARGET = Target(
         "partition": ("slurm_partition",),
     },
     container_runtimes=frozenset({"none", "apptainer"}),
-    row_edges=False,
-    array_limit=True,
+    pulls_no_images=frozenset(),
     start_command="bash batch/submit.sh",
     enforces_runtime=True,
 )

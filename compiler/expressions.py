@@ -60,8 +60,9 @@ def _parse(start: str, text: str, expected: str) -> Tree[Any]:
     """Return the tree of a value; thousands of steps share a few values, so that some trees are kept."""
     from lark.exceptions import UnexpectedInput
 
-    if start not in _WITH_BLANKS and any(c.isspace() for c in text):
-        raise Unreadable(f'{expected}, without blanks, not "{text}"')
+    blank = re.search(r"\s+", text)
+    if blank and start not in _WITH_BLANKS:
+        raise Unreadable(f'{expected}, not "{text}"', blank.end())
     try:
         return _lark("values", start=start, parser="lalr").parse(text)
     except UnexpectedInput as error:

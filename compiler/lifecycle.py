@@ -111,10 +111,11 @@ def locked(directory: Path) -> Iterator[None]:
 
 def submit(directory: Path) -> list[str]:
     """Hand a compiled run to its batch system and return the ids of what was submitted."""
-    with locked(directory):
+    run = Run(directory)
+    with locked(directory):  # which would make its folder, where there is no run
         if read_record(directory).get("submitted"):
             raise refuse("run-state", f"{directory.name} has been submitted already.")
-        return _hand_in(Run(directory))
+        return _hand_in(run)
 
 
 def _hand_in(run: Run) -> list[str]:

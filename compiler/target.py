@@ -23,7 +23,6 @@ class Target:
     compute_backends: frozenset[str]
     hints: Mapping[str, tuple[str, ...]]
     container_runtimes: frozenset[str]
-    row_edges: bool  # can a job wait for some rows of a parent, and not for all?
-    array_limit: bool  # are rows submitted as arrays with a greatest size?
+    pulls_no_images: frozenset[str]  # the runtimes among them that start nothing from a registry
     start_command: str  # how the user hands the run to the system, in the run directory
     enforces_runtime: bool  # does the system itself end a job at its time limit?

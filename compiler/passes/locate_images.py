@@ -41,21 +41,16 @@ def _warn_of_unpacked(step: Step, context: Context) -> None:
 
 
 def _refuse_pull(step: Step, context: Context) -> None:
-    """Refuse images of a registry where HTCondor itself starts containers on a shared file system.
-
-    It looks for them in the run directory then (seen with 23.9), and holds the job.
-    """
-    by_condor = context.site.container_runtime == "htcondor" and not context.site.htcondor.file_transfer
-    if by_condor and step.environment and not images.is_path(step.environment):
-        message = "HTCondor's container universe cannot pull an image on a shared file system."
-        place = step.origin
-        hint = "name a .sif file, or choose --set container_runtime=apptainer, or htcondor.file_transfer=true."
-        context.diagnostics.error("unsupported", message, place, hint)
+    if context.site.container_runtime in context.target.pulls_no_images and not images.is_path(step.environment):
+        message = f"{context.target.title} itself can only start images that are files."
+        hint = "name a .sif file, or choose --set container_runtime=apptainer."
+        context.diagnostics.error("unsupported", message, step.origin, hint)
 
 
 def _located(step: Step, context: Context) -> Step:
     _warn_of_unpacked(step, context)
-    _refuse_pull(step, context)
+    if step.environment:
+        _refuse_pull(step, context)
     try:
         return replace(step, image=images.locate(step.environment, context.site.unpacked_images))
     except images.BadImage:

@@ -98,7 +98,7 @@ def test_a_failed_run(desk: Desk) -> None:
 KILLED = [
     ("kill -KILL $$$$", "the command ended with exit code 137 (as if killed by SIGKILL, mostly for memory)"),
     ("kill -SEGV $$$$", "the command ended with exit code 139 (as if killed by SIGSEGV)"),
-    ("exit 255", "the command ended with exit code 255 (as if killed by signal 127)"),
+    ("exit 255", "the command ended with exit code 255"),
     ("no-such-command", "the command ended with exit code 127"),
 ]
 

@@ -123,6 +123,11 @@ def test_faults_in_json(finished: Desk, words: str) -> None:
     assert answer["diagnostics"]
 
 
+def test_submitting_what_is_no_run_leaves_nothing_behind(desk: Desk) -> None:
+    said(desk("submit", ".", exits=3), "error: There is no run in .. [unknown-run]")
+    assert list(desk.path.iterdir()) == []
+
+
 def test_arguments_that_are_no_text(finished: Desk) -> None:
     """As from a shell whose user types bytes; Python hands them on as lone surrogates."""
     strange = b"t\xffst".decode("utf-8", "surrogateescape")

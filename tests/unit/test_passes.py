@@ -210,8 +210,8 @@ def test_needs_of_fused_steps_are_followed() -> None:
 
 
 def test_fused_step_is_like_its_first() -> None:
-    first = step("s0", origin=at(3), environment="python:3", cvmfs=("x.cern.ch",))
-    second = step("s1", origin=at(4), environment="python:3", cvmfs=("x.cern.ch",), needs=(Need("s0"),))
+    first = step("s0", group=0, origin=at(3), environment="python:3", cvmfs=("x.cern.ch",))
+    second = step("s1", group=0, origin=at(4), environment="python:3", cvmfs=("x.cern.ch",), needs=(Need("s0"),))
     (fused,) = fuse_commands(workflow(first, second), context(fuse=True)).steps
     assert fused == replace(first, commands=(command("s0"), command("s1")))
 

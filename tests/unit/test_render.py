@@ -202,7 +202,7 @@ def test_verbatim_text_is_not_quoted() -> None:
 
 
 def test_words_are_quoted_one_by_one() -> None:
-    assert filled("sh", "({{ it|words }})", it=["a b", "", "c"]) == "('a b' '' c)"
+    assert filled("sh", "({{ it|words }})", it=["a b", "", "c"]) == "('a b' '' 'c')"
     assert filled("sh", "({{ it|words }})", it=[]) == "()"
 
 
