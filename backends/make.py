@@ -6,9 +6,11 @@ is. Independent jobs go on when one fails (``--keep-going``); what depends on it
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -33,6 +35,9 @@ TARGET = Target(
     enforces_runtime=False,
 )
 
+# How long `stop` waits for the jobs to end.
+_LAST_SECONDS = 20
+
 
 def lower(workflow: Workflow, site: Site) -> Iterator[File]:
     """Yield the Makefile, to be run in the run directory: ``make -j4 -f batch/Makefile``."""
@@ -52,17 +57,23 @@ def submit(run: Run) -> list[str]:
 
 def query(directory: Path, ids: list[str]) -> Queue:
     """Return whether the make that runs the workflow is still alive, as far as this machine can see."""
-    del directory
-    alive = [QueuedJob(name, "", (), JobState.RUNNING) for name in ids if _is_alive(name)]
+    alive = [QueuedJob(name, "", (), JobState.RUNNING) for name in ids if _is_alive(directory, name)]
     return Queue(tuple(alive))
 
 
 def cancel(directory: Path, ids: list[str]) -> None:
-    """End make and its jobs."""
-    del directory
+    """End make and its jobs, and wait until each has written its record."""
     for name in ids:
-        if _is_alive(name):
-            os.killpg(int(name.rpartition(":")[2]), signal.SIGTERM)
+        host, _, pid = name.rpartition(":")
+        if host != socket.gethostname():
+            # A process of that number here is somebody else's.
+            raise refuse("run-state", f"{directory.name} runs on {host}.", hint="stop it there.")
+        if _is_alive(directory, name):
+            with contextlib.suppress(ProcessLookupError):  # it has ended just now
+                os.killpg(int(pid), signal.SIGTERM)
+        end = time.monotonic() + _LAST_SECONDS
+        while _is_alive(directory, name) and time.monotonic() < end:
+            time.sleep(0.1)
 
 
 def endings(directory: Path) -> dict[tuple[str, int], str]:
@@ -71,14 +82,23 @@ def endings(directory: Path) -> dict[tuple[str, int], str]:
     return {}
 
 
-def _is_alive(name: str) -> bool:
-    """Return whether ``HOST:PID`` is a make of ours; of another host nothing is known, so it may be."""
-    host, _, pid = name.rpartition(":")
+def _is_alive(directory: Path, name: str) -> bool:
+    """Return whether ``HOST:GROUP`` has a process of this run; of another host nothing is known, so it may have.
+
+    A signal ends make at once, and its jobs when they have ended what they run: so the group is looked at.
+    """
+    host, _, group = name.rpartition(":")
     if host != socket.gethostname():
         return True
+    return any(_belongs(process, group, directory) for process in Path("/proc").glob("[0-9]*"))
+
+
+def _belongs(process: Path, group: str, directory: Path) -> bool:
+    """Return whether a process is of this group, and works in the run: numbers are given out again."""
     try:
-        return b"batch/Makefile" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
+        _, _, its_group, *_ = (process / "stat").read_text("utf-8", "replace").rpartition(")")[2].split()
+        return its_group == group and (process / "cwd").samefile(directory)
+    except OSError:  # it has ended, or is somebody else's
         return False
 
 

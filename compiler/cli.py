@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import functools
 import json
+import os
+import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -33,7 +35,8 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="reana-batch")
-def main() -> None:
+@click.pass_context
+def main(context: click.Context) -> None:
     """Compile REANA analyses into HTCondor DAGs, Slurm job chains or Makefiles, and run them.
 
     The batch system itself runs the workflow: no REANA server, and no process of ours that must live
@@ -41,6 +44,8 @@ def main() -> None:
 
     Exit codes: 0 success, 1 the workflow failed, 2 wrong usage, 3 faults in the analysis or settings.
     """
+    if os.environ.get("NO_COLOR"):  # https://no-color.org, which click does not know
+        context.color = False
 
 
 # --- what commands have in common ---------------------------------------------------------------
@@ -99,7 +104,10 @@ def guarded(command: Command) -> Command:
         from reana_batch.diagnostics import Refused
 
         try:
-            return command(*args, **kwargs)
+            try:
+                return command(*args, **kwargs)
+            finally:
+                sys.stdout.flush()
         except Refused as refused:
             show(refused.diagnostics)
             if kwargs.get("as_json"):
@@ -110,10 +118,21 @@ def guarded(command: Command) -> Command:
             sys.exit(EXIT_INTERRUPTED)
         except BrokenPipeError:
             # The reader of our output has gone, as in `... | head`.
-            sys.stderr.close()
+            _forget_output()
             sys.exit(EXIT_FAILED)
+        except OSError as error:
+            if error.filename is not None:
+                raise  # of a file, and so a bug: files are written with their faults reported
+            _forget_output()
+            say(f"error: The answer cannot be written: {error.strerror}. [cannot-write]", "red")
+            sys.exit(EXIT_REFUSED)
 
     return run  # type: ignore[return-value]  # wraps keeps the signature
+
+
+def _forget_output() -> None:
+    """Keep Python from trying again, at its end, to write what could not be written."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _counted(number: int, noun: str) -> str:
@@ -211,7 +230,7 @@ def compile_command(
     else:
         write(compilation, directory, force=force)
         say(f"==> SUCCESS: {_counted(compilation.workflow.job_count, 'job')} in {directory}.", "green")
-        say(f"To start: cd {directory} && {compilation.target.start_command}")
+        say(f"To start: cd {shlex.quote(str(directory))} && {compilation.target.start_command}")
     if as_json:
         print_json({**answer, "start_command": compilation.target.start_command}, diagnostics)
 
@@ -337,7 +356,7 @@ def samples(name: str | None, directory: Path | None, as_json: bool) -> None:
         return
     copied = catalogue.copy(name, directory or Path(name))
     say(f"==> SUCCESS: {name} is in {copied}.", "green")
-    say(f"To run it: reana-batch run -f {copied}/reana.yaml")
+    say(f"To run it: reana-batch run -f {shlex.quote(str(copied))}/reana.yaml")
     if as_json:
         print_json({"sample": name, "directory": str(copied)})
 
@@ -407,6 +426,7 @@ def _shown(value: Any) -> str:
 
 @main.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@guarded
 def completion(shell: str) -> None:
     """Print the completion script of a shell: eval "$(reana-batch completion bash)"."""
     from click.shell_completion import get_completion_class

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -122,7 +123,7 @@ def run(
         _run_here(directory, jobs, as_json)
     ids = lifecycle.submit(directory)
     say(f"==> SUCCESS: {directory.name} has been submitted to {compilation.target.title}.", "green")
-    say(f"To see what becomes of it: reana-batch status -w {directory}")
+    say(f"To see what becomes of it: reana-batch status -w {shlex.quote(str(directory))}")
     if follow:
         _wait_and_exit(directory, as_json)
     if as_json:
@@ -150,7 +151,7 @@ def submit(directory: Path, runs: Path | None, as_json: bool) -> None:
     del runs
     ids = lifecycle.submit(directory)
     say(f"==> SUCCESS: {directory.name} has been submitted.", "green")
-    say(f"To see what becomes of it: reana-batch status -w {directory.absolute()}")
+    say(f"To see what becomes of it: reana-batch status -w {shlex.quote(str(directory.absolute()))}")
     if as_json:
         print_json({"name": directory.name, "directory": str(directory), "ids": ids})
 

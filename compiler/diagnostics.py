@@ -74,6 +74,10 @@ CODES = {
 LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 
 
+# The longest line of a user's file that is shown whole, in characters.
+_WIDEST = 200
+
+
 class Severity(enum.Enum):
     """How bad a diagnostic is: an error stops the compilation, a warning does not."""
 
@@ -202,7 +206,7 @@ def _render_group(group: list[Diagnostic], sources: Mapping[str, str]) -> str:
 
 
 def _other_places(group: list[Diagnostic]) -> str:
-    shown = ", ".join(str(d.place) for d in group[:3])
+    shown = ", ".join(f"{d.place}:{d.place.column}" for d in group[:3] if d.place)
     rest = len(group) - 3
     return f"also at: {shown}" + (f" and {rest:,} more places" if rest > 0 else "")
 
@@ -211,8 +215,11 @@ def _excerpt(place: Place, sources: Mapping[str, str]) -> list[str]:
     lines = LINE_BREAK.split(sources[place.file]) if place.file in sources else []
     if not 0 < place.line <= len(lines):
         return []
-    line = lines[place.line - 1]
+    line, column = lines[place.line - 1], place.column
+    if len(line) > _WIDEST:  # a window around the place will do
+        start = max(0, column - _WIDEST // 2)
+        line, column = line[start : start + _WIDEST], column - start
     # Tabs stay tabs below as above, so that the carets line up in every terminal.
-    pad = "".join("\t" if c == "\t" else " " for c in line[: place.column - 1])
-    width = max(1, min(place.width, len(line) - place.column + 1))
+    pad = "".join("\t" if c == "\t" else " " for c in line[: column - 1])
+    width = max(1, min(place.width, len(line) - column + 1))
     return [f"  {line}", f"  {pad}{'^' * width}"]

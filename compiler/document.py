@@ -22,24 +22,34 @@ Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 DocumentPath = Sequence[str | int]
 
 # libyaml's composer calls itself for each level, and ends the process somewhere beyond this.
-_DEEPEST = 200
+_DEEPEST = 100
 
 # An alias counts as often as it is used: 9 lines can stand for 10^9 values.
 _MOST_VALUES = 5_000_000
 
-# The start of libyaml's words for what users meet most; then our sentence, and the cure.
+# The start of libyaml's words for what users meet most; then our sentence, the cure, and whether the fault
+# is where the construct begins rather than where libyaml gave up.
 _SYNTAX = {
-    "found a tab character": ("A tab cannot indent YAML.", "indent with spaces."),
+    "found a tab character": ("A tab cannot indent YAML.", "indent with spaces.", False),
     "found character that cannot start any token": (
         "This character cannot start a value.",
         "quote the value; indent with spaces, not tabs.",
+        False,
     ),
-    "mapping values are not allowed": ("A second ': ' in one line.", "quote the value that holds it."),
-    "found unexpected end of stream": ("A quote is still open at the end of the file.", "close it."),
-    "did not find expected ',' or": ("A bracket is still open here.", "close it, or put a comma."),
-    "could not find expected ':'": ("A key without its ':'.", "write key: value."),
-    "found undefined alias": ("No anchor has this name.", "quote a value that starts with *."),
-    "but found another document": ("A second YAML document starts here.", "keep one document per file."),
+    "mapping values are not allowed": ("A second ': ' in one line.", "quote the value that holds it.", False),
+    "found unexpected end of stream": ("This quote is never closed.", "close it.", True),
+    "did not find expected ',' or": (
+        "This bracket is never closed.",
+        "close it, or put a comma between entries.",
+        True,
+    ),
+    "could not find expected ':'": (
+        "A key without its ':'.",
+        "write key: value, and - value with a blank.",
+        True,
+    ),
+    "found undefined alias": ("No anchor has this name.", "quote a value that starts with *.", False),
+    "but found another document": ("A second YAML document starts here.", "keep one document per file.", False),
 }
 
 
@@ -147,9 +157,7 @@ def _read_text(path: Path, file: str, diagnostics: Diagnostics) -> str | None:
 
 
 def _compose(text: str, file: str, diagnostics: Diagnostics) -> Document | None:
-    if _depth(text) > _DEEPEST:
-        message = f"The YAML is nested more than {_DEEPEST} levels deep."
-        diagnostics.error("yaml-syntax", message, Place(file, 1), "flatten it.")
+    if not _check_depth(text, file, diagnostics):
         return None
     loader = Loader(text)
     try:
@@ -164,21 +172,21 @@ def _compose(text: str, file: str, diagnostics: Diagnostics) -> Document | None:
         loader.dispose()
 
 
-def _depth(text: str) -> int:
-    """Return how deep the document nests, or a number that is not too large if that is plain without parsing."""
-    steps = max(
-        (len(line) - len(line.lstrip()) + line.count("- ") + line.count("? ") for line in text.splitlines()), default=0
-    )
-    bound = steps + text.count("[") + text.count("{")
-    if bound <= _DEEPEST:
-        return bound
-    deepest = depth = 0
+def _check_depth(text: str, file: str, diagnostics: Diagnostics) -> bool:
+    """Record nesting beyond bounds; return whether there is none. Most files are seen to be flat at once."""
+    brackets = text.count("[") + text.count("{")
+    steps = (len(line) - len(line.lstrip()) + line.count("- ") + line.count("? ") for line in text.splitlines())
+    if brackets + max(steps, default=0) <= _DEEPEST:
+        return True
+    depth = 0
     for event in yaml.parse(text, Loader):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        deepest = max(deepest, depth)
-        if deepest > _DEEPEST:
-            break
-    return deepest
+        if depth > _DEEPEST:
+            mark: Any = event.start_mark
+            place = Place(file, mark.line + 1, mark.column + 1)
+            diagnostics.error("yaml-syntax", f"YAML may be nested {_DEEPEST} levels deep, not more.", place)
+            return False
+    return True
 
 
 def _construct(loader: Any, root: yaml.Node, text: str, file: str, diagnostics: Diagnostics) -> Document | None:
@@ -188,8 +196,8 @@ def _construct(loader: Any, root: yaml.Node, text: str, file: str, diagnostics: 
         for node in _nodes(root):
             try:
                 Loader("").construct_object(node)
-            except _BAD_SCALAR as error:
-                message = f'"{node.value}" is not what its form or tag says ({error}).'
+            except _BAD_SCALAR:
+                message = f'"{node.value}" is no YAML {node.tag.removeprefix("tag:yaml.org,2002:")}.'
                 diagnostics.error("not-json", message, _place(node, file), "quote it.")
                 return None
         raise
@@ -221,11 +229,13 @@ def _check_nodes(root: yaml.Node, file: str, diagnostics: Diagnostics) -> bool:
 def _check_aliases(root: yaml.Node, file: str, diagnostics: Diagnostics) -> bool:
     """Record an alias that leads back to itself or blows the document up; return whether there was none."""
     sizes: dict[int, int] = {}  # by node, -1 while the walk is below it
+    depths: dict[int, int] = {}
     stack: list[tuple[yaml.Node, bool]] = [(root, False)]
     while stack:
         node, children_known = stack.pop()
         if children_known:
             sizes[id(node)] = 1 + sum(sizes[id(child)] for child in _children(node))
+            depths[id(node)] = 1 + max((depths[id(child)] for child in _children(node)), default=0)
         elif id(node) not in sizes:
             sizes[id(node)] = -1
             stack.append((node, True))
@@ -233,6 +243,10 @@ def _check_aliases(root: yaml.Node, file: str, diagnostics: Diagnostics) -> bool
         elif sizes[id(node)] < 0:
             diagnostics.error("not-json", "An alias stands for a value that holds it.", _place(node, file))
             return False
+    if depths[id(root)] > _DEEPEST + 1:
+        message = f"With its aliases the YAML is nested more than {_DEEPEST} levels deep."
+        diagnostics.error("yaml-syntax", message, Place(file, 1))
+        return False
     if sizes[id(root)] > _MOST_VALUES:
         message = f"The aliases stand for {sizes[id(root)]:,} values; at most {_MOST_VALUES:,} are read."
         diagnostics.error("not-json", message, Place(file, 1))
@@ -293,11 +307,12 @@ def _place_of_index(text: str, file: str, index: int) -> Place:
 
 
 def _report_syntax(error: yaml.MarkedYAMLError, file: str, diagnostics: Diagnostics) -> None:
-    mark = error.problem_mark or error.context_mark
-    place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file, 1)
     problem = error.problem or "it cannot be read"
-    for start, (message, hint) in _SYNTAX.items():
+    message, hint, at_start = f"This is not YAML: {problem}.", "", False
+    for start, known in _SYNTAX.items():
         if problem.startswith(start):
-            diagnostics.error("yaml-syntax", message, place, hint)
-            return
-    diagnostics.error("yaml-syntax", f"This is not YAML: {problem}.", place)
+            message, hint, at_start = known
+    marks = (error.context_mark, error.problem_mark) if at_start else (error.problem_mark, error.context_mark)
+    mark = marks[0] or marks[1]
+    place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file, 1)
+    diagnostics.error("yaml-syntax", message, place, hint)

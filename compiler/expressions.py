@@ -216,7 +216,12 @@ _URL_SCHEMES = ("root://", "https://", "davs://")
 
 def is_data_reference(text: str) -> bool:
     """Return whether a declared file is data to be staged rather than a path."""
-    return text.lstrip().startswith("rucio(") or text.startswith(_URL_SCHEMES)
+    return is_rucio(text) or text.startswith(_URL_SCHEMES)
+
+
+def is_rucio(text: str) -> bool:
+    """Return whether a declared file is written as ``rucio(...)``."""
+    return re.match(r"\s*rucio\s*\(", text) is not None
 
 
 def rucio_reference(text: str) -> RucioReference:

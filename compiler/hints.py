@@ -67,7 +67,7 @@ _CURES = {
 def check(hints: Mapping[str, Hint], diagnostics: Diagnostics) -> None:
     """Record every hint whose value cannot be read, and requests above their limits."""
     for name, hint in hints.items():
-        if name in READERS and value(name, hint) is None:
+        if name in READERS and hint.value != "":
             reader, code = READERS[name]
             try:
                 reader(str(hint.value))

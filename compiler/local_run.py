@@ -41,6 +41,8 @@ def run_by_make(directory: Path, jobs: int | None, report: Report) -> None:
     check_tools()
     run = Run(directory)
     make = _start(directory, jobs)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
     try:
         _watch(make, run, report)
     except KeyboardInterrupt:
@@ -48,6 +50,12 @@ def run_by_make(directory: Path, jobs: int | None, report: Report) -> None:
         note(directory, stopped=time.time())
     with locked(directory):  # a stop from another terminal has been written down
         report(run.progress())
+
+
+def _interrupt(number: int, frame: object) -> None:
+    """Take the end of this process like an interrupt: make and its jobs do not go on without it."""
+    del number, frame
+    raise KeyboardInterrupt
 
 
 def _start(directory: Path, jobs: int | None) -> subprocess.Popen[bytes]:

@@ -135,6 +135,8 @@ def write(compilation: Compilation, directory: Path, *, force: bool = False) -> 
             staging.copy_inputs(compilation.spec, compilation.inputs, directory / layout.WORKSPACE)
         _write_files(compilation.files(), directory)
     except OSError as error:
+        for name in (layout.BATCH, layout.STATE, layout.LOGS, *(() if force else (layout.WORKSPACE,))):
+            shutil.rmtree(directory / name, ignore_errors=True)
         reason = f"{error.filename or directory}: {error.strerror}"
         raise refuse("cannot-write", f"The run cannot be written: {reason}.") from error
 

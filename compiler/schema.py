@@ -97,13 +97,13 @@ def closest(word: str, allowed: Iterable[str]) -> str | None:
 
     Beside small slips it knows initials: ``c_b`` is ``compute_backend``.
     """
-    words = list(allowed)
+    words = {candidate.lower(): candidate for candidate in allowed}
     letters = word.replace("_", "").lower()
-    for candidate in words:
-        if len(letters) > 1 and letters == "".join(part[0] for part in candidate.split("_")):
+    for lower, candidate in words.items():
+        if len(letters) > 1 and letters == "".join(part[0] for part in lower.split("_") if part):
             return candidate
     near = difflib.get_close_matches(word.lower(), words, n=1, cutoff=0.6)
-    return near[0] if near else None
+    return words[near[0]] if near else None
 
 
 Description = Iterator[tuple[str, str, Place, str]]
@@ -132,14 +132,19 @@ def _type(violation: Violation) -> Description:
     hint = ""
     if expected == "text" and isinstance(violation.value, int | float):
         hint = f'write "{actual}", in quotes.'
+    elif expected == "text" and isinstance(violation.value, dict):
+        hint = "quote it, for the ': ' in it makes a mapping."
     place = violation.document.place(violation.path)
-    yield "bad-type", f"{violation.name} must be {expected}, not {actual}.", place, hint
+    is_entry = bool(violation.path) and isinstance(violation.path[-1], int)
+    subject = f"An entry of {violation.name}" if is_entry else violation.name
+    yield "bad-type", f"{subject} must be {expected}, not {actual}.", place, hint
 
 
 def _as_written(violation: Violation) -> str:
     if isinstance(violation.value, dict | list):
         return "a mapping" if isinstance(violation.value, dict) else "a list"
-    return violation.document.source_of(violation.path) or "empty"
+    written = violation.document.source_of(violation.path)
+    return "a longer text" if "\n" in written else written or "empty"
 
 
 def _enum(violation: Violation) -> Description:

@@ -268,8 +268,19 @@ def _project_layer(project: Path | None, diagnostics: Diagnostics) -> tuple[list
     return [_Layer(settings, PROJECT_FILE)], document.data.get("site")
 
 
+# Variables that are no settings of a profile: of the command line, of the jobs, and of the tests' box.
+_OTHER_VARIABLES = ("SITE", "RUNS", "PATIENCE", "SBATCH_TIMEOUT", "ALONE", "JOB", "BOX", "KEEP_BOX", "BOX_MIRROR")
+
+
 def _environment_layer(environment: Mapping[str, str], diagnostics: Diagnostics) -> _Layer:
     known = {_PREFIX + key.upper().replace(".", "__"): key for key in settings_of(Site())}
+    other = {_PREFIX + name for name in _OTHER_VARIABLES}
+    for name in sorted(environment.keys() - known.keys() - other):
+        if name.startswith(_PREFIX):
+            meant = schema.closest(name.lower(), [each.lower() for each in [*known, *other]])
+            hint = f"did you mean {meant.upper()}?" if meant else ""
+            message = f"There is no setting {name}; the variable has no effect."
+            diagnostics.warning("unknown-setting", message, hint=hint)
     pairs = [f"{known[name]}={value}" for name, value in environment.items() if name in known]
     return _Layer(_read_overrides(pairs, "environment", diagnostics), "environment")
 

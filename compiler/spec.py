@@ -127,10 +127,16 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _texts(data: Any, section: str, name: str) -> tuple[str, ...]:
-    """Return the list of texts; an entry that is no text reads as empty, so that indices stay."""
+def _entries(data: Any, section: str, name: str) -> Iterator[tuple[int, str]]:
+    """Yield the texts of a list, with their indices; what is no text has been reported by the schema."""
     values = _mapping(data, section).get(name)
-    return tuple(_text(value) for value in values) if isinstance(values, list) else ()
+    yield from (
+        (i, value) for i, value in enumerate(values if isinstance(values, list) else ()) if isinstance(value, str)
+    )
+
+
+def _texts(data: Any, section: str, name: str) -> tuple[str, ...]:
+    return tuple(text for _, text in _entries(data, section, name))
 
 
 # --- parameters and options ----------------------------------------------------------------------
@@ -290,12 +296,12 @@ def _check_paths(spec: Spec, diagnostics: Diagnostics) -> None:
     """Check the declared paths as texts: relative, not empty, without ``..``, no input twice."""
     seen: dict[str, str] = {}
     for section, name in _SECTIONS:
-        for index, declared in enumerate(_texts(spec.document.data, section, name)):
+        for index, declared in _entries(spec.document.data, section, name):
             place = spec.document.place([section, name, index])
             if expressions.is_data_reference(declared):
                 _check_data_reference(spec, (section, name, index), declared, diagnostics)
                 continue
-            problem = _path_problem(declared)
+            problem = path_problem(declared)
             if problem:
                 diagnostics.error("input-path", f"{section}.{name}: {problem}", place, _PATH_HINT)
             elif section == "inputs":
@@ -309,7 +315,8 @@ def _check_paths(spec: Spec, diagnostics: Diagnostics) -> None:
 _PATH_HINT = "paths are relative to the directory of the analysis."
 
 
-def _path_problem(path: str) -> str:
+def path_problem(path: str) -> str:
+    """Return the sentence that says why a declared path cannot be, or nothing."""
     if not path.strip():
         return "A path must not be empty."
     if path.startswith("/"):
@@ -324,10 +331,11 @@ def _path_problem(path: str) -> str:
 def _check_data_reference(spec: Spec, path: tuple[str, str, int], declared: str, diagnostics: Diagnostics) -> None:
     place = spec.document.place(path)
     try:
-        if declared.lstrip().startswith("rucio("):
+        if expressions.is_rucio(declared):
             expressions.rucio_reference(declared)
     except expressions.Unreadable as error:
-        place = type(place)(place.file, place.line, place.column + error.column)
+        quote = spec.document.source_of(path)[:1] in ("'", '"')
+        place = Place(place.file, place.line, place.column + quote + error.column)
         hint = "for example rucio(escape, user.alice, data.root, path=data/data.root)."
         diagnostics.error("bad-data-reference", f"{error}.", place, hint)
     else:
@@ -342,22 +350,28 @@ _UPLOADED = (("inputs", "files", True), ("inputs", "directories", False), ("test
 def _check_inputs(spec: Spec, diagnostics: Diagnostics) -> None:
     """Check that the declared inputs exist, are of the declared kind and stay in the analysis."""
     for section, name, is_files in _UPLOADED:
-        for index, declared in enumerate(_texts(spec.document.data, section, name)):
-            if not (_path_problem(declared) or expressions.is_data_reference(declared)):
+        for index, declared in _entries(spec.document.data, section, name):
+            if not (path_problem(declared) or expressions.is_data_reference(declared)):
                 _check_input(spec, declared, spec.document.place([section, name, index]), is_files, diagnostics)
 
 
 def _check_input(spec: Spec, declared: str, place: Place, is_file: bool, diagnostics: Diagnostics) -> None:
     path = spec.directory / declared
+    target = Path(os.path.realpath(path))
     if not os.path.lexists(path):
         near = _near_path(spec.directory, declared)
         hint = f"did you mean {near}?" if near else _PATH_HINT
         diagnostics.error("input-missing", f'"{declared}" does not exist.', place, hint)
-    elif not path.resolve().is_relative_to(spec.directory):
-        message = f'"{declared}" leads out of the analysis, to {os.path.realpath(path)}.'
+    elif not target.is_relative_to(spec.directory):
+        message = f'"{declared}" leads out of the analysis, to {target}.'
         diagnostics.error("input-symlink", message, place, "copy the data, or fetch it in a step.")
+    elif not path.exists():
+        message = f'"{declared}" is a link to "{os.readlink(path)}", which does not exist.'
+        diagnostics.error("input-missing", message, place, _PATH_HINT)
     elif is_file and path.is_dir():
         diagnostics.error("input-kind", f'"{declared}" is a directory.', place, "list it under directories.")
+    elif is_file and not path.is_file():
+        diagnostics.error("input-kind", f'"{declared}" is no ordinary file.', place, "write its content to a file.")
     elif not is_file and not path.is_dir():
         diagnostics.error("input-kind", f'"{declared}" is not a directory.', place, "list it under files.")
 

@@ -14,55 +14,77 @@ from pathlib import Path
 import pathspec
 
 from reana_batch.diagnostics import Diagnostics
-from reana_batch.spec import Spec
+from reana_batch.expressions import is_data_reference
+from reana_batch.spec import Spec, path_problem
 
 _IGNORE_FILES = (".gitignore", ".reanaignore")
 
 
 def input_paths(spec: Spec, diagnostics: Diagnostics) -> Iterator[str]:
     """Yield every input file relative to the analysis, declared ones first; record links that lead out."""
-    yield from dict.fromkeys((*spec.input_files, *spec.tests))
+    declared = dict.fromkeys((*spec.input_files, *spec.tests))
+    yield from (path for path in declared if not is_data_reference(path))
     for index, directory in enumerate(spec.input_directories):
+        sound = not (is_data_reference(directory) or path_problem(directory)) and _is_inside(spec, directory)
+        if not sound or not (spec.directory / directory).is_dir():
+            continue  # reported with the declared paths
         place = spec.document.place(["inputs", "directories", index])
         for path in _walk(spec.directory, directory):
-            if (spec.directory / path).resolve().is_relative_to(spec.directory):
-                yield path
+            problem = _link_problem(spec, path)
+            if problem:
+                hint = "copy the data, or name it in .reanaignore."
+                diagnostics.error("input-symlink", f'"{path}" {problem}.', place, hint)
             else:
-                message = f'"{path}" leads out of the analysis.'
-                diagnostics.error("input-symlink", message, place, "copy the data, or name it in .reanaignore.")
+                yield path
+
+
+def _is_inside(spec: Spec, path: str) -> bool:
+    return Path(os.path.realpath(spec.directory / path)).is_relative_to(spec.directory)
+
+
+def _link_problem(spec: Spec, path: str) -> str:
+    if not _is_inside(spec, path):
+        return "leads out of the analysis"
+    if (spec.directory / path).is_dir():
+        return "leads back to a directory that is copied already"
+    return "" if (spec.directory / path).is_file() else "is a link to nothing, or no ordinary file"
 
 
 def _walk(root: Path, directory: str) -> Iterator[str]:
+    """Yield the files below a directory, also behind links to directories, as paths below ``root``."""
     ignored = _ignored(root)
-    for folder, folders, files in os.walk(root / directory):
-        folders.sort()
-        relative = os.path.relpath(folder, root)
-        for name in sorted(files):
-            path = os.path.normpath(os.path.join(relative, name))
-            if not ignored.match_file(path):
+    pending, entered = [os.path.normpath(directory)], set()
+    while pending:
+        folder = pending.pop()
+        where = os.path.realpath(root / folder)
+        if where in entered or not where.startswith(os.path.realpath(root)):
+            yield folder  # a circle, or a link that leads out: whoever asked says so
+            continue
+        entered.add(where)
+        inner = []
+        for name in sorted(os.listdir(root / folder)):
+            path = os.path.normpath(os.path.join(folder, name))
+            is_folder = (root / path).is_dir()
+            if ignored.match_file(f"{path}/" if is_folder else path):
+                continue
+            if is_folder:
+                inner.append(path)
+            else:
                 yield path
-        # A link to a directory is one entry, not a tree to walk into.
-        yield from (
-            os.path.normpath(os.path.join(relative, name))
-            for name in folders
-            if os.path.islink(os.path.join(folder, name))
-        )
+        pending += reversed(inner)
 
 
 def _ignored(root: Path) -> pathspec.GitIgnoreSpec:
     lines: list[str] = []
     for name in _IGNORE_FILES:
         if (root / name).is_file():
-            lines += (root / name).read_text("utf-8").splitlines()
+            lines += os.fsdecode((root / name).read_bytes()).splitlines()
     return pathspec.GitIgnoreSpec.from_lines(lines)
 
 
 def copy_inputs(spec: Spec, paths: list[str], workspace: Path) -> None:
     """Copy ``paths`` of the analysis to the same relative paths in ``workspace``."""
     for path in paths:
-        source, target = spec.directory / path, workspace / path
+        target = workspace / path
         target.parent.mkdir(parents=True, exist_ok=True)
-        if source.is_dir():
-            shutil.copytree(source, target, dirs_exist_ok=True)
-        else:
-            shutil.copy2(source, target)
+        shutil.copy2(spec.directory / path, target)

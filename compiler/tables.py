@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -198,7 +199,7 @@ def show_status(current: RunStatus) -> None:
     if not current.failures and current.state == "failed":
         _show_vanished(current)
     _line(f"==> ERROR: {name} {_VERBS[current.state]}; {_jobs(current.not_started)} not started.", "red")
-    _line(f"Its files are in {directory}. To go on: reana-batch resume -w {directory}", None)
+    _line(f"Its files are in {directory}. To go on: reana-batch resume -w {shlex.quote(str(directory))}", None)
 
 
 _VERBS = {

@@ -156,8 +156,6 @@ def _command(spec: Spec, entry: _Entry, index: int, text: str, diagnostics: Diag
     place = spec.document.place(path)
     if not text.strip():
         diagnostics.error("bad-value", "A command must not be empty.", place)
-    if "\0" in text:
-        diagnostics.error("nul-byte", "A command cannot hold a NUL character.", place, "write \\0 for the shell.")
     for operation in _DANGEROUS:
         if operation in text:
             message = f'Operation "{operation.strip()}" might be dangerous.'
@@ -168,7 +166,10 @@ def _command(spec: Spec, entry: _Entry, index: int, text: str, diagnostics: Diag
             filled.append(piece)
         else:
             filled.append(_fill(spec, path, text, piece, diagnostics))
-    return literal("".join(filled), place)
+    script = "".join(filled)
+    if "\0" in script:
+        diagnostics.error("nul-byte", "A command cannot hold a NUL character.", place, "write \\0 for the shell.")
+    return literal(script, place)
 
 
 def _fill(
@@ -216,9 +217,13 @@ def _check_parameters_used(spec: Spec, entries: list[_Entry], diagnostics: Diagn
 
 def _check_image(spec: Spec, entry: _Entry, diagnostics: Diagnostics) -> None:
     written = entry.data.get("environment")
-    if not isinstance(written, str) or images.is_path(written.strip()):
+    if not isinstance(written, str):
         return
     place = spec.document.place([*entry.path, "environment"])
+    if images.is_path(written.strip()):
+        if not written.strip().isprintable():
+            diagnostics.error("bad-image", "The path of an image must be one line of printable text.", place)
+        return
     try:
         reference = images.parse(written.strip())
     except images.BadImage as error:

@@ -34,7 +34,7 @@ def test_version_is_one_line(empty: Tool) -> None:
 
 @pytest.mark.parametrize("args", [["--help"], ["--version"], ["validate", "--help"], ["run", "--help"]], ids=" ".join)
 def test_help_loads_nothing_heavy(args: list[str], empty: Tool) -> None:
-    command = [sys.executable, "-X", "importtime", PROGRAM, *args]
+    command = [sys.executable, "-X", "importtime", str(PROGRAM), *args]
     ended = subprocess.run(command, env=empty.environment, capture_output=True, encoding="utf-8", check=True)
     loaded = {line.rpartition("|")[2].strip() for line in ended.stderr.splitlines()}
     assert "click" in loaded

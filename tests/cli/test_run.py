@@ -84,16 +84,16 @@ def test_files_with_blanks_and_utf_8_make_the_round_trip(empty: Tool) -> None:
         "reana.yaml",
         "inputs:\n  files: ['data/größe und gewicht.txt']\nworkflow:\n  type: serial\n  specification:\n    steps:\n"
         "      - name: zähle (alles)\n        environment: debian:12\n        commands:\n"
-        "          - |\n            cp 'data/größe und gewicht.txt' 'ergebnis – 100%.txt'\n"
+        "          - |\n            cp 'data/größe und gewicht.txt' 'ergebnis → 100%.txt'\n"
         '            echo "fertig: $$(wc -l < ergebnis*)"\n'
-        "outputs:\n  files: ['ergebnis – 100%.txt']\n",
+        "outputs:\n  files: ['ergebnis → 100%.txt']\n",
     )
     ended = empty.run("run", "--runs", "runs", "-w", "zähl mit")
     assert ended.code == 0
-    assert "runs/zähl mit.1/workspace/ergebnis – 100%.txt" in ended.stderr
+    assert "runs/zähl mit.1/workspace/ergebnis → 100%.txt" in ended.stderr
     assert empty.run("logs", "--runs", "runs", "-w", "zähl mit", "zähle (alles)").stdout.endswith("fertig: 1\n")
     assert empty.run("download", "--runs", "runs", "-w", "zähl mit", "-o", "hier").code == 0
-    assert (empty.directory / "hier/ergebnis – 100%.txt").read_text("utf-8") == "5\n"
+    assert (empty.directory / "hier/ergebnis → 100%.txt").read_text("utf-8") == "5\n"
 
 
 # --- failures ----------------------------------------------------------------------------------------

@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 from .forked import Forked
-from .known_faults import KNOWN, mark
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -52,10 +51,6 @@ SURROUNDINGS = (
         {"LC_ALL": "POSIX", "PYTHONWARNDEFAULTENCODING": "1", "PYTHONWARNINGS": "error::EncodingWarning"},
     ),
 )
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    mark(items, KNOWN)
 
 
 @pytest.fixture(scope="session")

@@ -27,7 +27,6 @@ from reana_batch.diagnostics import CODES, Diagnostics, Refused, render
 from reana_batch.ir import Need
 
 from .forked import Ended, Forked
-from .known_faults import KNOWN
 from .workflows import flow, step
 
 HERE = Path(__file__).parent / "errors"
@@ -85,9 +84,7 @@ def read_golden(path: Path) -> Golden:
 
 
 @pytest.mark.parametrize("path", GOLDEN, ids=[path.stem for path in GOLDEN])
-def test_the_user_sees_what_the_golden_file_says(
-    path: Path, program: Forked, tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
+def test_the_user_sees_what_the_golden_file_says(path: Path, program: Forked, tmp_path: Path) -> None:
     golden = read_golden(path)
     directory = tmp_path / "analysis"
     directory.mkdir()
@@ -95,7 +92,7 @@ def test_the_user_sees_what_the_golden_file_says(
     ended = _lower(golden.words[1], directory) if golden.words[0] == "lower" else _run(golden, directory, program)
     actual = f">>> exit {ended.code}\n{ended.stderr}".replace(str(directory), "DIR").replace(str(tmp_path), "DIR/..")
     assert "Traceback" not in actual, actual
-    if REWRITE and request.node.name not in KNOWN:
+    if REWRITE:
         path.write_bytes(f"{golden.head}\n{actual}".encode())
         golden = read_golden(path)
     assert actual.split("\n") == golden.expected.split("\n")

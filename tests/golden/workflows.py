@@ -6,7 +6,7 @@ into ``order.txt``, so that a real run shows what waited for what.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -33,7 +33,7 @@ def _place(line: int) -> Place:
     return Place("flow/reana.yaml", line)
 
 
-def _table(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> Table:
+def _table(columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Table:
     return Table(columns, len(rows), lambda: iter(rows))
 
 

@@ -248,7 +248,6 @@ def test_a_run_whose_make_was_killed_has_failed_and_can_be_resumed(desk: Desk, r
     said(desk("resume", "-w", "test"), "==> SUCCESS: test.1 has finished.")
 
 
-@pytest.mark.xfail(reason="backends/make.py signals the process of that number here", strict=True)
 def test_a_make_of_another_machine_is_not_signalled_here(desk: Desk) -> None:
     """The number of a process means nothing on another machine: here it is that of a bystander."""
     desk.write("reana.yaml", serial("false"))
@@ -281,9 +280,6 @@ def test_a_number_that_another_process_has_now_is_not_signalled(desk: Desk) -> N
 STUBBORN = "trap 'sleep 1; touch late; exit 1' TERM; touch here; sleep 60 & wait"
 
 
-@pytest.mark.xfail(
-    reason="make ends on a signal before its jobs do, and backends/make.py looks at make alone", strict=True
-)
 def test_a_stopped_run_has_no_jobs_left(desk: Desk) -> None:
     desk.write("reana.yaml", serial(STUBBORN))
     desk.start("run", "-w", "test")

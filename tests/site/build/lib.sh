@@ -6,8 +6,8 @@ set -euo pipefail
 
 # The Debian mirror of this machine: where its own release comes from, as apt understands its sources.
 mirror() {
-    if [ -n "${REANA_BATCH_SITE_MIRROR:-}" ]; then
-        echo "$REANA_BATCH_SITE_MIRROR"
+    if [ -n "${REANA_BATCH_BOX_MIRROR:-}" ]; then
+        echo "$REANA_BATCH_BOX_MIRROR"
         return
     fi
     local ID='' VERSION_CODENAME=''
