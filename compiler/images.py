@@ -6,6 +6,7 @@ splitting at ``:`` breaks on registry ports; REANA's own validator does.
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass
 
@@ -53,6 +54,7 @@ def is_path(name: str) -> bool:
     return name.startswith("/") or name.endswith(".sif")
 
 
+@functools.cache
 def parse(name: str) -> Reference:
     """Return the parts of an image reference; raises :class:`BadImage`."""
     text = name.removeprefix("docker://")
