@@ -7,6 +7,7 @@ Knows nothing of REANA.
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,6 +24,9 @@ DocumentPath = Sequence[str | int]
 
 # libyaml's composer calls itself for each level, and ends the process somewhere beyond this.
 _DEEPEST = 100
+
+# A bracket where a value can begin; others, as in ${name}, open nothing.
+_OPENING = re.compile(r"(?<![^\s\[{,:])[\[{]")
 
 # An alias counts as often as it is used: 9 lines can stand for 10^9 values.
 _MOST_VALUES = 5_000_000
@@ -165,7 +169,10 @@ def _compose(text: str, file: str, diagnostics: Diagnostics) -> Document | None:
         if root is None:
             diagnostics.error("empty-file", f"{file} is empty.", Place(file, 1), "see: reana-batch samples")
             return None
-        if not (_check_aliases(root, file, diagnostics) and _check_nodes(root, file, diagnostics)):
+        # An alias cannot be without an anchor, and most files have neither.
+        if "&" in text and "*" in text and not _check_aliases(root, file, diagnostics):
+            return None
+        if not _check_nodes(root, file, diagnostics):
             return None
         return _construct(loader, root, text, file, diagnostics)
     finally:
@@ -174,7 +181,7 @@ def _compose(text: str, file: str, diagnostics: Diagnostics) -> Document | None:
 
 def _check_depth(text: str, file: str, diagnostics: Diagnostics) -> bool:
     """Record nesting beyond bounds; return whether there is none. Most files are seen to be flat at once."""
-    brackets = text.count("[") + text.count("{")
+    brackets = sum(1 for _ in _OPENING.finditer(text))
     steps = (len(line) - len(line.lstrip()) + line.count("- ") + line.count("? ") for line in text.splitlines())
     if brackets + max(steps, default=0) <= _DEEPEST:
         return True

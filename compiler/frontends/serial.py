@@ -29,6 +29,7 @@ class _Entry:
 
     index: int
     data: Mapping[str, Any]
+    hints: Mapping[str, Hint]
 
     @property
     def path(self) -> tuple[str | int, ...]:
@@ -57,11 +58,11 @@ def load(spec: Spec, diagnostics: Diagnostics, results: Mapping[str, Any]) -> Wo
         rules = schema.load_schema("serial.schema.json")
         path: list[str | int] = ["workflow", "specification"]
         schema.check_value(spec.document, path, specification, rules, diagnostics, _HINTS)
-    entries = _entries(specification)
+    entries = _entries(spec, specification)
     _check_parameters_used(spec, entries, diagnostics)
     for entry in entries:
         _check_image(spec, entry, diagnostics)
-        hints.check(_hints(spec, entry), diagnostics)
+        hints.check(entry.hints, diagnostics)
     selected = _select(spec, entries, diagnostics)
     return Workflow(
         name=spec.directory.name,
@@ -82,10 +83,24 @@ _HINTS = {
 }
 
 
-def _entries(specification: Any) -> list[_Entry]:
+def _entries(spec: Spec, specification: Any) -> list[_Entry]:
     steps = specification.get("steps") if isinstance(specification, dict) else None
     listed = steps if isinstance(steps, list) else []
-    return [_Entry(index, step) for index, step in enumerate(listed) if isinstance(step, dict)]
+    return [_Entry(i, step, _hints(spec, i, step)) for i, step in enumerate(listed) if isinstance(step, dict)]
+
+
+def _hints(spec: Spec, index: int, step: Mapping[str, Any]) -> dict[str, Hint]:
+    """Return the hints of a step; the workflow's own kerberos holds where the step says nothing."""
+    found = {}
+    if spec.resources.get("kerberos") is True:
+        found["kerberos"] = Hint(True, spec.document.place(["workflow", "resources", "kerberos"]))
+    for name, value in step.items():
+        if name in _KNOWN_HINTS and isinstance(value, str | int):
+            found[name] = Hint(value, spec.document.place(["workflow", "specification", "steps", index, name]))
+    return found
+
+
+_KNOWN_HINTS = hints.READERS.keys() | hints.STEERING
 
 
 # --- commands ------------------------------------------------------------------------------------
@@ -123,7 +138,7 @@ def _with(step: Step, name: str, command: Command, needs: tuple[Need, ...]) -> S
 
 def _template(spec: Spec, entry: _Entry) -> Step:
     """Return what the jobs of an entry have in common."""
-    given = _hints(spec, entry)
+    given = entry.hints
     wanted = (c for c in Credential if c.value in given and given[c.value].value is True)
     cvmfs = spec.resources.get("cvmfs")
     return Step(
@@ -137,18 +152,6 @@ def _template(spec: Spec, entry: _Entry) -> Step:
         cvmfs=tuple(cvmfs) if isinstance(cvmfs, list) else (),
         group=entry.index,
     )
-
-
-def _hints(spec: Spec, entry: _Entry) -> dict[str, Hint]:
-    """Return the hints of a step; the workflow's own kerberos holds where the step says nothing."""
-    found = {}
-    if spec.resources.get("kerberos") is True:
-        found["kerberos"] = Hint(True, spec.document.place(["workflow", "resources", "kerberos"]))
-    known = hints.READERS.keys() | hints.STEERING
-    for name, value in entry.data.items():
-        if name in known and isinstance(value, str | int):
-            found[name] = Hint(value, spec.document.place([*entry.path, name]))
-    return found
 
 
 def _command(spec: Spec, entry: _Entry, index: int, text: str, diagnostics: Diagnostics) -> Command:
