@@ -208,7 +208,8 @@ def _render_group(group: list[Diagnostic], sources: Mapping[str, str]) -> str:
 def _other_places(group: list[Diagnostic]) -> str:
     shown = ", ".join(f"{d.place}:{d.place.column}" for d in group[:3] if d.place)
     rest = len(group) - 3
-    return f"also at: {shown}" + (f" and {rest:,} more places" if rest > 0 else "")
+    more = f" and {rest:,} more place{'' if rest == 1 else 's'}" if rest > 0 else ""
+    return f"also at: {shown}{more}"
 
 
 def _excerpt(place: Place, sources: Mapping[str, str]) -> list[str]:

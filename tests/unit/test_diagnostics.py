@@ -69,16 +69,16 @@ def test_file_whose_text_is_not_known(line: int) -> None:
 
 def test_same_message_at_two_places_is_shown_once() -> None:
     assert shown(error("It is wrong.", at(1)), error("Other."), error("It is wrong.", at(3))) == (
-        "a.yaml:1:1: error: It is wrong. [bad-value]\n  one: 1\n  ^\nalso at: a.yaml:3\nerror: Other. [bad-value]\n"
+        "a.yaml:1:1: error: It is wrong. [bad-value]\n  one: 1\n  ^\nalso at: a.yaml:3:1\nerror: Other. [bad-value]\n"
     )
 
 
 @pytest.mark.parametrize(
     ("count", "also"),
     [
-        (4, "also at: b:2, b:3, b:4"),
-        (5, "also at: b:2, b:3, b:4 and 1 more places"),
-        (2000, "also at: b:2, b:3, b:4 and 1,996 more places"),
+        (4, "also at: b:2:1, b:3:1, b:4:1"),
+        (5, "also at: b:2:1, b:3:1, b:4:1 and 1 more place"),
+        (2000, "also at: b:2:1, b:3:1, b:4:1 and 1,996 more places"),
     ],
 )
 def test_many_places_are_counted(count: int, also: str) -> None:
