@@ -72,6 +72,8 @@ def _pickles(path: Path, file: str) -> list[dict[str, Any]]:
 
 
 def _run_scenario(status: RunStatus, file: str, pickle: dict[str, Any]) -> ScenarioResult:
+    if not pickle["steps"]:
+        return ScenarioResult(file, pickle["name"], "(none)", "the scenario has no steps")
     for step in pickle["steps"]:
         argument = step.get("argument", {}).get("docString")
         try:

@@ -176,7 +176,7 @@ def restart(name: str, runs: Path | None, jobs: int | None, as_json: bool) -> No
     lifecycle.check_ended(old)
     new = next_restart(old)
     done = lifecycle.restart(old, new)
-    say(f"==> {new.name} goes on where {old.name} ended; {done:,} jobs are done already.")
+    say(f"==> {new.name} goes on where {old.name} ended; {done:,} of its jobs are done already.")
     if here:
         _run_here(new, jobs, as_json)
     try:

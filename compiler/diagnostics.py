@@ -214,12 +214,13 @@ def _other_places(group: list[Diagnostic]) -> str:
 
 def _excerpt(place: Place, sources: Mapping[str, str]) -> list[str]:
     lines = LINE_BREAK.split(sources[place.file]) if place.file in sources else []
-    if not 0 < place.line <= len(lines):
+    if not (0 < place.line <= len(lines) and lines[place.line - 1].strip()):
         return []
     line, column = lines[place.line - 1], place.column
     if len(line) > _WIDEST:  # a window around the place will do
         start = max(0, column - _WIDEST // 2)
         line, column = line[start : start + _WIDEST], column - start
+    line = "".join(c if c.isprintable() or c == "\t" else "?" for c in line)
     # Tabs stay tabs below as above, so that the carets line up in every terminal.
     pad = "".join("\t" if c == "\t" else " " for c in line[: column - 1])
     width = max(1, min(place.width, len(line) - column + 1))

@@ -34,12 +34,7 @@ _MOST_VALUES = 5_000_000
 # The start of libyaml's words for what users meet most; then our sentence, the cure, and whether the fault
 # is where the construct begins rather than where libyaml gave up.
 _SYNTAX = {
-    "found a tab character": ("A tab cannot indent YAML.", "indent with spaces.", False),
-    "found character that cannot start any token": (
-        "This character cannot start a value.",
-        "quote the value; indent with spaces, not tabs.",
-        False,
-    ),
+    "found character that cannot start any token": ("This character cannot start a value.", "quote the value.", False),
     "mapping values are not allowed": ("A second ': ' in one line.", "quote the value that holds it.", False),
     "found unexpected end of stream": ("This quote is never closed.", "close it.", True),
     "did not find expected ',' or": (
@@ -53,6 +48,17 @@ _SYNTAX = {
         True,
     ),
     "found undefined alias": ("No anchor has this name.", "quote a value that starts with *.", False),
+    "did not find expected alphabetic or numeric": ("* and & begin aliases and anchors.", "quote the value.", False),
+    "found unknown escape character": (
+        "Double quotes do not know this backslash escape.",
+        "write two backslashes, or single quotes.",
+        False,
+    ),
+    "did not find expected key": (
+        "This line does not fit the indentation above.",
+        "line it up with its neighbours.",
+        False,
+    ),
     "but found another document": ("A second YAML document starts here.", "keep one document per file.", False),
 }
 
@@ -135,7 +141,7 @@ def read_document(path: Path, file: str, diagnostics: Diagnostics) -> Document |
     try:
         return _compose(text, file, diagnostics)
     except yaml.MarkedYAMLError as error:
-        _report_syntax(error, file, diagnostics)
+        _report_syntax(error, file, text, diagnostics)
     except yaml.reader.ReaderError as error:
         character = error.character if isinstance(error.character, str) else chr(error.character)
         place = _place_of_index(text, file, text.find(character))
@@ -153,6 +159,7 @@ def _read_text(path: Path, file: str, diagnostics: Diagnostics) -> str | None:
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
+        diagnostics.sources[file] = raw.decode("utf-8", "replace")
         line = raw.count(b"\n", 0, error.start) + 1
         column = len(raw[raw.rfind(b"\n", 0, error.start) + 1 : error.start].decode("utf-8", "replace")) + 1
         message = f"The file must be UTF-8 text; byte 0x{raw[error.start]:02X} is not."
@@ -313,7 +320,7 @@ def _place_of_index(text: str, file: str, index: int) -> Place:
     return Place(file, len(breaks) + 1, index - start + 1)
 
 
-def _report_syntax(error: yaml.MarkedYAMLError, file: str, diagnostics: Diagnostics) -> None:
+def _report_syntax(error: yaml.MarkedYAMLError, file: str, text: str, diagnostics: Diagnostics) -> None:
     problem = error.problem or "it cannot be read"
     message, hint, at_start = f"This is not YAML: {problem}.", "", False
     for start, known in _SYNTAX.items():
@@ -322,4 +329,6 @@ def _report_syntax(error: yaml.MarkedYAMLError, file: str, diagnostics: Diagnost
     marks = (error.context_mark, error.problem_mark) if at_start else (error.problem_mark, error.context_mark)
     mark = marks[0] or marks[1]
     place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file, 1)
+    if mark and text.startswith("\t", mark.index):
+        message, hint = "A tab cannot indent YAML.", "indent with spaces."
     diagnostics.error("yaml-syntax", message, place, hint)

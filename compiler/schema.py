@@ -48,7 +48,13 @@ class Violation:
     @property
     def name(self) -> str:
         """The nearest key above the value."""
-        return next((part for part in reversed(self.path) if isinstance(part, str)), "the file")
+        return next((part for part in reversed(self.path) if isinstance(part, str)), "The file")
+
+    @property
+    def subject(self) -> str:
+        """The value as a message names it."""
+        is_entry = bool(self.path) and isinstance(self.path[-1], int)
+        return f"An entry of {self.name}" if is_entry else self.name
 
 
 def check(
@@ -74,7 +80,9 @@ def check_value(
         violation = Violation(document, [*path, *error.instance_path], error.kind, error.instance, rule)
         describe = _DESCRIPTIONS.get(error.kind.name, _other)
         for code, message, place, hint in describe(violation):
-            diagnostics.error(code, message, place, hint or (hints or {}).get(violation.name, ""))
+            # A cure for the list is none for its entry.
+            cure = (hints or {}).get(violation.subject, "")
+            diagnostics.error(code, message, place, hint or cure)
 
 
 def expectations(value: Any, schema: dict[str, Any]) -> Iterator[str]:
@@ -122,8 +130,7 @@ def _missing(violation: Violation) -> Description:
     name, path = violation.kind.property, violation.path
     inside = path and isinstance(path[-1], str)
     place = violation.document.key_place(path) if inside else violation.document.place(path)
-    where = "this entry" if path and not inside else violation.name
-    yield "missing-key", f'{where} must have "{name}".', place, ""
+    yield "missing-key", f'{violation.subject} must have "{name}".', place, ""
 
 
 def _type(violation: Violation) -> Description:
@@ -135,9 +142,7 @@ def _type(violation: Violation) -> Description:
     elif expected == "text" and isinstance(violation.value, dict):
         hint = "quote it, for the ': ' in it makes a mapping."
     place = violation.document.place(violation.path)
-    is_entry = bool(violation.path) and isinstance(violation.path[-1], int)
-    subject = f"An entry of {violation.name}" if is_entry else violation.name
-    yield "bad-type", f"{subject} must be {expected}, not {actual}.", place, hint
+    yield "bad-type", f"{violation.subject} must be {expected}, not {actual}.", place, hint
 
 
 def _as_written(violation: Violation) -> str:
@@ -159,7 +164,7 @@ def _other(violation: Violation) -> Description:
     """Describe a broken rule by what the schema itself says it expected."""
     expected = violation.rule.get("expected", "something else")
     place = violation.document.place(violation.path)
-    yield "bad-value", f"{violation.name} must be {expected}.", place, ""
+    yield "bad-value", f"{violation.subject} must be {expected}.", place, ""
 
 
 _DESCRIPTIONS: dict[str, Callable[[Violation], Description]] = {

@@ -73,8 +73,9 @@ def find_spec(given: Path | None, directory: Path) -> Path:
         message = f"Both {' and '.join(SPEC_NAMES)} exist."
         raise refuse("spec-ambiguous", message, hint="keep one, or name one with -f.")
     if not found:
+        where = "this directory" if directory == Path() else str(directory)
         hint = "name the file with -f, or start from a sample: reana-batch samples"
-        raise refuse("missing-file", f"There is no {' or '.join(SPEC_NAMES)} in {directory}.", hint=hint)
+        raise refuse("missing-file", f"There is no {' or '.join(SPEC_NAMES)} in {where}.", hint=hint)
     return found[0]
 
 
@@ -295,6 +296,7 @@ _SECTIONS = (
 def _check_paths(spec: Spec, diagnostics: Diagnostics) -> None:
     """Check the declared paths as texts: relative, not empty, without ``..``, no input twice."""
     seen: dict[str, str] = {}
+    _check_nested(spec, diagnostics)
     for section, name in _SECTIONS:
         for index, declared in _entries(spec.document.data, section, name):
             place = spec.document.place([section, name, index])
@@ -310,6 +312,20 @@ def _check_paths(spec: Spec, diagnostics: Diagnostics) -> None:
                     message = f'"{declared}" is already declared in {seen[normal]}.'
                     diagnostics.error("input-duplicate", message, place, "keep one of the two.")
                 seen.setdefault(normal, f"line {place.line}")
+
+
+def _check_nested(spec: Spec, diagnostics: Diagnostics) -> None:
+    """Warn of inputs below a declared directory: REANA's server refuses them, and they are copied anyway."""
+    folders = {PurePosixPath(path): path for path in spec.input_directories}
+    for name in ("files", "directories"):
+        for index, declared in _entries(spec.document.data, "inputs", name):
+            parent = next((p for p in PurePosixPath(declared).parents if p in folders), None)
+            if parent is not None and not path_problem(declared):
+                message = f'"{declared}" lies in "{folders[parent]}", which is declared as well.'
+                place = spec.document.place(["inputs", name, index])
+                diagnostics.warning(
+                    "input-duplicate", message, place, "REANA's server refuses this; keep one of the two."
+                )
 
 
 _PATH_HINT = "paths are relative to the directory of the analysis."

@@ -38,5 +38,5 @@ def copy(name: str, directory: Path) -> Path:
     try:
         shutil.copytree(source, directory, ignore=_LEFTOVERS, dirs_exist_ok=True)
     except OSError as error:
-        raise refuse("cannot-write", f"{directory} cannot be written: {error}.") from error
+        raise refuse("cannot-write", f"{directory} cannot be written: {error.strerror or error}.") from error
     return directory

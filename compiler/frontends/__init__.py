@@ -8,7 +8,7 @@ from typing import Any
 
 from reana_batch.diagnostics import Diagnostics
 from reana_batch.ir import Workflow
-from reana_batch.spec import Spec
+from reana_batch.spec import OPTIONS, Spec
 
 # workflow.type -> module; imported when used, for some front ends are heavy
 FRONTENDS = {
@@ -19,7 +19,7 @@ FRONTENDS = {
 def load(spec: Spec, diagnostics: Diagnostics, results: Mapping[str, Any] | None = None) -> Workflow | None:
     """Return the workflow of ``spec``, or None after recording why there is none."""
     if spec.type not in FRONTENDS:
-        if spec.type:
+        if spec.type in OPTIONS:
             message = f"{spec.type} workflows are not compiled by this version; {', '.join(FRONTENDS)} is."
             diagnostics.error("unsupported-type", message, spec.document.place(["workflow", "type"]))
         return None

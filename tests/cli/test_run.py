@@ -163,7 +163,7 @@ def test_a_restart_has_its_own_number_and_the_same_workspace(failing: Tool) -> N
     failing.write("runs/workflow.1/workspace/cured", "")
     ended = failing.run("restart", "--runs", "runs", "-w", "workflow")
     assert ended.code == 0, ended.stderr
-    assert "==> workflow.1.1 goes on where workflow.1 ended; 1 jobs are done already." in ended.stderr
+    assert "==> workflow.1.1 goes on where workflow.1 ended; 1 of its jobs are done already." in ended.stderr
     assert (failing.directory / "runs/workflow.1/workspace/first.txt").read_text("utf-8") == "once\n"
     listed = json.loads(failing.run("list", "--runs", "runs", "--json").stdout)["runs"]
     assert [(run["name"], run["status"]) for run in listed] == [("workflow.1.1", "finished"), ("workflow.1", "failed")]

@@ -299,7 +299,7 @@ def test_restart_shares_the_workspace_and_runs_nothing_twice(desk: Desk) -> None
     desk.write("reana.yaml", serial(*commands))
     run = desk.run(exits=1)
     done = desk("restart", "-w", "test", exits=1)
-    said(done, "==> test.1.1 goes on where test.1 ended; 1 jobs are done already.")
+    said(done, "==> test.1.1 goes on where test.1 ended; 1 of its jobs are done already.")
     (run / "workspace/good").touch()
     answer = desk.json("restart", "-w", "test")
     assert (answer["name"], answer["status"]) == ("test.1.2", "finished")

@@ -197,7 +197,7 @@ BAD_SETTINGS = {
     "htcondor.retries=-1": "htcondor.retries must be a whole number, not -1",
     "limits.runtime=1h": 'limits.runtime must be a whole number above 0, not "1h"',
     "inherit_environment=maybe": 'inherit_environment must be true or false, not "maybe"',
-    "binds=[cvmfs]": 'binds must be a list of absolute paths without commas, not ["cvmfs"]',
+    "binds=[cvmfs]": 'binds must be an absolute path without commas, not ["cvmfs"]',
 }
 
 
