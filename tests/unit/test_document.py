@@ -320,11 +320,11 @@ FAULTS: dict[str, tuple[str | bytes, str]] = {
     ),
     "NUL": (
         "a: 1\nb: x\0\n",
-        "x.yaml:2:5: error: YAML allows no character U+0000. [yaml-syntax]\n  b: x\0\n      ^\nhint: delete it.\n",
+        "x.yaml:2:5: error: YAML allows no character U+0000. [yaml-syntax]\n  b: x?\n      ^\nhint: delete it.\n",
     ),
     "bell": (
         "a: 1\nb: \aé\n",
-        "x.yaml:2:4: error: YAML allows no character U+0007. [yaml-syntax]\n  b: \aé\n     ^\nhint: delete it.\n",
+        "x.yaml:2:4: error: YAML allows no character U+0007. [yaml-syntax]\n  b: ?é\n     ^\nhint: delete it.\n",
     ),
 }
 
