@@ -140,6 +140,7 @@ def _submit_file(step: Step, folder: str, site: Site) -> str:
         requirements=resources.requirements or "",
         send_credential=site.htcondor.send_credential,
         file_transfer=site.htcondor.file_transfer,
+        shared_log=site.htcondor.shared_log,
         inherit_environment=site.inherit_environment,
         label=step.label,
     )

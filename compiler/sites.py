@@ -34,6 +34,7 @@ class HTCondorSettings:
     send_credential: bool = False
     file_transfer: bool = False
     max_idle: int | None = None
+    shared_log: bool = True
     retries: int = 0
 
 

@@ -9,7 +9,7 @@ import pytest
 from reana_batch import backends, pipeline
 from reana_batch.diagnostics import Diagnostics, Place, render
 from reana_batch.ir import Hint, Need, Pattern, RowMapping, Step, Table, Workflow, literal
-from reana_batch.sites import Site
+from reana_batch.sites import HTCondorSettings, Site
 
 SOURCE = "one\ntwo\nthree\n"
 
@@ -144,3 +144,10 @@ def test_rows_that_wait_for_rows_of_several_steps_in_a_dag() -> None:
 def test_step_without_rows_in_a_dag() -> None:
     lines = written("htcondor", "workflow.dag", step("a", table=table(0)), step("b", needs=(Need("a"),)))
     assert [line for line in lines if line.startswith(("JOB", "PARENT"))] == ["JOB b.0 batch/steps/b/job.sub"]
+
+
+@pytest.mark.parametrize(("shared", "lines"), [(True, []), (False, ["log = $(job_log).log"])])
+def test_jobs_have_event_logs_of_their_own_only_where_the_site_wants_them(shared: bool, lines: list[str]) -> None:
+    site = Site(htcondor=HTCondorSettings(shared_log=shared))
+    submit_file = written("htcondor", "steps/fit/job.sub", step("fit"), site=site)
+    assert [line for line in submit_file if line.startswith("log")] == lines
