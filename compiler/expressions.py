@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from importlib import resources
@@ -104,11 +104,19 @@ def split_placeholders(text: str) -> list[str | Placeholder]:
 def substitute(text: str, parameters: Mapping[str, object]) -> str:
     """Return ``text`` as ``string.Template(text).substitute(parameters)`` gives it.
 
+    Raises as :func:`fill` does.
+    """
+    return fill(split_placeholders(text), parameters)
+
+
+def fill(pieces: Iterable[str | Placeholder], parameters: Mapping[str, object]) -> str:
+    """Return the pieces of a command with the parameters filled in, each as its ``str()``.
+
     Raises KeyError for an undefined parameter and ValueError for a ``$`` without a name, which the
     front end reports beforehand.
     """
     filled = []
-    for piece in split_placeholders(text):
+    for piece in pieces:
         if isinstance(piece, str):
             filled.append(piece)
         elif piece.name is None:

@@ -10,7 +10,6 @@ from reana_batch import layout
 from reana_batch.diagnostics import refuse
 from reana_batch.schema import closest
 
-DEFAULT_NAME = "workflow"  # reana-client's
 _UUID4 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.IGNORECASE)
 # NAME.N, and NAME.N.M for its restarts
 _RUN = re.compile(r"(?P<name>[^.]+)\.(?P<major>[0-9]+)(\.(?P<minor>[0-9]+))?")

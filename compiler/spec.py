@@ -55,6 +55,11 @@ class Spec:
     resources: Mapping[str, Any]  # workflow.resources
 
     @property
+    def values(self) -> Mapping[str, Any]:
+        """What a serial command gets for each parameter: of -p the text as it was typed."""
+        return {**self.parameters, **self.given}
+
+    @property
     def directory(self) -> Path:
         """The directory that all paths of the analysis are relative to."""
         return self.path.parent

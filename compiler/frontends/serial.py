@@ -109,6 +109,7 @@ _KNOWN_HINTS = hints.READERS.keys() | hints.STEERING
 def _chain(spec: Spec, entries: list[_Entry], diagnostics: Diagnostics) -> tuple[Step, ...]:
     numbers = Counter(_short_label(entry) for entry in entries for _ in entry.commands)
     seen: Counter[str] = Counter()
+    values = spec.values
     steps: list[Step] = []
     for entry in entries:
         label = _short_label(entry)
@@ -117,7 +118,7 @@ def _chain(spec: Spec, entries: list[_Entry], diagnostics: Diagnostics) -> tuple
             seen[label] += 1
             # Commands of equal labels are counted through: "fit" alone, else fit.1, fit.2, ...
             name = names.encode(label) + (f".{seen[label]}" if numbers[label] > 1 else "")
-            command = _command(spec, entry, index, text, diagnostics)
+            command = _command(spec, entry, index, text, values, diagnostics)
             needs = (Need(steps[-1].name),) if steps else ()
             steps.append(_with(step, name, command, needs))
     return tuple(steps)
@@ -154,7 +155,9 @@ def _template(spec: Spec, entry: _Entry) -> Step:
     )
 
 
-def _command(spec: Spec, entry: _Entry, index: int, text: str, diagnostics: Diagnostics) -> Command:
+def _command(
+    spec: Spec, entry: _Entry, index: int, text: str, values: Mapping[str, Any], diagnostics: Diagnostics
+) -> Command:
     path = [*entry.path, "commands", index]
     place = spec.document.place(path)
     if not text.strip():
@@ -163,43 +166,38 @@ def _command(spec: Spec, entry: _Entry, index: int, text: str, diagnostics: Diag
         if operation in text:
             message = f'Operation "{operation.strip()}" might be dangerous.'
             diagnostics.warning("dangerous", message, place, "jobs run without root and in the workspace.")
-    filled = []
+    sound: list[str | expressions.Placeholder] = []
     for piece in expressions.split_placeholders(text):
-        if isinstance(piece, str):
-            filled.append(piece)
+        if isinstance(piece, str) or piece.name in values:
+            sound.append(piece)
         else:
-            filled.append(_fill(spec, path, text, piece, diagnostics))
-    script = "".join(filled)
+            _report_placeholder(spec, path, text, piece, diagnostics)
+    script = expressions.fill(sound, values)
     if "\0" in script:
         diagnostics.error("nul-byte", "A command cannot hold a NUL character.", place, "write \\0 for the shell.")
     return literal(script, place)
 
 
-def _fill(
+def _report_placeholder(
     spec: Spec,
     path: list[str | int],
     text: str,
     placeholder: expressions.Placeholder,
     diagnostics: Diagnostics,
-) -> str:
-    """Return the parameter's text; record a placeholder that REANA would fail on when the run starts."""
+) -> None:
+    """Record a placeholder that REANA would fail on when the run starts."""
     name = placeholder.name
-    if name is not None and name in spec.given:
-        return spec.given[name]
-    if name is not None and name in spec.parameters:
-        return str(spec.parameters[name])
     width = placeholder.end - placeholder.start
     place = spec.document.place_in(path, placeholder.start, width)
     if name is None:
         shown = text[placeholder.start : placeholder.start + 2].rstrip()
         hint = f"write $${shown[1:]} for the shell's own {shown}." if shown != "$" else "write $$ for a dollar sign."
         diagnostics.error("placeholder", "No parameter name follows this $.", place, hint)
-        return ""
+        return
     meant = schema.closest(name, spec.parameters)
     written = text[placeholder.start : placeholder.end]
     hint = f"did you mean {meant}?" if meant else f"write ${written} for the shell's own variable."
     diagnostics.error("undefined-parameter", f'inputs.parameters has no "{name}".', place, hint)
-    return ""
 
 
 def _check_parameters_used(spec: Spec, entries: list[_Entry], diagnostics: Diagnostics) -> None:
