@@ -9,6 +9,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import networkx
 
@@ -150,12 +151,31 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Expansion:
+    """A part of the graph that only the run can know, compiled by a job of the run when its ``needs`` are done.
+
+    All that follows from it is in the workflow which that job compiles, so no step waits for an
+    expansion. There the front end's ``load`` is called again, with these ``results``: ``state`` as it
+    stands here, ``workspace``, the absolute path of the run's workspace, which is ``spec.directory``
+    then, and ``expansion``, the name. Expansions of that workflow come next, to any sensible depth.
+    """
+
+    name: str  # safe, and unique among the steps and expansions of the workflow
+    label: str  # the user's name for what is waited for, such as a checkpoint's
+    origin: Place
+    reason: str  # what only the run can know, such as "the files that split makes"
+    needs: tuple[str, ...] = ()  # names of the steps that must be done, all rows of each
+    state: Mapping[str, Any] = field(default_factory=dict)  # what JSON can hold; the same for the same analysis
+
+
+@dataclass(frozen=True, slots=True)
 class Workflow:
     """The graph of steps, in the author's order, and the files that go in and come out."""
 
     name: str
     type: str
     steps: tuple[Step, ...]
+    expansions: tuple[Expansion, ...] = ()
     input_files: tuple[str, ...] = ()
     input_directories: tuple[str, ...] = ()
     output_files: tuple[str, ...] = ()

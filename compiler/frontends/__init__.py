@@ -17,7 +17,11 @@ FRONTENDS = {
 
 
 def load(spec: Spec, diagnostics: Diagnostics, results: Mapping[str, Any] | None = None) -> Workflow | None:
-    """Return the workflow of ``spec``, or None after recording why there is none."""
+    """Return the workflow of ``spec``, or None after recording why there is none.
+
+    ``results`` is empty when the user compiles; in the run it is what
+    :class:`~reana_batch.ir.Expansion` says, and the workflow is the part that follows from it.
+    """
     if spec.type not in FRONTENDS:
         if spec.type in OPTIONS:
             message = f"{spec.type} workflows are not compiled by this version; {', '.join(FRONTENDS)} is."

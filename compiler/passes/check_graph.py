@@ -18,9 +18,15 @@ def check_graph(workflow: Workflow, context: Context) -> Workflow:
     different lengths row by row has a bug; that is an AssertionError.
     """
     steps = {step.name: step for step in workflow.steps}
-    assert len(steps) == len(workflow.steps), "step names must be unique"
+    names = [*steps, *(expansion.name for expansion in workflow.expansions)]
+    assert len(set(names)) == len(workflow.steps) + len(workflow.expansions), "step names must be unique"
     for step in workflow.steps:
         _check_needs(step, steps)
+    for expansion in workflow.expansions:
+        unknown = set(expansion.needs) - steps.keys()
+        assert not unknown, f"{expansion.name} needs the unknown steps {sorted(unknown)}"
+        message = f"What follows from {expansion.label} is known only in the run: {expansion.reason}."
+        context.diagnostics.error("unsupported", message, expansion.origin)
     graph = workflow.graph()
     if not networkx.is_directed_acyclic_graph(graph):
         circle = [edge[0] for edge in networkx.find_cycle(graph)]

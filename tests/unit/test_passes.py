@@ -13,6 +13,7 @@ from reana_batch.diagnostics import Diagnostics, Place, Refused, render
 from reana_batch.ir import (
     Command,
     Credential,
+    Expansion,
     Hint,
     Image,
     Need,
@@ -129,6 +130,24 @@ def test_faults_of_front_ends(steps: list[Step], message: str) -> None:
     with pytest.raises(AssertionError) as fault:
         check_graph(workflow(*steps), context())
     assert str(fault.value) == message
+
+
+def expansion(name: str, *needs: str) -> Expansion:
+    return Expansion(name, f"the label of {name}", at(2), f"the files that {name} makes", needs)
+
+
+@pytest.mark.parametrize(
+    ("expansions", "message"),
+    [
+        ([expansion("a")], "step names must be unique"),
+        ([expansion("b"), expansion("b")], "step names must be unique"),
+        ([expansion("b", "c", "a", "b")], "b needs the unknown steps ['b', 'c']"),
+    ],
+)
+def test_faults_of_front_ends_in_expansions(expansions: list[Expansion], message: str) -> None:
+    with pytest.raises(AssertionError) as fault:
+        check_graph(replace(workflow(step("a")), expansions=tuple(expansions)), context())
+    assert str(fault.value).startswith(message)
 
 
 def test_chain_of_many_steps() -> None:
