@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
 
-from reana_batch import layout
+from reana_batch import credentials, layout
 from reana_batch.diagnostics import refuse
 from reana_batch.images import is_path
 from reana_batch.ir import Pattern, Step, Workflow, chunk_pattern
@@ -43,6 +43,7 @@ TARGET = Target(
     pulls_no_images=frozenset({"htcondor"}),
     start_command="condor_submit_dag batch/workflow.dag",
     enforces_runtime=True,
+    forwards_tickets=True,
 )
 
 # Of runs whose files HTCondor sends along: what each job starts with.
@@ -68,7 +69,7 @@ def lower(workflow: Workflow, site: Site) -> Iterator[File]:
     yield File(f"{layout.BATCH}/dagman.config", config)
     for step in workflow.steps:
         folder = folder_of[step.name]
-        yield File(f"{layout.BATCH}/steps/{folder}/job.sub", _submit_file(step, folder, site))
+        yield File(f"{layout.BATCH}/steps/{folder}/job.sub", _submit_file(step, folder, workflow, site))
         if site.htcondor.file_transfer and step.outputs:
             yield File(f"{layout.BATCH}/steps/{folder}/outputs", (f"{path}\0" for path in step.outputs))
     if site.htcondor.file_transfer:
@@ -119,7 +120,7 @@ def endings(directory: Path) -> dict[tuple[str, int], str]:
     return htcondor_schedd.endings(directory)
 
 
-def _submit_file(step: Step, folder: str, site: Site) -> str:
+def _submit_file(step: Step, folder: str, workflow: Workflow, site: Site) -> str:
     resources = step.resources
     keep_flavour = site.htcondor.job_flavours and resources.flavour and step.chunk_size == 1
     in_container = site.container_runtime == "htcondor" and step.image is not None
@@ -142,6 +143,7 @@ def _submit_file(step: Step, folder: str, site: Site) -> str:
         file_transfer=site.htcondor.file_transfer,
         shared_log=site.htcondor.shared_log,
         inherit_environment=site.inherit_environment,
+        shipped=credentials.shipped(step, workflow.credential_plan),
         label=step.label,
     )
 

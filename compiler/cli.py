@@ -70,6 +70,12 @@ _SPEC_OPTIONS = (
     click.option("--site", help="The site profile; see `reana-batch sites`."),
     click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change a setting of the profile."),
     click.option("--fuse", is_flag=True, help="Run the commands of a step in one job."),
+    click.option(
+        "--queue-time",
+        type=click.IntRange(min=0),
+        metavar="SECONDS",
+        help="What a job may wait in the queue, for the lives of credentials.",
+    ),
     click.option("--rows-per-job", metavar="N|auto", help="Rows that one scheduler job runs."),
     click.option(
         "--measured",
@@ -165,7 +171,9 @@ def print_json(answer: dict[str, Any], diagnostics: Diagnostics | None = None) -
     click.echo(json.dumps(record, indent=2, ensure_ascii=False, default=str))
 
 
-def options_of(backend: str | None = None, rows_per_job: str | None = None, **given: Any) -> Options:
+def options_of(
+    backend: str | None = None, rows_per_job: str | None = None, queue_time: int | None = None, **given: Any
+) -> Options:
     from reana_batch.pipeline import Options
 
     settings = tuple(given.pop("settings"))
@@ -173,6 +181,8 @@ def options_of(backend: str | None = None, rows_per_job: str | None = None, **gi
         if rows_per_job != "auto" and not (rows_per_job.isdecimal() and int(rows_per_job)):
             raise click.UsageError(f'--rows-per-job must be a whole number above 0, or auto, not "{rows_per_job}".')
         settings += (f"rows_per_job={rows_per_job}",)
+    if queue_time is not None:
+        settings += (f"queue_time={queue_time}",)
     return Options(backend=backend, settings=settings, **given)
 
 
@@ -233,9 +243,9 @@ def compile_command(
     else:
         write(compilation, directory, force=force)
         say(f"==> SUCCESS: {_counted(compilation.workflow.job_count, 'job')} in {directory}.", "green")
-        say(f"To start: cd {shlex.quote(str(directory))} && {compilation.target.start_command}")
+        say(f"To start: cd {shlex.quote(str(directory))} && {compilation.start_command}")
     if as_json:
-        print_json({**answer, "start_command": compilation.target.start_command}, diagnostics)
+        print_json({**answer, "start_command": compilation.start_command}, diagnostics)
 
 
 def _pieces(text: Any) -> Any:
@@ -440,9 +450,10 @@ def completion(shell: str) -> None:
 
 
 def _add_run_commands() -> None:
-    from reana_batch import cli_runs
+    from reana_batch import cli_runs, cli_secrets
 
     cli_runs.register(main)
+    cli_secrets.register(main)
 
 
 _add_run_commands()

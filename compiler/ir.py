@@ -110,6 +110,21 @@ class Credential(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class CredentialPlan:
+    """How the jobs of a workflow come by their credentials; an empty text where no step needs one.
+
+    ``proxy_needed`` and ``ticket_needed`` are, in seconds after submission, when the last job that needs
+    what is handed on may start and when it may end, and the label of its step.
+    """
+
+    kerberos: str = ""  # keytab, ticket, forward
+    voms_proxy: str = ""  # submit, worker, file
+    rucio: str = ""  # the client's type of authentication
+    proxy_needed: tuple[int, int, str] = (0, 0, "")
+    ticket_needed: tuple[int, int, str] = (0, 0, "")
+
+
+@dataclass(frozen=True, slots=True)
 class Image:
     """A container image: where to run it from, the best place first."""
 
@@ -181,6 +196,7 @@ class Workflow:
     output_files: tuple[str, ...] = ()
     output_directories: tuple[str, ...] = ()
     tests: tuple[str, ...] = ()  # Gherkin files for `reana-batch test`
+    credential_plan: CredentialPlan = CredentialPlan()
 
     def step(self, name: str) -> Step:
         """Return the step of this name; KeyError if there is none."""

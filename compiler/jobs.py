@@ -8,8 +8,8 @@ from importlib import resources
 from itertools import islice
 from typing import Any
 
-from reana_batch import layout
-from reana_batch.ir import Column, Command, Pattern, RowMapping, Step, Table, Workflow
+from reana_batch import credentials, layout
+from reana_batch.ir import Column, Command, Credential, Pattern, RowMapping, Step, Table, Workflow
 from reana_batch.render import File, render
 from reana_batch.sites import Site
 from reana_batch.target import Target
@@ -31,6 +31,7 @@ def job_files(workflow: Workflow, site: Site, target: Target) -> Iterator[File]:
     yield File(layout.MANIFEST, _manifest(workflow, target, folder_of))
     library = resources.files("reana_batch.templates").joinpath("job-lib.sh").read_text("utf-8")
     yield File(layout.JOB_LIBRARY, library)
+    yield from credentials.files(workflow, site)
     for step in workflow.steps:
         folder = f"{layout.BATCH}/steps/{folder_of[step.name]}"
         yield File(f"{folder}/job.sh", _job_script(step, folder_of, steps, site, target))
@@ -60,6 +61,7 @@ def run_folders(workflow: Workflow) -> Iterator[str]:
 
 def _job_script(step: Step, folder_of: Mapping[str, str], steps: Mapping[str, Step], site: Site, target: Target) -> str:
     folder = folder_of[step.name]
+    runtime = step.resources.runtime or 0
     watches_rows = step.chunk_size > 1 or len(step.commands) > 1 or not target.enforces_runtime
     return render(
         "job.sh.j2",
@@ -82,7 +84,9 @@ def _job_script(step: Step, folder_of: Mapping[str, str], steps: Mapping[str, St
         container_runtime=site.container_runtime,
         binds=site.binds,
         cvmfs=step.cvmfs,
-        row_time_limit=step.resources.runtime if watches_rows and step.resources.runtime else "",
+        row_time_limit=runtime if watches_rows and runtime else "",
+        credentials=[each.value for each in Credential if each in step.credentials],
+        life_needed=runtime * max(1, len(step.commands)),
     )
 
 

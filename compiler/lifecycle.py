@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reana_batch import backends, layout
+from reana_batch import backends, credentials, layout
 from reana_batch.diagnostics import refuse
 from reana_batch.jobqueue import JobState, Queue
 from reana_batch.runstate import Failure, Run, StepProgress, damaged, read_json
@@ -119,6 +119,7 @@ def submit(directory: Path) -> list[str]:
 
 
 def _hand_in(run: Run) -> list[str]:
+    credentials.hand_on(run.directory)
     ids = backends.backend(run.manifest["backend"]).submit(run)
     note(run.directory, submitted=time.time(), stopped=None, ids=ids, host=socket.gethostname())
     return ids
@@ -193,6 +194,7 @@ def delete(directory: Path) -> None:
     if sharing and not (directory / layout.WORKSPACE).is_symlink():
         works = "works" if len(sharing) == 1 else "work"
         raise refuse("run-state", f"{', '.join(sharing)} {works} in the workspace of {directory.name}.")
+    credentials.withdraw(directory)
     try:
         shutil.rmtree(directory)
     except OSError as error:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from reana_batch import layout
+from reana_batch import credentials, layout
 from reana_batch.diagnostics import refuse
 from reana_batch.lifecycle import locked, note, status
 from reana_batch.runstate import Run, StepProgress
@@ -65,6 +65,7 @@ def _start(directory: Path, jobs: int | None) -> subprocess.Popen[bytes]:
         state = status(directory).state
         if state in ("queued", "running"):
             raise refuse("run-state", f"{directory.name} is {state} already.")
+        credentials.hand_on(directory)
         # A session of its own: an interrupt reaches us alone, and we end the jobs in order.
         make = subprocess.Popen(
             command, cwd=directory, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from reana_batch import backends, frontends, jobs, layout, sites, staging
+from reana_batch import backends, credentials, frontends, jobs, layout, sites, staging
 from reana_batch.diagnostics import Diagnostics, Refused, refuse
-from reana_batch.ir import Workflow
+from reana_batch.ir import CredentialPlan, Workflow
 from reana_batch.passes import run_passes
 from reana_batch.passes.context import Context
 from reana_batch.render import File
@@ -49,6 +49,16 @@ class Compilation:
     target: Target
     spec: Spec | None = None
     inputs: list[str] = field(default_factory=list)
+
+    @property
+    def start_command(self) -> str:
+        """What the user types, in the run directory, to hand the run to the batch system."""
+        has_credentials = self.workflow.credential_plan != CredentialPlan()
+        return (
+            f"bash {credentials.SCRIPT} && {self.target.start_command}"
+            if has_credentials
+            else self.target.start_command
+        )
 
     def files(self) -> Iterator[File]:
         """Yield every generated file; tables and long lists are made while they are written."""

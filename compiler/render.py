@@ -94,6 +94,7 @@ _QUOTING: dict[str, Callable[[object], str]] = {
     "sub": for_submit,
     "dag": for_dag,
     "make": for_make,
+    "ini": str,
 }
 
 

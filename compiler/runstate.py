@@ -75,6 +75,7 @@ _CAUSES = {
     "scheduler": "the job was {detail}",
     "output": "the command succeeded, but declared outputs are {detail}",
     "worker": "the job could not start its command: {detail}",
+    "credential": "the job could not get its credentials, and its command was not started: {detail}",
 }
 
 

@@ -47,6 +47,17 @@ class SlurmSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class CredentialSettings:
+    secrets: str = "~/.config/reana-batch/secrets"
+    kerberos: str = "auto"
+    realm: str | None = None
+    voms_proxy: str = "submit"
+    proxy_lifetime: int = 86400  # what VOMS servers commonly grant
+    rucio: str = "x509_proxy"
+    ca_certificates: tuple[str, ...] = ("/etc/pki/tls/certs/CERN-bundle.pem", "/etc/grid-security/certificates")
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     runtime: int | None = None  # seconds
     memory: int | None = None  # bytes
@@ -77,6 +88,8 @@ class Site:
     inherit_environment: bool = False
     default_runtime: int | str | None = None  # seconds or a job flavour
     rows_per_job: int | str = 1
+    queue_time: int = 0
+    credentials: CredentialSettings = CredentialSettings()
     htcondor: HTCondorSettings = HTCondorSettings()
     slurm: SlurmSettings = SlurmSettings()
     limits: Limits = Limits()

@@ -26,3 +26,4 @@ class Target:
     pulls_no_images: frozenset[str]  # the runtimes among them that start nothing from a registry
     start_command: str  # how the user hands the run to the system, in the run directory
     enforces_runtime: bool  # does the system itself end a job at its time limit?
+    forwards_tickets: bool = False  # can the system bring the submitter's Kerberos ticket to the job?

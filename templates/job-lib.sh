@@ -6,7 +6,8 @@
 # container_runtime binds cvmfs row_time_limit
 # shellcheck disable=SC2154,SC2206  # the facts are assigned in job.sh; words are split on purpose
 
-# Exit codes of our own. A command's own code passes through; the record says which of the two it was.
+# Exit codes of our own; credentials-lib.sh has one more. A command's own code passes through; the record says
+# which of the two it was.
 readonly EXIT_PARENT=91 EXIT_WRITE=92 EXIT_OUTPUT=93 EXIT_WORKER=94
 
 # Entries per directory and row table; the compiler's layout.py has the same numbers.
@@ -175,7 +176,7 @@ set_launcher() {
   # The fields of --mount are those of CSV: a quote in quotes is doubled.
   launcher+=(--mount "type=bind,\"source=${run//\"/\"\"}\",\"destination=${run//\"/\"\"}\"")
   for directory in "${binds[@]}"; do
-    [[ ! -d $directory ]] || launcher+=(--mount "type=bind,source=$directory,destination=$directory")
+    [[ ! -e $directory ]] || launcher+=(--mount "type=bind,source=$directory,destination=$directory")
   done
   for image in "${images[@]}"; do
     [[ $image == /* || $image == docker://* ]] || image=$REANA_WORKSPACE/$image
@@ -251,6 +252,10 @@ run_row() { # ROW
   if ! : >>"logs/$folder/$own.out" || ! : >>"logs/$folder/$own.err"; then
     say "row $row: logs/$folder is not writable"
     exit "$EXIT_WRITE"
+  fi
+  if declare -F prepare_credentials >/dev/null && ! prepare_credentials; then
+    fail_row "$EXIT_CREDENTIAL" credential "$lacking"
+    return
   fi
   { check_cvmfs && set_launcher; } || { fail_row "$?" worker "$lacking"; return; }
   [[ $has_table == no ]] || read_cells "$row"

@@ -16,7 +16,7 @@ from reana_batch.passes.drop_empty_steps import drop_empty_steps
 from reana_batch.passes.fuse_commands import fuse_commands
 from reana_batch.passes.locate_images import locate_images
 from reana_batch.passes.map_resources import map_resources
-from reana_batch.passes.refuse_credentials import refuse_credentials
+from reana_batch.passes.plan_credentials import plan_credentials
 from reana_batch.passes.require_outputs import require_outputs
 
 PASSES: tuple[Callable[[Workflow, Context], Workflow], ...] = (
@@ -24,10 +24,10 @@ PASSES: tuple[Callable[[Workflow, Context], Workflow], ...] = (
     drop_empty_steps,
     fuse_commands,
     require_outputs,
-    refuse_credentials,
     map_resources,
     locate_images,
     chunk_rows,
+    plan_credentials,
 )
 
 

@@ -1,7 +1,7 @@
 """The cases of the golden files, and a program that compiles them all into one directory.
 
 A case is ``cases/NAME.yaml``, whose first lines say ``# args:``, ``# backends:``, ``# file:`` (an input to
-make up) and ``# names only:`` (files not worth showing whole), or a workflow of ``workflows.py``. Run as a program, so that a test can compare what two
+make up), ``# secrets:`` (those that the user has, as NAME=VALUE or names of files) and ``# names only:`` (files not worth showing whole), or a workflow of ``workflows.py``. Run as a program, so that a test can compare what two
 processes in different surroundings write.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import shlex
 import sys
 import traceback
@@ -18,6 +19,8 @@ from pathlib import Path
 from reana_batch import cli, pipeline, sites
 from reana_batch.backends import BACKENDS
 from reana_batch.diagnostics import Diagnostics, Refused, render
+from reana_batch.secrets import ENV, FILE, Secret, store
+from reana_batch.sites import CredentialSettings
 from reana_batch.version import __version__
 
 from .workflows import WORKFLOWS, Scenario
@@ -29,6 +32,7 @@ SAMPLES = HERE.parent.parent / "samples"
 STATIC = {
     "batch/job-lib.sh": "templates/job-lib.sh",
     "batch/submit-lib.sh": "templates/slurm/submit-lib.sh",
+    "batch/credentials-lib.sh": "templates/credentials/credentials-lib.sh",
 }
 
 
@@ -42,6 +46,7 @@ class Case:
     args: tuple[str, ...] = ()
     inputs: tuple[str, ...] = ()
     names_only: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()
 
     def compile(self, backend: str, directory: Path) -> None:
         """Write ``directory/run`` as the tool writes it, and what the user sees to ``directory/stderr``."""
@@ -49,6 +54,7 @@ class Case:
         run = directory / "run"
         try:
             if self.spec:
+                self._keep_secrets(directory / "home")
                 shown = _compile_spec(self._staged(directory), (*self.args, "-b", backend, "-o", str(run)))
             else:
                 shown = _compile_scenario(WORKFLOWS[self.name](), backend, run)
@@ -56,6 +62,13 @@ class Case:
             (directory / "crash").write_text(traceback.format_exc(), "utf-8")
             shown = ""
         (directory / "stderr").write_text(shown.replace(str(directory), "DIR"), "utf-8")
+
+    def _keep_secrets(self, home: Path) -> None:
+        os.environ["HOME"] = str(home)
+        kept = store(CredentialSettings().secrets)
+        for word in self.secrets:
+            name, equals, value = word.partition("=")
+            kept.add(Secret(name, ENV if equals else FILE), (value or name).encode())
 
     def _staged(self, directory: Path) -> Path:
         """Return the copy of the spec in a directory of its own, beside its inputs."""
@@ -90,14 +103,14 @@ def _compile_scenario(scenario: Scenario, backend: str, run: Path) -> str:
 
 
 def _read_case(path: Path) -> Case:
-    given: dict[str, list[str]] = {"args": [], "backends": [], "file": [], "names only": []}
+    given: dict[str, list[str]] = {"args": [], "backends": [], "file": [], "names only": [], "secrets": []}
     for line in path.read_text("utf-8").splitlines():
         name, colon, value = line.removeprefix("# ").partition(": ")
         if not (line.startswith("# ") and colon and name in given):
             break
         given[name] += [value] if name == "file" else shlex.split(value)
     backends = tuple(given["backends"]) or tuple(BACKENDS)
-    rest = (tuple(given[name]) for name in ("args", "file", "names only"))
+    rest = (tuple(given[name]) for name in ("args", "file", "names only", "secrets"))
     return Case(path.stem, backends, path, *rest)
 
 

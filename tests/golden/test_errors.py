@@ -3,6 +3,7 @@
     $ reana-batch validate -p x=1            the command; NAME=VALUE in front sets its environment
     >>> reana.yaml                           a file of the directory that it runs in
     >>> bytes.yaml (escapes)                 the same, with Python's escapes such as \\xff
+    >>> secret (private)                     the same, which nobody else may read, nor its directories
     >>> data/                                an empty directory
     >>> link -> target                       a symbolic link
     >>> exit 3                               then all that stderr shows; stdout is empty
@@ -63,7 +64,8 @@ class Golden:
         for section in self.head.split("\n>>> ")[1:]:
             name, _, text = (section + "\n").partition("\n")
             link, arrow, target = name.partition(" -> ")
-            path = directory / link.removesuffix(" (escapes)")
+            path = directory / link.removesuffix(" (escapes)").removesuffix(" (private)")
+            private = name.endswith(" (private)")
             path.parent.mkdir(parents=True, exist_ok=True)
             if arrow:
                 path.symlink_to(target)
@@ -71,6 +73,10 @@ class Golden:
                 path.mkdir(exist_ok=True)
             else:
                 path.write_bytes(_unescaped(text) if name.endswith(" (escapes)") else text.encode())
+            if private:
+                path.chmod(0o600)
+                for folder in path.relative_to(directory).parents[:-1]:
+                    (directory / folder).chmod(0o700)
 
 
 def _unescaped(text: str) -> bytes:

@@ -37,7 +37,8 @@ from reana_batch.names import encode
 from reana_batch.passes import PASSES
 from reana_batch.passes.context import Context
 from reana_batch.render import File
-from reana_batch.sites import Site, SlurmSettings
+from reana_batch.secrets import ENV, FILE, Secret, Store
+from reana_batch.sites import CredentialSettings, Site, SlurmSettings
 
 ORIGIN = Place("reana.yaml", 1)
 LABELS = st.sampled_from(["fit", "a b", "größe", "-x", "PARENT", "all", "complete", "$HOME", "it's", "", "%", "~"])
@@ -190,6 +191,10 @@ workflow:
 
 def test_files_do_not_depend_on_the_seed_of_hashes(tmp_path: Path) -> None:
     (tmp_path / "reana.yaml").write_text(ANALYSIS)
+    kept = Store(tmp_path / CredentialSettings().secrets.removeprefix("~/"))
+    for name in ("CERN_USER", "VONAME", "RUCIO_USERNAME", "VOMSPROXY_FILE", "CERN_KEYTAB"):
+        kept.add(Secret(name, ENV), b"one")
+    kept.add(Secret("one", FILE), b"two")
     script = [sys.executable, "-c", HASHING, str(tmp_path / "reana.yaml")]
     environments = [{"PYTHONHASHSEED": seed, "HOME": str(tmp_path)} for seed in ("0", "1", "2")]
     hashes = {subprocess.run(script, env=env, capture_output=True, check=True).stdout for env in environments}

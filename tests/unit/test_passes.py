@@ -12,7 +12,6 @@ from reana_batch import backends, hints
 from reana_batch.diagnostics import Diagnostics, Place, Refused, render
 from reana_batch.ir import (
     Command,
-    Credential,
     Expansion,
     Hint,
     Image,
@@ -33,7 +32,6 @@ from reana_batch.passes.drop_empty_steps import drop_empty_steps
 from reana_batch.passes.fuse_commands import fuse_commands
 from reana_batch.passes.locate_images import locate_images
 from reana_batch.passes.map_resources import map_resources
-from reana_batch.passes.refuse_credentials import refuse_credentials
 from reana_batch.passes.require_outputs import require_outputs
 from reana_batch.sites import Limits, Site
 
@@ -285,30 +283,6 @@ def test_another_step_looks_for_the_outputs(steps: tuple[Step, ...]) -> None:
         outputs=("a.txt", "plots"),
     )
     assert after.steps == (*steps, check)
-
-
-# --- refuse_credentials ---------------------------------------------------------------------------
-
-
-def test_credentials_are_refused_at_their_hints() -> None:
-    asking = step(
-        "a",
-        credentials=frozenset({Credential.RUCIO, Credential.KERBEROS}),
-        hints={"rucio": Hint(value=True, place=at(4))},
-    )
-    here = context()
-    before = workflow(asking, step("b"))
-    assert refuse_credentials(before, here) is before
-    assert shown(here) == (
-        "reana.yaml:1:1: error: kerberos: this version prepares no kerberos credential for jobs. [unsupported]\n"
-        "  line 1\n"
-        "  ^^^^^^\n"
-        "hint: with --ignore-unsupported the step finds only what its worker has.\n"
-        "reana.yaml:4:1: error: rucio: this version prepares no rucio credential for jobs. [unsupported]\n"
-        "  line 4\n"
-        "  ^^^^^^\n"
-        "hint: with --ignore-unsupported the step finds only what its worker has.\n"
-    )
 
 
 # --- map_resources --------------------------------------------------------------------------------

@@ -1,0 +1,37 @@
+"""When the jobs of a workflow may start and end at the latest, by the limits of what comes before them.
+
+All jobs of a step are taken to run at the same time; what they wait for a place is the queue time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import networkx
+
+from reana_batch.ir import Workflow
+
+
+@dataclass(frozen=True, slots=True)
+class Latest:
+    """Seconds after submission; ``unlimited`` names a step without a time limit that makes them a guess."""
+
+    start: int
+    end: int
+    unlimited: str = ""
+
+
+def latest(workflow: Workflow, queue_time: int, tries: int = 1) -> dict[str, Latest]:
+    """Return the latest start and end of every step by its name.
+
+    Each job waits ``queue_time`` seconds and is run up to ``tries`` times.
+    """
+    steps = {step.name: step for step in workflow.steps}
+    found: dict[str, Latest] = {}
+    for name in networkx.topological_sort(workflow.graph()):
+        step = steps[name]
+        before = [found[need.step] for need in step.needs]
+        start = max((each.end for each in before), default=0) + queue_time
+        unlimited = step.label if step.job_runtime is None else next((e.unlimited for e in before if e.unlimited), "")
+        found[name] = Latest(start, start + (step.job_runtime or 0) * tries, unlimited)
+    return found

@@ -1,0 +1,182 @@
+"""Decide how jobs come by their credentials, check the secrets, and prove that what is handed on lives long enough."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import subprocess
+from collections.abc import Iterator
+from dataclasses import replace
+
+from reana_batch import secrets
+from reana_batch.diagnostics import Place
+from reana_batch.ir import Credential, CredentialPlan, Step, Workflow
+from reana_batch.lifetimes import Latest, latest
+from reana_batch.passes.context import Context
+from reana_batch.secrets import ENV, FILE, Secret, Store
+
+_KEY = Secret("userkey.pem", FILE)
+_CERTIFICATE = Secret("usercert.pem", FILE)
+
+
+def plan_credentials(workflow: Workflow, context: Context) -> Workflow:
+    """Return ``workflow`` with its credential plan; missing secrets and lives too short are recorded."""
+    steps = tuple(_with_implied(step, context) for step in workflow.steps)
+    workflow = replace(workflow, steps=steps)
+    places = {c: _place(steps, c) for c in Credential if any(c in step.credentials for step in steps)}
+    if not places or context.diagnostics.errors:
+        return workflow
+    store = secrets.store(context.site.credentials.secrets)
+    plan = _sources(places.keys(), store, context)
+    for credential, place in places.items():
+        for secret in _needed(credential, plan, store):
+            _check_secret(secret, credential, place, store, context)
+    return replace(workflow, credential_plan=_with_lives(plan, workflow, places, context))
+
+
+def _with_implied(step: Step, context: Context) -> Step:
+    """Rucio's client is let in by the VOMS proxy, unless the site says otherwise."""
+    if Credential.RUCIO in step.credentials and context.site.credentials.rucio == "x509_proxy":
+        return replace(step, credentials=step.credentials | {Credential.VOMS_PROXY})
+    return step
+
+
+def _place(steps: tuple[Step, ...], credential: Credential) -> Place:
+    """Return where the first step asks for a credential."""
+    step = next(step for step in steps if credential in step.credentials)
+    asking = (step.hints[name].place for name in (credential.value, Credential.RUCIO.value) if name in step.hints)
+    return next(asking, step.origin)
+
+
+# --- where from --------------------------------------------------------------------------------------
+
+
+def _sources(wanted: object, store: Store, context: Context) -> CredentialPlan:
+    settings = context.site.credentials
+    asked = set(wanted)  # type: ignore[call-overload]  # the keys of a mapping
+    proxy = "file" if store.value("VOMSPROXY_FILE") else settings.voms_proxy
+    return CredentialPlan(
+        kerberos=_ticket_source(store, context) if Credential.KERBEROS in asked else "",
+        voms_proxy=proxy if Credential.VOMS_PROXY in asked else "",
+        rucio=settings.rucio if Credential.RUCIO in asked else "",
+    )
+
+
+def _ticket_source(store: Store, context: Context) -> str:
+    chosen = context.site.credentials.kerberos
+    forwarded = context.target.forwards_tickets and context.site.htcondor.send_credential
+    if chosen == "forward" and not forwarded:
+        message = f"credentials.kerberos: nothing forwards tickets to jobs of {context.target.title} here."
+        context.diagnostics.error("unsupported", message, hint="choose keytab or ticket.")
+    if chosen != "auto":
+        return chosen
+    if forwarded:
+        return "forward"
+    return "keytab" if store.value("CERN_USER") or not _has_ticket() else "ticket"
+
+
+def _has_ticket() -> bool:
+    try:
+        return subprocess.run(["klist", "-s"], check=False, timeout=10).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+
+
+# --- secrets -----------------------------------------------------------------------------------------
+
+
+def _needed(credential: Credential, plan: CredentialPlan, store: Store) -> Iterator[Secret]:
+    """Yield the secrets that REANA's names say (reana-job-controller, kubernetes_job_manager)."""
+    if credential is Credential.KERBEROS and plan.kerberos == "keytab":
+        yield Secret("CERN_USER", ENV)
+        yield from _named_file("CERN_KEYTAB", store)
+    if credential is Credential.VOMS_PROXY and plan.voms_proxy == "file":
+        yield from _named_file("VOMSPROXY_FILE", store)
+    elif credential is Credential.VOMS_PROXY:
+        yield from (_KEY, _CERTIFICATE, Secret("VONAME", ENV))
+        if _is_encrypted(store):
+            yield Secret("VOMSPROXY_PASS", ENV)
+    if credential is Credential.RUCIO:
+        yield Secret("RUCIO_USERNAME", ENV)
+        if not (store.value("RUCIO_RUCIO_HOST") and store.value("RUCIO_AUTH_HOST")):
+            yield Secret("VONAME", ENV)
+        more = {"x509": (_KEY, _CERTIFICATE), "userpass": (Secret("RUCIO_PASSWORD", ENV),)}
+        yield from {**more, "oidc": (Secret("RUCIO_TOKEN", ENV),)}.get(plan.rucio, ())
+
+
+def _named_file(name: str, store: Store) -> Iterator[Secret]:
+    """Yield a secret that names a file, and that file."""
+    yield Secret(name, ENV)
+    if store.value(name):
+        yield Secret(store.value(name), FILE)
+
+
+def _is_encrypted(store: Store) -> bool:
+    try:
+        return b"ENCRYPTED" in store.path(_KEY).read_bytes()
+    except OSError:
+        return False
+
+
+def _check_secret(secret: Secret, credential: Credential, place: Place, store: Store, context: Context) -> None:
+    fault = store.fault(secret)
+    if not fault and secret.name == "VOMSPROXY_PASS" and not _is_base64(store.value(secret.name)):
+        fault = "is not in base64, as in REANA"
+    if fault:
+        message = f"{credential.value} needs the secret {secret.name}, which {fault}."
+        what = f"--env {secret.name}" if secret.type == ENV else f"--file PATH/{secret.name}"
+        again = " --overwrite" if store.path(secret).exists() else ""
+        context.diagnostics.error("missing-secret", message, place, f"reana-batch secrets-add {what}{again}")
+
+
+def _is_base64(text: str) -> bool:
+    try:
+        base64.b64decode(text, validate=True)
+    except binascii.Error:
+        return False
+    return True
+
+
+# --- how long it must live -----------------------------------------------------------------------------
+
+
+def _with_lives(
+    plan: CredentialPlan, workflow: Workflow, places: dict[Credential, Place], context: Context
+) -> CredentialPlan:
+    """Return ``plan`` with what is handed on and when it is last needed; renewed credentials live for ever."""
+    tries = 1 + (context.site.htcondor.retries if context.target.forwards_tickets else 0)
+    times = latest(workflow, context.site.queue_time, tries)
+    if Credential.VOMS_PROXY in places and plan.voms_proxy != "worker":
+        needed = _last(Credential.VOMS_PROXY, workflow, times, places, context)
+        plan = replace(plan, proxy_needed=needed)
+        most = context.site.credentials.proxy_lifetime
+        if plan.voms_proxy == "submit" and needed[1] > most:
+            message = (
+                f'The step "{needed[2]}" may end {needed[1]:,} s after submission, '
+                f"{needed[1] - most:,} s after its VOMS proxy has expired."
+            )
+            hint = "let each job make its own proxy, which needs the key there: --set credentials.voms_proxy=worker"
+            context.diagnostics.error("credential", message, places[Credential.VOMS_PROXY], hint)
+    if plan.kerberos == "ticket":
+        plan = replace(plan, ticket_needed=_last(Credential.KERBEROS, workflow, times, places, context))
+    return plan
+
+
+def _last(
+    credential: Credential,
+    workflow: Workflow,
+    times: dict[str, Latest],
+    places: dict[Credential, Place],
+    context: Context,
+) -> tuple[int, int, str]:
+    """Return the latest start and end of the steps that need a credential, and whose they are."""
+    asking = [step for step in workflow.steps if credential in step.credentials]
+    step = max(asking, key=lambda each: times[each.name].end)
+    when = times[step.name]
+    if when.unlimited:
+        message = (
+            f'"{when.unlimited}" has no time limit, so nobody can tell whether the {credential.value} lives as long.'
+        )
+        hint = "give its step a limit, or set default_runtime."
+        context.diagnostics.warning("credential", message, places[credential], hint)
+    return max(times[each.name].start for each in asking), when.end, step.label
