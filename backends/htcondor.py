@@ -141,6 +141,7 @@ def _submit_file(step: Step, folder: str, workflow: Workflow, site: Site) -> str
         requirements=resources.requirements or "",
         send_credential=site.htcondor.send_credential,
         file_transfer=site.htcondor.file_transfer,
+        stages_data=bool(step.data),
         shared_log=site.htcondor.shared_log,
         inherit_environment=site.inherit_environment,
         shipped=credentials.shipped(step, workflow.credential_plan),

@@ -36,7 +36,7 @@ _CONDOR_POWERS = {letter: power for power, letter in enumerate("KMGT", start=1)}
 
 
 # The languages in which blanks mean nothing; in the others there are none.
-_WITH_BLANKS = ("condor_size", "rucio")
+_WITH_BLANKS = ("condor_size", "rucio", "url")
 
 
 class Unreadable(ValueError):
@@ -209,22 +209,27 @@ def slurm_time(text: str) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class RucioReference:
-    """``rucio(INSTANCE, SCOPE, NAME, path=..., rse=..., dataset=..., lifetime=...)``."""
+class Word:
+    """A word of a data reference, and the characters in front of it."""
 
-    instance: str
-    scope: str
-    name: str
-    options: tuple[tuple[str, str], ...] = ()
+    text: str
+    column: int
 
 
-_RUCIO_OPTIONS = ("path", "rse", "dataset", "lifetime")
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A data reference as it is written: the three words of ``rucio(...)``, or one URL, and the options."""
+
+    words: tuple[Word, ...]
+    options: Mapping[str, Word]
+
+
 _URL_SCHEMES = ("root://", "https://", "davs://")
 
 
 def is_data_reference(text: str) -> bool:
     """Return whether a declared file is data to be staged rather than a path."""
-    return is_rucio(text) or text.startswith(_URL_SCHEMES)
+    return is_rucio(text) or text.lstrip().startswith(_URL_SCHEMES)
 
 
 def is_rucio(text: str) -> bool:
@@ -232,25 +237,57 @@ def is_rucio(text: str) -> bool:
     return re.match(r"\s*rucio\s*\(", text) is not None
 
 
-def rucio_reference(text: str) -> RucioReference:
-    """Return the parts of a ``rucio(...)`` reference."""
+def data_reference(text: str) -> Reference:
+    """Return the parts of a data reference: ``rucio(...)``, or a URL with options behind it."""
+    return _rucio_reference(text) if is_rucio(text) else _url_reference(text)
+
+
+def _rucio_reference(text: str) -> Reference:
     expected = "A data reference must be rucio(INSTANCE, SCOPE, NAME)"
-    words: list[str] = []
-    options: dict[str, str] = {}
+    words: list[Word] = []
+    options: dict[str, Word] = {}
     for argument in _parse("rucio", text, expected).children:
-        key, word = argument.children
-        value = str(word)[1:-1] if str(word)[0] in "\"'" else str(word)
-        if key is None and options:
-            raise Unreadable(f'{expected}; "{value}" stands behind an option')
-        if key is None:
-            words.append(value)
+        key, token = argument.children
+        word = _word(token)
+        if key is not None:
+            _add_option(options, key, word)
+        elif options:
+            raise Unreadable(f'{expected}; "{word.text}" stands behind an option', word.column)
         else:
-            option = str(key).rstrip("= \t")
-            if option not in _RUCIO_OPTIONS or option in options:
-                allowed = ", ".join(_RUCIO_OPTIONS)
-                raise Unreadable(f"{expected} with each of {allowed} at most once, not {option}=")
-            options[option] = value
+            words.append(word)
     if len(words) != 3:
         raise Unreadable(f"{expected}, not {len(words)} words")
-    instance, scope, name = words
-    return RucioReference(instance, scope, name, tuple(options.items()))
+    return Reference(tuple(words), options)
+
+
+def _url_reference(text: str) -> Reference:
+    expected = "A data reference must be a URL, and NAME=VALUE options behind blanks"
+    url, *pairs = _parse("url", text, expected).children
+    options: dict[str, Word] = {}
+    for pair in pairs:
+        key, token = pair.children
+        _add_option(options, key, _word(token))
+    return Reference((_word(url),), options)
+
+
+def _word(token: Any) -> Word:
+    text = str(token)
+    return Word(text[1:-1] if text[0] in "\"'" else text, token.start_pos or 0)
+
+
+def _add_option(options: dict[str, Word], key: Any, word: Word) -> None:
+    name = str(key).rstrip("= \t")
+    if name in options:
+        raise Unreadable(f"A data reference must have {name}= only once", key.start_pos or 0)
+    options[name] = word
+
+
+_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+
+
+def lifetime(text: str) -> int:
+    """Return the seconds of a lifetime such as ``3600``, ``12h`` or ``30d``."""
+    match = re.fullmatch(r"([0-9]{1,9})([smhdw]?)", text)
+    if not (match and int(match[1])):
+        raise Unreadable(f'A lifetime must be seconds, or a duration such as 12h or 30d, not "{text}"')
+    return int(match[1]) * _SECONDS[match[2]]

@@ -133,6 +133,24 @@ class Image:
 
 
 @dataclass(frozen=True, slots=True)
+class DataFile:
+    """Declared data: what is brought into the workspace before the first step, or out of it after the last."""
+
+    text: str  # as the user wrote it
+    place: Place
+    is_output: bool
+    scheme: str  # rucio, or that of a URL
+    address: str  # SCOPE:NAME of a DID, or the URL
+    path: str  # in the workspace; of a dataset the directory of its files
+    instance: str = ""  # which Rucio
+    rse: str = ""
+    dataset: str = ""  # SCOPE:NAME
+    lifetime: int | None = None  # seconds
+    credential: str = ""  # kerberos, voms_proxy or none; empty leaves it to the site
+    overwrite: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """A job template and a table; each row is one job."""
 
@@ -152,6 +170,7 @@ class Step:
     outputs: tuple[str, ...] = ()  # checked before the job counts as done
     group: int | None = None  # steps of one group are commands of one step of the user's
     duration: float | None = None  # seconds a row takes, as measured in an earlier run
+    data: tuple[DataFile, ...] = ()  # of a step that stages data: what each row brings in or out
 
     @property
     def chunks(self) -> int:
@@ -197,6 +216,7 @@ class Workflow:
     output_directories: tuple[str, ...] = ()
     tests: tuple[str, ...] = ()  # Gherkin files for `reana-batch test`
     credential_plan: CredentialPlan = CredentialPlan()
+    data: tuple[DataFile, ...] = ()
 
     def step(self, name: str) -> Step:
         """Return the step of this name; KeyError if there is none."""

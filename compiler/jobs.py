@@ -32,6 +32,8 @@ def job_files(workflow: Workflow, site: Site, target: Target) -> Iterator[File]:
     library = resources.files("reana_batch.templates").joinpath("job-lib.sh").read_text("utf-8")
     yield File(layout.JOB_LIBRARY, library)
     yield from credentials.files(workflow, site)
+    if any(step.data for step in workflow.steps):
+        yield from _data_scripts()
     for step in workflow.steps:
         folder = f"{layout.BATCH}/steps/{folder_of[step.name]}"
         yield File(f"{folder}/job.sh", _job_script(step, folder_of, steps, site, target))
@@ -43,6 +45,12 @@ def job_files(workflow: Workflow, site: Site, target: Target) -> Iterator[File]:
             if isinstance(need.pattern, RowMapping):
                 lines = _mapping_lines(step.table.count, need.pattern)
                 yield from _sharded(f"{folder}/{_mapping_name(number)}", step.table.count, lines)
+
+
+def _data_scripts() -> Iterator[File]:
+    for name in ("lib.sh", "stage-in.sh", "stage-out.sh"):
+        text = resources.files("reana_batch.templates").joinpath(f"data/{name}").read_text("utf-8")
+        yield File(f"{layout.DATA_SCRIPTS}/{name}", text)
 
 
 def run_folders(workflow: Workflow) -> Iterator[str]:
@@ -187,4 +195,5 @@ def _step_record(step: Step, folder: str) -> dict[str, Any]:
         "needs": [need.step for need in step.needs],
         "environment": step.environment,
         "outputs": step.outputs,
+        **({"row_origins": [file.place.short for file in step.data]} if step.data else {}),
     }

@@ -16,6 +16,7 @@ LOGS = "logs"
 STATE = "state"
 MANIFEST = f"{BATCH}/manifest.json"
 JOB_LIBRARY = f"{BATCH}/job-lib.sh"
+DATA_SCRIPTS = f"{BATCH}/data"  # what stages declared data
 
 # Rows per directory; each leaves up to three entries there.
 SHARD = 250

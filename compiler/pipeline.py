@@ -81,6 +81,7 @@ def compile_spec(path: Path, options: Options, diagnostics: Diagnostics) -> Comp
     inputs = list(staging.input_paths(spec, diagnostics))
     if workflow is None:
         raise Refused(diagnostics)
+    workflow = replace(workflow, data=spec.data)
     _check_directories(inputs, resolved.site, diagnostics)
     if options.measured is not None:
         workflow = _with_durations(workflow, Run(options.measured))

@@ -12,7 +12,7 @@ from typing import Any
 
 from reana_batch import layout
 from reana_batch.diagnostics import refuse
-from reana_batch.runstate import Run
+from reana_batch.runstate import Run, row_origin
 from reana_batch.schema import closest
 
 _PAUSE = 1.0  # seconds between two looks at growing files
@@ -67,7 +67,7 @@ def _logs(directory: Path, step: dict[str, Any]) -> Iterator[JobLog]:
         base = directory / layout.LOGS / step["folder"] / layout.row_stem(row, step["rows"])
         out, err = base.with_name(f"{base.name}.out"), base.with_name(f"{base.name}.err")
         if out.exists() or err.exists():
-            yield JobLog(step["name"], step["label"], step["origin"], row, step["rows"], out, err)
+            yield JobLog(step["name"], step["label"], row_origin(step, row), row, step["rows"], out, err)
 
 
 def as_record(log: JobLog) -> dict[str, Any]:

@@ -183,7 +183,7 @@ class Run:
         return Failure(
             step=step["name"],
             label=step["label"],
-            origin=step["origin"],
+            origin=row_origin(step, row),
             row=row,
             rows=step["rows"],
             command=self._command(step["folder"], stem, record.get("command", "1")),
@@ -207,6 +207,12 @@ class Run:
         declared = self.manifest["outputs"]
         workspace = self.directory / layout.WORKSPACE
         return [path for path in declared["files"] + declared["directories"] if not (workspace / path).exists()]
+
+
+def row_origin(step: dict[str, Any], row: int) -> str:
+    """Return the place of a row: that of its own line in the analysis, or that of its step."""
+    origins: list[str] | None = step.get("row_origins")
+    return origins[row] if origins else str(step["origin"])
 
 
 def read_json(path: Path) -> dict[str, Any]:

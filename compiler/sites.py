@@ -58,6 +58,21 @@ class CredentialSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class DataSettings:
+    """How declared data gets to the workspace and back."""
+
+    setup: str | None = None
+    streams: int = 4
+    attempts: int = 5
+    timeout: int = 300  # seconds
+    runtime: int | None = None  # seconds
+    root_credential: str = "kerberos"
+    davs_credential: str = "voms_proxy"
+    https_credential: str = "none"
+    rucio_instances: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     runtime: int | None = None  # seconds
     memory: int | None = None  # bytes
@@ -92,6 +107,7 @@ class Site:
     credentials: CredentialSettings = CredentialSettings()
     htcondor: HTCondorSettings = HTCondorSettings()
     slurm: SlurmSettings = SlurmSettings()
+    data: DataSettings = DataSettings()
     limits: Limits = Limits()
     refused_directories: tuple[RefusedDirectory, ...] = ()
     sources: Mapping[str, str] = field(default_factory=dict)
@@ -173,7 +189,7 @@ def settings_of(site: Site) -> dict[str, Any]:
 
 
 # Settings whose value is itself a mapping or list and is replaced as a whole.
-_WHOLE = frozenset({"sources"})
+_WHOLE = frozenset({"sources", "rucio_instances"})
 
 
 def _flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -16,8 +16,10 @@ from typing import Any
 import yaml
 
 from reana_batch import expressions, schema
+from reana_batch.data import read_references
 from reana_batch.diagnostics import Diagnostics, Place, Refused, refuse
 from reana_batch.document import Document, read_document
+from reana_batch.ir import DataFile
 
 SPEC_NAMES = ("reana.yaml", "reana.yml")
 
@@ -51,6 +53,7 @@ class Spec:
     input_directories: tuple[str, ...]
     output_files: tuple[str, ...]
     output_directories: tuple[str, ...]
+    data: tuple[DataFile, ...]  # what stands among the files and lies elsewhere
     tests: tuple[str, ...]
     resources: Mapping[str, Any]  # workflow.resources
 
@@ -100,6 +103,7 @@ def read_spec(
     schema.check(document, schema.load_schema("reana.schema.json"), diagnostics, _HINTS)
     workflow = _mapping(document.data, "workflow")
     given = _read_parameters(parameters, document, diagnostics)
+    data = read_references(document, _references(document.data), diagnostics)
     spec = Spec(
         path=path.resolve(),
         document=document,
@@ -107,10 +111,11 @@ def read_spec(
         parameters=_mapping(document.data, "inputs", "parameters") | _typed(given, document, diagnostics),
         given=given,
         options=_read_options(options, document, diagnostics),
-        input_files=_texts(document.data, "inputs", "files"),
+        input_files=_paths(document.data, "inputs"),
         input_directories=_texts(document.data, "inputs", "directories"),
-        output_files=_texts(document.data, "outputs", "files"),
+        output_files=_with_paths(_paths(document.data, "outputs"), data),
         output_directories=_texts(document.data, "outputs", "directories"),
+        data=data,
         tests=_texts(document.data, "tests", "files"),
         resources=_mapping(workflow, "resources"),
     )
@@ -143,6 +148,24 @@ def _entries(data: Any, section: str, name: str) -> Iterator[tuple[int, str]]:
 
 def _texts(data: Any, section: str, name: str) -> tuple[str, ...]:
     return tuple(text for _, text in _entries(data, section, name))
+
+
+def _references(data: Any) -> Iterator[tuple[str, int, str]]:
+    """Yield the data references: where each stands, and its text."""
+    for section in ("inputs", "outputs"):
+        for index, text in _entries(data, section, "files"):
+            if expressions.is_data_reference(text):
+                yield section, index, text
+
+
+def _paths(data: Any, section: str) -> tuple[str, ...]:
+    """Return the declared files that are no data references."""
+    return tuple(text for text in _texts(data, section, "files") if not expressions.is_data_reference(text))
+
+
+def _with_paths(paths: tuple[str, ...], data: Iterable[DataFile]) -> tuple[str, ...]:
+    """Return the output files, with those that are brought out of the workspace at the end."""
+    return tuple(dict.fromkeys((*paths, *(file.path for file in data if file.is_output))))
 
 
 # --- parameters and options ----------------------------------------------------------------------
@@ -299,24 +322,45 @@ _SECTIONS = (
 
 
 def _check_paths(spec: Spec, diagnostics: Diagnostics) -> None:
-    """Check the declared paths as texts: relative, not empty, without ``..``, no input twice."""
-    seen: dict[str, str] = {}
+    """Check the declared paths as texts: relative, not empty, without ``..``, nothing twice."""
+    seen: dict[str, Place] = {}
     _check_nested(spec, diagnostics)
     for section, name in _SECTIONS:
         for index, declared in _entries(spec.document.data, section, name):
             place = spec.document.place([section, name, index])
-            if expressions.is_data_reference(declared):
-                _check_data_reference(spec, (section, name, index), declared, diagnostics)
-                continue
-            problem = path_problem(declared)
-            if problem:
-                diagnostics.error("input-path", f"{section}.{name}: {problem}", place, _PATH_HINT)
-            elif section == "inputs":
-                normal = str(PurePosixPath(declared))
-                if normal in seen:
-                    message = f'"{declared}" is already declared in {seen[normal]}.'
-                    diagnostics.error("input-duplicate", message, place, "keep one of the two.")
-                seen.setdefault(normal, f"line {place.line}")
+            if not expressions.is_data_reference(declared):
+                _check_path(declared, f"{section}.{name}", place, seen, diagnostics)
+            elif name != "files" or section == "tests":
+                message = f"{section}.{name} holds paths; a data reference stands under inputs.files or outputs.files."
+                diagnostics.error("bad-data-reference", message, place)
+    targets: dict[str, Place] = {}
+    for file in spec.data:
+        if file.is_output:
+            _check_target(file, targets, diagnostics)
+        section = "outputs" if file.is_output else "inputs"
+        _check_path(file.path, f"{section}.files", file.place, seen, diagnostics)
+
+
+def _check_path(path: str, section: str, place: Place, seen: dict[str, Place], diagnostics: Diagnostics) -> None:
+    """Check one path; ``seen`` are the inputs so far, each by its normal form."""
+    problem = path_problem(path)
+    if problem:
+        diagnostics.error("input-path", f"{section}: {problem}", place, _PATH_HINT)
+    elif section.startswith("inputs"):
+        normal = str(PurePosixPath(path))
+        if normal in seen:
+            message = f'"{path}" is already declared in line {seen[normal].line}.'
+            diagnostics.error("input-duplicate", message, place, "keep one of the two.")
+        seen.setdefault(normal, place)
+
+
+def _check_target(file: DataFile, targets: dict[str, Place], diagnostics: Diagnostics) -> None:
+    """Record an output that goes where another goes."""
+    where = f"{file.rse} {file.address}"
+    if where in targets:
+        message = f'"{file.address}" is already written to in line {targets[where].line}.'
+        diagnostics.error("input-duplicate", message, file.place, "keep one of the two.")
+    targets.setdefault(where, file.place)
 
 
 def _check_nested(spec: Spec, diagnostics: Diagnostics) -> None:
@@ -324,8 +368,10 @@ def _check_nested(spec: Spec, diagnostics: Diagnostics) -> None:
     folders = {PurePosixPath(path): path for path in spec.input_directories}
     for name in ("files", "directories"):
         for index, declared in _entries(spec.document.data, "inputs", name):
+            if path_problem(declared) or expressions.is_data_reference(declared):
+                continue
             parent = next((p for p in PurePosixPath(declared).parents if p in folders), None)
-            if parent is not None and not path_problem(declared):
+            if parent is not None:
                 message = f'"{declared}" lies in "{folders[parent]}", which is declared as well.'
                 place = spec.document.place(["inputs", name, index])
                 diagnostics.warning(
@@ -347,21 +393,6 @@ def path_problem(path: str) -> str:
     if "\0" in path or "\n" in path:
         return "A path must be one line of text."
     return ""
-
-
-def _check_data_reference(spec: Spec, path: tuple[str, str, int], declared: str, diagnostics: Diagnostics) -> None:
-    place = spec.document.place(path)
-    try:
-        if expressions.is_rucio(declared):
-            expressions.rucio_reference(declared)
-    except expressions.Unreadable as error:
-        quote = spec.document.source_of(path)[:1] in ("'", '"')
-        place = Place(place.file, place.line, place.column + quote + error.column)
-        hint = "for example rucio(escape, user.alice, data.root, path=data/data.root)."
-        diagnostics.error("bad-data-reference", f"{error}.", place, hint)
-    else:
-        message = "Declared Rucio and URL data is not staged by this version."
-        diagnostics.error("unsupported", message, place, "fetch it in a step of the workflow.")
 
 
 # What must be there before the run starts, and whether it is files.

@@ -62,7 +62,10 @@ def workflow_tree(workflow: Workflow) -> RenderableType:
         if step.needs:
             line.append(f"  after {', '.join(need.step for need in step.needs)}")
         line.append(f"  {step.origin.short}", style="dim")
-        tree.add(line)
+        branch = tree.add(line)
+        for file in step.data[:_MOST_ROWS]:
+            ways = (file.path, file.text) if file.is_output else (file.text, file.path)
+            branch.add(Text.assemble(" -> ".join(ways), (f"  {file.place.short}", "dim")))
     if len(workflow.steps) > _MOST_ROWS:
         tree.add(Text(f"and {len(workflow.steps) - _MOST_ROWS:,} more steps"))
     return tree
@@ -87,6 +90,7 @@ def step_record(step: Step) -> dict[str, Any]:
         "credentials": sorted(credential.value for credential in step.credentials),
         "cvmfs": list(step.cvmfs),
         "resources": {name: getattr(resources, name) for name in _RESOURCE_UNITS},
+        "data": [{"reference": file.text, "path": file.path, "origin": file.place.short} for file in step.data],
     }
 
 

@@ -33,6 +33,9 @@ STATIC = {
     "batch/job-lib.sh": "templates/job-lib.sh",
     "batch/submit-lib.sh": "templates/slurm/submit-lib.sh",
     "batch/credentials-lib.sh": "templates/credentials/credentials-lib.sh",
+    "batch/data/lib.sh": "templates/data/lib.sh",
+    "batch/data/stage-in.sh": "templates/data/stage-in.sh",
+    "batch/data/stage-out.sh": "templates/data/stage-out.sh",
 }
 
 

@@ -110,11 +110,24 @@ def test_every_hint_has_a_value_or_a_sentence(text: str) -> None:
 
 @given(TEXTS)
 def test_every_data_reference_has_a_value_or_a_sentence(text: str) -> None:
-    expected = "A data reference must be rucio(INSTANCE, SCOPE, NAME)"
-    for reference in (text, f"rucio({text})", f"rucio(a, b, {text})"):
-        sentence, column = fault(expressions.rucio_reference, reference) or (expected, 0)
+    expected = "A data reference must"
+    for reference in (text, f"rucio({text})", f"rucio(a, b, {text})", f"root://{text}", f"root://h/a {text}"):
+        sentence, column = fault(expressions.data_reference, reference) or (expected, 0)
         assert sentence.startswith(expected)
         assert 0 <= column <= len(reference)
+
+
+_DATA_WORDS = st.from_regex(r"[A-Za-z0-9._+:/-]{1,12}", fullmatch=True)
+_QUOTED = st.from_regex(r"[A-Za-z0-9 ,()=':]{0,12}", fullmatch=True)
+_OPTION_NAMES = st.sampled_from(["path", "rse", "dataset", "lifetime"])
+
+
+@given(st.lists(_DATA_WORDS | _QUOTED, min_size=3, max_size=3), st.dictionaries(_OPTION_NAMES, _DATA_WORDS | _QUOTED))
+def test_a_data_reference_is_read_as_it_was_written(words: list[str], options: dict[str, str]) -> None:
+    written = [f'"{word}"' for word in words] + [f'{name} = "{value}"' for name, value in options.items()]
+    reference = expressions.data_reference(f"rucio({', '.join(written)})")
+    assert [word.text for word in reference.words] == words
+    assert {name: word.text for name, word in reference.options.items()} == options
 
 
 _WORDS = st.from_regex(r"[a-z0-9]{1,4}((\.|_|__|-)[a-z0-9]{1,4}){0,2}", fullmatch=True)

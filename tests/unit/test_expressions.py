@@ -8,16 +8,16 @@ import pytest
 
 from reana_batch.expressions import (
     Placeholder,
-    RucioReference,
     Unreadable,
     condor_disk,
     condor_memory,
+    data_reference,
     is_data_reference,
     kubernetes_cpu,
     kubernetes_memory,
+    lifetime,
     max_runtime,
     positive_integer,
-    rucio_reference,
     slurm_time,
     split_placeholders,
     substitute,
@@ -236,48 +236,72 @@ def test_substituting_a_dollar_without_a_name() -> None:
 
 # --- declared data --------------------------------------------------------------------------------
 
-REFERENCES = {
-    "rucio(escape, user.alice, data.root)": RucioReference("escape", "user.alice", "data.root"),
-    "rucio(a,b,c)": RucioReference("a", "b", "c"),
-    " rucio ( a , b , c ) ": RucioReference("a", "b", "c"),
-    "rucio(rucio, path, rse)": RucioReference("rucio", "path", "rse"),
-    "rucio(a, b, 'c, d')": RucioReference("a", "b", "c, d"),
-    'rucio(a, b, "(c)")': RucioReference("a", "b", "(c)"),
-    """rucio(a, b, "'c'")""": RucioReference("a", "b", "'c'"),
-    "rucio(a, b, /c/d-1:2)": RucioReference("a", "b", "/c/d-1:2"),
-    "rucio(a, b, c, path=d/e.root, rse = X)": RucioReference("a", "b", "c", (("path", "d/e.root"), ("rse", "X"))),
-    "rucio(a, b, c, lifetime='3600', dataset=d)": RucioReference(
-        "a", "b", "c", (("lifetime", "3600"), ("dataset", "d"))
-    ),
+# Each reference with its words and options.
+REFERENCES: dict[str, tuple[list[str], dict[str, str]]] = {
+    "rucio(escape, user.alice, data.root)": (["escape", "user.alice", "data.root"], {}),
+    "rucio(a,b,c)": (["a", "b", "c"], {}),
+    " rucio ( a , b , c ) ": (["a", "b", "c"], {}),
+    "rucio(rucio, path, rse)": (["rucio", "path", "rse"], {}),
+    "rucio(a, b, 'c, d')": (["a", "b", "c, d"], {}),
+    'rucio(a, b, "(c)")': (["a", "b", "(c)"], {}),
+    """rucio(a, b, "'c'")""": (["a", "b", "'c'"], {}),
+    "rucio(a, b, /c/d-1:2)": (["a", "b", "/c/d-1:2"], {}),
+    "rucio(a, b, c, path=d/e.root, rse = X)": (["a", "b", "c"], {"path": "d/e.root", "rse": "X"}),
+    "rucio(a, b, c, lifetime='3600', dataset=d)": (["a", "b", "c"], {"lifetime": "3600", "dataset": "d"}),
+    "rucio(a, b, c, colour=red)": (["a", "b", "c"], {"colour": "red"}),
+    "root://host//a/b.root": (["root://host//a/b.root"], {}),
+    "https://host:1/a,b?c=d&e path=f": (["https://host:1/a,b?c=d&e"], {"path": "f"}),
+    " davs://host/a  path = 'b c' credential=none ": (["davs://host/a"], {"path": "b c", "credential": "none"}),
 }
 
 _REFERENCE = "A data reference must be rucio(INSTANCE, SCOPE, NAME)"
-_OPTIONS = f"{_REFERENCE} with each of path, rse, dataset, lifetime at most once"
+_URL = "A data reference must be a URL, and NAME=VALUE options behind blanks"
 
 BAD_REFERENCES = {
     "rucio(a, b)": (f"{_REFERENCE}, not 2 words", 0),
     "rucio(a, b, c, d)": (f"{_REFERENCE}, not 4 words", 0),
     "rucio()": (f'{_REFERENCE}, not "rucio()"', 6),
-    "rucio a": (f'{_REFERENCE}, not "rucio a"', 6),
     "rucio(a, b, c": (f'{_REFERENCE}, not "rucio(a, b, c"', 12),
     "rucio(a, b, c,)": (f'{_REFERENCE}, not "rucio(a, b, c,)"', 14),
     "rucio(a, b, c) d": (f'{_REFERENCE}, not "rucio(a, b, c) d"', 15),
-    "rucio(a, path=x, b, c)": (f'{_REFERENCE}; "b" stands behind an option', 0),
-    "rucio(a, b, c, colour=red)": (f"{_OPTIONS}, not colour=", 0),
-    "rucio(a, b, c, rse=x, rse=y)": (f"{_OPTIONS}, not rse=", 0),
+    "rucio(a, path=x, b, c)": (f'{_REFERENCE}; "b" stands behind an option', 17),
+    "rucio(a, b, c, rse=x, rse=y)": ("A data reference must have rse= only once", 22),
+    "root://h/a b": (f'{_URL}, not "root://h/a b"', 11),
+    "root://h/a, path=b path=c": ("A data reference must have path= only once", 19),
+    "https://h/a path=": (f'{_URL}, not "https://h/a path="', 12),
+    "ftp://h/a": (f'{_URL}, not "ftp://h/a"', 0),
 }
 
 
 @pytest.mark.parametrize("text", REFERENCES)
-def test_rucio_reference(text: str) -> None:
-    assert rucio_reference(text) == REFERENCES[text]
+def test_data_reference(text: str) -> None:
+    reference = data_reference(text)
+    words = [word.text for word in reference.words]
+    assert (words, {name: word.text for name, word in reference.options.items()}) == REFERENCES[text]
+    for word in (*reference.words, *reference.options.values()):
+        assert text[word.column :].lstrip("\"'").startswith(word.text.lstrip("\"'"))
 
 
 @pytest.mark.parametrize("text", BAD_REFERENCES)
-def test_bad_rucio_reference(text: str) -> None:
+def test_bad_data_reference(text: str) -> None:
     with pytest.raises(Unreadable) as fault:
-        rucio_reference(text)
+        data_reference(text)
     assert (str(fault.value), fault.value.column) == BAD_REFERENCES[text]
+
+
+LIFETIMES = {"1": 1, "3600": 3600, "90s": 90, "5m": 300, "12h": 43200, "30d": 2592000, "2w": 1209600}
+
+
+@pytest.mark.parametrize("text", LIFETIMES)
+def test_lifetime(text: str) -> None:
+    assert lifetime(text) == LIFETIMES[text]
+
+
+@pytest.mark.parametrize("text", ["", "0", "0d", "d", "1.5d", "-1", "1y", "1 d", "9999999999"])
+def test_bad_lifetime(text: str) -> None:
+    with pytest.raises(Unreadable) as fault:
+        lifetime(text)
+    assert str(fault.value) == f'A lifetime must be seconds, or a duration such as 12h or 30d, not "{text}"'
 
 
 @pytest.mark.parametrize(

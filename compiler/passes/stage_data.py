@@ -1,0 +1,117 @@
+"""Bring declared data in before the first steps, and out after the last."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+
+from reana_batch import layout, schema, secrets
+from reana_batch.ir import Column, Command, Credential, DataFile, Need, Resources, Step, Table, Workflow
+from reana_batch.passes.context import Context
+from reana_batch.render import for_shell
+from reana_batch.sites import Site
+
+# What opens a file, in the words of ``credential=``, of the site's settings, and of Rucio itself.
+_CREDENTIALS = {
+    "rucio": frozenset({Credential.RUCIO}),
+    "kerberos": frozenset({Credential.KERBEROS}),
+    "voms_proxy": frozenset({Credential.VOMS_PROXY}),
+    "none": frozenset[Credential](),
+}
+
+# The Rucio of the user's own secrets, which can be called by their VONAME as well.
+DEFAULT_INSTANCE = "default"
+
+
+def stage_data(workflow: Workflow, context: Context) -> Workflow:
+    """Return ``workflow`` with steps for its data: one row for each reference, one step for each credential.
+
+    The first steps wait for all that comes in; what goes out waits for the last steps.
+    """
+    if not workflow.data:
+        return workflow
+    _check_instances(workflow.data, context)
+    waited_for = {need.step for step in workflow.steps for need in step.needs}
+    last = tuple(Need(step.name) for step in workflow.steps if step.name not in waited_for)
+    before = tuple(_staging("stage-in", (f for f in workflow.data if not f.is_output), (), context.site))
+    after = tuple(_staging("stage-out", (f for f in workflow.data if f.is_output), last, context.site))
+    first = tuple(Need(step.name) for step in before)
+    steps = (step if step.needs else replace(step, needs=first) for step in workflow.steps)
+    return replace(workflow, steps=(*before, *steps, *after))
+
+
+def _check_instances(data: Iterable[DataFile], context: Context) -> None:
+    """Record each Rucio that is none of the site's, and not that of the user's secrets."""
+    own = secrets.store(context.site.credentials.secrets).value("VONAME")
+    known = tuple(dict.fromkeys((DEFAULT_INSTANCE, *([own] if own else []), *context.site.data.rucio_instances)))
+    for file in data:
+        if file.scheme == "rucio" and file.instance not in known:
+            meant = schema.closest(file.instance, known)
+            others = f"known: {', '.join(known)}; name others in data.rucio_instances."
+            message = f'{context.site.name} knows no Rucio "{file.instance}".'
+            hint = f"did you mean {meant}?" if meant else others
+            context.diagnostics.error("unknown-rucio", message, file.place, hint)
+
+
+def _staging(label: str, files: Iterable[DataFile], needs: tuple[Need, ...], site: Site) -> Iterator[Step]:
+    """Yield a step for each credential that ``files`` are opened with, in the order of the files."""
+    by_credential: dict[str, list[DataFile]] = {}
+    for file in files:
+        by_credential.setdefault(_credential(file, site), []).append(file)
+    for credential, opened in by_credential.items():
+        yield _step(label, credential, tuple(opened), needs, site)
+
+
+def _credential(file: DataFile, site: Site) -> str:
+    if file.scheme == "rucio":
+        return "rucio"
+    return file.credential or str(getattr(site.data, f"{file.scheme}_credential"))
+
+
+def _step(label: str, credential: str, files: tuple[DataFile, ...], needs: tuple[Need, ...], site: Site) -> Step:
+    rows = tuple((_assignments(_facts(file, credential, site)),) for file in files)
+    return Step(
+        name=f"{label}.{credential}",
+        label=label,
+        origin=files[0].place,
+        commands=(_command(label, files[0], site),),
+        resources=Resources(runtime=site.data.runtime),
+        credentials=_CREDENTIALS[credential],
+        needs=needs,
+        table=Table(("facts",), len(rows), lambda: iter(rows)),
+        data=files,
+    )
+
+
+def _facts(file: DataFile, credential: str, site: Site) -> dict[str, object]:
+    """Return what the scripts are told of a file."""
+    hosts = site.data.rucio_instances.get(file.instance, {})
+    facts: dict[str, object] = {
+        "reference": file.text,
+        "scheme": file.scheme,
+        "address": file.address,
+        "path": file.path,
+        "credential": credential,
+        "rse": file.rse,
+        "rucio_host": hosts.get("rucio_host", ""),
+        "auth_host": hosts.get("auth_host", ""),
+    }
+    if file.is_output:
+        facts |= {
+            "dataset": file.dataset,
+            "lifetime": file.lifetime or "",
+            "overwrite": "yes" if file.overwrite else "",
+        }
+    return facts
+
+
+def _assignments(facts: Mapping[str, object]) -> str:
+    return "".join(f"{name}={for_shell(value)}\n" for name, value in facts.items())
+
+
+def _command(label: str, first: DataFile, site: Site) -> Command:
+    """Return the command of a row: the facts, each a quoted word, and the script that reads them."""
+    data = site.data
+    common = {"setup": data.setup or "", "streams": data.streams, "attempts": data.attempts, "timeout": data.timeout}
+    script = f'. "${{REANA_WORKSPACE%/*}}/{layout.DATA_SCRIPTS}/{label}.sh"\n'
+    return Command((Column("facts"), _assignments(common) + script), first.place)

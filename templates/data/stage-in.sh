@@ -1,0 +1,177 @@
+# shellcheck shell=bash
+# Bring declared data into the workspace. A file appears there whole and verified, or not at all.
+# shellcheck disable=SC2154,SC2030,SC2031  # the facts are assigned by the command, and in lib.sh; each file
+# of a dataset has a process and a part of its own
+# shellcheck source=/dev/null
+. "${REANA_WORKSPACE%/*}/batch/data/lib.sh"
+
+# --- what is there already --------------------------------------------------------------------------
+
+# The record of a file lies in the state of the run whose workspace this is, which a restart shares.
+record_of() { # FILE
+  local workspace
+  workspace=$(pwd -P)
+  printf '%s' "${workspace%/*}/state/.staged/$1"
+}
+
+identity() { # SOURCE FILE
+  printf '%s %s' "$1" "$(stat -c '%s %Y' -- "$2")"
+}
+
+is_recorded() { # SOURCE FILE
+  local record
+  record=$(record_of "$2")
+  [[ -f $2 && -f $record && $(<"$record") == "$(identity "$1" "$2")" ]]
+}
+
+# Only saves work: without it, the file is looked at again.
+write_record() { # SOURCE FILE
+  local record
+  record=$(record_of "$2")
+  mkdir -p "${record%/*}" && identity "$1" "$2" >"$record.$$" && mv -fT "$record.$$" "$record"
+}
+
+is_there() { # SOURCE FILE BYTES ADLER32 MD5
+  ! is_recorded "$1" "$2" || return 0
+  [[ -f $2 && "$4$5" != -- ]] && verify "$2" "$3" "$4" "$5" && write_record "$1" "$2"
+}
+
+# --- a new file -------------------------------------------------------------------------------------
+
+# A directory for the unfinished file, beside its place, in $part; what a killed job left there goes.
+begin_part() { # FILE
+  local folder=. name=${1##*/}
+  [[ $1 != */* ]] || folder=${1%/*}
+  mkdir -p -- "$folder" || { why="the directory $folder cannot be made"; return "$LASTING"; }
+  [[ ! -d $1 ]] || { why="$1 is a directory"; return "$LASTING"; }
+  clean_part
+  rm -rf -- "$folder/.$name.part."??????
+  part=$(mktemp -d "$folder/.$name.part.XXXXXX") || { why="$folder is not writable (disk full? quota?)"; return "$LASTING"; }
+}
+
+clean_part() {
+  [[ -z $part ]] || rm -rf -- "$part"
+  part=
+}
+
+need_space() { # FOLDER BYTES
+  local free
+  [[ $2 != - ]] || return 0
+  free=$(df --output=avail -B1 -- "$1" 2>/dev/null | tail -n 1) || return 0
+  ((free >= $2)) || { why="no space left: $2 bytes are needed, and $((free)) are free in the workspace"; return "$LASTING"; }
+}
+
+# Put the file that has come into its place, if it is what it should be.
+finish_part() { # SOURCE FILE BYTES ADLER32 MD5
+  local come
+  come=$(find "$part" -type f ! -name '*.part' | head -n 1)
+  [[ -n $come ]] || { set_why; why="nothing came: $why"; return "$(seriousness "$why")"; }
+  verify "$come" "$3" "$4" "$5" || { why=${why/"$come"/"what came as $2"}; return 1; }
+  chmod 0644 -- "$come"
+  mv -fT -- "$come" "$2" || { why="$2 cannot be written"; return "$LASTING"; }
+  clean_part
+  write_record "$1" "$2"
+  say "$2: $(bytes_of "$2") bytes from $1$([[ "$4$5" == -- ]] && echo ', whose checksum nobody says')"
+}
+
+# --- Rucio ------------------------------------------------------------------------------------------
+
+stage_in_did() {
+  local line files
+  set_style
+  persist list_files "$address" "$rse"
+  mapfile -t files <"$scratch/files"
+  ((${#files[@]})) || fail "the dataset $address holds no files"
+  if [[ ${#files[@]} == 1 && ${files[0]%% *} == "$address" ]]; then
+    bring_did_file "$path" "${files[0]}"
+    return
+  fi
+  check_names "${files[@]}"
+  for line in "${files[@]}"; do
+    bring_in_turn "$path/$(name_of "$line")" "$line"
+  done
+  wait
+  [[ ! -e $scratch/failed ]] || fail "$(wc -l <"$scratch/failed") of ${#files[@]} files of the dataset did not come"
+  say "$path: all ${#files[@]} files of the dataset $address"
+}
+
+name_of() { # LINE
+  local did=${1%% *}
+  printf '%s' "${did##*[:/]}"
+}
+
+check_names() { # LINE...
+  local line twice
+  twice=$(for line; do printf '%s\n' "$(name_of "$line")"; done | sort | uniq -d | head -n 1)
+  [[ -z $twice ]] || fail "the dataset has two files named $twice, which cannot lie in one directory"
+}
+
+# Bring a file in a process of its own, when less than so many are under way.
+bring_in_turn() { # FILE LINE
+  local file=$1 failures=$scratch/failed
+  until (($(jobs -rp | wc -l) < streams)); do
+    sleep 0.1
+  done
+  (
+    part=
+    trap 'code=$?; clean_up; ((code == 0)) || echo "$file" >>"$failures"' EXIT
+    trap 'exit 143' TERM INT HUP
+    scratch=$(mktemp -d "$scratch/XXXXXX")
+    bring_did_file "$file" "$2"
+  ) &
+}
+
+bring_did_file() { # FILE LINE
+  local did bytes adler32 md5 places
+  read -r did bytes adler32 md5 places <<<"$2"
+  if is_there "$did" "$1" "$bytes" "$adler32" "$md5"; then
+    say "$1 is there already"
+    return
+  fi
+  [[ -n $places ]] || fail "$did has no replica that can be read${rse:+ at $rse}"
+  persist fetch_did "$1" "$did" "$bytes" "$adler32" "$md5"
+}
+
+fetch_did() { # FILE DID BYTES ADLER32 MD5
+  begin_part "$1" || return
+  need_space "$part" "$3" || return
+  # This client exits with 0 when it fails: what counts is the file.
+  run rucio_client download --dir "$part" --no-subdir ${rse:+--rses "$rse"} "$2" || return
+  finish_part "$2" "$1" "$3" "$4" "$5"
+}
+
+# --- URLs -------------------------------------------------------------------------------------------
+
+stage_in_url() {
+  local bytes adler32 md5
+  if is_recorded "$address" "$path"; then
+    say "$path is there already"
+    return
+  fi
+  if [[ $scheme == root ]]; then
+    need_program xrdcp xrdfs
+    set_xrootd_patience
+  else
+    need_program curl
+    set_curl
+  fi
+  persist describe_url "$address"
+  if is_there "$address" "$path" "$bytes" "$adler32" "$md5"; then
+    say "$path is there already"
+    return
+  fi
+  persist fetch_url "$address" "$path" "$bytes" "$adler32" "$md5"
+}
+
+fetch_url() { # URL FILE BYTES ADLER32 MD5
+  begin_part "$2" || return
+  need_space "$part" "$3" || return
+  if [[ $scheme == root ]]; then run xrdcp --nopbar --silent "$1" "$part/file" || return
+  else run "${curl[@]}" --output "$part/file" "${1/#davs:/https:}" || return
+  fi
+  finish_part "$@"
+}
+
+begin
+read_setup
+if [[ $scheme == rucio ]]; then stage_in_did; else stage_in_url; fi

@@ -1,0 +1,180 @@
+# shellcheck shell=bash
+# Bring a declared output to where it is kept, and look at it there. What is there already, and is the same, is
+# left alone; what is there and differs is a fault. Nothing counts as there before it is whole.
+#
+# More facts: dataset lifetime overwrite
+# shellcheck disable=SC2154  # the facts are assigned by the command, and in lib.sh
+# shellcheck source=/dev/null
+. "${REANA_WORKSPACE%/*}/batch/data/lib.sh"
+
+# Sets the local file's bytes and adler32.
+look_at_file() {
+  [[ ! -d $path ]] || fail "$path is a directory; an output is a file"
+  [[ -f $path ]] || fail "$path does not exist: no step made it"
+  [[ -r $path ]] || fail "$path cannot be read"
+  bytes=$(bytes_of "$path")
+  adler32=$(adler32_of "$path") || exit
+}
+
+# --- Rucio ------------------------------------------------------------------------------------------
+
+stage_out_did() {
+  local bytes adler32
+  look_at_file
+  set_style
+  persist find_did
+  if [[ ,$places == *",$rse,"* ]]; then say "$address is at $rse already"
+  else persist upload_did
+  fi
+  persist ensure_rule
+  [[ -z $dataset ]] || persist attach_did
+  say "$address: $bytes bytes at $rse${dataset:+, in the dataset $dataset}"
+}
+
+# What the catalogue knows: sets state to absent or present, and places to "RSE,RSE,".
+find_did() {
+  local did known_bytes known_adler32 md5
+  state=absent places=
+  list_files "$address" || {
+    local code=$?
+    [[ $why == *'not found'* && $why == *[Ii]dentifier* ]] && return 0
+    return "$code"
+  }
+  state=present
+  read -r did known_bytes known_adler32 md5 places <"$scratch/files" || did=
+  [[ $did == "$address" ]] || { why="$address is a dataset; choose another name"; return "$LASTING"; }
+  verify "$path" "$known_bytes" "$known_adler32" "$md5" || {
+    why="$address is registered with other content ($why); choose another name, for Rucio never changes a file"
+    return "$LASTING"
+  }
+}
+
+# The client names a file as it is named on disk, and not every version can be told another name.
+upload_did() {
+  local name=${address#*:}
+  mkdir -p "$scratch/up" && ln -sfT "$PWD/$path" "$scratch/up/$name"
+  # The catalogue hears of the file only when it is whole; what an attempt left at the storage is overwritten.
+  run rucio_client upload --rse "$rse" --scope "${address%%:*}" --register-after-upload \
+    ${lifetime:+--lifetime "$lifetime"} "$scratch/up/$name" || return
+  set_why
+  local told=$why
+  find_did || return
+  [[ ,$places == *",$rse,"* ]] || { why="nothing was registered: $told"; return "$(seriousness "$told")"; }
+}
+
+# A rule keeps the file; an attempt that was killed may have registered the file without one.
+ensure_rule() {
+  if [[ $rucio_style == new ]]; then run rucio_client rule list --did "$address"
+  else run rucio_client list-rules "$address"
+  fi || return
+  ! grep -qwF -- "$rse" "$scratch/said" || return 0
+  if [[ $rucio_style == new ]]; then
+    run rucio_client rule add --copies 1 --rses "$rse" ${lifetime:+--lifetime "$lifetime"} "$address"
+  else
+    run rucio_client add-rule ${lifetime:+--lifetime "$lifetime"} "$address" 1 "$rse"
+  fi
+}
+
+attach_did() {
+  ! is_attached || return 0
+  run in_style 'did add --type dataset' add-dataset "$dataset" || [[ ${why,,} == *'already exists'* ]] || return 1
+  if [[ $rucio_style == new ]]; then run rucio_client did content add --to-did "$dataset" "$address"
+  else run rucio_client attach "$dataset" "$address"
+  fi
+  is_attached || { why="$address could not be attached to $dataset: $why"; return 1; }
+}
+
+is_attached() {
+  run in_style 'did content list --short' 'list-content --short' "$dataset" || return
+  grep -qxF -- "$address" "$scratch/said"
+}
+
+# --- URLs -------------------------------------------------------------------------------------------
+
+stage_out_url() {
+  local bytes adler32
+  look_at_file
+  if [[ $scheme == root ]]; then
+    need_program xrdcp xrdfs
+    set_xrootd_patience
+  else
+    need_program curl
+    set_curl
+  fi
+  persist put_file
+  say "$address: $bytes bytes"
+}
+
+# Sets state to absent, same, unknown (of the same size, and the server tells no checksum) or different.
+compare_url() { # URL
+  local own_bytes=$bytes bytes adler32 md5
+  state=absent
+  describe_url "$1" || {
+    local code=$?
+    [[ $why == *'[3011]'* || $why == *'error: 404'* || $why == *'error: 410'* ]] || return "$code"
+    return 0
+  }
+  state=different
+  [[ $bytes == - || $bytes == "$own_bytes" ]] || { why="it has $bytes bytes, not $own_bytes"; return 0; }
+  verify "$path" - "$adler32" "$md5" || { why="its checksum is another"; return 0; }
+  state=same
+  [[ $adler32$md5 != -- ]] || state=unknown
+}
+
+put_file() {
+  local state unfinished
+  compare_url "$address" || return
+  case $state in
+    same) say "$address is there already"; return ;;
+    unknown) say "$address is there already, as far as its size tells"; return ;;
+    different)
+      [[ -n $overwrite ]] || { why="there is another file ($why); add overwrite=true, or choose another name"; return "$LASTING"; }
+      ;;
+  esac
+  set_unfinished
+  send "$unfinished" || return
+  compare_url "$unfinished" || return
+  [[ $state == same || $state == unknown ]] || { why="what arrived is not what was sent: ${why:-nothing is there}"; return 1; }
+  [[ $state == same ]] || say "the server tells no checksum; only the size was compared"
+  move_into_place "$unfinished"
+}
+
+# The name of the file while it is not whole: beside its place, and the same at each attempt.
+set_unfinished() {
+  local base=${address%%\?*}
+  unfinished=${base%/*}/.${base##*/}.part${address#"$base"}
+}
+
+send() { # URL
+  if [[ $scheme == root ]]; then run xrdcp --nopbar --silent --force --path "$path" "$1"
+  else run "${curl[@]}" --upload-file "$path" "${1/#davs:/https:}"
+  fi
+}
+
+move_into_place() { # URL
+  if [[ $scheme == root ]]; then move_root "$1"; else move_http "$1"; fi
+}
+
+move_root() { # URL
+  local from
+  split_root "$1"
+  from=${remote%%\?*}
+  split_root "$address"
+  [[ -z $overwrite ]] || xrdfs "$server" rm "${remote%%\?*}" >/dev/null 2>&1
+  run xrdfs "$server" mv "$from" "${remote%%\?*}"
+}
+
+# Servers that keep files but know no WebDAV get the file once more, in its place.
+move_http() { # URL
+  local from=${1/#davs:/https:} to=${address/#davs:/https:}
+  run "${curl[@]}" --request MOVE --header "Destination: $to" --header 'Overwrite: T' "$from" && return
+  [[ $why == *'error: 405'* || $why == *'error: 501'* || $why == *'error: 400'* ]] || return 1
+  send "$address" || return
+  run "${curl[@]}" --request DELETE "$from" || say "$from is left over: $why"
+  compare_url "$address" || return
+  [[ $state == same || $state == unknown ]] || { why="what arrived is not what was sent: $why"; return 1; }
+}
+
+begin
+read_setup
+if [[ $scheme == rucio ]]; then stage_out_did; else stage_out_url; fi

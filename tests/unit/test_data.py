@@ -1,0 +1,198 @@
+"""Declared data: what references mean, and the steps that they become."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from reana_batch import backends
+from reana_batch.diagnostics import Diagnostics, Place
+from reana_batch.ir import Credential, DataFile, Need, Step, Table, Workflow, literal
+from reana_batch.passes.context import Context
+from reana_batch.passes.stage_data import stage_data
+from reana_batch.sites import DataSettings, Site
+from reana_batch.spec import Spec, read_spec
+
+_STEPS = """
+workflow:
+  type: serial
+  specification:
+    steps: [{name: one, environment: 'debian:12', commands: [echo]}]
+"""
+
+
+def read(folder: Path, inputs: Sequence[str] = (), outputs: Sequence[str] = ()) -> Spec:
+    path = folder / "reana.yaml"
+    listed = {"inputs": inputs, "outputs": outputs}
+    sections = "".join(
+        f"{name}:\n  files:\n" + "".join(f"    - {text}\n" for text in texts) for name, texts in listed.items() if texts
+    )
+    path.write_text(sections + _STEPS, "utf-8")
+    diagnostics = Diagnostics()
+    spec = read_spec(path, diagnostics)
+    assert [str(each.message) for each in diagnostics] == []
+    return spec
+
+
+def at(line: int) -> Place:
+    return Place("reana.yaml", line)
+
+
+def test_what_an_input_means(tmp_path: Path) -> None:
+    (tmp_path / "own.txt").touch()
+    spec = read(tmp_path, ["own.txt", "rucio(escape, user.alice, a/b.root)", "https://host/c%20d?e=f/g"])
+    place = str(tmp_path / "reana.yaml")
+    assert spec.input_files == ("own.txt",)
+    assert spec.data == (
+        DataFile(
+            text="rucio(escape, user.alice, a/b.root)",
+            place=Place(place, 4, 7, 35),
+            is_output=False,
+            scheme="rucio",
+            address="user.alice:a/b.root",
+            path="b.root",
+            instance="escape",
+        ),
+        DataFile(
+            text="https://host/c%20d?e=f/g",
+            place=Place(place, 5, 7, 24),
+            is_output=False,
+            scheme="https",
+            address="https://host/c%20d?e=f/g",
+            path="c d",
+        ),
+    )
+
+
+def test_what_an_output_means(tmp_path: Path) -> None:
+    written = "rucio(a, s, n, path=p/q, rse=R, dataset=x.y:d, lifetime=2h)"
+    spec = read(tmp_path, outputs=["r", written, "root://h//b path=p/q credential=none overwrite=true"])
+    assert spec.output_files == ("r", "p/q")
+    rucio, url = spec.data
+    assert (rucio.address, rucio.path, rucio.rse, rucio.dataset, rucio.lifetime) == ("s:n", "p/q", "R", "x.y:d", 7200)
+    assert (url.scheme, url.address, url.path, url.credential, url.overwrite) == (
+        "root",
+        "root://h//b",
+        "p/q",
+        "none",
+        True,
+    )
+
+
+def test_a_dataset_has_the_scope_of_its_file(tmp_path: Path) -> None:
+    (file,) = read(tmp_path, outputs=["rucio(a, s, n, rse=R, dataset=d)"]).data
+    assert file.dataset == "s:d"
+
+
+# --- the steps -----------------------------------------------------------------------------------
+
+
+def file(line: int, scheme: str = "rucio", *, is_output: bool = False, credential: str = "") -> DataFile:
+    return DataFile(
+        f"text {line}", at(line), is_output, scheme, f"address {line}", f"path {line}", "default", credential=credential
+    )
+
+
+def step(name: str, *needs: str) -> Step:
+    return Step(name, name, at(9), (literal("true", at(9)),), needs=tuple(map(Need, needs)))
+
+
+def staged(workflow: Workflow, site: Site | None = None) -> tuple[Workflow, list[str]]:
+    diagnostics = Diagnostics()
+    context = Context(backends.backend("make").TARGET, site or Site(), diagnostics)
+    return stage_data(workflow, context), [each.message for each in diagnostics]
+
+
+def needs_of(workflow: Workflow) -> dict[str, list[str]]:
+    return {each.name: [need.step for need in each.needs] for each in workflow.steps}
+
+
+def test_a_workflow_without_data_stays_as_it_is() -> None:
+    workflow = Workflow("w", "serial", (step("a"),))
+    assert staged(workflow) == (workflow, [])
+
+
+def test_first_steps_wait_for_what_comes_in_and_what_goes_out_for_the_last() -> None:
+    steps = (step("a"), step("b"), step("c", "a"))
+    data = (file(1), file(2, is_output=True), file(3, "root"), file(4), file(5, "https", is_output=True))
+    result, faults = staged(Workflow("w", "serial", steps, data=data))
+    assert faults == []
+    assert needs_of(result) == {
+        "stage-in.rucio": [],
+        "stage-in.kerberos": [],
+        "a": ["stage-in.rucio", "stage-in.kerberos"],
+        "b": ["stage-in.rucio", "stage-in.kerberos"],
+        "c": ["a"],
+        "stage-out.rucio": ["b", "c"],
+        "stage-out.none": ["b", "c"],
+    }
+    first = result.step("stage-in.rucio")
+    assert (first.data, first.table.count, first.label, first.origin) == ((data[0], data[3]), 2, "stage-in", at(1))
+
+
+def test_what_opens_a_file() -> None:
+    data = (file(1), file(2, "davs"), file(3, "https"), file(4, "root", credential="none"), file(5, "root"))
+    site = Site(data=DataSettings(root_credential="voms_proxy", https_credential="kerberos"))
+    result, _ = staged(Workflow("w", "serial", (step("a"),), data=data), site)
+    assert {each.name: (set(each.credentials), [f.place.line for f in each.data]) for each in result.steps} == {
+        "stage-in.rucio": ({Credential.RUCIO}, [1]),
+        "stage-in.voms_proxy": ({Credential.VOMS_PROXY}, [2, 5]),
+        "stage-in.kerberos": ({Credential.KERBEROS}, [3]),
+        "stage-in.none": (set(), [4]),
+        "a": (set(), []),
+    }
+
+
+def test_a_job_that_stages_data_asks_for_the_runtime_of_the_site() -> None:
+    result, _ = staged(Workflow("w", "serial", (step("a"),), data=(file(1),)), Site(data=DataSettings(runtime=7200)))
+    assert result.step("stage-in.rucio").resources.runtime == 7200
+
+
+def test_an_unknown_rucio() -> None:
+    site = Site(name="here", data=DataSettings(rucio_instances={"escape": {"rucio_host": "h", "auth_host": "a"}}))
+    files = tuple(replace(file(n), instance=name) for n, name in enumerate(("escape", "atlas", "default"), start=1))
+    _, faults = staged(Workflow("w", "serial", (step("a"),), data=files), site)
+    assert faults == ['here knows no Rucio "atlas".']
+
+
+def test_the_facts_reach_the_script_whatever_they_hold(tmp_path: Path) -> None:
+    """Bash gives back each word, of the first and of the last row."""
+    odd = "a'b\"c $(d) `e` \\ f\ng*"
+    site = Site(data=DataSettings(setup=f"/{odd}", rucio_instances={"x": {"rucio_host": odd, "auth_host": "b"}}))
+    files = (
+        replace(
+            file(1, is_output=True), text=odd, address=odd, path=odd, instance="x", rse=odd, dataset=odd, lifetime=60
+        ),
+        file(2, is_output=True),
+    )
+    result, _ = staged(Workflow("w", "serial", (step("a"),), data=files), site)
+    out = result.step("stage-out.rucio")
+    scripts = tmp_path / "batch/data"
+    scripts.mkdir(parents=True)
+    names = "setup reference address path rse rucio_host auth_host dataset lifetime overwrite attempts"
+    shown = " ".join(f'"${name}"' for name in names.split())
+    (scripts / "stage-out.sh").write_text(f"printf '%s\\0' {shown}\n")
+    rows = [rows_of(out.table, row, out, tmp_path) for row in range(2)]
+    assert rows[0] == [f"/{odd}", odd, odd, odd, odd, odd, "b", odd, "60", "", "5"]
+    assert rows[1] == [f"/{odd}", "text 2", "address 2", "path 2", "", "", "", "", "", "", "5"]
+
+
+def rows_of(table: Table, row: int, a_step: Step, run: Path) -> list[str]:
+    """Return what the script of a row prints, which ends each word with a NUL."""
+    cells = dict(zip(table.columns, list(table.rows())[row], strict=True))
+    (command,) = a_step.commands
+    environment = {"REANA_WORKSPACE": f"{run}/workspace", "PATH": "/usr/bin:/bin"}
+    done = subprocess.run(
+        ["bash", "-c", command.text(cells)], env=environment, capture_output=True, text=True, check=True
+    )
+    return done.stdout.split("\0")[:-1]
+
+
+@pytest.mark.parametrize("name", ["lib.sh", "stage-in.sh", "stage-out.sh"])
+def test_the_scripts_are_bash(name: str) -> None:
+    script = Path(__file__).parents[2] / "templates/data" / name
+    assert subprocess.run(["bash", "-n", script], capture_output=True, text=True, check=False).stderr == ""
