@@ -9,15 +9,16 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
-from reana_batch.diagnostics import Diagnostics
-from reana_batch.ir import Workflow
-from reana_batch.jobqueue import Queue
-from reana_batch.render import File
-from reana_batch.runstate import Run
-from reana_batch.sites import Site
-from reana_batch.target import Target
+if TYPE_CHECKING:
+    from reana_batch.diagnostics import Diagnostics
+    from reana_batch.ir import Workflow
+    from reana_batch.jobqueue import Queue
+    from reana_batch.render import File
+    from reana_batch.runstate import Run
+    from reana_batch.sites import Site
+    from reana_batch.target import Target
 
 # name -> module; imported when used
 BACKENDS = {

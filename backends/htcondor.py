@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from reana_batch import credentials, layout
 from reana_batch.diagnostics import refuse
@@ -18,8 +19,10 @@ from reana_batch.jobqueue import Queue
 from reana_batch.jobs import folders
 from reana_batch.render import File, render, stream
 from reana_batch.runstate import Run
-from reana_batch.sites import Site
 from reana_batch.target import Target
+
+if TYPE_CHECKING:
+    from reana_batch.sites import Site
 
 TARGET = Target(
     name="htcondor",

@@ -13,6 +13,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from reana_batch import layout
 from reana_batch.diagnostics import refuse
@@ -21,8 +22,10 @@ from reana_batch.jobqueue import JobState, Queue, QueuedJob
 from reana_batch.jobs import folders
 from reana_batch.render import File, stream
 from reana_batch.runstate import Run
-from reana_batch.sites import Site
 from reana_batch.target import Target
+
+if TYPE_CHECKING:
+    from reana_batch.sites import Site
 
 TARGET = Target(
     name="make",

@@ -9,11 +9,12 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
-
-import networkx
+from typing import TYPE_CHECKING, Any
 
 from reana_batch.diagnostics import Place
+
+if TYPE_CHECKING:
+    import networkx
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +228,8 @@ class Workflow:
 
     def graph(self) -> networkx.DiGraph[str]:
         """Return the graph of step names; each edge carries its pattern as ``pattern``."""
+        import networkx
+
         graph: networkx.DiGraph[str] = networkx.DiGraph()
         graph.add_nodes_from(step.name for step in self.steps)
         graph.add_edges_from(

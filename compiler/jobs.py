@@ -6,14 +6,16 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import resources
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reana_batch import credentials, layout
 from reana_batch.ir import Column, Command, Credential, Pattern, RowMapping, Step, Table, Workflow
 from reana_batch.render import File, render
-from reana_batch.sites import Site
 from reana_batch.target import Target
 from reana_batch.version import __version__
+
+if TYPE_CHECKING:
+    from reana_batch.sites import Site
 
 MANIFEST_VERSION = 1
 

@@ -10,8 +10,10 @@ import functools
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import jinja2
+if TYPE_CHECKING:
+    import jinja2
 
 # Text, or pieces of text that are made while they are written.
 Text = str | Iterable[str]
@@ -101,6 +103,8 @@ _QUOTING: dict[str, Callable[[object], str]] = {
 @functools.cache
 def environment(language: str) -> jinja2.Environment:
     """Return the template environment of ``language``, a key of the quoting table."""
+    import jinja2
+
     quote = _QUOTING[language]
 
     def finalize(value: object) -> str:
