@@ -169,7 +169,7 @@ class Run:
             rows = range(chunk * step["chunk_size"], min((chunk + 1) * step["chunk_size"], step["rows"]))
             open_rows = set(rows) - done - failed
             if open_rows and not failed.intersection(rows):
-                failed.add(min(open_rows & started or open_rows))
+                failed.add(max(open_rows & started, default=min(open_rows)))
         return sorted(failed - done)
 
     def _failure(self, step: dict[str, Any], row: int, ending: str) -> Failure:

@@ -16,10 +16,20 @@ readonly SHARD=250 TABLE_SHARD=10000
 # How long to wait for the record of a finished parent: network file systems show it late.
 readonly PATIENCE=${REANA_BATCH_PATIENCE:-60}
 
+# Lines of a table that are read at a time.
+readonly AHEAD=100
+
+# How many seconds the record of a row may wait for those of the rows after it.
+readonly SETTLING=0.3
+
 set -f  # words are split here and there, and never are patterns
 
 child=
 row=
+settler=
+worker_ready=
+ahead=() ahead_of='' ahead_from=0
+declare -A text_of=()
 
 say() { printf 'reana-batch: %s: %s\n' "$step" "$1" >&2; }
 
@@ -36,10 +46,12 @@ set_stem() { # ROW COUNT
 write_record() { # ENDING LINE...
   local file=state/$folder/$own.$1
   shift
-  if ! { printf '%s\n' "$@" >"$file.$$.tmp" && mv -f "$file.$$.tmp" "$file"; }; then
-    say "row $row: the record $file cannot be written (disk full? quota?)"
-    exit "$EXIT_WRITE"
-  fi
+  { printf '%s\n' "$@" >"$file.$$.tmp" && mv -f "$file.$$.tmp" "$file"; } || lose_record "$file"
+}
+
+lose_record() { # FILE
+  say "row $row: the record $1 cannot be written (disk full? quota?)"
+  exit "$EXIT_WRITE"
 }
 
 # When and where the row was started last; only a help for the reader, so it is not renamed into place.
@@ -52,8 +64,12 @@ write_started() {
 write_done() {
   local ended
   printf -v ended '%(%s)T' -1
-  write_record 'done' exit_code=0 "started=$started" "ended=$ended" "host=${HOSTNAME:-}" \
-    "scheduler_job=$scheduler_job"
+  local record=(exit_code=0 "started=$started" "ended=$ended" "host=${HOSTNAME:-}" "scheduler_job=$scheduler_job")
+  if [[ -z $settler ]]; then write_record 'done' "${record[@]}"
+  else
+    { printf '%s\n' "${record[@]}" >"$settling/$row.done" && printf '%s\n' "$row" >&"$to_settler"; } ||
+      lose_record "state/$folder/$own.done"
+  fi
 }
 
 # Write the exit record of a row that did not succeed, and give back its exit code.
@@ -78,6 +94,15 @@ on_signal() { # NAME NUMBER
   exit "$((128 + $2))"
 }
 
+# shellcheck disable=SC2329  # called by the trap below, however the job ends
+leave() {
+  local code=$?
+  [[ -z $settler ]] || end_settling || code=$EXIT_WRITE
+  ! declare -F drop_credentials >/dev/null || drop_credentials
+  exit "$code"
+}
+
+trap leave EXIT
 trap 'on_signal TERM 15' TERM
 trap 'on_signal INT 2' INT
 trap 'on_signal HUP 1' HUP
@@ -85,6 +110,51 @@ trap 'on_signal HUP 1' HUP
 # What was put together for a row that failed is kept for the reader.
 keep_script() {
   [[ -z $row || ! -e state/$folder/running-$chunk ]] || mv -f "state/$folder/running-$chunk" "state/$folder/$own.command"
+}
+
+# --- the records of rows that are done, of a chunk of many -------------------------------------------
+
+# To rename each record by a mv of its own would take as long as a short row. So a helper is told which rows
+# are done, and moves their records into place together, a moment after the first of them, while rows go on.
+start_settling() {
+  settling=state/$folder/settling-$chunk
+  mkdir -p "$settling" || { say "$settling cannot be made"; exit "$EXIT_WRITE"; }
+  trap : PIPE  # telling a helper that has given up fails, and is no more than that
+  coproc settle
+  settler=$COPROC_PID to_settler=${COPROC[1]}
+}
+
+# shellcheck disable=SC2329  # called by leave
+end_settling() {
+  exec {to_settler}>&-
+  wait "$settler" && rm -rf "$settling"
+}
+
+settle() { # reads rows, one a line
+  local rows more rest
+  trap '' TERM INT HUP  # it ends after the job has closed the pipe
+  while read -r rows; do
+    IFS= read -rd '' -t "$SETTLING" more
+    [[ -z $more || $more == *$'\n' ]] || { read -r rest && more+=$rest; }
+    # shellcheck disable=SC2086  # rows are words
+    settle_rows $rows $more
+  done
+}
+
+# Rows come in order, and so do their folders.
+settle_rows() { # ROW...
+  local target='' records=()
+  for row; do
+    set_stem "$row" "$row_count"
+    own=$stem stem=state/$folder/$own
+    [[ ${stem%/*} == "$target" ]] || { move_records; target=${stem%/*} records=(); }
+    records+=("$settling/$row.done")
+  done
+  move_records
+}
+
+move_records() {
+  [[ ${#records[@]} -eq 0 ]] || mv -f "${records[@]}" "$target/" || lose_record "state/$folder/$own.done"
 }
 
 # --- what a row waits for ---------------------------------------------------------------------------
@@ -102,12 +172,26 @@ await_row() { # FOLDER COUNT ROW
 }
 
 await_all() { # FOLDER COUNT
-  local parent_row
+  local first
   [[ ! -e state/$1/complete ]] || return 0
-  for ((parent_row = 0; parent_row < $2; parent_row++)); do
-    await_row "$1" "$2" "$parent_row" || return
+  for ((first = 0; first < $2; first += SHARD)); do
+    await_shard "$1" "$2" "$first" "$((first + SHARD < $2 ? first + SHARD : $2))" || return
   done
   : >"state/$1/complete"
+}
+
+# The rows of one directory, which is read once if all are done.
+await_shard() { # FOLDER COUNT FIRST END
+  local stem records parent_row
+  set_stem "$3" "$2"
+  stem=state/$1/$stem
+  set +f
+  records=("${stem%/*}"/*.done)
+  set -f
+  [[ ! -e ${records[0]} || ${#records[@]} -ne $(($4 - $3)) ]] || return 0
+  for ((parent_row = $3; parent_row < $4; parent_row++)); do
+    await_row "$1" "$2" "$parent_row" || return
+  done
 }
 
 await_rows() { # FOLDER COUNT ROWS
@@ -137,9 +221,13 @@ check_parents() { # ROW
 # --- the row and its commands ----------------------------------------------------------------------
 
 read_table_line() { # TABLE ROW -> $line
-  line=
-  mapfile -t -s "$(($2 % TABLE_SHARD))" -n 1 lines <"$1/$(($2 / TABLE_SHARD))" || exit "$EXIT_WORKER"
-  line=${lines[0]-}
+  local index=$(($2 - ahead_from))
+  if [[ $ahead_of != "$1" ]] || ((index < 0 || index >= ${#ahead[@]})); then
+    mapfile -t -s "$(($2 % TABLE_SHARD))" -n "$((chunk_size < AHEAD ? chunk_size : AHEAD))" ahead \
+      <"$1/$(($2 / TABLE_SHARD))" || exit "$EXIT_WORKER"
+    ahead_of=$1 ahead_from=$2 index=0
+  fi
+  line=${ahead[index]-}
 }
 
 # A byte 1F ends each cell; in a cell \ is \\, a newline \n and a byte 1F \0037.
@@ -147,6 +235,7 @@ read_cells() { # ROW -> $cells
   local IFS=$'\x1f' line index
   read_table_line "batch/steps/$folder/rows" "$1"
   cells=($line)
+  [[ $line == *\\* ]] || return 0
   for index in "${!cells[@]}"; do
     printf -v "cells[$index]" '%b' "${cells[index]}"
   done
@@ -158,8 +247,11 @@ assemble() { # COMMAND TO
   for piece in $1; do
     if [[ $piece == =* ]]; then script+=${cells[${piece#=}]-}
     else
-      IFS= read -rd '' text <"batch/steps/$folder/$piece"
-      script+=$text
+      [[ -n ${text_of[$piece]+read} ]] || {
+        IFS= read -rd '' text <"batch/steps/$folder/$piece"
+        text_of[$piece]=$text
+      }
+      script+=${text_of[$piece]}
     fi
   done
   printf '%s' "$script" >"$2" || { say "row $row: $2 cannot be written"; exit "$EXIT_WRITE"; }
@@ -239,14 +331,14 @@ check_outputs() {
   [[ ${#missing[@]} -eq 0 ]] || { lacking="missing: ${missing[*]}"; return "$EXIT_OUTPUT"; }
 }
 
+# Bash copies a function whenever it calls it, so that rows do not call what their step has no need of.
 run_row() { # ROW
   local code own lacking='' started='' command_number=0 cells=() command_start=$SECONDS
   set_stem "$1" "$row_count"
-  own=$stem
-  row=$1
-  mkdir_once "state/$folder/$own" "logs/$folder/$own"
+  own=$stem row=$1
+  make_folders "state/$folder/$own" "logs/$folder/$own"
   [[ ! -e state/$folder/$own.done ]] || return 0
-  check_parents "$row" || return
+  [[ ${#needs[@]} -eq 0 ]] || check_parents "$row" || return
   [[ ! -e state/$folder/$own.failed ]] || rm -f "state/$folder/$own.failed" "state/$folder/$own.command"
   write_started
   if ! : >>"logs/$folder/$own.out" || ! : >>"logs/$folder/$own.err"; then
@@ -257,27 +349,26 @@ run_row() { # ROW
     fail_row "$EXIT_CREDENTIAL" credential "$lacking"
     return
   fi
-  { check_cvmfs && set_launcher; } || { fail_row "$?" worker "$lacking"; return; }
+  [[ -n $worker_ready ]] || { check_cvmfs && set_launcher && worker_ready=yes; } ||
+    { fail_row "$?" worker "$lacking"; return; }
   [[ $has_table == no ]] || read_cells "$row"
   run_commands
   code=$?
-  if timed_out "$code"; then fail_row "$code" timeout "after $row_time_limit s"
+  if [[ -n $row_time_limit ]] && timed_out "$code"; then fail_row "$code" timeout "after $row_time_limit s"
   elif ((code != 0)); then fail_row "$code" command
-  elif ! check_outputs; then fail_row "$EXIT_OUTPUT" output "$lacking"
+  elif [[ ${#outputs[@]} -gt 0 ]] && ! check_outputs; then fail_row "$EXIT_OUTPUT" output "$lacking"
   else write_done
   fi
 }
 
 # timeout exits with 124, or with 137 if the command had to be killed.
 timed_out() { # CODE
-  [[ -n $row_time_limit && ($1 == 124 || $1 == 137) ]] && ((SECONDS - command_start >= row_time_limit))
+  (($1 == 124 || $1 == 137)) && ((SECONDS - command_start >= row_time_limit))
 }
 
-mkdir_once() { # PATH...
-  local path
-  for path; do
-    [[ -d ${path%/*} ]] || mkdir -p "${path%/*}" || { say "${path%/*} cannot be made"; exit "$EXIT_WRITE"; }
-  done
+make_folders() { # STATE-STEM LOG-STEM
+  [[ -d ${1%/*} && -d ${2%/*} ]] || mkdir -p "${1%/*}" "${2%/*}" ||
+    { say "${1%/*} or ${2%/*} cannot be made"; exit "$EXIT_WRITE"; }
 }
 
 # Run the rows of a chunk one after the other; one that fails does not stop the others.
@@ -285,6 +376,7 @@ run_chunk() { # CHUNK
   chunk=$1
   local first=$((chunk * chunk_size)) last failure=0 code each
   last=$((first + chunk_size < row_count ? first + chunk_size : row_count))
+  ((last - first < 2)) || start_settling
   for ((each = first; each < last; each++)); do
     run_row "$each"
     code=$?
@@ -300,7 +392,7 @@ set_environment() {
   export REANA_WORKSPACE=$run/workspace REANA_WORKFLOW_UUID
   # REANA's jobs get a UUID of their run; here it follows from the run's directory.
   local digest
-  digest=$(printf '%s' "$run" | sha1sum)
+  digest=$(sha1sum <<<"$run")
   REANA_WORKFLOW_UUID=${digest:0:8}-${digest:8:4}-5${digest:13:3}-8${digest:17:3}-${digest:20:12}
   # Schedulers that start jobs without the user's environment leave these out.
   export PATH=${PATH:-/usr/local/bin:/usr/bin:/bin} USER=${USER:-$(id -un)}

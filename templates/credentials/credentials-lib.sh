@@ -207,7 +207,6 @@ prepare_credentials() {
   if [[ -z $private && -z $credential_fault ]]; then
     private=$(mktemp -d "${_CONDOR_SCRATCH_DIR:-${TMPDIR:-/tmp}}/reana-batch.XXXXXXXX") ||
       { worker_lacks "no private folder can be made"; return; }
-    trap drop_credentials EXIT
     for credential in "${credentials[@]}"; do
       "take_$credential" || { credential_fault=$lacking; break; }
     done

@@ -343,7 +343,7 @@ record_chunk() { # CHUNK
   for ((; row < end && row < rows; row++)); do
     set_stem "$row" "$rows"
     record=state/$folder/$stem
-    [[ -e $record.started && ! -e $record.done ]] || continue
+    [[ -e $record.started && ! -e $record.done && ! -e state/$folder/settling-$1/$row.done ]] || continue
     [[ ! -e $record.failed ]] || grep -q '^detail=SIG' "$record.failed" || continue
     [[ ! -e state/$folder/running-$1 ]] || mv -f "state/$folder/running-$1" "$record.command"
     printf -v now '%(%s)T' -1

@@ -380,6 +380,53 @@ def test_only_the_failed_rows_of_a_chunk_are_run_again(tmp_path: Path) -> None:
     assert (run.workspace / "ran").read_text().split() == ["0", "1", "2", "3", "4", "2"]
 
 
+QUICK_THEN_SLOW = command("[[ ", N, " != 3 ]] || { echo $$ >slow; exec sleep 1000; }")
+
+
+def test_record_of_a_quick_row_does_not_wait_for_a_slow_one(tmp_path: Path, started: Start) -> None:
+    run = compiled(tmp_path, step("fit", QUICK_THEN_SLOW, table=rows(5)), site=Site(rows_per_job=5))
+    started(run, "fit")
+    wait_for((run.workspace / "slow").exists)
+    wait_for(lambda: run.records("fit") == ["0.done", "1.done", "2.done"])
+
+
+def test_records_are_complete_after_a_kill_of_the_job(tmp_path: Path, started: Start) -> None:
+    run = compiled(tmp_path, step("fit", QUICK_THEN_SLOW, table=rows(5)), site=Site(rows_per_job=5))
+    job = started(run, "fit")
+    wait_for((run.workspace / "slow").exists)
+    job.kill()
+    wait_for(lambda: run.records("fit") == ["0.done", "1.done", "2.done"])
+    assert [run.record(f"fit/{row}.done")["exit_code"] for row in range(3)] == ["0"] * 3
+    os.kill(int((run.workspace / "slow").read_text()), signal.SIGKILL)
+
+
+def test_signal_while_a_chunk_runs_leaves_all_its_records(tmp_path: Path, started: Start) -> None:
+    run = compiled(tmp_path, step("fit", QUICK_THEN_SLOW, table=rows(5)), site=Site(rows_per_job=5))
+    job = started(run, "fit")
+    wait_for((run.workspace / "slow").exists)
+    job.terminate()
+    job.communicate()
+    assert job.returncode == 143
+    assert run.records("fit") == ["0.done", "1.done", "2.done", "3.failed"]
+
+
+def test_chunk_leaves_records_and_nothing_else(tmp_path: Path) -> None:
+    run = compiled(tmp_path, step("fit", command("echo ", N), table=rows(600)), site=Site(rows_per_job=300))
+    assert [run.job("fit", chunk).returncode for chunk in (0, 1)] == [0, 0]
+    state = run.directory / "state/fit"
+    assert sorted(path.name for path in state.iterdir()) == ["0", "1", "2"]
+    left = {int(path.stem): path.parent.name for path in state.rglob("*.done")}
+    assert left == {row: str(row // 250) for row in range(600)}
+
+
+def test_record_of_a_chunk_that_cannot_be_moved(tmp_path: Path) -> None:
+    scatter = step("fit", command("chmod 555 ../state/fit/0; echo ", N), table=rows(600))
+    run = compiled(tmp_path, scatter, site=Site(rows_per_job=2))
+    job = run.job("fit", prefix=POWERLESS)
+    assert job.returncode == 92
+    assert "the record state/fit/0/" in job.stderr
+
+
 def test_script_of_a_failed_row_is_kept(tmp_path: Path) -> None:
     scatter = step("fit", "true", command("[[ -e cured ]] # $", N, "\\"), table=rows(2))
     run = compiled(tmp_path, scatter)
