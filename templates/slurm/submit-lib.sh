@@ -20,6 +20,7 @@ readonly MOST_CONDITIONS=5000 MOST_INDICES=100000
 
 declare -A ids=() waited_for=() partial=()
 held=() accepted=() max_array_size=''
+complaint=state/slurm-complaint # what sbatch or squeue said last
 
 say() { printf 'reana-batch: %s\n' "$1" >&2; }
 
@@ -34,10 +35,15 @@ clean_environment() {
 
 slurm() { timeout "$CALL_TIMEOUT" "$@"; }
 
+# Was it that Slurm did not answer, rather than that it refused?
+no_answer() { # CODE, of a call that wrote $complaint
+  (($1 >= 124)) || grep -qiE 'timed out|unable to contact|connect|temporarily' "$complaint"
+}
+
 # --- submitting ------------------------------------------------------------------------------------
 
 begin() {
-  local now host pid
+  local host pid
   clean_environment
   if [[ -e $UNDER_WAY ]]; then
     read -r token host pid <"$UNDER_WAY"
@@ -48,11 +54,17 @@ begin() {
     say "this run was submitted before; its jobs are in $PWD/$JOURNAL"
     exit 7
   fi
+  new_token
+  trap 'abandon "interrupted"' INT TERM HUP
+  { printf '%s %s %s\n' "$token" "$HOSTNAME" "$$" >"$UNDER_WAY" && : >"$JOURNAL"; } || exit 92
+}
+
+# The name of a submission, in $token, which the comments of its jobs begin with.
+new_token() {
+  local now
   printf -v now '%(%s)T' -1
   token=$(printf '%s ' "$HOSTNAME" "$PWD" "$$" "$RANDOM" "$now" | sha1sum)
   token=${token:0:12}
-  trap 'abandon "interrupted"' INT TERM HUP
-  { printf '%s %s %s\n' "$token" "$HOSTNAME" "$$" >"$UNDER_WAY" && : >"$JOURNAL"; } || exit 92
 }
 
 # The path of a row below its step's folder, without an ending, in $stem.
@@ -76,7 +88,6 @@ chunk_is_done() { # FOLDER CHUNK ROWS CHUNK_SIZE
 set_indices() { # FOLDER FIRST COUNT ROWS CHUNK_SIZE
   local index start='' list=()
   indices=0-$(($3 - 1))
-  [[ -e state/restarted ]] || return 0
   for ((index = 0; index <= $3; index++)); do
     if ((index < $3)) && ! chunk_is_done "$1" "$(($2 + index))" "$4" "$5"; then start=${start:-$index}
     elif [[ -n $start ]]; then
@@ -97,7 +108,8 @@ $max_array_size elements, not $1; compile it again with --set slurm.max_array_si
 submit() { # KEY FOLDER FIRST COUNT ROWS CHUNK_SIZE NEED...
   local key=$1 folder=$2 first=$3 count=$4 rows=$5 size=$6 need parent type dependency='' indices options=()
   shift 6
-  set_indices "$folder" "$first" "$count" "$rows" "$size"
+  indices=0-$((count - 1))
+  [[ ! -e state/restarted ]] || set_indices "$folder" "$first" "$count" "$rows" "$size"
   [[ -n $indices ]] || { ids[$key]=; return; }
   [[ $indices == "0-$((count - 1))" ]] || partial[$key]=yes
   for need; do
@@ -129,17 +141,16 @@ call_sbatch() { # KEY ARGUMENT...
   local key=$1 answer code try found
   shift
   for ((try = 1; try <= CALL_TRIES; try++)); do
-    answer=$(slurm sbatch --parsable "--chdir=$PWD" "--comment=$token:$key" "$@" 2>state/sbatch-error)
+    answer=$(slurm sbatch --parsable "--chdir=$PWD" "--comment=$token:$key" "$@" 2>"$complaint")
     code=$?
     id=${answer##*$'\n'}
     id=${id%%;*}
     ((code != 0)) || [[ ! $id =~ ^[0-9]+$ ]] || return 0
-    trouble="sbatch refused $key: $(<state/sbatch-error)"
-    ((code == 0 || code >= 124)) || grep -qiE 'timed out|unable to contact|connect|temporarily' state/sbatch-error ||
-      return 1
+    trouble="sbatch refused $key: $(<"$complaint")"
+    ((code == 0)) || no_answer "$code" || return 1
     : >"$UNANSWERED"
     sleep "$((try * 2))"
-    trouble="Slurm gave no answer for $key: $(<state/sbatch-error)"
+    trouble="Slurm gave no answer for $key: $(<"$complaint")"
     list_accepted || return 1
     if find_accepted "$key"; then
       say "sbatch gave no answer for $key, but Slurm has accepted it as $id"
@@ -233,14 +244,16 @@ submit_finaliser() { # failure|end ID...
   done
 }
 
-# Ask once where the jobs of this run are: in $alive those that run or may start, in $waiting those that wait
-# for another, in $dead those that can never start, in $ended those that ended otherwise than by themselves;
-# in $gone which have failed, all of it or some elements.
-look() {
-  local mine answer job array raw state reason part
+# Ask once where jobs are, those of this run unless some are named: in $alive those that run or may start, in
+# $waiting those that wait for another, in $dead those that can never start, in $ended those that ended otherwise
+# than by themselves; in $gone which have failed, all of it or some elements.
+look() { # [ID,...]
+  local mine=${1-} answer job array raw state reason part
   alive=() waiting=() dead=() ended=() gone=()
-  mine=$(grep -vF ' .finaliser/' "$JOURNAL" | cut -d ' ' -f 1 | paste -sd ,)
-  answer=$(slurm squeue --noheader --states=all --format='%i %F %A %T %r' "--jobs=$mine") || return
+  [[ -n $mine ]] || mine=$(grep -vF ' .finaliser/' "$JOURNAL" | cut -d ' ' -f 1 | paste -sd ,)
+  # Slurm says "invalid" of a job that ended longer ago than MinJobAge.
+  answer=$(slurm squeue --noheader --states=all --format='%i %F %A %T %r' "--jobs=$mine" 2>"$complaint") ||
+    grep -q 'Invalid job id' "$complaint" || return
   while read -r job array raw state reason; do
     part=all
     [[ $job != *_* ]] || part=some
