@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
 if TYPE_CHECKING:
-    from reana_batch.diagnostics import Diagnostics
-    from reana_batch.ir import Workflow
+    from reana_batch.diagnostics import Diagnostics, Place
+    from reana_batch.ir import Step, Workflow
     from reana_batch.jobqueue import Queue
     from reana_batch.render import File
     from reana_batch.runstate import Run
@@ -54,30 +55,119 @@ def backend(name: str) -> BackEnd:
     return cast(BackEnd, importlib.import_module(BACKENDS[name]))
 
 
-def choose(workflow: Workflow, site: Site, requested: str | None, diagnostics: Diagnostics) -> str:
-    """Return the name of the back end to compile for.
+class Host(Protocol):
+    """What the module of a back end holds as well whose ``TARGET.holds`` names others."""
 
-    A name is taken as it is. ``auto`` goes by the steps' ``compute_backend`` hints, where steps
-    without one, or with ``kubernetes``, follow the site. None takes the site's own and warns of
+    def no_guests(self, site: Site) -> str:
+        """Return why the graphs of this site can hand no jobs to another system; empty if they can."""
+
+
+class Guest(Protocol):
+    """What the module of a back end holds as well that stands in ``TARGET.holds`` of another."""
+
+    def bundle(self, site: Site) -> int:
+        """Return how many jobs of a step one node hands in together."""
+
+    def lower_nodes(self, workflow: Workflow, site: Site) -> Iterator[File]:
+        """Yield the files of the steps handed to this system.
+
+        ``batch/steps/FOLDER/node.sh JOB``, run in the run directory, hands in the node's jobs, of which JOB is the
+        first, waits, and exits with 0 or the code of the first that failed. Started again it finds those that it has
+        handed in; SIGUSR1 cancels them, and any other signal leaves them.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The back end of a workflow, and of each step that its jobs are handed on to another the name of that."""
+
+    engine: str
+    guests: Mapping[str, str] = field(default_factory=dict)
+
+
+def guest(name: str) -> Guest:
+    """Return the back end of this name, to which others hand jobs."""
+    return cast(Guest, importlib.import_module(BACKENDS[name]))
+
+
+def choose(workflow: Workflow, site: Site, requested: str | None, diagnostics: Diagnostics) -> Choice:
+    """Return the back end to compile for, and those that single steps are handed on to.
+
+    A name is taken as it is, for all steps. ``auto`` goes by the steps' ``compute_backend`` hints, where
+    steps without one, or with ``kubernetes``, follow the site. None takes the site's own and warns of
     steps that ask for another.
     """
     if requested not in (None, "auto"):
-        return requested
-    served = {name: backend(name).TARGET.compute_backends for name in BACKENDS}
-    wanted: dict[str, str] = {}
+        return Choice(requested)
+    served = {value: name for name in BACKENDS for value in backend(name).TARGET.compute_backends}
+    asked = {step.name: served.get(_wish(step), site.backend) for step in workflow.steps}
+    if requested is None:
+        _warn_of_others(workflow, asked, site, diagnostics)
+        return Choice(site.backend)
+    engine = _engine(set(asked.values()), site)
+    guests = {name: choice for name, choice in asked.items() if choice != engine}
+    _refuse_mixture(workflow, engine, guests, diagnostics)
+    return Choice(engine, guests)
+
+
+def _wish(step: Step) -> str:
+    hint = step.hints.get("compute_backend")
+    return str(hint.value) if hint else ""
+
+
+def _warn_of_others(workflow: Workflow, asked: Mapping[str, str], site: Site, diagnostics: Diagnostics) -> None:
     for step in workflow.steps:
-        hint = step.hints.get("compute_backend")
-        asked = hint.value if hint else None
-        choice = next((name for name, served_names in served.items() if asked in served_names), site.backend)
-        if requested == "auto" and wanted and choice not in wanted:
-            place = hint.place if hint else step.origin
-            first = next(iter(wanted))
-            message = f'This step asks for {choice}, but "{wanted[first]}" for {first}.'
-            cure = f"compile all of it for one with --backend {first}."
-            diagnostics.error("mixed-backends", message, place, cure)
-        elif requested is None and choice != site.backend and hint:
+        if asked[step.name] != site.backend:
+            hint = step.hints["compute_backend"]
             message = f"This step asks for {hint.value}, and {site.name} compiles for {site.backend}."
             cure = "choose with --backend, or let the steps choose with --backend auto."
             diagnostics.warning("backend-ignored", message, hint.place, cure)
-        wanted.setdefault(choice, step.label)
-    return next(iter(wanted), site.backend) if requested == "auto" else site.backend
+
+
+def _engine(asked: set[str], site: Site) -> str:
+    """Return which of the back ends asked for runs the workflow: the site's, or one that can hold all others."""
+    if site.backend in asked or not asked:
+        return site.backend
+    return min(asked, key=lambda name: (not asked - {name} <= backend(name).TARGET.holds, name))
+
+
+def _refuse_mixture(workflow: Workflow, engine: str, guests: Mapping[str, str], diagnostics: Diagnostics) -> None:
+    """Record, at the steps of both sides, what the back end cannot hand on."""
+    own = backend(engine).TARGET
+    refused = {name: backend(each).TARGET.title for name, each in guests.items() if each not in own.holds}
+    if not refused:
+        return
+    able = [
+        f"{backend(name).TARGET.title} can hand steps to {backend(held).TARGET.title}"
+        for name in BACKENDS
+        for held in sorted(backend(name).TARGET.holds)
+    ]
+    cure = f"compile all of it for one with --backend {engine}; {', '.join(able)}, where --site names one of its sites."
+    first = next(step for step in workflow.steps if step.name not in guests)
+    for step in workflow.steps:
+        if step.name in refused:
+            message = f'This step is for {refused[step.name]}, but "{first.label}" for {own.title}'
+            reason = f"which cannot hand jobs to {refused[step.name]}."
+            diagnostics.error("mixed-backends", f"{message}, {reason}", _place(step), cure)
+    message = f"This step is for {own.title}, which cannot hand jobs to {' or '.join(sorted(set(refused.values())))}."
+    diagnostics.error("mixed-backends", message, _place(first), cure)
+
+
+def _place(step: Step) -> Place:
+    hint = step.hints.get("compute_backend")
+    return hint.place if hint else step.origin
+
+
+def hand_on(workflow: Workflow, choice: Choice, site: Site, diagnostics: Diagnostics) -> Workflow:
+    """Return ``workflow`` with the batch system of each step that is handed on."""
+    if not choice.guests:
+        return workflow
+    reason = cast(Host, backend(choice.engine)).no_guests(site)
+    if reason:
+        first = next(step for step in workflow.steps if step.name in choice.guests)
+        diagnostics.error("unsupported", reason, _place(first), f"compile all of it with --backend {choice.engine}.")
+    steps = (
+        replace(step, target=backend(name).TARGET, bundle=guest(name).bundle(site)) if name else step
+        for step, name in ((step, choice.guests.get(step.name)) for step in workflow.steps)
+    )
+    return replace(workflow, steps=tuple(steps))

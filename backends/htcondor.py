@@ -6,15 +6,15 @@ rows are independent. All files are named relative to the run directory, where t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from reana_batch import credentials, layout
 from reana_batch.diagnostics import refuse
 from reana_batch.images import is_path
-from reana_batch.ir import Pattern, Step, Workflow, chunk_pattern
+from reana_batch.ir import ChunkPattern, Pattern, Step, Workflow, chunk_pattern
 from reana_batch.jobqueue import Queue
 from reana_batch.jobs import folders
 from reana_batch.render import File, render, stream
@@ -47,10 +47,18 @@ TARGET = Target(
     start_command="condor_submit_dag batch/workflow.dag",
     enforces_runtime=True,
     forwards_tickets=True,
+    holds=frozenset({"slurm"}),
 )
 
 # Of runs whose files HTCondor sends along: what each job starts with.
 _SHIP = f"{layout.BATCH}/ship.sh"
+
+
+def no_guests(site: Site) -> str:
+    """Return why the DAG can hand no jobs to another system; empty if it can."""
+    if site.htcondor.file_transfer:
+        return "Jobs of another system work in the run directory itself, which htcondor.file_transfer does not share."
+    return ""
 
 
 def lower(workflow: Workflow, site: Site) -> Iterator[File]:
@@ -66,13 +74,15 @@ def lower(workflow: Workflow, site: Site) -> Iterator[File]:
             edges=_edges(workflow, steps),
             retries=site.htcondor.retries,
             send_credential=site.htcondor.send_credential,
+            environment=sorted({name for step in workflow.steps if step.target for name in step.target.environment}),
         ),
     )
     config = render("htcondor/dagman.config.j2", "sub", max_idle=site.htcondor.max_idle or "")
     yield File(f"{layout.BATCH}/dagman.config", config)
     for step in workflow.steps:
         folder = folder_of[step.name]
-        yield File(f"{layout.BATCH}/steps/{folder}/job.sub", _submit_file(step, folder, workflow, site))
+        submit_file = _waiting_file(step, folder, site) if step.target else _submit_file(step, folder, workflow, site)
+        yield File(f"{layout.BATCH}/steps/{folder}/job.sub", submit_file)
         if site.htcondor.file_transfer and step.outputs:
             yield File(f"{layout.BATCH}/steps/{folder}/outputs", (f"{path}\0" for path in step.outputs))
     if site.htcondor.file_transfer:
@@ -94,10 +104,19 @@ def submit(run: Run) -> list[str]:
     for made_before in dag.parent.glob(f"{dag.name}.*"):
         made_before.unlink()
     if goes_on:
-        lines = (f"DONE {step['name']}.{chunk}\n" for step in run.manifest["steps"] for chunk in run.done_chunks(step))
+        lines = (f"DONE {step['name']}.{node}\n" for step in run.manifest["steps"] for node in _done_nodes(run, step))
         with dag.with_name(f"{dag.name}.rescue001").open("w", encoding="utf-8") as rescue:
             rescue.writelines(lines)
     return [htcondor_schedd.submit(run.directory)]
+
+
+def _done_nodes(run: Run, step: dict[str, Any]) -> Iterator[int]:
+    """Yield the first chunk of each node whose chunks are all done."""
+    done, bundle = set(run.done_chunks(step)), step.get("bundle", 1)
+    chunks = -(-step["rows"] // step["chunk_size"])
+    for node in range(0, chunks, bundle):
+        if done.issuperset(range(node, min(node + bundle, chunks))):
+            yield node
 
 
 def query(directory: Path, ids: list[str]) -> Queue:
@@ -152,6 +171,21 @@ def _submit_file(step: Step, folder: str, workflow: Workflow, site: Site) -> str
     )
 
 
+def _waiting_file(step: Step, folder: str, site: Site) -> str:
+    """Return the submit file of a step whose jobs are handed to another system."""
+    assert step.target is not None
+    return render(
+        "htcondor/waiting.sub.j2",
+        "sub",
+        origin=step.origin.short,
+        system=step.target.title,
+        folder=folder,
+        environment="true" if site.inherit_environment else ", ".join(("PATH", *step.target.environment)),
+        shared_log=site.htcondor.shared_log,
+        label=step.label,
+    )
+
+
 def _mebibytes(size: int | None) -> int | str:
     return -(-size // 1024**2) if size else ""
 
@@ -163,13 +197,13 @@ def _nodes(step: Step, folder_of: dict[str, str]) -> dict[str, object]:
         "submit_file": f"{layout.BATCH}/steps/{folder}/job.sub",
         "nodes": (
             (_node(step, chunk), chunk, f"{layout.LOGS}/{folder}/{layout.row_stem(chunk, step.chunks)}")
-            for chunk in range(step.chunks)
+            for chunk in step.nodes
         ),
     }
 
 
 def _node(step: Step, chunk: int) -> str:
-    """Return a node's name; the dot keeps it apart from DAGMan's own words, such as PARENT."""
+    """Return a node's name, by its first chunk; the dot keeps it apart from DAGMan's own words, such as PARENT."""
     return f"{step.name}.{chunk}"
 
 
@@ -185,11 +219,19 @@ def _edges(workflow: Workflow, steps: dict[str, Step]) -> Iterator[tuple[Iterato
             if pattern is Pattern.ALL:
                 yield _all_nodes(parent), _all_nodes(child)
             else:
-                for chunk in range(child.chunks):
-                    parents = (chunk,) if pattern is Pattern.EACH else pattern(chunk)
+                for node in child.nodes:
+                    parents = _nodes_before(node, child, pattern, parent)
                     if parents:
-                        yield (_node(parent, p) for p in parents), iter((_node(child, chunk),))
+                        yield (_node(parent, p) for p in parents), iter((_node(child, node),))
+
+
+def _nodes_before(node: int, child: Step, pattern: ChunkPattern, parent: Step) -> list[int]:
+    """Return the nodes of ``parent`` with the chunks that those of a node wait for: all of a bundle wait for all."""
+    chunks: Iterable[int] = range(node, min(node + child.bundle, child.chunks))
+    if not isinstance(pattern, Pattern):
+        chunks = (before for chunk in chunks for before in pattern(chunk))
+    return sorted({before - before % parent.bundle for before in chunks})
 
 
 def _all_nodes(step: Step) -> Iterator[str]:
-    return (_node(step, chunk) for chunk in range(step.chunks))
+    return (_node(step, chunk) for chunk in step.nodes)

@@ -19,7 +19,7 @@ from types import ModuleType
 from typing import Any, TypeVar
 
 from reana_batch.diagnostics import refuse
-from reana_batch.jobqueue import JobState, Queue, QueuedJob
+from reana_batch.jobqueue import EXITED, JobState, Queue, QueuedJob
 
 DAG_FILE = "batch/workflow.dag"
 _T = TypeVar("_T")
@@ -278,7 +278,7 @@ def _why_terminated(text: str) -> str:
     if killed:
         return f"killed by signal {killed[1]}" + (", mostly for memory" if killed[1] == "9" else "")
     code = re.search(r"return value (\d+)", text)
-    return "" if code is None or code[1] == "0" else f"ended with exit code {code[1]}"
+    return "" if code is None or code[1] == "0" else f"{EXITED} {code[1]}"
 
 
 def _why_aborted(text: str) -> str:

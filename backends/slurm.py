@@ -42,6 +42,7 @@ TARGET = Target(
     pulls_no_images=frozenset(),
     start_command="bash batch/submit.sh",
     enforces_runtime=True,
+    environment=("SLURM_CONF",),
 )
 
 
@@ -49,8 +50,7 @@ def lower(workflow: Workflow, site: Site) -> Iterator[File]:
     """Yield ``submit.sh`` with its library, and an sbatch script for each step."""
     folder_of = folders(workflow)
     steps = {step.name: step for step in workflow.steps}
-    library = resources.files("reana_batch.templates").joinpath("slurm/submit-lib.sh").read_text("utf-8")
-    yield File(f"{layout.BATCH}/submit-lib.sh", library)
+    yield _library("submit-lib.sh")
     submissions = (
         submission
         for step in workflow.steps
@@ -63,6 +63,23 @@ def lower(workflow: Workflow, site: Site) -> Iterator[File]:
     for step in workflow.steps:
         folder = folder_of[step.name]
         yield File(f"{layout.BATCH}/steps/{folder}/job.sbatch", _batch_script(step, folder, site))
+
+
+def bundle(site: Site) -> int:
+    """Return how many jobs of a step one node of another system's graph hands in together: an array of them."""
+    return site.slurm.max_array_size
+
+
+def lower_nodes(workflow: Workflow, site: Site) -> Iterator[File]:
+    """Yield what hands the steps of this system in and waits, for nodes of another system's graph."""
+    folder_of = folders(workflow)
+    yield _library("submit-lib.sh")
+    yield _library("node-lib.sh")
+    for step in workflow.steps:
+        if step.target is TARGET:
+            folder = folder_of[step.name]
+            yield File(f"{layout.BATCH}/steps/{folder}/node.sh", _node_script(step, folder))
+            yield File(f"{layout.BATCH}/steps/{folder}/job.sbatch", _batch_script(step, folder, site))
 
 
 def submit(run: Run) -> list[str]:
@@ -92,6 +109,25 @@ def endings(directory: Path) -> dict[tuple[str, int], str]:
     """Return nothing: jobs leave a record of whatever ends them."""
     del directory
     return {}
+
+
+def _library(name: str) -> File:
+    text = resources.files("reana_batch.templates").joinpath(f"slurm/{name}").read_text("utf-8")
+    return File(f"{layout.BATCH}/{name}", text)
+
+
+def _node_script(step: Step, folder: str) -> str:
+    return render(
+        "slurm/node.sh.j2",
+        "sh",
+        label=step.label,
+        origin=step.origin.short,
+        name=step.name,
+        folder=folder,
+        bundle=step.bundle,
+        rows=step.table.count,
+        chunk_size=step.chunk_size,
+    )
 
 
 def _batch_script(step: Step, folder: str, site: Site) -> str:

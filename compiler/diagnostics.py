@@ -52,7 +52,7 @@ CODES = {
     "hint-ignored": "A resource hint that has no meaning on the chosen back end.",
     "image-ignored": "The site runs steps without their container image.",
     "backend-ignored": "A step asks for another back end than the one compiled for.",
-    "mixed-backends": "Steps of one workflow ask for different back ends.",
+    "mixed-backends": "Steps ask for different back ends, and the one that runs the workflow cannot hand jobs to the others.",
     "over-limit": "A step asks for more than the site allows.",
     "cycle": "Steps that wait for each other in a circle.",
     "missing-secret": "A secret that a step needs is not there, is empty, or is open to others.",

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from reana_batch.diagnostics import Place
+from reana_batch.target import Target
 
 if TYPE_CHECKING:
     import networkx
@@ -172,11 +173,18 @@ class Step:
     group: int | None = None  # steps of one group are commands of one step of the user's
     duration: float | None = None  # seconds a row takes, as measured in an earlier run
     data: tuple[DataFile, ...] = ()  # of a step that stages data: what each row brings in or out
+    target: Target | None = None  # the batch system that it is handed to, where that is not the workflow's own
+    bundle: int = 1  # scheduler jobs that one node hands to that system together
 
     @property
     def chunks(self) -> int:
         """The number of scheduler jobs."""
         return -(-self.table.count // self.chunk_size)
+
+    @property
+    def nodes(self) -> range:
+        """The first scheduler job of each node of a graph; without ``target`` every job is a node."""
+        return range(0, self.chunks, self.bundle)
 
     @property
     def job_runtime(self) -> int | None:

@@ -6,8 +6,11 @@ Only a help: the truth about a job is in its records.
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+
+# How the words begin on a job that ended by itself: what it wrote down before tells more.
+EXITED = "ended with exit code"
 
 
 class JobState(enum.Enum):
@@ -41,6 +44,14 @@ class Queue:
     def active(self) -> bool:
         """Whether anything of the run is still to happen."""
         return any(job.state is not JobState.ENDED for job in self.jobs)
+
+    def joined(self, other: Queue, steps: Collection[str]) -> Queue:
+        """Return both; what runs here of ``steps`` only waits for jobs of the other."""
+        here = (
+            replace(job, state=JobState.WAITING) if job.step in steps and job.state is JobState.RUNNING else job
+            for job in self.jobs
+        )
+        return Queue((*here, *other.jobs))
 
     @property
     def held(self) -> list[QueuedJob]:

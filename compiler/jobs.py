@@ -72,6 +72,7 @@ def run_folders(workflow: Workflow) -> Iterator[str]:
 def _job_script(step: Step, folder_of: Mapping[str, str], steps: Mapping[str, Step], site: Site, target: Target) -> str:
     folder = folder_of[step.name]
     runtime = step.resources.runtime or 0
+    target = step.target or target
     watches_rows = step.chunk_size > 1 or len(step.commands) > 1 or not target.enforces_runtime
     return render(
         "job.sh.j2",
@@ -198,4 +199,5 @@ def _step_record(step: Step, folder: str) -> dict[str, Any]:
         "environment": step.environment,
         "outputs": step.outputs,
         **({"row_origins": [file.place.short for file in step.data]} if step.data else {}),
+        **({"backend": step.target.name, "bundle": step.bundle} if step.target else {}),
     }

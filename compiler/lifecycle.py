@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reana_batch import backends, credentials, layout
-from reana_batch.diagnostics import refuse
+from reana_batch.diagnostics import Refused, refuse
 from reana_batch.jobqueue import JobState, Queue
 from reana_batch.runstate import Failure, Run, StepProgress, damaged, read_json
 
@@ -135,6 +135,8 @@ def stop(directory: Path) -> None:
             )
         backends.backend(current.run.manifest["backend"]).cancel(directory, current.record["ids"])
         note(directory, stopped=time.time())
+        for name in current.run.guests:  # the nodes do it as well, unless they are killed
+            backends.backend(name).cancel(directory, [])
 
 
 def status(directory: Path) -> RunStatus:
@@ -149,12 +151,21 @@ def status(directory: Path) -> RunStatus:
     if not record.get("submitted"):
         return RunStatus(run, "created", progress, queue, record)
     if not record.get("stopped"):
-        queue = backends.backend(run.manifest["backend"]).query(directory, record["ids"])
+        queue = _query(run, record["ids"])
         progress = tuple(run.progress())  # what ended between the two looks is no loss
     state = _state(record, progress, queue)
     endings = backends.backend(run.manifest["backend"]).endings(directory) if state == "failed" else {}
     failures = tuple(run.failures(endings)) if state != "queued" else ()
     return RunStatus(run, state, progress, queue, record, failures)
+
+
+def _query(run: Run, ids: list[str]) -> Queue:
+    """Return what the batch systems of the run know; of those that steps are handed on to, only if they answer."""
+    queue = backends.backend(run.manifest["backend"]).query(run.directory, ids)
+    for name, steps in run.guests.items():
+        with contextlib.suppress(Refused):
+            queue = queue.joined(backends.backend(name).query(run.directory, []), steps)
+    return queue
 
 
 def _state(record: dict[str, Any], progress: tuple[StepProgress, ...], queue: Queue) -> str:

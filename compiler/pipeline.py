@@ -64,6 +64,8 @@ class Compilation:
         """Yield every generated file; tables and long lists are made while they are written."""
         yield from jobs.job_files(self.workflow, self.site, self.target)
         yield from backends.backend(self.target.name).lower(self.workflow, self.site)
+        for name in sorted({step.target.name for step in self.workflow.steps if step.target}):
+            yield from backends.guest(name).lower_nodes(self.workflow, self.site)
 
 
 def compile_spec(path: Path, options: Options, diagnostics: Diagnostics) -> Compilation:
@@ -85,11 +87,12 @@ def compile_spec(path: Path, options: Options, diagnostics: Diagnostics) -> Comp
     _check_directories(inputs, resolved.site, diagnostics)
     if options.measured is not None:
         workflow = _with_durations(workflow, Run(options.measured))
-    name = backends.choose(workflow, resolved.site, options.backend, diagnostics)
+    choice = backends.choose(workflow, resolved.site, options.backend, diagnostics)
     if options.backend == "auto":
-        resolved = sites.resolve(options.site, options.settings, path.parent, diagnostics, backend=name)
+        resolved = sites.resolve(options.site, options.settings, path.parent, diagnostics, backend=choice.engine)
+    workflow = backends.hand_on(workflow, choice, resolved.site, diagnostics)
     chosen = {"fuse": options.fuse, "strict_outputs": options.strict_outputs}
-    compilation = lower(workflow, resolved.site, name, diagnostics, **chosen)
+    compilation = lower(workflow, resolved.site, choice.engine, diagnostics, **chosen)
     return Compilation(compilation.workflow, compilation.site, compilation.target, spec, inputs)
 
 

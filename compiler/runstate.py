@@ -18,6 +18,7 @@ from typing import Any
 
 from reana_batch import layout
 from reana_batch.diagnostics import Refused, refuse
+from reana_batch.jobqueue import EXITED
 
 # Bytes read from the end of a log.
 _TAIL_BYTES = 8192
@@ -56,6 +57,7 @@ class Failure:
     reason: str
     detail: str
     host: str
+    scheduler_job: str
     started: int
     stdout: Path
     stderr: Path
@@ -102,6 +104,12 @@ class Run:
         self.manifest = read_json(path)
         if not self.manifest.keys() >= {"backend", "outputs", "steps"}:
             raise damaged(path)
+
+    @property
+    def guests(self) -> dict[str, set[str]]:
+        """The steps that are handed on to another batch system than the run's own, by its name."""
+        handed = [step for step in self.manifest["steps"] if "backend" in step]
+        return {each["backend"]: {s["name"] for s in handed if s["backend"] == each["backend"]} for each in handed}
 
     def progress(self) -> list[StepProgress]:
         """Return the counts of every step, in order; a step once seen complete is not read again."""
@@ -177,7 +185,7 @@ class Run:
         state = self.directory / layout.STATE / stem
         record = read_record(state.with_name(f"{state.name}.started"))
         record |= read_record(state.with_name(f"{state.name}.failed"))
-        if ending and record.get("reason", "signal") == "signal":
+        if ending and ("reason" not in record or (record["reason"] == "signal" and not ending.startswith(EXITED))):
             record |= {"reason": "scheduler", "detail": ending}
         log = self.directory / layout.LOGS / stem
         return Failure(
@@ -191,6 +199,7 @@ class Run:
             reason=record.get("reason", ""),
             detail=record.get("detail", ""),
             host=record.get("host", ""),
+            scheduler_job=record.get("scheduler_job", ""),
             started=_integer(record.get("started")),
             stdout=log.with_name(f"{log.name}.out"),
             stderr=log.with_name(f"{log.name}.err"),

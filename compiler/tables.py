@@ -59,6 +59,8 @@ def workflow_tree(workflow: Workflow) -> RenderableType:
     tree = Tree(Text(workflow.name, style="bold"))
     for step in workflow.steps[:_MOST_ROWS]:
         line = Text.assemble((step.name, "cyan"), f"  {_jobs(step.table.count)}")
+        if step.target:
+            line.append(f" on {step.target.title}")
         if step.needs:
             line.append(f"  after {', '.join(need.step for need in step.needs)}")
         line.append(f"  {step.origin.short}", style="dim")
@@ -84,6 +86,7 @@ def step_record(step: Step) -> dict[str, Any]:
         "origin": step.origin.short,
         "jobs": step.table.count,
         "rows_per_job": step.chunk_size,
+        "handed_to": step.target.name if step.target else None,
         "needs": [need.step for need in step.needs],
         "image": step.environment or None,
         "image_candidates": list(step.image.candidates) if step.image else [],
@@ -248,6 +251,7 @@ def failure_record(failure: Failure) -> dict[str, Any]:
         "exit_code": failure.exit_code,
         "cause": failure.cause,
         "host": failure.host,
+        "scheduler_job": failure.scheduler_job,
         "log": tail(failure.stderr, _LOG_LINES) or tail(failure.stdout, _LOG_LINES),
     }
 
@@ -255,7 +259,9 @@ def failure_record(failure: Failure) -> dict[str, Any]:
 def _show_failure(failure: Failure) -> None:
     row = f", job {failure.row} of {failure.rows:,}" if failure.rows > 1 else ""
     _line(f'==> ERROR: Step "{failure.label}"{row} failed: {failure.cause}.', "red")
-    _line(f"{failure.origin}{f', on {failure.host}' if failure.host else ''}:", None)
+    place = f", on {failure.host}" if failure.host else ""
+    job = f", as job {failure.scheduler_job}" if failure.scheduler_job else ""
+    _line(f"{failure.origin}{place}{job}:", None)
     for line in failure.command.splitlines():
         _line(f"  {line}", "cyan")
     for log in (failure.stderr, failure.stdout):

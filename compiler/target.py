@@ -27,3 +27,5 @@ class Target:
     start_command: str  # how the user hands the run to the system, in the run directory
     enforces_runtime: bool  # does the system itself end a job at its time limit?
     forwards_tickets: bool = False  # can the system bring the submitter's Kerberos ticket to the job?
+    holds: frozenset[str] = frozenset()  # systems to which a node of its graph can hand jobs, and wait for them
+    environment: tuple[str, ...] = ()  # variables that tell its tools where it is

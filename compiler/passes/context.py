@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from reana_batch.diagnostics import Diagnostics
+from reana_batch.ir import Step
 from reana_batch.sites import Site
 from reana_batch.target import Target
 
@@ -18,3 +19,7 @@ class Context:
     diagnostics: Diagnostics
     fuse: bool = False  # one job for the commands of a step
     strict_outputs: bool = False  # declared outputs that are missing at the end fail the run
+
+    def target_of(self, step: Step) -> Target:
+        """Return the batch system that runs the jobs of a step."""
+        return step.target or self.target

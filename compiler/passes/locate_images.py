@@ -12,10 +12,11 @@ from reana_batch.passes.context import Context
 def locate_images(workflow: Workflow, context: Context) -> Workflow:
     """Return ``workflow`` with the places of its images, the best first; none if the site runs none."""
     runtime = context.site.container_runtime
-    if runtime not in context.target.container_runtimes:
-        hint = f"choose --set container_runtime={min(context.target.container_runtimes)}."
-        message = f"{context.target.title} cannot start images by {runtime}."
-        context.diagnostics.error("unsupported", message, hint=hint)
+    for target in (context.target, *(step.target for step in workflow.steps if step.target)):
+        if runtime not in target.container_runtimes:
+            hint = f"choose --set container_runtime={min(target.container_runtimes)}."
+            message = f"{target.title} cannot start images by {runtime}."
+            context.diagnostics.error("unsupported", message, hint=hint)
     if runtime == "none":
         return _without_images(workflow, context)
     return replace(workflow, steps=tuple(_located(step, context) for step in workflow.steps))
@@ -41,8 +42,9 @@ def _warn_of_unpacked(step: Step, context: Context) -> None:
 
 
 def _refuse_pull(step: Step, context: Context) -> None:
-    if context.site.container_runtime in context.target.pulls_no_images and not images.is_path(step.environment):
-        message = f"{context.target.title} itself can only start images that are files."
+    target = context.target_of(step)
+    if context.site.container_runtime in target.pulls_no_images and not images.is_path(step.environment):
+        message = f"{target.title} itself can only start images that are files."
         hint = "name a .sif file, or choose --set container_runtime=apptainer."
         context.diagnostics.error("unsupported", message, step.origin, hint)
 

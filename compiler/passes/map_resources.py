@@ -19,7 +19,7 @@ def map_resources(workflow: Workflow, context: Context) -> Workflow:
 def _with_resources(step: Step, context: Context) -> Step:
     values: dict[str, object] = {}
     places: dict[str, Place] = {}
-    for field, names in context.target.hints.items():
+    for field, names in context.target_of(step).hints.items():
         for hint, value in hints.first(names, step.hints):
             values[field], places[field] = value, hint.place
     runtime = values.pop("runtime", step.resources.runtime or context.site.default_runtime)
@@ -33,10 +33,11 @@ def _with_resources(step: Step, context: Context) -> Step:
 
 
 def _warn_of_ignored(step: Step, context: Context) -> None:
-    honoured = {name for names in context.target.hints.values() for name in names} | hints.STEERING
+    target = context.target_of(step)
+    honoured = {name for names in target.hints.values() for name in names} | hints.STEERING
     for name, hint in step.hints.items():
         if name not in honoured:
-            message = f"{name} has no meaning on {context.target.title}."
+            message = f"{name} has no meaning on {target.title}."
             context.diagnostics.warning("hint-ignored", message, hint.place)
 
 

@@ -27,7 +27,9 @@ def plan_credentials(workflow: Workflow, context: Context) -> Workflow:
     if not places or context.diagnostics.errors:
         return workflow
     store = secrets.store(context.site.credentials.secrets)
-    plan = _sources(places.keys(), store, context)
+    asking = (step for step in steps if Credential.KERBEROS in step.credentials)
+    forwarded = all(context.target_of(step).forwards_tickets for step in asking)
+    plan = _sources(places.keys(), store, forwarded, context)
     for credential, place in places.items():
         for secret in _needed(credential, plan, store):
             _check_secret(secret, credential, place, store, context)
@@ -51,22 +53,22 @@ def _place(steps: tuple[Step, ...], credential: Credential) -> Place:
 # --- where from --------------------------------------------------------------------------------------
 
 
-def _sources(wanted: object, store: Store, context: Context) -> CredentialPlan:
+def _sources(wanted: object, store: Store, forwarded: bool, context: Context) -> CredentialPlan:
     settings = context.site.credentials
     asked = set(wanted)  # type: ignore[call-overload]  # the keys of a mapping
     proxy = "file" if store.value("VOMSPROXY_FILE") else settings.voms_proxy
     return CredentialPlan(
-        kerberos=_ticket_source(store, context) if Credential.KERBEROS in asked else "",
+        kerberos=_ticket_source(store, forwarded, context) if Credential.KERBEROS in asked else "",
         voms_proxy=proxy if Credential.VOMS_PROXY in asked else "",
         rucio=settings.rucio if Credential.RUCIO in asked else "",
     )
 
 
-def _ticket_source(store: Store, context: Context) -> str:
+def _ticket_source(store: Store, forwarded: bool, context: Context) -> str:
     chosen = context.site.credentials.kerberos
-    forwarded = context.target.forwards_tickets and context.site.htcondor.send_credential
+    forwarded = forwarded and context.site.htcondor.send_credential
     if chosen == "forward" and not forwarded:
-        message = f"credentials.kerberos: nothing forwards tickets to jobs of {context.target.title} here."
+        message = "credentials.kerberos: nothing forwards tickets to all the jobs here that ask for one."
         context.diagnostics.error("unsupported", message, hint="choose keytab or ticket.")
     if chosen != "auto":
         return chosen

@@ -1,7 +1,8 @@
 """The cases of the golden files, and a program that compiles them all into one directory.
 
-A case is ``cases/NAME.yaml``, whose first lines say ``# args:``, ``# backends:``, ``# file:`` (an input to
-make up), ``# secrets:`` (those that the user has, as NAME=VALUE or names of files) and ``# names only:`` (files not worth showing whole), or a workflow of ``workflows.py``. Run as a program, so that a test can compare what two
+A case is ``cases/NAME.yaml``, whose first lines say ``# args:``, ``# backends:``, ``# choose:`` (what is asked for,
+if not their names), ``# file:`` (an input to make up), ``# secrets:`` (those that the user has, as NAME=VALUE or names
+of files) and ``# names only:`` (files not worth showing whole), or a workflow of ``workflows.py``. Run as a program, so that a test can compare what two
 processes in different surroundings write.
 """
 
@@ -36,6 +37,7 @@ STATIC = {
     "batch/data/lib.sh": "templates/data/lib.sh",
     "batch/data/stage-in.sh": "templates/data/stage-in.sh",
     "batch/data/stage-out.sh": "templates/data/stage-out.sh",
+    "batch/node-lib.sh": "templates/slurm/node-lib.sh",
 }
 
 
@@ -50,6 +52,7 @@ class Case:
     inputs: tuple[str, ...] = ()
     names_only: tuple[str, ...] = ()
     secrets: tuple[str, ...] = ()
+    choose: tuple[str, ...] = ()
 
     def compile(self, backend: str, directory: Path) -> None:
         """Write ``directory/run`` as the tool writes it, and what the user sees to ``directory/stderr``."""
@@ -58,7 +61,8 @@ class Case:
         try:
             if self.spec:
                 self._keep_secrets(directory / "home")
-                shown = _compile_spec(self._staged(directory), (*self.args, "-b", backend, "-o", str(run)))
+                asked = (*(self.choose or (backend,)), "-o", str(run))
+                shown = _compile_spec(self._staged(directory), (*self.args, "-b", *asked))
             else:
                 shown = _compile_scenario(WORKFLOWS[self.name](), backend, run)
         except Exception:  # noqa: BLE001  # one case that crashes must not hide the others; its own test fails
@@ -106,14 +110,15 @@ def _compile_scenario(scenario: Scenario, backend: str, run: Path) -> str:
 
 
 def _read_case(path: Path) -> Case:
-    given: dict[str, list[str]] = {"args": [], "backends": [], "file": [], "names only": [], "secrets": []}
+    keys = ("args", "backends", "choose", "file", "names only", "secrets")
+    given: dict[str, list[str]] = {key: [] for key in keys}
     for line in path.read_text("utf-8").splitlines():
         name, colon, value = line.removeprefix("# ").partition(": ")
         if not (line.startswith("# ") and colon and name in given):
             break
         given[name] += [value] if name == "file" else shlex.split(value)
     backends = tuple(given["backends"]) or tuple(BACKENDS)
-    rest = (tuple(given[name]) for name in ("args", "file", "names only", "secrets"))
+    rest = (tuple(given[name]) for name in ("args", "file", "names only", "secrets", "choose"))
     return Case(path.stem, backends, path, *rest)
 
 

@@ -89,6 +89,7 @@ def test_a_failed_run(desk: Desk) -> None:
         "exit_code": 7,
         "cause": "the command ended with exit code 7",
         "host": socket.gethostname(),
+        "scheduler_job": "",
         "log": "complained",
     }
     assert desk.json("wait", "-w", "test", exits=1)["status"] == "failed"

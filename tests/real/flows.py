@@ -30,6 +30,7 @@ class Template:
     needs: Mapping[str, str | Sequence[Sequence[int]]] = field(default_factory=dict)  # all, each, or rows by row
     outputs: tuple[str, ...] = ()
     image: str = "docker.io/library/debian:12"
+    hints: Mapping[str, str] = field(default_factory=dict)
 
 
 def compile_flow(desk: Desk, name: str, site: str, *templates: Template, settings: Sequence[str] = ()) -> str:
@@ -50,13 +51,15 @@ def submit_flow(desk: Desk, name: str, site: str, *templates: Template, settings
 
 
 def _write(given: Mapping[str, Any]) -> None:
-    from reana_batch import ir, pipeline, sites
+    from reana_batch import backends, ir, pipeline, sites
     from reana_batch.diagnostics import Diagnostics
 
     diagnostics = Diagnostics()
     site = sites.resolve(given["site"], given["settings"], None, diagnostics).site
     workflow = ir.Workflow("flow", "serial", tuple(map(_step, given["steps"])))
-    pipeline.write(pipeline.lower(workflow, site, site.backend, diagnostics), Path(given["run"]))
+    choice = backends.choose(workflow, site, "auto", diagnostics)
+    workflow = backends.hand_on(workflow, choice, site, diagnostics)
+    pipeline.write(pipeline.lower(workflow, site, choice.engine, diagnostics), Path(given["run"]))
 
 
 def _step(given: Mapping[str, Any]) -> ir.Step:
@@ -74,6 +77,7 @@ def _step(given: Mapping[str, Any]) -> ir.Step:
         origin=place,
         commands=(ir.Command(tuple(parts[1:]), place),),
         environment=given["image"],
+        hints={name: ir.Hint(value, place) for name, value in given["hints"].items()},
         table=ir.Table() if count is None else ir.Table(("row",), count, lambda: _numbers(count)),
         needs=tuple(ir.Need(parent, _pattern(pattern)) for parent, pattern in given["needs"].items()),
         outputs=tuple(given["outputs"]),

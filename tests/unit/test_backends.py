@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from reana_batch import backends, pipeline
+from reana_batch.backends import Choice, slurm
 from reana_batch.diagnostics import Diagnostics, Place, render
 from reana_batch.ir import Hint, Need, Pattern, RowMapping, Step, Table, Workflow, literal
-from reana_batch.sites import HTCondorSettings, Site
+from reana_batch.sites import HTCondorSettings, Site, SlurmSettings
 
 SOURCE = "one\ntwo\nthree\n"
 
@@ -62,14 +63,14 @@ CHOICES = [
 def test_back_end_of_a_workflow(compute_backends: list[str], own: str, requested: str | None, expected: str) -> None:
     diagnostics = Diagnostics()
     site = Site(name="here", backend=own)
-    assert backends.choose(asking(*compute_backends), site, requested, diagnostics) == expected
+    assert backends.choose(asking(*compute_backends), site, requested, diagnostics) == Choice(expected)
     assert render(diagnostics, {}) == ""
 
 
 def test_site_that_compiles_for_another_back_end_than_asked() -> None:
     diagnostics = Diagnostics()
     site = Site(name="here", backend="make")
-    assert backends.choose(asking("", "slurmcern"), site, None, diagnostics) == "make"
+    assert backends.choose(asking("", "slurmcern"), site, None, diagnostics) == Choice("make")
     assert render(diagnostics, {"reana.yaml": SOURCE}) == (
         "reana.yaml:2:1: warning: This step asks for slurmcern, and here compiles for make. [backend-ignored]\n"
         "  two\n"
@@ -78,19 +79,77 @@ def test_site_that_compiles_for_another_back_end_than_asked() -> None:
     )
 
 
-def test_steps_that_ask_for_different_back_ends() -> None:
+MIXTURES = [
+    # hints, site's back end: the one that runs the workflow, and the steps that it hands to Slurm
+    (["htcondorcern", "slurmcern"], "make", ["s2"]),
+    (["slurmcern", "compute4punch", "slurmcern"], "make", ["s1", "s3"]),
+    (["", "slurmcern", "kubernetes"], "htcondor", ["s2"]),
+    (["slurmcern", "", "htcondorcern"], "htcondor", ["s1"]),
+]
+
+
+@pytest.mark.parametrize(("compute_backends", "own", "handed"), MIXTURES)
+def test_dag_that_hands_steps_to_slurm(compute_backends: list[str], own: str, handed: list[str]) -> None:
     diagnostics = Diagnostics()
-    site = Site(name="here", backend="make")
-    assert backends.choose(asking("slurmcern", "htcondorcern", ""), site, "auto", diagnostics) == "slurm"
-    assert render(diagnostics, {"reana.yaml": SOURCE}) == (
-        'reana.yaml:2:1: error: This step asks for htcondor, but "s1" for slurm. [mixed-backends]\n'
-        "  two\n"
+    site = Site(backend=own, slurm=SlurmSettings(max_array_size=7))
+    flow = asking(*compute_backends)
+    choice = backends.choose(flow, site, "auto", diagnostics)
+    assert choice == Choice("htcondor", dict.fromkeys(handed, "slurm"))
+    steps = backends.hand_on(flow, choice, site, diagnostics).steps
+    assert {each.name: (each.target, each.bundle) for each in steps if each.target} == dict.fromkeys(
+        handed, (slurm.TARGET, 7)
+    )
+    assert render(diagnostics, {}) == ""
+
+
+def refused(compute_backends: list[str], own: str) -> str:
+    diagnostics = Diagnostics()
+    site = Site(name="here", backend=own)
+    backends.choose(asking(*compute_backends), site, "auto", diagnostics)
+    return render(diagnostics, {"reana.yaml": SOURCE})
+
+
+def test_chain_of_slurm_that_would_hand_a_step_to_htcondor() -> None:
+    cure = (
+        "hint: compile all of it for one with --backend slurm;"
+        " HTCondor can hand steps to Slurm, where --site names one of its sites.\n"
+    )
+    assert refused(["", "slurmcern", "htcondorcern"], "slurm") == (
+        "reana.yaml:1:1: error: This step is for Slurm, which cannot hand jobs to HTCondor. [mixed-backends]\n"
+        "  one\n"
         "  ^^^\n"
-        "hint: compile all of it for one with --backend slurm.\n"
-        'reana.yaml:3:1: error: This step asks for make, but "s1" for slurm. [mixed-backends]\n'
+        f"{cure}"
+        'reana.yaml:3:1: error: This step is for HTCondor, but "s1" for Slurm, which cannot hand jobs to HTCondor.'
+        " [mixed-backends]\n"
         "  three\n"
         "  ^^^\n"
-        "hint: compile all of it for one with --backend slurm.\n"
+        f"{cure}"
+    )
+
+
+def test_make_that_would_hand_steps_to_others() -> None:
+    lines = refused(["slurmcern", "htcondorcern", ""], "make").splitlines()
+    assert [line for line in lines if line.startswith("reana")] == [
+        'reana.yaml:1:1: error: This step is for Slurm, but "s3" for GNU make, which cannot hand jobs to Slurm.'
+        " [mixed-backends]",
+        'reana.yaml:2:1: error: This step is for HTCondor, but "s3" for GNU make, which cannot hand jobs to HTCondor.'
+        " [mixed-backends]",
+        "reana.yaml:3:1: error: This step is for GNU make, which cannot hand jobs to HTCondor or Slurm."
+        " [mixed-backends]",
+    ]
+
+
+def test_mixture_whose_run_directory_is_not_shared() -> None:
+    diagnostics = Diagnostics()
+    site = Site(backend="htcondor", htcondor=HTCondorSettings(file_transfer=True))
+    flow = asking("", "slurmcern")
+    backends.hand_on(flow, backends.choose(flow, site, "auto", diagnostics), site, diagnostics)
+    assert render(diagnostics, {"reana.yaml": SOURCE}) == (
+        "reana.yaml:2:1: error: Jobs of another system work in the run directory itself,"
+        " which htcondor.file_transfer does not share. [unsupported]\n"
+        "  two\n"
+        "  ^^^\n"
+        "hint: compile all of it with --backend htcondor.\n"
     )
 
 
@@ -138,6 +197,28 @@ def test_rows_that_wait_for_rows_of_several_steps_in_a_dag() -> None:
         "PARENT b.1 b.3 CHILD c.1",
         "PARENT a.0 CHILD c.0",
         "PARENT a.1 CHILD c.1",
+    ]
+
+
+def test_a_node_for_each_array_of_a_step_that_is_handed_on() -> None:
+    handed = {"target": slurm.TARGET, "bundle": 3}
+    steps = (
+        step("a", table=table(7)),
+        step("b", table=table(7), needs=(Need("a", Pattern.EACH),), **handed),
+        step("c", table=table(2), needs=(Need("b", RowMapping(lambda row: (0, 5 + row))),)),
+        step("d", needs=(Need("b"),), **handed),
+    )
+    lines = written("htcondor", "workflow.dag", *steps)
+    assert [line.split()[1] for line in lines if line.startswith("JOB") and line[4] in "bd"] == [
+        *("b.0", "b.3", "b.6", "d.0")
+    ]
+    assert [line for line in lines if line.startswith("PARENT")] == [
+        "PARENT a.0 a.1 a.2 CHILD b.0",
+        "PARENT a.3 a.4 a.5 CHILD b.3",
+        "PARENT a.6 CHILD b.6",
+        "PARENT b.0 b.3 CHILD c.0",
+        "PARENT b.0 b.6 CHILD c.1",
+        "PARENT b.0 b.3 b.6 CHILD d.0",
     ]
 
 
