@@ -164,7 +164,7 @@ call_sbatch() { # KEY ARGUMENT...
 list_accepted() {
   local answer
   answer=$(slurm squeue --noheader "--user=$(id -un)" --format='%F %k') || return
-  mapfile -t found < <(grep -F " $token:" <<<"$answer" | sort -u)
+  mapfile -t found < <(grep -F " $token:" <<<"$answer" | sort -un)
 }
 
 find_accepted() { # KEY -> $id, the oldest if there are several
@@ -336,7 +336,7 @@ wake_again() {
 
 # Write the records of rows that were running when Slurm ended their job.
 record_endings() {
-  local each job array raw state reason element key first folder rows size needs
+  local id each job array raw state reason element key first folder rows size needs
   local -A noted=()
   while read -r id each; do noted[$id]=$each; done <"$JOURNAL"
   for each in "${ended[@]}"; do
