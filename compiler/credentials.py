@@ -5,6 +5,7 @@ The scripts do the work (``templates/credentials``); no secret passes through he
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 from collections.abc import Iterator
 from importlib import resources
@@ -19,7 +20,7 @@ from reana_batch.sites import Site
 SCRIPT = f"{layout.BATCH}/credentials.sh"
 LIBRARY = f"{layout.BATCH}/credentials-lib.sh"
 RUCIO_CONFIG = f"{layout.BATCH}/rucio.cfg"
-# The link to what was handed on; its target lies beside the user's secrets.
+# Links to what was handed on, which lies beside the user's secrets.
 HANDED = "credentials"
 
 
@@ -69,15 +70,14 @@ def hand_on(directory: Path) -> None:
     done = subprocess.run(["bash", SCRIPT], cwd=directory, stderr=subprocess.PIPE, text=True, check=False)
     if done.returncode != 0:
         said = done.stderr.strip().rpartition("\n")[2].removeprefix("reana-batch: ")
-        message = f"{said[:1].upper()}{said[1:]}."
+        message = f"{said[:1].upper()}{said[1:].rstrip('.!')}."
         raise refuse("credential", message, hint="nothing was submitted; reana-batch doctor looks at what is there.")
 
 
 def withdraw(directory: Path) -> None:
     """Delete what was handed on to the jobs of a run."""
-    import shutil
-
-    link = directory / HANDED
-    if link.is_symlink():
-        shutil.rmtree(link.resolve(), ignore_errors=True)
-        link.unlink()
+    for link in (directory / HANDED).glob("*"):
+        handed = link.readlink()
+        handed.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # not its last file, or gone already
+            handed.parent.rmdir()

@@ -31,11 +31,13 @@ class JobLog:
     rows: int
     stdout: Path
     stderr: Path
+    cause: str = ""  # why the job failed, if it did
 
     @property
     def title(self) -> str:
         row = f", job {self.row} of {self.rows:,}" if self.rows > 1 else ""
-        return f"==> Step: {self.label}{row} ({self.origin})\n"
+        status = f"==> Status: failed: {self.cause}\n" if self.cause else ""
+        return f"==> Step: {self.label}{row} ({self.origin})\n{status}"
 
 
 def select(directory: Path, step: str | None, row: int | None, *, all_jobs: bool = False) -> list[JobLog]:
@@ -45,11 +47,11 @@ def select(directory: Path, step: str | None, row: int | None, *, all_jobs: bool
     """
     run = Run(directory)
     steps = run.manifest["steps"]
+    causes = {} if all_jobs else {(each.step, each.row): each.cause for each in run.failures()}
     if step is None:
-        failed = [] if all_jobs else [(each.step, each.row) for each in run.failures()]
-        chosen = [each for each in steps if not failed or each["name"] in {name for name, _ in failed}]
-        found = [log for each in chosen for log in _logs(directory, each)]
-        return [log for log in found if (not failed or (log.step, log.row) in failed) and row in (None, log.row)]
+        chosen = [each for each in steps if not causes or each["name"] in {name for name, _ in causes}]
+        found = [log for each in chosen for log in _logs(directory, each, causes)]
+        return [log for log in found if (not causes or log.cause) and row in (None, log.row)]
     chosen = [each for each in steps if step in (each["name"], each["label"])]
     if not chosen:
         names = [each["label"] for each in steps]
@@ -59,21 +61,22 @@ def select(directory: Path, step: str | None, row: int | None, *, all_jobs: bool
     if row is not None and all(row >= each["rows"] for each in chosen):
         last = max(each["rows"] for each in chosen) - 1
         raise refuse("unknown-step", f'Step "{step}" has no job {row}.', hint=f"they are numbered from 0 to {last}.")
-    return [log for each in chosen for log in _logs(directory, each) if row in (None, log.row)]
+    return [log for each in chosen for log in _logs(directory, each, causes) if row in (None, log.row)]
 
 
-def _logs(directory: Path, step: dict[str, Any]) -> Iterator[JobLog]:
+def _logs(directory: Path, step: dict[str, Any], causes: dict[tuple[str, int], str]) -> Iterator[JobLog]:
     for row in range(step["rows"]):
         base = directory / layout.LOGS / step["folder"] / layout.row_stem(row, step["rows"])
         out, err = base.with_name(f"{base.name}.out"), base.with_name(f"{base.name}.err")
         if out.exists() or err.exists():
-            yield JobLog(step["name"], step["label"], row_origin(step, row), row, step["rows"], out, err)
+            cause = causes.get((step["name"], row), "")
+            yield JobLog(step["name"], step["label"], row_origin(step, row), row, step["rows"], out, err, cause)
 
 
 def as_record(log: JobLog) -> dict[str, Any]:
     """Return the log for ``--json``."""
     texts = {name: _text(path) for name, path in (("stdout", log.stdout), ("stderr", log.stderr))}
-    return {"step": log.label, "origin": log.origin, "row": log.row, **texts}
+    return {"step": log.label, "origin": log.origin, "row": log.row, "cause": log.cause or None, **texts}
 
 
 def _text(path: Path) -> str:

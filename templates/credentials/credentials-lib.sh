@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Tickets, proxies and Rucio's configuration. `bash batch/credentials.sh` hands on, before the run is submitted,
-# what its jobs need: a folder beside the user's secrets, to which the link `credentials` leads. Each job then
-# makes private copies and keeps them alive. bash 4.4, coreutils, and each credential's own tools.
+# what its jobs need: a folder beside the user's secrets, to whose files the links in `credentials` lead. Each job
+# then makes private copies and keeps them alive. bash 4.4, coreutils, and each credential's own tools.
 # The working directory is the run directory.
 #
 # Facts (set by credentials.sh): secrets kerberos realm voms_proxy rucio ca_certificates proxy_needed ticket_needed;
@@ -27,11 +27,11 @@ tool() { # COMMAND...
 
 # Try until it works, with pauses that grow and differ from job to job; in $message what was said last.
 patiently() { # COMMAND...
-  local pause=1 end=$((SECONDS + CREDENTIAL_PATIENCE))
-  until message=$("$@" 2>&1 </dev/null); do
-    message=$(grep -v '^ *$' <<<"$message" | tail -n 1)
-    [[ ! $message =~ $HOPELESS ]] || return 1
-    ((SECONDS < end)) || return 1
+  local pause=1 end=$((SECONDS + CREDENTIAL_PATIENCE)) all
+  until all=$("$@" 2>&1 </dev/null); do
+    message=$(grep -m 1 '^Error:' <<<"$all" || grep -v '^ *$' <<<"$all" | tail -n 1)
+    [[ $all != *"bad decrypt"* ]] || message="the passphrase of userkey.pem is wrong"
+    [[ ! $all =~ $HOPELESS ]] && ((SECONDS < end)) || return 1
     sleep "$pause.$((RANDOM % 10))"
     ((pause >= 16)) || ((pause *= 2))
   done
@@ -85,11 +85,13 @@ hand_on() {
   umask 077
   digest=$(printf '%s' "$PWD" | sha1sum)
   handed=$secrets/runs/${digest:0:40}
-  { mkdir -p "$handed" && ln -sfn "$handed" credentials && : >"$handed/.names"; } || give_up "$handed cannot be written"
+  { mkdir -p "$handed" credentials && : >"$handed/.names"; } || give_up "$handed cannot be written"
   [[ -z $kerberos ]] || "hand_on_$kerberos"
   [[ -z $voms_proxy ]] || "hand_on_proxy_$voms_proxy"
   [[ -z $rucio ]] || hand_on_rucio
   mv "$handed/.names" "$handed/names"
+  # Links to files, for HTCondor sends no file that lies behind a link to a directory.
+  ln -sf "$handed"/* credentials/
 }
 
 value_of() { cat -- "$secrets/env/$1" 2>/dev/null; } # NAME

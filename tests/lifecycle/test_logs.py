@@ -21,7 +21,11 @@ def failed(shared: Desk) -> Desk:
 
 
 def block(row: int, out: str, err: str = "café") -> str:
-    return f"==> Step: fan out, job {row} of 3 (reana.yaml:1)\n{out}\n{err}\n"
+    status = f"==> Status: failed: {CAUSE}\n" if row else ""
+    return f"==> Step: fan out, job {row} of 3 (reana.yaml:1)\n{status}{out}\n{err}\n"
+
+
+CAUSE = "the command ended with exit code 1"
 
 
 def test_without_a_step_the_logs_are_those_of_the_failed_jobs(failed: Desk) -> None:
@@ -43,7 +47,14 @@ def test_the_logs_of_a_step_or_a_row(failed: Desk, words: list[str], rows: list[
     assert failed("logs", "-w", "rows", *words).stdout == "".join(block(row, f"row {row}") for row in rows)
     answer = failed.json("logs", "-w", "rows", *words)
     assert answer["logs"] == [
-        {"step": "fan out", "origin": "reana.yaml:1", "row": row, "stdout": f"row {row}\n", "stderr": "café\n"}
+        {
+            "step": "fan out",
+            "origin": "reana.yaml:1",
+            "row": row,
+            "cause": CAUSE if row else None,
+            "stdout": f"row {row}\n",
+            "stderr": "café\n",
+        }
         for row in rows
     ]
 

@@ -1,0 +1,58 @@
+"""The store of secrets: private, complete, and by the names that REANA has."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from reana_batch.diagnostics import Refused
+from reana_batch.secrets import ENV, FILE, Secret, Store
+
+PASSPHRASE = Secret("VOMSPROXY_PASS", ENV)
+KEYTAB = Secret("my.keytab", FILE)
+
+
+def test_what_is_kept_comes_back_and_is_private(tmp_path: Path) -> None:
+    store = Store(tmp_path / "config" / "secrets")
+    store.add(PASSPHRASE, b"cGFzcw==\n")
+    store.add(KEYTAB, b"\5\2\0")
+    assert list(store.secrets()) == [PASSPHRASE, KEYTAB]
+    assert store.value(PASSPHRASE.name) == "cGFzcw=="
+    assert store.path(KEYTAB).read_bytes() == b"\5\2\0"
+    modes = {path.stat().st_mode & 0o777 for path in store.directory.rglob("*") if path.is_file()}
+    assert modes == {0o600}
+    assert {path.stat().st_mode & 0o777 for path in (store.directory, *store.directory.glob("*/"))} == {0o700}
+    assert store.fault(KEYTAB) == store.fault(PASSPHRASE) == ""
+
+
+def test_adding_again_replaces(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.add(PASSPHRASE, b"one")
+    store.path(PASSPHRASE).chmod(0o644)
+    store.add(PASSPHRASE, b"two")
+    assert (store.value(PASSPHRASE.name), store.fault(PASSPHRASE)) == ("two", "")
+
+
+def test_faults(tmp_path: Path) -> None:
+    store = Store(tmp_path / "s")
+    assert store.fault(KEYTAB) == "is not there"
+    store.add(KEYTAB, b" \n")
+    assert store.fault(KEYTAB) == "is empty"
+    store.path(KEYTAB).write_bytes(b"x")
+    store.path(KEYTAB).chmod(0o640)
+    assert store.fault(KEYTAB) == f"can be read by others: {store.path(KEYTAB)} has mode 0640"
+    store.path(KEYTAB).chmod(0o600)
+    store.directory.chmod(0o750)
+    assert store.fault(KEYTAB) == f"lies in {store.directory}, which is open to others"
+
+
+def test_nobody_has_secrets_before_the_first(tmp_path: Path) -> None:
+    store = Store(tmp_path / "none")
+    assert (list(store.secrets()), store.value("VONAME")) == ([], "")
+
+
+def test_a_store_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(Refused, match="Not a directory"):
+        Store(tmp_path / "file").add(KEYTAB, b"x")
