@@ -397,7 +397,7 @@ def test_a_proxy_too_short_is_refused_by_how_much(services: Box, desk: Desk) -> 
 
 
 def test_a_proxy_that_expires_in_the_queue(services: Box, desk: Desk) -> None:
-    first = {"commands": ["while [ ! -e go ]; do sleep 0.5; done"]}
+    first: dict[str, object] = {"commands": ["while [ ! -e go ]; do sleep 0.5; done"]}
     run = submit(desk, "generic-slurm", first, GRID)
     eventually(lambda: services.alice("voms-proxy-info", "--timeleft", "--file", EXPIRED).stdout.strip() == "0", 70)
     hand_on = f"install -m 600 {EXPIRED} credentials/x509up && touch workspace/go"
