@@ -48,6 +48,7 @@ TARGET = Target(
     enforces_runtime=True,
     forwards_tickets=True,
     holds=frozenset({"slurm"}),
+    retries_jobs=True,
 )
 
 # Of runs whose files HTCondor sends along: what each job starts with.
@@ -70,9 +71,8 @@ def lower(workflow: Workflow, site: Site) -> Iterator[File]:
         stream(
             "htcondor/workflow.dag.j2",
             "dag",
-            steps=[_nodes(step, folder_of) for step in workflow.steps],
+            steps=[_nodes(step, folder_of, site) for step in workflow.steps],
             edges=_edges(workflow, steps),
-            retries=site.htcondor.retries,
             send_credential=site.htcondor.send_credential,
             environment=sorted({name for step in workflow.steps if step.target for name in step.target.environment}),
         ),
@@ -83,8 +83,9 @@ def lower(workflow: Workflow, site: Site) -> Iterator[File]:
         folder = folder_of[step.name]
         submit_file = _waiting_file(step, folder, site) if step.target else _submit_file(step, folder, workflow, site)
         yield File(f"{layout.BATCH}/steps/{folder}/job.sub", submit_file)
-        if site.htcondor.file_transfer and step.outputs:
-            yield File(f"{layout.BATCH}/steps/{folder}/outputs", (f"{path}\0" for path in step.outputs))
+        paths = [output for output in step.outputs if isinstance(output, str)]
+        if site.htcondor.file_transfer and paths and len(paths) == len(step.outputs):
+            yield File(f"{layout.BATCH}/steps/{folder}/outputs", (f"{path}\0" for path in paths))
     if site.htcondor.file_transfer:
         yield File(_SHIP, resources.files("reana_batch.templates").joinpath("htcondor/ship.sh").read_text("utf-8"))
 
@@ -190,10 +191,11 @@ def _mebibytes(size: int | None) -> int | str:
     return -(-size // 1024**2) if size else ""
 
 
-def _nodes(step: Step, folder_of: dict[str, str]) -> dict[str, object]:
+def _nodes(step: Step, folder_of: dict[str, str], site: Site) -> dict[str, object]:
     folder = folder_of[step.name]
     return {
         "origin": step.origin.short,
+        "retries": max(step.retries, site.htcondor.retries),
         "submit_file": f"{layout.BATCH}/steps/{folder}/job.sub",
         "nodes": (
             (_node(step, chunk), chunk, f"{layout.LOGS}/{folder}/{layout.row_stem(chunk, step.chunks)}")

@@ -83,6 +83,7 @@ _SPEC_OPTIONS = (
         metavar="DIRECTORY",
         help="An earlier run, whose durations --rows-per-job auto goes by.",
     ),
+    click.option("--strict", is_flag=True, help="Run rules as Snakemake itself does, where REANA runs them otherwise."),
     click.option("--strict-outputs", is_flag=True, help="Fail if declared outputs are missing at the end."),
     click.option(
         "--lenient", is_flag=True, help="Warn where REANA warns: unknown keys, FROM and TARGET without a step."

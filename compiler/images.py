@@ -10,6 +10,7 @@ import functools
 import re
 from dataclasses import dataclass
 
+from reana_batch.diagnostics import Diagnostics, Place
 from reana_batch.ir import Image
 
 _NAME = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
@@ -47,6 +48,24 @@ class Reference:
         registry = _UNPACKED_HUB if self.registry == _DOCKER_HUB else self.registry
         suffix = f"@{self.digest}" if self.digest else f":{self.tag or 'latest'}"
         return f"{root}/{registry}/{self.repository}{suffix}"
+
+
+def check(name: str, place: Place, diagnostics: Diagnostics) -> None:
+    """Record what is wrong with an image as it is written in an analysis."""
+    if is_path(name):
+        if not name.isprintable():
+            diagnostics.error("bad-image", "The path of an image must be one line of printable text.", place)
+        return
+    try:
+        reference = parse(name)
+    except BadImage as error:
+        hint = "parameters are not filled in here." if "$" in name else ""
+        diagnostics.error("bad-image", f"{error}.", place, hint)
+        return
+    if reference.digest is None and reference.tag in (None, "latest", "master"):
+        tag = f'The tag "{reference.tag}"' if reference.tag else "An image without a tag"
+        message = f"{tag} can be another image tomorrow."
+        diagnostics.warning("image-tag", message, place, "name a fixed version.")
 
 
 def is_path(name: str) -> bool:

@@ -169,7 +169,11 @@ class Step:
     needs: tuple[Need, ...] = ()
     table: Table = Table()
     chunk_size: int = 1  # rows that one scheduler job runs one after the other
-    outputs: tuple[str, ...] = ()  # checked before the job counts as done
+    outputs: tuple[str | Column, ...] = ()  # checked before the job counts as done
+    before: Command | None = None  # what the front end does before the commands, in the workspace, outside the image
+    after: Command | None = None  # the same after them, before the outputs are checked
+    retries: int = 0  # how often a row that failed is tried again
+    uses_python: bool = False  # do the commands need the Python of the compiler, as $REANA_BATCH_PYTHON?
     group: int | None = None  # steps of one group are commands of one step of the user's
     duration: float | None = None  # seconds a row takes, as measured in an earlier run
     data: tuple[DataFile, ...] = ()  # of a step that stages data: what each row brings in or out

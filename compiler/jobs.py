@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import resources
 from itertools import islice
@@ -39,8 +40,8 @@ def job_files(workflow: Workflow, site: Site, target: Target) -> Iterator[File]:
     for step in workflow.steps:
         folder = f"{layout.BATCH}/steps/{folder_of[step.name]}"
         yield File(f"{folder}/job.sh", _job_script(step, folder_of, steps, site, target))
-        for number, command in enumerate(step.commands, start=1):
-            yield from _command_files(folder, number, command)
+        for name, command in _scripts(step):
+            yield from _command_files(folder, name, command)
         if step.table.columns:
             yield from _sharded(f"{folder}/rows", step.table.count, _table_lines(step.table))
         for number, need in enumerate(step.needs):
@@ -85,12 +86,15 @@ def _job_script(step: Step, folder_of: Mapping[str, str], steps: Mapping[str, St
         row_count=step.table.count,
         chunk_size=step.chunk_size,
         has_table="yes" if step.table.columns else "no",
-        commands=[_command_word(n, command, step) for n, command in enumerate(step.commands, start=1)],
+        commands=[_command_word(f"command.{n}", command, step) for n, command in enumerate(step.commands, start=1)],
+        before=_command_word("before", step.before, step) if step.before else "",
+        after=_command_word("after", step.after, step) if step.after else "",
+        retries=0 if target.retries_jobs else step.retries,
         needs=[
             f"{_pattern_word(number, need.pattern)} {steps[need.step].table.count} {folder_of[need.step]}"
             for number, need in enumerate(step.needs)
         ],
-        outputs=step.outputs,
+        outputs=[_output_word(output, step) for output in step.outputs],
         images=step.image.candidates if step.image else (),
         container_runtime=site.container_runtime,
         binds=site.binds,
@@ -98,6 +102,7 @@ def _job_script(step: Step, folder_of: Mapping[str, str], steps: Mapping[str, St
         row_time_limit=runtime if watches_rows and runtime else "",
         credentials=[each.value for each in Credential if each in step.credentials],
         life_needed=runtime * max(1, len(step.commands)),
+        python=(site.python or sys.executable) if step.uses_python else "",
     )
 
 
@@ -112,30 +117,47 @@ def _mapping_name(number: int) -> str:
 # --- commands ------------------------------------------------------------------------------------
 
 
-def _pieces(number: int, command: Command) -> Iterator[tuple[str, str | Column]]:
+def _scripts(step: Step) -> Iterator[tuple[str, Command]]:
+    """Yield what the jobs of a step run, each with its file name."""
+    yield from ((f"command.{number}", command) for number, command in enumerate(step.commands, start=1))
+    if step.before:
+        yield "before", step.before
+    if step.after:
+        yield "after", step.after
+
+
+def _pieces(name: str, command: Command) -> Iterator[tuple[str, str | Column]]:
     """Yield the parts of a command with holes, each with its file name."""
     for index, part in enumerate(command.parts):
-        yield f"command.{number}.{index}", part
+        yield f"{name}.{index}", part
 
 
-def _command_word(number: int, command: Command, step: Step) -> str:
+def _command_word(name: str, command: Command, step: Step) -> str:
     """Return how job.sh names a command: its file, or the files and columns that it is put together from."""
     if command.is_literal:
-        return f"command.{number}"
-    columns = step.table.columns
-    words = (
-        f"={columns.index(part.name)}" if isinstance(part, Column) else name for name, part in _pieces(number, command)
-    )
+        return name
+    words = (_column_word(part, step) if isinstance(part, Column) else piece for piece, part in _pieces(name, command))
     return " ".join(words)
 
 
-def _command_files(folder: str, number: int, command: Command) -> Iterator[File]:
+def _column_word(column: Column, step: Step) -> str:
+    return f"={step.table.columns.index(column.name)}"
+
+
+def _output_word(output: str | Column, step: Step) -> str:
+    """Return how job.sh names an output: its path, or the column that holds it."""
+    if isinstance(output, Column):
+        return _column_word(output, step)
+    return f"./{output}" if output.startswith("=") else output
+
+
+def _command_files(folder: str, name: str, command: Command) -> Iterator[File]:
     if command.is_literal:
-        yield File(f"{folder}/command.{number}", command.text({}))
+        yield File(f"{folder}/{name}", command.text({}))
         return
-    for name, part in _pieces(number, command):
+    for piece, part in _pieces(name, command):
         if isinstance(part, str):
-            yield File(f"{folder}/{name}", part)
+            yield File(f"{folder}/{piece}", part)
 
 
 # --- tables --------------------------------------------------------------------------------------
@@ -197,7 +219,7 @@ def _step_record(step: Step, folder: str) -> dict[str, Any]:
         "chunk_size": step.chunk_size,
         "needs": [need.step for need in step.needs],
         "environment": step.environment,
-        "outputs": step.outputs,
+        "outputs": [output for output in step.outputs if isinstance(output, str)],
         **({"row_origins": [file.place.short for file in step.data]} if step.data else {}),
         **({"backend": step.target.name, "bundle": step.bundle} if step.target else {}),
     }

@@ -135,8 +135,17 @@ def stop(directory: Path) -> None:
             )
         backends.backend(current.run.manifest["backend"]).cancel(directory, current.record["ids"])
         note(directory, stopped=time.time())
-        for name in current.run.guests:  # the nodes do it as well, unless they are killed
-            backends.backend(name).cancel(directory, [])
+        _cancel_guests(current.run)
+
+
+def _cancel_guests(run: Run) -> None:
+    """Cancel the jobs that were handed on; where their system's tools are not at hand, the nodes do it alone."""
+    for name in run.guests:
+        try:
+            backends.backend(name).cancel(run.directory, [])
+        except Refused as refused:
+            if any(fault.code != "missing-tool" for fault in refused.diagnostics.errors):
+                raise
 
 
 def status(directory: Path) -> RunStatus:
@@ -226,7 +235,17 @@ def check_ended(directory: Path) -> None:
     if state not in ("finished", "failed", "stopped"):
         message = f"{directory.name} is {state}; only a run that has ended can be restarted."
         raise refuse("run-state", message)
+    _check_guests_gone(Run(directory))
     _check_workspace_free(directory)
+
+
+def _check_guests_gone(run: Run) -> None:
+    """Raise Refused while jobs that were handed on are still ending; in the same run, their nodes wait for that."""
+    for name in run.guests:
+        jobs = [job for job in backends.backend(name).query(run.directory, []).jobs if job.state is not JobState.ENDED]
+        if jobs:
+            message = f"Jobs of {run.directory.name} are still in the queue ({jobs[0].id})."
+            raise refuse("run-state", message, hint="they are being cancelled; try again in a moment.")
 
 
 def _check_workspace_free(directory: Path) -> None:

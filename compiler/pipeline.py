@@ -35,6 +35,7 @@ class Options:
     backend: str | None = None
     fuse: bool = False
     strict_outputs: bool = False
+    strict: bool = False
     measured: Path | None = None  # an earlier run, whose jobs' durations are known
     lenient: bool = False
     ignore_unsupported: bool = False
@@ -78,7 +79,7 @@ def compile_spec(path: Path, options: Options, diagnostics: Diagnostics) -> Comp
     if options.ignore_unsupported:
         diagnostics.ignored_codes |= {"unsupported"}
     resolved = sites.resolve(options.site, options.settings, path.parent, diagnostics, backend=options.backend)
-    spec = read_spec(path, diagnostics, options.parameters, options.operational_options)
+    spec = read_spec(path, diagnostics, options.parameters, options.operational_options, strict=options.strict)
     workflow = frontends.load(spec, diagnostics)
     inputs = list(staging.input_paths(spec, diagnostics))
     if workflow is None:

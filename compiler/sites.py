@@ -101,6 +101,7 @@ class Site:
     unpacked_images: str | None = None
     binds: tuple[str, ...] = ()
     inherit_environment: bool = False
+    python: str | None = None
     default_runtime: int | str | None = None  # seconds or a job flavour
     rows_per_job: int | str = 1
     queue_time: int = 0

@@ -18,7 +18,7 @@ import yaml
 from reana_batch import expressions, schema
 from reana_batch.data import read_references
 from reana_batch.diagnostics import Diagnostics, Place, Refused, refuse
-from reana_batch.document import Document, read_document
+from reana_batch.document import Document, DocumentPath, read_document
 from reana_batch.ir import DataFile
 
 SPEC_NAMES = ("reana.yaml", "reana.yml")
@@ -56,11 +56,17 @@ class Spec:
     data: tuple[DataFile, ...]  # what stands among the files and lies elsewhere
     tests: tuple[str, ...]
     resources: Mapping[str, Any]  # workflow.resources
+    strict: bool = False  # do as the workflow engine does by itself, where REANA does otherwise
 
     @property
     def values(self) -> Mapping[str, Any]:
         """What a serial command gets for each parameter: of -p the text as it was typed."""
         return {**self.parameters, **self.given}
+
+    @property
+    def workflow_file(self) -> str:
+        """The path of the workflow definition, relative to the analysis; empty if there is none."""
+        return _text(_mapping(self.document.data, "workflow").get("file"))
 
     @property
     def directory(self) -> Path:
@@ -92,6 +98,8 @@ def read_spec(
     diagnostics: Diagnostics,
     parameters: Sequence[str] = (),
     options: Sequence[str] = (),
+    *,
+    strict: bool = False,
 ) -> Spec:
     """Return the analysis in ``path``; ``parameters`` and ``options`` are ``KEY=VALUE`` words.
 
@@ -111,18 +119,20 @@ def read_spec(
         parameters=_mapping(document.data, "inputs", "parameters") | _typed(given, document, diagnostics),
         given=given,
         options=_read_options(options, document, diagnostics),
-        input_files=_paths(document.data, "inputs"),
+        input_files=_input_files(document.data),
         input_directories=_texts(document.data, "inputs", "directories"),
         output_files=_with_paths(_paths(document.data, "outputs"), data),
         output_directories=_texts(document.data, "outputs", "directories"),
         data=data,
         tests=_texts(document.data, "tests", "files"),
         resources=_mapping(workflow, "resources"),
+        strict=strict,
     )
     _check_form(spec, diagnostics)
     _check_without_meaning(spec, diagnostics)
     _check_paths(spec, diagnostics)
     _check_inputs(spec, diagnostics)
+    _check_definition(spec, diagnostics)
     _check_parameters(spec, diagnostics)
     _check_resources(spec, diagnostics)
     return spec
@@ -168,6 +178,17 @@ def _with_paths(paths: tuple[str, ...], data: Iterable[DataFile]) -> tuple[str, 
     return tuple(dict.fromkeys((*paths, *(file.path for file in data if file.is_output))))
 
 
+def _input_files(data: Any) -> tuple[str, ...]:
+    """Return the declared input files, and the definition of the workflow where it is not among them."""
+    files, workflow = _paths(data, "inputs"), _mapping(data, "workflow")
+    if workflow.get("type") == "serial":
+        return files
+    definition = (*_texts(data, "workflow", "files"), _text(workflow.get("file")).partition("#")[0])
+    folders = [PurePosixPath(path) for path in _texts(data, "inputs", "directories")]
+    missing = (path for path in definition if path and not any(map(PurePosixPath(path).is_relative_to, folders)))
+    return tuple(dict.fromkeys((*files, *missing)))
+
+
 # --- parameters and options ----------------------------------------------------------------------
 
 
@@ -184,15 +205,61 @@ def _pairs(words: Sequence[str], option: str, diagnostics: Diagnostics) -> Itera
 def _read_parameters(words: Sequence[str], document: Document, diagnostics: Diagnostics) -> dict[str, str]:
     declared = _mapping(document.data, "inputs", "parameters")
     given: dict[str, str] = {}
+    if parameter_file(document) is not None:
+        return dict(_pairs(words, "-p", diagnostics))  # file_parameters knows the names
     for name, value in _pairs(words, "-p", diagnostics):
         if name in declared:
             given[name] = value
             continue
-        meant = schema.closest(name, declared)
-        known = f"known: {', '.join(declared)}." if declared else "the analysis has no parameters."
-        hint = f"did you mean {meant}?" if meant else known
-        diagnostics.error("unknown-parameter", f'-p {name}: the analysis has no parameter "{name}".', hint=hint)
+        _report_unknown(name, declared, diagnostics)
     return given
+
+
+def _report_unknown(name: str, declared: Mapping[str, Any], diagnostics: Diagnostics) -> None:
+    meant = schema.closest(name, declared)
+    known = f"known: {', '.join(declared)}." if declared else "the analysis has no parameters."
+    hint = f"did you mean {meant}?" if meant else known
+    diagnostics.error("unknown-parameter", f'-p {name}: the analysis has no parameter "{name}".', hint=hint)
+
+
+def parameter_file(document: Document) -> DocumentPath | None:
+    """Return where the analysis names the file that holds its parameters, or None if it names none."""
+    workflow = _mapping(document.data, "workflow")
+    if workflow.get("type") in _PARAMETERS_BY_FILE:
+        for path in (("workflow", "parameters", "file"), ("inputs", "parameters", "input")):
+            if isinstance(_mapping(document.data, *path[:-1]).get(path[-1]), str):
+                return path
+    return None
+
+
+# Of these types, inputs.parameters.input and workflow.parameters.file name a file (reana_commons 0.95).
+_PARAMETERS_BY_FILE = ("cwl", "snakemake")
+
+
+def file_parameters(spec: Spec, diagnostics: Diagnostics) -> dict[str, Any]:
+    """Return the parameters as the workflow gets them: from a file if the analysis names one, and of -p the text."""
+    path = parameter_file(spec.document)
+    if path is None:
+        return dict(spec.values)
+    place = spec.document.place(path)
+    workflow = _mapping(spec.document.data, "workflow", "parameters")
+    if "file" in workflow and "input" in _mapping(spec.document.data, "inputs", "parameters"):
+        message = "Both workflow.parameters.file and inputs.parameters.input are given."
+        diagnostics.error("bad-value", message, place, "keep one of the two.")
+    name = workflow.get("file") or _mapping(spec.document.data, "inputs", "parameters")["input"]
+    file = spec.directory / name
+    if not file.is_file():
+        diagnostics.error("missing-file", f'The parameter file "{name}" does not exist.', place, _PATH_HINT)
+        return dict(spec.given)
+    document = read_document(file, os.path.join(os.path.dirname(spec.document.file), name), diagnostics)
+    if document is not None and not isinstance(document.data, dict):
+        message = "A parameter file must be a mapping."
+        diagnostics.error("bad-type", message, document.place([]))
+    declared = document.data if document is not None and isinstance(document.data, dict) else {}
+    for parameter in spec.given:
+        if parameter not in declared:
+            _report_unknown(parameter, declared, diagnostics)
+    return {**declared, **spec.given}
 
 
 _PLAIN_NUMBERS = {
@@ -206,6 +273,8 @@ def _typed(given: Mapping[str, str], document: Document, diagnostics: Diagnostic
     typed: dict[str, Any] = {}
     declared = _mapping(document.data, "inputs", "parameters")
     for name, text in given.items():
+        if name not in declared:
+            continue
         kind = type(declared[name])
         try:
             typed[name] = _convert(text, kind)
@@ -405,6 +474,18 @@ def _check_inputs(spec: Spec, diagnostics: Diagnostics) -> None:
         for index, declared in _entries(spec.document.data, section, name):
             if not (path_problem(declared) or expressions.is_data_reference(declared)):
                 _check_input(spec, declared, spec.document.place([section, name, index]), is_files, diagnostics)
+
+
+def _check_definition(spec: Spec, diagnostics: Diagnostics) -> None:
+    """Check the file that defines the workflow, as an input that need not be declared."""
+    declared = spec.workflow_file.partition("#")[0]
+    if declared and spec.type != "serial":
+        place = spec.document.place(["workflow", "file"])
+        problem = path_problem(declared)
+        if problem:
+            diagnostics.error("input-path", f"workflow.file: {problem}", place, _PATH_HINT)
+        else:
+            _check_input(spec, declared, place, True, diagnostics)
 
 
 def _check_input(spec: Spec, declared: str, place: Place, is_file: bool, diagnostics: Diagnostics) -> None:

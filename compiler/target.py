@@ -29,3 +29,4 @@ class Target:
     forwards_tickets: bool = False  # can the system bring the submitter's Kerberos ticket to the job?
     holds: frozenset[str] = frozenset()  # systems to which a node of its graph can hand jobs, and wait for them
     environment: tuple[str, ...] = ()  # variables that tell its tools where it is
+    retries_jobs: bool = False  # does it start failed jobs again by itself?

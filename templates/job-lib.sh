@@ -3,7 +3,7 @@
 # and need nothing but coreutils. The working directory is the run directory.
 #
 # Facts (all set by job.sh): step origin folder row_count chunk_size commands needs outputs images
-# container_runtime binds cvmfs row_time_limit
+# container_runtime binds cvmfs row_time_limit; and where they are not empty, before after retries python
 # shellcheck disable=SC2154,SC2206  # the facts are assigned in job.sh; words are split on purpose
 
 # Exit codes of our own; credentials-lib.sh has one more. A command's own code passes through; the record says
@@ -290,6 +290,12 @@ check_cvmfs() {
   done
 }
 
+check_python() {
+  [[ -n ${python-} ]] || return 0
+  command -v "$python" >/dev/null || { worker_lacks "$python is not there"; return; }
+  export REANA_BATCH_PYTHON=$python
+}
+
 # Run one script; its output goes to the row's logs. Job control gives it a process group of its own,
 # so that all of it can be ended, and leaves its signals as they are.
 run_command() { # FILE
@@ -305,16 +311,29 @@ run_command() { # FILE
   return "$code"
 }
 
+# Where the script of a command is, in $script; it is put together if need be.
+set_script() { # COMMAND
+  script=batch/steps/$folder/$1
+  if [[ $1 == *' '* || $1 == =* ]]; then
+    script=state/$folder/running-$chunk
+    assemble "$1" "$script"
+  fi
+}
+
+# Run what the compiler itself has to do around the commands; outside the image.
+run_around() { # COMMAND
+  local script
+  set_script "$1"
+  # shellcheck source=/dev/null
+  (cd "$REANA_WORKSPACE" && . "$run/$script") </dev/null >>"logs/$folder/$own.out" 2>>"logs/$folder/$own.err"
+}
+
 run_commands() {
   local command script code
   command_number=0
   for command in "${commands[@]}"; do
     ((++command_number))
-    script=batch/steps/$folder/$command
-    if [[ $command == *' '* || $command == =* ]]; then
-      script=state/$folder/running-$chunk
-      assemble "$command" "$script"
-    fi
+    set_script "$command"
     run_command "$run/$script"
     code=$?
     ((code == 0)) && continue
@@ -326,9 +345,24 @@ run_commands() {
 check_outputs() {
   local output missing=()
   for output in "${outputs[@]}"; do
-    [[ -e $REANA_WORKSPACE/$output ]] || missing+=("$output")
+    [[ $output != =* ]] || output=${cells[${output#=}]}
+    [[ -e $REANA_WORKSPACE/$output || $output == /* && -e $output ]] || missing+=("$output")
   done
   [[ ${#missing[@]} -eq 0 ]] || { lacking="missing: ${missing[*]}"; return "$EXIT_OUTPUT"; }
+}
+
+# Run the commands, again if they fail and the step may be tried again.
+run_attempts() {
+  local code attempt
+  for ((attempt = 1; ; attempt++)); do
+    export REANA_BATCH_ATTEMPT=$attempt
+    lacking=
+    { [[ -z ${before-} ]] || run_around "$before"; } && run_commands && { [[ -z ${after-} ]] || run_around "$after"; } &&
+      { [[ ${#outputs[@]} -eq 0 ]] || check_outputs; } && return
+    code=$?
+    ((attempt <= ${retries:-0})) || return "$code"
+    say "row $row: attempt $attempt failed (exit code $code), trying again"
+  done
 }
 
 # Bash copies a function whenever it calls it, so that rows do not call what their step has no need of.
@@ -349,15 +383,15 @@ run_row() { # ROW
     fail_row "$EXIT_CREDENTIAL" credential "$lacking"
     return
   fi
-  [[ -n $worker_ready ]] || { check_cvmfs && set_launcher && worker_ready=yes; } ||
+  [[ -n $worker_ready ]] || { check_cvmfs && check_python && set_launcher && worker_ready=yes; } ||
     { fail_row "$?" worker "$lacking"; return; }
   [[ $has_table == no ]] || read_cells "$row"
-  run_commands
+  run_attempts
   code=$?
-  if [[ -n $row_time_limit ]] && timed_out "$code"; then fail_row "$code" timeout "after $row_time_limit s"
-  elif ((code != 0)); then fail_row "$code" command
-  elif [[ ${#outputs[@]} -gt 0 ]] && ! check_outputs; then fail_row "$EXIT_OUTPUT" output "$lacking"
-  else write_done
+  if ((code == 0)); then write_done
+  elif [[ -n $lacking ]]; then fail_row "$EXIT_OUTPUT" output "$lacking"
+  elif [[ -n $row_time_limit ]] && timed_out "$code"; then fail_row "$code" timeout "after $row_time_limit s"
+  else fail_row "$code" command
   fi
 }
 

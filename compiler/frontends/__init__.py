@@ -13,6 +13,7 @@ from reana_batch.spec import OPTIONS, Spec
 # workflow.type -> module; imported when used, for some front ends are heavy
 FRONTENDS = {
     "serial": "reana_batch.frontends.serial",
+    "snakemake": "reana_batch.frontends.snakemake",
 }
 
 
@@ -24,7 +25,7 @@ def load(spec: Spec, diagnostics: Diagnostics, results: Mapping[str, Any] | None
     """
     if spec.type not in FRONTENDS:
         if spec.type in OPTIONS:
-            message = f"{spec.type} workflows are not compiled by this version; {', '.join(FRONTENDS)} is."
+            message = f"{spec.type} workflows are not compiled by this version; {', '.join(FRONTENDS)} are."
             diagnostics.error("unsupported-type", message, spec.document.place(["workflow", "type"]))
         return None
     frontend = importlib.import_module(FRONTENDS[spec.type])

@@ -221,20 +221,7 @@ def _check_image(spec: Spec, entry: _Entry, diagnostics: Diagnostics) -> None:
     if not isinstance(written, str):
         return
     place = spec.document.place([*entry.path, "environment"])
-    if images.is_path(written.strip()):
-        if not written.strip().isprintable():
-            diagnostics.error("bad-image", "The path of an image must be one line of printable text.", place)
-        return
-    try:
-        reference = images.parse(written.strip())
-    except images.BadImage as error:
-        hint = "parameters are not filled in here." if "$" in written else ""
-        diagnostics.error("bad-image", f"{error}.", place, hint)
-        return
-    if reference.digest is None and reference.tag in (None, "latest", "master"):
-        tag = f'The tag "{reference.tag}"' if reference.tag else "An image without a tag"
-        message = f"{tag} can be another image tomorrow."
-        diagnostics.warning("image-tag", message, place, "name a fixed version.")
+    images.check(written.strip(), place, diagnostics)
 
 
 # --- FROM and TARGET -----------------------------------------------------------------------------

@@ -12,12 +12,16 @@ from reana_batch.passes.context import Context
 
 
 def map_resources(workflow: Workflow, context: Context) -> Workflow:
-    """Return ``workflow`` with resources; hints without a meaning on the target are named in warnings."""
+    """Return ``workflow`` with resources; hints without a meaning on the target are named in warnings.
+
+    What a step asks for already stands where no hint says otherwise.
+    """
     return replace(workflow, steps=tuple(_with_resources(step, context) for step in workflow.steps))
 
 
 def _with_resources(step: Step, context: Context) -> Step:
-    values: dict[str, object] = {}
+    asked = {name: getattr(step.resources, name) for name in context.target.hints}
+    values: dict[str, object] = {name: value for name, value in asked.items() if value is not None}
     places: dict[str, Place] = {}
     for field, names in context.target_of(step).hints.items():
         for hint, value in hints.first(names, step.hints):

@@ -791,3 +791,73 @@ def test_nothing_is_readable_by_others(tmp_path: Path) -> None:
     files = [path for path in run.directory.rglob("*") if path.is_file()]
     assert [str(path) for path in files if path.stat().st_mode & 0o077] == []
     assert run.directory.stat().st_mode & 0o077 == 0
+
+
+# --- around the commands, and again ---------------------------------------------------------------
+
+
+def test_what_is_done_around_the_commands(tmp_path: Path) -> None:
+    table = Table(("n", "path"), 2, lambda: iter([("0", "out/a b"), ("1", "out/c")]))
+    around = step(
+        "s",
+        command("[[ -d out ]] && echo row ", N, " >> log"),
+        table=table,
+        before=command("mkdir -p out\n"),
+        after=command("touch -- '", Column("path"), "'\n"),
+        outputs=(Column("path"), "log"),
+    )
+    run = compiled(tmp_path / "run", around)
+    assert [run.job("s", row).returncode for row in range(2)] == [0, 0]
+    assert sorted(path.name for path in (run.workspace / "out").iterdir()) == ["a b", "c"]
+    assert (run.workspace / "log").read_text() == "row 0\nrow 1\n"
+
+
+def test_output_of_a_row_is_missing(tmp_path: Path) -> None:
+    table = Table(("path",), 2, lambda: iter([("=a",), ("b",)]))
+    run = compiled(tmp_path / "run", step("s", "touch =a", table=table, outputs=(Column("path"),)))
+    assert [run.job("s", row).returncode for row in range(2)] == [0, 93]
+    assert run.record("s/1.failed")["detail"] == "missing: b"
+
+
+@pytest.mark.parametrize(("before", "after", "log"), [("exit 3", "", ""), ("", "return 3", "ran\n")])
+def test_failure_around_the_commands(tmp_path: Path, before: str, after: str, log: str) -> None:
+    around = step("s", "echo ran", before=command(before), after=command(after))
+    run = compiled(tmp_path / "run", around)
+    assert run.job("s").returncode == 3
+    assert run.log("s/0.out") == log
+
+
+@pytest.mark.parametrize(("retries", "code"), [(0, 5), (1, 5), (2, 0), (9, 0)])
+def test_a_row_is_tried_again(tmp_path: Path, retries: int, code: int) -> None:
+    third_time = "echo $REANA_BATCH_ATTEMPT >> tries; [[ $(wc -l < tries) == 3 ]] || exit 5"
+    run = compiled(tmp_path / "run", step("s", third_time, retries=retries), backend="make")
+    assert run.job("s").returncode == code
+    assert (run.workspace / "tries").read_text() == "".join(f"{n}\n" for n in range(1, min(retries + 1, 3) + 1))
+    assert run.records("s") == ["0.failed" if code else "0.done"]
+
+
+def test_a_missing_output_is_tried_again(tmp_path: Path) -> None:
+    run = compiled(
+        tmp_path / "run", step("s", "[[ ! -e a ]] || touch b; touch a", outputs=("b",), retries=1), backend="make"
+    )
+    assert run.job("s").returncode == 0
+
+
+def test_htcondor_itself_tries_again(tmp_path: Path) -> None:
+    run = compiled(tmp_path / "run", step("s", "exit 1", retries=3))
+    assert "RETRY s.0 3\n" in (run.directory / "batch/workflow.dag").read_text()
+    assert "retries=" not in (run.directory / "batch/steps/s/job.sh").read_text()
+
+
+def test_python_of_the_worker(tmp_path: Path) -> None:
+    run = compiled(
+        tmp_path / "run", step("s", 'echo "$REANA_BATCH_PYTHON"', uses_python=True), site=Site(python="/bin/sh")
+    )
+    assert run.job("s").returncode == 0
+    assert run.log("s/0.out") == "/bin/sh\n"
+
+
+def test_python_that_the_worker_lacks(tmp_path: Path) -> None:
+    run = compiled(tmp_path / "run", step("s", "true", uses_python=True), site=Site(python="/no/python"))
+    assert run.job("s").returncode == 94
+    assert run.record("s/0.failed")["detail"] == "/no/python is not there"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, replace
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from reana_batch import backends, hints
 from reana_batch.diagnostics import Diagnostics, Place, Refused, render
 from reana_batch.ir import (
     Command,
+    Credential,
     Expansion,
     Hint,
     Image,
@@ -32,8 +34,9 @@ from reana_batch.passes.drop_empty_steps import drop_empty_steps
 from reana_batch.passes.fuse_commands import fuse_commands
 from reana_batch.passes.locate_images import locate_images
 from reana_batch.passes.map_resources import map_resources
+from reana_batch.passes.plan_credentials import plan_credentials
 from reana_batch.passes.require_outputs import require_outputs
-from reana_batch.sites import Limits, Site
+from reana_batch.sites import CredentialSettings, HTCondorSettings, Limits, Site
 
 SOURCE = "".join(f"line {number}\n" for number in range(1, 10))
 
@@ -69,6 +72,54 @@ def shown(of: Context) -> str:
 def test_passes_are_named_for_their_modules() -> None:
     names = [f"reana_batch.passes.{a_pass.__name__}" for a_pass in PASSES]
     assert [a_pass.__module__ for a_pass in PASSES] == names
+
+
+# --- steps on a system of their own -----------------------------------------------------------------
+
+
+def on_slurm(name: str, **fields: Any) -> Step:
+    return step(name, target=backends.backend("slurm").TARGET, **fields)
+
+
+def test_hints_of_a_step_that_is_handed_on_are_those_of_its_system() -> None:
+    given = {
+        "slurm_partition": Hint("short", at(2)),
+        "htcondor_accounting_group": Hint("group_u", at(3)),
+        "slurm_time": Hint("10", at(4)),
+        "htcondor_max_runtime": Hint("espresso", at(5)),
+    }
+    where = context("htcondor")
+    own, handed = map_resources(workflow(step("a", hints=given), on_slurm("b", hints=given)), where).steps
+    assert own.resources == Resources(runtime=1200, flavour="espresso", account="group_u")
+    assert handed.resources == Resources(runtime=600, partition="short")
+    warned = [line for line in shown(where).splitlines() if "warning" in line]
+    assert warned == [
+        "reana.yaml:2:1: warning: slurm_partition has no meaning on HTCondor. [hint-ignored]",
+        "reana.yaml:3:1: warning: htcondor_accounting_group has no meaning on Slurm. [hint-ignored]",
+    ]
+
+
+def test_images_of_a_step_that_is_handed_on_are_started_by_its_system() -> None:
+    flow = workflow(step("a", environment="/images/a.sif"), on_slurm("b", environment="docker.io/library/debian:12"))
+    where = context("htcondor", Site(container_runtime="htcondor"))
+    locate_images(flow, where)
+    assert shown(where).startswith("error: Slurm cannot start images by htcondor. [unsupported]\n")
+    where = context("htcondor", Site(container_runtime="apptainer"))
+    assert [each.image is not None for each in locate_images(flow, where).steps] == [True, True]
+    assert shown(where) == ""
+
+
+@pytest.mark.parametrize(("makes", "forwarded"), [(step, True), (on_slurm, False)])
+def test_tickets_that_htcondor_forwards_reach_its_own_jobs_alone(
+    makes: Any, forwarded: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))  # no klist, and so no ticket
+    settings = CredentialSettings(secrets=str(tmp_path))
+    site = Site(htcondor=HTCondorSettings(send_credential=True), credentials=settings)
+    asking = {"credentials": frozenset({Credential.KERBEROS})}
+    flow = workflow(step("a", **asking), makes("b", **asking))
+    plan = plan_credentials(flow, context("htcondor", site)).credential_plan
+    assert plan.kerberos == ("forward" if forwarded else "keytab")
 
 
 # --- check_graph ----------------------------------------------------------------------------------

@@ -1,0 +1,235 @@
+"""Folding many jobs into few steps: jobs of one kind become the rows of one step.
+
+Front ends that know each job by itself use this: what differs between the rows goes into the step's
+table, and what a row waits for becomes the narrowest pattern that an edge can have.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import repeat
+from typing import Generic, TypeVar
+
+import networkx
+
+from reana_batch.ir import Column, Need, Pattern, RowMapping, Table
+
+# Texts are compared word by word, so that a column holds the "a" of "results/a.txt" and not all of it.
+_WORD = re.compile(r"\w+|\W")
+_NUMBER = re.compile(r"(\d+)")
+
+# Rows are put in the order of their parents' rows, of which this many are looked at.
+_PARENTS_IN_ORDER = 8
+
+
+K = TypeVar("K", bound=Hashable)
+
+
+@dataclass(frozen=True, slots=True)
+class Job(Generic[K]):
+    """One job: those of the same ``kind`` may be rows of one step."""
+
+    kind: K
+    parents: Sequence[int]  # positions in the list of all jobs
+    order: str  # rows that nothing else orders are ordered by this, numbers by their value
+
+
+@dataclass(slots=True)
+class Fold(Generic[K]):
+    """Jobs that make one step: their positions, row by row, and what each row waits for."""
+
+    kind: K
+    jobs: list[int]
+
+
+def fold(jobs: Sequence[Job[K]]) -> list[Fold[K]]:
+    """Return the folds, parents before children; raises ValueError if jobs wait for each other in a circle."""
+    folds = _in_order(_without_circles(jobs), jobs)
+    place: dict[int, tuple[int, int]] = {}  # of each job, its fold and row
+    for number, each in enumerate(folds):
+        if len(each.jobs) > 1:
+            each.jobs.sort(key=lambda job: _row_key(jobs[job], place))
+        place.update((job, (number, row)) for row, job in enumerate(each.jobs))
+    return folds
+
+
+def _row_key(job: Job[K], place: dict[int, tuple[int, int]]) -> tuple[object, ...]:
+    parents = sorted(place[parent] for parent in job.parents)[:_PARENTS_IN_ORDER]
+    return (parents, natural(job.order))
+
+
+def natural(text: str) -> list[tuple[int, str]]:
+    """Return a key for sorting in which 10 comes after 9."""
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in _NUMBER.split(text)]
+
+
+def _without_circles(jobs: Sequence[Job[K]]) -> list[Fold[K]]:
+    """Return the jobs by kind; kinds that wait for each other, or for themselves, are split by depth."""
+    kinds: dict[K, list[int]] = {}
+    for position, job in enumerate(jobs):
+        kinds.setdefault(job.kind, []).append(position)
+    graph: networkx.DiGraph[K] = networkx.DiGraph()
+    graph.add_nodes_from(kinds)
+    graph.add_edges_from({(jobs[parent].kind, job.kind) for job in jobs for parent in job.parents})
+    folds = []
+    for tied in networkx.strongly_connected_components(graph):
+        if len(tied) == 1 and not graph.has_edge(*tied, *tied):
+            folds += [Fold(kind, kinds[kind]) for kind in tied]
+        else:
+            members = sorted(job for kind in tied for job in kinds[kind])
+            folds += _by_depth(members, jobs)
+    return folds
+
+
+def _by_depth(members: list[int], jobs: Sequence[Job[K]]) -> Iterator[Fold[K]]:
+    """Yield folds of jobs of one kind that are as deep below the others of ``members``."""
+    inside: networkx.DiGraph[int] = networkx.DiGraph()
+    inside.add_nodes_from(members)
+    inside.add_edges_from((p, job) for job in members for p in jobs[job].parents if p in inside)
+    layers: dict[tuple[int, K], list[int]] = {}
+    depth: dict[int, int] = {}
+    try:
+        for job in networkx.topological_sort(inside):
+            depth[job] = max((depth[p] + 1 for p in inside.predecessors(job)), default=0)
+            layers.setdefault((depth[job], jobs[job].kind), []).append(job)
+    except networkx.NetworkXUnfeasible as error:
+        raise ValueError("jobs wait for each other in a circle") from error
+    yield from (Fold(kind, found) for (_, kind), found in layers.items())
+
+
+def _in_order(folds: list[Fold[K]], jobs: Sequence[Job[K]]) -> list[Fold[K]]:
+    """Return the folds, parents before children, else by their first job."""
+    fold_of = {job: number for number, each in enumerate(folds) for job in each.jobs}
+    graph: networkx.DiGraph[int] = networkx.DiGraph()
+    graph.add_nodes_from(range(len(folds)))
+    graph.add_edges_from({(fold_of[parent], fold_of[job]) for job in fold_of for parent in jobs[job].parents})
+    first = [min(natural(jobs[job].order) for job in each.jobs) for each in folds]
+    order = networkx.lexicographical_topological_sort(
+        graph, key=lambda number: (natural(str(folds[number].kind)), first[number])
+    )
+    return [folds[number] for number in order]
+
+
+# --- edges ---------------------------------------------------------------------------------------
+
+
+def needs(folds: Sequence[Fold[K]], jobs: Sequence[Job[K]], names: Sequence[str]) -> list[tuple[Need, ...]]:
+    """Return what each fold waits for; ``names`` are those of the steps."""
+    place = {job: (number, row) for number, each in enumerate(folds) for row, job in enumerate(each.jobs)}
+    return [tuple(_needs_of(each, jobs, place, folds, names)) for each in folds]
+
+
+def _needs_of(
+    each: Fold[K],
+    jobs: Sequence[Job[K]],
+    place: dict[int, tuple[int, int]],
+    folds: Sequence[Fold[K]],
+    names: Sequence[str],
+) -> Iterator[Need]:
+    waits: dict[int, list[tuple[int, ...]]] = {}
+    for row, job in enumerate(each.jobs):
+        found: dict[int, list[int]] = {}
+        for parent in jobs[job].parents:
+            number, parent_row = place[parent]
+            found.setdefault(number, []).append(parent_row)
+        for number, rows in found.items():
+            waits.setdefault(number, [()] * len(each.jobs))[row] = tuple(sorted(rows))
+    for number in sorted(waits):
+        yield Need(names[number], _pattern(waits[number], len(folds[number].jobs)))
+
+
+def _pattern(waits: list[tuple[int, ...]], count: int) -> Pattern | RowMapping:
+    if all(len(rows) == count for rows in waits):
+        return Pattern.ALL
+    if len(waits) == count and all(rows == (row,) for row, rows in enumerate(waits)):
+        return Pattern.EACH
+    return RowMapping(waits.__getitem__)
+
+
+# --- tables --------------------------------------------------------------------------------------
+
+
+class Columns:
+    """The table of a step, filled while its texts are split; equal columns are one."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._names: dict[tuple[str, ...], str] = {}
+        self._wished: dict[tuple[str, ...], str] = {}
+
+    def suggest(self, name: str, cells: Sequence[str]) -> None:
+        """Have a column with just these cells called ``name``, if there is going to be one."""
+        self._wished.setdefault(tuple(cells), name)
+
+    def column(self, cells: Sequence[str]) -> str | Column:
+        """Return the column with these cells, or the text if they are all the same."""
+        cells = tuple(cells)
+        if cells.count(cells[0]) == self._count:
+            return cells[0]
+        if cells not in self._names:
+            # A number is no name that anybody could suggest.
+            self._names[cells] = self._wished.get(cells, str(len(self._names)))
+        return Column(self._names[cells])
+
+    def split(self, texts: Sequence[str]) -> tuple[str | Column, ...]:
+        """Return the parts of the template that, with each row's cells, gives ``texts``."""
+        if all(text == texts[0] for text in texts):
+            return (texts[0],)
+        model = _WORD.findall(texts[0])
+        varying = [False] * len(model)
+        for text in texts:
+            words = _WORD.findall(text)
+            if len(words) != len(model):
+                return self._around(texts)
+            for index, word in enumerate(words):
+                if word != model[index]:
+                    varying[index] = True
+        return self._pieces(texts, model, varying)
+
+    def _pieces(self, texts: Sequence[str], model: list[str], varying: list[bool]) -> tuple[str | Column, ...]:
+        cells: list[list[str]] = [[] for each in varying if each]
+        holes = [index for index, each in enumerate(varying) if each]
+        for text in texts:
+            words = _WORD.findall(text)
+            for cell, index in zip(cells, holes, strict=True):
+                cell.append(words[index])
+        columns = iter(cells)
+        parts = [self.column(next(columns)) if each else word for word, each in zip(model, varying, strict=True)]
+        return joined(parts)
+
+    def _around(self, texts: Sequence[str]) -> tuple[str | Column, ...]:
+        """Return what all texts begin and end with, and one column between."""
+        start, end = _common(texts), _common([text[::-1] for text in texts])[::-1]
+        shortest = min(map(len, texts)) - len(start)
+        end = end[-shortest:] if 0 < shortest < len(end) else end if shortest > 0 else ""
+        middle = [text[len(start) : len(text) - len(end)] for text in texts]
+        return joined([start, self.column(middle), end])
+
+    def table(self) -> Table:
+        """Return the table of all columns that were made."""
+        if not self._names:
+            return Table(count=self._count, rows=lambda: repeat((), self._count))
+        columns = list(self._names)
+        return Table(tuple(self._names.values()), self._count, lambda: zip(*columns, strict=True))
+
+
+def _common(texts: Sequence[str]) -> str:
+    """Return what all texts begin with, up to the end of a word."""
+    low, high = min(texts), max(texts)
+    length = next((i for i, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), min(len(low), len(high)))
+    while length > 0 and re.fullmatch(r"\w", low[length - 1]):
+        length -= 1
+    return low[:length]
+
+
+def joined(parts: Sequence[str | Column]) -> tuple[str | Column, ...]:
+    """Return ``parts`` with neighbouring texts put together and empty ones left out."""
+    together: list[str | Column] = []
+    for part in parts:
+        if isinstance(part, str) and together and isinstance(together[-1], str):
+            together[-1] += part
+        elif part != "":
+            together.append(part)
+    return tuple(together)

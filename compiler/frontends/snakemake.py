@@ -1,0 +1,137 @@
+"""Snakemake workflows: Snakemake itself reads the Snakefile; its jobs are folded into steps by rule.
+
+Semantics: reana-workflow-engine-snakemake 0.9.4, as far as it has any; what that refuses or hangs on is
+done as Snakemake does it. What lies behind a checkpoint is an expansion.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from reana_batch import names, staging
+from reana_batch.diagnostics import Diagnostics
+from reana_batch.frontends import snakemake_scripts, snakemake_steps
+from reana_batch.frontends.snakemake_process import Reading, read
+from reana_batch.ir import Expansion, Need, Step, Workflow, literal
+from reana_batch.spec import Spec, file_parameters
+
+
+def load(spec: Spec, diagnostics: Diagnostics, results: Mapping[str, Any]) -> Workflow:
+    """Return the workflow: a step per rule, with a row per job.
+
+    ``results`` are those of an expansion: then the workflow is what is left to do in the workspace.
+    """
+    config = results["state"]["config"] if results else file_parameters(spec, diagnostics)
+    if results:
+        reading = read(spec, spec.directory, config, diagnostics, goes_on=True)
+    else:
+        diagnostics.stop_if_errors()
+        with _mirror(spec, diagnostics) as directory:
+            reading = read(spec, directory, config, diagnostics)
+    for handler in reading.handlers:
+        place = spec.document.place(["workflow", "file"])
+        diagnostics.warning("hint-ignored", f"{handler} has no effect: no process waits for the end.", place)
+    static, deferred = _divide(reading)
+    steps = snakemake_steps.steps(spec, reading, static, config, diagnostics)
+    expansions = tuple(_expansions(reading, static, deferred, steps, config))
+    if "report" in spec.options and steps and not expansions:
+        steps = (*steps, _report(spec, steps, config))
+    if not (results or steps or expansions):
+        message = "The first rule asks for nothing that a job has to make."
+        diagnostics.error("snakefile", message, spec.document.place(["workflow", "file"]))
+    if results and expansions and not steps:
+        message = f'What follows from the checkpoint "{expansions[0].label}" is not known, though it is done.'
+        diagnostics.error("snakefile", message, expansions[0].origin)
+    return Workflow(
+        name=spec.directory.name,
+        type="snakemake",
+        steps=steps,
+        expansions=expansions,
+        input_files=spec.input_files,
+        input_directories=spec.input_directories,
+        output_files=spec.output_files,
+        output_directories=spec.output_directories,
+        tests=spec.tests,
+    )
+
+
+def _report(spec: Spec, steps: tuple[Step, ...], config: Mapping[str, Any]) -> Step:
+    """Return the step that writes Snakemake's report when all others are done."""
+    name = spec.options["report"]
+    origin = spec.document.place(["inputs", "options", "report"])
+    waited_for = {need.step for step in steps for need in step.needs}
+    return Step(
+        name="report.html",  # no rule's name has a dot
+        label="report",
+        origin=origin,
+        commands=(literal(snakemake_scripts.report(name, spec.workflow_file, config), origin),),
+        needs=tuple(Need(step.name) for step in steps if step.name not in waited_for),
+        outputs=(name,),
+        uses_python=True,
+    )
+
+
+@contextmanager
+def _mirror(spec: Spec, diagnostics: Diagnostics) -> Iterator[Path]:
+    """Make a directory with what the workspace will hold at the start, as links, and give it back.
+
+    So what is not declared is missing when compiling and not in the middle of the run, and Snakemake
+    leaves nothing in the analysis.
+    """
+    with tempfile.TemporaryDirectory(prefix="reana-batch-", ignore_cleanup_errors=True) as name:
+        root = Path(os.path.realpath(name))
+        for path in staging.input_paths(spec, diagnostics):
+            link = root / path
+            if (spec.directory / path).is_file() and not link.exists():
+                link.parent.mkdir(parents=True, exist_ok=True)
+                link.symlink_to(spec.directory / path)
+        for file in spec.data:
+            if not file.is_output:  # a job brings it
+                (root / file.path).parent.mkdir(parents=True, exist_ok=True)
+                (root / file.path).touch()
+        yield root
+
+
+def _divide(reading: Reading) -> tuple[list[int], list[int]]:
+    """Return the jobs that are known, and those that wait for a checkpoint, also through other jobs."""
+    children: dict[int, list[int]] = {}
+    for number, job in enumerate(reading.jobs):
+        for parent in job.parents:
+            children.setdefault(parent, []).append(number)
+    pending = [number for number, job in enumerate(reading.jobs) if job.deferred]
+    deferred = set(pending)
+    while pending:
+        for child in children.get(pending.pop(), ()):
+            if child not in deferred:
+                deferred.add(child)
+                pending.append(child)
+    static = [number for number in range(len(reading.jobs)) if number not in deferred]
+    return static, sorted(deferred)
+
+
+def _expansions(
+    reading: Reading,
+    static: list[int],
+    deferred: list[int],
+    steps: tuple[Step, ...],
+    config: Mapping[str, Any],
+) -> Iterator[Expansion]:
+    """Yield the expansion of what waits for checkpoints; it waits for all steps, for Snakemake lists all that is missing."""
+    if not deferred and not reading.open_target:
+        return
+    known = {reading.jobs[number].rule for number in static if reading.rules[reading.jobs[number].rule].checkpoint}
+    rules = [reading.rules[number] for number in sorted(known)] or [r for r in reading.rules if r.checkpoint]
+    label = ", ".join(rule.name for rule in rules)
+    yield Expansion(
+        name=f"{names.encode(label)}.rest",
+        label=label,
+        origin=reading.place(rules[0]),
+        reason=f"the files that {label} makes",
+        needs=tuple(step.name for step in steps),
+        state={"config": dict(config)},
+    )

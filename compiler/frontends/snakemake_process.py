@@ -1,0 +1,153 @@
+"""The process that reads a Snakefile: starting it, and what comes back from it."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from reana_batch.diagnostics import Diagnostics, Place, refuse
+from reana_batch.frontends.snakemake_records import Fault, JobRecord, Request, RuleRecord
+from reana_batch.spec import Spec
+
+_INSTALL = "install it: pip install 'reana-batch[snakemake]'"
+_OLDEST, _TOO_NEW = (9, 22), (10,)
+
+# What Snakemake adds to its messages about the place, which we show ourselves.
+_PLACE = re.compile(r" \(rule [^,()]*, line \d+, [^()]*\)")
+
+
+@dataclass(slots=True)
+class Reading:
+    """What Snakemake says of a workflow."""
+
+    spec: Spec
+    root: Path  # the directory in which it was read
+    sources: dict[str, str]  # the texts that places point into
+    rules: list[RuleRecord] = field(default_factory=list)
+    jobs: list[JobRecord] = field(default_factory=list)
+    handlers: list[str] = field(default_factory=list)
+    shell_prefix: str = ""
+    open_target: bool = False  # is it a target, which no job makes, that waits for a checkpoint?
+
+    def place(self, rule: RuleRecord | Fault) -> Place:
+        """Return the place of a rule in the user's file."""
+        file = self.file(rule.file)
+        if file not in self.sources and os.path.isfile(rule.file):
+            self.sources[file] = Path(rule.file).read_text("utf-8", "replace")
+        lines = self.sources.get(file, "").splitlines()
+        line = lines[rule.line - 1] if 0 < rule.line <= len(lines) else ""
+        return Place(file, max(1, rule.line), len(line) - len(line.lstrip()) + 1, max(1, len(line.strip())))
+
+    def file(self, path: str) -> str:
+        """Return the name, as the user would write it, of a file that Snakemake has read."""
+        relative = os.path.relpath(path, self.root)
+        if relative.startswith(".."):
+            return path
+        return os.path.join(os.path.dirname(self.spec.document.file), relative)
+
+
+def read(
+    spec: Spec, root: Path, config: Mapping[str, Any], diagnostics: Diagnostics, *, goes_on: bool = False
+) -> Reading:
+    """Return the jobs of the workflow, read in the directory ``root``; raises Refused if there are none."""
+    _check_version()
+    reading = Reading(spec, root, diagnostics.sources)
+    request = Request(str(root / spec.workflow_file), str(root), config, goes_on)
+    command = [sys.executable, "-P", "-m", "reana_batch.frontends.snakemake_reader"]
+    with tempfile.TemporaryFile() as errors:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            encoding="utf-8",
+            cwd=root,
+            # Sets come in the same order each time, and {resources.tmpdir} is the workers'.
+            env={**os.environ, "PYTHONHASHSEED": "0", "TMPDIR": "/tmp"},  # noqa: S108  # a name, not a file
+        )
+        assert process.stdin is not None
+        assert process.stdout is not None
+        with process:
+            process.stdin.write(json.dumps(request))
+            process.stdin.close()
+            for line in process.stdout:
+                _take(reading, json.loads(line), diagnostics)
+        errors.seek(0)
+        printed = errors.read().decode("utf-8", "replace").strip()
+    if process.returncode != 0:
+        last = printed.rpartition("\n")[2] or "it printed nothing"
+        place = spec.document.place(["workflow", "file"])
+        message = f"Snakemake ended with exit code {process.returncode} while reading ({last})."
+        diagnostics.error("snakefile", message, place)
+    diagnostics.stop_if_errors()
+    return reading
+
+
+def _check_version() -> None:
+    try:
+        version = importlib.metadata.version("snakemake")
+    except importlib.metadata.PackageNotFoundError:
+        raise refuse("missing-tool", "Snakemake is not installed.", hint=_INSTALL) from None
+    numbers = tuple(int(part) for part in re.findall(r"\d+", version)[:2])
+    if not _OLDEST <= numbers < _TOO_NEW:
+        raise refuse("missing-tool", f"Snakemake must be 9.22 or newer, but not 10; this is {version}.", hint=_INSTALL)
+
+
+def _take(reading: Reading, record: list[Any], diagnostics: Diagnostics) -> None:
+    kind, content = record
+    if kind == "rule":
+        reading.rules.append(RuleRecord(*content))
+        reading.place(reading.rules[-1])  # its text is kept: the files may be gone when a fault is shown
+    elif kind == "job":
+        reading.jobs.append(JobRecord(*content))
+    elif kind == "handler":
+        reading.handlers.append(content)
+    elif kind == "open":
+        reading.open_target = True
+    elif kind == "end":
+        reading.shell_prefix = content
+    else:
+        _report(reading, Fault(*content), diagnostics)
+
+
+# --- faults --------------------------------------------------------------------------------------
+
+_CODES = {
+    "MissingInputException": "missing-input",
+    "AmbiguousRuleException": "ambiguous-rules",
+    "CyclicGraphException": "cycle",
+}
+
+
+def _report(reading: Reading, fault: Fault, diagnostics: Diagnostics) -> None:
+    place = reading.place(fault) if fault.file else reading.spec.document.place(["workflow", "file"])
+    message, hint = _sentence(fault, str(reading.root))
+    diagnostics.error(_CODES.get(fault.kind, "snakefile"), message, place, hint)
+
+
+def _sentence(fault: Fault, root: str) -> tuple[str, str]:
+    text = _PLACE.sub("", fault.message).replace(f"{root}/", "")
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if fault.kind == "MissingInputException":
+        files = lines[lines.index("affected files:") + 1 :] if "affected files:" in lines else lines
+        message = f'No rule makes what "{fault.rule}" needs, and no input is it: {", ".join(files)}.'
+        return message, "declare the file under inputs in reana.yaml, or correct its path."
+    if fault.kind == "AmbiguousRuleException":
+        return lines[0], "constrain the wildcards, or say which rule comes first with ruleorder."
+    message = " ".join(lines).removeprefix("Error: ").partition(" Wildcards:")[0]
+    if message.startswith("KeyError: "):
+        return f"The Snakefile looks for {message.removeprefix('KeyError: ')}, which is not there.", _CONFIG_HINT
+    return message if message.endswith((".", "!", "?")) else f"{message}.", ""
+
+
+_CONFIG_HINT = "config holds the parameters in reana.yaml, over those of the Snakefile's configfile."

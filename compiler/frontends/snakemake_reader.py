@@ -1,0 +1,312 @@
+"""Read a Snakefile by Snakemake itself, in a process of its own, and write its jobs as lines of JSON.
+
+Reading a Snakefile runs its Python. The request comes as JSON on standard input; what the Snakefile
+prints goes to standard error. The jobs are taken from Snakemake's own graph when it starts its executor,
+of which :class:`Executor` is one by the public interface for executor plugins; nothing is executed.
+
+Run as ``python -m reana_batch.frontends.snakemake_reader``; no other module of ours imports Snakemake.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+import traceback
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NoReturn, TextIO
+
+from snakemake import exceptions
+from snakemake.api import SnakemakeApi
+from snakemake.io import is_flagged
+from snakemake.settings.enums import Quietness, RerunTrigger
+from snakemake.settings.types import ConfigSettings, DAGSettings, ExecutionSettings, OutputSettings, ResourceSettings
+from snakemake.shell import shell
+from snakemake_interface_executor_plugins.executors.base import AbstractExecutor
+from snakemake_interface_executor_plugins.registry import ExecutorPluginRegistry
+from snakemake_interface_executor_plugins.settings import CommonSettings
+from snakemake_interface_executor_plugins.utils import encode_target_jobs_cli_args
+
+from reana_batch.frontends.snakemake_records import Fault, JobRecord, Request, RuleRecord
+
+# Threads are scaled down to the cores of the run; a batch system sets its own limit.
+CORES = 1_000_000
+
+# Resources of Snakemake's own, which say nothing about the batch system.
+_INTERNAL = frozenset({"_cores", "_nodes", "tmpdir", "mem_mib", "disk_mib", "mem", "disk"})
+
+# What Snakemake sets at files and the jobs have to heed.
+FLAGS = ("touch", "temp", "protected", "directory", "update", "ensure", "storage_object")
+
+# Directives by which a rule's action is more than a command for bash.
+_ACTIONS = ("script", "notebook", "wrapper", "cwl", "template_engine", "run")
+
+common_settings = CommonSettings(
+    non_local_exec=False,
+    dryrun_exec=True,
+    implies_no_shared_fs=False,
+    job_deploy_sources=False,
+    pass_envvar_declarations_to_cmd=False,
+    auto_deploy_default_storage_provider=False,
+)
+
+
+# A line of a traceback in Snakemake's messages.
+_FRAME = re.compile(r'File "([^"]+)", line (\d+), in ')
+
+
+class AllRead(BaseException):
+    """Ends Snakemake when the graph has been written."""
+
+
+class Executor(AbstractExecutor):  # type: ignore[misc]  # Snakemake has no types
+    """Takes the graph as soon as it is complete and ends the run before it starts."""
+
+    stream: TextIO
+
+    def __init__(self, workflow: Any, logger: Any) -> None:
+        super().__init__(workflow, logger)
+        for line in Graph(workflow).lines():
+            self.stream.write(line)
+        raise AllRead
+
+    def run_job(self, job: Any) -> NoReturn:
+        raise AssertionError(f"{job} must not be executed")
+
+    shutdown = cancel = handle_job_success = handle_job_error = run_job
+
+
+class Graph:
+    """The jobs of a workflow that Snakemake would run, groups as one, parents before their children."""
+
+    def __init__(self, workflow: Any) -> None:
+        self._workflow = workflow
+        self._dag = workflow.dag
+        self._rules: dict[str, int] = {}
+        self._numbers: dict[Any, int] = {}
+
+    def lines(self) -> Iterator[str]:
+        """Yield the records, each a line of JSON: a rule before the first of its jobs."""
+        for name in self._handlers():
+            yield _line("handler", name)
+        if any(_is_open(job) for job in self._dag.jobs if job.rule.norun and not job.output):
+            yield _line("open", True)
+        for members in self._nodes():
+            for job in members:
+                if job.rule.name not in self._rules:
+                    self._rules[job.rule.name] = len(self._rules)
+                    yield _line("rule", self._rule(job))
+            yield _line("job", self._job(members))
+
+    def _handlers(self) -> Iterator[str]:
+        for name in ("onstart", "onsuccess", "onerror"):
+            handler = getattr(self._workflow, f"_{name}")
+            if "snakemake" not in Path(handler.__code__.co_filename).parts:
+                yield name
+
+    def _nodes(self) -> list[list[Any]]:
+        """Return single jobs and the members of groups, in a fixed order, and number them."""
+        found: dict[Any, list[Any]] = {}
+        for job in self._dag.jobs:
+            if self._dag.needrun(job) and (job.output or not job.rule.norun):
+                found.setdefault(self._dag.get_job_group(job) or job, []).append(job)
+        nodes = sorted(
+            (sorted(members, key=_sort_key) for members in found.values()), key=lambda node: _sort_key(node[0])
+        )
+        self._numbers = {job: number for number, members in enumerate(nodes) for job in members}
+        return nodes
+
+    def _rule(self, job: Any) -> RuleRecord:
+        rule = job.rule
+        return RuleRecord(
+            name=rule.name,
+            file=str(rule.snakefile),
+            line=_line_of(rule),
+            action=_action(job),
+            local=rule.name in self._workflow._localrules,  # noqa: SLF001  # REANA's engine asks it alike; no interface tells
+            shadow=rule.shadow_depth or "",
+            checkpoint=bool(rule.is_checkpoint),
+            conda=bool(rule.conda_env),
+            modules=bool(rule.env_modules),
+        )
+
+    def _job(self, members: list[Any]) -> JobRecord:
+        outputs = [file for job in members for file in job.output]
+        inside = set(map(str, outputs)) if len(members) > 1 else set()
+        first = members[0]
+        group = self._dag.get_job_group(first)
+        return JobRecord(
+            rule=self._rules[first.rule.name],
+            label=str(group.groupid) if group and not _is_pipe_group(first) else "",
+            wildcards=[[name, str(value)] for name, value in first.wildcards_dict.items()],
+            inputs=[str(f) for job in members for f in job.input if str(f) not in inside],
+            outputs=[str(file) for file in outputs if not is_flagged(file, "pipe") and not is_flagged(file, "service")],
+            flags=[flag for flag in (_flags(file) for file in outputs) if flag is not None],
+            logs=[str(file) for job in members for file in job.log],
+            benchmark=any(job.benchmark for job in members),
+            command=first.shellcmd if group is None and _action(first) == "shell" else "",
+            targets=encode_target_jobs_cli_args([spec for job in members for spec in job.get_target_spec()]),
+            rules=sorted({job.rule.name for job in members}),
+            container=first.container_img_url or "",
+            threads=(group or first).threads,
+            resources=_resources(group or first),
+            retries=max(int(job.restart_times) for job in members),
+            parents=self._parents(members),
+            deferred=any(map(_is_open, members)),
+            grouped=group is not None,
+        )
+
+    def _parents(self, members: list[Any]) -> list[int]:
+        own = self._numbers[members[0]]
+        found = {self._numbers.get(parent, own) for job in members for parent in self._dag.dependencies[job]}
+        return sorted(found - {own})  # those without a number are done already
+
+
+def _is_open(job: Any) -> bool:
+    """Return whether a job's inputs are known only when a checkpoint is done."""
+    return any(is_flagged(file, "checkpoint_target") for file in job.input)
+
+
+def _line_of(rule: Any) -> int:
+    """Return the line of a rule in its Snakefile; Snakemake itself counts in the Python made of it."""
+    return _mapped(str(rule.snakefile), rule.lineno, rule.workflow.linemaps)[1]
+
+
+def _sort_key(job: Any) -> tuple[int, list[str]]:
+    return (job.rule.lineno, [str(file) for file in job.output])
+
+
+def _is_pipe_group(job: Any) -> bool:
+    return job.pipe_group is not None and job.group == job.pipe_group.id
+
+
+def _action(job: Any) -> str:
+    if job.is_norun:
+        return "none"
+    if job.is_shell:
+        return "shell"
+    return next(name for name in _ACTIONS if getattr(job, f"is_{name}"))
+
+
+def _flags(file: Any) -> str | None:
+    """Return the flags of an output as one word, or None for what is no file."""
+    if is_flagged(file, "pipe") or is_flagged(file, "service"):
+        return None
+    return ",".join(flag for flag in FLAGS if is_flagged(file, flag))
+
+
+def _resources(job: Any) -> list[dict[str, Any]]:
+    """Return what the job asks for, by attempt; one entry if all attempts ask for the same."""
+    first = _plain(job.resources)
+    if not job.restart_times:
+        return [first]
+    asked = [first]
+    for attempt in range(2, int(job.restart_times) + 2):
+        job.attempt = attempt
+        asked.append({**_plain(job.resources), "threads": job.threads})
+    job.attempt = 1
+    asked[0] = {**first, "threads": job.threads}
+    return asked if any(each != asked[0] for each in asked) else [first]
+
+
+def _plain(resources: Any) -> dict[str, Any]:
+    return {
+        name: value
+        for name, value in resources.items()
+        if name not in _INTERNAL and isinstance(value, str | int | float)
+    }
+
+
+def _line(kind: str, record: object) -> str:
+    return json.dumps([kind, record], ensure_ascii=False, separators=(",", ":")) + "\n"
+
+
+# --- reading -------------------------------------------------------------------------------------
+
+
+def main() -> None:
+    """Read the request, write the records, and end with 0 even for a faulty Snakefile: a fault is a record."""
+    request = Request(*json.load(sys.stdin))
+    # Whatever the Snakefile and its processes print must not mix with the records.
+    with os.fdopen(os.dup(1), "w", encoding="utf-8") as stream:
+        os.dup2(2, 1)
+        Executor.stream = stream
+        linemaps: dict[str, Any] = {}  # by file, the lines of the Snakefile that compiled lines come from
+        try:
+            _read(request, linemaps)
+        except AllRead:
+            stream.write(_line("end", shell._get_process_prefix()))  # noqa: SLF001  # shell.prefix only sets it
+        except BaseException as error:  # noqa: BLE001  # a Snakefile may raise anything, SystemExit too
+            stream.write(_line("fault", _fault(error, linemaps)))
+
+
+def _read(request: Request, linemaps: dict[str, Any]) -> None:
+    ExecutorPluginRegistry().register_plugin("snakemake_executor_plugin_reana_batch", sys.modules[__name__])
+    with SnakemakeApi(OutputSettings(quiet={Quietness.ALL}, enable_file_logging=False)) as api:
+        workflow = api.workflow(
+            resource_settings=ResourceSettings(cores=CORES),
+            config_settings=ConfigSettings(config=request.config),
+            snakefile=Path(request.snakefile),
+            workdir=Path(request.directory),
+        )
+        dag_settings = DAGSettings(
+            forceall=not request.goes_on,
+            rerun_triggers={RerunTrigger.MTIME},
+            max_inventory_wait_time=0,
+        )
+        settings = ExecutionSettings(lock=False, ignore_incomplete=True, latency_wait=0)
+        try:
+            workflow.dag(dag_settings).execute_workflow(executor="reana-batch", execution_settings=settings)
+        finally:
+            linemaps.update(workflow._workflow_store.linemaps)  # noqa: SLF001  # Snakemake's own API prints by them
+    # No job is left to run: Snakemake says so and makes no executor.
+    raise AllRead
+
+
+# --- faults --------------------------------------------------------------------------------------
+
+
+def _fault(error: BaseException, linemaps: Mapping[str, Any]) -> Fault:
+    """Return what is wrong, and where as far as Snakemake tells."""
+    file, line = _origin(error, linemaps)
+    rule = getattr(error, "rule", None)
+    message = str(error) or type(error).__name__
+    if isinstance(error, SyntaxError):
+        message = error.msg
+    elif isinstance(error, KeyError):
+        message = f"KeyError: {error}"
+    elif not isinstance(error, exceptions.RuleException | exceptions.WorkflowError):
+        message = f"{type(error).__name__}: {error}"
+    return Fault(type(error).__name__, message, file, line, str(rule) if rule else "")
+
+
+def _origin(error: BaseException, linemaps: Mapping[str, Any]) -> tuple[str, int]:
+    if isinstance(error, exceptions.InputFunctionException):
+        # Its own traceback is of Snakemake; that of the function is in the text.
+        frames = _FRAME.findall(str(error))
+        if frames:
+            return frames[-1][0], int(frames[-1][1])
+    if isinstance(error, SyntaxError):
+        return _mapped(error.filename or "", error.lineno or 0, linemaps)
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if frame.filename in linemaps:
+            return _mapped(frame.filename, frame.lineno or 0, linemaps)
+    rule = getattr(error, "rule", None) or getattr(error, "rule2", None)
+    if rule is not None and not isinstance(rule, str):
+        return _mapped(str(rule.snakefile), rule.lineno, linemaps)
+    file = getattr(error, "snakefile", None) or getattr(error, "filename", None)
+    return _mapped(str(file or ""), getattr(error, "lineno", None) or 0, linemaps)
+
+
+def _mapped(file: str, line: int, linemaps: Mapping[str, Any]) -> tuple[str, int]:
+    try:
+        return file, linemaps[file][line]
+    except KeyError:
+        return file, line
+
+
+if __name__ == "__main__":
+    sys.modules["reana_batch.frontends.snakemake_reader"] = sys.modules[__name__]
+    main()

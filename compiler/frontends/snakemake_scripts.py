@@ -1,0 +1,90 @@
+"""The bash text around a job: what Snakemake itself would do before and after it, and how it runs one."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from reana_batch.frontends.snakemake_records import JobRecord
+
+
+def before(job: JobRecord) -> str:
+    """Return what makes the folders that the job writes into and takes away what it made before."""
+    folders = dict.fromkeys(filter(None, map(os.path.dirname, (*job.outputs, *job.logs))))
+    kept = {path for path, flags in zip(job.outputs, job.flags, strict=True) if "update" in flags.split(",")}
+    folder = {path for path, flags in zip(job.outputs, job.flags, strict=True) if "directory" in flags.split(",")}
+    lines = []
+    if folders:
+        lines.append(f'for each in {_words(folders)}; do [[ -d $each ]] || mkdir -p -- "$each" || return; done')
+    for paths, option in ((folder, "-rf"), ({*job.outputs, *job.logs} - folder - kept, "-f")):
+        old = [path for path in (*job.outputs, *job.logs) if path in paths]
+        if old:
+            lines.append(
+                f'for each in {_words(old)}; do [[ ! -e $each && ! -L $each ]] || rm {option} -- "$each" || return; done'
+            )
+    return "".join(f"{line}\n" for line in lines)
+
+
+def after(job: JobRecord) -> str:
+    """Return what touches and protects the job's outputs."""
+    lines = []
+    for path, flags in zip(job.outputs, job.flags, strict=True):
+        word = shlex.quote(path)
+        if "touch" in flags.split(","):
+            stamp = shlex.quote(f"{path}/.snakemake_timestamp") if "directory" in flags.split(",") else word
+            lines.append(
+                f"[[ -e {word} ]] && touch -- {word} || {{ mkdir -p -- {_folder(stamp)} && touch -- {stamp}; }}"
+            )
+        if "protected" in flags.split(","):
+            lines.append(f"[[ ! -e {word} ]] || chmod -R a-w -- {word}")
+    return "".join(f"{line} || return\n" for line in lines)
+
+
+def _folder(word: str) -> str:
+    return shlex.quote(os.path.dirname(shlex.split(word)[0]) or ".")
+
+
+def _words(paths: Iterable[str]) -> str:
+    return " ".join(map(shlex.quote, paths))
+
+
+def worker(job: JobRecord, snakefile: str, config: Mapping[str, Any]) -> str:
+    """Return the command by which Snakemake on the worker runs the job, without looking at any other."""
+    words = [
+        "-m", "snakemake", "--snakefile", snakefile,
+        "--target-jobs", *job.targets,
+        "--allowed-rules", *job.rules,
+        "--cores", "all" if job.grouped else str(job.threads),
+        "--force", "--target-files-omit-workdir-adjustment", "--max-inventory-time", "0",
+        "--retries", "0", "--nocolor", "--no-hooks", "--nolock", "--ignore-incomplete",
+        "--rerun-triggers", "mtime", "--latency-wait", "5", "--notemp", "--quiet", "all",
+        "--shared-fs-usage", "input-output", "persistence", "software-deployment", "source-cache", "sources",
+        "storage-local-copies", "--mode", "remote",
+    ]  # fmt: skip  # an option and its values belong together
+    if job.grouped:
+        words += ["--local-groupid", "reana-batch"]
+    else:
+        words.append("--force-use-threads")
+    return _with_config(f'{shlex.join(words)} --attempt "$REANA_BATCH_ATTEMPT"', config)
+
+
+def report(name: str, snakefile: str, config: Mapping[str, Any]) -> str:
+    """Return the command by which Snakemake writes its report on the finished workflow."""
+    words = ["-m", "snakemake", "--snakefile", snakefile, "--report", name, "--nolock", "--quiet", "all"]
+    return _with_config(shlex.join(words), config)
+
+
+def _with_config(words: str, config: Mapping[str, Any]) -> str:
+    """Return the call of Snakemake with these words, and the config as it was when compiling."""
+    text = shlex.quote(json.dumps(config, ensure_ascii=False))
+    return "".join(
+        (
+            "config=$(mktemp) || exit\n",
+            "trap 'rm -f \"$config\"' EXIT\n",
+            f'printf %s {text} >"$config" || exit\n',
+            f'"$REANA_BATCH_PYTHON" {words} --configfile "$config"\n',
+        )
+    )

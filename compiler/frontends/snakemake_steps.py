@@ -1,0 +1,240 @@
+"""From Snakemake's jobs to steps: which jobs make one step, and what the step asks for."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from reana_batch import folding, hints, images, names
+from reana_batch.diagnostics import Diagnostics, Place
+from reana_batch.folding import Columns, Fold
+from reana_batch.frontends import snakemake_scripts as scripts
+from reana_batch.frontends.snakemake_process import Reading
+from reana_batch.frontends.snakemake_records import JobRecord, RuleRecord
+from reana_batch.ir import Command, Credential, Hint, Need, Resources, Step
+from reana_batch.spec import Spec
+
+# Flags of outputs that only Snakemake can deal with.
+_SNAKEMAKE_FLAGS = frozenset({"ensure", "storage_object"})
+
+# A rule whose jobs ask for more different things than this gets one step, which asks for the most.
+_MOST_VARIANTS = 20
+
+# Snakemake's own resources -> the field of Resources, and the size of their unit.
+_NATIVE = {"mem_mb": ("memory", 10**6), "disk_mb": ("disk", 10**6), "runtime": ("runtime", 60)}
+
+_HINTS = hints.READERS.keys() | hints.STEERING
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What the jobs of a step have in common; the first field keeps the author's order."""
+
+    rule: int
+    label: str
+    on_worker: bool  # is it Snakemake that runs the job?
+    outputs: tuple[str, ...]  # the flags of each
+    container: str
+    asked: str  # JSON of what it asks for
+    retries: int
+
+
+def steps(
+    spec: Spec, reading: Reading, chosen: Sequence[int], config: Mapping[str, Any], diagnostics: Diagnostics
+) -> tuple[Step, ...]:
+    """Return the steps of the ``chosen`` jobs, parents before their children."""
+    position = {number: index for index, number in enumerate(chosen)}
+    records = [reading.jobs[number] for number in chosen]
+    kinds = _kinds(reading, records)
+    jobs = [
+        folding.Job(kind, [position[p] for p in record.parents if p in position], " ".join(record.outputs))
+        for kind, record in zip(kinds, records, strict=True)
+    ]
+    folds = folding.fold(jobs)
+    step_names = _names(folds, reading)
+    maker = _Maker(spec, reading, config, diagnostics)
+    return tuple(
+        maker.step(name, fold.kind, [records[job] for job in fold.jobs], needs)
+        for name, fold, needs in zip(step_names, folds, folding.needs(folds, jobs, step_names), strict=True)
+    )
+
+
+def _names(folds: Sequence[Fold[Kind]], reading: Reading) -> list[str]:
+    """Return the names of the steps: the rule's, numbered where a rule has several steps."""
+    labels = [names.encode(_label(fold.kind, reading)) for fold in folds]
+    count, seen = Counter(labels), Counter[str]()
+    found = []
+    for label in labels:
+        seen[label] += 1
+        found.append(label if count[label] == 1 else f"{label}.{seen[label]}")
+    return found
+
+
+def _label(kind: Kind, reading: Reading) -> str:
+    return kind.label or reading.rules[kind.rule].name
+
+
+# --- what makes jobs alike -----------------------------------------------------------------------
+
+
+def _kinds(reading: Reading, records: Sequence[JobRecord]) -> list[Kind]:
+    asked = [_asked(record) for record in records]
+    variants: dict[int, dict[str, None]] = {}
+    for record, text in zip(records, asked, strict=True):
+        variants.setdefault(record.rule, {})[text] = None
+    most = {
+        rule: json.dumps(_most([json.loads(text) for text in texts]))
+        for rule, texts in variants.items()
+        if len(texts) > _MOST_VARIANTS
+    }
+    return [
+        Kind(
+            record.rule,
+            record.label,
+            _on_worker(reading.rules[record.rule], record),
+            tuple(record.flags),
+            record.container,
+            most.get(record.rule, text),
+            record.retries,
+        )
+        for record, text in zip(records, asked, strict=True)
+    ]
+
+
+def _asked(record: JobRecord) -> str:
+    """Return what the job asks for, as text: of several attempts the most, for it asks once."""
+    return json.dumps(_most([{"threads": record.threads, **each} for each in record.resources]), sort_keys=True)
+
+
+def _most(asked: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the largest of each number asked for, and the last of what is no number."""
+    most: dict[str, Any] = {}
+    for each in asked:
+        for name, value in each.items():
+            both_numbers = isinstance(value, int | float) and isinstance(most.get(name), int | float)
+            most[name] = max(most[name], value) if both_numbers else value
+    return most
+
+
+def _on_worker(rule: RuleRecord, record: JobRecord) -> bool:
+    """Return whether only Snakemake can run the job, which is more than a command for bash."""
+    flags = {flag for each in record.flags for flag in each.split(",")}
+    is_bash = rule.action in ("shell", "none")
+    return record.grouped or record.benchmark or not is_bash or bool(rule.shadow) or bool(flags & _SNAKEMAKE_FLAGS)
+
+
+# --- steps ---------------------------------------------------------------------------------------
+
+
+class _Maker:
+    """Makes the steps of one workflow."""
+
+    def __init__(self, spec: Spec, reading: Reading, config: Mapping[str, Any], diagnostics: Diagnostics) -> None:
+        self._spec = spec
+        self._reading = reading
+        self._config = config
+        self._diagnostics = diagnostics
+        self._snakefile = spec.workflow_file
+
+    def step(self, name: str, kind: Kind, records: Sequence[JobRecord], needs: tuple[Need, ...]) -> Step:
+        """Return the step whose rows are these jobs."""
+        rule = self._reading.rules[kind.rule]
+        origin = self._reading.place(rule)
+        asked = json.loads(kind.asked)
+        found = self._hints(asked, origin)
+        self._check(rule, kind, records, found, origin)
+        columns = Columns(len(records))
+        for index, (wildcard, _) in enumerate(records[0].wildcards):
+            columns.suggest(wildcard, [record.wildcards[index][1] for record in records])
+        commands, before, after = self._scripts(rule, kind, records, columns, origin)
+        outputs = tuple(columns.column([r.outputs[i] for r in records]) for i in range(len(kind.outputs)))
+        cvmfs = self._spec.resources.get("cvmfs")
+        return Step(
+            name=name,
+            label=_label(kind, self._reading),
+            origin=origin,
+            commands=commands,
+            environment="" if kind.on_worker or rule.local else _image(kind.container),
+            hints=found,
+            resources=_native(asked),
+            credentials=frozenset(c for c in Credential if c.value in found and found[c.value].value is True),
+            cvmfs=tuple(cvmfs) if isinstance(cvmfs, list) else (),
+            needs=needs,
+            table=columns.table(),
+            outputs=outputs,
+            before=before,
+            after=after,
+            retries=kind.retries,
+            uses_python=kind.on_worker,
+        )
+
+    def _scripts(
+        self, rule: RuleRecord, kind: Kind, records: Sequence[JobRecord], columns: Columns, origin: Place
+    ) -> tuple[tuple[Command, ...], Command | None, Command | None]:
+        def command(texts: Sequence[str]) -> Command:
+            return Command(columns.split(texts), origin)
+
+        if kind.on_worker:
+            return (command([scripts.worker(r, self._snakefile, self._config) for r in records]),), None, None
+        before = [scripts.before(record) for record in records]
+        after = [scripts.after(record) for record in records]
+        commands = () if rule.action == "none" else (command([self._command(rule, record) for record in records]),)
+        return (
+            commands,
+            command(before) if any(before) and rule.action != "none" else None,
+            command(after) if any(after) else None,
+        )
+
+    def _command(self, rule: RuleRecord, record: JobRecord) -> str:
+        """Return the command; REANA runs it without what Snakemake puts in front, but for local rules."""
+        text = record.command.replace(f"{self._reading.root}/", "").replace(str(self._reading.root), ".")
+        return f"{self._reading.shell_prefix}{text}" if self._spec.strict or rule.local else text
+
+    # --- what the rule asks for ---
+
+    def _hints(self, asked: Mapping[str, Any], origin: Place) -> dict[str, Hint]:
+        """Return the hints of a rule; the workflow's own kerberos holds where the rule says nothing."""
+        found = {}
+        if self._spec.resources.get("kerberos") is True:
+            found["kerberos"] = Hint(True, self._spec.document.place(["workflow", "resources", "kerberos"]))
+        found |= {
+            name: Hint(value, origin)
+            for name, value in asked.items()
+            if name in _HINTS and isinstance(value, str | int | bool)
+        }
+        return found
+
+    def _check(
+        self, rule: RuleRecord, kind: Kind, records: Sequence[JobRecord], found: Mapping[str, Hint], origin: Place
+    ) -> None:
+        hints.check(found, self._diagnostics)
+        if kind.container:
+            images.check(_image(kind.container), origin, self._diagnostics)
+        unheard = [("conda", rule.conda), ("envmodules", rule.modules)]
+        for directive in (name for name, given in unheard if given):
+            message = f"{directive} has no effect; it has none in REANA either."
+            self._diagnostics.warning("hint-ignored", message, origin, "use a container.")
+        if any(len(record.resources) > 1 for record in records):
+            message = (
+                f'Rule "{rule.name}" asks for more with each attempt; its jobs ask for the most from the first on.'
+            )
+            self._diagnostics.warning("hint-ignored", message, origin)
+
+
+def _image(container: str) -> str:
+    """Return the image as REANA's engine names it."""
+    return container.replace("docker://", "")
+
+
+def _native(asked: Mapping[str, Any]) -> Resources:
+    """Return what Snakemake's own resources ask for; REANA passes over them."""
+    values: dict[str, Any] = {}
+    for name, (field, unit) in _NATIVE.items():
+        value = asked.get(name)
+        if isinstance(value, int | float) and not isinstance(value, bool) and value > 0:
+            values[field] = int(value * unit)
+    threads = asked["threads"]
+    return Resources(cpus=threads if threads > 1 else None, **values)

@@ -1,0 +1,124 @@
+"""The life of a run whose steps are on two batch systems, with both of them played by objects of a test."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from reana_batch import backends, lifecycle
+from reana_batch.diagnostics import Refused, refuse
+from reana_batch.jobqueue import JobState, Queue, QueuedJob
+from reana_batch.runstate import Run
+
+
+@dataclass
+class System:
+    """A batch system: what it shows, what it refuses, and what was asked of it."""
+
+    jobs: tuple[QueuedJob, ...] = ()
+    fault: str = ""
+    cancelled: list[str] = field(default_factory=list)
+
+    def query(self, directory: Path, ids: list[str]) -> Queue:
+        del directory, ids
+        self._answer()
+        return Queue(self.jobs)
+
+    def cancel(self, directory: Path, ids: list[str]) -> None:
+        self._answer()
+        self.cancelled += ids or [directory.name]
+
+    def endings(self, directory: Path) -> Mapping[tuple[str, int], str]:
+        del directory
+        return {}
+
+    def _answer(self) -> None:
+        if self.fault:
+            raise refuse(self.fault, "no")
+
+
+def job(identity: str, step: str, state: JobState, reason: str = "") -> QueuedJob:
+    return QueuedJob(identity, step, [0], state, reason)
+
+
+WAITING_NODE = (job("1.0", "", JobState.RUNNING), job("2.0", "fit", JobState.RUNNING))
+
+
+@pytest.fixture
+def systems(monkeypatch: pytest.MonkeyPatch) -> dict[str, System]:
+    made = {"htcondor": System(WAITING_NODE), "slurm": System((job("7", "fit", JobState.WAITING),))}
+    monkeypatch.setattr(backends, "backend", made.__getitem__)
+    return made
+
+
+@pytest.fixture
+def run(tmp_path: Path, systems: dict[str, System]) -> Path:
+    """A submitted run of one step, which is handed to Slurm."""
+    del systems
+    step = {"name": "fit", "label": "fit", "folder": "fit", "origin": "reana.yaml:1", "rows": 1, "chunk_size": 1}
+    step |= {"needs": [], "outputs": [], "backend": "slurm", "bundle": 10}
+    manifest = {"backend": "htcondor", "outputs": {"files": [], "directories": []}, "steps": [step]}
+    directory = tmp_path / "mixed.1"
+    for name in ("batch", "state/fit", "logs/fit", "workspace"):
+        (directory / name).mkdir(parents=True)
+    (directory / "batch/manifest.json").write_text(json.dumps(manifest), "utf-8")
+    lifecycle.note(directory, submitted=1, ids=["1"])
+    return directory
+
+
+def codes(refused: Refused) -> list[str]:
+    return [fault.code for fault in refused.diagnostics.errors]
+
+
+def test_steps_that_are_handed_on(run: Path) -> None:
+    assert Run(run).guests == {"slurm": {"fit"}}
+
+
+def test_node_that_waits_for_a_job_in_the_queue_runs_nothing(run: Path, systems: dict[str, System]) -> None:
+    assert lifecycle.status(run).state == "queued"
+    systems["slurm"].jobs = (job("7", "fit", JobState.RUNNING),)
+    assert lifecycle.status(run).state == "running"
+    systems["slurm"].jobs = (job("7", "fit", JobState.HELD, "its partition is down"),)
+    assert [held.reason for held in lifecycle.status(run).queue.held] == ["its partition is down"]
+
+
+@pytest.mark.parametrize("fault", ["missing-tool", "scheduler"])
+def test_status_needs_the_system_of_the_dag_alone(run: Path, systems: dict[str, System], fault: str) -> None:
+    systems["slurm"].fault = fault
+    assert lifecycle.status(run).state == "running"
+    systems["htcondor"].fault = fault
+    with pytest.raises(Refused):
+        lifecycle.status(run)
+
+
+def test_stop_cancels_on_both(run: Path, systems: dict[str, System]) -> None:
+    lifecycle.stop(run)
+    assert {name: system.cancelled for name, system in systems.items()} == {"htcondor": ["1"], "slurm": ["mixed.1"]}
+    assert lifecycle.status(run).state == "stopped"
+
+
+@pytest.mark.parametrize(("fault", "told"), [("missing-tool", False), ("scheduler", True)])
+def test_stop_tells_of_jobs_that_may_go_on(run: Path, systems: dict[str, System], fault: str, told: bool) -> None:
+    systems["slurm"].fault = fault
+    if told:
+        with pytest.raises(Refused) as refused:
+            lifecycle.stop(run)
+        assert codes(refused.value) == ["scheduler"]
+    else:
+        lifecycle.stop(run)
+    assert systems["htcondor"].cancelled == ["1"]
+    assert lifecycle.status(run).state == "stopped"
+
+
+def test_restart_waits_for_jobs_that_are_still_ending(run: Path, systems: dict[str, System]) -> None:
+    lifecycle.note(run, stopped=2)
+    systems["slurm"].jobs = (job("7", "fit", JobState.RUNNING),)
+    with pytest.raises(Refused) as refused:
+        lifecycle.check_ended(run)
+    assert codes(refused.value) == ["run-state"]
+    systems["slurm"].jobs = (job("7", "fit", JobState.ENDED, "it was cancelled"),)
+    lifecycle.check_ended(run)

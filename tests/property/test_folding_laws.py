@@ -1,0 +1,79 @@
+"""Laws of folding: whatever the jobs are, the steps say the same of each of them."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reana_batch import folding
+from reana_batch.diagnostics import Place
+from reana_batch.folding import Columns, Job
+from reana_batch.ir import Column, Command, Pattern, RowMapping
+
+TEXTS = st.text(st.sampled_from("ab12 ./_-'\n"), max_size=12)
+
+
+@st.composite
+def graphs(draw: st.DrawFn) -> list[Job[str]]:
+    """Jobs of a few kinds, each waiting for some of those before it, in a shuffled list."""
+    count = draw(st.integers(1, 14))
+    order = draw(st.permutations(range(count)))  # where the job that was made as the n-th is in the list
+    jobs: list[Job[str]] = [Job("", (), "")] * count
+    for made, position in enumerate(order):
+        parents = draw(st.sets(st.sampled_from(order[:made]), max_size=4)) if made else set()
+        jobs[position] = Job(draw(st.sampled_from("abc")), sorted(parents), draw(TEXTS))
+    return jobs
+
+
+@given(graphs())
+def test_every_job_is_one_row(jobs: list[Job[str]]) -> None:
+    folds = folding.fold(jobs)
+    assert sorted(job for each in folds for job in each.jobs) == list(range(len(jobs)))
+    assert all(jobs[job].kind == each.kind for each in folds for job in each.jobs)
+
+
+@given(graphs())
+def test_rows_wait_for_just_what_their_jobs_wait_for(jobs: list[Job[str]]) -> None:
+    folds = folding.fold(jobs)
+    names = [str(number) for number in range(len(folds))]
+    for number, (each, needs) in enumerate(zip(folds, folding.needs(folds, jobs, names), strict=True)):
+        assert all(int(need.step) < number for need in needs)  # so there is no circle
+        for row, job in enumerate(each.jobs):
+            waits = {
+                folds[int(n.step)].jobs[p] for n in needs for p in rows(n.pattern, row, len(folds[int(n.step)].jobs))
+            }
+            assert waits == set(jobs[job].parents)
+
+
+def rows(pattern: Pattern | RowMapping, row: int, count: int) -> tuple[int, ...]:
+    if isinstance(pattern, RowMapping):
+        return pattern.parents_of(row)
+    return (row,) if pattern is Pattern.EACH else tuple(range(count))
+
+
+@given(graphs())
+def test_order_of_the_list_does_not_matter(jobs: list[Job[str]]) -> None:
+    turned = [Job(job.kind, [len(jobs) - 1 - parent for parent in job.parents], job.order) for job in reversed(jobs)]
+    kinds = [(each.kind, len(each.jobs)) for each in folding.fold(jobs)]
+    assert sorted(kinds) == sorted((each.kind, len(each.jobs)) for each in folding.fold(turned))
+
+
+@given(st.lists(st.tuples(TEXTS, TEXTS), min_size=1, max_size=6))
+def test_cells_put_into_the_template_give_the_texts(texts: list[tuple[str, str]]) -> None:
+    columns = Columns(len(texts))
+    templates = [columns.split([pair[index] for pair in texts]) for index in range(2)]
+    table = columns.table()
+    found = list(table.rows())
+    assert len(found) == table.count == len(texts)
+    for row, pair in zip(found, texts, strict=True):
+        cells = dict(zip(table.columns, row, strict=True))
+        assert tuple(Command(parts, Place("x", 1)).text(cells) for parts in templates) == pair
+
+
+@given(st.lists(TEXTS, min_size=1, max_size=6))
+def test_equal_columns_are_one(texts: list[str]) -> None:
+    columns = Columns(len(texts))
+    assert columns.column(texts) == columns.column(texts)
+    names = columns.table().columns
+    assert len(names) == len(set(names)) <= 1
+    assert isinstance(columns.column(texts), Column) == (len(set(texts)) > 1)

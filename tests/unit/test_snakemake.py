@@ -1,0 +1,283 @@
+"""The Snakemake front end: Snakefiles, and the workflow that each becomes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reana_batch import frontends
+from reana_batch.diagnostics import Diagnostics, render
+from reana_batch.ir import Column, Command, Credential, Need, Pattern, Resources, Step, Workflow
+from reana_batch.spec import read_spec
+
+Load = Callable[..., Workflow]
+
+
+@pytest.fixture
+def load(tmp_path: Path) -> Load:
+    """Return what loads a Snakefile, with parts of reana.yaml as keywords."""
+
+    def loaded(
+        snakefile: str, *, strict: bool = False, results: dict[str, Any] | None = None, **parts: Any
+    ) -> Workflow:
+        workflow = {"type": "snakemake", "file": "Snakefile", **parts.pop("workflow", {})}
+        (tmp_path / "reana.yaml").write_text(json.dumps({"workflow": workflow, **parts}))
+        (tmp_path / "Snakefile").write_text(snakefile)
+        diagnostics = Diagnostics()
+        spec = read_spec(tmp_path / "reana.yaml", diagnostics, strict=strict)
+        found = frontends.load(spec, diagnostics, results)
+        assert not diagnostics.errors, render(diagnostics, diagnostics.sources)
+        assert found is not None
+        return found
+
+    return loaded
+
+
+def text(command: Command | None) -> str:
+    assert command is not None
+    return command.text({part.name: f"<{part.name}>" for part in command.parts if isinstance(part, Column)})
+
+
+PIPELINE = """
+rule all:
+    input: "all.txt"
+rule one:
+    output: "one/{s}.txt"
+    shell: "echo {wildcards.s} > {output}"
+rule two:
+    input: "one/{s}.txt"
+    output: "two/{s}.txt"
+    log: "logs/{s}.log"
+    shell: "cp {input} {output} 2> {log}"
+rule merge:
+    input: expand("two/{s}.txt", s=config["samples"])
+    output: "all.txt"
+    shell: "cat {input} > {output}"
+"""
+
+
+def test_a_rule_is_a_step_and_a_job_a_row(load: Load) -> None:
+    workflow = load(PIPELINE, inputs={"parameters": {"samples": ["b", "a10", "a9"]}})
+    one, two, merge = workflow.steps
+    assert [(s.name, s.table.count, s.origin.line) for s in workflow.steps] == [
+        ("one", 3, 4), ("two", 3, 7), ("merge", 1, 12),
+    ]  # fmt: skip  # one line is one workflow
+    assert two.needs == (Need("one", Pattern.EACH),)
+    assert merge.needs == (Need("two", Pattern.ALL),)
+    assert text(one.commands[0]) == "echo <s> > one/<s>.txt"
+    assert text(merge.commands[0]) == "cat two/b.txt two/a10.txt two/a9.txt > all.txt"
+    assert [row[one.table.columns.index("s")] for row in one.table.rows()] == ["a9", "a10", "b"]
+    assert merge.outputs == ("all.txt",)
+    assert one.outputs == (Column("1"),)
+    assert workflow.input_files == ("Snakefile",)
+
+
+def test_the_command_is_the_users_and_strict_is_snakemakes(load: Load) -> None:
+    snakefile = 'rule a:\n    output: "a"\n    shell: "false | touch {output}"\n'
+    assert text(load(snakefile).steps[0].commands[0]) == "false | touch a"
+    assert text(load(snakefile, strict=True).steps[0].commands[0]) == "set -euo pipefail; false | touch a"
+
+
+def test_local_rules_run_as_in_the_engine(load: Load) -> None:
+    snakefile = 'localrules: a\nrule a:\n    output: "a"\n    container: "docker://debian:12"\n    shell: "touch a"\n'
+    (step,) = load(snakefile).steps
+    assert step.environment == ""
+    assert text(step.commands[0]) == "set -euo pipefail; touch a"
+
+
+def test_what_a_rule_asks_for(load: Load) -> None:
+    snakefile = """
+rule a:
+    output: "a"
+    threads: 4
+    retries: 2
+    container: "docker://docker.io/library/debian:12"
+    resources:
+        mem_mb=lambda wildcards, attempt: 100 * attempt, disk_mb=5, runtime="2h", slurm_time="5", kerberos=True
+    shell: "touch a"
+"""
+    (step,) = load(snakefile).steps
+    assert step.resources == Resources(cpus=4, memory=300 * 10**6, disk=5 * 10**6, runtime=7200)
+    assert step.retries == 2
+    assert {name: hint.value for name, hint in step.hints.items()} == {"slurm_time": "5", "kerberos": True}
+    assert step.credentials == {Credential.KERBEROS}
+    assert step.environment == "docker.io/library/debian:12"
+
+
+def test_kerberos_of_the_workflow(load: Load) -> None:
+    snakefile = 'rule a:\n    output: "a"\n    shell: "touch a"\n'
+    (step,) = load(snakefile, workflow={"resources": {"kerberos": True}}).steps
+    assert step.credentials == {Credential.KERBEROS}
+
+
+@pytest.mark.parametrize("count", [20, 21])
+def test_rows_that_ask_for_different_things(load: Load, count: int) -> None:
+    snakefile = f"""
+rule all:
+    input: expand("{{i}}.txt", i=range({count}))
+rule a:
+    output: "{{i}}.txt"
+    resources: mem_mb=lambda wildcards: 1 + int(wildcards.i)
+    shell: "touch {{output}}"
+"""
+    memory = [step.resources.memory for step in load(snakefile).steps]
+    most = [10**6 * (i + 1) for i in range(count)]
+    assert sorted(m for m in memory if m) == (most if count == 20 else most[-1:])
+
+
+@pytest.mark.parametrize(
+    "action",
+    ['run:\n        open(output[0], "w")', 'script: "a.py"', 'notebook: "a.ipynb"', 'wrapper: "v1/bio/x"'],
+)
+def test_what_is_more_than_bash_is_run_by_snakemake(load: Load, tmp_path: Path, action: str) -> None:
+    (tmp_path / "a.py").touch()
+    (tmp_path / "a.ipynb").write_text(
+        '{"cells": [], "metadata": {"language_info": {"name": "python", "version": "3.11"}}, "nbformat": 4, "nbformat_minor": 5}'
+    )
+    snakefile = f'rule a:\n    output: "a"\n    container: "debian:12"\n    {action}\n'
+    (step,) = load(snakefile, inputs={"files": ["a.py", "a.ipynb"]}).steps
+    assert step.uses_python
+    assert step.environment == ""
+    assert "--target-jobs a: --allowed-rules a" in text(step.commands[0])
+
+
+def test_a_group_is_one_job(load: Load) -> None:
+    snakefile = """
+rule b:
+    input: "a"
+    output: "b"
+    group: "both"
+    shell: "cp {input} {output}"
+rule a:
+    input: "p"
+    output: "a"
+    group: "both"
+    shell: "cp {input} {output}"
+rule p:
+    output: pipe("p")
+    group: "both"
+    shell: "echo > {output}"
+"""
+    (step,) = load(snakefile).steps
+    assert (step.name, step.outputs) == ("both", ("b", "a"))
+
+
+def test_outputs_are_touched_and_protected(load: Load) -> None:
+    (step,) = load('rule a:\n    output: touch("x/a"), protected("b")\n    shell: "touch b"\n').steps
+    assert "touch -- x/a" in text(step.after)
+    assert "chmod -R a-w -- b" in text(step.after)
+    assert "mkdir -p" in text(step.before)
+
+
+def test_a_rule_that_only_touches(load: Load) -> None:
+    (step,) = load('rule a:\n    output: touch("a")\n').steps
+    assert step.commands == ()
+    assert "touch -- a" in text(step.after)
+
+
+def test_names_of_steps_of_one_rule(load: Load) -> None:
+    snakefile = """
+rule all:
+    input: "3.txt"
+def before(wildcards):
+    return [f"{int(wildcards.i) - 1}.txt"] if wildcards.i != "1" else []
+rule a:
+    input: before
+    output: "{i}.txt"
+    shell: "touch {output}"
+"""
+    assert [(s.name, s.label) for s in load(snakefile).steps] == [("a.1", "a"), ("a.2", "a"), ("a.3", "a")]
+
+
+CHECKPOINT = """
+rule all:
+    input: "sum"
+rule before:
+    output: "before"
+    shell: "touch {output}"
+checkpoint split:
+    input: "before"
+    output: directory("parts")
+    shell: "mkdir parts; touch parts/1 parts/2"
+rule part:
+    input: "parts/{i}"
+    output: "done/{i}"
+    shell: "cp {input} {output}"
+def parts(wildcards):
+    folder = checkpoints.split.get().output[0]
+    return expand("done/{i}", i=glob_wildcards(folder + "/{i,[0-9]+}").i)
+rule sum:
+    input: parts
+    output: "sum"
+    shell: "cat {input} > {output}"
+"""
+
+
+def test_what_is_behind_a_checkpoint_is_an_expansion(load: Load) -> None:
+    workflow = load(CHECKPOINT, inputs={"parameters": {"n": 1}})
+    assert [step.name for step in workflow.steps] == ["before", "split"]
+    (expansion,) = workflow.expansions
+    assert (expansion.name, expansion.label, expansion.origin.line) == ("split.rest", "split", 7)
+    assert expansion.needs == ("before", "split")
+    assert json.loads(json.dumps(expansion.state)) == {"config": {"n": 1}}
+
+
+def test_what_an_expansion_becomes(load: Load, tmp_path: Path) -> None:
+    for path in ("before", "parts/1", "parts/2"):
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).touch()
+    workflow = load(
+        CHECKPOINT, results={"state": {"config": {}}, "workspace": str(tmp_path), "expansion": "split.rest"}
+    )
+    assert [(step.name, step.table.count) for step in workflow.steps] == [("part", 2), ("sum", 1)]
+    assert workflow.expansions == ()
+
+
+def test_a_target_that_waits_for_a_checkpoint(load: Load) -> None:
+    snakefile = CHECKPOINT.replace('input: "sum"', "input: lambda wildcards: checkpoints.split.get().output[0]")
+    assert len(load(snakefile).expansions) == 1
+
+
+def test_report_is_the_last_step(load: Load) -> None:
+    snakefile = 'rule a:\n    output: "a"\n    shell: "touch a"\n'
+    _, report = load(snakefile, inputs={"options": {"report": "r.html"}}).steps
+    assert report.needs == (Need("a"),)
+    assert report.outputs == ("r.html",)
+
+
+def test_parameters_of_a_file(load: Load, tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("name: [x, 2]\n")
+    snakefile = 'rule a:\n    output: "a"\n    params: config["name"][1]\n    shell: "echo {params}"\n'
+    for parts in (
+        {"inputs": {"parameters": {"input": "config.yaml"}}},
+        {"workflow": {"parameters": {"file": "config.yaml"}}},
+    ):
+        assert text(load(snakefile, **parts).steps[0].commands[0]) == "echo 2"
+
+
+def test_nothing_is_left_in_the_analysis(load: Load, tmp_path: Path) -> None:
+    load('print("noise")\nrule a:\n    output: "a"\n    shell: "touch a"\n')
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["Snakefile", "reana.yaml"]
+
+
+def test_snakefiles_prints_are_not_ours(load: Load, capfd: pytest.CaptureFixture[str]) -> None:
+    load('import os\nprint("noise")\nos.system("echo more")\nrule a:\n    output: "a"\n    shell: "touch a"\n')
+    assert capfd.readouterr() == ("", "")
+
+
+def test_the_place_of_reading_is_in_no_command(load: Load) -> None:
+    snakefile = 'rule a:\n    output: "a"\n    params: workflow.basedir\n    shell: "cat {params}/x {params} > a"\n'
+    (step,) = load(snakefile).steps
+    assert text(step.commands[0]) == "cat x . > a"
+
+
+def test_same_bytes_each_time(load: Load) -> None:
+    def shown(step: Step) -> Any:
+        return (step.name, step.commands, step.outputs, list(step.table.rows()), step.before)
+
+    first, second = (load(PIPELINE, inputs={"parameters": {"samples": list("edcba")}}) for _ in range(2))
+    assert [shown(step) for step in first.steps] == [shown(step) for step in second.steps]
