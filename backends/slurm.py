@@ -15,7 +15,7 @@ from reana_batch import layout
 from reana_batch.ir import Need, Pattern, Step, Workflow, chunk_pattern
 from reana_batch.jobqueue import Queue
 from reana_batch.jobs import folders
-from reana_batch.render import File, render, stream
+from reana_batch.render import File, Verbatim, render, stream
 from reana_batch.runstate import Run
 from reana_batch.target import Target
 
@@ -47,19 +47,23 @@ TARGET = Target(
 
 
 def lower(workflow: Workflow, site: Site) -> Iterator[File]:
-    """Yield ``submit.sh`` with its library, and an sbatch script for each step."""
+    """Yield ``submit.sh`` with what it needs, and an sbatch script for each step."""
     folder_of = folders(workflow)
     steps = {step.name: step for step in workflow.steps}
     yield _library("submit-lib.sh")
+    if site.slurm.submission != "sbatch":
+        yield _library("pyslurm_sbatch.py")
     submissions = (
         submission
         for step in workflow.steps
         for submission in _submissions(step, folder_of[step.name], steps, site.slurm.max_array_size)
     )
-    text = stream("slurm/submit.sh.j2", "sh", submissions=submissions)
+    python = site.slurm.pyslurm_python or Verbatim('"${1:-python3}"')
+    asked = {"submission": site.slurm.submission, "python": python}
+    text = stream("slurm/submit.sh.j2", "sh", submissions=submissions, **asked)
     yield File(f"{layout.BATCH}/submit.sh", text, executable=True)
-    asked = {name: getattr(site.slurm, name) or "" for name in ("partition", "account", "qos")}
-    yield File(f"{layout.BATCH}/finaliser.sbatch", render("slurm/finaliser.sbatch.j2", "sbatch", **asked))
+    named = {name: getattr(site.slurm, name) or "" for name in ("partition", "account", "qos")}
+    yield File(f"{layout.BATCH}/finaliser.sbatch", render("slurm/finaliser.sbatch.j2", "sbatch", **named))
     for step in workflow.steps:
         folder = folder_of[step.name]
         yield File(f"{layout.BATCH}/steps/{folder}/job.sbatch", _batch_script(step, folder, site))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -80,7 +81,7 @@ def submit(directory: Path) -> list[str]:
         _await_end(directory)
         journal.replace(journal.with_name(f"{journal.name}.old"))
     # No time limit: a chain of many steps takes its time, and submit.sh bounds each call itself.
-    command, pipe = ["bash", "batch/submit.sh"], subprocess.PIPE
+    command, pipe = ["bash", "batch/submit.sh", sys.executable], subprocess.PIPE
     with subprocess.Popen(command, cwd=directory, stdout=subprocess.DEVNULL, stderr=pipe, text=True) as script:
         try:
             _, said = script.communicate()
@@ -90,6 +91,7 @@ def submit(directory: Path) -> list[str]:
             raise
     if script.returncode != 0:
         raise refuse("scheduler", f"Slurm did not take the workflow: {' '.join(said.split())}")
+    sys.stderr.write(said)  # such as why pyslurm does not fit
     return list(_journal(directory))
 
 

@@ -11,8 +11,10 @@ import re
 import resource
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 
 from reana_batch.sites import Site
@@ -106,6 +108,21 @@ def _slurm(site: Site) -> Iterator[Finding]:
         good = int(sizes[1]) >= site.slurm.max_array_size
         note = f"MaxArraySize is {sizes[1]}, the profile says {site.slurm.max_array_size}"
         yield _finding("Slurm arrays", good, needed, note, f"set slurm.max_array_size to {sizes[1]}.")
+    yield _pyslurm(site)
+
+
+def _pyslurm(site: Site) -> Finding:
+    """Ask the process that would hand jobs in: importing pyslurm may end a process."""
+    with resources.as_file(resources.files("reana_batch.templates") / "slurm/pyslurm_sbatch.py") as helper:
+        command = [site.slurm.pyslurm_python or sys.executable, str(helper)]
+        try:
+            done = subprocess.run(command, input="", capture_output=True, text=True, timeout=_TIMEOUT, check=False)
+            good, note = done.returncode == 0, (done.stderr + done.stdout).strip().rpartition("\n")[2]
+        except (OSError, subprocess.TimeoutExpired) as error:
+            good, note = False, str(error)
+    needed = site.backend == "slurm" and site.slurm.submission == "pyslurm"
+    cure = "install the pyslurm of this Slurm, or set slurm.submission to sbatch."
+    return _finding("pyslurm", good, needed, note.removeprefix("ready, "), cure)
 
 
 def _containers(site: Site) -> Iterator[Finding]:

@@ -44,6 +44,8 @@ class SlurmSettings:
     account: str | None = None
     qos: str | None = None
     max_array_size: int = 1001  # Slurm's own default
+    submission: str = "sbatch"
+    pyslurm_python: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,7 +302,10 @@ def _project_layer(project: Path | None, diagnostics: Diagnostics) -> tuple[list
 
 
 # Variables that are no settings of a profile: of the command line, of the jobs, and of the tests' box.
-_OTHER_VARIABLES = ("SITE", "RUNS", "PATIENCE", "SBATCH_TIMEOUT", "ALONE", "JOB", "BOX", "KEEP_BOX", "BOX_MIRROR")
+_OTHER_VARIABLES = (
+    *("SITE", "RUNS", "PATIENCE", "SBATCH_TIMEOUT", "ALONE", "JOB"),
+    *("BOX", "KEEP_BOX", "BOX_MIRROR", "BOX_UBUNTU"),
+)
 
 
 def _environment_layer(environment: Mapping[str, str], diagnostics: Diagnostics) -> _Layer:

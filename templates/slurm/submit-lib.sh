@@ -11,7 +11,7 @@ readonly SHARD=250 # as in job-lib.sh
 readonly JOURNAL=state/slurm-jobs
 # There while a submission is under way: TOKEN HOST PID.
 readonly UNDER_WAY=state/slurm-submitting
-# There if a call of sbatch gave no answer: Slurm may accept that job late, and jobs look whether they are meant.
+# There if a call gave no answer: Slurm may accept that job late, and jobs look whether they are meant.
 readonly UNANSWERED=state/slurm-unanswered
 # How long one call of Slurm's tools may take, and how often sbatch is called before we give up.
 readonly CALL_TIMEOUT=${REANA_BATCH_SBATCH_TIMEOUT:-60} CALL_TRIES=3
@@ -21,6 +21,9 @@ readonly MOST_CONDITIONS=5000 MOST_INDICES=100000
 declare -A ids=() waited_for=() partial=()
 held=() accepted=() max_array_size=''
 complaint=state/slurm-complaint # what sbatch or squeue said last
+# How jobs are handed in (sbatch, pyslurm, or auto: pyslurm where it fits), the Python that has pyslurm, and the
+# process of it that does so: none where sbatch does.
+submission=sbatch python=python3 helper=''
 
 say() { printf 'reana-batch: %s\n' "$1" >&2; }
 
@@ -42,9 +45,10 @@ no_answer() { # CODE, of a call that wrote $complaint
 
 # --- submitting ------------------------------------------------------------------------------------
 
-begin() {
+begin() { # [SUBMISSION PYTHON]
   local host pid
   clean_environment
+  submission=${1:-$submission} python=${2:-$python}
   if [[ -e $UNDER_WAY ]]; then
     read -r token host pid <"$UNDER_WAY"
     [[ $host != "$HOSTNAME" ]] || ! kill -0 "$pid" 2>/dev/null || { say "another submission is under way"; exit 7; }
@@ -54,6 +58,7 @@ begin() {
     say "this run was submitted before; its jobs are in $PWD/$JOURNAL"
     exit 7
   fi
+  start_helper || { say "$trouble"; exit 7; }
   new_token
   trap 'abandon "interrupted"' INT TERM HUP
   { printf '%s %s %s\n' "$token" "$HOSTNAME" "$$" >"$UNDER_WAY" && : >"$JOURNAL"; } || exit 92
@@ -104,7 +109,7 @@ check_array_size() { # COUNT
 $max_array_size elements, not $1; compile it again with --set slurm.max_array_size=$max_array_size"
 }
 
-# One sbatch call for a slice of a step. Each NEED is "TYPE KEY"; a parent that is done is not waited for.
+# One job or array for a slice of a step. Each NEED is "TYPE KEY"; a parent that is done is not waited for.
 submit() { # KEY FOLDER FIRST COUNT ROWS CHUNK_SIZE NEED...
   local key=$1 folder=$2 first=$3 count=$4 rows=$5 size=$6 need parent type dependency='' indices options=()
   shift 6
@@ -135,29 +140,76 @@ submit() { # KEY FOLDER FIRST COUNT ROWS CHUNK_SIZE NEED...
 
 note_job() { printf '%s\n' "$id $*" >>"$JOURNAL"; } # KEY FIRST FOLDER ROWS CHUNK_SIZE DEPENDENCY
 
-# Call sbatch and set $id, or $trouble. A call without an answer may have been accepted all the same: the
-# job is looked for by its comment before it is submitted again, so that it never runs twice.
+# Call sbatch, or what stands in for it, and set $id, or $trouble. A call without an answer may have been accepted
+# all the same: the job is looked for by its comment before it is submitted again, so that it never runs twice.
 call_sbatch() { # KEY ARGUMENT...
-  local key=$1 answer code try found
+  local key=$1 answer code try found by
   shift
   for ((try = 1; try <= CALL_TRIES; try++)); do
-    answer=$(slurm sbatch --parsable "--chdir=$PWD" "--comment=$token:$key" "$@" 2>"$complaint")
-    code=$?
+    [[ $submission == sbatch || -n $helper ]] || start_helper || return 1
+    if [[ -n $helper ]]; then by=pyslurm; else by=sbatch; fi
+    call_once "--chdir=$PWD" "--comment=$token:$key" "$@"
     id=${answer##*$'\n'}
     id=${id%%;*}
     ((code != 0)) || [[ ! $id =~ ^[0-9]+$ ]] || return 0
-    trouble="sbatch refused $key: $(<"$complaint")"
+    trouble="$by refused $key: $(<"$complaint")"
     ((code == 0)) || no_answer "$code" || return 1
     : >"$UNANSWERED"
     sleep "$((try * 2))"
     trouble="Slurm gave no answer for $key: $(<"$complaint")"
     list_accepted || return 1
     if find_accepted "$key"; then
-      say "sbatch gave no answer for $key, but Slurm has accepted it as $id"
+      say "$by gave no answer for $key, but Slurm has accepted it as $id"
       return 0
     fi
   done
   return 1
+}
+
+# One call of sbatch or of the helper; $answer, $code and $complaint are what sbatch prints and exits with.
+call_once() { # ARGUMENT...
+  if [[ -z $helper ]]; then
+    answer=$(slurm sbatch --parsable "$@" 2>"$complaint")
+    code=$?
+    return
+  fi
+  : >"$complaint"
+  if printf '%s\0' "$#" "$@" >&"$to_helper" && IFS= read -r -t "$CALL_TIMEOUT" -u "$from_helper" answer; then
+    code=0
+    [[ $answer =~ ^[0-9]+$ ]] || { code=1; printf '%s\n' "$answer" >>"$complaint"; }
+  else # it may yet answer, and that answer would be taken for the next one
+    stop_helper
+    answer='' code=124
+  fi
+}
+
+# Start the process that hands jobs in by pyslurm, if that is wanted. It is one for all jobs, and one of its own:
+# importing a pyslurm that does not fit may end it.
+start_helper() {
+  local greeting=''
+  stop_helper
+  [[ $submission != sbatch ]] || return 0
+  trap '' PIPE # it may end at any time
+  : >"$complaint"
+  coproc { trap '' INT; exec "$python" batch/pyslurm_sbatch.py 2>>"$complaint"; }
+  helper=$!
+  disown "$helper" # or bash itself tells how it ended
+  exec {to_helper}>&"${COPROC[1]-}" {from_helper}<&"${COPROC[0]-}"
+  IFS= read -r -t "$CALL_TIMEOUT" -u "$from_helper" greeting
+  [[ $greeting != "ready, "* ]] || return 0
+  stop_helper
+  greeting=${greeting:-$(tail -n 1 "$complaint")}
+  trouble="pyslurm does not fit: ${greeting:-it does not answer}"
+  [[ $submission == auto ]] || { trouble+="; choose --set slurm.submission=sbatch"; return 1; }
+  say "$trouble; sbatch is used"
+  submission=sbatch
+}
+
+stop_helper() {
+  [[ -n $helper ]] || return 0
+  kill -KILL "$helper" 2>/dev/null
+  exec {to_helper}>&- {from_helper}<&-
+  helper=
 }
 
 # Ask Slurm once for the queued jobs of this submission, whatever sbatch said; in $found: "ID TOKEN:KEY" each.

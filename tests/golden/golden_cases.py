@@ -38,6 +38,7 @@ STATIC = {
     "batch/data/stage-in.sh": "templates/data/stage-in.sh",
     "batch/data/stage-out.sh": "templates/data/stage-out.sh",
     "batch/node-lib.sh": "templates/slurm/node-lib.sh",
+    "batch/pyslurm_sbatch.py": "templates/slurm/pyslurm_sbatch.py",
 }
 
 

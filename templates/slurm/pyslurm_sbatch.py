@@ -1,0 +1,225 @@
+"""What sbatch does for submit-lib.sh, done by pyslurm: the same options, the same job environment, the same ids.
+
+A process of its own, with nothing but the standard library: importing pyslurm ends a process that has no slurm.conf and
+changes how later libraries are loaded, pyslurm holds the GIL while it waits for slurmctld, and its licence is
+GPL-2.0-only. It says "ready ..." or why not, then reads requests, each the number of arguments of sbatch and these, all
+ended by NUL, and answers each by a line: the id, or what Slurm has against it.
+
+It only submits. Whatever is asked of jobs later is asked of Slurm's own tools: pyslurm takes 128 from exit codes, has no
+number for element 0 of an array, cannot name some elements of one, loads the jobs of all users, says of a job that is
+gone what it says of one that never was, crashes on some kinds of hold, and cannot take a dependency away.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import re
+import resource
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import BinaryIO
+
+# All options that stand in our job scripts or that submit-lib.sh gives: what JobSubmitDescription calls them, and its
+# form of their values. Numbers are no text there, and a dependency is no dictionary, for submit() changes that.
+OPTIONS: Mapping[str, tuple[str, Callable[[str], object]]] = {
+    "account": ("account", str),
+    "array": ("array", str),
+    "chdir": ("working_directory", str),
+    "comment": ("comment", str),
+    "cpus-per-task": ("cpus_per_task", int),
+    "dependency": ("dependencies", str),
+    "export": ("environment", str),
+    "hold": ("priority", lambda _: 0),
+    "job-name": ("name", str),
+    "mem": ("memory_per_node", str),
+    "open-mode": ("log_files_open_mode", str),
+    "output": ("standard_output", str),
+    "partition": ("partitions", str),
+    "qos": ("qos", str),
+    "requeue": ("is_requeueable", lambda _: True),
+    "time": ("time_limit", int),
+    "tmp": ("temporary_disk_per_node", str),
+}
+
+# What pyslurm would ask for by itself and sbatch does not: these leave it to Slurm, which then sets no variables of
+# it either. NO_VAL is what Slurm's API calls a number that is not given; an iterator is true, even without profiles.
+NO_VAL = 0xFFFFFFFE
+UNASKED = {"ntasks": NO_VAL, "min_cpus_per_node": 1, "profile_types": iter(())}
+
+LIMITS = ("CPU", "FSIZE", "DATA", "STACK", "CORE", "RSS", "NPROC", "NOFILE", "MEMLOCK", "AS")
+
+# For mpirun in the job. What the caller has set is left alone; for another launcher than Slurm nothing is set.
+EXTERNAL = "--external-launcher"
+PLAIN_LAUNCHERS = ("OMPI_MCA_plm_slurm_args", "PRTE_MCA_plm_slurm_args")
+HYDRAS = (
+    ("HYDRA_BOOTSTRAP", "HYDRA_LAUNCHER_EXTRA_ARGS"),
+    ("I_MPI_HYDRA_BOOTSTRAP", "I_MPI_HYDRA_BOOTSTRAP_EXEC_EXTRA_ARGS"),
+)
+
+
+def main() -> None:
+    """Serve until the requests end; exit with 1 if pyslurm does not fit."""
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8", errors="replace")
+    os.dup2(2, 1)  # whatever else is printed is no answer
+    reason, hydra = misfit(), False
+    if not reason:
+        reason, hydra = ask_site()
+    if reason:
+        print(reason, file=answers)
+        sys.exit(1)
+    print(f"ready, pyslurm {importlib.metadata.version('pyslurm')}", file=answers, flush=True)
+    for words in requests(sys.stdin.buffer):
+        print(submit(words, hydra=hydra), file=answers, flush=True)
+
+
+def misfit() -> str:
+    """Return why pyslurm does not fit the Slurm of this machine, without importing it; empty if it does."""
+    try:
+        version = importlib.metadata.version("pyslurm")
+    except importlib.metadata.PackageNotFoundError:
+        return f"pyslurm is not installed for {sys.executable}"
+    wanted, slurm = release(version), slurm_version()
+    if release(slurm) != wanted:
+        return f"pyslurm {version} is made for Slurm {wanted}, and the Slurm here is {slurm}"
+    if os.environ.get("SLURM_CLUSTERS"):
+        return "pyslurm submits to the cluster of slurm.conf alone, and SLURM_CLUSTERS is set"
+    return ""
+
+
+def release(version: str) -> str:
+    """Return the first two numbers, which name a release of Slurm."""
+    return ".".join(version.split(".")[:2])
+
+
+def slurm_version() -> str:
+    """Return the version of Slurm's tools, which come with the library that pyslurm loads, or what they say instead."""
+    try:
+        done = subprocess.run(["sbatch", "--version"], capture_output=True, text=True, check=False)
+    except OSError as error:
+        return str(error)
+    said = (done.stdout or done.stderr).strip().rpartition("\n")[2]
+    return said.rpartition(" ")[2] if done.returncode == 0 else said  # "slurm-wlm 25.11.2" with Debian
+
+
+def ask_site() -> tuple[str, bool]:
+    """Return why pyslurm is not for this site, as slurmctld says, and whether jobs get the variables of Hydra."""
+    import pyslurm
+
+    try:
+        config = pyslurm.slurmctld.Config.load()
+    except pyslurm.PyslurmError as error:
+        return f"slurmctld does not answer pyslurm: {error}", False
+    plugins = ",".join(config.cli_filter_plugins)
+    reason = f"on this site sbatch does more than pyslurm: CliFilterPlugins={plugins}" if plugins else ""
+    return reason, "disable_slurm_hydra_bootstrap" not in config.mpi_parameters
+
+
+def requests(stream: BinaryIO) -> Iterator[list[str]]:
+    """Yield the arguments of each request."""
+    words = _words(stream)
+    for count in words:
+        yield [next(words) for _ in range(int(count))]
+
+
+def _words(stream: BinaryIO) -> Iterator[str]:
+    word = b""
+    while byte := stream.read(1):
+        if byte != b"\0":
+            word += byte
+            continue
+        yield os.fsdecode(word)
+        word = b""
+
+
+def submit(words: list[str], *, hydra: bool) -> str:
+    """Hand one job to Slurm and return its id, or in one line what there is against it."""
+    import pyslurm
+
+    try:
+        return str(pyslurm.JobSubmitDescription(**description(words, hydra=hydra)).submit())
+    except (pyslurm.PyslurmError, AttributeError, LookupError, OSError, TypeError, ValueError) as error:
+        return f"pyslurm: {' '.join(str(error).split()) or type(error).__name__}"
+
+
+def description(words: list[str], *, hydra: bool) -> dict[str, object]:
+    """Return the attributes of JobSubmitDescription for these arguments of sbatch and the options in its job script.
+
+    KeyError for an option that is not in the table.
+    """
+    position = next(place for place, word in enumerate(words) if not word.startswith("--"))
+    script, *arguments = words[position:]
+    with open(script, encoding="utf-8") as file:
+        # as with sbatch, an argument goes before a line of the script
+        asked = {**dict(split(directives(file))), **dict(split(words[:position]))}
+    values: dict[str, object] = {**UNASKED}
+    for name, value in asked.items():
+        attribute, convert = OPTIONS[name]
+        values[attribute] = convert(value)
+    values["min_cpus_per_node"] = values.get("cpus_per_task", 1)
+    values["environment"] = environment(asked, hydra=hydra)
+    return {**values, "script": os.path.abspath(script), "script_args": arguments}
+
+
+def directives(lines: Iterable[str]) -> Iterator[str]:
+    """Yield the options on the script's ``#SBATCH`` lines, which pyslurm itself does not read."""
+    for line in lines:
+        found = re.fullmatch(r"#SBATCH (--\S+)\n?", line)
+        if found:
+            yield found[1]
+        elif not line.startswith("#"):
+            return
+
+
+def split(options: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Yield name and value of each ``--name=value``."""
+    for option in options:
+        name, _, value = option[2:].partition("=")
+        yield name, value
+
+
+def environment(asked: Mapping[str, str], *, hydra: bool) -> dict[str, str]:
+    """Return what a job gets from sbatch.
+
+    That is all of ours, or with ``--export=NIL`` only Slurm's; and umask, niceness and limits, which slurmstepd takes
+    from variables too. Never the default of pyslurm, which is empty where Python is not position-independent, and no
+    text, which would ask for a login environment.
+    """
+    mask = os.umask(0)
+    os.umask(mask)
+    inherits = asked["export"] == "ALL"
+    kept = {name: value for name, value in os.environ.items() if inherits or name.startswith(("SLURM_", "SPANK_"))}
+    made = {f"SLURM_RLIMIT_{name}": limit(getattr(resource, f"RLIMIT_{name}")) for name in LIMITS}
+    made |= {
+        "SLURM_PRIO_PROCESS": str(os.getpriority(os.PRIO_PROCESS, 0)),
+        "SLURM_SUBMIT_DIR": os.getcwd(),
+        "SLURM_SUBMIT_HOST": socket.gethostname(),
+        "SLURM_UMASK": f"{mask:04o}",
+    }
+    if not inherits:
+        made["SLURM_EXPORT_ENV"] = asked["export"]
+    if "cpus-per-task" in asked:
+        made["SLURM_CPUS_PER_TASK"] = asked["cpus-per-task"]
+        made["SLURM_TRES_PER_TASK"] = f"cpu={asked['cpus-per-task']}"
+    return kept | made | launchers(hydra=hydra)
+
+
+def launchers(*, hydra: bool) -> dict[str, str]:
+    """Return what tells mpirun in the job of Slurm."""
+    made = dict.fromkeys(PLAIN_LAUNCHERS, EXTERNAL)
+    for bootstrap, arguments in HYDRAS if hydra else ():
+        if os.environ.get(bootstrap, "slurm") == "slurm":
+            made |= {bootstrap: "slurm", arguments: EXTERNAL}
+    return {name: value for name, value in made.items() if name not in os.environ}
+
+
+def limit(number: int) -> str:
+    """Return a soft limit as C's unsigned long: one that is not set is the largest."""
+    soft, _ = resource.getrlimit(number)
+    return str(soft % 2**64)
+
+
+if __name__ == "__main__":
+    main()
