@@ -195,7 +195,8 @@ def _nodes(step: Step, folder_of: dict[str, str], site: Site) -> dict[str, objec
     folder = folder_of[step.name]
     return {
         "origin": step.origin.short,
-        "retries": max(step.retries, site.htcondor.retries),
+        # What is handed on is tried again there, row by row.
+        "retries": max(0 if step.target else step.retries, site.htcondor.retries),
         "submit_file": f"{layout.BATCH}/steps/{folder}/job.sub",
         "nodes": (
             (_node(step, chunk), chunk, f"{layout.LOGS}/{folder}/{layout.row_stem(chunk, step.chunks)}")

@@ -20,10 +20,11 @@ def map_resources(workflow: Workflow, context: Context) -> Workflow:
 
 
 def _with_resources(step: Step, context: Context) -> Step:
-    asked = {name: getattr(step.resources, name) for name in context.target.hints}
+    table = context.target_of(step).hints
+    asked = {name: getattr(step.resources, name) for name in table}
     values: dict[str, object] = {name: value for name, value in asked.items() if value is not None}
     places: dict[str, Place] = {}
-    for field, names in context.target_of(step).hints.items():
+    for field, names in table.items():
         for hint, value in hints.first(names, step.hints):
             values[field], places[field] = value, hint.place
     runtime = values.pop("runtime", step.resources.runtime or context.site.default_runtime)

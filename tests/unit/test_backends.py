@@ -222,6 +222,13 @@ def test_a_node_for_each_array_of_a_step_that_is_handed_on() -> None:
     ]
 
 
+def test_retries_of_a_step_that_is_handed_on_are_its_jobs_own() -> None:
+    steps = step("a", retries=2), step("b", retries=2, target=slurm.TARGET)
+    assert [line for line in written("htcondor", "workflow.dag", *steps) if line.startswith("RETRY")] == ["RETRY a.0 2"]
+    scripts = {name: written("htcondor", f"steps/{name}/job.sh", *steps) for name in "ab"}
+    assert {name: "retries=2" in script for name, script in scripts.items()} == {"a": False, "b": True}
+
+
 def test_step_without_rows_in_a_dag() -> None:
     lines = written("htcondor", "workflow.dag", step("a", table=table(0)), step("b", needs=(Need("a"),)))
     assert [line for line in lines if line.startswith(("JOB", "PARENT"))] == ["JOB b.0 batch/steps/b/job.sub"]

@@ -89,7 +89,9 @@ def test_hints_of_a_step_that_is_handed_on_are_those_of_its_system() -> None:
         "htcondor_max_runtime": Hint("espresso", at(5)),
     }
     where = context("htcondor")
-    own, handed = map_resources(workflow(step("a", hints=given), on_slurm("b", hints=given)), where).steps
+    asked = Resources(partition="main", account="group_v")
+    steps = step("a", hints=given, resources=asked), on_slurm("b", hints=given, resources=asked)
+    own, handed = map_resources(workflow(*steps), where).steps
     assert own.resources == Resources(runtime=1200, flavour="espresso", account="group_u")
     assert handed.resources == Resources(runtime=600, partition="short")
     warned = [line for line in shown(where).splitlines() if "warning" in line]
