@@ -38,7 +38,12 @@ def load(spec: Spec, diagnostics: Diagnostics, results: Mapping[str, Any]) -> Wo
         diagnostics.warning("hint-ignored", f"{handler} has no effect: no process waits for the end.", place)
     static, deferred = _divide(reading)
     steps = snakemake_steps.steps(spec, reading, static, config, diagnostics)
-    expansions = tuple(_expansions(reading, static, deferred, steps, config))
+    temporary = _temporary(reading, static, results) if spec.strict else []
+    state = {"config": dict(config), "temporary": temporary}
+    waits = bool(deferred) or reading.open_target
+    expansions = (_expansion(reading, static, steps, state),) if waits else ()
+    if temporary and not expansions:
+        steps = (*steps, _cleanup(spec, steps, temporary))
     if "report" in spec.options and steps and not expansions:
         steps = (*steps, _report(spec, steps, config))
     if not (results or steps or expansions):
@@ -60,17 +65,42 @@ def load(spec: Spec, diagnostics: Diagnostics, results: Mapping[str, Any]) -> Wo
     )
 
 
+def _temporary(reading: Reading, jobs: list[int], results: Mapping[str, Any]) -> list[str]:
+    """Return the outputs that nobody wants at the end, with those of the workflows before an expansion."""
+    found = list(results["state"]["temporary"]) if results else []
+    for number in jobs:
+        job = reading.jobs[number]
+        found += [path for path, flags in zip(job.outputs, job.flags, strict=True) if "temp" in flags.split(",")]
+    return found
+
+
+def _cleanup(spec: Spec, steps: tuple[Step, ...], paths: list[str]) -> Step:
+    """Return the step that takes temporary files away when all others are done."""
+    origin = spec.document.place(["workflow", "file"])
+    return Step(
+        name="temporary.files",  # no rule's name has a dot
+        label="temp()",
+        origin=origin,
+        commands=(literal(snakemake_scripts.remove(paths), origin),),
+        needs=_last(steps),
+    )
+
+
+def _last(steps: tuple[Step, ...]) -> tuple[Need, ...]:
+    waited_for = {need.step for step in steps for need in step.needs}
+    return tuple(Need(step.name) for step in steps if step.name not in waited_for)
+
+
 def _report(spec: Spec, steps: tuple[Step, ...], config: Mapping[str, Any]) -> Step:
     """Return the step that writes Snakemake's report when all others are done."""
     name = spec.options["report"]
     origin = spec.document.place(["inputs", "options", "report"])
-    waited_for = {need.step for step in steps for need in step.needs}
     return Step(
         name="report.html",  # no rule's name has a dot
         label="report",
         origin=origin,
         commands=(literal(snakemake_scripts.report(name, spec.workflow_file, config), origin),),
-        needs=tuple(Need(step.name) for step in steps if step.name not in waited_for),
+        needs=_last(steps),
         outputs=(name,),
         uses_python=True,
     )
@@ -114,24 +144,16 @@ def _divide(reading: Reading) -> tuple[list[int], list[int]]:
     return static, sorted(deferred)
 
 
-def _expansions(
-    reading: Reading,
-    static: list[int],
-    deferred: list[int],
-    steps: tuple[Step, ...],
-    config: Mapping[str, Any],
-) -> Iterator[Expansion]:
-    """Yield the expansion of what waits for checkpoints; it waits for all steps, for Snakemake lists all that is missing."""
-    if not deferred and not reading.open_target:
-        return
+def _expansion(reading: Reading, static: list[int], steps: tuple[Step, ...], state: Mapping[str, Any]) -> Expansion:
+    """Return the expansion of what waits for checkpoints, after all steps: Snakemake lists all that is missing then."""
     known = {reading.jobs[number].rule for number in static if reading.rules[reading.jobs[number].rule].checkpoint}
     rules = [reading.rules[number] for number in sorted(known)] or [r for r in reading.rules if r.checkpoint]
     label = ", ".join(rule.name for rule in rules)
-    yield Expansion(
+    return Expansion(
         name=f"{names.encode(label)}.rest",
         label=label,
         origin=reading.place(rules[0]),
         reason=f"the files that {label} makes",
         needs=tuple(step.name for step in steps),
-        state={"config": dict(config)},
+        state=state,
     )

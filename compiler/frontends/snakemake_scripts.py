@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import os
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from reana_batch.frontends.snakemake_records import JobRecord
+
+# A path has at most 4096 bytes, and the arguments of a program 128 KiB at the least (Linux: 2 MB).
+_MOST_WORDS = 30
 
 
 def before(job: JobRecord) -> str:
@@ -41,6 +44,12 @@ def after(job: JobRecord) -> str:
         if "protected" in flags.split(","):
             lines.append(f"[[ ! -e {word} ]] || chmod -R a-w -- {word}")
     return "".join(f"{line} || return\n" for line in lines)
+
+
+def remove(paths: Sequence[str]) -> str:
+    """Return what removes these files and folders, however many: a command line has an end."""
+    parts = (paths[start : start + _MOST_WORDS] for start in range(0, len(paths), _MOST_WORDS))
+    return "".join(f"rm -rf -- {_words(part)} || exit\n" for part in parts)
 
 
 def _folder(word: str) -> str:

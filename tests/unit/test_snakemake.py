@@ -223,7 +223,7 @@ def test_what_is_behind_a_checkpoint_is_an_expansion(load: Load) -> None:
     (expansion,) = workflow.expansions
     assert (expansion.name, expansion.label, expansion.origin.line) == ("split.rest", "split", 7)
     assert expansion.needs == ("before", "split")
-    assert json.loads(json.dumps(expansion.state)) == {"config": {"n": 1}}
+    assert json.loads(json.dumps(expansion.state)) == {"config": {"n": 1}, "temporary": []}
 
 
 def test_what_an_expansion_becomes(load: Load, tmp_path: Path) -> None:
@@ -231,7 +231,8 @@ def test_what_an_expansion_becomes(load: Load, tmp_path: Path) -> None:
         (tmp_path / path).parent.mkdir(exist_ok=True)
         (tmp_path / path).touch()
     workflow = load(
-        CHECKPOINT, results={"state": {"config": {}}, "workspace": str(tmp_path), "expansion": "split.rest"}
+        CHECKPOINT,
+        results={"state": {"config": {}, "temporary": []}, "workspace": str(tmp_path), "expansion": "split.rest"},
     )
     assert [(step.name, step.table.count) for step in workflow.steps] == [("part", 2), ("sum", 1)]
     assert workflow.expansions == ()
@@ -240,6 +241,22 @@ def test_what_an_expansion_becomes(load: Load, tmp_path: Path) -> None:
 def test_a_target_that_waits_for_a_checkpoint(load: Load) -> None:
     snakefile = CHECKPOINT.replace('input: "sum"', "input: lambda wildcards: checkpoints.split.get().output[0]")
     assert len(load(snakefile).expansions) == 1
+
+
+def test_temporary_files_are_taken_away_by_snakemakes_way_only(load: Load) -> None:
+    snakefile = """
+rule b:
+    input: "a"
+    output: "b"
+    shell: "cp {input} {output}"
+rule a:
+    output: temp("a")
+    shell: "touch {output}"
+"""
+    assert [step.name for step in load(snakefile).steps] == ["a", "b"]
+    *_, last = load(snakefile, strict=True).steps
+    assert text(last.commands[0]) == "rm -rf -- a || exit\n"
+    assert last.needs == (Need("b"),)
 
 
 def test_report_is_the_last_step(load: Load) -> None:

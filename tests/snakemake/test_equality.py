@@ -1,0 +1,39 @@
+"""What a run leaves is what Snakemake itself leaves, byte for byte."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from . import flows
+
+
+def run(analysis: Path, *options: str) -> Path:
+    """Run the analysis with make and return its workspace."""
+    command = [sys.executable, "-m", "reana_batch", "run", "--runs", "runs", "-w", "flow", "-j", "2", *options]
+    ended = subprocess.run(command, cwd=analysis, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    return analysis / "runs/flow.1/workspace"
+
+
+@pytest.mark.parametrize("flow", ["features", "analysis", "iterate"])
+def test_strict_is_snakemake(flow: str, tmp_path: Path) -> None:
+    expected = flows.made(flows.left_by_snakemake(flow, tmp_path / "theirs"), flow)
+    workspace = run(flows.copy(flow, tmp_path / "ours"), "--strict")
+    assert expected
+    assert flows.made(flows.tree(workspace), flow) == expected
+
+
+@pytest.mark.parametrize("flow", ["analysis", "iterate"])
+def test_by_default_it_is_reana(flow: str, tmp_path: Path) -> None:
+    expected = flows.made(flows.left_by_snakemake(flow, tmp_path / "theirs", "--notemp"), flow)
+    assert flows.made(flows.tree(run(flows.copy(flow, tmp_path / "ours"))), flow) == expected
+
+
+def test_some_rows_in_each_job(tmp_path: Path) -> None:
+    expected = flows.made(flows.left_by_snakemake("analysis", tmp_path / "theirs"), "analysis")
+    workspace = run(flows.copy("analysis", tmp_path / "ours"), "--strict", "--rows-per-job", "3")
+    assert flows.made(flows.tree(workspace), "analysis") == expected
