@@ -72,6 +72,7 @@ class Failure:
 
 _CAUSES = {
     "command": "the command ended with exit code {code}",
+    "data": "declared data could not be brought, as the log says (exit code {code})",
     "timeout": "the command was ended by its time limit, {detail}",
     "signal": "the job was ended from outside, by {detail}",
     "scheduler": "the job was {detail}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
@@ -42,7 +43,7 @@ def stage_data(workflow: Workflow, context: Context) -> Workflow:
 
 def _check_instances(data: Iterable[DataFile], context: Context) -> None:
     """Record each Rucio that is none of the site's, and not that of the user's secrets."""
-    own = secrets.store(context.site.credentials.secrets).value("VONAME")
+    own = re.split("[,:]", secrets.store(context.site.credentials.secrets).value("VONAME"))[0]
     known = tuple(dict.fromkeys((DEFAULT_INSTANCE, *([own] if own else []), *context.site.data.rucio_instances)))
     for file in data:
         if file.scheme == "rucio" and file.instance not in known:

@@ -13,6 +13,9 @@ readonly EXIT_DATA=96 EXIT_WORKER=94
 # What a function returns that need not be tried again.
 readonly LASTING=2
 
+# What clients say at every failure.
+readonly IDLE_WORDS='Waiting .* due to|attempt failed|Failed to download file|None of the |Rucio exited|deprecated'
+
 why=  # what went wrong last, in words
 
 say() { printf 'reana-batch: %s\n' "$1"; }
@@ -64,7 +67,7 @@ persist() { # FUNCTION WORD...
     ((code != 0)) || return 0
     cat "$scratch/words" >&2
     ((code != LASTING)) || fail "$why"
-    ((attempt < attempts)) || fail "$why (after $attempts attempts)"
+    ((attempt < attempts)) || fail "$why (attempt $attempt of $attempts)"
     printf -v waits '%d.%03d' "$((pause / 2 + RANDOM % (pause / 2 + 1)))" "$((RANDOM % 1000))"
     say "attempt $attempt of $attempts failed: $why; again in $waits s" >&2
     sleep "$waits"
@@ -81,13 +84,16 @@ run() { # PROGRAM WORD...
   return "$(seriousness "$why")"
 }
 
-# Keep what a program wrote in $scratch/words, for the log, and the end of it in $why. Also for programs that
+# Keep what a program wrote in $scratch/words, for the log, and what matters of it in $why. Also for programs that
 # fail with exit code 0.
 set_why() {
   sed 's/\x1b\[[0-9;]*m//g; /^[[:space:]]*$/d' "$scratch/told" "$scratch/said" >"$scratch/words"
-  why=$(grep -Ei 'error|warning|fail|denied|details:|curl:' "$scratch/words" | tail -n 3 | cut -c -300 | paste -sd ' ')
+  # Rucio's client writes DATE TIME LEVEL in front of a line, those of XRootD [LEVEL].
+  why=$(sed -E 's/^[0-9-]+ [0-9:,]+\t([A-Z]+)\t/\1 /; s/^\[([A-Z]+)\]/\1/; s/[[:space:]]+$//; s/\.$//' "$scratch/words" |
+    grep -E '^(WARNING|ERROR|FATAL) .|^Details:|^curl:|[Nn]o space|[Dd]enied' | grep -vE "$IDLE_WORDS" |
+    sed -E 's/^(WARNING|ERROR|FATAL) //' | awk '!seen[$0]++' | tail -n 3 | cut -c -300 |
+    awk '{ printf "%s%s", separator, $0; separator = "; " }')
   why=${why:-$(tail -n 1 "$scratch/words")}
-  why=$(sed -E 's/(^| )[0-9-]+ [0-9:,]+\t[A-Z]+\t/\1/g; s/\[(ERROR|FATAL)\] //g; s/\.$//' <<<"$why")
   why=${why:-no reason was given}
 }
 

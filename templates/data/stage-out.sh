@@ -56,10 +56,15 @@ upload_did() {
   # The catalogue hears of the file only when it is whole; what an attempt left at the storage is overwritten.
   run rucio_client upload --rse "$rse" --scope "${address%%:*}" --register-after-upload \
     ${lifetime:+--lifetime "$lifetime"} "$scratch/up/$name" || return
+  # This client exits with 0 when it fails: what counts is the catalogue.
   set_why
   local told=$why
+  mv "$scratch/words" "$scratch/told-by-upload"
   find_did || return
-  [[ ,$places == *",$rse,"* ]] || { why="nothing was registered: $told"; return "$(seriousness "$told")"; }
+  [[ ,$places != *",$rse,"* ]] || return 0
+  mv "$scratch/told-by-upload" "$scratch/words"
+  why="nothing was registered: $told"
+  return "$(seriousness "$told")"
 }
 
 # A rule keeps the file; an attempt that was killed may have registered the file without one.

@@ -128,8 +128,16 @@ CASES = (
     *(Case(name, names_only=make().names_only) for name, make in WORKFLOWS.items()),
 )
 
+_SAMPLE_SECRETS = (
+    *("CERN_USER=alice", "CERN_KEYTAB=alice.keytab", "alice.keytab"),
+    *("userkey.pem", "usercert.pem", "VONAME=escape", "RUCIO_USERNAME=alice"),
+)
+
 # Compiled and compared as well, but without golden files: they are read, and run, elsewhere.
-SAMPLE_CASES = tuple(Case(f"sample-{spec.parent.name}", spec=spec) for spec in sorted(SAMPLES.glob("*/reana.yaml")))
+SAMPLE_CASES = tuple(
+    Case(f"sample-{spec.parent.name}", spec=spec, secrets=_SAMPLE_SECRETS)
+    for spec in sorted(SAMPLES.glob("*/reana.yaml"))
+)
 
 # Every golden file, as (case, back end).
 GOLDEN = [(case, backend) for case in CASES for backend in case.backends]
