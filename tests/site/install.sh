@@ -1,10 +1,12 @@
 #!/bin/bash
-# install.sh WHEEL|DIR...: /opt/venv/reana-batch in the root, with these wheels, what they need and the HTCondor bindings.
+# install.sh WHEEL|DIR...: /opt/venv/reana-batch in the root, with these wheels, what they need and the HTCondor bindings;
+# and for the machine's own python3 what the samples find in their images.
 # A wheel may carry extras, as in dist/x.whl[dev]. A directory holds wheels or is a project to build one from.
 set -euo pipefail
 . "$(dirname "$0")/build/lib.sh"
 
 venv=/opt/venv/reana-batch
+samples=("$(dirname "$0")"/../../samples/*/requirements.txt)
 htcondor=htcondor==25.14.1
 new=$(mktemp -d "$SITE_ROOT/opt/wheels.XXXXXX")
 trap 'rm -rf "$new"' EXIT
@@ -38,6 +40,7 @@ done
 digest=$( {
     echo "$htcondor"
     basename -a "${requirements[@]}"
+    cat "${samples[@]}"
     for wheel in "$new"/*.whl; do python3 -c 'import sys, zipfile
 for member in zipfile.ZipFile(sys.argv[1]).infolist(): print(member.filename, member.CRC)' "$wheel"; done
 } | sha256sum)
@@ -50,5 +53,10 @@ rm -f "$SITE_ROOT$venv/digest"
 # first the wheels themselves, for the version may be the same as before; then whatever they need
 pip_in_root reana-batch -qq install --force-reinstall --no-deps "${requirements[@]}"
 pip_in_root reana-batch -qq install "$htcondor" "${requirements[@]}"
+for path in "${samples[@]}"; do
+    cp "$path" "$new/"
+    pip_in_root reana-batch -qq --python /usr/bin/python3 install --break-system-packages --root-user-action ignore \
+        -r "${new#"$SITE_ROOT"}/requirements.txt"
+done
 ln -sfn "$venv/bin/reana-batch" "$SITE_ROOT/usr/local/bin/reana-batch"
 echo "$digest" >"$SITE_ROOT$venv/digest"

@@ -1,0 +1,36 @@
+"""Every sample of the catalogue, for real: what comes out of HTCondor and Slurm is what comes out of make."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from reana_batch.samples import catalogue
+
+from .conftest import ROOT, Desk
+
+pytestmark = pytest.mark.site
+
+SITES = {"make": "local", "htcondor": "generic-htcondor", "slurm": "generic-slurm"}
+
+
+def run(desk: Desk, backend: str) -> dict[str, bytes]:
+    """Return the declared outputs of the sample on the desk, by their paths, after a run to its end."""
+    here = ("--site", SITES[backend], "--set", "container_runtime=none")
+    name = desk.run("-f", "sample", *here, name=backend)
+    assert desk.wait(name, 300)["status"] == "finished"
+    folder = desk.path / "runs" / name
+    outputs = json.loads((folder / "batch/manifest.json").read_text("utf-8"))["outputs"]
+    files = [folder / "workspace" / path for path in outputs["files"]]
+    for directory in outputs["directories"]:
+        files += [path for path in (folder / "workspace" / directory).rglob("*") if path.is_file()]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+@pytest.mark.parametrize("sample", catalogue.descriptions())
+def test_a_sample_gives_the_same_bytes_everywhere(desk: Desk, sample: str) -> None:
+    desk.copy(ROOT / "samples" / sample, "sample")
+    expected = run(desk, "make")
+    assert expected
+    assert run(desk, "htcondor") == expected
+    assert run(desk, "slurm") == expected
