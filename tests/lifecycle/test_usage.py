@@ -170,7 +170,8 @@ def test_a_damaged_record(desk: Desk, text: str | bytes) -> None:
             "error: runs/test.1/state/run.json is damaged. [unknown-run]",
             HINT,
         )
-    assert desk("logs", "-w", "test").stdout == "==> Step: s1 (reana.yaml:1)\n"
+    cause = "==> Status: failed: the command ended with exit code 1\n"
+    assert desk("logs", "-w", "test").stdout == f"==> Step: s1 (reana.yaml:1)\n{cause}"
 
 
 def test_one_damaged_run_hides_no_other(desk: Desk) -> None:
