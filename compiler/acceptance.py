@@ -22,6 +22,8 @@ from reana_batch.runstate import Run, read_record
 
 # Logs of the engines, as far as the back ends leave any.
 _ENGINE_LOGS = ("logs/make.log", "batch/workflow.dag.dagman.out", "logs/finaliser.out")
+# Given and When: a scenario is for runs of which this is so, and is skipped for others, as in REANA.
+_CONDITIONS = ("Context", "Action")
 _UNITS: dict[str, int] = {"B": 1, "bytes": 1} | {
     f"{letter}iB": 1024**power for power, letter in enumerate("KMGTP", start=1)
 }
@@ -30,16 +32,24 @@ _SIZE = r'"?(\d+(?:\.\d+)?) *(' + "|".join(_UNITS) + r')?"?'
 
 @dataclass(frozen=True, slots=True)
 class ScenarioResult:
-    """How one scenario of a feature file ended; ``problem`` is empty if it passed."""
+    """How one scenario of a feature file ended; ``problem`` is empty if it passed.
+
+    A skipped one did not pass: what it takes for granted is not so, as ``problem`` says.
+    """
 
     file: str
     name: str
     step: str = ""
     problem: str = ""
+    skipped: bool = False
 
 
 class _Unfulfilled(Exception):
     """What a step expects is not so."""
+
+
+class _Unknown(Exception):
+    """REANA has no such step."""
 
 
 def run_features(status: RunStatus, files: list[str]) -> Iterator[ScenarioResult]:
@@ -79,8 +89,10 @@ def _run_scenario(status: RunStatus, file: str, pickle: dict[str, Any]) -> Scena
         try:
             # As in REANA, a doc string is the quoted end of its step.
             _run_step(status, f'{step["text"]} "{argument["content"]}"' if argument else step["text"])
+        except _Unknown:
+            return ScenarioResult(file, pickle["name"], step["text"], "REANA knows no such step")
         except _Unfulfilled as problem:
-            return ScenarioResult(file, pickle["name"], step["text"], str(problem))
+            return ScenarioResult(file, pickle["name"], step["text"], str(problem), step["type"] in _CONDITIONS)
     return ScenarioResult(file, pickle["name"])
 
 
@@ -90,7 +102,7 @@ def _run_step(status: RunStatus, text: str) -> None:
         if match:
             check(status, *match.groups())
             return
-    raise _Unfulfilled("REANA knows no such step")
+    raise _Unknown
 
 
 def _demand(condition: bool, otherwise: str) -> None:
@@ -102,7 +114,7 @@ def _demand(condition: bool, otherwise: str) -> None:
 
 
 def _completed(status: RunStatus) -> None:
-    _demand(status.state in ("finished", "failed", "stopped"), f"the workflow is {status.state}")
+    _demand(status.state in ("finished", "failed"), f"the workflow is {status.state}")
 
 
 def _status_is(status: RunStatus, expected: str) -> None:

@@ -246,8 +246,35 @@ def test_outlines_and_backgrounds(tested: Desk) -> None:
         ("none is there", "none is not there"),
         ("out is there", ""),
     ]
-    found = results(tested, OUTLINE.replace("is finished", "is failed"), exits=1)
-    assert [each["problem"] for each in found] == ["the workflow is finished"] * 3
+    found = results(tested, OUTLINE.replace("is finished", "is failed"))
+    assert [(each["problem"], each["skipped"]) for each in found] == [("the workflow is finished", True)] * 3
+
+
+CONDITIONS = """
+Feature: conditions
+  Scenario: of a failure
+    When the workflow is failed
+    Then none.txt should be in the workspace
+  Scenario: of success
+    When the workflow is finished
+    And the workflow status is failed
+    Then none.txt should be in the workspace
+  Scenario: not REANA's
+    When the workflow is tidy or not
+    And it rains
+"""
+
+
+def test_scenario_for_other_runs_is_skipped(tested: Desk) -> None:
+    tested.write("runs/test.1/test.feature", CONDITIONS)
+    done = tested("test", "-w", "test", "-n", "../test.feature", exits=1)
+    where = "(../test.feature)"
+    assert done.stderr.splitlines() == [
+        f'  -> SKIPPED: Scenario "of a failure" {where}: the workflow is failed: the workflow is finished',
+        f'  -> SKIPPED: Scenario "of success" {where}: the workflow status is failed: the workflow is finished',
+        f'  -> ERROR: Scenario "not REANA\'s" {where}: the workflow is tidy or not: REANA knows no such step',
+        "0 passed, 1 failed, 2 skipped",
+    ]
 
 
 MALFORMED = [
@@ -301,12 +328,13 @@ def test_the_files_that_the_analysis_names(desk: Desk) -> None:
     desk.run()
     found = desk.json("test", "-w", "test", exits=1)["scenarios"]
     assert found == [
-        {"file": "tests/a.feature", "name": "number 0", "step": "", "problem": ""},
+        {"file": "tests/a.feature", "name": "number 0", "step": "", "problem": "", "skipped": False},
         {
             "file": "tests/b.feature",
             "name": "number 0",
             "step": "the outputs should be in the workspace",
             "problem": "missing: x, y",
+            "skipped": False,
         },
     ]
     desk("test", "-w", "test", "-n", "tests/a.feature")
