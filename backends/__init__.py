@@ -1,7 +1,7 @@
-"""The back ends: one module per batch system, each with ``TARGET`` and five functions.
+"""The back ends: one module per batch system, each with ``TARGET`` and six functions.
 
 ``lower`` yields the files of the batch system itself; those that all jobs share are not its concern.
-``submit``, ``query`` and ``cancel`` talk to it; ``endings`` reads what it left behind.
+``submit``, ``query``, ``cancel`` and ``release`` talk to it; ``endings`` reads what it left behind.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 if TYPE_CHECKING:
     from reana_batch.diagnostics import Diagnostics, Place
     from reana_batch.ir import Step, Workflow
-    from reana_batch.jobqueue import Queue
+    from reana_batch.jobqueue import Queue, QueuedJob
     from reana_batch.render import File
     from reana_batch.runstate import Run
     from reana_batch.sites import Site
@@ -45,6 +45,9 @@ class BackEnd(Protocol):
 
     def cancel(self, directory: Path, ids: list[str]) -> None:
         """Take a run out of the batch system."""
+
+    def release(self, directory: Path, held: list[QueuedJob]) -> list[str]:
+        """Let those of the held jobs go that their owner may let go, and return their ids."""
 
     def endings(self, directory: Path) -> Mapping[tuple[str, int], str]:
         """Return, by step and chunk, why jobs of an ended run were ended by anything but themselves."""

@@ -15,7 +15,7 @@ from reana_batch import credentials, layout
 from reana_batch.diagnostics import refuse
 from reana_batch.images import is_path
 from reana_batch.ir import ChunkPattern, Pattern, Step, Workflow, chunk_pattern
-from reana_batch.jobqueue import Queue
+from reana_batch.jobqueue import Queue, QueuedJob
 from reana_batch.jobs import folders
 from reana_batch.render import File, render, stream
 from reana_batch.runstate import Run
@@ -134,6 +134,14 @@ def cancel(directory: Path, ids: list[str]) -> None:
 
     del directory
     htcondor_schedd.cancel(*ids)
+
+
+def release(directory: Path, held: list[QueuedJob]) -> list[str]:
+    """Let the held jobs go and return their ids."""
+    from reana_batch.backends import htcondor_schedd
+
+    del directory
+    return htcondor_schedd.release([job.id for job in held])
 
 
 def endings(directory: Path) -> dict[tuple[str, int], str]:

@@ -109,6 +109,16 @@ def cancel(cluster: str) -> None:
     _by_either(by_bindings, lambda: _tool("condor_rm", "-constraint", constraint, tolerate="Couldn't find"))
 
 
+def release(jobs: list[str]) -> list[str]:
+    """Let held jobs go and return their ids. One that is not held any more is no fault."""
+
+    def by_bindings(bindings: ModuleType) -> None:
+        _reaching(lambda: bindings.Schedd().act(bindings.JobAction.Release, jobs))
+
+    _by_either(by_bindings, lambda: _tool("condor_release", *jobs, tolerate="not found"))
+    return jobs
+
+
 # --- the two ways --------------------------------------------------------------------------------
 
 

@@ -70,13 +70,20 @@ def cancel(directory: Path, ids: list[str]) -> None:
         host, _, pid = name.rpartition(":")
         if host != socket.gethostname():
             # A process of that number here is somebody else's.
-            raise refuse("run-state", f"{directory.name} runs on {host}.", hint="stop it there.")
+            hint = "stop it there, or with --force if that machine is no more."
+            raise refuse("scheduler", f"{directory.name} runs on {host}.", hint=hint)
         if _is_alive(directory, name):
             with contextlib.suppress(ProcessLookupError):  # it has ended just now
                 os.killpg(int(pid), signal.SIGTERM)
         end = time.monotonic() + _LAST_SECONDS
         while _is_alive(directory, name) and time.monotonic() < end:
             time.sleep(0.1)
+
+
+def release(directory: Path, held: list[QueuedJob]) -> list[str]:
+    """Return nothing: make holds no jobs."""
+    del directory, held
+    return []
 
 
 def endings(directory: Path) -> dict[tuple[str, int], str]:

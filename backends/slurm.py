@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from reana_batch import layout
 from reana_batch.ir import Need, Pattern, Step, Workflow, chunk_pattern
-from reana_batch.jobqueue import Queue
+from reana_batch.jobqueue import Queue, QueuedJob
 from reana_batch.jobs import folders
 from reana_batch.render import File, Verbatim, render, stream
 from reana_batch.runstate import Run
@@ -107,6 +107,14 @@ def cancel(directory: Path, ids: list[str]) -> None:
 
     del ids
     slurm_controller.cancel(directory)
+
+
+def release(directory: Path, held: list[QueuedJob]) -> list[str]:
+    """Let those of the held jobs go that their owner may let go, and return their ids."""
+    from reana_batch.backends import slurm_controller
+
+    del directory
+    return slurm_controller.release(held)
 
 
 def endings(directory: Path) -> dict[tuple[str, int], str]:

@@ -69,6 +69,8 @@ _STUCK = {
     "QOSNotAllowed": "its quality of service may not be used",
     "ReqNodeNotAvail": "the nodes it needs are not available",
 }
+# A crash of slurmctld may undo what it had not yet written down, such as the release of the first jobs.
+_RELEASABLE = {_STUCK["JobHeldUser"], _STUCK["launch failed requeued held"]}
 
 
 def submit(directory: Path) -> list[str]:
@@ -133,6 +135,16 @@ def cancel(directory: Path) -> None:
         done = _run(["scancel", "--quiet", *journal])
         if done.returncode != 0 and "Invalid job id" not in done.stderr:
             raise refuse("scheduler", f"scancel failed: {' '.join(done.stderr.split())}")
+
+
+def release(held: list[QueuedJob]) -> list[str]:
+    """Let those of the held jobs go that their owner may let go, in one call, and return their ids."""
+    ids = [job.id for job in held if job.reason in _RELEASABLE]
+    if ids:
+        done = _run(["scontrol", "release", ",".join(ids)])
+        if done.returncode != 0:
+            raise refuse("scheduler", f"scontrol failed: {' '.join(done.stderr.split())}")
+    return ids
 
 
 def _run(command: list[str]) -> subprocess.CompletedProcess[str]:

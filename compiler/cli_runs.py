@@ -26,6 +26,7 @@ from reana_batch.cli import (
 )
 
 if TYPE_CHECKING:
+    from reana_batch.diagnostics import Diagnostics
     from reana_batch.lifecycle import RunStatus
 
 _COMMANDS: list[click.Command] = []
@@ -120,17 +121,17 @@ def run(
         raise
     lifecycle.note_creation(directory, compilation)
     if compilation.target.name == "make":
-        _run_here(directory, jobs, as_json)
+        _run_here(directory, jobs, as_json, diagnostics)
     ids = lifecycle.submit(directory)
     say(f"==> SUCCESS: {directory.name} has been submitted to {compilation.target.title}.", "green")
     say(f"To see what becomes of it: reana-batch status -w {shlex.quote(str(directory))}")
     if follow:
-        _wait_and_exit(directory, as_json)
+        _wait_and_exit(directory, as_json, diagnostics)
     if as_json:
         print_json({"name": directory.name, "directory": str(directory), "ids": ids}, diagnostics)
 
 
-def _run_here(directory: Path, jobs: int | None, as_json: bool) -> None:
+def _run_here(directory: Path, jobs: int | None, as_json: bool, diagnostics: Diagnostics | None = None) -> None:
     """Run by make in the foreground and exit with what came of it."""
     from reana_batch import local_run
     from reana_batch.tables import watching
@@ -138,17 +139,15 @@ def _run_here(directory: Path, jobs: int | None, as_json: bool) -> None:
     say(f"==> Running {directory.name} in {directory}")
     with watching(quiet=as_json) as report:
         local_run.run_by_make(directory, jobs, report)
-    _show_and_exit(directory, as_json, stopped=EXIT_INTERRUPTED)
+    _show_and_exit(directory, as_json, diagnostics, stopped=EXIT_INTERRUPTED)
 
 
 @command("submit")
-@_RUNS_OPTION
 @click.argument("directory", type=click.Path(path_type=Path, exists=True, file_okay=False))
-def submit(directory: Path, runs: Path | None, as_json: bool) -> None:
+def submit(directory: Path, as_json: bool) -> None:
     """Submit a run directory that `reana-batch compile` wrote."""
     from reana_batch import lifecycle
 
-    del runs
     ids = lifecycle.submit(directory)
     say(f"==> SUCCESS: {directory.name} has been submitted.", "green")
     say(f"To see what becomes of it: reana-batch status -w {shlex.quote(str(directory.absolute()))}")
@@ -202,8 +201,12 @@ def resume(name: str, runs: Path | None, jobs: int | None, as_json: bool) -> Non
     if Run(directory).manifest["backend"] == "make":
         lifecycle.check_resumable(directory)
         _run_here(directory, jobs, as_json)
-    ids = lifecycle.resume(directory)
-    say(f"==> SUCCESS: {directory.name} has been submitted again.", "green")
+    ids = lifecycle.release(directory)
+    if ids:
+        say(f"==> SUCCESS: {directory.name} goes on; released: {', '.join(ids)}.", "green")
+    else:
+        ids = lifecycle.resume(directory)
+        say(f"==> SUCCESS: {directory.name} has been submitted again.", "green")
     if as_json:
         print_json({"name": directory.name, "directory": str(directory), "ids": ids})
 
@@ -282,7 +285,7 @@ def wait(name: str, runs: Path | None, as_json: bool) -> None:
     _wait_and_exit(_find(name, runs), as_json)
 
 
-def _wait_and_exit(directory: Path, as_json: bool) -> None:
+def _wait_and_exit(directory: Path, as_json: bool, diagnostics: Diagnostics | None = None) -> None:
     import time
 
     from reana_batch.diagnostics import refuse
@@ -299,7 +302,7 @@ def _wait_and_exit(directory: Path, as_json: bool) -> None:
                 break
             time.sleep(pause)
             pause = min(2 * pause, _POLL_SECONDS)
-    _show_and_exit(directory, as_json)
+    _show_and_exit(directory, as_json, diagnostics)
 
 
 def _patient_status(directory: Path) -> RunStatus:
@@ -319,14 +322,14 @@ def _patient_status(directory: Path) -> RunStatus:
     return lifecycle.status(directory)
 
 
-def _show_and_exit(directory: Path, as_json: bool, stopped: int = EXIT_FAILED) -> None:
+def _show_and_exit(directory: Path, as_json: bool, diagnostics: Diagnostics | None, stopped: int = EXIT_FAILED) -> None:
     from reana_batch import lifecycle
     from reana_batch.tables import show_status
 
     current = lifecycle.status(directory)
     show_status(current)
     if as_json:
-        print_json(_status_record(current))
+        print_json(_status_record(current), diagnostics)
     sys.exit({"finished": 0, "stopped": stopped}.get(current.state, EXIT_FAILED))
 
 
@@ -355,12 +358,13 @@ def logs(name: str, runs: Path | None, step: str | None, row: int | None, follow
 @command("stop")
 @_NAME_OPTION
 @_RUNS_OPTION
-def stop(name: str, runs: Path | None, as_json: bool) -> None:
+@click.option("--force", is_flag=True, help="Take it as stopped even if its batch system or machine does not answer.")
+def stop(name: str, runs: Path | None, force: bool, as_json: bool) -> None:
     """Take a run out of its batch system."""
     from reana_batch import lifecycle
 
     directory = _find(name, runs)
-    lifecycle.stop(directory)
+    lifecycle.stop(directory, force=force)
     say(f"==> SUCCESS: {directory.name} has been stopped.", "green")
     if as_json:
         print_json({"name": directory.name, "status": "stopped"})
@@ -474,14 +478,18 @@ def test(name: str, runs: Path | None, files: tuple[str, ...], as_json: bool) ->
     current = lifecycle.status(_find(name, runs))
     results = list(acceptance.run_features(current, list(files) or current.run.manifest["tests"]))
     for result in results:
-        if result.problem:
+        if result.skipped:
+            say(f'  -> SKIPPED: Scenario "{result.name}" ({result.file}): {result.step}: {result.problem}', "yellow")
+        elif result.problem:
             say(f'  -> ERROR: Scenario "{result.name}" ({result.file}): {result.step}: {result.problem}', "red")
         else:
             say(f'  -> SUCCESS: Scenario "{result.name}"', "green")
-    failed = sum(bool(result.problem) for result in results)
-    say(f"{len(results) - failed} passed, {failed} failed", "red" if failed else "green")
+    skipped = sum(result.skipped for result in results)
+    failed = sum(bool(result.problem) for result in results) - skipped
+    counts = f"{len(results) - failed - skipped} passed, {failed} failed" + (f", {skipped} skipped" if skipped else "")
+    say(counts, "red" if failed else "green")
     if as_json:
-        keys = ("file", "name", "step", "problem")
+        keys = ("file", "name", "step", "problem", "skipped")
         print_json({"scenarios": [{key: getattr(result, key) for key in keys} for result in results]})
     sys.exit(EXIT_FAILED if failed else 0)
 

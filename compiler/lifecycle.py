@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 RECORD = f"{layout.STATE}/run.json"
 _LOCK = f"{layout.STATE}/lock"
 _LOCK_SECONDS = 30
+# Codes of faults that say that a batch system, or the machine of a run, cannot be asked.
+_NO_ANSWER = ("scheduler", "missing-tool")
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,27 +127,38 @@ def _hand_in(run: Run) -> list[str]:
     return ids
 
 
-def stop(directory: Path) -> None:
-    """Take a run out of its batch system; Refused if it is not there."""
+def stop(directory: Path, *, force: bool = False) -> None:
+    """Take a run out of its batch system; Refused if it is not there.
+
+    With ``force`` a run counts as stopped also where nobody answers for it, such as a machine that has died.
+    """
     with locked(directory):
-        current = status(directory)
-        if current.state not in ("queued", "running"):
-            raise refuse(
-                "run-state", f"{directory.name} is {current.state}; only a queued or running run can be stopped."
-            )
-        backends.backend(current.run.manifest["backend"]).cancel(directory, current.record["ids"])
+        run, ids = Run(directory), read_record(directory).get("ids", [])
+        silence = _NO_ANSWER if force else ()
+        with _tolerating(*silence):
+            _check_active(directory)
+        with _tolerating(*silence):
+            backends.backend(run.manifest["backend"]).cancel(directory, ids)
         note(directory, stopped=time.time())
-        _cancel_guests(current.run)
+        for name in run.guests:  # where their system's tools are not at hand, the nodes do it alone
+            with _tolerating("missing-tool", *silence):
+                backends.backend(name).cancel(directory, [])
 
 
-def _cancel_guests(run: Run) -> None:
-    """Cancel the jobs that were handed on; where their system's tools are not at hand, the nodes do it alone."""
-    for name in run.guests:
-        try:
-            backends.backend(name).cancel(run.directory, [])
-        except Refused as refused:
-            if any(fault.code != "missing-tool" for fault in refused.diagnostics.errors):
-                raise
+@contextlib.contextmanager
+def _tolerating(*codes: str) -> Iterator[None]:
+    """Let Refused through, unless all of its faults have these codes."""
+    try:
+        yield
+    except Refused as refused:
+        if any(fault.code not in codes for fault in refused.diagnostics.errors):
+            raise
+
+
+def _check_active(directory: Path) -> None:
+    state = status(directory).state
+    if state not in ("queued", "running"):
+        raise refuse("run-state", f"{directory.name} is {state}; only a queued or running run can be stopped.")
 
 
 def status(directory: Path) -> RunStatus:
@@ -202,6 +215,15 @@ def resume(directory: Path) -> list[str]:
         check_resumable(directory)
         (directory / layout.STATE / "restarted").touch(mode=0o600)
         return _hand_in(Run(directory))
+
+
+def release(directory: Path) -> list[str]:
+    """Let the held jobs of a run go, and return their ids: none if nothing is held that can be let go."""
+    with locked(directory):
+        current = status(directory)
+        if not current.queue.held:
+            return []
+        return backends.backend(current.run.manifest["backend"]).release(directory, current.queue.held)
 
 
 def delete(directory: Path) -> None:

@@ -30,7 +30,7 @@ ANSWERS: dict[str, tuple[Sequence[str], set[str]]] = {
     "sites": (["sites"], {"sites"}),
     "sites show": (["sites", "show", "cern-lxplus"], {"site", "settings", "sources"}),
     "config": (["config"], {"site", "settings", "origins"}),
-    "run": (["run", "--runs", "runs", "-w", "another"], {"name", "directory", "status", "steps"}),
+    "run": (["run", "--runs", "runs", "-w", "another"], {"name", "directory", "status", "steps", "diagnostics"}),
     "status": (["status", *RUN], {"name", "status", "progress", "steps", "failed"}),
     "list": (["list", "--runs", "runs"], {"runs"}),
     "wait": (["wait", *RUN], {"status"}),

@@ -259,11 +259,20 @@ def test_a_make_of_another_machine_is_not_signalled_here(desk: Desk) -> None:
         states = [desk.state("test")]
         done = desk.forked.run(["stop", "-w", "test"], desk.path, {"REANA_BATCH_RUNS": "runs"})
         states.append(desk.state("test"))
+        said(desk("stop", "-w", "test", "--force"), "==> SUCCESS: test.1 has been stopped.")
+        states.append(desk.state("test"))
         ended = bystander.poll()
         bystander.kill()
     assert ended is None
-    assert (done.code, states) == (3, ["running", "running"])
+    assert (done.code, states) == (3, ["running", "running", "stopped"])
     assert "elsewhere.example.org" in done.stderr
+    assert "hint: stop it there, or with --force if that machine is no more.\n" in done.stderr
+
+
+def test_force_stops_no_run_that_has_ended(desk: Desk) -> None:
+    desk.write("reana.yaml", serial("true"))
+    desk.run()
+    said(desk("stop", "-w", "test", "--force", exits=3), _only_running("finished"))
 
 
 def test_a_number_that_another_process_has_now_is_not_signalled(desk: Desk) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+
 from reana_batch.samples import catalogue
 
 from .conftest import ROOT, Desk

@@ -513,3 +513,16 @@ def test_logs_that_cannot_be_written(desk: Desk) -> None:
     print(shown)
     assert (record["status"], record["progress"]["done"]) == ("failed", 1)
     until_queue(desk, set())
+
+
+def test_release_that_slurmctld_has_forgotten_is_made_good_by_resume(desk: Desk) -> None:
+    forgetful = wrap(desk, scontrol='[ "$1" = release ] || exec /usr/bin/scontrol "$@"')
+    name = compiled(desk, *scatter(3))
+    desk.reana_batch("submit", f"runs/{name}", env=forgetful)
+    [held] = desk.status(name)["held"]
+    assert (held["step"], held["reason"]) == ("prepare", "held by its owner")
+    assert desk.reana_batch("resume", "--runs", "runs", "-w", name).stderr == (
+        f"==> SUCCESS: {name} goes on; released: {held['id']}.\n"
+    )
+    assert desk.wait(name)["status"] == "finished"
+    assert len(order(desk, name)) == 10
