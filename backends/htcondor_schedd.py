@@ -172,8 +172,20 @@ def _submit_by_bindings(bindings: ModuleType) -> str:
 def _dagman_job(bindings: ModuleType) -> Any:
     job = bindings.Submit.from_dag(DAG_FILE, {"batch-name": Path.cwd().name})
     if "MY.SendCredential" in job:  # condor_submit does this by itself
-        bindings.Credd().add_user_cred(bindings.CredType.Kerberos, None)
+        _store_ticket(bindings)
     return job
+
+
+def _store_ticket(bindings: ModuleType) -> None:
+    """Give the user's ticket to the credd. The bindings (25.14) would run the site's producer, but store two bytes."""
+    producer = bindings.param.get("SEC_CREDENTIAL_PRODUCER")
+    if producer in (None, "CREDENTIAL_ALREADY_STORED"):
+        return
+    made = subprocess.run(producer.split(), capture_output=True, check=False)
+    if made.returncode != 0 or not made.stdout:
+        said = _last_line(made.stderr.decode("utf-8", "replace")) or "nothing"
+        raise refuse("credential", f"HTCondor gets no ticket: {producer} says: {said}.", hint="run kinit.")
+    bindings.Credd().add_user_cred(bindings.CredType.Kerberos, made.stdout)
 
 
 def _submit_by_tool() -> str:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
+from reana_batch import secrets
 from reana_batch.sites import Site
 
 _TIMEOUT = 10  # seconds
@@ -39,7 +40,7 @@ def examine(site: Site, runs: Path) -> Iterator[Finding]:
     for check in (_shell, _make, _htcondor, _bindings, _slurm, _containers, _cvmfs, _limits):
         yield from check(site)
     yield _runs(runs)
-    yield from _credentials()
+    yield from _credentials(site)
 
 
 def _finding(subject: str, good: bool, needed: bool, note: str, cure: str) -> Finding:
@@ -155,9 +156,19 @@ def _runs(runs: Path) -> Finding:
     return _finding("runs", good, True, note, "choose a directory with room by --runs or REANA_BATCH_RUNS.")
 
 
-def _credentials() -> Iterator[Finding]:
+def _credentials(site: Site) -> Iterator[Finding]:
+    """Look at what steps with kerberos, voms_proxy or rucio would need; nothing of it is needed by the others."""
+    kept = secrets.store(site.credentials.secrets)
+    found = list(kept.secrets())
+    faults = [f"{secret.name} {fault}" for secret in found if (fault := kept.fault(secret))]
+    note = faults[0] if faults else f"{len(found)} in {kept.directory}"
+    yield _finding("secrets", not faults, True, note, "add it again: reana-batch secrets-add --overwrite")
+    tools = {"kerberos": ("kinit", "Kerberos tools"), "voms_proxy": ("voms-proxy-init", "VOMS tools")}
+    for hint, (tool, what) in {**tools, "rucio": ("rucio", "Rucio client")}.items():
+        path = shutil.which(tool)
+        yield _finding(what, path is not None, False, path or f"no {tool}; steps with {hint} need it", "")
     ticket = _output("klist", "-s") is not None
-    yield _finding("Kerberos ticket", ticket, False, "valid" if ticket else "none", "")
-    left = _output("voms-proxy-info", "--timeleft")
-    good = left is not None and left.isdecimal() and int(left) > 0
-    yield _finding("VOMS proxy", good, False, f"{left} s left" if good else "none", "")
+    yield _finding("Kerberos ticket", ticket, False, "valid" if ticket else "none; keytabs need none", "")
+    authorities = [path for path in site.credentials.ca_certificates if os.path.exists(path)]
+    missing = f"none of {', '.join(site.credentials.ca_certificates)}"
+    yield _finding("CA certificates", bool(authorities), False, authorities[0] if authorities else missing, "")

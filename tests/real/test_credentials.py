@@ -205,6 +205,23 @@ def test_htcondor_sends_credentials_along(services: Box, desk: Desk) -> None:
     assert not where_secrets_are(services, f"{desk.folder}/runs/{run}", "/var/lib/condor", "/tmp")
 
 
+def test_htcondor_forwards_the_ticket_of_whoever_submits(services: Box, desk: Desk) -> None:
+    """By the bindings and by the tools; the jobs need neither keytab nor secrets."""
+    services.root("sh", "-c", f"rm -rf {STORE} /var/lib/condor/krb/alice.*")
+    services.alice("kinit", "-kt", "/home/alice/alice.keytab", "alice")
+    desk.write("reana.yaml", analysis(KERBEROS))
+    producer = {"_CONDOR_SEC_CREDENTIAL_PRODUCER": "/usr/local/bin/ticket-of-user"}
+    settings = ("--set", "container_runtime=none", "--set", "htcondor.send_credential=true")
+    desk.reana_batch("run", "--runs", "runs", "--site", "generic-htcondor", *settings, env=producer)
+    assert desk.wait("workflow.1")["status"] == "finished", told(desk, "workflow.1")
+    desk.reana_batch("compile", "-b", "htcondor", "-o", "run", *settings)
+    services.root("sh", "-c", "rm -f /var/lib/condor/krb/alice.*")
+    start = "bash batch/credentials.sh && condor_submit_dag batch/workflow.dag"
+    services.alice("sh", "-c", start, cwd=f"{desk.folder}/run", env=producer)
+    eventually((desk.path / "run/state/step1/0.done").exists, 60)
+    services.alice("kdestroy")
+
+
 def test_containers_see_them(services: Box, desk: Desk) -> None:
     looks = (
         "import os; from pathlib import Path;"

@@ -4,8 +4,21 @@ set -euo pipefail
 
 ready() { running condor_master && [ -n "$(timeout 5 condor_status -af Name)" ] && timeout 5 condor_q; }
 
+# What gives the user's ticket to HTCondor's credd, and what the credential monitor renews it with. As the site's
+# SEC_CREDENTIAL_PRODUCER it would keep those without a ticket from submitting anything: it is for the environment.
+# shellcheck disable=SC2016  # the scripts expand their variables
+ticket_tools() {
+    install -d -m 2770 -g condor /var/lib/condor/krb
+    printf '%s\n' '#!/bin/bash' 'cache=${KRB5CCNAME:-/tmp/krb5cc_$(id -u)}' 'exec cat "${cache#FILE:}"' \
+        >/usr/local/bin/ticket-of-user
+    printf '%s\n' '#!/bin/bash' '# USER LIFETIME CACHE [ACTION]' 'KRB5CCNAME=FILE:$3 exec kinit -R' \
+        >/usr/libexec/condor/set_batchtok_cmd
+    chmod 755 /usr/local/bin/ticket-of-user /usr/libexec/condor/set_batchtok_cmd
+}
+
 start() {
     local directory
+    ticket_tools
     cat >/etc/condor/config.d/99-site.conf <<'END'
 use role: CentralManager
 use role: Submit
@@ -77,6 +90,12 @@ MASTER_BACKOFF_CONSTANT = 1
 MASTER_BACKOFF_FACTOR = 1.2
 MASTER_BACKOFF_CEILING = 5
 MASTER_RECOVER_FACTOR = 10
+
+# Kerberos tickets for jobs that ask for them (MY.SendCredential), as at CERN
+DAEMON_LIST = $(DAEMON_LIST) CREDD CREDMON_KRB
+CREDD_HOST = $(CONDOR_HOST)
+SEC_CREDENTIAL_DIRECTORY_KRB = /var/lib/condor/krb
+CREDMON_KRB = /usr/sbin/condor_credmon_krb
 
 SINGULARITY = /usr/bin/apptainer
 # grid_resource = batch slurm
