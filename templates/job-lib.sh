@@ -267,7 +267,7 @@ set_launcher() {
   launcher+=(apptainer --silent exec --pwd "$REANA_WORKSPACE")
   # The fields of --mount are those of CSV: a quote in quotes is doubled.
   launcher+=(--mount "type=bind,\"source=${run//\"/\"\"}\",\"destination=${run//\"/\"\"}\"")
-  for directory in "${binds[@]}"; do
+  for directory in "${binds[@]}" "${cvmfs[@]/#//cvmfs/}"; do
     [[ ! -e $directory ]] || launcher+=(--mount "type=bind,source=$directory,destination=$directory")
   done
   for image in "${images[@]}"; do

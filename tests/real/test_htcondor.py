@@ -301,6 +301,12 @@ def test_images_run_by_apptainer_and_by_the_container_universe(desk: Desk) -> No
         assert desk.file(f"runs/{run}/workspace/here") == f"3 {desk.folder}/runs/{run}/workspace\n"
 
 
+def test_a_container_sees_the_repositories_of_the_analysis(desk: Desk) -> None:
+    run = submit_step(desk, "cvmfs", TREE, "ls /cvmfs/unpacked.site.test/images >seen", cvmfs=("unpacked.site.test",))
+    assert desk.wait(run)["status"] == "finished"
+    assert "py" in desk.file(f"runs/{run}/workspace/seen").split()
+
+
 def test_what_a_worker_lacks_is_named(desk: Desk) -> None:
     universe = submit_step(desk, "universe", "/opt/images/none.sif", "true", "container_runtime=htcondor")
     runs = {
