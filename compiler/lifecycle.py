@@ -183,11 +183,21 @@ def status(directory: Path) -> RunStatus:
 
 def _query(run: Run, ids: list[str]) -> Queue:
     """Return what the batch systems of the run know; of those that steps are handed on to, only if they answer."""
-    queue = backends.backend(run.manifest["backend"]).query(run.directory, ids)
-    for name, steps in run.guests.items():
-        with contextlib.suppress(Refused):
-            queue = queue.joined(backends.backend(name).query(run.directory, []), steps)
+    queues = _queues(run, ids)
+    queue = queues.pop(run.manifest["backend"])
+    for name, other in queues.items():
+        queue = queue.joined(other, run.guests[name])
     return queue
+
+
+def _queues(run: Run, ids: list[str]) -> dict[str, Queue]:
+    """Return what each batch system of the run knows, by its name."""
+    own = run.manifest["backend"]
+    queues = {own: backends.backend(own).query(run.directory, ids)}
+    for name in run.guests:
+        with contextlib.suppress(Refused):
+            queues[name] = backends.backend(name).query(run.directory, [])
+    return queues
 
 
 def _state(record: dict[str, Any], progress: tuple[StepProgress, ...], queue: Queue) -> str:
@@ -223,7 +233,10 @@ def release(directory: Path) -> list[str]:
         current = status(directory)
         if not current.queue.held:
             return []
-        return backends.backend(current.run.manifest["backend"]).release(directory, current.queue.held)
+        # Each system its own jobs: the same id may be somebody else's job in the other.
+        queues = _queues(current.run, current.record["ids"])
+        held = {name: queue.held for name, queue in queues.items() if queue.held}
+        return [job for name, jobs in held.items() for job in backends.backend(name).release(directory, jobs)]
 
 
 def delete(directory: Path) -> None:

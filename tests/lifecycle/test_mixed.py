@@ -22,6 +22,7 @@ class System:
     jobs: tuple[QueuedJob, ...] = ()
     fault: str = ""
     cancelled: list[str] = field(default_factory=list)
+    released: list[str] = field(default_factory=list)
 
     def query(self, directory: Path, ids: list[str]) -> Queue:
         del directory, ids
@@ -31,6 +32,11 @@ class System:
     def cancel(self, directory: Path, ids: list[str]) -> None:
         self._answer()
         self.cancelled += ids or [directory.name]
+
+    def release(self, directory: Path, held: list[QueuedJob]) -> list[str]:
+        del directory
+        self.released += [each.id for each in held]
+        return self.released
 
     def endings(self, directory: Path) -> Mapping[tuple[str, int], str]:
         del directory
@@ -112,6 +118,17 @@ def test_stop_tells_of_jobs_that_may_go_on(run: Path, systems: dict[str, System]
         lifecycle.stop(run)
     assert systems["htcondor"].cancelled == ["1"]
     assert lifecycle.status(run).state == "stopped"
+
+
+def test_held_jobs_are_released_where_they_are(run: Path, systems: dict[str, System]) -> None:
+    assert lifecycle.release(run) == []
+    systems["slurm"].jobs = (job("2", "fit", JobState.HELD, "held by its owner"),)
+    assert lifecycle.release(run) == systems["slurm"].released == ["2"]
+    assert systems["htcondor"].released == []
+    systems["slurm"].jobs = ()
+    systems["htcondor"].jobs = (job("3.0", "fit", JobState.HELD, "held by hand"),)
+    assert lifecycle.release(run) == systems["htcondor"].released == ["3.0"]
+    assert systems["slurm"].released == ["2"]
 
 
 def test_restart_waits_for_jobs_that_are_still_ending(run: Path, systems: dict[str, System]) -> None:
