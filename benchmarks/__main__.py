@@ -57,10 +57,13 @@ class Result:
     def ratio(self) -> float:
         return self.seconds / self.peer_seconds
 
+    most_ratio: float | None = None
+
     @property
     def kept(self) -> bool:
         """Whether the result keeps within what it may take."""
         slow = self.most_seconds is not None and self.seconds >= self.most_seconds
+        slow = slow or (self.most_ratio is not None and self.ratio > self.most_ratio)
         large = self.most_mebibytes is not None and self.mebibytes >= self.most_mebibytes
         return not (slow or large)
 
@@ -127,6 +130,18 @@ def load_case(runs: int, directory: Path) -> Result:
     return Result(title, "-", *medians(costs), cases.MOST_LOAD_SECONDS)
 
 
+def snakemake_case(jobs: int, backend: str, runs: int, directory: Path) -> Result:
+    """Measure compiling a Snakemake workflow against Snakemake's own dry run of it."""
+    with tempfile.TemporaryDirectory(prefix="reana-batch-benchmark-", dir=directory) as folder:
+        Path(folder, "Snakefile").write_text(cases.snakefile(jobs), encoding="utf-8")
+        Path(folder, "reana.yaml").write_text("workflow: {type: snakemake, file: Snakefile}\n", encoding="utf-8")
+        ours = [*REANA_BATCH, "compile", "-b", backend, "-f", folder, "-o", f"{folder}/run", "--force"]
+        peer = [sys.executable, "-m", "snakemake", "-n", "-q", "all", "-s", f"{folder}/Snakefile", "-d", folder]
+        costs = repeat(lambda: (child(ours), child(peer)), runs)
+    print(f"  its dry run takes {median(peer.mebibytes for _, peer in costs):.1f} MiB", file=sys.stderr)
+    return Result(f"snakemake {jobs:,}", backend, *medians(costs), most_ratio=cases.MOST_OF_A_DRY_RUN)
+
+
 def help_case() -> Result:
     """Measure the wall time of --help against that of an empty Python program."""
     costs = repeat(lambda: (child([*REANA_BATCH, "--help"]), child([sys.executable, "-c", "pass"])), _STARTS)
@@ -147,6 +162,10 @@ def results(wanted: re.Pattern[str], runs: int, directory: Path) -> Iterator[Res
         for backend in cases.BACKENDS:
             if wanted.search(f"{case.title} {backend}"):
                 yield compile_case(case, backend, runs, directory)
+    for jobs in cases.SNAKEMAKE_JOBS:
+        for backend in cases.BACKENDS:
+            if wanted.search(f"snakemake {jobs:,} {backend}"):
+                yield snakemake_case(jobs, backend, runs, directory)
     if wanted.search("load"):
         yield load_case(runs, directory)
     if wanted.search("--help"):
@@ -167,7 +186,7 @@ HEADER = f"{'CASE':<18} {'BACK END':<9} {'CPU S':>8} {'PEER':>8} {'RATIO':>7} {'
 
 
 def line(result: Result) -> str:
-    limits = [(result.most_seconds, "s"), (result.most_mebibytes, "MiB")]
+    limits = [(result.most_seconds, "s"), (result.most_mebibytes, "MiB"), (result.most_ratio, "of the peer")]
     most = ", ".join(f"{limit:g} {unit}" for limit, unit in limits if limit is not None)
     figures = f"{result.seconds:>8.3f} {result.peer_seconds:>8.3f} {result.ratio:>7.1f} {result.mebibytes:>7.1f}"
     missed = "" if result.kept else "  MISSED"

@@ -39,6 +39,9 @@ CASES = (
     Case("serial", 10_000, most_seconds=10),
     Case("chain", 100_000),
 )
+# Jobs of a Snakemake workflow, compiled and, as its peer, dry-run by Snakemake; and what ours may take of that.
+SNAKEMAKE_JOBS = (1_000, 10_000, 50_000)
+MOST_OF_A_DRY_RUN = 1.5
 SPEC_STEPS = 4_000  # of LINES_PER_STEP lines each
 MOST_LOAD_SECONDS = 1.0
 MOST_HELP_SECONDS = 0.15
@@ -54,6 +57,25 @@ def spec_text(steps: int) -> str:
         "          - python fit.py --seed {0} --events ${{events}} > results/{0}.txt\n"
     )
     return f"{head}  specification:\n    steps:\n" + "".join(step.format(number) for number in range(steps))
+
+
+def snakefile(jobs: int) -> str:
+    """Return a Snakefile of so many jobs: samples that pass two rules, and one job that merges them."""
+    return f"""
+rule all:
+    input: "sum.txt"
+rule one:
+    output: "one/{{i}}.txt"
+    shell: "echo {{wildcards.i}} > {{output}}"
+rule two:
+    input: "one/{{i}}.txt"
+    output: "two/{{i}}.txt"
+    shell: "cp {{input}} {{output}}"
+rule merge:
+    input: expand("two/{{i}}.txt", i=range({jobs // 2}))
+    output: "sum.txt"
+    shell: "cat two/*.txt > {{output}}"
+"""
 
 
 def scatter(size: int) -> Workflow:

@@ -34,7 +34,7 @@ def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
         stdout=subprocess.DEVNULL,
     )
     made = Box()
-    made.install(*wheels.glob("*.whl"))
+    made.install(*(f"{wheel}[snakemake]" for wheel in wheels.glob("*.whl")))
     made.up("slurm", "condor")
     yield made
     if not os.environ.get("REANA_BATCH_KEEP_BOX"):

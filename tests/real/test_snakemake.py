@@ -1,0 +1,65 @@
+"""Snakemake workflows on the real systems: what a run leaves is what Snakemake itself leaves."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.snakemake import flows
+
+from .conftest import Desk
+
+pytestmark = pytest.mark.site
+
+SITES = ("generic-slurm", "generic-htcondor")
+BARE = ("--set", "container_runtime=none")
+
+
+def left(desk: Desk, flow: str, site: str, *options: str) -> dict[str, tuple[str, bool]]:
+    """Run the workflow and return what it made."""
+    desk.copy(flows.FLOWS / flow, "analysis")
+    words = ("-f", "analysis", "--site", site, *BARE, *options)
+    name = desk.run(*words)
+    assert desk.wait(name, 400)["status"] == "finished"
+    return flows.made(flows.tree(desk.path / "runs" / name / "workspace"), flow)
+
+
+@pytest.mark.parametrize("site", SITES)
+@pytest.mark.parametrize("flow", ["features", "analysis"])
+def test_strict_is_snakemake(desk: Desk, flow: str, site: str, tmp_path: Path) -> None:
+    expected = flows.made(flows.left_by_snakemake(flow, tmp_path / "theirs"), flow)
+    assert left(desk, flow, site, "--strict") == expected
+
+
+MANY = """
+rule all:
+    input: "all.txt"
+rule one:
+    output: "one/{i}"
+    shell: "echo {wildcards.i} > {output}"
+rule two:
+    input: "one/{i}"
+    output: "two/{i}"
+    shell: "cp {input} {output}"
+rule merge:
+    input: expand("two/{i}", i=range(config["samples"]))
+    output: "all.txt"
+    shell: "cat {input} > {output}"
+"""
+
+
+@pytest.mark.parametrize("site", SITES)
+def test_samples_do_not_make_submissions(desk: Desk, site: str) -> None:
+    desk.write("Snakefile", MANY)
+    analysis = {"inputs": {"parameters": {"samples": 200}}, "workflow": {"type": "snakemake", "file": "Snakefile"}}
+    desk.write("reana.yaml", json.dumps(analysis))
+    name = desk.run("--site", site, *BARE, "--set", "rows_per_job=20")
+    assert desk.wait(name, 300)["status"] == "finished"
+    assert desk.file(f"runs/{name}/workspace/all.txt") == "".join(f"{i}\n" for i in range(200))
+    if site == "generic-slurm":
+        journal = [line.split()[1] for line in desk.file(f"runs/{name}/state/slurm-jobs").splitlines()]
+        assert [key for key in journal if not key.startswith(".finaliser")] == ["one/0", "two/0", "merge/0"]
+    else:
+        assert len(list((desk.path / "runs" / name).rglob("*.sub"))) == 3

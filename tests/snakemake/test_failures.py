@@ -1,0 +1,55 @@
+"""Runs of Snakemake workflows that fail: the user is shown the rule, its line and what it said."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SPEC = "workflow: {type: snakemake, file: Snakefile}\ninputs: {files: [fail.py]}\n"
+
+FAILING = {
+    "a command": (
+        'rule a:\n    output: "a.txt"\n    shell: "echo no luck >&2; exit 7"\n',
+        ("Snakefile:1", "exit code 7", "no luck"),
+    ),
+    "a script": (
+        'rule a:\n    output: "a.txt"\n    script: "fail.py"\n',
+        ("Snakefile:1", "ended with exit code 1", "ZeroDivisionError"),
+    ),
+    "no output": (
+        'rule a:\n    output: "b.txt", "a.txt"\n    shell: "touch b.txt"\n',
+        ("Snakefile:1", "declared outputs are missing: a.txt"),
+    ),
+    "one row of many": (
+        'rule all:\n    input: "1.txt", "2.txt"\nrule a:\n    output: "{n}.txt"\n'
+        '    shell: "[[ {wildcards.n} == 1 ]] && touch {output}"\n',
+        ("Snakefile:3", 'Step "a", job 1 of 2 failed', "[[ 2 == 1 ]] && touch 2.txt"),
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", FAILING)
+def test_what_is_shown_of_a_failure(fault: str, tmp_path: Path) -> None:
+    snakefile, shown = FAILING[fault]
+    (tmp_path / "reana.yaml").write_text(SPEC)
+    (tmp_path / "Snakefile").write_text(snakefile)
+    (tmp_path / "fail.py").write_text("1 / 0\n")
+    command = [sys.executable, "-m", "reana_batch", "run", "--runs", "runs", "-w", "flow"]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    for text in shown:
+        assert text in ended.stderr
+
+
+def test_what_failed_leaves_nothing_to_the_next_attempt(tmp_path: Path) -> None:
+    (tmp_path / "reana.yaml").write_text("workflow: {type: snakemake, file: Snakefile}\n")
+    (tmp_path / "Snakefile").write_text(
+        'rule a:\n    output: "out/a.txt"\n    retries: 1\n    shell: "[[ ! -e {output} ]] && echo x >> {output}; ! mkdir once"\n'
+    )
+    command = [sys.executable, "-m", "reana_batch", "run", "--runs", "runs", "-w", "flow"]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr  # the second time, "once" is there
+    assert (tmp_path / "runs/flow.1/workspace/out/a.txt").read_text() == "x\n"
