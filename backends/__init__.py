@@ -40,6 +40,9 @@ class BackEnd(Protocol):
     def submit(self, run: Run) -> list[str]:
         """Hand a compiled run to the batch system and return the ids of what it accepted."""
 
+    def submit_part(self, part: Run) -> None:
+        """Hand over, from a job of the run, what an expansion has compiled; only where TARGET has submit_programs."""
+
     def query(self, directory: Path, ids: list[str]) -> Queue:
         """Return what the batch system knows of a run, by one query."""
 
@@ -93,12 +96,14 @@ def guest(name: str) -> Guest:
     return cast(Guest, importlib.import_module(BACKENDS[name]))
 
 
-def choose(workflow: Workflow, site: Site, requested: str | None, diagnostics: Diagnostics) -> Choice:
+def choose(
+    workflow: Workflow, site: Site, requested: str | None, diagnostics: Diagnostics, engine: str | None = None
+) -> Choice:
     """Return the back end to compile for, and those that single steps are handed on to.
 
     A name is taken as it is, for all steps. ``auto`` goes by the steps' ``compute_backend`` hints, where
     steps without one, or with ``kubernetes``, follow the site. None takes the site's own and warns of
-    steps that ask for another.
+    steps that ask for another. ``engine`` is the one that runs the workflow already, whose expansion this is.
     """
     if requested not in (None, "auto"):
         return Choice(requested)
@@ -107,7 +112,7 @@ def choose(workflow: Workflow, site: Site, requested: str | None, diagnostics: D
     if requested is None:
         _warn_of_others(workflow, asked, site, diagnostics)
         return Choice(site.backend)
-    engine = _engine(set(asked.values()), site)
+    engine = engine or _engine(set(asked.values()), site)
     guests = {name: choice for name, choice in asked.items() if choice != engine}
     _refuse_mixture(workflow, engine, guests, diagnostics)
     return Choice(engine, guests)
@@ -146,7 +151,7 @@ def _refuse_mixture(workflow: Workflow, engine: str, guests: Mapping[str, str], 
         for held in sorted(backend(name).TARGET.holds)
     ]
     cure = f"compile all of it for one with --backend {engine}; {', '.join(able)}, where --site names one of its sites."
-    first = next(step for step in workflow.steps if step.name not in guests)
+    first = next((step for step in workflow.steps if step.name not in guests), workflow.steps[0])
     for step in workflow.steps:
         if step.name in refused:
             message = f'This step is for {refused[step.name]}, but "{first.label}" for {own.title}'

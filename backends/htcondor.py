@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from reana_batch import credentials, layout
 from reana_batch.diagnostics import refuse
@@ -45,6 +45,7 @@ TARGET = Target(
     # On a shared file system HTCondor 23.9 looks for docker:// in the run directory and holds the job.
     pulls_no_images=frozenset({"htcondor"}),
     start_command="condor_submit_dag batch/workflow.dag",
+    sends_files=True,
     enforces_runtime=True,
     forwards_tickets=True,
     holds=frozenset({"slurm"}),
@@ -73,6 +74,10 @@ def lower(workflow: Workflow, site: Site) -> Iterator[File]:
             "dag",
             steps=[_nodes(step, folder_of, site) for step in workflow.steps],
             edges=_edges(workflow, steps),
+            expansions=[
+                (e.origin.short, f"{e.name}.0", _expansion_node(e.name), layout.expansion_folder(e.name))
+                for e in workflow.expansions
+            ],
             send_credential=site.htcondor.send_credential,
             environment=sorted({name for step in workflow.steps if step.target for name in step.target.environment}),
         ),
@@ -91,7 +96,10 @@ def lower(workflow: Workflow, site: Site) -> Iterator[File]:
 
 
 def submit(run: Run) -> list[str]:
-    """Hand the DAG to the schedd and return the id of its DAGMan job; finished nodes are marked as done."""
+    """Hand the DAG to the schedd and return the id of its DAGMan job; finished nodes are marked as done.
+
+    DAGs that expansions have compiled before are submitted by DAGMan again, and get the same marks.
+    """
     from reana_batch.backends import htcondor_schedd
 
     if (run.directory / _SHIP).exists() and (run.directory / layout.WORKSPACE).is_symlink():
@@ -101,31 +109,33 @@ def submit(run: Run) -> list[str]:
     goes_on = (run.directory / layout.STATE / "restarted").exists()
     if goes_on:  # beside what is left of the run before, in the same workspace, nothing may start
         htcondor_schedd.check_gone(run.directory, (run.directory / layout.WORKSPACE).resolve().parent)
-    dag = run.directory / htcondor_schedd.DAG_FILE
-    for made_before in dag.parent.glob(f"{dag.name}.*"):
-        made_before.unlink()
-    if goes_on:
-        lines = (f"DONE {step['name']}.{node}\n" for step in run.manifest["steps"] for node in _done_nodes(run, step))
-        with dag.with_name(f"{dag.name}.rescue001").open("w", encoding="utf-8") as rescue:
-            rescue.writelines(lines)
+    for part in run.parts():
+        dag = part.directory / htcondor_schedd.DAG_FILE
+        for made_before in dag.parent.glob(f"{dag.name}.*"):
+            made_before.unlink()
+        if goes_on:
+            with dag.with_name(f"{dag.name}.rescue001").open("w", encoding="utf-8") as rescue:
+                rescue.writelines(f"DONE {node}\n" for node in _done_nodes(part))
     return [htcondor_schedd.submit(run.directory)]
 
 
-def _done_nodes(run: Run, step: dict[str, Any]) -> Iterator[int]:
-    """Yield the first chunk of each node whose chunks are all done."""
-    done, bundle = set(run.done_chunks(step)), step.get("bundle", 1)
-    chunks = -(-step["rows"] // step["chunk_size"])
-    for node in range(0, chunks, bundle):
-        if done.issuperset(range(node, min(node + bundle, chunks))):
-            yield node
+def _done_nodes(part: Run) -> Iterator[str]:
+    """Yield the nodes of one DAG that need not run again: all their chunks are done."""
+    for step in part.manifest["steps"]:
+        done, bundle = set(part.done_chunks(step)), step.get("bundle", 1)
+        chunks = -(-step["rows"] // step["chunk_size"])
+        for node in range(0, chunks, bundle):
+            if done.issuperset(range(node, min(node + bundle, chunks))):
+                yield f"{step['name']}.{node}"
+    yield from (_expansion_node(name) for name, compiled in part.compiled().items() if compiled.is_complete())
 
 
 def query(directory: Path, ids: list[str]) -> Queue:
     """Return what the schedd knows of the run."""
     from reana_batch.backends import htcondor_schedd
 
-    del directory
-    return htcondor_schedd.query(*ids)
+    (cluster,) = ids
+    return htcondor_schedd.query(cluster, directory)
 
 
 def cancel(directory: Path, ids: list[str]) -> None:
@@ -216,6 +226,11 @@ def _nodes(step: Step, folder_of: dict[str, str], site: Site) -> dict[str, objec
 def _node(step: Step, chunk: int) -> str:
     """Return a node's name, by its first chunk; the dot keeps it apart from DAGMan's own words, such as PARENT."""
     return f"{step.name}.{chunk}"
+
+
+def _expansion_node(name: str) -> str:
+    """Return the name of the node that is a DAG; those of jobs end in a number."""
+    return f"{name}.dag"
 
 
 def _edges(workflow: Workflow, steps: dict[str, Step]) -> Iterator[tuple[Iterator[str], Iterator[str]]]:

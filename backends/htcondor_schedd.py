@@ -18,6 +18,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
 
+from reana_batch import layout
 from reana_batch.diagnostics import refuse
 from reana_batch.jobqueue import EXITED, JobState, Queue, QueuedJob
 
@@ -29,6 +30,7 @@ _TIMEOUT = 120  # seconds; a schedd that needs longer is down
 _ATTRIBUTES = (
     "ClusterId",
     "ProcId",
+    "Iwd",
     "JobStatus",
     "DAGNodeName",
     "HoldReason",
@@ -73,22 +75,34 @@ def submit(directory: Path) -> str:
         return _by_either(_submit_by_bindings, _submit_by_tool)
 
 
-def query(cluster: str) -> Queue:
-    """Return what the schedd knows of the DAG and its nodes, by one query."""
-    return _query(f"ClusterId == {cluster} || DAGManJobId == {cluster}")
+def query(cluster: str, directory: Path) -> Queue:
+    """Return what the schedd knows of the DAG, its nodes and the DAGs of its expansions, by one query."""
+    wanted = f"ClusterId == {cluster} || DAGManJobId == {cluster}"
+    if (directory / layout.EXPANSIONS).exists():
+        wanted += f" || {_inside(directory)}"
+    return _query(wanted, directory)
 
 
 def check_gone(*directories: Path) -> None:
     """Raise Refused if jobs that were submitted from these directories are still in the queue."""
-    # A JSON string is a ClassAd string.
-    places = (json.dumps(str(directory.resolve()), ensure_ascii=False) for directory in directories)
-    jobs = _query(" || ".join(f"Iwd == {place}" for place in places)).jobs
+    jobs = _query(" || ".join(f"Iwd == {_place(each)} || {_inside(each)}" for each in directories)).jobs
     if jobs:
         message = f"Jobs of this run are still in the queue ({jobs[0].id}), though it was stopped or failed."
         raise refuse("run-state", message, hint="if they are being removed, try again in a moment.")
 
 
-def _query(constraint: str) -> Queue:
+def _place(path: Path) -> str:
+    """Return a path as the schedd writes those that jobs start in; a JSON string is a ClassAd string."""
+    return json.dumps(str(path.resolve()), ensure_ascii=False)
+
+
+def _inside(directory: Path) -> str:
+    """Return the expression that holds for the jobs of a run's expansions; ClassAds count bytes."""
+    prefix = f"{directory.resolve()}/{layout.EXPANSIONS}/"
+    return f"substr(Iwd, 0, {len(os.fsencode(prefix))}) == {json.dumps(prefix, ensure_ascii=False)}"
+
+
+def _query(constraint: str, directory: Path = Path()) -> Queue:
     def by_bindings(bindings: ModuleType) -> list[Mapping[str, Any]]:
         return list(_reaching(lambda: bindings.Schedd().query(constraint, list(_ATTRIBUTES))))
 
@@ -96,7 +110,7 @@ def _query(constraint: str) -> Queue:
         answer = _tool("condor_q", "-json", "-attributes", ",".join(_ATTRIBUTES), "-constraint", constraint)
         return json.loads(answer) if answer.strip() else []
 
-    return Queue(tuple(map(_queued_job, _by_either(by_bindings, by_tool))))
+    return Queue(tuple(_queued_job(ad, directory.resolve()) for ad in _by_either(by_bindings, by_tool)))
 
 
 def cancel(cluster: str) -> None:
@@ -215,14 +229,14 @@ def _last_line(text: str) -> str:
     return lines[-1] if lines else "it gave no reason"
 
 
-def _queued_job(ad: Mapping[str, Any]) -> QueuedJob:
+def _queued_job(ad: Mapping[str, Any], run: Path) -> QueuedJob:
     state = _STATES.get(int(ad["JobStatus"]), JobState.UNKNOWN)
-    step, _, chunk = str(ad.get("DAGNodeName", "")).rpartition(".")
+    node = _node(str(ad.get("DAGNodeName", "")))
     job = f"{ad['ClusterId']}.{ad['ProcId']}"
     return QueuedJob(
         id=job,
-        step=step,
-        chunks=range(int(chunk), int(chunk) + 1) if step else range(0),
+        step=layout.part_path(run, Path(ad["Iwd"])) + node[0] if node else "",
+        chunks=range(node[1], node[1] + 1) if node else range(0),
         state=state,
         reason=_hold_reason(ad, job) if state is JobState.HELD else "",
     )
@@ -250,9 +264,10 @@ def endings(directory: Path) -> dict[tuple[str, int], str]:
     for number, job, lines in _events(directory / f"{DAG_FILE}.nodes.log"):
         if number == "000":
             names = [line.removeprefix("DAG Node: ") for line in lines if line.startswith("DAG Node: ")]
-            if names:
-                node_of[job] = _node(names[0])
-                told.pop(node_of[job], None)
+            node = _node(names[0]) if names else None
+            if node:
+                node_of[job] = node
+                told.pop(node, None)
         elif job in node_of and number in _EVENTS:
             reason = _EVENTS[number](" ".join(lines))
             if reason:
@@ -280,19 +295,20 @@ def _refused(log: Path) -> Iterator[tuple[tuple[str, int], str]]:
     """Yield the nodes that the schedd did not take as jobs, as often as DAGMan tried, and why."""
     if not log.exists():
         return
-    node = ""
+    node = None
     with log.open(encoding="utf-8", errors="replace") as stream:
         for line in stream:
             if " Submitting node " in line:
-                node = line.partition(" Submitting node ")[2].partition(" ")[0]
+                node = _node(line.partition(" Submitting node ")[2].partition(" ")[0])
             elif " submit error: " in line and node:
                 reason = [line.partition(" submit error: ")[2].strip(), next(stream, "").strip()]
-                yield _node(node), f"refused by HTCondor ({' '.join(reason).strip()})"
+                yield node, f"refused by HTCondor ({' '.join(reason).strip()})"
 
 
-def _node(name: str) -> tuple[str, int]:
+def _node(name: str) -> tuple[str, int] | None:
+    """Return the step and chunk of a node; None for one that is itself a DAG."""
     step, _, chunk = name.rpartition(".")
-    return step, int(chunk)
+    return (step, int(chunk)) if chunk.isdecimal() else None
 
 
 def _why_terminated(text: str) -> str:

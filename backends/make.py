@@ -35,6 +35,7 @@ TARGET = Target(
     container_runtimes=frozenset({"none", "apptainer"}),
     pulls_no_images=frozenset(),
     start_command="make -j4 -f batch/Makefile",
+    sends_files=False,
     enforces_runtime=False,
 )
 
@@ -48,6 +49,10 @@ def lower(workflow: Workflow, site: Site) -> Iterator[File]:
     steps = {step.name: step for step in workflow.steps}
     values = {
         "steps": [_step(step, folder_of, steps) for step in workflow.steps],
+        "expansions": [
+            {"state": f"state/{folder_of[e.name]}", "directory": layout.expansion_folder(e.name)}
+            for e in workflow.expansions
+        ],
         "clean": not site.inherit_environment,
     }
     yield File(f"{layout.BATCH}/Makefile", stream("make/Makefile.j2", "make", **values))
@@ -107,7 +112,7 @@ def _belongs(process: Path, group: str, directory: Path) -> bool:
     """Return whether a process is of this group, and works in the run: numbers are given out again."""
     try:
         _, _, its_group, *_ = (process / "stat").read_text("utf-8", "replace").rpartition(")")[2].split()
-        return its_group == group and (process / "cwd").samefile(directory)
+        return its_group == group and (process / "cwd").resolve().is_relative_to(directory.resolve())
     except OSError:  # it has ended, or is somebody else's
         return False
 

@@ -41,8 +41,10 @@ TARGET = Target(
     container_runtimes=frozenset({"none", "apptainer"}),
     pulls_no_images=frozenset(),
     start_command="bash batch/submit.sh",
+    sends_files=False,
     enforces_runtime=True,
     environment=("SLURM_CONF",),
+    submit_programs=("sbatch", "scancel", "scontrol", "squeue"),
 )
 
 
@@ -87,10 +89,20 @@ def lower_nodes(workflow: Workflow, site: Site) -> Iterator[File]:
 
 
 def submit(run: Run) -> list[str]:
-    """Hand the chain to Slurm and return the ids of its jobs and arrays."""
+    """Hand the chain to Slurm and return the ids of its jobs and arrays.
+
+    When a run goes on, that is the chain of each part, but for those that an expansion's job will submit.
+    """
     from reana_batch.backends import slurm_controller
 
-    return slurm_controller.submit(run.directory)
+    return slurm_controller.submit(run)
+
+
+def submit_part(part: Run) -> None:
+    """Hand the chain of a part to Slurm, unless that was done by an earlier life of the same job."""
+    from reana_batch.backends import slurm_controller
+
+    slurm_controller.submit_part(part.directory)
 
 
 def query(directory: Path, ids: list[str]) -> Queue:
@@ -158,6 +170,7 @@ def _batch_script(step: Step, folder: str, site: Site) -> str:
         account=site.slurm.account or "",
         qos=site.slurm.qos or "",
         environment="ALL" if site.inherit_environment else "NIL",
+        submits=any(program in step.programs for program in TARGET.submit_programs),
     )
 
 

@@ -6,6 +6,7 @@ asks in a loop; squeue's manual warns of that.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -16,8 +17,10 @@ from pathlib import Path
 
 from reana_batch.diagnostics import refuse
 from reana_batch.jobqueue import JobState, Queue, QueuedJob
+from reana_batch.runstate import Run
 
 JOURNAL = "state/slurm-jobs"
+_UNDER_WAY = "state/slurm-submitting"
 _FINALISER = ".finaliser/0"  # no step of the user's has a dot in its name
 _TIMEOUT = 120  # seconds for a query; slurmctld answers in milliseconds, or is down
 _LINGERING = 60  # seconds that cancelled jobs may take to end (KillWait is 30)
@@ -73,15 +76,42 @@ _STUCK = {
 _RELEASABLE = {_STUCK["JobHeldUser"], _STUCK["launch failed requeued held"]}
 
 
-def submit(directory: Path) -> list[str]:
-    """Hand the chain in ``directory`` to Slurm and return the ids of its jobs and arrays.
+def submit(run: Run) -> list[str]:
+    """Hand the chains of ``run`` to Slurm and return the ids of their jobs and arrays.
 
     All or nothing: submit.sh cancels what was accepted if anything is refused.
     """
-    journal = directory / JOURNAL
-    if journal.exists() and (directory / "state/restarted").exists():
-        _await_end(directory)
-        journal.replace(journal.with_name(f"{journal.name}.old"))
+    if (run.directory / JOURNAL).exists() and (run.directory / "state/restarted").exists():
+        _await_end(run.directory)
+        for part in run.parts():
+            with contextlib.suppress(FileNotFoundError):
+                (part.directory / JOURNAL).replace(part.directory / f"{JOURNAL}.old")
+    _submit_chain(run.directory)
+    try:
+        for part in _open_parts(run):
+            _submit_chain(part.directory)
+    except BaseException:
+        cancel(run.directory)
+        raise
+    return list(_journal(run))
+
+
+def _open_parts(run: Run) -> Iterator[Run]:
+    """Yield the parts that are not done and whose expansion is, so that nobody else submits them."""
+    for part in run.parts():
+        planned = {step["name"]: part.step_progress(step) for step in part.manifest["steps"]}
+        for name, compiled in part.compiled().items():
+            if planned[name].done and not all(step.done == step.total for step in compiled.own_progress()):
+                yield compiled
+
+
+def submit_part(directory: Path) -> None:
+    """Hand a chain to Slurm, unless that was done before; what was cut short is begun anew."""
+    if not (directory / JOURNAL).exists() or (directory / _UNDER_WAY).exists():
+        _submit_chain(directory)
+
+
+def _submit_chain(directory: Path) -> None:
     # No time limit: a chain of many steps takes its time, and submit.sh bounds each call itself.
     command, pipe = ["bash", "batch/submit.sh", sys.executable], subprocess.PIPE
     with subprocess.Popen(command, cwd=directory, stdout=subprocess.DEVNULL, stderr=pipe, text=True) as script:
@@ -94,7 +124,6 @@ def submit(directory: Path) -> list[str]:
     if script.returncode != 0:
         raise refuse("scheduler", f"Slurm did not take the workflow: {' '.join(said.split())}")
     sys.stderr.write(said)  # such as why pyslurm does not fit
-    return list(_journal(directory))
 
 
 def _await_end(directory: Path) -> None:
@@ -108,7 +137,7 @@ def _await_end(directory: Path) -> None:
 
 def query(directory: Path) -> Queue:
     """Return what slurmctld knows of the run's jobs, by one call of squeue."""
-    journal = _journal(directory)
+    journal = _journal(Run(directory))
     if not journal:
         return Queue(())
     done = _run(["squeue", "--noheader", "--states=all", "--format=%i|%T|%r", f"--jobs={','.join(journal)}"])
@@ -129,8 +158,27 @@ def _without_consequences(jobs: list[QueuedJob]) -> Iterator[QueuedJob]:
 
 
 def cancel(directory: Path) -> None:
-    """Cancel all jobs of the run in one call; those that have ended are no fault."""
-    journal = _journal(directory)
+    """Cancel all jobs of the run; those that have ended are no fault.
+
+    The job of an expansion may go on for a moment and submit others, which are cancelled then.
+    """
+    _cancel_known(directory)
+    end = time.monotonic() + _LINGERING
+    while _is_expanding(directory) and time.monotonic() < end:
+        time.sleep(1)
+        _cancel_known(directory)
+
+
+def _is_expanding(directory: Path) -> bool:
+    """Return whether the job of an expansion may still run."""
+    run = Run(directory)
+    planners = {part.path + each["name"] for part in run.parts() for each in part.expansions}
+    begun = any(step.name in planners and step.running for step in run.progress())
+    return begun and any(job.step in planners and job.state is not JobState.ENDED for job in query(directory).jobs)
+
+
+def _cancel_known(directory: Path) -> None:
+    journal = _journal(Run(directory))
     if journal:
         done = _run(["scancel", "--quiet", *journal])
         if done.returncode != 0 and "Invalid job id" not in done.stderr:
@@ -160,14 +208,15 @@ def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
         raise refuse("scheduler", f"{command[0]} had no answer from slurmctld in {_TIMEOUT} s.") from None
 
 
-def _journal(directory: Path) -> Mapping[str, tuple[str, int]]:
+def _journal(run: Run) -> Mapping[str, tuple[str, int]]:
     """Return the step and the first chunk of each job or array that Slurm accepted."""
-    try:
-        lines = (directory / JOURNAL).read_text("utf-8").splitlines()
-    except FileNotFoundError:
-        return {}
-    fields = (line.split(" ") for line in lines)
-    return {job: ("" if key == _FINALISER else key.rpartition("/")[0], int(first)) for job, key, first, *_ in fields}
+    found: dict[str, tuple[str, int]] = {}
+    for part in run.parts():
+        with contextlib.suppress(FileNotFoundError):
+            for line in (part.directory / JOURNAL).read_text("utf-8").splitlines():
+                job, key, first, *_ = line.split(" ")
+                found[job] = ("" if key == _FINALISER else part.path + key.rpartition("/")[0], int(first))
+    return found
 
 
 def _queued_job(line: str, journal: Mapping[str, tuple[str, int]]) -> QueuedJob:

@@ -186,20 +186,27 @@ def _size(number: str, unit: str | None) -> int:
 def _logs_contain(status: RunStatus, kind: str | None, expected: str) -> None:
     texts = []
     if kind != "engine ":
-        texts += [text for step in status.run.manifest["steps"] for text in _job_logs(status.run, step)]
+        texts += [text for part, step in _all_steps(status) for text in _job_logs(part, step)]
     if kind != "job ":
-        paths = (status.run.directory / name for name in _ENGINE_LOGS)
+        paths = (part.directory / name for part in status.run.parts() for name in _ENGINE_LOGS)
         texts += [path.read_text("utf-8", "replace") for path in paths if path.exists()]
     _demand(any(expected in text for text in texts), "no log contains it")
 
 
 def _step_logs_contain(status: RunStatus, name: str, expected: str) -> None:
-    texts = [text for step in _steps(status, name) for text in _job_logs(status.run, step)]
+    texts = [text for part, step in _steps(status, name) for text in _job_logs(part, step)]
     _demand(any(expected in text for text in texts), f"no log of {name} contains it")
 
 
-def _steps(status: RunStatus, name: str) -> list[dict[str, Any]]:
-    steps = [step for step in status.run.manifest["steps"] if step["label"] == name]
+_PartStep = tuple[Run, dict[str, Any]]
+
+
+def _all_steps(status: RunStatus) -> list[_PartStep]:
+    return [(part, step) for part in status.run.parts() for step in part.manifest["steps"]]
+
+
+def _steps(status: RunStatus, name: str) -> list[_PartStep]:
+    steps = [(part, step) for part, step in _all_steps(status) if step["label"] == name]
     _demand(bool(steps), f"there is no step {name}")
     return steps
 
@@ -211,15 +218,15 @@ def _job_logs(run: Run, step: dict[str, Any]) -> Iterator[str]:
 
 
 def _run_duration(status: RunStatus, minutes: str) -> None:
-    _less_than(status, status.run.manifest["steps"], minutes)
+    _less_than(_all_steps(status), minutes)
 
 
 def _step_duration(status: RunStatus, name: str, minutes: str) -> None:
-    _less_than(status, _steps(status, name), minutes)
+    _less_than(_steps(status, name), minutes)
 
 
-def _less_than(status: RunStatus, steps: list[dict[str, Any]], minutes: str) -> None:
-    records = [record for step in steps for record in _records(status.run, step)]
+def _less_than(steps: list[_PartStep], minutes: str) -> None:
+    records = [record for part, step in steps for record in _records(part, step)]
     times = [int(record[key]) for record in records for key in ("started", "ended") if record.get(key)]
     seconds = max(times) - min(times) if times else 0
     _demand(seconds < float(minutes) * 60, f"it took {seconds:,} s")

@@ -214,7 +214,7 @@ def validate(file: Path | None, as_json: bool, **given: Any) -> None:
     if as_json:
         print_json({"valid": True}, diagnostics)
     jobs = _counted(compilation.workflow.job_count, "job")
-    say(f"==> SUCCESS: The analysis is valid: {jobs} for {compilation.target.title}.", "green")
+    say(f"==> SUCCESS: The analysis is valid: {jobs} for {compilation.target.title}{_more(compilation)}.", "green")
 
 
 @main.command("compile")
@@ -243,10 +243,16 @@ def compile_command(
         answer["inputs"] = compilation.inputs
     else:
         write(compilation, directory, force=force)
-        say(f"==> SUCCESS: {_counted(compilation.workflow.job_count, 'job')} in {directory}.", "green")
+        jobs = _counted(compilation.workflow.job_count, "job")
+        say(f"==> SUCCESS: {jobs} in {directory}{_more(compilation)}.", "green")
         say(f"To start: cd {shlex.quote(str(directory))} && {compilation.start_command}")
     if as_json:
         print_json({**answer, "start_command": compilation.start_command}, diagnostics)
+
+
+def _more(compilation: Compilation) -> str:
+    reasons = [expansion.reason for expansion in compilation.workflow.expansions]
+    return f", and what follows from {'; '.join(reasons)}" if reasons else ""
 
 
 def _pieces(text: Any) -> Any:
@@ -298,7 +304,9 @@ def inspect(file: Path | None, form: str, output: Path | None, step: str | None,
         from reana_batch.tables import step_record
 
         steps = [step_record(each) for each in compilation.workflow.steps]
-        print_json({"backend": compilation.target.name, "steps": steps}, diagnostics)
+        expansions = [{"name": e.name, "reason": e.reason} for e in compilation.workflow.expansions]
+        answer = {"backend": compilation.target.name, "steps": steps, "expansions": expansions}
+        print_json(answer, diagnostics)
     elif form == "tree":
         from reana_batch.tables import print_table, steps_table, workflow_tree
 

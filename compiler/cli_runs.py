@@ -211,6 +211,33 @@ def resume(name: str, runs: Path | None, jobs: int | None, as_json: bool) -> Non
         print_json({"name": directory.name, "directory": str(directory), "ids": ids})
 
 
+@command("expand")
+@click.option(
+    "--submit", "submit_it", is_flag=True, help="Submit it as well, for batch systems that do not by themselves."
+)
+@click.argument("directory", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.argument("expansion")
+def expand(directory: Path, expansion: str, submit_it: bool, as_json: bool) -> None:
+    """Compile what follows from an expansion of a run; jobs of the run call this.
+
+    DIRECTORY is the run, or what another of its expansions has compiled.
+    """
+    from reana_batch import lifecycle, pipeline
+    from reana_batch.diagnostics import Diagnostics
+    from reana_batch.runstate import Run
+
+    lifecycle.check_needs(Run(directory), expansion)
+    diagnostics = Diagnostics()
+    part = Run(pipeline.expand(directory, expansion, diagnostics))
+    show(diagnostics)
+    if submit_it:
+        lifecycle.submit_part(part)
+    jobs = sum(step["rows"] for step in part.manifest["steps"])
+    say(f"==> SUCCESS: {jobs:,} job{'' if jobs == 1 else 's'} in {part.directory}.", "green")
+    if as_json:
+        print_json({"directory": str(part.directory), "jobs": jobs}, diagnostics)
+
+
 # --- looking ------------------------------------------------------------------------------------------
 
 
@@ -245,6 +272,7 @@ def _status_record(current: RunStatus) -> dict[str, Any]:
         "first_failure": failure_record(current.failures[0]) if current.failures else None,
         "failed": len(current.failures),
         "not_started": current.not_started,
+        "expansions": [{"label": e.label, "origin": e.origin, "reason": e.reason} for e in current.open_expansions],
         "missing_outputs": list(current.missing_outputs),
     }
 

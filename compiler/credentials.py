@@ -20,8 +20,6 @@ from reana_batch.sites import Site
 SCRIPT = f"{layout.BATCH}/credentials.sh"
 LIBRARY = f"{layout.BATCH}/credentials-lib.sh"
 RUCIO_CONFIG = f"{layout.BATCH}/rucio.cfg"
-# Links to what was handed on, which lies beside the user's secrets.
-HANDED = "credentials"
 
 
 def files(workflow: Workflow, site: Site) -> Iterator[File]:
@@ -47,16 +45,16 @@ def shipped(step: Step, plan: CredentialPlan) -> list[str]:
     """Return the files that a job of ``step`` needs where it sees no shared file system."""
     if not step.credentials:
         return []
-    found = [SCRIPT, LIBRARY, f"{HANDED}/names"]
+    found = [SCRIPT, LIBRARY, f"{layout.CREDENTIALS}/names"]
     kept = {"keytab": ["keytab"], "ticket": ["krb5cc"]}
     made = {"worker": ["usercert.pem", "userkey.pem", "passphrase"]}
     rucio = {"x509": ["usercert.pem", "userkey.pem"], "userpass": ["rucio-password"], "oidc": ["rucio-token"]}
     if Credential.KERBEROS in step.credentials:
-        found += [f"{HANDED}/{name}" for name in kept.get(plan.kerberos, [])]
+        found += [f"{layout.CREDENTIALS}/{name}" for name in kept.get(plan.kerberos, [])]
     if Credential.VOMS_PROXY in step.credentials:
-        found += [f"{HANDED}/{name}" for name in made.get(plan.voms_proxy, ["x509up"])]
+        found += [f"{layout.CREDENTIALS}/{name}" for name in made.get(plan.voms_proxy, ["x509up"])]
     if Credential.RUCIO in step.credentials:
-        found += [RUCIO_CONFIG, *(f"{HANDED}/{name}" for name in rucio.get(plan.rucio, []))]
+        found += [RUCIO_CONFIG, *(f"{layout.CREDENTIALS}/{name}" for name in rucio.get(plan.rucio, []))]
     return list(dict.fromkeys(found))
 
 
@@ -76,7 +74,7 @@ def hand_on(directory: Path) -> None:
 
 def withdraw(directory: Path) -> None:
     """Delete what was handed on to the jobs of a run."""
-    for link in (directory / HANDED).glob("*"):
+    for link in (directory / layout.CREDENTIALS).glob("*"):
         handed = link.readlink()
         handed.unlink(missing_ok=True)
         with contextlib.suppress(OSError):  # not its last file, or gone already

@@ -179,6 +179,7 @@ class Step:
     data: tuple[DataFile, ...] = ()  # of a step that stages data: what each row brings in or out
     target: Target | None = None  # the batch system that it is handed to, where that is not the workflow's own
     bundle: int = 1  # scheduler jobs that one node hands to that system together
+    programs: tuple[str, ...] = ()  # what the worker must have, by name or path
 
     @property
     def chunks(self) -> int:
@@ -213,6 +214,7 @@ class Expansion:
     reason: str  # what only the run can know, such as "the files that split makes"
     needs: tuple[str, ...] = ()  # names of the steps that must be done, all rows of each
     state: Mapping[str, Any] = field(default_factory=dict)  # what JSON can hold; the same for the same analysis
+    credentials: frozenset[Credential] = frozenset()  # those of the steps that may follow: they are handed on once
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +225,7 @@ class Workflow:
     type: str
     steps: tuple[Step, ...]
     expansions: tuple[Expansion, ...] = ()
+    within: tuple[str, ...] = ()  # the expansions that this workflow follows from, the outermost first
     input_files: tuple[str, ...] = ()
     input_directories: tuple[str, ...] = ()
     output_files: tuple[str, ...] = ()

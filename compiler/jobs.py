@@ -35,11 +35,12 @@ def job_files(workflow: Workflow, site: Site, target: Target) -> Iterator[File]:
     library = resources.files("reana_batch.templates").joinpath("job-lib.sh").read_text("utf-8")
     yield File(layout.JOB_LIBRARY, library)
     yield from credentials.files(workflow, site)
-    if any(step.data for step in workflow.steps):
+    if workflow.data and not workflow.within:  # those of the whole run serve its expansions
         yield from _data_scripts()
     for step in workflow.steps:
         folder = f"{layout.BATCH}/steps/{folder_of[step.name]}"
-        yield File(f"{folder}/job.sh", _job_script(step, folder_of, steps, site, target))
+        script = _job_script(step, folder_of, steps, site, target, len(workflow.within))
+        yield File(f"{folder}/job.sh", script)
         for name, command in _scripts(step):
             yield from _command_files(folder, name, command)
         if step.table.columns:
@@ -58,7 +59,6 @@ def _data_scripts() -> Iterator[File]:
 
 def run_folders(workflow: Workflow) -> Iterator[str]:
     """Yield the folders that jobs write into, so that none of them has to make its own."""
-    yield layout.WORKSPACE
     for folder, step in zip(folders(workflow).values(), workflow.steps, strict=True):
         for kind in (layout.LOGS, layout.STATE):
             # Rows have logs and records, chunks have stamps and logs of the scheduler.
@@ -70,7 +70,9 @@ def run_folders(workflow: Workflow) -> Iterator[str]:
 # --- the job script ------------------------------------------------------------------------------
 
 
-def _job_script(step: Step, folder_of: Mapping[str, str], steps: Mapping[str, Step], site: Site, target: Target) -> str:
+def _job_script(
+    step: Step, folder_of: Mapping[str, str], steps: Mapping[str, Step], site: Site, target: Target, depth: int
+) -> str:
     folder = folder_of[step.name]
     runtime = step.resources.runtime or 0
     target = step.target or target
@@ -103,6 +105,8 @@ def _job_script(step: Step, folder_of: Mapping[str, str], steps: Mapping[str, St
         credentials=[each.value for each in Credential if each in step.credentials],
         life_needed=runtime * max(1, len(step.commands)),
         python=(site.python or sys.executable) if step.uses_python else "",
+        programs=step.programs,
+        depth=depth,
     )
 
 
@@ -200,6 +204,10 @@ def _manifest(workflow: Workflow, target: Target, folder_of: Mapping[str, str]) 
         "inputs": [*workflow.input_files, *workflow.input_directories],
         "tests": workflow.tests,
         "outputs": {"files": workflow.output_files, "directories": workflow.output_directories},
+        "expansions": [
+            {"name": e.name, "label": e.label, "origin": e.origin.short, "reason": e.reason}
+            for e in workflow.expansions
+        ],
     }
     yield json.dumps(head, indent=1, ensure_ascii=False)[:-2] + ',\n "steps": [\n'
     last = len(workflow.steps) - 1

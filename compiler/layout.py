@@ -9,11 +9,17 @@ compiled. No directory grows past a thousand entries: AFS fails at 16,000 to 25,
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 WORKSPACE = "workspace"
 BATCH = "batch"
 LOGS = "logs"
 STATE = "state"
+EXPANSIONS = "expansions"
+# Links to what credentials.sh hands on to the jobs, which lies beside the user's secrets.
+CREDENTIALS = "credentials"
+# What the parts of a run have in common.
+SHARED = (WORKSPACE, CREDENTIALS)
 MANIFEST = f"{BATCH}/manifest.json"
 JOB_LIBRARY = f"{BATCH}/job-lib.sh"
 DATA_SCRIPTS = f"{BATCH}/data"  # what stages declared data
@@ -29,6 +35,20 @@ STEP_SHARD = 1000
 def step_folder(name: str, index: int, step_count: int) -> str:
     """Return the folder of a step below ``batch/steps``, ``logs`` and ``state``."""
     return name if step_count <= STEP_SHARD else f"{index // STEP_SHARD}/{name}"
+
+
+def expansion_folder(name: str) -> str:
+    """Return the folder of what an expansion compiles, itself laid out as a run."""
+    return f"{EXPANSIONS}/{name}"
+
+
+def part_path(run: Path, directory: Path) -> str:
+    """Return the names of the expansions that lead from ``run`` to what was compiled into ``directory``.
+
+    A slash stands behind each; nothing for the run itself.
+    """
+    inner = directory.relative_to(run).parts if directory.is_relative_to(run) else ()
+    return "".join(f"{name}/" for name in inner[1::2])
 
 
 def row_stem(row: int, row_count: int) -> str:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from reana_batch import backends, credentials, layout
 from reana_batch.diagnostics import Refused, refuse
 from reana_batch.jobqueue import JobState, Queue
-from reana_batch.runstate import Failure, Run, StepProgress, damaged, read_json
+from reana_batch.runstate import Failure, OpenExpansion, Run, StepProgress, damaged, read_json
 
 if TYPE_CHECKING:
     from reana_batch.pipeline import Compilation
@@ -44,6 +44,7 @@ class RunStatus:
     record: dict[str, Any]
     failures: tuple[Failure, ...] = ()
     missing_outputs: tuple[str, ...] = field(default=())
+    open_expansions: tuple[OpenExpansion, ...] = ()  # what only the rest of the run will tell
 
     @property
     def done(self) -> int:
@@ -127,6 +128,14 @@ def _hand_in(run: Run) -> list[str]:
     return ids
 
 
+def submit_part(part: Run) -> None:
+    """Hand what an expansion has compiled to the batch system; twice is once.
+
+    Without a lock, for the job that does this can be ended at any time.
+    """
+    backends.backend(part.manifest["backend"]).submit_part(part)
+
+
 def stop(directory: Path, *, force: bool = False) -> None:
     """Take a run out of its batch system; Refused if it is not there.
 
@@ -165,20 +174,35 @@ def status(directory: Path) -> RunStatus:
     """Return what has become of a run, by its records and, unless they tell all, one query."""
     run = Run(directory)
     record = read_record(directory)
-    progress = tuple(run.progress())
+    progress = run.progress()
     queue = Queue(())
-    if all(step.done == step.total for step in progress):
+    if _is_finished(run, progress):
         missing = tuple(run.missing_outputs())
-        return RunStatus(run, "finished", progress, queue, record, missing_outputs=missing)
-    if not record.get("submitted"):
-        return RunStatus(run, "created", progress, queue, record)
-    if not record.get("stopped"):
-        queue = _query(run, record["ids"])
-        progress = tuple(run.progress())  # what ended between the two looks is no loss
-    state = _state(record, progress, queue)
-    endings = backends.backend(run.manifest["backend"]).endings(directory) if state == "failed" else {}
-    failures = tuple(run.failures(endings)) if state != "queued" else ()
-    return RunStatus(run, state, progress, queue, record, failures)
+        return RunStatus(run, "finished", tuple(progress), queue, record, missing_outputs=missing)
+    if record.get("submitted") and not record.get("stopped"):
+        progress, queue = _look(run, progress, record["ids"])
+    state = _state(record, run, progress, queue)
+    endings = _endings(run) if state == "failed" else {}
+    failures = tuple(run.failures(endings)) if state not in ("created", "queued") else ()
+    expansions = tuple(run.open_expansions())
+    return RunStatus(run, state, tuple(progress), queue, record, failures, open_expansions=expansions)
+
+
+def _is_finished(run: Run, progress: list[StepProgress]) -> bool:
+    return all(step.done == step.total for step in progress) and not run.open_expansions()
+
+
+def _look(run: Run, before: list[StepProgress], ids: list[str]) -> tuple[list[StepProgress], Queue]:
+    """Return the progress after one query, and its answer.
+
+    Jobs that ended meanwhile may have submitted others: then an empty queue means nothing, and we ask again.
+    """
+    while True:
+        queue = _query(run, ids)
+        progress = run.progress()
+        if queue.active or progress == before:
+            return progress, queue
+        before = progress
 
 
 def _query(run: Run, ids: list[str]) -> Queue:
@@ -200,15 +224,37 @@ def _queues(run: Run, ids: list[str]) -> dict[str, Queue]:
     return queues
 
 
-def _state(record: dict[str, Any], progress: tuple[StepProgress, ...], queue: Queue) -> str:
+def _endings(run: Run) -> dict[tuple[str, int], str]:
+    """Return, by step and chunk, why jobs of an ended run were ended by anything but themselves."""
+    backend = backends.backend(run.manifest["backend"])
+    return {
+        (part.path + step, chunk): reason
+        for part in run.parts()
+        for (step, chunk), reason in backend.endings(part.directory).items()
+    }
+
+
+def _state(record: dict[str, Any], run: Run, progress: list[StepProgress], queue: Queue) -> str:
+    if not record.get("submitted"):
+        return "created"
     if record.get("stopped"):
         return "stopped"
-    if all(step.done == step.total for step in progress):
+    if _is_finished(run, progress):
         return "finished"
     if not queue.active:
         return "failed"
     started = any(step.done + step.failed + step.running for step in progress)
     return "running" if started or any(job.state is JobState.RUNNING and job.step for job in queue.jobs) else "queued"
+
+
+def check_needs(part: Run, expansion: str) -> None:
+    """Raise Refused unless all jobs are done that an expansion of this part waits for."""
+    steps = {step["name"]: step for step in part.manifest["steps"]}
+    for need in steps.get(expansion, {"needs": ()})["needs"]:
+        progress = part.step_progress(steps[need])
+        if progress.done < progress.total:
+            message = f"{expansion} waits for {need}: {progress.done:,} of its {progress.total:,} jobs are done."
+            raise refuse("run-state", message)
 
 
 def check_resumable(directory: Path) -> None:
@@ -223,8 +269,15 @@ def resume(directory: Path) -> list[str]:
     """Submit again, in its own directory, a run that failed or was stopped; finished jobs are not run again."""
     with locked(directory):
         check_resumable(directory)
-        (directory / layout.STATE / "restarted").touch(mode=0o600)
-        return _hand_in(Run(directory))
+        run = Run(directory)
+        _mark_restarted(run)
+        return _hand_in(run)
+
+
+def _mark_restarted(run: Run) -> None:
+    """Let the jobs that are done stay done when the run is submitted again."""
+    for part in run.parts():
+        (part.directory / layout.STATE / "restarted").touch(mode=0o600)
 
 
 def release(directory: Path) -> list[str]:
@@ -298,14 +351,25 @@ def restart(directory: Path, new: Path) -> int:
 
     Both share the workspace, as in REANA; the batch files and the records of finished jobs are copied.
     """
-    shutil.copytree(directory / layout.BATCH, new / layout.BATCH, ignore=_MADE_BY_DAGMAN)
-    (new / layout.WORKSPACE).symlink_to(os.path.relpath((directory / layout.WORKSPACE).resolve(), new.resolve()))
-    for name in (layout.STATE, layout.LOGS):
-        (new / name).mkdir(mode=0o700)
+    workspace = os.path.relpath((directory / layout.WORKSPACE).resolve(), new.resolve())
+    done = 0
+    for part in Run(directory).parts():
+        target = new / part.directory.relative_to(directory)
+        done += _copy_part(part, target)
+        for name in layout.SHARED if target != new else ():
+            (target / name).symlink_to(Path("../..") / name)
+    (new / layout.WORKSPACE).symlink_to(workspace)
     note(new, created=time.time(), spec=read_record(directory).get("spec", ""), restarts=directory.name)
-    done = sum(_inherit(step, directory, new) for step in Run(new).manifest["steps"])
-    (new / layout.STATE / "restarted").touch(mode=0o600)
+    _mark_restarted(Run(new))
     return done
+
+
+def _copy_part(part: Run, target: Path) -> int:
+    """Copy the batch files and the records of finished jobs; return how many there are."""
+    shutil.copytree(part.directory / layout.BATCH, target / layout.BATCH, ignore=_MADE_BY_DAGMAN)
+    for name in (layout.STATE, layout.LOGS):
+        (target / name).mkdir(mode=0o700)
+    return sum(_inherit(step, part.directory, target) for step in part.manifest["steps"])
 
 
 _MADE_BY_DAGMAN = shutil.ignore_patterns("workflow.dag.*")

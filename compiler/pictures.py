@@ -19,16 +19,24 @@ def _edge_word(pattern: object) -> str:
 def mermaid(workflow: Workflow) -> str:
     """Return a Mermaid flowchart; labels are quoted as HTML entities, as Mermaid wants."""
     number = {step.name: index for index, step in enumerate(workflow.steps)}
+    reasons = _reasons(workflow)
     lines = ["flowchart TD"]
     for step in workflow.steps:
-        label = "<br/>".join(_entities(part) for part in (_title(step), _jobs(step)) if part)
-        lines.append(f'  s{number[step.name]}["{label}"]')
+        parts = (_title(step), reasons.get(step.name, ""), _jobs(step))
+        label = "<br/>".join(_entities(part) for part in parts if part)
+        start, end = ("{{", "}}") if step.name in reasons else ("[", "]")
+        lines.append(f'  s{number[step.name]}{start}"{label}"{end}')
     for step in workflow.steps:
         for need in step.needs:
             word = _edge_word(need.pattern)
             arrow = f"-->|{word}|" if word else "-->"
             lines.append(f"  s{number[need.step]} {arrow} s{number[step.name]}")
     return "\n".join(lines) + "\n"
+
+
+def _reasons(workflow: Workflow) -> dict[str, str]:
+    """Return what the steps wait for that are expansions, which are drawn as hexagons."""
+    return {expansion.name: expansion.reason for expansion in workflow.expansions}
 
 
 def _title(step: Step) -> str:
@@ -49,9 +57,12 @@ def dot(workflow: Workflow) -> str:
         '  node [shape=box, style="rounded,filled", fillcolor="#eef3fa", color="#4a6fa5", fontname="Helvetica"];',
         '  edge [color="#4a6fa5", fontname="Helvetica", fontsize=10];',
     ]
+    reasons = _reasons(workflow)
     for step in workflow.steps:
-        label = "\\n".join(_escaped(part) for part in (_title(step), step.environment, _jobs(step)) if part)
-        lines.append(f'  "{step.name}" [label="{label}"];')
+        parts = (_title(step), step.environment, reasons.get(step.name, ""), _jobs(step))
+        label = "\\n".join(_escaped(part) for part in parts if part)
+        shape = ", shape=hexagon" if step.name in reasons else ""
+        lines.append(f'  "{step.name}" [label="{label}"{shape}];')
     for step in workflow.steps:
         for need in step.needs:
             word = _edge_word(need.pattern)

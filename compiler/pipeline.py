@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
+import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from reana_batch import backends, credentials, frontends, jobs, layout, sites, staging
+from reana_batch import backends, credentials, frontends, frozen, jobs, layout, sites, staging
 from reana_batch.diagnostics import Diagnostics, Refused, refuse
 from reana_batch.ir import CredentialPlan, Workflow
 from reana_batch.passes import run_passes
@@ -41,6 +43,19 @@ class Options:
     ignore_unsupported: bool = False
 
 
+# The choices that hold for expansions as well; the others have become settings.
+_KEPT_CHOICES = (
+    "parameters",
+    "operational_options",
+    "backend",
+    "fuse",
+    "strict",
+    "strict_outputs",
+    "lenient",
+    "ignore_unsupported",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Compilation:
     """A workflow ready to be written for one batch system."""
@@ -50,6 +65,8 @@ class Compilation:
     target: Target
     spec: Spec | None = None
     inputs: list[str] = field(default_factory=list)
+    options: Options = Options()
+    durations: Mapping[str, float] = field(default_factory=dict)  # seconds by step, of an earlier run
 
     @property
     def start_command(self) -> str:
@@ -64,9 +81,25 @@ class Compilation:
     def files(self) -> Iterator[File]:
         """Yield every generated file; tables and long lists are made while they are written."""
         yield from jobs.job_files(self.workflow, self.site, self.target)
+        if self.workflow.expansions:
+            assert self.spec is not None, "only an analysis can be compiled again"
+            yield from frozen.files(self._frozen(self.spec), self.spec)
         yield from backends.backend(self.target.name).lower(self.workflow, self.site)
         for name in sorted({step.target.name for step in self.workflow.steps if step.target}):
             yield from backends.guest(name).lower_nodes(self.workflow, self.site)
+
+    def _frozen(self, spec: Spec) -> frozen.Frozen:
+        return frozen.Frozen(
+            name=self.workflow.name,
+            within=self.workflow.within,
+            spec=spec.path.name,
+            choices={name: getattr(self.options, name) for name in _KEPT_CHOICES},
+            site=self.site,
+            backend=self.target.name,
+            credential_plan=self.workflow.credential_plan,
+            durations=self.durations,
+            states=frozen.states(self.workflow.expansions),
+        )
 
 
 def compile_spec(path: Path, options: Options, diagnostics: Diagnostics) -> Compilation:
@@ -74,10 +107,7 @@ def compile_spec(path: Path, options: Options, diagnostics: Diagnostics) -> Comp
 
     Raises :class:`Refused` with every fault; warnings stay in ``diagnostics``.
     """
-    if options.lenient:
-        diagnostics.ignored_codes |= LENIENT_CODES
-    if options.ignore_unsupported:
-        diagnostics.ignored_codes |= {"unsupported"}
+    _ignore_codes(options, diagnostics)
     resolved = sites.resolve(options.site, options.settings, path.parent, diagnostics, backend=options.backend)
     spec = read_spec(path, diagnostics, options.parameters, options.operational_options, strict=options.strict)
     workflow = frontends.load(spec, diagnostics)
@@ -86,20 +116,34 @@ def compile_spec(path: Path, options: Options, diagnostics: Diagnostics) -> Comp
         raise Refused(diagnostics)
     workflow = replace(workflow, data=spec.data)
     _check_directories(inputs, resolved.site, diagnostics)
-    if options.measured is not None:
-        workflow = _with_durations(workflow, Run(options.measured))
+    durations = Run(options.measured).durations() if options.measured is not None else {}
+    workflow = _with_durations(workflow, durations)
     choice = backends.choose(workflow, resolved.site, options.backend, diagnostics)
     if options.backend == "auto":
         resolved = sites.resolve(options.site, options.settings, path.parent, diagnostics, backend=choice.engine)
-    workflow = backends.hand_on(workflow, choice, resolved.site, diagnostics)
+    compilation = _lower_as_chosen(workflow, resolved.site, choice, options, diagnostics)
+    return replace(compilation, spec=spec, inputs=inputs, options=options, durations=durations)
+
+
+def _ignore_codes(options: Options, diagnostics: Diagnostics) -> None:
+    if options.lenient:
+        diagnostics.ignored_codes |= LENIENT_CODES
+    if options.ignore_unsupported:
+        diagnostics.ignored_codes |= {"unsupported"}
+
+
+def _lower_as_chosen(
+    workflow: Workflow, site: Site, choice: backends.Choice, options: Options, diagnostics: Diagnostics
+) -> Compilation:
+    workflow = backends.hand_on(workflow, choice, site, diagnostics)
+    # What compiled here compiles on the workers, unless the site has another for them.
+    site = replace(site, python=site.python or sys.executable) if workflow.expansions else site
     chosen = {"fuse": options.fuse, "strict_outputs": options.strict_outputs}
-    compilation = lower(workflow, resolved.site, choice.engine, diagnostics, **chosen)
-    return Compilation(compilation.workflow, compilation.site, compilation.target, spec, inputs)
+    return lower(workflow, site, choice.engine, diagnostics, **chosen)
 
 
-def _with_durations(workflow: Workflow, earlier: Run) -> Workflow:
+def _with_durations(workflow: Workflow, durations: Mapping[str, float]) -> Workflow:
     """Return ``workflow`` with what the steps of the same names took in an earlier run."""
-    durations = earlier.durations()
     steps = (replace(step, duration=durations.get(step.name)) for step in workflow.steps)
     return replace(workflow, steps=tuple(steps))
 
@@ -139,21 +183,37 @@ def write(compilation: Compilation, directory: Path, *, force: bool = False) -> 
     _check_directory(compilation.site, directory, force)
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for name in (layout.BATCH, layout.STATE, layout.LOGS):
+        for name in _COMPILED:
             if force and (directory / name).exists():
                 shutil.rmtree(directory / name)
-        for name in (layout.BATCH, layout.STATE, layout.LOGS, layout.WORKSPACE):
-            (directory / name).mkdir(mode=0o700, exist_ok=True)
-        for folder in jobs.run_folders(compilation.workflow):
-            (directory / folder).mkdir(parents=True, exist_ok=True)
+        (directory / layout.WORKSPACE).mkdir(mode=0o700, exist_ok=True)
         if compilation.spec is not None:
             staging.copy_inputs(compilation.spec, compilation.inputs, directory / layout.WORKSPACE)
-        _write_files(compilation.files(), directory)
+        _fill(compilation, directory)
     except OSError as error:
-        for name in (layout.BATCH, layout.STATE, layout.LOGS, *(() if force else (layout.WORKSPACE,))):
+        for name in (*_COMPILED, *(() if force else (layout.WORKSPACE,))):
             shutil.rmtree(directory / name, ignore_errors=True)
-        reason = f"{error.filename or directory}: {error.strerror}"
-        raise refuse("cannot-write", f"The run cannot be written: {reason}.") from error
+        raise _cannot_write(error, directory) from error
+
+
+# What a compilation makes beside the workspace, and the run fills.
+_COMPILED = (layout.BATCH, layout.STATE, layout.LOGS, layout.EXPANSIONS)
+
+
+def _fill(compilation: Compilation, directory: Path) -> None:
+    """Write batch files, and folders for logs and records, beside the workspace."""
+    for name in (layout.BATCH, layout.STATE, layout.LOGS):
+        (directory / name).mkdir(mode=0o700, exist_ok=True)
+    if compilation.workflow.expansions:
+        (directory / layout.EXPANSIONS).mkdir(mode=0o700, exist_ok=True)
+    for folder in jobs.run_folders(compilation.workflow):
+        (directory / folder).mkdir(parents=True, exist_ok=True)
+    _write_files(compilation.files(), directory)
+
+
+def _cannot_write(error: OSError, directory: Path) -> Refused:
+    reason = f"{error.filename or directory}: {error.strerror}"
+    return refuse("cannot-write", f"The run cannot be written: {reason}.")
 
 
 def _check_directory(site: Site, directory: Path, force: bool) -> None:
@@ -184,3 +244,63 @@ def _write_files(files: Iterator[File], directory: Path) -> None:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
         with open(descriptor, "w", encoding="utf-8", newline="") as stream:
             stream.writelines((file.text,) if isinstance(file.text, str) else file.text)
+
+
+# --- expansions: what only a run can know ----------------------------------------------------------
+
+
+def expand(run: Path, name: str, diagnostics: Diagnostics) -> Path:
+    """Compile what follows from an expansion of ``run``, whose jobs are done; return the directory it is in.
+
+    That has the form of a run, and its workspace is a link to the one there is. What was compiled
+    before stays as it is. Raises :class:`Refused` with every fault.
+    """
+    directory = run / layout.expansion_folder(name)
+    if not (directory / layout.MANIFEST).exists():
+        _write_expansion(_compile_expansion(run, name, diagnostics), directory)
+    return directory
+
+
+def _compile_expansion(run: Path, name: str, diagnostics: Diagnostics) -> Compilation:
+    kept = frozen.read(run, name)
+    options = Options(**kept.choices)
+    _ignore_codes(options, diagnostics)
+    workspace = _root(run, len(kept.within)) / layout.WORKSPACE
+    given = (options.parameters, options.operational_options)
+    spec = read_spec(kept.spec_path(run), diagnostics, *given, strict=options.strict, workspace=workspace)
+    results = {"expansion": name, "state": kept.states[name], "workspace": str(workspace)}
+    workflow = frontends.load(spec, diagnostics, results)
+    if workflow is None:
+        raise Refused(diagnostics)
+    workflow = replace(
+        _with_durations(workflow, kept.durations),
+        name=kept.name,
+        within=(*kept.within, name),
+        data=spec.data,
+        credential_plan=kept.credential_plan,
+    )
+    choice = backends.choose(workflow, kept.site, options.backend, diagnostics, kept.backend)
+    compilation = _lower_as_chosen(workflow, kept.site, choice, options, diagnostics)
+    return replace(compilation, spec=spec, options=options, durations=kept.durations)
+
+
+def _root(run: Path, depth: int) -> Path:
+    """Return the directory of the whole run, in whose expansions ``run`` lies so deep; links are not followed."""
+    return [run.absolute(), *run.absolute().parents][2 * depth]
+
+
+def _write_expansion(compilation: Compilation, directory: Path) -> None:
+    """Write ``directory``, whole or not at all, for its job can be ended at any time."""
+    try:
+        directory.parent.mkdir(mode=0o700, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{directory.name}.", dir=directory.parent) as temporary:
+            made = Path(temporary) / directory.name
+            made.mkdir(mode=0o700)
+            _fill(compilation, made)
+            for name in layout.SHARED:
+                (made / name).symlink_to(Path("../..") / name)
+            made.rename(directory)
+    except OSError as error:
+        if (directory / layout.MANIFEST).exists():
+            return  # the same job, started twice, has compiled the same
+        raise _cannot_write(error, directory) from error

@@ -46,31 +46,33 @@ def select(directory: Path, step: str | None, row: int | None, *, all_jobs: bool
     Without a step: of all jobs that failed, and if none did, or ``all_jobs``, of all that have started.
     """
     run = Run(directory)
-    steps = run.manifest["steps"]
+    steps = [(part, each) for part in run.parts() for each in part.manifest["steps"]]
     causes = {} if all_jobs else {(each.step, each.row): each.cause for each in run.failures()}
     if step is None:
-        chosen = [each for each in steps if not causes or each["name"] in {name for name, _ in causes}]
-        found = [log for each in chosen for log in _logs(directory, each, causes)]
+        failed = {name for name, _ in causes}
+        chosen = [(part, each) for part, each in steps if not causes or part.path + each["name"] in failed]
+        found = [log for part, each in chosen for log in _logs(part, each, causes)]
         return [log for log in found if (not causes or log.cause) and row in (None, log.row)]
-    chosen = [each for each in steps if step in (each["name"], each["label"])]
+    chosen = [(part, each) for part, each in steps if step in (part.path + each["name"], each["name"], each["label"])]
     if not chosen:
-        names = [each["label"] for each in steps]
-        meant = closest(step, names)
-        hint = f"did you mean {meant}?" if meant else f"known: {', '.join(names[:20])}."
+        known = [each["label"] for _, each in steps]
+        meant = closest(step, known)
+        hint = f"did you mean {meant}?" if meant else f"known: {', '.join(known[:20])}."
         raise refuse("unknown-step", f'There is no step "{step}".', hint=hint)
-    if row is not None and all(row >= each["rows"] for each in chosen):
-        last = max(each["rows"] for each in chosen) - 1
+    if row is not None and all(row >= each["rows"] for _, each in chosen):
+        last = max(each["rows"] for _, each in chosen) - 1
         raise refuse("unknown-step", f'Step "{step}" has no job {row}.', hint=f"they are numbered from 0 to {last}.")
-    return [log for each in chosen for log in _logs(directory, each, causes) if row in (None, log.row)]
+    return [log for part, each in chosen for log in _logs(part, each, causes) if row in (None, log.row)]
 
 
-def _logs(directory: Path, step: dict[str, Any], causes: dict[tuple[str, int], str]) -> Iterator[JobLog]:
+def _logs(part: Run, step: dict[str, Any], causes: dict[tuple[str, int], str]) -> Iterator[JobLog]:
+    name = part.path + step["name"]
     for row in range(step["rows"]):
-        base = directory / layout.LOGS / step["folder"] / layout.row_stem(row, step["rows"])
+        base = part.directory / layout.LOGS / step["folder"] / layout.row_stem(row, step["rows"])
         out, err = base.with_name(f"{base.name}.out"), base.with_name(f"{base.name}.err")
         if out.exists() or err.exists():
-            cause = causes.get((step["name"], row), "")
-            yield JobLog(step["name"], step["label"], row_origin(step, row), row, step["rows"], out, err, cause)
+            cause = causes.get((name, row), "")
+            yield JobLog(name, step["label"], row_origin(step, row), row, step["rows"], out, err, cause)
 
 
 def as_record(log: JobLog) -> dict[str, Any]:

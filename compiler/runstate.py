@@ -22,6 +22,8 @@ from reana_batch.jobqueue import EXITED
 
 # Bytes read from the end of a log.
 _TAIL_BYTES = 8192
+# How our own command line ends that has shown faults.
+_REFUSED = "3"
 # Jobs of a step whose duration is looked at.
 _SAMPLE = 1000
 
@@ -79,6 +81,7 @@ _CAUSES = {
     "output": "the command succeeded, but declared outputs are {detail}",
     "worker": "the job could not start its command: {detail}",
     "credential": "the job could not get its credentials, and its command was not started: {detail}",
+    "expansion": "what follows from it was refused",
 }
 
 
@@ -90,13 +93,27 @@ def _signal_name(number: int) -> str:
     return name + (", mostly for memory" if name == "SIGKILL" else "")
 
 
+@dataclass(frozen=True, slots=True)
+class OpenExpansion:
+    """A part of the graph that nothing is known of yet: what it waits for, and why."""
+
+    label: str
+    origin: str
+    reason: str
+
+
 @dataclass
 class Run:
-    """A run directory, and what is known of it so far; Refused if there is no run in it, or a damaged one."""
+    """A run directory, and what is known of it so far; Refused if there is no run in it, or a damaged one.
+
+    What its expansions have compiled are runs too, the parts of this one.
+    """
 
     directory: Path
+    path: str = ""  # of a part: the names of its expansions, a slash behind each; before the names of its steps
     manifest: dict[str, Any] = field(init=False)
     _complete: set[str] = field(default_factory=set)
+    _parts: dict[str, Run] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         path = self.directory / layout.MANIFEST
@@ -109,16 +126,63 @@ class Run:
     @property
     def guests(self) -> dict[str, set[str]]:
         """The steps that are handed on to another batch system than the run's own, by its name."""
-        handed = [step for step in self.manifest["steps"] if "backend" in step]
-        return {each["backend"]: {s["name"] for s in handed if s["backend"] == each["backend"]} for each in handed}
+        found: dict[str, set[str]] = {}
+        for part in self.parts():
+            for step in part.manifest["steps"]:
+                if "backend" in step:
+                    found.setdefault(step["backend"], set()).add(part.path + step["name"])
+        return found
+
+    def parts(self) -> list[Run]:
+        """Return this run and what its expansions have compiled so far, each part behind the one it follows from."""
+        found: list[Run] = [self]
+        for part in found:  # which grows meanwhile
+            found += part.compiled().values()
+        return found
+
+    def compiled(self) -> dict[str, Run]:
+        """Return the part that each expansion of this one has compiled so far, by the expansion's name."""
+        parts = {expansion["name"]: self._part(expansion["name"]) for expansion in self.expansions}
+        return {name: part for name, part in parts.items() if part is not None}
+
+    def is_complete(self) -> bool:
+        """Return whether all jobs are done, and none can come any more."""
+        return all(step.done == step.total for step in self.progress()) and not self.open_expansions()
+
+    @property
+    def expansions(self) -> list[dict[str, Any]]:
+        """The records of the expansions of this part alone."""
+        records: list[dict[str, Any]] = self.manifest.get("expansions", [])
+        return records
+
+    def _part(self, name: str) -> Run | None:
+        directory = self.directory / layout.expansion_folder(name)
+        list(_names(directory.parent))  # which makes a network file system ask its server again
+        if name not in self._parts and (directory / layout.MANIFEST).is_file():
+            self._parts[name] = Run(directory, f"{self.path}{name}/")
+        return self._parts.get(name)
+
+    def open_expansions(self) -> list[OpenExpansion]:
+        """Return the expansions that nothing has been compiled of yet."""
+        return [
+            OpenExpansion(expansion["label"], expansion["origin"], expansion["reason"])
+            for part in self.parts()
+            for expansion in part.expansions
+            if expansion["name"] not in part.compiled()
+        ]
 
     def progress(self) -> list[StepProgress]:
         """Return the counts of every step, in order; a step once seen complete is not read again."""
-        return [self._step_progress(step) for step in self.manifest["steps"]]
+        return [progress for part in self.parts() for progress in part.own_progress()]
 
-    def _step_progress(self, step: dict[str, Any]) -> StepProgress:
+    def own_progress(self) -> list[StepProgress]:
+        """Return the counts of every step of this part alone."""
+        return [self.step_progress(step) for step in self.manifest["steps"]]
+
+    def step_progress(self, step: dict[str, Any]) -> StepProgress:
+        """Return the counts of one step of this part."""
         name, rows = step["name"], step["rows"]
-        head = (name, step["label"], step["origin"], rows)
+        head = (self.path + name, step["label"], step["origin"], rows)
         if name in self._complete:
             return StepProgress(*head, done=rows)
         done, failed, started = self._records(step)
@@ -146,16 +210,19 @@ class Run:
 
     def durations(self) -> dict[str, float]:
         """Return the mean seconds that a job of each step took, by the step's name; of finished jobs only."""
-        means: dict[str, float] = {}
-        for step in self.manifest["steps"]:
-            folder = self.directory / layout.STATE / step["folder"]
-            stems = [layout.row_stem(row, step["rows"]) for row in sorted(self._records(step)[0])[:_SAMPLE]]
-            records = [read_record(folder / f"{stem}.done") for stem in stems]
-            spans = [_integer(record.get("ended")) - _integer(record.get("started")) for record in records]
-            if spans:
-                # Times are whole seconds: what took none took half of one, on average.
-                means[step["name"]] = max(sum(spans) / len(spans), 0.5)
-        return means
+        spans: dict[str, list[int]] = {}
+        for part in self.parts():
+            for step in part.manifest["steps"]:
+                spans.setdefault(step["name"], []).extend(part.spans(step))
+        # Times are whole seconds: what took none took half of one, on average.
+        return {name: max(sum(found) / len(found), 0.5) for name, found in spans.items() if found}
+
+    def spans(self, step: dict[str, Any]) -> Iterator[int]:
+        """Yield the seconds that jobs of a step of this part took."""
+        folder = self.directory / layout.STATE / step["folder"]
+        for row in sorted(self._records(step)[0])[:_SAMPLE]:
+            record = read_record(folder / f"{layout.row_stem(row, step['rows'])}.done")
+            yield _integer(record.get("ended")) - _integer(record.get("started"))
 
     def failures(self, endings: Mapping[tuple[str, int], str] = MappingProxyType({})) -> list[Failure]:
         """Return the failed jobs, the one that started first in front.
@@ -163,13 +230,16 @@ class Run:
         ``endings`` say by step and chunk why the scheduler ended jobs: they stand for records that the
         jobs could not write any more, and explain a signal.
         """
-        found = [
-            self._failure(step, row, endings.get((step["name"], row // step["chunk_size"]), ""))
-            for step in self.manifest["steps"]
-            if step["name"] not in self._complete
-            for row in self._failed_rows(step, {chunk for name, chunk in endings if name == step["name"]})
-        ]
+        found = (failure for part in self.parts() for failure in part.own_failures(endings))
         return sorted(found, key=lambda failure: failure.started or sys.maxsize)
+
+    def own_failures(self, endings: Mapping[tuple[str, int], str]) -> Iterator[Failure]:
+        """Yield the failed jobs of this part."""
+        for step in self.manifest["steps"]:
+            if step["name"] not in self._complete:
+                name = self.path + step["name"]
+                for row in self._failed_rows(step, {chunk for ended, chunk in endings if ended == name}):
+                    yield self._failure(step, row, endings.get((name, row // step["chunk_size"]), ""))
 
     def _failed_rows(self, step: dict[str, Any], ended: set[int]) -> list[int]:
         """Return the rows with a failed record, and of each chunk that was ended without one the row it was at."""
@@ -188,9 +258,12 @@ class Run:
         record |= read_record(state.with_name(f"{state.name}.failed"))
         if ending and ("reason" not in record or (record["reason"] == "signal" and not ending.startswith(EXITED))):
             record |= {"reason": "scheduler", "detail": ending}
+        expands = any(expansion["name"] == step["name"] for expansion in self.expansions)
+        if expands and (record.get("reason"), record.get("exit_code")) == ("command", _REFUSED):
+            record["reason"] = "expansion"
         log = self.directory / layout.LOGS / stem
         return Failure(
-            step=step["name"],
+            step=self.path + step["name"],
             label=step["label"],
             origin=row_origin(step, row),
             row=row,

@@ -178,10 +178,14 @@ def resolve(
     for layer in layers:
         settings |= layer.settings
         origins |= dict.fromkeys(layer.settings, layer.origin)
-    settings["name"] = profile
     origins.pop("name")
-    site: Site = _fill(Site, settings, "")
-    return ResolvedSite(site, {key: origins[key] for key in sorted(origins)})
+    return ResolvedSite(site_of(profile, settings), {key: origins[key] for key in sorted(origins)})
+
+
+def site_of(name: str, settings: Mapping[str, Any]) -> Site:
+    """Return the site of this name with the settings that :func:`settings_of` gave."""
+    site: Site = _fill(Site, {**settings, "name": name}, "")
+    return site
 
 
 def settings_of(site: Site) -> dict[str, Any]:

@@ -44,6 +44,7 @@ class Spec:
     """A parsed reana.yaml; ``document`` knows the place of every value."""
 
     path: Path
+    directory: Path  # what all paths of the analysis are relative to
     document: Document
     type: str
     parameters: Mapping[str, Any]  # inputs.parameters overlaid by -p, with the declared types
@@ -67,11 +68,6 @@ class Spec:
     def workflow_file(self) -> str:
         """The path of the workflow definition, relative to the analysis; empty if there is none."""
         return _text(_mapping(self.document.data, "workflow").get("file"))
-
-    @property
-    def directory(self) -> Path:
-        """The directory that all paths of the analysis are relative to."""
-        return self.path.parent
 
 
 def find_spec(given: Path | None, directory: Path) -> Path:
@@ -100,9 +96,11 @@ def read_spec(
     options: Sequence[str] = (),
     *,
     strict: bool = False,
+    workspace: Path | None = None,
 ) -> Spec:
     """Return the analysis in ``path``; ``parameters`` and ``options`` are ``KEY=VALUE`` words.
 
+    In a run, the directory of the analysis is its ``workspace``, where jobs may have done away with inputs.
     Raises Refused only where nothing can be read; other faults are recorded.
     """
     document = read_document(path, str(path), diagnostics)
@@ -114,6 +112,7 @@ def read_spec(
     data = read_references(document, _references(document.data), diagnostics)
     spec = Spec(
         path=path.resolve(),
+        directory=workspace or path.resolve().parent,
         document=document,
         type=_text(workflow.get("type")),
         parameters=_mapping(document.data, "inputs", "parameters") | _typed(given, document, diagnostics),
@@ -131,7 +130,8 @@ def read_spec(
     _check_form(spec, diagnostics)
     _check_without_meaning(spec, diagnostics)
     _check_paths(spec, diagnostics)
-    _check_inputs(spec, diagnostics)
+    if workspace is None:
+        _check_inputs(spec, diagnostics)
     _check_definition(spec, diagnostics)
     _check_parameters(spec, diagnostics)
     _check_resources(spec, diagnostics)

@@ -56,6 +56,7 @@ def workflow_tree(workflow: Workflow) -> RenderableType:
 
     Nesting would draw a chain of a thousand steps a thousand levels deep.
     """
+    reasons = {expansion.name: expansion.reason for expansion in workflow.expansions}
     tree = Tree(Text(workflow.name, style="bold"))
     for step in workflow.steps[:_MOST_ROWS]:
         line = Text.assemble((step.name, "cyan"), f"  {_jobs(step.table.count)}")
@@ -63,6 +64,8 @@ def workflow_tree(workflow: Workflow) -> RenderableType:
             line.append(f" on {step.target.title}")
         if step.needs:
             line.append(f"  after {', '.join(need.step for need in step.needs)}")
+        if step.name in reasons:
+            line.append(f"  compiles what follows from {reasons[step.name]}")
         line.append(f"  {step.origin.short}", style="dim")
         branch = tree.add(line)
         for file in step.data[:_MOST_ROWS]:
@@ -202,11 +205,18 @@ def show_status(current: RunStatus) -> None:
         _line(f"{_jobs(len(current.failures) - 1)} more failed.", None)
     if current.state in ("created", "queued", "running"):
         _line(f"==> {name} {_VERBS[current.state]}: {current.done:,} of {_jobs(current.total)} done.", None)
+        _show_open(current)
         return
     if not current.failures and current.state == "failed":
         _show_vanished(current)
     _line(f"==> ERROR: {name} {_VERBS[current.state]}; {_jobs(current.not_started)} not started.", "red")
+    _show_open(current)
     _line(f"Its files are in {directory}. To go on: reana-batch resume -w {shlex.quote(str(directory))}", None)
+
+
+def _show_open(current: RunStatus) -> None:
+    for expansion in current.open_expansions[:_MOST_STEPS_LIVE]:
+        _line(f"More jobs will follow from {expansion.reason} ({expansion.origin}).", None)
 
 
 _VERBS = {

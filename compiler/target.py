@@ -25,8 +25,11 @@ class Target:
     container_runtimes: frozenset[str]
     pulls_no_images: frozenset[str]  # the runtimes among them that start nothing from a registry
     start_command: str  # how the user hands the run to the system, in the run directory
+    sends_files: bool  # can it send each job its files, for workers that share no file system?
     enforces_runtime: bool  # does the system itself end a job at its time limit?
     forwards_tickets: bool = False  # can the system bring the submitter's Kerberos ticket to the job?
     holds: frozenset[str] = frozenset()  # systems to which a node of its graph can hand jobs, and wait for them
     environment: tuple[str, ...] = ()  # variables that tell its tools where it is
     retries_jobs: bool = False  # does it start failed jobs again by itself?
+    # What the job of an expansion calls to hand over what it has compiled; nothing where the system takes it by itself.
+    submit_programs: tuple[str, ...] = ()

@@ -81,20 +81,30 @@ def _inside(name: str) -> bool:
 def differences(first: Path, second: Path) -> dict[str, list[str]]:
     """Return how two runs differ, line by line: in what they run, and in their workspaces."""
     return {
-        "what is run": _text_differences(first, second),
+        "what is run": _text_differences(Run(first), Run(second)),
         "workspace": _file_differences(first / layout.WORKSPACE, second / layout.WORKSPACE),
     }
 
 
-def _text_differences(first: Path, second: Path) -> list[str]:
+def _text_differences(first: Run, second: Run) -> list[str]:
     lines: list[str] = []
-    for name in sorted(_names(first / layout.BATCH) | _names(second / layout.BATCH)):
-        if name.startswith(_MADE_BY_DAGMAN):
-            continue
-        before, after = (_lines(run / layout.BATCH / name) for run in (first, second))
+    texts = (_batch_files(first), _batch_files(second))
+    for name in sorted(texts[0].keys() | texts[1].keys()):
+        before, after = (_lines(files.get(name)) for files in texts)
         if before != after:
-            lines += difflib.unified_diff(before, after, f"{first.name}/{name}", f"{second.name}/{name}", lineterm="")
+            old, new = (f"{run.directory.name}/{name}" for run in (first, second))
+            lines += difflib.unified_diff(before, after, old, new, lineterm="")
     return lines
+
+
+def _batch_files(run: Run) -> dict[str, Path]:
+    """Return the batch files of a run and its expansions, by their names as the user knows them."""
+    return {
+        part.path + name: part.directory / layout.BATCH / name
+        for part in run.parts()
+        for name in _names(part.directory / layout.BATCH)
+        if not name.startswith(_MADE_BY_DAGMAN)
+    }
 
 
 def _file_differences(first: Path, second: Path) -> list[str]:
@@ -111,5 +121,5 @@ def _names(root: Path) -> set[str]:
     return {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()}
 
 
-def _lines(path: Path) -> list[str]:
-    return path.read_text("utf-8", "replace").splitlines() if path.exists() else []
+def _lines(path: Path | None) -> list[str]:
+    return path.read_text("utf-8", "replace").splitlines() if path else []

@@ -3,7 +3,8 @@
 # and need nothing but coreutils. The working directory is the run directory.
 #
 # Facts (all set by job.sh): step origin folder row_count chunk_size commands needs outputs images
-# container_runtime binds cvmfs row_time_limit; and where they are not empty, before after retries python
+# container_runtime binds cvmfs row_time_limit; and where they are not empty, before after retries
+# python programs depth
 # shellcheck disable=SC2154,SC2206  # the facts are assigned in job.sh; words are split on purpose
 
 # Exit codes of our own; credentials-lib.sh has one more. A command's own code passes through; the record says
@@ -266,7 +267,7 @@ set_launcher() {
   command -v apptainer >/dev/null || { worker_lacks "apptainer is not installed"; return; }
   launcher+=(apptainer --silent exec --pwd "$REANA_WORKSPACE")
   # The fields of --mount are those of CSV: a quote in quotes is doubled.
-  launcher+=(--mount "type=bind,\"source=${run//\"/\"\"}\",\"destination=${run//\"/\"\"}\"")
+  launcher+=(--mount "type=bind,\"source=${root//\"/\"\"}\",\"destination=${root//\"/\"\"}\"")
   for directory in "${binds[@]}" "${cvmfs[@]/#//cvmfs/}"; do
     [[ ! -e $directory ]] || launcher+=(--mount "type=bind,source=$directory,destination=$directory")
   done
@@ -294,6 +295,13 @@ check_python() {
   [[ -n ${python-} ]] || return 0
   command -v "$python" >/dev/null || { worker_lacks "$python is not there"; return; }
   export REANA_BATCH_PYTHON=$python
+}
+
+check_programs() {
+  local program
+  for program in ${programs+"${programs[@]}"}; do
+    command -v "$program" >/dev/null || { worker_lacks "$program is not there"; return; }
+  done
 }
 
 # Run one script; its output goes to the row's logs. Job control gives it a process group of its own,
@@ -383,7 +391,7 @@ run_row() { # ROW
     fail_row "$EXIT_CREDENTIAL" credential "$lacking"
     return
   fi
-  [[ -n $worker_ready ]] || { check_cvmfs && check_python && set_launcher && worker_ready=yes; } ||
+  [[ -n $worker_ready ]] || { check_cvmfs && check_python && check_programs && set_launcher && worker_ready=yes; } ||
     { fail_row "$?" worker "$lacking"; return; }
   [[ $has_table == no ]] || read_cells "$row"
   run_attempts
@@ -423,10 +431,14 @@ run_chunk() { # CHUNK
 
 set_environment() {
   run=$PWD
-  export REANA_WORKSPACE=$run/workspace REANA_WORKFLOW_UUID
+  # What an expansion has compiled lies in ROOT/expansions/NAME, and works in the workspace of the whole run.
+  root=$run
+  local level
+  for ((level = ${depth:-0}; level > 0; level--)); do root=${root%/*/*}; done
+  export REANA_WORKSPACE=$root/workspace REANA_WORKFLOW_UUID
   # REANA's jobs get a UUID of their run; here it follows from the run's directory.
   local digest
-  digest=$(sha1sum <<<"$run")
+  digest=$(sha1sum <<<"$root")
   REANA_WORKFLOW_UUID=${digest:0:8}-${digest:8:4}-5${digest:13:3}-8${digest:17:3}-${digest:20:12}
   # Schedulers that start jobs without the user's environment leave these out.
   export PATH=${PATH:-/usr/local/bin:/usr/bin:/bin} USER=${USER:-$(id -un)}

@@ -17,11 +17,13 @@ from reana_batch.passes.fuse_commands import fuse_commands
 from reana_batch.passes.locate_images import locate_images
 from reana_batch.passes.map_resources import map_resources
 from reana_batch.passes.plan_credentials import plan_credentials
+from reana_batch.passes.plan_expansions import plan_expansions
 from reana_batch.passes.require_outputs import require_outputs
 from reana_batch.passes.stage_data import stage_data
 
 PASSES: tuple[Callable[[Workflow, Context], Workflow], ...] = (
     check_graph,
+    plan_expansions,
     drop_empty_steps,
     fuse_commands,
     require_outputs,

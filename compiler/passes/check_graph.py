@@ -25,8 +25,6 @@ def check_graph(workflow: Workflow, context: Context) -> Workflow:
     for expansion in workflow.expansions:
         unknown = set(expansion.needs) - steps.keys()
         assert not unknown, f"{expansion.name} needs the unknown steps {sorted(unknown)}"
-        message = f"What follows from {expansion.label} is known only in the run: {expansion.reason}."
-        context.diagnostics.error("unsupported", message, expansion.origin)
     graph = workflow.graph()
     if not networkx.is_directed_acyclic_graph(graph):
         circle = [edge[0] for edge in networkx.find_cycle(graph)]

@@ -27,7 +27,7 @@ def _with_resources(step: Step, context: Context) -> Step:
     for field, names in table.items():
         for hint, value in hints.first(names, step.hints):
             values[field], places[field] = value, hint.place
-    runtime = values.pop("runtime", step.resources.runtime or context.site.default_runtime)
+    runtime = values.pop("runtime", context.site.default_runtime)
     if isinstance(runtime, str):
         values["flavour"] = runtime
         runtime = FLAVOURS[runtime]

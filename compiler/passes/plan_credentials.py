@@ -23,6 +23,8 @@ def plan_credentials(workflow: Workflow, context: Context) -> Workflow:
     """Return ``workflow`` with its credential plan; missing secrets and lives too short are recorded."""
     steps = tuple(_with_implied(step, context) for step in workflow.steps)
     workflow = replace(workflow, steps=steps)
+    if workflow.within:
+        return _checked_in_the_run(workflow, context)
     places = {c: _place(steps, c) for c in Credential if any(c in step.credentials for step in steps)}
     if not places or context.diagnostics.errors:
         return workflow
@@ -34,6 +36,17 @@ def plan_credentials(workflow: Workflow, context: Context) -> Workflow:
         for secret in _needed(credential, plan, store):
             _check_secret(secret, credential, place, store, context)
     return replace(workflow, credential_plan=_with_lives(plan, workflow, places, context))
+
+
+def _checked_in_the_run(workflow: Workflow, context: Context) -> Workflow:
+    """Return ``workflow``, after recording what its steps need and nobody has handed on to the run."""
+    plan = workflow.credential_plan
+    for credential in Credential:
+        if not getattr(plan, credential.value) and any(credential in step.credentials for step in workflow.steps):
+            message = f"The steps known before the run did not ask for {credential.value}, so it was not handed on."
+            hint = f"let one of them ask for {credential.value}, and run the analysis again."
+            context.diagnostics.error("credential", message, _place(workflow.steps, credential), hint)
+    return workflow
 
 
 def _with_implied(step: Step, context: Context) -> Step:

@@ -15,10 +15,16 @@ CHECK_NAME = "outputs.check"
 def require_outputs(workflow: Workflow, context: Context) -> Workflow:
     """Return ``workflow`` with the declared outputs demanded of its last step; REANA itself only warns.
 
-    A workflow with several last steps gets one more, which waits for them all and runs nothing.
+    A workflow with several last steps gets one more, which waits for them all and runs nothing. Where an
+    expansion follows, the outputs are demanded of what it compiles.
     """
     outputs = workflow.output_files + workflow.output_directories
-    if not (context.strict_outputs and outputs and workflow.steps):
+    if not (context.strict_outputs and outputs and (workflow.steps or workflow.within)):
+        return workflow
+    if workflow.expansions:
+        for second in workflow.expansions[1:]:
+            message = "With several expansions nothing knows which of them ends last, and looks for the outputs."
+            context.diagnostics.error("unsupported", message, second.origin, "leave out --strict-outputs.")
         return workflow
     waited_for = {need.step for step in workflow.steps for need in step.needs}
     last = [step for step in workflow.steps if step.name not in waited_for]
@@ -27,7 +33,7 @@ def require_outputs(workflow: Workflow, context: Context) -> Workflow:
         steps = tuple(demanding if step is last[0] else step for step in workflow.steps)
     else:
         needs = tuple(Need(step.name) for step in last)
-        origin = Place(workflow.steps[0].origin.file, 1)
+        origin = Place(workflow.steps[0].origin.file if workflow.steps else "reana.yaml", 1)
         check = Step(CHECK_NAME, "outputs", origin, commands=(), needs=needs, outputs=outputs)
         steps = (*workflow.steps, check)
     return replace(workflow, steps=steps)

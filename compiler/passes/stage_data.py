@@ -27,18 +27,33 @@ DEFAULT_INSTANCE = "default"
 def stage_data(workflow: Workflow, context: Context) -> Workflow:
     """Return ``workflow`` with steps for its data: one row for each reference, one step for each credential.
 
-    The first steps wait for all that comes in; what goes out waits for the last steps.
+    The first steps wait for all that comes in; what goes out waits for the last steps, and so is a matter of
+    what an expansion compiles, where there is one. What came in before an expansion is there.
     """
     if not workflow.data:
         return workflow
     _check_instances(workflow.data, context)
+    coming = tuple(file for file in workflow.data if not (file.is_output or workflow.within))
+    going = tuple(file for file in workflow.data if file.is_output and not workflow.expansions)
+    if len(workflow.expansions) > 1 and any(file.is_output for file in workflow.data):
+        message = "With several expansions nothing knows which of them ends last, and what can go out then."
+        context.diagnostics.error("unsupported", message, workflow.expansions[1].origin)
     waited_for = {need.step for step in workflow.steps for need in step.needs}
     last = tuple(Need(step.name) for step in workflow.steps if step.name not in waited_for)
-    before = tuple(_staging("stage-in", (f for f in workflow.data if not f.is_output), (), context.site))
-    after = tuple(_staging("stage-out", (f for f in workflow.data if f.is_output), last, context.site))
+    before = tuple(_staging("stage-in", coming, (), context.site))
+    after = tuple(_staging("stage-out", going, last, context.site))
     first = tuple(Need(step.name) for step in before)
-    steps = (step if step.needs else replace(step, needs=first) for step in workflow.steps)
+    steps = (step if step.needs else replace(step, needs=first) for step in _with_later_credentials(workflow, context))
     return replace(workflow, steps=(*before, *steps, *after))
+
+
+def _with_later_credentials(workflow: Workflow, context: Context) -> Iterator[Step]:
+    """Yield the steps, those of expansions with the credentials of what will go out behind them."""
+    expansions = {expansion.name for expansion in workflow.expansions}
+    outputs = (_CREDENTIALS[_credential(file, context.site)] for file in workflow.data if file.is_output)
+    needed = frozenset[Credential]().union(*outputs)
+    for step in workflow.steps:
+        yield replace(step, credentials=step.credentials | needed) if step.name in expansions else step
 
 
 def _check_instances(data: Iterable[DataFile], context: Context) -> None:

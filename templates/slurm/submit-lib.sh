@@ -13,6 +13,8 @@ readonly JOURNAL=state/slurm-jobs
 readonly UNDER_WAY=state/slurm-submitting
 # There if a call gave no answer: Slurm may accept that job late, and jobs look whether they are meant.
 readonly UNANSWERED=state/slurm-unanswered
+# The directory of Slurm's tools, for jobs that submit others.
+readonly TOOLS=state/slurm-tools
 # How long one call of Slurm's tools may take, and how often sbatch is called before we give up.
 readonly CALL_TIMEOUT=${REANA_BATCH_SBATCH_TIMEOUT:-60} CALL_TRIES=3
 # The kernel hands over words of up to 128 KiB.
@@ -46,7 +48,7 @@ no_answer() { # CODE, of a call that wrote $complaint
 # --- submitting ------------------------------------------------------------------------------------
 
 begin() { # [SUBMISSION PYTHON]
-  local host pid
+  local host pid tools
   clean_environment
   submission=${1:-$submission} python=${2:-$python}
   if [[ -e $UNDER_WAY ]]; then
@@ -62,6 +64,9 @@ begin() { # [SUBMISSION PYTHON]
   new_token
   trap 'abandon "interrupted"' INT TERM HUP
   { printf '%s %s %s\n' "$token" "$HOSTNAME" "$$" >"$UNDER_WAY" && : >"$JOURNAL"; } || exit 92
+  # The workers may have the tools elsewhere than the PATH of a job without an environment says.
+  tools=$(type -P sbatch)
+  printf '%s\n' "${tools%/*}" >"$TOOLS"
 }
 
 # The name of a submission, in $token, which the comments of its jobs begin with.
@@ -368,7 +373,16 @@ finalise() { # failure|end TOKEN
     mapfile -t dead < <(sed -n "/^$own /d; s/ \.finaliser\/0 .*//p" "$JOURNAL")
     [[ ${#dead[@]} -eq 0 ]] || slurm scancel --quiet --state=PENDING "${dead[@]}"
     cancel_duplicates
+    cancel_cut_short
   fi
+}
+
+# The job of an expansion may have been ended while it was submitting: what Slurm has accepted then is held for ever.
+cancel_cut_short() {
+  local part
+  for part in expansions/*/; do
+    [[ ! -e $part$UNDER_WAY ]] || (cd "$part" && read -r token _ <"$UNDER_WAY" && cancel_accepted)
+  done
 }
 
 wake_again() {

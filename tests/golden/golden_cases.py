@@ -14,7 +14,7 @@ import os
 import shlex
 import sys
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reana_batch import cli, pipeline, sites
@@ -22,6 +22,7 @@ from reana_batch.backends import BACKENDS
 from reana_batch.diagnostics import Diagnostics, Refused, render
 from reana_batch.secrets import ENV, FILE, Secret, store
 from reana_batch.sites import CredentialSettings
+from reana_batch.spec import Spec, read_spec
 from reana_batch.version import __version__
 
 from .workflows import WORKFLOWS, Scenario
@@ -104,10 +105,19 @@ def _compile_scenario(scenario: Scenario, backend: str, run: Path) -> str:
         f"generic-{backend}" if backend != "make" else "local", scenario.settings, None, diagnostics, {}
     )
     try:
-        pipeline.write(pipeline.lower(scenario.workflow, site.site, backend, diagnostics), run)
+        compilation = pipeline.lower(scenario.workflow, site.site, backend, diagnostics)
+        if scenario.workflow.expansions:
+            compilation = replace(compilation, spec=_smallest_spec(run.parent / "flow", diagnostics))
+        pipeline.write(compilation, run)
     except Refused as refused:
         diagnostics = refused.diagnostics
     return render(diagnostics, diagnostics.sources)
+
+
+def _smallest_spec(directory: Path, diagnostics: Diagnostics) -> Spec:
+    directory.mkdir()
+    (directory / "reana.yaml").write_text("workflow: {type: cwl, file: flow.cwl}\n", "utf-8")
+    return read_spec(directory / "reana.yaml", diagnostics)
 
 
 def _read_case(path: Path) -> Case:

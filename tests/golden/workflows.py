@@ -7,11 +7,11 @@ into ``order.txt``, so that a real run shows what waited for what.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 from reana_batch.diagnostics import Place
-from reana_batch.ir import Column, Command, Need, Pattern, RowMapping, Step, Table, Workflow
+from reana_batch.ir import Column, Command, Expansion, Need, Pattern, RowMapping, Step, Table, Workflow
 
 IMAGE = "docker.io/library/debian:12-slim"
 
@@ -159,10 +159,19 @@ def independent() -> Scenario:
     return Scenario(flow(*(step(f"alone-{i}", i) for i in range(1, 4))), names_only=_ALL_JOBS)
 
 
+def expansions() -> Scenario:
+    """Two jobs that compile the rest, one of them behind rows of a table, in a workflow that itself is such a rest."""
+    files = Expansion("more", "more files", _place(4), "the files that split makes", ("split",), {"glob": "parts/*"})
+    lines = Expansion("lines", "lines", _place(5), "the lines of log.txt", ("split", "count"))
+    steps = (step("split", 2), step("count", 3, rows=3))
+    expanding = replace(flow(*steps, outputs=("all.txt",)), expansions=(files, lines))
+    return Scenario(replace(expanding, within=("outer",)), ("python=/opt/py thon/bin/python3",), ("job.sub", "0"))
+
+
 WORKFLOWS: dict[str, Callable[[], Scenario]] = {
     function.__name__.replace("_", "-"): function
     for function in (
         *(scatter, cells, each_row, each_row_chunked, row_mapping, row_mapping_chunked),
-        *(array_limit, diamond, independent),
+        *(array_limit, diamond, independent, expansions),
     )
 }

@@ -42,6 +42,7 @@ def test_a_finished_run(desk: Desk) -> None:
         "failed": 0,
         "not_started": 0,
         "missing_outputs": [],
+        "expansions": [],
     }
     said(desk("wait", "-w", "test"), "==> SUCCESS: test.1 has finished.")
 

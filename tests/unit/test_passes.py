@@ -35,6 +35,7 @@ from reana_batch.passes.fuse_commands import fuse_commands
 from reana_batch.passes.locate_images import locate_images
 from reana_batch.passes.map_resources import map_resources
 from reana_batch.passes.plan_credentials import plan_credentials
+from reana_batch.passes.plan_expansions import plan_expansions
 from reana_batch.passes.require_outputs import require_outputs
 from reana_batch.sites import CredentialSettings, HTCondorSettings, Limits, Site
 
@@ -199,6 +200,52 @@ def test_faults_of_front_ends_in_expansions(expansions: list[Expansion], message
     with pytest.raises(AssertionError) as fault:
         check_graph(replace(workflow(step("a")), expansions=tuple(expansions)), context())
     assert str(fault.value).startswith(message)
+
+
+def test_an_expansion_gets_a_job_that_asks_for_little() -> None:
+    before = replace(workflow(step("a"), step("b")), expansions=(expansion("c", "a", "b"),))
+    *others, planner = map_resources(plan_expansions(before, context("slurm")), context("slurm")).steps
+    assert tuple(others) == before.steps
+    assert (planner.name, planner.label, planner.origin) == ("c", "the label of c", at(2))
+    assert planner.needs == (Need("a"), Need("b"))
+    assert planner.uses_python
+    assert planner.programs == ("sbatch", "scancel", "scontrol", "squeue")
+    assert planner.resources == Resources(cpus=1, memory=1024**3, runtime=3600)
+    script = 'exec "$REANA_BATCH_PYTHON" -m reana_batch expand --submit "${0%/batch/steps/*}" c\n'
+    assert planner.commands[0].text({}) == script
+
+
+def test_the_job_of_an_expansion_keeps_within_the_limits_of_the_site() -> None:
+    before = replace(workflow(), expansions=(expansion("c"),))
+    here = context("htcondor", Site(limits=Limits(runtime=60, memory=1000)))
+    (planner,) = map_resources(plan_expansions(before, here), here).steps
+    assert (planner.resources.runtime, planner.resources.memory) == (60, 1000)
+    assert planner.programs == ()
+    assert shown(here) == ""
+
+
+def test_an_expansion_needs_the_run_directory() -> None:
+    before = replace(workflow(), expansions=(expansion("c"),))
+    here = context("htcondor", Site(htcondor=HTCondorSettings(file_transfer=True)))
+    plan_expansions(before, here)
+    assert shown(here) == (
+        "reana.yaml:2:1: error: the files that c makes can be known only by a job that sees the run,"
+        " and htcondor.file_transfer is on. [unsupported]\n"
+        "  line 2\n  ^^^^^^\nhint: run it where workers share a file system with the login node.\n"
+    )
+    plan_expansions(before, there := context("make", here.site))
+    assert shown(there) == ""
+
+
+def test_expansions_in_each_other_come_to_an_end() -> None:
+    before = replace(workflow(), expansions=(expansion("c"),))
+    plan_expansions(replace(before, within=("c",) * 19), here := context())
+    assert shown(here) == ""
+    plan_expansions(replace(before, within=("c",) * 20), here)
+    assert shown(here) == (
+        "reana.yaml:2:1: error: Expansions may lie in each other 20 deep, not more: the files that c makes."
+        " [over-limit]\n  line 2\n  ^^^^^^\n"
+    )
 
 
 def test_chain_of_many_steps() -> None:

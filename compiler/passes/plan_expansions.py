@@ -1,0 +1,63 @@
+"""Give each expansion a job, which compiles on the cluster what follows from it."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import replace
+
+from reana_batch import layout
+from reana_batch.ir import Expansion, Need, Resources, Step, Workflow, literal
+from reana_batch.passes.context import Context
+
+# Compiling 50,000 Snakemake jobs takes 0.8 GB and 42 s.
+_MEMORY = 1024**3
+_RUNTIME = 3600
+# A front end that never comes to an end is stopped somewhere; paths end at 4096 bytes.
+_DEEPEST = 20
+
+
+def plan_expansions(workflow: Workflow, context: Context) -> Workflow:
+    """Return ``workflow`` with a step of one job for each expansion, which has the expansion's name."""
+    if len(workflow.within) >= _DEEPEST:
+        for expansion in workflow.expansions:
+            message = f"Expansions may lie in each other {_DEEPEST} deep, not more: {expansion.reason}."
+            context.diagnostics.error("over-limit", message, expansion.origin)
+    if context.target.sends_files and context.site.htcondor.file_transfer:
+        for expansion in workflow.expansions:
+            message = (
+                f"{expansion.reason} can be known only by a job that sees the run, and htcondor.file_transfer is on."
+            )
+            cure = "run it where workers share a file system with the login node."
+            context.diagnostics.error("unsupported", message, expansion.origin, cure)
+    planners = (_planner(expansion, context) for expansion in workflow.expansions)
+    return replace(workflow, steps=(*workflow.steps, *planners))
+
+
+def _planner(expansion: Expansion, context: Context) -> Step:
+    return Step(
+        name=expansion.name,
+        label=expansion.label,
+        origin=expansion.origin,
+        commands=(literal(_script(expansion, context), expansion.origin),),
+        resources=_resources(context),
+        credentials=expansion.credentials,
+        needs=tuple(map(Need, expansion.needs)),
+        uses_python=True,
+        programs=context.target.submit_programs,
+    )
+
+
+def _script(expansion: Expansion, context: Context) -> str:
+    """Return the command; the run is where the script lies, whatever the workspace is."""
+    submit = " --submit" if context.target.submit_programs else ""
+    where = f'"${{0%/{layout.BATCH}/steps/*}}"'
+    return f'exec "$REANA_BATCH_PYTHON" -m reana_batch expand{submit} {where} {shlex.quote(expansion.name)}\n'
+
+
+def _resources(context: Context) -> Resources:
+    limits = context.site.limits
+    return Resources(
+        cpus=1,
+        memory=min(_MEMORY, limits.memory or _MEMORY),
+        runtime=min(_RUNTIME, limits.runtime or _RUNTIME),
+    )

@@ -1,0 +1,195 @@
+"""Runs whose end is compiled by their own jobs, with make and a toy language."""
+
+from __future__ import annotations
+
+import filecmp
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.toy import flows
+
+from .conftest import Desk, environment, until
+
+TOY = environment(PYTHONPATH=str(flows.HERE))
+
+
+def reana_batch(desk: Desk, *words: str, exits: int = 0) -> subprocess.CompletedProcess[str]:
+    """Run a command in a Python that knows the toy language."""
+    command = [sys.executable, "-m", "reana_batch", *words]
+    done = subprocess.run(command, cwd=desk.path, env=TOY, capture_output=True, text=True, check=False)
+    assert "Traceback" not in done.stderr, done.stderr
+    assert done.returncode == exits, done.stderr
+    return done
+
+
+def run(desk: Desk, flow: str, *words: str, exits: int = 0) -> Path:
+    """Run a workflow and return the directory of the run."""
+    desk.write("flow.json", flow)
+    desk.write("reana.yaml", flows.ANALYSIS)
+    reana_batch(desk, "run", "-w", "test", *words, exits=exits)
+    return desk.path / "runs/test.1"
+
+
+def status(desk: Desk, name: str = "test") -> dict[str, Any]:
+    answer: dict[str, Any] = json.loads(reana_batch(desk, "status", "-w", name, "--json").stdout)
+    return answer
+
+
+def lines(run: Path, name: str = "starts") -> list[str]:
+    return sorted((run / "workspace" / name).read_text().split())
+
+
+def test_the_rest_is_compiled_when_its_files_are_known(desk: Desk) -> None:
+    made = run(desk, flows.scatter())
+    assert lines(made, "result") == ["1", "2", "3"]
+    assert [(step["name"], step["done"]) for step in status(desk)["steps"]] == [
+        ("split", 1),
+        ("aside", 1),
+        ("parts", 1),
+        ("parts/work", 3),
+        ("parts/join", 1),
+    ]
+    assert (made / "expansions/parts/workspace").resolve() == made / "workspace"
+
+
+def test_expansions_lie_in_each_other_and_share_workspace_and_uuid(desk: Desk) -> None:
+    made = run(desk, flows.nested('echo "$REANA_WORKSPACE $REANA_WORKFLOW_UUID" >>where'))
+    assert lines(made) == ["a", "b", "c"]
+    assert len(set((made / "workspace/where").read_text().splitlines())) == 1
+    titles = [line for line in reana_batch(desk, "logs", "-w", "test", "c").stdout.splitlines() if line]
+    assert titles == ["==> Step: c (flow.json:1)"]
+
+
+def test_an_expansion_may_yield_nothing(desk: Desk) -> None:
+    made = run(desk, flows.empty())
+    assert lines(made, "result") == ["a"]
+    assert status(desk)["progress"] == {"done": 2, "total": 2}
+
+
+@pytest.mark.parametrize("flow", [flows.scatter(), flows.nested(), flows.empty()])
+def test_outputs_are_demanded_at_the_very_end(desk: Desk, flow: str) -> None:
+    run(desk, flow, "--strict-outputs")
+    desk.write("reana.yaml", flows.ANALYSIS.replace("[result]", "[result, missing]"))
+    done = reana_batch(desk, "run", "-w", "other", "--strict-outputs", exits=1)
+    assert "declared outputs are missing: missing." in done.stderr
+
+
+def test_two_expansions_have_no_common_end_to_demand_outputs_of(desk: Desk) -> None:
+    both = json.loads(flows.empty())
+    both["expansions"] += json.loads(flows.empty().replace("none", "more"))["expansions"]
+    desk.write("flow.json", json.dumps(both))
+    desk.write("reana.yaml", flows.ANALYSIS)
+    reana_batch(desk, "validate")
+    done = reana_batch(desk, "validate", "--strict-outputs", exits=3)
+    assert "[unsupported]" in done.stderr
+
+
+def test_a_fault_is_shown_with_its_place_and_hint_and_resume_goes_on(desk: Desk) -> None:
+    made = run(desk, flows.faulty(), exits=1)
+    shown = reana_batch(desk, "status", "-w", "test").stderr
+    assert '==> ERROR: Step "follows" failed: what follows from it was refused.' in shown
+    assert f"  {made}/workspace/flow.json:1:1: error: Files must be good, not ['a/bad']. [bad-value]" in shown
+    assert "  hint: make good files." in shown
+    assert "More jobs will follow from the files a/* (flow.json:1)." in shown
+    assert status(desk)["expansions"] == [{"label": "follows", "origin": "flow.json:1", "reason": "the files a/*"}]
+    assert "Files must be good" in reana_batch(desk, "logs", "-w", "test").stdout
+    (made / "workspace/a/bad").rename(made / "workspace/a/good")
+    reana_batch(desk, "resume", "-w", "test")
+    assert lines(made, "result") == ["a"]
+
+
+def test_a_python_that_is_not_there_is_named(desk: Desk) -> None:
+    run(desk, flows.empty(), "--set", "python=/no/such/python", exits=1)
+    failure = status(desk)["first_failure"]
+    assert failure["cause"] == "the job could not start its command: /no/such/python is not there"
+
+
+@pytest.mark.parametrize("word", ["restart", "resume"])
+def test_what_is_done_is_not_done_again(desk: Desk, word: str) -> None:
+    desk.write("flow.json", flows.scatter(2))
+    desk.write("reana.yaml", flows.ANALYSIS.replace("[flow.json]", "[flow.json, fail-join]"))
+    desk.write("fail-join", "")
+    reana_batch(desk, "run", "-w", "test", exits=1)
+    first = desk.path / "runs/test.1"
+    (first / "workspace/fail-join").unlink()
+    # What the user changes in the analysis meanwhile changes nothing in the run.
+    for name in ("flow.json", "reana.yaml"):
+        (desk.path / name).unlink()
+    answer = reana_batch(desk, word, "-w", "test")
+    assert lines(first) == ["aside", "join", "join", "split", "work", "work"]
+    if word == "restart":
+        assert "5 of its jobs are done already" in answer.stderr
+        assert lines(desk.path / "runs/test.1.1", "result") == ["1", "2"]
+        assert (desk.path / "runs/test.1.1/expansions/parts/workspace").resolve() == first / "workspace"
+
+
+def test_a_stop_in_the_midst_of_an_expansion_ends_its_jobs(desk: Desk) -> None:
+    desk.write("flow.json", flows.scatter(1, "echo $$ >pid; [ -e go ] || sleep 1000"))
+    desk.write("reana.yaml", flows.ANALYSIS)
+    words = [sys.executable, "-m", "reana_batch", "run", "-w", "test"]
+    process = subprocess.Popen(words, cwd=desk.path, env=TOY, stderr=subprocess.DEVNULL, start_new_session=True)
+    pid = desk.path / "runs/test.1/workspace/pid"
+    until(lambda: pid.exists() and pid.read_text().endswith("\n"))
+    reana_batch(desk, "stop", "-w", "test")
+    assert process.wait(60) == 130
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(pid.read_text()), 0)
+    assert status(desk)["status"] == "stopped"
+    (desk.path / "runs/test.1/workspace/go").touch()
+    reana_batch(desk, "resume", "-w", "test")
+    assert lines(desk.path / "runs/test.1", "result") == ["1"]
+
+
+def test_make_killed_while_an_expansion_compiles_leaves_it_whole_or_not_at_all(desk: Desk) -> None:
+    slow = json.loads(flows.scatter(1))
+    desk.write("flow.json", json.dumps(slow))
+    desk.write("reana.yaml", flows.ANALYSIS)
+    reana_batch(desk, "compile", "-o", "runs/test.1")
+    made = desk.path / "runs/test.1"
+    make = ["make", "-f", "batch/Makefile"]
+    process = subprocess.Popen(make, cwd=made, env=TOY, start_new_session=True, stdout=subprocess.DEVNULL)
+    until((made / "state/parts/0.started").exists)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    subprocess.run(make, cwd=made, env=TOY, check=True, stdout=subprocess.DEVNULL)
+    assert lines(made, "result") == ["1"]
+
+
+def test_the_same_is_compiled_twice_and_not_before_its_time(desk: Desk) -> None:
+    made = run(desk, flows.scatter())
+    part = made / "expansions/parts"
+    before = desk.path / "before"
+    part.rename(before)
+    reana_batch(desk, "expand", str(made), "parts")
+    compared = filecmp.dircmp(before / "batch", part / "batch")
+    assert not compared.left_only
+    assert not compared.right_only
+    for path in (before / "batch").rglob("*"):
+        if path.is_file():
+            assert path.read_bytes() == (part / path.relative_to(before)).read_bytes()
+    said = reana_batch(desk, "expand", str(made), "parts").stderr
+    assert said == f"==> SUCCESS: 4 jobs in {part}.\n"
+    shutil.rmtree(part)
+    (made / "state/split/0.done").unlink()
+    said = reana_batch(desk, "expand", str(made), "parts", exits=3).stderr
+    assert "error: parts waits for split: 0 of its 1 jobs are done. [run-state]" in said
+    said = reana_batch(desk, "expand", str(made), "no-such", exits=3).stderr
+    assert f'error: {made} has no expansion "no-such". [unknown-step]' in said
+
+
+def test_runs_with_expansions_are_compared_and_deleted_whole(desk: Desk) -> None:
+    run(desk, flows.scatter(2))
+    desk.write("flow.json", flows.scatter(3))
+    reana_batch(desk, "run", "-w", "test")
+    differences = json.loads(reana_batch(desk, "diff", "test.1", "test.2", "--json").stdout)["differences"]
+    assert "+++ test.2/parts/manifest.json" in differences["what is run"]
+    reana_batch(desk, "delete", "-w", "test.1")
+    assert not (desk.path / "runs/test.1").exists()

@@ -1,0 +1,60 @@
+"""A front end for tests of expansions: a workflow in JSON, parts of which hang on the files that a run makes.
+
+``workflow.file`` holds ``{"steps": [...], "expansions": [...]}``. A step has ``name``, ``command``,
+``needs`` and, if it has a row for each file, ``each: true``; the command then holds ``{file}``. An expansion
+has ``name``, ``needs``, ``files``, a pattern of files in the workspace, and a workflow of its own.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from reana_batch.diagnostics import Diagnostics, Place
+from reana_batch.ir import Column, Command, Expansion, Need, Step, Table, Workflow
+from reana_batch.spec import Spec
+
+
+def load(spec: Spec, diagnostics: Diagnostics, results: Mapping[str, Any]) -> Workflow:
+    name = spec.document.data["workflow"]["file"]
+    given = json.loads((spec.directory / name).read_text("utf-8"))
+    files: list[str] = []
+    trail = [*results["state"]["trail"], results["expansion"]] if results else []
+    for wanted in trail:
+        given = next(each for each in given["expansions"] if each["name"] == wanted)
+    if results:
+        workspace = Path(results["workspace"])
+        files = sorted(str(path.relative_to(workspace)) for path in workspace.glob(given["files"]))
+    at = Place(str(spec.directory / name), 1)
+    if any("bad" in file for file in files):
+        diagnostics.sources[at.file] = (spec.directory / name).read_text("utf-8")
+        diagnostics.error("bad-value", f"Files must be good, not {files}.", at, "make good files.")
+    return Workflow(
+        name=spec.directory.name,
+        type="cwl",
+        steps=tuple(_step(each, files, at) for each in given.get("steps", ())),
+        expansions=tuple(_expansion(each, trail, at) for each in given.get("expansions", ())),
+        input_files=spec.input_files,
+        output_files=spec.output_files,
+    )
+
+
+def _step(given: Mapping[str, Any], files: list[str], at: Place) -> Step:
+    first, *others = given["command"].split("{file}")
+    parts = [first, *(part for other in others for part in (Column("file"), other))]
+    table = Table(("file",), len(files), lambda: ((file,) for file in files)) if given.get("each") else Table()
+    return Step(
+        name=given["name"],
+        label=given["name"],
+        origin=at,
+        commands=(Command(tuple(parts), at),),
+        needs=tuple(map(Need, given.get("needs", ()))),
+        table=table,
+    )
+
+
+def _expansion(given: Mapping[str, Any], trail: list[str], at: Place) -> Expansion:
+    reason = f"the files {given['files']}"
+    return Expansion(given["name"], given["name"], at, reason, tuple(given.get("needs", ())), {"trail": trail})
