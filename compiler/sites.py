@@ -308,7 +308,7 @@ def _project_layer(project: Path | None, diagnostics: Diagnostics) -> tuple[list
 # Variables that are no settings of a profile: of the command line, of the jobs, and of the tests' box.
 _OTHER_VARIABLES = (
     *("SITE", "RUNS", "PATIENCE", "SBATCH_TIMEOUT", "ALONE", "JOB"),
-    *("BOX", "KEEP_BOX", "BOX_MIRROR", "BOX_UBUNTU"),
+    *("BOX", "BOXES", "KEEP_BOX", "BOX_MIRROR", "BOX_UBUNTU"),
 )
 
 

@@ -14,11 +14,28 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from tests.site.box import Box
 
 ROOT = Path(__file__).resolve().parents[2]
 ENDED = ("finished", "failed", "stopped")
+
+
+# Each worker of pytest-xdist has a box of its own; tests/run-site-tests.sh makes the copies.
+_WORKER = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
+if _WORKER != "0":
+    own = os.environ.get("REANA_BATCH_BOX", str(Path.home() / ".cache/reana-batch/site"))
+    os.environ["REANA_BATCH_BOX"] = f"{own}-{_WORKER}"
+
+
+def _wheel(folder: Path) -> Path:
+    """Return this checkout's wheel, made by the first worker that comes: setuptools works in the checkout."""
+    with FileLock(folder / "lock"):
+        if not list(folder.glob("*.whl")):
+            command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(ROOT)]
+            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return next(folder.glob("*.whl"))
 
 
 @pytest.fixture(scope="session")
@@ -27,14 +44,11 @@ def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
     reason = Box.unavailable()
     if reason is not None:
         pytest.fail(f"the site in a box is not available: {reason}")
-    wheels = tmp_path_factory.mktemp("wheel")
-    subprocess.run(
-        [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(wheels), str(ROOT)],
-        check=True,
-        stdout=subprocess.DEVNULL,
-    )
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "wheel"
+    folder.mkdir(exist_ok=True)
     made = Box()
-    made.install(*(f"{wheel}[snakemake]" for wheel in wheels.glob("*.whl")))
+    made.install(f"{_wheel(folder)}[snakemake]")
     made.up("slurm", "condor")
     yield made
     if not os.environ.get("REANA_BATCH_KEEP_BOX"):
