@@ -204,8 +204,8 @@ def _fill(compilation: Compilation, directory: Path) -> None:
     """Write batch files, and folders for logs and records, beside the workspace."""
     for name in (layout.BATCH, layout.STATE, layout.LOGS):
         (directory / name).mkdir(mode=0o700, exist_ok=True)
-    if compilation.workflow.expansions:
-        (directory / layout.EXPANSIONS).mkdir(mode=0o700, exist_ok=True)
+    for expansion in compilation.workflow.expansions:  # DAGMan looks for the folders when it starts
+        (directory / layout.expansion_folder(expansion.name)).mkdir(mode=0o700, parents=True, exist_ok=True)
     for folder in jobs.run_folders(compilation.workflow):
         (directory / folder).mkdir(parents=True, exist_ok=True)
     _write_files(compilation.files(), directory)
@@ -299,7 +299,7 @@ def _write_expansion(compilation: Compilation, directory: Path) -> None:
             _fill(compilation, made)
             for name in layout.SHARED:
                 (made / name).symlink_to(Path("../..") / name)
-            made.rename(directory)
+            made.rename(directory)  # over the empty one
     except OSError as error:
         if (directory / layout.MANIFEST).exists():
             return  # the same job, started twice, has compiled the same

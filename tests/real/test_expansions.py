@@ -1,0 +1,158 @@
+"""Runs whose end is compiled by their own jobs, on the real HTCondor and Slurm, in a toy language."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.toy import flows
+
+from .conftest import Desk
+
+pytestmark = pytest.mark.site
+
+_PYTHON = "/opt/venv/reana-batch/bin/python"
+BARE = "container_runtime=none"
+
+
+@pytest.fixture(params=["generic-htcondor", "generic-slurm"])
+def site(request: pytest.FixtureRequest, desk: Desk) -> Iterator[str]:
+    """A batch system; what a failed test left in its queue is taken out."""
+    yield str(request.param)
+    desk.box.alice("condor_rm", "-constraint", f'regexp("^{desk.folder}/", Iwd)', check=False)
+    desk.box.alice("scancel", "--user=alice", check=False)
+
+
+@pytest.fixture(autouse=True)
+def toy(desk: Desk) -> None:
+    """A Python that knows the toy language, here and on the workers."""
+    desk.copy(flows.HERE, "toy")
+    lines = ["#!/bin/bash", f'PYTHONPATH={desk.folder}/toy exec {_PYTHON} "$@"', ""]
+    desk.write("python", "\n".join(lines))
+    desk.box.root("chmod", "755", f"{desk.folder}/python")
+
+
+def submit(desk: Desk, site: str, flow: str, *words: str, name: str = "test", **files: str) -> str:
+    """Submit a workflow, with more input files, and return the run's name with its number."""
+    desk.write("flow.json", flow)
+    for file, text in files.items():
+        desk.write(file.replace("_", "-"), text)
+    inputs = ", ".join(["flow.json", *(file.replace("_", "-") for file in files)])
+    desk.write("reana.yaml", flows.ANALYSIS.replace("flow.json]", f"{inputs}]"))
+    settings = ["--set", BARE, "--set", f"python={desk.folder}/python"]
+    command = ["run", "--site", site, *settings, "--runs", "runs", "-w", name, "--json", *words]
+    answer = desk.box.alice(f"{desk.folder}/python", "-m", "reana_batch", *command, cwd=desk.folder)
+    return str(json.loads(answer.stdout)["name"])
+
+
+def started(desk: Desk, run: str) -> list[str]:
+    return sorted(desk.file(f"runs/{run}/workspace/starts").split())
+
+
+def until_in_expansion(desk: Desk, run: str, step: str) -> dict[str, Any]:
+    return desk.until(run, lambda record: any(s["name"] == step and s["running"] for s in record["steps"]), 120)
+
+
+def queued(desk: Desk) -> list[str]:
+    """Return what of the desk is in either queue; jobs of DAGMan's are among them."""
+    condor = desk.box.alice("condor_q", "-constraint", f'regexp("^{desk.folder}/", Iwd)', "-af", "ClusterId").stdout
+    return condor.split() + desk.box.alice("squeue", "--noheader", "--format=%i").stdout.split()
+
+
+def until_queue_empty(desk: Desk) -> None:
+    end = time.monotonic() + 90
+    while queued(desk):
+        assert time.monotonic() < end, queued(desk)
+        time.sleep(0.5)
+
+
+def test_the_rest_is_compiled_when_its_files_are_known(desk: Desk, site: str) -> None:
+    run = submit(desk, site, flows.scatter(5))
+    record = desk.wait(run)
+    assert record["status"] == "finished", record
+    assert record["progress"] == {"done": 9, "total": 9}
+    assert desk.file(f"runs/{run}/workspace/result").split() == ["1", "2", "3", "4", "5"]
+    assert started(desk, run) == ["aside", "join", "split", *["work"] * 5]
+    until_queue_empty(desk)
+
+
+def test_expansions_lie_in_each_other(desk: Desk, site: str) -> None:
+    run = submit(desk, site, flows.nested('echo "$REANA_WORKSPACE $REANA_WORKFLOW_UUID" >>where'))
+    assert desk.wait(run)["status"] == "finished"
+    assert started(desk, run) == ["a", "b", "c"]
+    assert len(set(desk.file(f"runs/{run}/workspace/where").splitlines())) == 1
+
+
+def test_an_expansion_may_yield_nothing(desk: Desk, site: str) -> None:
+    run = submit(desk, site, flows.empty())
+    assert desk.wait(run)["status"] == "finished"
+    until_queue_empty(desk)
+
+
+def test_a_fault_in_the_run_is_shown_and_resume_goes_on(desk: Desk, site: str) -> None:
+    run = submit(desk, site, flows.faulty())
+    record = desk.wait(run)
+    assert record["status"] == "failed"
+    failure = record["first_failure"]
+    assert (failure["step"], failure["cause"]) == ("follows", "what follows from it was refused")
+    assert "error: Files must be good, not ['a/bad']. [bad-value]" in failure["log"]
+    assert record["expansions"] == [{"label": "follows", "origin": "flow.json:1", "reason": "the files a/*"}]
+    desk.box.alice("mv", f"runs/{run}/workspace/a/bad", f"runs/{run}/workspace/a/good", cwd=desk.folder)
+    until_queue_empty(desk)
+    desk.reana_batch("resume", "--runs", "runs", "-w", run)
+    assert desk.wait(run)["status"] == "finished"
+
+
+@pytest.mark.parametrize("word", ["restart", "resume"])
+def test_after_a_failure_in_an_expansion_the_rest_goes_on(desk: Desk, site: str, word: str) -> None:
+    run = submit(desk, site, flows.scatter(3), fail_join="")
+    record = desk.wait(run)
+    assert (record["status"], record["progress"]) == ("failed", {"done": 6, "total": 7})
+    assert record["first_failure"]["step"] == "join"
+    desk.box.root("rm", f"{desk.folder}/runs/{run}/workspace/fail-join")
+    until_queue_empty(desk)
+    answer = json.loads(desk.reana_batch(word, "--runs", "runs", "-w", run, "--json").stdout)
+    assert desk.wait(str(answer["name"]))["status"] == "finished"
+    assert started(desk, run) == ["aside", "join", "join", "split", "work", "work", "work"]
+
+
+def test_stop_ends_the_jobs_of_an_expansion_and_resume_goes_on(desk: Desk, site: str) -> None:
+    run = submit(desk, site, flows.nested("[ -e go ] || sleep 1000"))
+    record = until_in_expansion(desk, run, "first/b")
+    assert [each["reason"] for each in record["expansions"]] == ["the files b/*"]
+    desk.reana_batch("stop", "--runs", "runs", "-w", run)
+    assert desk.status(run)["status"] == "stopped"
+    until_queue_empty(desk)
+    desk.write(f"runs/{run}/workspace/go", "")
+    desk.reana_batch("resume", "--runs", "runs", "-w", run)
+    assert desk.wait(run)["status"] == "finished"
+    assert started(desk, run) == ["a", "b", "b", "c"]
+
+
+def test_nothing_starts_twice_though_what_runs_the_graph_is_killed(desk: Desk) -> None:
+    run = submit(desk, "generic-htcondor", flows.nested("until [ -e go ]; do sleep 0.2; done"))
+    until_in_expansion(desk, run, "first/b")
+    desk.box.root("pkill", "--signal", "KILL", "-u", "alice", "condor_dagman")
+    desk.box.root("pkill", "--signal", "KILL", "condor_schedd")
+    time.sleep(5)
+    desk.write(f"runs/{run}/workspace/go", "")
+    assert desk.wait(run, 240)["status"] == "finished"
+    assert started(desk, run) == ["a", "b", "c"]
+
+
+def test_a_job_that_submits_is_run_again_after_its_node_has_failed(desk: Desk) -> None:
+    """The chain is submitted once: a requeued job finds what its earlier life has handed in."""
+    run = submit(desk, "generic-slurm", flows.scatter(2, "until [ -e go ]; do sleep 0.2; done"))
+    until_in_expansion(desk, run, "parts/work")
+    desk.box.root("rm", f"{desk.folder}/runs/{run}/state/parts/0.done")
+    before = desk.file(f"runs/{run}/expansions/parts/state/slurm-jobs")
+    again = ["bash", "batch/steps/parts/job.sh"]
+    desk.box.alice(*again, cwd=f"{desk.folder}/runs/{run}")
+    assert desk.file(f"runs/{run}/expansions/parts/state/slurm-jobs") == before
+    desk.write(f"runs/{run}/workspace/go", "")
+    assert desk.wait(run)["status"] == "finished"
+    assert started(desk, run) == ["aside", "join", "split", "work", "work"]
