@@ -47,7 +47,7 @@ OPTIONS: Mapping[str, tuple[str, Callable[[str], object]]] = {
 # What pyslurm would ask for by itself and sbatch does not: these leave it to Slurm, which then sets no variables of
 # it either. NO_VAL is what Slurm's API calls a number that is not given; an iterator is true, even without profiles.
 NO_VAL = 0xFFFFFFFE
-UNASKED = {"ntasks": NO_VAL, "min_cpus_per_node": 1, "profile_types": iter(())}
+UNASKED = {"ntasks": NO_VAL, "profile_types": iter(())}
 
 LIMITS = ("CPU", "FSIZE", "DATA", "STACK", "CORE", "RSS", "NPROC", "NOFILE", "MEMLOCK", "AS")
 

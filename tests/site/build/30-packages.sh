@@ -1,10 +1,10 @@
 #!/bin/bash
-# Everything that Debian trixie itself has, and the users.
+# Everything that is taken from Debian trixie itself, and the users.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
 packages=(
-    slurmctld slurmd slurm-client slurmdbd munge mariadb-server
+    munge mariadb-server
     condor
     krb5-kdc krb5-admin-server krb5-user kstart
     voms-server voms-clients voms-mysql-plugin

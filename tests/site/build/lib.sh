@@ -19,6 +19,12 @@ mirror() {
         awk -v release="$VERSION_CODENAME" '$1 == release && $2 == "main" && !uri {uri = $3} END {print uri}'
 }
 
+# Ubuntu's archive, as debootstrap knows it.
+ubuntu_mirror() {
+    echo "${REANA_BATCH_BOX_UBUNTU:-$(awk '$1 == "default_mirror" && $2 ~ /archive/ {print $2; exit}' \
+        /usr/share/debootstrap/scripts/gutsy)}"
+}
+
 # How this machine's apt reaches its mirror (proxies, timeouts, tolerance of old snapshots).
 apt_settings() {
     apt-config dump | grep -E '^Acquire::(http|https|Check-|ForceIPv|Retries)' | grep -viE 'cainfo|auto-?detect|::User-Agent' || true
@@ -68,12 +74,13 @@ in_tree() { # DIRECTORY CMD...: run CMD in a tree, with the host's network and p
 
 in_root() { in_tree "$SITE_ROOT" "$@"; }
 
+build_environment=() # variables for what pip builds from source
 pip_in_root() { # VENV ARGS...
     local venv=$1 settings
     shift
     bind_pip_directories
     mapfile -t settings < <(pip_settings)
-    in_root env "${settings[@]}" PIP_CERT=/etc/ssl/machine-ca.crt PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 \
+    in_root env "${build_environment[@]}" "${settings[@]}" PIP_CERT=/etc/ssl/machine-ca.crt PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 \
         "/opt/venv/$venv/bin/pip" --no-input "$@"
 }
 
