@@ -133,6 +133,54 @@ def test_stop_ends_the_jobs_of_an_expansion_and_resume_goes_on(desk: Desk, site:
     assert started(desk, run) == ["a", "b", "b", "c"]
 
 
+SNAKEFILE = """
+rule all:
+    input: "results/all.txt"
+
+checkpoint split:
+    output: directory("parts")
+    container: "docker://docker.io/library/debian:12"
+    shell: "mkdir -p {output} && for part in $(seq COUNT); do echo $part >{output}/$part.txt; done"
+
+rule work:
+    input: "parts/{part}.txt"
+    output: "work/{part}.txt"
+    container: "docker://docker.io/library/debian:12"
+    shell: "mkdir -p work && cat {input} {input} >{output}"
+
+def parts(wildcards):
+    folder = checkpoints.split.get().output[0]
+    return expand("work/{part}.txt", part=sorted(glob_wildcards(folder + "/{part}.txt").part))
+
+checkpoint pack:
+    input: parts
+    output: directory("packed")
+    container: "docker://docker.io/library/debian:12"
+    shell: "mkdir -p {output} && for file in {input}; do cp $file {output}/; done"
+
+def packed(wildcards):
+    folder = checkpoints.pack.get().output[0]
+    return sorted(f"{folder}/{name}.txt" for name in glob_wildcards(folder + "/{name}.txt").name)
+
+rule join:
+    input: packed
+    output: "results/all.txt"
+    container: "docker://docker.io/library/debian:12"
+    shell: "mkdir -p results && cat {input} >{output}"
+"""
+
+
+@pytest.mark.parametrize("count", [4, 0])
+def test_checkpoints_of_snakemake_lie_in_each_other_and_may_yield_nothing(desk: Desk, site: str, count: int) -> None:
+    desk.write("Snakefile", SNAKEFILE.replace("COUNT", str(count)))
+    desk.write("reana.yaml", "inputs: {files: [Snakefile]}\nworkflow: {type: snakemake, file: Snakefile}\n")
+    run = desk.run("--site", site, "--set", BARE)
+    record = desk.wait(run, 240)
+    assert record["status"] == "finished", record
+    assert desk.file(f"runs/{run}/workspace/results/all.txt").split() == sorted([*"1234"[:count]] * 2)
+    assert record["progress"] == {"done": count + 5, "total": count + 5}
+
+
 def test_nothing_starts_twice_though_what_runs_the_graph_is_killed(desk: Desk) -> None:
     run = submit(desk, "generic-htcondor", flows.nested("until [ -e go ]; do sleep 0.2; done"))
     until_in_expansion(desk, run, "first/b")
