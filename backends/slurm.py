@@ -164,7 +164,9 @@ def _batch_script(step: Step, folder: str, site: Site) -> str:
         folder=folder,
         cpus=step.resources.cpus or "",
         memory=_mebibytes(step.resources.memory),
-        disk=_mebibytes(step.resources.disk),
+        # Only REANA's hint asks for a disk: Snakemake workflows name disk_mb as a matter of course, and where a
+        # site tells Slurm of no TmpDisk, as most do, a job with --tmp would wait for ever.
+        disk=_mebibytes(step.resources.disk) if "htcondor_request_disk" in step.hints else "",
         minutes=-(-runtime // 60) if runtime else "",
         partition=step.resources.partition or site.slurm.partition or "",
         account=site.slurm.account or "",

@@ -62,4 +62,4 @@ def test_samples_do_not_make_submissions(desk: Desk, site: str) -> None:
         journal = [line.split()[1] for line in desk.file(f"runs/{name}/state/slurm-jobs").splitlines()]
         assert [key for key in journal if not key.startswith(".finaliser")] == ["one/0", "two/0", "merge/0"]
     else:
-        assert len(list((desk.path / "runs" / name).rglob("*.sub"))) == 3
+        assert len(list((desk.path / "runs" / name / "batch/steps").rglob("*.sub"))) == 3
