@@ -27,7 +27,7 @@ def left(desk: Desk, flow: str, site: str, *options: str) -> dict[str, tuple[str
 
 
 @pytest.mark.parametrize("site", SITES)
-@pytest.mark.parametrize("flow", ["features", "analysis"])
+@pytest.mark.parametrize("flow", ["features", "analysis", "checkpoints"])
 def test_strict_is_snakemake(desk: Desk, flow: str, site: str, tmp_path: Path) -> None:
     expected = flows.made(flows.left_by_snakemake(flow, tmp_path / "theirs"), flow)
     assert left(desk, flow, site, "--strict") == expected

@@ -19,7 +19,7 @@ def run(analysis: Path, *options: str) -> Path:
     return analysis / "runs/flow.1/workspace"
 
 
-@pytest.mark.parametrize("flow", ["features", "analysis", "iterate"])
+@pytest.mark.parametrize("flow", ["features", "analysis", "iterate", "checkpoints"])
 def test_strict_is_snakemake(flow: str, tmp_path: Path) -> None:
     expected = flows.made(flows.left_by_snakemake(flow, tmp_path / "theirs"), flow)
     workspace = run(flows.copy(flow, tmp_path / "ours"), "--strict")
@@ -31,6 +31,13 @@ def test_strict_is_snakemake(flow: str, tmp_path: Path) -> None:
 def test_by_default_it_is_reana(flow: str, tmp_path: Path) -> None:
     expected = flows.made(flows.left_by_snakemake(flow, tmp_path / "theirs", "--notemp"), flow)
     assert flows.made(flows.tree(run(flows.copy(flow, tmp_path / "ours"))), flow) == expected
+
+
+def test_a_checkpoint_that_yields_nothing(tmp_path: Path) -> None:
+    expected = flows.left_by_snakemake("checkpoints", tmp_path / "theirs", "--config", "least=99")
+    workspace = run(flows.copy("checkpoints", tmp_path / "ours"), "-p", "least=99")
+    assert expected["result.txt"] == ("", True)
+    assert flows.tree(workspace) == expected
 
 
 def test_some_rows_in_each_job(tmp_path: Path) -> None:
