@@ -1,7 +1,7 @@
 """The cases of the golden files, and a program that compiles them all into one directory.
 
 A case is ``cases/NAME.yaml``, whose first lines say ``# args:``, ``# backends:``, ``# choose:`` (what is asked for,
-if not their names), ``# file:`` (an input to make up), ``# secrets:`` (those that the user has, as NAME=VALUE or names
+if not their names), ``# file:`` (an input: ``cases/NAME.FILE``, or made up), ``# secrets:`` (those that the user has, as NAME=VALUE or names
 of files) and ``# names only:`` (files not worth showing whole), or a workflow of ``workflows.py``. Run as a program, so that a test can compare what two
 processes in different surroundings write.
 """
@@ -87,7 +87,9 @@ class Case:
         analysis = directory / self.name
         for path in self.inputs:
             (analysis / path).parent.mkdir(parents=True, exist_ok=True)
-            (analysis / path).write_text(f"{path}\n", "utf-8")
+            written = HERE / "cases" / f"{self.name}.{Path(path).name}"
+            text = written.read_text("utf-8") if written.exists() else f"{path}\n"
+            (analysis / path).write_text(text, "utf-8")
         analysis.mkdir(exist_ok=True)
         (analysis / "reana.yaml").write_bytes(self.spec.read_bytes())
         return analysis / "reana.yaml"
