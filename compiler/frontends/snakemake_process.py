@@ -62,7 +62,7 @@ def read(
     _check_version()
     reading = Reading(spec, root, diagnostics.sources)
     request = Request(str(root / spec.workflow_file), str(root), config, goes_on)
-    command = [sys.executable, "-P", "-m", "reana_batch.frontends.snakemake_reader"]
+    command = [sys.executable, "-P", "-W", "ignore", "-m", "reana_batch.frontends.snakemake_reader"]
     with tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(
             command,
