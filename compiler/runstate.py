@@ -261,6 +261,8 @@ class Run:
         expands = any(expansion["name"] == step["name"] for expansion in self.expansions)
         if expands and (record.get("reason"), record.get("exit_code")) == ("command", _REFUSED):
             record["reason"] = "expansion"
+        if "row_origins" in step and record.get("reason") == "command":
+            record["reason"] = "data"
         log = self.directory / layout.LOGS / stem
         return Failure(
             step=self.path + step["name"],

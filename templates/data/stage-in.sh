@@ -5,6 +5,10 @@
 # shellcheck source=/dev/null
 . "${REANA_WORKSPACE%/*}/batch/data/lib.sh"
 
+# Files that one start of Rucio's client brings, and bytes beyond which no more are added: what a job that is killed
+# would have to bring again.
+readonly GROUP_FILES=50 GROUP_BYTES=1000000000
+
 # --- what is there already --------------------------------------------------------------------------
 
 # The record of a file lies in the state of the run whose workspace this is, which a restart shares.
@@ -67,17 +71,23 @@ finish_part() { # SOURCE FILE BYTES ADLER32 MD5
   come=$(find "$part" -type f ! -name '*.part' | head -n 1)
   [[ -n $come ]] || { set_why; why="nothing came: $why"; return "$(seriousness "$why")"; }
   verify "$come" "$3" "$4" "$5" || { why=${why/"$come"/"what came as $2"}; return 1; }
-  chmod 0644 -- "$come"
-  mv -fT -- "$come" "$2" || { why="$2 cannot be written"; return "$LASTING"; }
+  take "$come" "$1" "$2" || { why="$2 cannot be written"; return "$LASTING"; }
   clean_part
-  write_record "$1" "$2"
-  say "$2: $(bytes_of "$2") bytes from $1$([[ "$4$5" == -- ]] && echo ', whose checksum nobody says')"
+  [[ "$4$5" != -- ]] || say "nobody says what checksum $2 should have"
+}
+
+# Put what has come and is whole into its place.
+take() { # WHERE SOURCE FILE
+  chmod 0644 -- "$1"
+  mv -fT -- "$1" "$3" || return
+  write_record "$2" "$3"
+  say "$3: $(bytes_of "$3") bytes from $2"
 }
 
 # --- Rucio ------------------------------------------------------------------------------------------
 
 stage_in_did() {
-  local line files
+  local files
   set_style
   persist list_files "$address" "$rse"
   mapfile -t files <"$scratch/files"
@@ -87,12 +97,29 @@ stage_in_did() {
     return
   fi
   check_names "${files[@]}"
-  for line in "${files[@]}"; do
-    bring_in_turn "$path/$(name_of "$line")" "$line"
-  done
+  mkdir -p -- "$path" || fail "the directory $path cannot be made"
+  rm -rf -- "$path/.group.part."??????
+  failures=$scratch/failed
+  bring_groups "${files[@]}"
   wait
-  [[ ! -e $scratch/failed ]] || fail "$(wc -l <"$scratch/failed") of ${#files[@]} files of the dataset did not come"
+  [[ ! -e $failures ]] || fail "$(wc -l <"$failures") of ${#files[@]} files of the dataset did not come"
   say "$path: all ${#files[@]} files of the dataset $address"
+}
+
+# Small files come in groups, for a start of the client takes longer than a small file.
+bring_groups() { # LINE...
+  local line did bytes rest group=() sum=0 most=$((($# + streams - 1) / streams))
+  ((most <= GROUP_FILES)) || most=$GROUP_FILES
+  for line; do
+    read -r did bytes rest <<<"$line"
+    group+=("$line")
+    sum=$((sum + ${bytes/#-/0}))
+    if ((${#group[@]} >= most || sum >= GROUP_BYTES)); then
+      bring_in_turn "${group[@]}"
+      group=() sum=0
+    fi
+  done
+  [[ ${#group[@]} == 0 ]] || bring_in_turn "${group[@]}"
 }
 
 name_of() { # LINE
@@ -106,26 +133,58 @@ check_names() { # LINE...
   [[ -z $twice ]] || fail "the dataset has two files named $twice, which cannot lie in one directory"
 }
 
-# Bring a file in a process of its own, when less than so many are under way.
-bring_in_turn() { # FILE LINE
-  local file=$1 failures=$scratch/failed
+# Bring files in a process of its own, when less than so many are under way.
+bring_in_turn() { # LINE...
   until (($(jobs -rp | wc -l) < streams)); do
     sleep 0.1
   done
+  alone bring_files "$@" &
+}
+
+# A process of its own cleans up after itself.
+alone() { # FUNCTION WORD...
   (
     part=
-    trap 'code=$?; clean_up; ((code == 0)) || echo "$file" >>"$failures"' EXIT
+    trap clean_up EXIT
     trap 'exit 143' TERM INT HUP
     scratch=$(mktemp -d "$scratch/XXXXXX")
-    bring_did_file "$file" "$2"
-  ) &
+    "$@"
+  )
+}
+
+# One file that does not come does not keep the others from coming.
+bring_files() { # LINE...
+  local line file
+  (($# == 1)) || fetch_group "$@"
+  for line; do
+    file=$path/$(name_of "$line")
+    alone bring_did_file "$file" "$line" || echo "$file" >>"$failures"
+  done
+}
+
+# Ask for all that is not there by one start of the client. What does not come of it whole is asked for one by one.
+fetch_group() { # LINE...
+  local line did bytes adler32 md5 places wanted=() come
+  for line; do
+    read -r did bytes adler32 md5 places <<<"$line"
+    is_there "$did" "$path/$(name_of "$line")" "$bytes" "$adler32" "$md5" || [[ -z $places ]] || wanted+=("$line")
+  done
+  ((${#wanted[@]} > 1)) || return 0
+  part=$(mktemp -d "$path/.group.part.XXXXXX") || return 0
+  run rucio_client download --dir "$part" --no-subdir ${rse:+--rses "$rse"} "${wanted[@]%% *}"
+  for line in "${wanted[@]}"; do
+    read -r did bytes adler32 md5 places <<<"$line"
+    come=$part/$(name_of "$line")
+    ! verify "$come" "$bytes" "$adler32" "$md5" 2>/dev/null || take "$come" "$did" "$path/$(name_of "$line")"
+  done
+  clean_part
 }
 
 bring_did_file() { # FILE LINE
   local did bytes adler32 md5 places
   read -r did bytes adler32 md5 places <<<"$2"
   if is_there "$did" "$1" "$bytes" "$adler32" "$md5"; then
-    say "$1 is there already"
+    [[ $path != "$1" ]] || say "$1 is there already"
     return
   fi
   [[ -n $places ]] || fail "$did has no replica that can be read${rse:+ at $rse}"

@@ -337,6 +337,32 @@ def test_every_fault_of_a_reference_is_told_at_its_line(grid: Grid, desk: Desk) 
     assert [path for path in workspace.rglob("*") if path.is_file()] == []
 
 
+def test_one_file_of_a_dataset_that_is_damaged_keeps_no_other_from_coming(grid: Grid, desk: Desk) -> None:
+    names, data = [unique(f"part{number}") for number in range(6)], unique("data")
+    for name in names:
+        grid.upload(name, f"{name}\n")
+    grid.shell(f"rucio did add --type dataset user.alice:{data}")
+    grid.shell(f"rucio did content add --to-did user.alice:{data} user.alice:{' user.alice:'.join(names)}")
+    bad = grid.stored(names[3])
+    bad.write_text(f"{names[3]}\n".replace(".", ":"))
+    desk.write("reana.yaml", analysis("cat data/* >all", [f"rucio(escape, user.alice, {data}, path=data)"]))
+    settings = ("--set", "data.attempts=1", "--set", "data.streams=2")
+    failed = run(desk, "make", *settings)
+    assert failed["status"] == "failed"
+    told = logs(desk, failed["name"])
+    assert told.splitlines()[-1].endswith("1 of 6 files of the dataset did not come")
+    workspace = desk.path / f"runs/{failed['name']}/workspace"
+    assert sorted(path.name for path in workspace.glob("data/*")) == sorted({*names} - {names[3]})
+
+    bad.write_text(f"{names[3]}\n")
+    desk.reana_batch("resume", "--runs", "runs", "-w", failed["name"], check=False, timeout=200)
+    ended = desk.wait(failed["name"])
+    assert ended["status"] == "finished", logs(desk, ended["name"])
+    assert sorted(desk.file(f"runs/{failed['name']}/workspace/all").split()) == sorted(names)
+    log = desk.file(f"runs/{failed['name']}/logs/stage-in.rucio/0.out")
+    assert log.count("bytes from user.alice:") == 6  # each came once
+
+
 @contextlib.contextmanager
 def faulty_proxy(box: Box, port: int, mode: str, count: int) -> Iterator[None]:
     """Have a server in front of Rucio's that fails at first."""

@@ -28,7 +28,8 @@ def run(desk: Desk, backend: str) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
-@pytest.mark.parametrize("sample", catalogue.descriptions())
+# What takes names that are new in Rucio is in test_data.py.
+@pytest.mark.parametrize("sample", sorted(catalogue.descriptions().keys() - {"published"}))
 def test_a_sample_gives_the_same_bytes_everywhere(desk: Desk, sample: str) -> None:
     desk.copy(ROOT / "samples" / sample, "sample")
     expected = run(desk, "make")
