@@ -204,11 +204,14 @@ def test_an_ignore_file_need_not_be_utf_8(empty: Tool) -> None:
     assert _staged(empty, "  directories: [data]\n") == {"data/a.txt"}
 
 
-def test_a_declared_reference_is_left_out_when_unsupported_things_are_ignored(hello: Tool) -> None:
-    hello.write("reana.yaml", HELLO.replace("[names.txt]", '[names.txt, "root://eospublic.cern.ch//eos/x.root"]'))
-    ended = hello.run("compile", "-o", "run", "--ignore-unsupported")
+def test_a_declared_reference_is_brought_by_a_job_and_not_copied(hello: Tool) -> None:
+    reference = "root://eospublic.cern.ch//eos/x.root credential=none"
+    hello.write("reana.yaml", HELLO.replace("[names.txt]", f'[names.txt, "{reference}"]'))
+    ended = hello.run("compile", "-o", "run")
     assert ended.code == 0, ended.stderr
-    assert "warning: Declared" in ended.stderr
+    run = hello.directory / "run"
+    assert [path.name for path in (run / "workspace").rglob("*")] == ["names.txt"]
+    assert reference in (run / "batch/steps/stage-in.none/rows/0").read_text("utf-8")
 
 
 def test_a_named_pipe_among_the_inputs_is_a_fault(empty: Tool) -> None:
