@@ -204,3 +204,60 @@ def test_a_job_that_submits_is_run_again_after_its_node_has_failed(desk: Desk) -
     desk.write(f"runs/{run}/workspace/go", "")
     assert desk.wait(run)["status"] == "finished"
     assert started(desk, run) == ["aside", "join", "split", "work", "work"]
+
+
+# --- the job that submits, on Slurm ----------------------------------------------------------------------------------
+
+# What stands in for sbatch where the job of an expansion calls it, from its second call on.
+ACCIDENTS = {
+    "refused": 'echo "sbatch: error: Batch job submission failed: Job violates accounting policy" >&2; exit 1',
+    # All that compiles and submits, as by lack of memory; the job itself notes it, and the finaliser tidies up.
+    "killed": "pkill -KILL -f '^bash batch/submit.sh|reana_batch expand'",
+    "stopped": "touch SUBMITTING; sleep 1000",
+}
+
+
+def submit_with_accident(desk: Desk, accident: str) -> str:
+    """Submit a run whose expansion's job finds another sbatch than that of the login node."""
+    waiting = flows.step("a", "until [ -e go ]; do sleep 0.2; done; mkdir a; echo a >a/a")
+    inner = [flows.step("b", "echo b >>starts", each=True), flows.step("c", "echo c >>starts; cp a/a result", "b")]
+    rest = flows.expansion("rest", "a/*", "a", steps=inner)
+    run = submit(desk, "generic-slurm", json.dumps({"steps": [waiting], "expansions": [rest]}))
+    script = ACCIDENTS[accident].replace("SUBMITTING", f"{desk.folder}/submitting")
+    real = f'[ ! -e {desk.folder}/called ] && touch {desk.folder}/called && exec /usr/bin/sbatch "$@"'
+    desk.write("tools/sbatch", f"#!/bin/bash\n{real}\n{script}\n")
+    desk.box.root("chmod", "755", f"{desk.folder}/tools/sbatch")
+    desk.write(f"runs/{run}/state/slurm-tools", f"{desk.folder}/tools\n")
+    desk.write(f"runs/{run}/workspace/go", "")
+    return run
+
+
+@pytest.mark.parametrize("accident", ["refused", "killed"])
+def test_a_submission_in_the_run_that_fails_leaves_nothing_in_the_queue(desk: Desk, accident: str) -> None:
+    run = submit_with_accident(desk, accident)
+    record = desk.until(run, lambda record: bool(record["first_failure"]), 120)
+    assert record["first_failure"]["step"] == "rest"
+    if accident == "refused":
+        assert record["first_failure"]["cause"] == "what follows from it was refused"
+        assert "Job violates accounting policy" in record["first_failure"]["log"]
+    until_queue_empty(desk)
+    if accident == "killed":
+        assert "cancelling the 1 jobs and arrays" in desk.file(f"runs/{run}/logs/finaliser.out")
+    assert desk.wait(run)["status"] == "failed"
+    desk.reana_batch("resume", "--runs", "runs", "-w", run)
+    assert desk.wait(run)["status"] == "finished"
+    assert started(desk, run) == ["b", "c"]
+
+
+def test_stop_while_a_job_submits_leaves_nothing_in_the_queue(desk: Desk) -> None:
+    run = submit_with_accident(desk, "stopped")
+    end = time.monotonic() + 60
+    while not (desk.path / "submitting").exists():
+        assert time.monotonic() < end, "it never submits"
+        time.sleep(0.3)
+    desk.reana_batch("stop", "--runs", "runs", "-w", run)
+    until_queue_empty(desk)
+    assert desk.status(run)["status"] == "stopped"
+    desk.reana_batch("resume", "--runs", "runs", "-w", run)
+    assert desk.wait(run)["status"] == "finished"
+    assert started(desk, run) == ["b", "c"]
