@@ -17,7 +17,7 @@ from reana_batch import names, staging
 from reana_batch.diagnostics import Diagnostics
 from reana_batch.frontends import snakemake_scripts, snakemake_steps
 from reana_batch.frontends.snakemake_process import Reading, read
-from reana_batch.ir import Expansion, Need, Step, Workflow, literal
+from reana_batch.ir import Credential, Expansion, Need, Step, Workflow, literal
 from reana_batch.spec import Spec, file_parameters
 
 
@@ -156,4 +156,5 @@ def _expansion(reading: Reading, static: list[int], steps: tuple[Step, ...], sta
         reason=f"the files that {label} makes",
         needs=tuple(step.name for step in steps),
         state=state,
+        credentials=frozenset(credential for credential in Credential if credential.value in reading.wishes),
     )

@@ -36,6 +36,7 @@ class Reading:
     jobs: list[JobRecord] = field(default_factory=list)
     handlers: list[str] = field(default_factory=list)
     shell_prefix: str = ""
+    wishes: set[str] = field(default_factory=set)  # the resources that any rule sets to True
     open_target: bool = False  # is it a target, which no job makes, that waits for a checkpoint?
 
     def place(self, rule: RuleRecord | Fault) -> Place:
@@ -114,6 +115,8 @@ def _take(reading: Reading, record: list[Any], diagnostics: Diagnostics) -> None
         reading.handlers.append(content)
     elif kind == "open":
         reading.open_target = True
+    elif kind == "wish":
+        reading.wishes.add(content)
     elif kind == "end":
         reading.shell_prefix = content
     else:

@@ -93,6 +93,8 @@ class Graph:
             yield _line("handler", name)
         if any(_is_open(job) for job in self._dag.jobs if job.rule.norun and not job.output):
             yield _line("open", True)
+        for name in sorted(self._wishes()):
+            yield _line("wish", name)
         for members in self._nodes():
             for job in members:
                 if job.rule.name not in self._rules:
@@ -105,6 +107,11 @@ class Graph:
             handler = getattr(self._workflow, f"_{name}")
             if "snakemake" not in Path(handler.__code__.co_filename).parts:
                 yield name
+
+    def _wishes(self) -> set[str]:
+        """Return the resources that any rule sets to True, also those whose jobs nobody knows yet."""
+        asked = (item for rule in self._workflow.rules for item in rule.resources.items())
+        return {name for name, value in asked if getattr(value, "raw", value) is True}
 
     def _nodes(self) -> list[list[Any]]:
         """Return single jobs and the members of groups, in a fixed order, and number them."""

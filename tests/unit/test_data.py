@@ -6,12 +6,13 @@ import subprocess
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from reana_batch import backends
 from reana_batch.diagnostics import Diagnostics, Place
-from reana_batch.ir import Credential, DataFile, Need, Step, Table, Workflow, literal
+from reana_batch.ir import Credential, DataFile, Expansion, Need, Step, Table, Workflow, literal
 from reana_batch.passes.context import Context
 from reana_batch.passes.stage_data import stage_data
 from reana_batch.sites import DataSettings, Site
@@ -132,6 +133,31 @@ def test_first_steps_wait_for_what_comes_in_and_what_goes_out_for_the_last() -> 
     }
     first = result.step("stage-in.rucio")
     assert (first.data, first.table.count, first.label, first.origin) == ((data[0], data[3]), 2, "stage-in", at(1))
+
+
+def expanding(*names: str, **fields: Any) -> Workflow:
+    expansions = tuple(Expansion(name, name, at(8), "files") for name in names)
+    steps = (step("a"), *(step(name, "a") for name in names))
+    return Workflow("w", "serial", steps, expansions=expansions, **fields)
+
+
+def test_what_goes_out_behind_an_expansion_goes_by_what_that_compiles() -> None:
+    data = (file(1), file(2, is_output=True), file(3, "root", is_output=True))
+    result, faults = staged(expanding("rest", data=data))
+    assert faults == []
+    assert needs_of(result) == {"stage-in.rucio": [], "a": ["stage-in.rucio"], "rest": ["a"]}
+    # What it needs is handed on to the run before it starts.
+    assert result.step("rest").credentials == {Credential.RUCIO, Credential.KERBEROS}
+    inner, faults = staged(Workflow("w", "serial", (step("b"),), data=data, within=("rest",)))
+    assert faults == []
+    assert needs_of(inner) == {"b": [], "stage-out.rucio": ["b"], "stage-out.kerberos": ["b"]}
+
+
+def test_what_goes_out_needs_one_end() -> None:
+    _, faults = staged(expanding("one", "two", data=(file(1),)))
+    assert faults == []
+    _, faults = staged(expanding("one", "two", data=(file(1, is_output=True),)))
+    assert faults == ["With several expansions nothing knows which of them ends last, and what can go out then."]
 
 
 def test_what_opens_a_file() -> None:

@@ -14,6 +14,7 @@ from reana_batch.diagnostics import Diagnostics, Place, Refused, render
 from reana_batch.ir import (
     Command,
     Credential,
+    CredentialPlan,
     Expansion,
     Hint,
     Image,
@@ -39,6 +40,8 @@ from reana_batch.passes.plan_expansions import plan_expansions
 from reana_batch.passes.require_outputs import require_outputs
 from reana_batch.sites import CredentialSettings, HTCondorSettings, Limits, Site
 
+# A site where Rucio needs no proxy.
+RUCIO_ALONE = CredentialSettings(rucio="userpass")
 SOURCE = "".join(f"line {number}\n" for number in range(1, 10))
 
 
@@ -235,6 +238,22 @@ def test_an_expansion_needs_the_run_directory() -> None:
     )
     plan_expansions(before, there := context("make", here.site))
     assert shown(there) == ""
+
+
+def test_the_credentials_of_what_follows_are_those_of_the_run() -> None:
+    plan = CredentialPlan(kerberos="keytab")
+    asking = [
+        step(name, credentials=frozenset({wish}))
+        for name, wish in (("a", Credential.KERBEROS), ("b", Credential.RUCIO))
+    ]
+    after = replace(workflow(*asking[:1]), within=("rest",), credential_plan=plan)
+    assert plan_credentials(after, here := context()) == after
+    assert shown(here) == ""
+    plan_credentials(replace(after, steps=tuple(asking)), here := context(site=Site(credentials=RUCIO_ALONE)))
+    assert shown(here) == (
+        "reana.yaml:1:1: error: The steps known before the run did not ask for rucio, so it was not handed on."
+        " [credential]\n  line 1\n  ^^^^^^\nhint: let one of them ask for rucio, and run the analysis again.\n"
+    )
 
 
 def test_expansions_in_each_other_come_to_an_end() -> None:

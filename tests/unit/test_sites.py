@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
+from reana_batch import sites
 from reana_batch.diagnostics import Diagnostics, Refused, render
 from reana_batch.sites import ResolvedSite, Site, profiles, resolve, settings_of, user_file
 
@@ -93,6 +95,13 @@ def test_site_is_named_on_the_command_line_before_all(write_project_file: WriteF
     assert site_of("generic-slurm", (), project, environment).site.name == "generic-slurm"
     assert site_of(None, (), project, environment).site.name == "generic-htcondor"
     assert site_of(None, (), project).site.name == "cern-lxplus"
+
+
+@pytest.mark.parametrize("name", profiles(Diagnostics()))
+def test_the_settings_of_a_site_are_all_of_it(name: str) -> None:
+    settings = ["python=/p", "binds=[/a, /b]", "refused_directories=[{prefix: /x, reason: r, hint: h}]"]
+    site = resolve(name, settings, None, Diagnostics(), {}).site
+    assert sites.site_of(name, json.loads(json.dumps(settings_of(site)))) == site
 
 
 def test_project_without_a_file(tmp_path: Path) -> None:

@@ -238,6 +238,12 @@ def test_what_an_expansion_becomes(load: Load, tmp_path: Path) -> None:
     assert workflow.expansions == ()
 
 
+def test_an_expansion_names_the_credentials_of_rules_that_nobody_runs_yet(load: Load) -> None:
+    asking = 'output: "done/{i}"\n    resources: kerberos=True, rucio=False, mem_mb=lambda wildcards: 1'
+    (expansion,) = load(CHECKPOINT.replace('output: "done/{i}"', asking)).expansions
+    assert expansion.credentials == {Credential.KERBEROS}
+
+
 def test_a_target_that_waits_for_a_checkpoint(load: Load) -> None:
     snakefile = CHECKPOINT.replace('input: "sum"', "input: lambda wildcards: checkpoints.split.get().output[0]")
     assert len(load(snakefile).expansions) == 1
