@@ -181,6 +181,20 @@ def test_checkpoints_of_snakemake_lie_in_each_other_and_may_yield_nothing(desk: 
     assert record["progress"] == {"done": count + 5, "total": count + 5}
 
 
+def test_jobs_of_an_expansion_have_the_ticket_that_was_handed_on(desk: Desk, site: str) -> None:
+    desk.box.up("krb5")
+    secrets = ["--env", "CERN_USER=alice", "--env", "CERN_KEYTAB=alice.keytab", "--file", "/home/alice/alice.keytab"]
+    desk.box.alice("reana-batch", "secrets-add", "--overwrite", *secrets)
+    work = 'output: "work/{part}.txt"'
+    snakefile = SNAKEFILE.replace("COUNT", "1").replace(work, f"{work}\n    resources: kerberos=True")
+    desk.write("Snakefile", snakefile.replace("mkdir -p work &&", "mkdir -p work && klist -s &&"))
+    desk.write("reana.yaml", "inputs: {files: [Snakefile]}\nworkflow: {type: snakemake, file: Snakefile}\n")
+    run = desk.run("--site", site, "--set", BARE)
+    record = desk.wait(run, 240)
+    assert record["status"] == "finished", record
+    assert desk.file(f"runs/{run}/workspace/results/all.txt").split() == ["1", "1"]
+
+
 def test_nothing_starts_twice_though_what_runs_the_graph_is_killed(desk: Desk) -> None:
     run = submit(desk, "generic-htcondor", flows.nested("until [ -e go ]; do sleep 0.2; done"))
     until_in_expansion(desk, run, "first/b")
