@@ -195,6 +195,17 @@ def test_jobs_of_an_expansion_have_the_ticket_that_was_handed_on(desk: Desk, sit
     assert desk.file(f"runs/{run}/workspace/results/all.txt").split() == ["1", "1"]
 
 
+def test_a_dag_that_was_compiled_in_the_run_hands_steps_to_slurm(desk: Desk) -> None:
+    work = 'output: "work/{part}.txt"'
+    snakefile = SNAKEFILE.replace("COUNT", "2").replace(work, f'{work}\n    resources: compute_backend="slurmcern"')
+    desk.write("Snakefile", snakefile.replace("mkdir -p work &&", "mkdir -p work && [ $SLURM_JOB_ID -gt 0 ] &&"))
+    desk.write("reana.yaml", "inputs: {files: [Snakefile]}\nworkflow: {type: snakemake, file: Snakefile}\n")
+    run = desk.run("--site", "generic-htcondor", "--backend", "auto", "--set", BARE)
+    record = desk.wait(run, 240)
+    assert record["status"] == "finished", record
+    assert desk.file(f"runs/{run}/workspace/results/all.txt").split() == ["1", "1", "2", "2"]
+
+
 def test_nothing_starts_twice_though_what_runs_the_graph_is_killed(desk: Desk) -> None:
     run = submit(desk, "generic-htcondor", flows.nested("until [ -e go ]; do sleep 0.2; done"))
     until_in_expansion(desk, run, "first/b")
