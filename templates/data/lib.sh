@@ -90,7 +90,7 @@ set_why() {
   sed 's/\x1b\[[0-9;]*m//g; /^[[:space:]]*$/d' "$scratch/told" "$scratch/said" >"$scratch/words"
   # Rucio's client writes DATE TIME LEVEL in front of a line, those of XRootD [LEVEL].
   why=$(sed -E 's/^[0-9-]+ [0-9:,]+\t([A-Z]+)\t/\1 /; s/^\[([A-Z]+)\]/\1/; s/[[:space:]]+$//; s/\.$//' "$scratch/words" |
-    grep -E '^(WARNING|ERROR|FATAL) .|^Details:|^curl:|[Nn]o space|[Dd]enied' | grep -vE "$IDLE_WORDS" |
+    grep -E '^(WARNING|ERROR|FATAL) .|^Details:|^curl:|^gfal-copy error:|[Nn]o space|[Dd]enied' | grep -vE "$IDLE_WORDS" |
     sed -E 's/^(WARNING|ERROR|FATAL) //' | awk '!seen[$0]++' | tail -n 3 | cut -c -300 |
     awk '{ printf "%s%s", separator, $0; separator = "; " }')
   why=${why:-$(tail -n 1 "$scratch/words")}
@@ -203,6 +203,9 @@ set_xrootd_patience() {
   export XRD_REQUESTTIMEOUT=$timeout XRD_STREAMTIMEOUT=$timeout XRD_CONNECTIONWINDOW=$timeout
   export XRD_TIMEOUTRESOLUTION=1 XRD_CONNECTIONRETRY=1
 }
+
+# Sites that have gfal2 carry WebDAV files by it: it finds its way between doors and disk servers, and proxies suffice.
+by_gfal() { [[ $scheme == davs ]] && command -v gfal-copy >/dev/null; }
 
 # The command line of curl up to the URL, in $curl.
 set_curl() {

@@ -226,6 +226,7 @@ fetch_url() { # URL FILE BYTES ADLER32 MD5
   begin_part "$2" || return
   need_space "$part" "$3" || return
   if [[ $scheme == root ]]; then run xrdcp --nopbar --silent "$1" "$part/file" || return
+  elif by_gfal; then run gfal-copy --force --timeout "$timeout" "$1" "file://$PWD/$part/file" || return
   else run "${curl[@]}" --output "$part/file" "${1/#davs:/https:}" || return
   fi
   finish_part "$@"

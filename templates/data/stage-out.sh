@@ -107,7 +107,7 @@ stage_out_url() {
     set_curl
   fi
   persist put_file
-  say "$address: $bytes bytes"
+  say "$address: $bytes bytes$(! by_gfal || echo ', by gfal-copy')"
 }
 
 # Sets state to absent, same, unknown (of the same size, and the server tells no checksum) or different.
@@ -152,6 +152,7 @@ set_unfinished() {
 
 send() { # URL
   if [[ $scheme == root ]]; then run xrdcp --nopbar --silent --force --path "$path" "$1"
+  elif by_gfal; then run gfal-copy --force --parent --timeout "$timeout" "file://$PWD/$path" "$1"
   else run "${curl[@]}" --upload-file "$path" "${1/#davs:/https:}"
   fi
 }

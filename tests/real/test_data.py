@@ -172,6 +172,8 @@ def test_data_comes_in_and_goes_out_and_does_so_again(grid: Grid, desk: Desk, sy
     assert time.strftime("%Y-%m-%d", time.gmtime(time.time() + 2 * 86400)) in rule
     assert grid.box.path(f"{KERBEROS_FILES}{eos}").read_text() == "plot\n"
     assert grid.box.path(f"{WEB_FILES}/{web}").read_text() == "plot\n"
+    logs_of_output = (desk.path / f"runs/{first['name']}/logs").glob("stage-out*/*")
+    assert "5 bytes, by gfal-copy" in "".join(path.read_text("utf-8") for path in logs_of_output)
 
     again = run(desk, system)
     assert again["status"] == "finished", logs(desk, again["name"])
@@ -210,13 +212,16 @@ def test_the_sample_takes_its_events_from_rucio_and_publishes_its_results(grid: 
     """Steps run in an image that has no client of anything; alice's names are made unique."""
     events, result, results, plot = map(unique, ("events.csv", "peak.json", "results", "mass.svg"))
     names = {"dimuon.events.csv": events, "dimuon.peak.json": result, "dimuon.results": results}
-    names |= {"dimuon/mass.svg path": f"dimuon/{plot} path", "docker.io/library/python:3.11-slim": "/opt/images/py"}
+    names |= {"dimuon/mass.svg path": f"dimuon/{plot} path"}
     text = (ROOT / "samples/published/reana.yaml").read_text("utf-8")
     for old, new in names.items():
         text = text.replace(old, new)
     desk.write("reana.yaml", text)
-    for folder in ("code", "tests"):
+    image = "docker://docker.io/library/python:3.11-slim"
+    for folder in ("code", "tests", "workflow"):
         desk.copy(ROOT / "samples" / "published" / folder, folder)
+    snakefile = desk.path / "workflow/Snakefile"
+    snakefile.write_text(snakefile.read_text("utf-8").replace(image, "/opt/images/py"), "utf-8")
     grid.shell(
         f"cd $(mktemp -d) && python3 {desk.folder}/code/generate_events.py >{events} &&"
         f" rucio upload --rse SITE-XRD --scope user.alice --register-after-upload {events}"

@@ -36,9 +36,11 @@ def svg(counts):
 
 
 def main():
-    source, picture = sys.argv[1:]
-    with open(source) as file:
-        masses = [float(line) for line in file]
+    picture, *sources = sys.argv[1:]
+    masses = []
+    for source in sources:
+        with open(source) as file:
+            masses += [float(line) for line in file]
     counts = histogram(masses)
     with open(picture, "w") as file:
         file.write(svg(counts))

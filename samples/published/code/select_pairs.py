@@ -2,6 +2,7 @@
 
 import argparse
 import csv
+import itertools
 import math
 
 
@@ -14,10 +15,12 @@ def mass(pair):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--min-pt", type=float, default=0.0, help="of the two together, in GeV")
+    parser.add_argument("--part", default="0/1", help="I/N takes every Nth pair, from the Ith on")
     parser.add_argument("events")
     options = parser.parse_args()
+    part, parts = map(int, options.part.split("/"))
     with open(options.events, newline="") as file:
-        for pair in csv.DictReader(file):
+        for pair in itertools.islice(csv.DictReader(file), part, None, parts):
             if pair["q1"] != pair["q2"] and float(pair["pt1"]) + float(pair["pt2"]) > options.min_pt:
                 print(f"{mass(pair):.4f}")
 
