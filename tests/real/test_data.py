@@ -500,7 +500,7 @@ def test_a_download_that_is_killed_in_the_middle_leaves_nothing_half(grid: Grid,
     with subprocess.Popen(
         [str(SITE), "root", "timeout", "120", "bash", "-c", killer], stdin=subprocess.DEVNULL
     ) as watch:
-        failed = run(desk, "make", "--set", "data.attempts=1")
+        failed = run(desk, "make", "--set", "data.attempts=2")
         watch.wait()
     assert failed["status"] == "failed"
     workspace = desk.path / f"runs/{failed['name']}/workspace"
