@@ -224,7 +224,8 @@ def test_a_run_in_a_folder_with_a_difficult_name(desk: Desk) -> None:
     )
     run = there.run("ein Lauf", exits=1)
     assert there.read("runs/ein Lauf.1/workspace/wo bin ich.txt") == f"{run}/workspace\n"
-    assert there("logs", "-w", "ein Lauf").stdout == f"==> Step: s2 (reana.yaml:1)\n{run}/workspace\n"
+    status = "==> Status: failed: the command ended with exit code 1\n"
+    assert there("logs", "-w", "ein Lauf").stdout == f"==> Step: s2 (reana.yaml:1)\n{status}{run}/workspace\n"
     there("restart", "-w", "ein Lauf", exits=1)
     there("download", "-w", "ein Lauf")
     assert there.read("wo bin ich.txt") == f"{run}/workspace\n"
