@@ -48,7 +48,7 @@ types: $(INSTALLED) ## Check types on the installed wheel, and that the check se
 .PHONY: pytest
 pytest: $(INSTALLED) ## Run the tests that need no site
 	@echo "==> tests"
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -q -m "not site" --durations 5
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -q -m "not site" --durations 5 -n auto --dist worksteal
 
 .PHONY: docs
 docs: $(INSTALLED) ## Build the manual
