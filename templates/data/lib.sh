@@ -198,6 +198,17 @@ split_root() { # URL
   [[ $remote == /* ]] || remote=/$remote
 }
 
+# Get ready what speaks the URL's protocol.
+set_client() {
+  if [[ $scheme == root ]]; then
+    need_program xrdcp xrdfs
+    set_xrootd_patience
+  else
+    need_program curl
+    set_curl
+  fi
+}
+
 # xrdcp and xrdfs end what hangs.
 set_xrootd_patience() {
   export XRD_REQUESTTIMEOUT=$timeout XRD_STREAMTIMEOUT=$timeout XRD_CONNECTIONWINDOW=$timeout

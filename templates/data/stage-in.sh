@@ -207,13 +207,7 @@ stage_in_url() {
     say "$path is there already"
     return
   fi
-  if [[ $scheme == root ]]; then
-    need_program xrdcp xrdfs
-    set_xrootd_patience
-  else
-    need_program curl
-    set_curl
-  fi
+  set_client
   persist describe_url "$address"
   if is_there "$address" "$path" "$bytes" "$adler32" "$md5"; then
     say "$path is there already"

@@ -99,13 +99,7 @@ is_attached() {
 stage_out_url() {
   local bytes adler32
   look_at_file
-  if [[ $scheme == root ]]; then
-    need_program xrdcp xrdfs
-    set_xrootd_patience
-  else
-    need_program curl
-    set_curl
-  fi
+  set_client
   persist put_file
   say "$address: $bytes bytes$(! by_gfal || echo ', by gfal-copy')"
 }

@@ -5,19 +5,23 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
+from . import test_slurm
 from .conftest import Desk
-from .flows import Template, compile_flow
+from .flows import Template
 from .test_slurm import (
+    BARE,
     MEMORY_HOG,
     job,
     kill_controller,
     order,
     start_controller,
+    unanswered,
     until_queue,
     until_started,
     wrap,
@@ -26,8 +30,9 @@ from .test_slurm import (
 pytestmark = pytest.mark.site
 
 SITE = "generic-htcondor"
-BARE = "container_runtime=none"
 HERE = ("--site", SITE, "--set", BARE, "-b", "auto")
+compiled = partial(test_slurm.compiled, site=SITE)
+submitted = partial(test_slurm.submitted, site=SITE)
 
 
 @pytest.fixture(autouse=True)
@@ -46,19 +51,6 @@ def diamond(rows: int = 3) -> tuple[Template, ...]:
     """A step of HTCondor's, two of Slurm's, and one of HTCondor's that waits for both; and one on its own."""
     left, right = on_slurm(job("left", "top", rows=rows)), on_slurm(job("right", "top"))
     return job("top"), left, right, job("bottom", "left", "right"), job("alone", "top")
-
-
-def compiled(desk: Desk, *steps: Template, settings: Sequence[str] = (), **files: str) -> str:
-    name = compile_flow(desk, "flow", SITE, *steps, settings=[BARE, *settings])
-    for file, text in files.items():
-        desk.write(f"runs/{name}/workspace/{file.replace('_', '-')}", text)
-    return name
-
-
-def submitted(desk: Desk, *steps: Template, settings: Sequence[str] = (), **files: str) -> str:
-    name = compiled(desk, *steps, settings=settings, **files)
-    desk.reana_batch("submit", f"runs/{name}")
-    return name
 
 
 def mended(desk: Desk, name: str, *files: str) -> None:
@@ -305,14 +297,6 @@ def test_a_controller_that_is_down_is_waited_for(desk: Desk) -> None:
     until_queue(desk, set())
 
 
-# What a wrapper of sbatch does at its first call; the others go through.
-FIRST = """echo >>CALLS
-[[ $(wc -l <CALLS) == 1 ]] || exec /usr/bin/sbatch "$@"
-{}
-echo "sbatch: error: Batch job submission failed: Socket timed out on send/recv operation" >&2
-exit 1"""
-
-
 @pytest.mark.parametrize(
     ("accepted", "calls"),
     [
@@ -323,7 +307,7 @@ exit 1"""
     ],
 )
 def test_no_job_runs_twice_when_sbatch_gives_no_answer(desk: Desk, accepted: str, calls: int) -> None:
-    env = wrap(desk, sbatch=FIRST.replace("CALLS", f"{desk.folder}/calls").format(accepted))
+    env = unanswered(desk, 1, accepted)
     name = compiled(desk, on_slurm(job("work", rows=3)), job("after", "work"), sleep_work="8")
     desk.reana_batch("submit", f"runs/{name}", env=env)
     assert desk.wait(name)["status"] == "finished"

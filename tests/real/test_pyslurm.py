@@ -29,12 +29,11 @@ from .test_slurm import (
     HERE,
     each_chain,
     empty_queue,
-    kill_controller,
     order,
     queue,
     refused,
+    refused_while_down,
     scatter,
-    start_controller,
     submitted,
     until_queue,
     wrap,
@@ -251,17 +250,7 @@ def test_no_job_runs_twice_when_pyslurm_gives_no_answer(desk: Desk, fault: str, 
 
 def test_a_controller_that_is_down(desk: Desk) -> None:
     name = compiled_for_sbatch(desk, *scatter(2), settings=PYSLURM)
-    kill_controller(desk)
-    try:
-        env = {"REANA_BATCH_SBATCH_TIMEOUT": "5"}
-        answer = desk.reana_batch("submit", f"runs/{name}", check=False, env=env)
-    finally:
-        start_controller(desk)
-    assert answer.returncode == 3
-    assert "pyslurm does not fit: it does not answer" in " ".join(answer.stderr.split())
-    assert desk.status(name)["status"] == "created"
-    desk.reana_batch("submit", f"runs/{name}")
-    assert desk.wait(name)["status"] == "finished"
+    assert "pyslurm does not fit: it does not answer" in refused_while_down(desk, name)
 
 
 def test_a_slurm_without_configuration(desk: Desk) -> None:

@@ -43,16 +43,16 @@ def each_chain(rows: int) -> tuple[Template, ...]:
     return first, second, job("draw", rows=rows, each=["shape"]), job("merge", "draw")
 
 
-def compiled(desk: Desk, *steps: Template, settings: Sequence[str] = (), **files: str) -> str:
+def compiled(desk: Desk, *steps: Template, site: str = SITE, settings: Sequence[str] = (), **files: str) -> str:
     """Compile, and put ``files`` into the workspace; ``_`` in their names stands for ``-``."""
-    name = compile_flow(desk, "flow", SITE, *steps, settings=[BARE, *settings])
+    name = compile_flow(desk, "flow", site, *steps, settings=[BARE, *settings])
     for file, text in files.items():
         desk.write(f"runs/{name}/workspace/{file.replace('_', '-')}", text)
     return name
 
 
-def submitted(desk: Desk, *steps: Template, settings: Sequence[str] = (), **files: str) -> str:
-    name = compiled(desk, *steps, settings=settings, **files)
+def submitted(desk: Desk, *steps: Template, site: str = SITE, settings: Sequence[str] = (), **files: str) -> str:
+    name = compiled(desk, *steps, site=site, settings=settings, **files)
     desk.reana_batch("submit", f"runs/{name}")
     return name
 
@@ -332,12 +332,17 @@ def test_a_refusal_half_way_leaves_nothing(desk: Desk, asked: dict[str, str], cu
     assert order(desk, "test.1") == ["1", "2", "3"]
 
 
-# What a wrapper of sbatch does at its second call; the others go through.
-SECOND = """echo >>CALLS
-[[ $(wc -l <CALLS) == 2 ]] || exec /usr/bin/sbatch "$@"
-{}
+# What a wrapper of sbatch does at one of its calls; the others go through.
+UNANSWERED = """echo >>{calls}
+[[ $(wc -l <{calls}) == {call} ]] || exec /usr/bin/sbatch "$@"
+{meanwhile}
 echo "sbatch: error: Batch job submission failed: Socket timed out on send/recv operation" >&2
 exit 1"""
+
+
+def unanswered(desk: Desk, call: int, meanwhile: str) -> dict[str, str]:
+    """Return the environment in which sbatch does ``meanwhile`` at its ``call``-th call, and has no answer."""
+    return wrap(desk, sbatch=UNANSWERED.format(calls=f"{desk.folder}/calls", call=call, meanwhile=meanwhile))
 
 
 @pytest.mark.parametrize(
@@ -349,7 +354,7 @@ exit 1"""
     ],
 )
 def test_no_job_runs_twice_when_sbatch_gives_no_answer(desk: Desk, accepted: str, words: str) -> None:
-    env = wrap(desk, sbatch=SECOND.replace("CALLS", f"{desk.folder}/calls").format(accepted))
+    env = unanswered(desk, 2, accepted)
     name = compiled(desk, *scatter(3), sleep_prepare="6" if "sleep" in accepted else "0")
     desk.reana_batch("submit", f"runs/{name}", env=env)
     assert len(desk.file("calls").splitlines()) == (5 if words == "found" else 6)
@@ -362,7 +367,7 @@ def test_no_job_runs_twice_when_sbatch_gives_no_answer(desk: Desk, accepted: str
 @pytest.mark.parametrize("signal", ["INT", "KILL"])
 def test_an_interrupted_submission(desk: Desk, signal: str) -> None:
     interrupt = f'read -r _ _ pid <state/slurm-submitting; kill -{signal} "$pid"; exec /usr/bin/sbatch "$@"'
-    env = wrap(desk, sbatch=SECOND.replace("CALLS", f"{desk.folder}/calls").format(interrupt))
+    env = unanswered(desk, 2, interrupt)
     name = compiled(desk, *scatter(3))
     if signal == "INT":
         assert "interrupted cancelling the 2 jobs and arrays" in refused(desk, name, env).replace("reana-batch: ", "")
@@ -383,21 +388,23 @@ def start_controller(desk: Desk) -> None:
     desk.box.root("bash", "-c", "slurmctld; until timeout 5 scontrol ping | grep -q UP; do sleep 0.2; done")
 
 
-def test_a_controller_that_is_down(desk: Desk) -> None:
-    name = compiled(desk, *scatter(2))
+def refused_while_down(desk: Desk, name: str) -> str:
+    """Submit without slurmctld, and again when it is back, to the end of the run. Return what was said first."""
     kill_controller(desk)
-    begun = time.monotonic()
     try:
         env = {"REANA_BATCH_SBATCH_TIMEOUT": "5"}
         answer = desk.reana_batch("submit", f"runs/{name}", check=False, env=env)
     finally:
         start_controller(desk)
-    print(f"a controller that is down was noticed in {time.monotonic() - begun:.1f} s")
     assert answer.returncode == 3
-    assert "Slurm gave no answer for prepare/0" in " ".join(answer.stderr.split())
     assert desk.status(name)["status"] == "created"
     desk.reana_batch("submit", f"runs/{name}")
     assert desk.wait(name)["status"] == "finished"
+    return " ".join(answer.stderr.split())
+
+
+def test_a_controller_that_is_down(desk: Desk) -> None:
+    assert "Slurm gave no answer for prepare/0" in refused_while_down(desk, compiled(desk, *scatter(2)))
 
 
 def test_a_controller_that_comes_back_with_the_chain_queued(desk: Desk) -> None:
