@@ -336,9 +336,8 @@ def _draw(compilation: Compilation, form: str, output: Path | None) -> None:
 
 def _scripts(compilation: Compilation, name: str) -> str:
     """Return the files of a step, tables left out, each under its path; a step is known by name or label."""
-    from reana_batch.diagnostics import refuse
+    from reana_batch.diagnostics import closest, refuse
     from reana_batch.jobs import folders
-    from reana_batch.schema import closest
 
     steps = [s for s in compilation.workflow.steps if name in (s.name, s.label)]
     if not steps:

@@ -116,8 +116,7 @@ def secrets_list(as_json: bool) -> None:
 @guarded
 def secrets_delete(names: tuple[str, ...], as_json: bool) -> None:
     """Delete secrets by their names."""
-    from reana_batch.diagnostics import refuse
-    from reana_batch.schema import closest
+    from reana_batch.diagnostics import closest, refuse
 
     store = _store()
     found = [secret for secret in store.secrets() if secret.name in names]

@@ -10,12 +10,15 @@ import subprocess
 from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from reana_batch import layout
 from reana_batch.diagnostics import refuse
 from reana_batch.ir import Credential, CredentialPlan, Step, Workflow
 from reana_batch.render import File, render
-from reana_batch.sites import Site
+
+if TYPE_CHECKING:
+    from reana_batch.sites import Site
 
 SCRIPT = f"{layout.BATCH}/credentials.sh"
 LIBRARY = f"{layout.BATCH}/credentials-lib.sh"

@@ -10,8 +10,8 @@ import re
 from collections.abc import Callable, Iterable
 from urllib.parse import unquote, urlsplit
 
-from reana_batch import expressions, schema
-from reana_batch.diagnostics import Diagnostics, Place
+from reana_batch import expressions
+from reana_batch.diagnostics import Diagnostics, Place, closest
 from reana_batch.document import Document
 from reana_batch.expressions import Reference, Unreadable, Word
 from reana_batch.ir import DataFile
@@ -63,7 +63,7 @@ def _data_file(text: str, place: Place, *, is_output: bool) -> DataFile:
     allowed = _OPTIONS[kind, is_output]
     for name, word in reference.options.items():
         if name not in allowed:
-            meant = schema.closest(name, allowed)
+            meant = closest(name, allowed)
             cure = f"; did you mean {meant}=" if meant else f"; known: {', '.join(f'{each}=' for each in allowed)}"
             side = "output" if is_output else "input"
             raise Unreadable(f"An {side} by {_TITLES[kind]} has no {name}={cure}", word.column)

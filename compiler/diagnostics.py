@@ -188,6 +188,22 @@ def refuse(code: str, message: str, place: Place | None = None, hint: str = "") 
     return Refused(diagnostics)
 
 
+def closest(word: str, allowed: Iterable[str]) -> str | None:
+    """Return the allowed word that ``word`` was probably meant to be, or None.
+
+    Beside small slips it knows initials: ``c_b`` is ``compute_backend``.
+    """
+    import difflib
+
+    words = {candidate.lower(): candidate for candidate in allowed}
+    letters = word.replace("_", "").lower()
+    for lower, candidate in words.items():
+        if len(letters) > 1 and letters == "".join(part[0] for part in lower.split("_") if part):
+            return candidate
+    near = difflib.get_close_matches(word.lower(), words, n=1, cutoff=0.6)
+    return words[near[0]] if near else None
+
+
 def render(diagnostics: Iterable[Diagnostic], sources: Mapping[str, str]) -> str:
     """Return the text for a reader: place, sentence, source line with carets, hint.
 

@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from reana_batch import layout
-from reana_batch.diagnostics import refuse
+from reana_batch.diagnostics import closest, refuse
 from reana_batch.runstate import Run, row_origin
-from reana_batch.schema import closest
 
 _PAUSE = 1.0  # seconds between two looks at growing files
 _SHARE = 20  # looking may take a twentieth of the time at most

@@ -7,8 +7,7 @@ import re
 from pathlib import Path
 
 from reana_batch import layout
-from reana_batch.diagnostics import refuse
-from reana_batch.schema import closest
+from reana_batch.diagnostics import closest, refuse
 
 _UUID4 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.IGNORECASE)
 # NAME.N, and NAME.N.M for its restarts

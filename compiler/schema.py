@@ -6,16 +6,15 @@ with the nearest allowed word for a typo.
 
 from __future__ import annotations
 
-import difflib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
 import jsonschema_rs
 
-from reana_batch.diagnostics import Diagnostics, Place
+from reana_batch.diagnostics import Diagnostics, Place, closest
 from reana_batch.document import Document
 
 JSON_TYPES = {
@@ -98,20 +97,6 @@ def expectations(value: Any, schema: dict[str, Any]) -> Iterator[str]:
         else:
             types = rule["type"] if isinstance(rule["type"], list) else [rule["type"]]
             yield " or ".join(JSON_TYPES[name] for name in types)
-
-
-def closest(word: str, allowed: Iterable[str]) -> str | None:
-    """Return the allowed word that ``word`` was probably meant to be, or None.
-
-    Beside small slips it knows initials: ``c_b`` is ``compute_backend``.
-    """
-    words = {candidate.lower(): candidate for candidate in allowed}
-    letters = word.replace("_", "").lower()
-    for lower, candidate in words.items():
-        if len(letters) > 1 and letters == "".join(part[0] for part in lower.split("_") if part):
-            return candidate
-    near = difflib.get_close_matches(word.lower(), words, n=1, cutoff=0.6)
-    return words[near[0]] if near else None
 
 
 Description = Iterator[tuple[str, str, Place, str]]

@@ -17,7 +17,7 @@ from typing import Any
 import yaml
 
 from reana_batch import schema
-from reana_batch.diagnostics import Diagnostics
+from reana_batch.diagnostics import Diagnostics, closest
 from reana_batch.document import Document, read_document
 
 # The profile of those who name none, by the back end they ask for.
@@ -285,7 +285,7 @@ def _profile_layers(name: str, diagnostics: Diagnostics) -> list[_Layer]:
 
 def _report_unknown_site(name: str, documents: list[tuple[Document, str]], diagnostics: Diagnostics) -> None:
     known = [site for document, _ in documents for site in document.data]
-    meant = schema.closest(name, known)
+    meant = closest(name, known)
     hint = f"did you mean {meant}?" if meant else f"known: {', '.join(known)}."
     diagnostics.error("unknown-site", f'There is no site profile "{name}".', hint=hint)
 
@@ -317,7 +317,7 @@ def _environment_layer(environment: Mapping[str, str], diagnostics: Diagnostics)
     other = {_PREFIX + name for name in _OTHER_VARIABLES}
     for name in sorted(environment.keys() - known.keys() - other):
         if name.startswith(_PREFIX):
-            meant = schema.closest(name.lower(), [each.lower() for each in [*known, *other]])
+            meant = closest(name.lower(), [each.lower() for each in [*known, *other]])
             hint = f"did you mean {meant.upper()}?" if meant else ""
             message = f"There is no setting {name}; the variable has no effect."
             diagnostics.warning("unknown-setting", message, hint=hint)
@@ -334,7 +334,7 @@ def _read_overrides(pairs: Sequence[str], origin: str, diagnostics: Diagnostics)
         if not equals:
             diagnostics.error("bad-setting", f'{origin} must be KEY=VALUE, not "{pair}".')
         elif key not in known:
-            meant = schema.closest(key, known)
+            meant = closest(key, known)
             hint = f"did you mean {meant}?" if meant else f"known: {', '.join(known)}."
             diagnostics.error("unknown-setting", f'{origin}: there is no setting "{key}".', hint=hint)
         else:

@@ -17,7 +17,7 @@ import yaml
 
 from reana_batch import expressions, schema
 from reana_batch.data import read_references
-from reana_batch.diagnostics import Diagnostics, Place, Refused, refuse
+from reana_batch.diagnostics import Diagnostics, Place, Refused, closest, refuse
 from reana_batch.document import Document, DocumentPath, read_document
 from reana_batch.ir import DataFile
 
@@ -216,7 +216,7 @@ def _read_parameters(words: Sequence[str], document: Document, diagnostics: Diag
 
 
 def _report_unknown(name: str, declared: Mapping[str, Any], diagnostics: Diagnostics) -> None:
-    meant = schema.closest(name, declared)
+    meant = closest(name, declared)
     known = f"known: {', '.join(declared)}." if declared else "the analysis has no parameters."
     hint = f"did you mean {meant}?" if meant else known
     diagnostics.error("unknown-parameter", f'-p {name}: the analysis has no parameter "{name}".', hint=hint)
@@ -314,7 +314,7 @@ def _read_options(words: Sequence[str], document: Document, diagnostics: Diagnos
     for name in options:
         if kind in OPTIONS and name not in OPTIONS[kind]:
             place = document.key_place(["inputs", "options", name]) if name in written else None
-            meant = schema.closest(name.upper(), OPTIONS[kind])
+            meant = closest(name.upper(), OPTIONS[kind])
             hint = f"did you mean {meant}?" if meant else f"known: {', '.join(OPTIONS[kind])}."
             message = f'Operational option "{name}" does not exist for {kind} workflows.'
             diagnostics.error("bad-option", message, place, hint)
@@ -515,5 +515,5 @@ def _near_path(directory: Path, declared: str) -> str | None:
         names = os.listdir(directory / parent)
     except OSError:
         return None
-    meant = schema.closest(PurePosixPath(declared).name, sorted(names))
+    meant = closest(PurePosixPath(declared).name, sorted(names))
     return str(parent / meant) if meant else None

@@ -6,8 +6,7 @@ import shutil
 from importlib import resources
 from pathlib import Path
 
-from reana_batch.diagnostics import refuse
-from reana_batch.schema import closest
+from reana_batch.diagnostics import closest, refuse
 
 # What Python leaves behind where it runs.
 _LEFTOVERS = shutil.ignore_patterns("__pycache__", "*.pyc")

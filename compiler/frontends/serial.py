@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reana_batch import expressions, hints, images, names, schema
-from reana_batch.diagnostics import Diagnostics
+from reana_batch.diagnostics import Diagnostics, closest
 from reana_batch.ir import Command, Credential, Hint, Need, Step, Workflow, literal
 from reana_batch.spec import Spec
 
@@ -194,7 +194,7 @@ def _report_placeholder(
         hint = f"write $${shown[1:]} for the shell's own {shown}." if shown != "$" else "write $$ for a dollar sign."
         diagnostics.error("placeholder", "No parameter name follows this $.", place, hint)
         return
-    meant = schema.closest(name, spec.parameters)
+    meant = closest(name, spec.parameters)
     written = text[placeholder.start : placeholder.end]
     hint = f"did you mean {meant}?" if meant else f"write ${written} for the shell's own variable."
     diagnostics.error("undefined-parameter", f'inputs.parameters has no "{name}".', place, hint)
@@ -249,7 +249,7 @@ def _find(spec: Spec, option: str, entries: list[_Entry], diagnostics: Diagnosti
     labels = [entry.label.lower() for entry in entries]
     if wanted.lower() in labels:
         return labels.index(wanted.lower())
-    meant = schema.closest(wanted, [entry.label for entry in entries if entry.label])
+    meant = closest(wanted, [entry.label for entry in entries if entry.label])
     hint = f"did you mean {meant}?" if meant else "REANA would run all steps; --lenient does so too."
     diagnostics.error("step-range", f'{option}: no step is named "{wanted}".', hint=hint)
     return None

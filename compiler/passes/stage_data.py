@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from reana_batch import layout, schema, secrets
+from reana_batch import layout, secrets
+from reana_batch.diagnostics import closest
 from reana_batch.ir import Column, Command, Credential, DataFile, Need, Resources, Step, Table, Workflow
 from reana_batch.passes.context import Context
 from reana_batch.render import for_shell
@@ -62,7 +63,7 @@ def _check_instances(data: Iterable[DataFile], context: Context) -> None:
     known = tuple(dict.fromkeys((DEFAULT_INSTANCE, *([own] if own else []), *context.site.data.rucio_instances)))
     for file in data:
         if file.scheme == "rucio" and file.instance not in known:
-            meant = schema.closest(file.instance, known)
+            meant = closest(file.instance, known)
             others = f"known: {', '.join(known)}; name others in data.rucio_instances."
             message = f'{context.site.name} knows no Rucio "{file.instance}".'
             hint = f"did you mean {meant}?" if meant else others

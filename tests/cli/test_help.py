@@ -15,6 +15,8 @@ from .conftest import PROGRAM, Tool
 COMMANDS = sorted(main.commands)
 # What --help must not wait for.
 HEAVY = {"yaml", "jinja2", "networkx", "lark", "rich", "jsonschema_rs", "pathspec", "gherkin", "reana_batch.pipeline"}
+# What only reading and compiling need.
+COMPILER = {f"reana_batch.{name}" for name in ("document", "schema", "sites", "spec", "frontends", "passes")}
 
 
 def test_help_names_every_command(empty: Tool) -> None:
@@ -34,11 +36,33 @@ def test_version_is_one_line(empty: Tool) -> None:
 
 @pytest.mark.parametrize("args", [["--help"], ["--version"], ["validate", "--help"], ["run", "--help"]], ids=" ".join)
 def test_help_loads_nothing_heavy(args: list[str], empty: Tool) -> None:
+    assert _loaded(empty, *args) & HEAVY == set()
+
+
+def test_what_reads_no_analysis_loads_no_compiler(hello: Tool) -> None:
+    assert hello.run("compile", "--site", "generic-slurm", "-o", "run").code == 0
+    for name in ("sbatch", "scontrol", "scancel"):
+        hello.write(f"bin/{name}", "#!/bin/sh\necho 1\n").chmod(0o755)
+    hello.write("bin/squeue", "#!/bin/sh\necho '1|PENDING|None'\n").chmod(0o755)
+    path = f"{hello.directory}/bin:{hello.environment['PATH']}"
+    submitting = _loaded(hello, "submit", "run", PATH=path)
+    assert submitting & (HEAVY | COMPILER) == set()
+    asking = _loaded(hello, "status", "-w", "./run", PATH=path)
+    assert asking & (HEAVY | COMPILER) - {"rich"} == set()  # with which it draws
+    assert _loaded(hello, "stop", "-w", "./run", PATH=path) & (HEAVY | COMPILER) == set()
+
+
+def _loaded(tool: Tool, *args: str, **changes: str) -> set[str]:
+    """Return the modules that a command loads."""
     command = [sys.executable, "-X", "importtime", str(PROGRAM), *args]
-    ended = subprocess.run(command, env=empty.environment, capture_output=True, encoding="utf-8", check=True)
+    environment = tool.environment | changes
+    ended = subprocess.run(
+        command, cwd=tool.directory, env=environment, capture_output=True, encoding="utf-8", check=False
+    )
+    assert ended.returncode == 0, ended.stderr
     loaded = {line.rpartition("|")[2].strip() for line in ended.stderr.splitlines()}
     assert "click" in loaded
-    assert loaded & HEAVY == set()
+    return loaded
 
 
 def test_every_command_has_help(empty: Tool) -> None:
