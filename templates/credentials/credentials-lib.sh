@@ -19,6 +19,7 @@ readonly LONGEST_NAP=600
 private=
 renewer=
 credential_fault=
+good_until=0
 
 tool() { # COMMAND...
   command -v "$1" >/dev/null || { echo "$1 is not installed on ${HOSTNAME:-this machine}"; return 127; }
@@ -299,17 +300,22 @@ see_in_containers() {
 }
 
 # Will what the job has outlive the next row? A ticket of a keytab or of HTCondor is renewed for ever.
+# No row asks the tools as long as the answer to one before it must still be true.
 check_lives() {
-  local credential words
+  local credential words spare=$LONGEST_NAP begun=$SECONDS
+  ((begun >= good_until)) || return 0
   for credential in "${credentials[@]}"; do
     case $credential:$kerberos:$voms_proxy in
       kerberos:ticket:*)
         ticket_left "$KRB5CCNAME" || { lacking="the Kerberos ticket has expired"; return 1; }
+        spare_at_most "$left"
         ((renewable > left)) && left=$renewable
         outlives "Kerberos ticket" || return
         ;;
       voms_proxy:*:worker)
-        if ! proxy_left "$X509_USER_PROXY" || ((left > life_needed)); then continue; fi
+        proxy_left "$X509_USER_PROXY" || continue
+        spare_at_most "$((left - life_needed))"
+        ((left <= life_needed)) || continue
         patiently new_proxy || { lacking="no new VOMS proxy: $message"; return 1; }
         ;;
       voms_proxy:*)
@@ -318,9 +324,13 @@ check_lives() {
         ;;
     esac
   done
+  good_until=$((begun + spare))
 }
 
+spare_at_most() { ((spare <= $1)) || spare=$1; } # SECONDS
+
 outlives() { # WHAT
+  spare_at_most "$((left - life_needed))"
   ((left <= 0 || left < life_needed)) || return 0
   if ((left <= 0)); then lacking="the $1 has expired"
   else

@@ -1,0 +1,82 @@
+"""What the library of credentials does, with stand-ins for the tools of Kerberos and VOMS."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+import reana_batch.templates
+
+LIBRARY = Path(reana_batch.templates.__file__).parent / "credentials/credentials-lib.sh"
+
+# Each notes its call, and says that its credential lives as many seconds as stand in the file of that name.
+TOOLS = {
+    "klist": 'at() { date "+%m/%d/%Y %T" -d "+$1 sec"; }; printf "Ticket cache: FILE:%s\\n" "$PWD/ticket"\n'
+    'printf "%s  %s  krbtgt/SITE\\n" "$(at 0)" "$(at "$(<left)")"\n'
+    '[[ ! -e renewable ]] || printf "\\trenew until %s\\n" "$(at "$(<renewable)")"',
+    "voms-proxy-info": "cat proxy",
+    "voms-proxy-init": 'while [[ $1 != --out ]]; do shift; done; : >"$2"',
+    "kinit": "exit 1",
+}
+
+
+@pytest.fixture(autouse=True)
+def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with the tools, which come first."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for name, script in TOOLS.items():
+        (folder / name).write_text(f'#!/bin/bash\necho "${{0##*/}}" >>calls\n{script}\n')
+        (folder / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    monkeypatch.chdir(tmp_path)
+    return folder
+
+
+def bash(script: str, **facts: str) -> str:
+    """Return what a script prints that has read the library, in a job with these facts."""
+    given = {"secrets": "none", "kerberos": "", "voms_proxy": "", "rucio": "", "life_needed": "0"} | facts
+    text = "\n".join(["set -u", *(f"{name}={value}" for name, value in given.items()), f". {LIBRARY}", script])
+    return subprocess.run(["bash", "-c", text], check=True, capture_output=True, text=True).stdout
+
+
+def looked() -> int:
+    """Return how often a credential was looked at."""
+    return len(Path("calls").read_text().split())
+
+
+@pytest.mark.parametrize(
+    ("facts", "lives", "looks_after"),
+    [
+        pytest.param({"kerberos": "ticket"}, {"left": 9000}, 600, id="at-least-each-ten-minutes"),
+        pytest.param({"kerberos": "ticket"}, {"left": 300}, 200, id="ticket"),
+        pytest.param({"kerberos": "ticket"}, {"left": 300, "renewable": 9000}, 300, id="ticket-not-renewed"),
+        pytest.param({"kerberos": "ticket"}, {"left": 50, "renewable": 120}, 20, id="ticket-renewed-to-its-end"),
+        pytest.param({"voms_proxy": "submit"}, {"proxy": 500}, 400, id="proxy"),
+        pytest.param({"voms_proxy": "worker"}, {"proxy": 500}, 400, id="proxy-of-its-own"),
+        pytest.param({"kerberos": "ticket", "voms_proxy": "file"}, {"left": 300, "proxy": 150}, 50, id="both"),
+    ],
+)
+def test_rows_look_again_only_when_the_answer_may_be_another(
+    facts: dict[str, str], lives: dict[str, int], looks_after: int
+) -> None:
+    for name, seconds in lives.items():
+        Path(name).write_text(f"{seconds}\n")
+    asked = " ".join(name for name in ("kerberos", "voms_proxy") if name in facts)
+    at = "KRB5CCNAME=ticket X509_USER_PROXY=proxy; check_lives || exit; wc -l <calls;"
+    again = "; ".join(f"SECONDS={second}; check_lives; wc -l <calls" for second in (1, looks_after - 5, looks_after))
+    counts = [int(line) for line in bash(at + again, credentials=f"({asked})", life_needed="100", **facts).split()]
+    assert counts == [counts[0]] * 3 + [2 * counts[0]]
+
+
+def test_a_row_looks_at_a_proxy_that_was_just_made() -> None:
+    Path("proxy").write_text("90\n")
+    Path("key").mkdir()
+    (Path("key") / "userkey.pem").touch()
+    facts = {"credentials": "(voms_proxy)", "voms_proxy": "worker", "life_needed": "100", "private": "."}
+    script = "private=. X509_USER_PROXY=x509up; new_proxy() { make_proxy key none escape .x509up 200; }; "
+    bash(script + "check_lives; check_lives", **facts)
+    assert Path("calls").read_text().split().count("voms-proxy-init") == 2
