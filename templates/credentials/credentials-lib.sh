@@ -15,6 +15,8 @@ readonly CREDENTIAL_PATIENCE=${REANA_BATCH_PATIENCE:-60} TOOL_TIMEOUT=60
 readonly HOPELESS='no suitable keys|not found|not known|bad decrypt|Unable to satisfy|key table|Preauthentication failed|not installed|revoked'
 # How often a job looks at its credentials, in seconds, at the least.
 readonly LONGEST_NAP=600
+# How long it leaves the KDC alone after a ticket could not be renewed.
+readonly RENEWAL_PAUSE=60
 
 private=
 renewer=
@@ -349,7 +351,8 @@ renew_credentials() {
     sleep "$((due - SECONDS > 5 ? 5 : 1))" &
     nap=$!
     wait "$nap"
-    ((SECONDS < due)) || { renew; set_due; }
+    ((SECONDS >= due)) || continue
+    if renew; then set_due; else due=$((SECONDS + RENEWAL_PAUSE)); fi
   done
   rm -rf "$private"
 }
@@ -362,9 +365,9 @@ set_due() {
   fi
 }
 
-renew() {
+renew() { # fails where a ticket could not be renewed
   # Whoever submitted may have handed on a new one.
   [[ $voms_proxy == worker || ! credentials/x509up -nt $private/x509up ]] || copy_private x509up
-  [[ -e $private/krb5cc ]] || return
+  [[ -e $private/krb5cc ]] || return 0
   if [[ $kerberos == keytab ]]; then new_ticket; else tool kinit -R -c "FILE:$private/krb5cc"; fi
 }

@@ -80,3 +80,17 @@ def test_a_row_looks_at_a_proxy_that_was_just_made() -> None:
     script = "private=. X509_USER_PROXY=x509up; new_proxy() { make_proxy key none escape .x509up 200; }; "
     bash(script + "check_lives; check_lives", **facts)
     assert Path("calls").read_text().split().count("voms-proxy-init") == 2
+
+
+def test_a_ticket_that_cannot_be_renewed_is_tried_again_after_a_while(tools: Path) -> None:
+    Path("left").write_text("-5\n")
+    Path("krb5cc").touch()
+    (tools / "sleep").write_text("#!/bin/bash\nexec /bin/sleep 0.1\n")
+    (tools / "sleep").chmod(0o755)
+    script = "private=.; renew_credentials & renewer=$!; /bin/sleep 2; kill $renewer; wait"
+    bash(script, kerberos="ticket")
+    assert Path("calls").read_text().split().count("kinit") == 1
+
+
+def test_without_a_ticket_nothing_has_to_be_renewed() -> None:
+    assert bash("private=none; renew && echo renewed", voms_proxy="worker") == "renewed\n"
