@@ -275,7 +275,7 @@ take_rucio() {
   find_ca_certificates || return
   case $rucio in
     x509) must_copy usercert.pem && must_copy userkey.pem || return ;;
-    userpass) password=$(<credentials/rucio-password) ;;
+    userpass) must_copy rucio-password && password=$(<"$private/rucio-password") || return ;;
     oidc) must_copy rucio-token || return ;;
   esac
   text=$(<batch/rucio.cfg)

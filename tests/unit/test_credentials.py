@@ -94,3 +94,10 @@ def test_a_ticket_that_cannot_be_renewed_is_tried_again_after_a_while(tools: Pat
 
 def test_without_a_ticket_nothing_has_to_be_renewed() -> None:
     assert bash("private=none; renew && echo renewed", voms_proxy="worker") == "renewed\n"
+
+
+@pytest.mark.parametrize(("kind", "file"), [("userpass", "rucio-password"), ("oidc", "rucio-token")])
+def test_what_rucio_asks_for_and_was_not_handed_on_is_named(kind: str, file: str) -> None:
+    script = 'private=. lacking=; take_rucio; echo "$? $lacking"'
+    said = bash(script, rucio=kind, ca_certificates="(/)")
+    assert said == f'1 no {file} was handed on; "bash batch/credentials.sh" does it\n'
