@@ -11,28 +11,28 @@ readonly GROUP_FILES=50 GROUP_BYTES=1000000000
 
 # --- what is there already --------------------------------------------------------------------------
 
-# The record of a file lies in the state of the run whose workspace this is, which a restart shares.
-record_of() { # FILE
-  local workspace
-  workspace=$(pwd -P)
-  printf '%s' "${workspace%/*}/state/.staged/$1"
-}
+# The records of files lie in the state of the run whose workspace this is, which a restart shares.
+workspace=$(pwd -P)
+readonly RECORDS=${workspace%/*}/state/.staged
 
-identity() { # SOURCE FILE
-  printf '%s %s' "$1" "$(stat -c '%s %Y' -- "$2")"
+# Sets what the record of a file says. A dataset may have many files: this is all that is started for one.
+identify() { # SOURCE FILE
+  identity="$1 $(stat -c '%s %Y' -- "$2")"
 }
 
 is_recorded() { # SOURCE FILE
-  local record
-  record=$(record_of "$2")
-  [[ -f $2 && -f $record && $(<"$record") == "$(identity "$1" "$2")" ]]
+  local identity record=$RECORDS/$2 recorded
+  [[ -f $2 && -f $record ]] || return
+  identify "$@"
+  IFS= read -rd '' recorded <"$record"
+  [[ $recorded == "$identity" ]]
 }
 
 # Only saves work: without it, the file is looked at again.
 write_record() { # SOURCE FILE
-  local record
-  record=$(record_of "$2")
-  mkdir -p "${record%/*}" && identity "$1" "$2" >"$record.$$" && mv -fT "$record.$$" "$record"
+  local identity record=$RECORDS/$2
+  identify "$@"
+  mkdir -p "${record%/*}" && printf '%s' "$identity" >"$record.$$" && mv -fT "$record.$$" "$record"
 }
 
 is_there() { # SOURCE FILE BYTES ADLER32 MD5
@@ -122,14 +122,15 @@ bring_groups() { # LINE...
   [[ ${#group[@]} == 0 ]] || bring_in_turn "${group[@]}"
 }
 
-name_of() { # LINE
-  local did=${1%% *}
-  printf '%s' "${did##*[:/]}"
+# Sets what a line says, and the place of its file in the dataset's directory.
+read_line() { # LINE
+  read -r did bytes adler32 md5 places <<<"$1"
+  file=$path/${did##*[:/]}
 }
 
 check_names() { # LINE...
-  local line twice
-  twice=$(for line; do printf '%s\n' "$(name_of "$line")"; done | sort | uniq -d | head -n 1)
+  local twice
+  twice=$(printf '%s\n' "${@%% *}" | sed 's/.*[:/]//' | sort | uniq -d | head -n 1)
   [[ -z $twice ]] || fail "the dataset has two files named $twice, which cannot lie in one directory"
 }
 
@@ -154,28 +155,32 @@ alone() { # FUNCTION WORD...
 
 # One file that does not come does not keep the others from coming.
 bring_files() { # LINE...
-  local line file
-  (($# == 1)) || fetch_group "$@"
+  local line did bytes adler32 md5 places file missing=()
   for line; do
-    file=$path/$(name_of "$line")
-    alone bring_did_file "$file" "$line" || echo "$file" >>"$failures"
+    read_line "$line"
+    is_there "$did" "$file" "$bytes" "$adler32" "$md5" || missing+=("$line")
+  done
+  fetch_group "${missing[@]}"
+  for line in "${missing[@]}"; do
+    read_line "$line"
+    is_recorded "$did" "$file" || alone bring_did_file "$file" "$line" || echo "$file" >>"$failures"
   done
 }
 
-# Ask for all that is not there by one start of the client. What does not come of it whole is asked for one by one.
+# Ask for several files by one start of the client. What does not come of it whole is asked for one by one.
 fetch_group() { # LINE...
-  local line did bytes adler32 md5 places wanted=() come
+  local line did bytes adler32 md5 places file wanted=() come
   for line; do
-    read -r did bytes adler32 md5 places <<<"$line"
-    is_there "$did" "$path/$(name_of "$line")" "$bytes" "$adler32" "$md5" || [[ -z $places ]] || wanted+=("$line")
+    read_line "$line"
+    [[ -z $places ]] || wanted+=("$line")
   done
   ((${#wanted[@]} > 1)) || return 0
   part=$(mktemp -d "$path/.group.part.XXXXXX") || return 0
   run rucio_client download --dir "$part" --no-subdir ${rse:+--rses "$rse"} "${wanted[@]%% *}"
   for line in "${wanted[@]}"; do
-    read -r did bytes adler32 md5 places <<<"$line"
-    come=$part/$(name_of "$line")
-    ! verify "$come" "$bytes" "$adler32" "$md5" 2>/dev/null || take "$come" "$did" "$path/$(name_of "$line")"
+    read_line "$line"
+    come=$part/${file##*/}
+    ! verify "$come" "$bytes" "$adler32" "$md5" 2>/dev/null || take "$come" "$did" "$file"
   done
   clean_part
 }

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import shutil
 import subprocess
-from collections.abc import Sequence
+import zlib
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -216,6 +220,91 @@ def rows_of(table: Table, row: int, a_step: Step, run: Path) -> list[str]:
         ["bash", "-c", command.text(cells)], env=environment, capture_output=True, text=True, check=True
     )
     return done.stdout.split("\0")[:-1]
+
+
+# --- the scripts ---------------------------------------------------------------------------------
+
+# What a test does not say; a pause between two attempts is no part of it.
+_FACTS = {"setup": "", "reference": "it", "credential": "none", "rse": "", "rucio_host": "", "auth_host": ""}
+_FACTS |= {"streams": "4", "attempts": "3", "timeout": "60", "dataset": "", "lifetime": "", "overwrite": ""}
+_NO_PAUSES = "sleep() { command sleep 0.02; }\n"
+
+# A Rucio whose catalogue is a file, and whose only storage is the folder beside it.
+_RUCIO = """#!/bin/bash
+here=${0%/*}/..
+echo "$*" >>"$here/asked"
+case "$*" in
+  *--help) ;;
+  *"replica list file"*) cat "$here/metalink" ;;
+  *" download --dir "*)
+    into=$PWD/$5
+    shift 6
+    cd "$here/stored" && cp --parents "${@#*:}" "$into" ;;
+esac
+"""
+
+
+def stage(run: Path, script: str, **facts: str) -> subprocess.CompletedProcess[str]:
+    """Run a script as a job does."""
+    shutil.copytree(Path(__file__).parents[2] / "templates/data", run / "batch/data", dirs_exist_ok=True)
+    workspace = run / "workspace"
+    workspace.mkdir(exist_ok=True)
+    assignments = "".join(f"{name}={shlex.quote(value)}\n" for name, value in (_FACTS | facts).items())
+    command = f'{_NO_PAUSES}{assignments}. "$REANA_WORKSPACE/../batch/data/{script}.sh"'
+    environment = {"REANA_WORKSPACE": str(workspace), "PATH": f"{run}/rucio/bin:{os.environ['PATH']}"}
+    return subprocess.run(
+        ["bash", "-c", command], cwd=workspace, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def rucio_with(run: Path, files: Mapping[str, str]) -> None:
+    """Have a Rucio that knows these files, by their names in the scope s."""
+    listed = ""
+    for name, content in files.items():
+        stored = run / "rucio/stored" / name
+        stored.parent.mkdir(parents=True, exist_ok=True)
+        stored.write_text(content)
+        listed += f'<file name="{name}"><identity>s:{name}</identity><size>{len(content)}</size>'
+        listed += f'<hash type="adler32">{zlib.adler32(content.encode()):x}</hash><url location="R">r</url></file>'
+    (run / "rucio/metalink").write_text(f"<metalink>{listed}</metalink>\n")
+    client = run / "rucio/bin/rucio"
+    client.parent.mkdir()
+    client.write_text(_RUCIO)
+    client.chmod(0o755)
+
+
+def downloads(run: Path) -> int:
+    return (run / "rucio/asked").read_text().count("download")
+
+
+def test_what_is_there_of_a_dataset_is_not_brought_again(tmp_path: Path) -> None:
+    files = {f"file.{number}": f"{number}\n" for number in range(10)}
+    rucio_with(tmp_path, files)
+    dataset = {"scheme": "rucio", "address": "s:data", "path": "some/data", "streams": "2"}
+    first = stage(tmp_path, "stage-in", **dataset)
+    assert (first.returncode, first.stderr, downloads(tmp_path)) == (0, "", 2)
+    folder = tmp_path / "workspace/some/data"
+    assert {path.name: path.read_text() for path in folder.iterdir()} == files
+    (folder / "file.3").unlink()
+    (folder / "file.4").write_text("damaged")
+    (folder / "file.5").chmod(0o444)
+    again = stage(tmp_path, "stage-in", **dataset)
+    assert (again.returncode, again.stderr, downloads(tmp_path)) == (0, "", 3)
+    assert [line.split()[1] for line in again.stdout.splitlines()] == [
+        "some/data/file.3:",
+        "some/data/file.4:",
+        "some/data:",
+    ]
+    assert {path.name: path.read_text() for path in folder.iterdir()} == files
+    stage(tmp_path, "stage-in", **dataset)
+    assert downloads(tmp_path) == 3
+
+
+def test_two_files_of_one_name_cannot_lie_in_one_directory(tmp_path: Path) -> None:
+    rucio_with(tmp_path, {"a/same": "1", "b/same": "2", "other": "3"})
+    done = stage(tmp_path, "stage-in", scheme="rucio", address="s:data", path="data")
+    assert done.returncode == 96
+    assert done.stderr == "reana-batch: it: the dataset has two files named same, which cannot lie in one directory\n"
 
 
 @pytest.mark.parametrize("name", ["lib.sh", "stage-in.sh", "stage-out.sh"])
