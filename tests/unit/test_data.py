@@ -12,8 +12,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from reana_batch import backends
 from reana_batch.diagnostics import Diagnostics, Place
 from reana_batch.ir import Credential, DataFile, Expansion, Need, Step, Table, Workflow, literal
@@ -305,9 +303,3 @@ def test_two_files_of_one_name_cannot_lie_in_one_directory(tmp_path: Path) -> No
     done = stage(tmp_path, "stage-in", scheme="rucio", address="s:data", path="data")
     assert done.returncode == 96
     assert done.stderr == "reana-batch: it: the dataset has two files named same, which cannot lie in one directory\n"
-
-
-@pytest.mark.parametrize("name", ["lib.sh", "stage-in.sh", "stage-out.sh"])
-def test_the_scripts_are_bash(name: str) -> None:
-    script = Path(__file__).parents[2] / "templates/data" / name
-    assert subprocess.run(["bash", "-n", script], capture_output=True, text=True, check=False).stderr == ""
