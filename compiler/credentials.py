@@ -6,6 +6,7 @@ The scripts do the work (``templates/credentials``); no secret passes through he
 from __future__ import annotations
 
 import contextlib
+import shutil
 import subprocess
 from collections.abc import Iterator
 from importlib import resources
@@ -77,8 +78,7 @@ def hand_on(directory: Path) -> None:
 
 def withdraw(directory: Path) -> None:
     """Delete what was handed on to the jobs of a run."""
-    for link in (directory / layout.CREDENTIALS).glob("*"):
-        handed = link.readlink()
-        handed.unlink(missing_ok=True)
-        with contextlib.suppress(OSError):  # not its last file, or gone already
-            handed.parent.rmdir()
+    folder = directory / layout.CREDENTIALS / ".folder"
+    if folder.is_symlink():
+        with contextlib.suppress(FileNotFoundError):  # gone already
+            shutil.rmtree(folder.readlink())  # links in it lead to the secrets, which stay

@@ -302,8 +302,8 @@ def delete(directory: Path) -> None:
     if sharing and not (directory / layout.WORKSPACE).is_symlink():
         works = "works" if len(sharing) == 1 else "work"
         raise refuse("run-state", f"{', '.join(sharing)} {works} in the workspace of {directory.name}.")
-    credentials.withdraw(directory)
     try:
+        credentials.withdraw(directory)
         shutil.rmtree(directory)
     except OSError as error:
         raise refuse("cannot-write", f"{error.filename or directory}: {error.strerror or error}.") from error

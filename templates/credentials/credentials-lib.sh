@@ -88,7 +88,9 @@ hand_on() {
   umask 077
   digest=$(printf '%s' "$PWD" | sha1sum)
   handed=$secrets/runs/${digest:0:40}
-  { mkdir -p "$handed" credentials && : >"$handed/.names"; } || give_up "$handed cannot be written"
+  # The link comes first: whoever deletes the run finds by it also what a refusal leaves behind.
+  { mkdir -p "$handed" credentials && ln -sfn "$handed" credentials/.folder && : >"$handed/.names"; } ||
+    give_up "$handed cannot be written"
   [[ -z $kerberos ]] || "hand_on_$kerberos"
   [[ -z $voms_proxy ]] || "hand_on_proxy_$voms_proxy"
   [[ -z $rucio ]] || hand_on_rucio

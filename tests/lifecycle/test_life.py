@@ -402,6 +402,16 @@ def test_deleting_by_a_link_is_refused(desk: Desk) -> None:
     assert (run / "batch/manifest.json").exists()
 
 
+def test_a_run_stays_whose_credentials_cannot_be_withdrawn(desk: Desk) -> None:
+    desk.write("reana.yaml", serial("true"))
+    run = desk.run()
+    (run / "credentials").mkdir()
+    (run / "credentials/.folder").symlink_to(desk.write("handed", ""))
+    done = desk("delete", "-w", "test", exits=3)
+    said(done, f"error: {desk.path}/handed: Not a directory. [cannot-write]")
+    assert (run / "batch/manifest.json").exists()
+
+
 # --- many at once ---------------------------------------------------------------------------------
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 from pathlib import Path
@@ -9,6 +10,11 @@ from pathlib import Path
 import pytest
 
 import reana_batch.templates
+from reana_batch import credentials
+from reana_batch.diagnostics import Refused
+from reana_batch.ir import CredentialPlan, Workflow
+from reana_batch.secrets import ENV, FILE, Secret, Store
+from reana_batch.sites import CredentialSettings, Site
 
 LIBRARY = Path(reana_batch.templates.__file__).parent / "credentials/credentials-lib.sh"
 
@@ -101,3 +107,31 @@ def test_what_rucio_asks_for_and_was_not_handed_on_is_named(kind: str, file: str
     script = 'private=. lacking=; take_rucio; echo "$? $lacking"'
     said = bash(script, rucio=kind, ca_certificates="(/)")
     assert said == f'1 no {file} was handed on; "bash batch/credentials.sh" does it\n'
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """A run whose jobs need a copy of the user's ticket, and the proxy in her store."""
+    store = Store(tmp_path / "store")
+    store.add(Secret("VOMSPROXY_FILE", ENV), b"ready")
+    store.add(Secret("ready", FILE), b"a proxy")
+    plan = CredentialPlan(kerberos="ticket", voms_proxy="file", proxy_needed=(0, 1000, "fit"))
+    site = Site(credentials=CredentialSettings(secrets=str(store.directory)))
+    (tmp_path / "batch").mkdir()
+    for file in credentials.files(Workflow("w", "serial", (), credential_plan=plan), site):
+        (tmp_path / file.path).write_text("".join(file.text))
+    Path("ticket").write_text("a ticket")
+    Path("left").write_text("9000\n")
+    return tmp_path
+
+
+@pytest.mark.parametrize(("proxy", "said"), [(9000, ""), (60, "The VOMS proxy lives 60 s more")])
+def test_nothing_that_was_handed_on_stays_behind_even_if_more_was_refused(run: Path, proxy: int, said: str) -> None:
+    Path("proxy").write_text(f"{proxy}\n")
+    with pytest.raises(Refused, match=said) if said else contextlib.nullcontext():
+        credentials.hand_on(run)
+    assert len(list(Path("store/runs").glob("*/krb5cc"))) == 1
+    credentials.withdraw(run)
+    assert list(Path("store/runs").iterdir()) == []
+    assert Path("store/file/ready").read_text() == "a proxy"
+    credentials.withdraw(run)
