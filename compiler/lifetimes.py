@@ -5,11 +5,12 @@ All jobs of a step are taken to run at the same time; what they wait for a place
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import networkx
 
-from reana_batch.ir import Workflow
+from reana_batch.ir import Step, Workflow
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +22,10 @@ class Latest:
     unlimited: str = ""
 
 
-def latest(workflow: Workflow, queue_time: int, tries: int = 1) -> dict[str, Latest]:
+def latest(workflow: Workflow, queue_time: int, tries: Callable[[Step], int]) -> dict[str, Latest]:
     """Return the latest start and end of every step by its name.
 
-    Each job waits ``queue_time`` seconds and is run up to ``tries`` times.
+    Each job waits ``queue_time`` seconds and uses its time limit up to ``tries`` times.
     """
     steps = {step.name: step for step in workflow.steps}
     found: dict[str, Latest] = {}
@@ -33,5 +34,5 @@ def latest(workflow: Workflow, queue_time: int, tries: int = 1) -> dict[str, Lat
         before = [found[need.step] for need in step.needs]
         start = max((each.end for each in before), default=0) + queue_time
         unlimited = step.label if step.job_runtime is None else next((e.unlimited for e in before if e.unlimited), "")
-        found[name] = Latest(start, start + (step.job_runtime or 0) * tries, unlimited)
+        found[name] = Latest(start, start + (step.job_runtime or 0) * tries(step), unlimited)
     return found

@@ -159,8 +159,7 @@ def _with_lives(
     plan: CredentialPlan, workflow: Workflow, places: dict[Credential, Place], context: Context
 ) -> CredentialPlan:
     """Return ``plan`` with what is handed on and when it is last needed; renewed credentials live for ever."""
-    tries = 1 + (context.site.htcondor.retries if context.target.forwards_tickets else 0)
-    times = latest(workflow, context.site.queue_time, tries)
+    times = latest(workflow, context.site.queue_time, lambda step: _tries(step, context))
     if Credential.VOMS_PROXY in places and plan.voms_proxy != "worker":
         needed = _last(Credential.VOMS_PROXY, workflow, times, places, context)
         plan = replace(plan, proxy_needed=needed)
@@ -175,6 +174,19 @@ def _with_lives(
     if plan.kerberos == "ticket":
         plan = replace(plan, ticket_needed=_last(Credential.KERBEROS, workflow, times, places, context))
     return plan
+
+
+def _tries(step: Step, context: Context) -> int:
+    """Return how often a job of ``step`` may use its whole time limit.
+
+    Each start by the system has a limit of its own. So has each attempt in a job, unless the system ends the job.
+    """
+    system = context.target_of(step)
+    starts = (
+        max(0 if step.target else step.retries, context.site.htcondor.retries) if context.target.retries_jobs else 0
+    )
+    attempts = 0 if system.retries_jobs or system.enforces_runtime else step.retries
+    return (1 + starts) * (1 + attempts)
 
 
 def _last(

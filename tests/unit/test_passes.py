@@ -128,6 +128,28 @@ def test_tickets_that_htcondor_forwards_reach_its_own_jobs_alone(
     assert plan.kerberos == ("forward" if forwarded else "keytab")
 
 
+@pytest.mark.parametrize(
+    ("backend", "makes", "retries", "tries"),
+    [
+        pytest.param("htcondor", step, 0, 3, id="started-again-as-the-site-says"),
+        pytest.param("htcondor", step, 4, 5, id="started-again-as-the-step-says"),
+        pytest.param("htcondor", on_slurm, 4, 3, id="handed-in-again"),
+        pytest.param("slurm", step, 4, 1, id="all-attempts-within-the-limit"),
+        pytest.param("make", step, 4, 5, id="each-attempt-with-a-limit"),
+    ],
+)
+def test_credentials_outlive_all_tries_of_a_job(
+    backend: str, makes: Any, retries: int, tries: int, tmp_path: Path
+) -> None:
+    settings = CredentialSettings(secrets=str(tmp_path))
+    site = Site(htcondor=HTCondorSettings(retries=2), credentials=settings, queue_time=0)
+    asking = makes(
+        "a", credentials=frozenset({Credential.VOMS_PROXY}), retries=retries, resources=Resources(runtime=100)
+    )
+    plan = plan_credentials(workflow(asking), context(backend, site)).credential_plan
+    assert plan.proxy_needed == (0, 100 * tries, "a")
+
+
 # --- check_graph ----------------------------------------------------------------------------------
 
 
