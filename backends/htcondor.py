@@ -7,7 +7,6 @@ rows are independent. All files are named relative to the run directory, where t
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +16,7 @@ from reana_batch.images import is_path
 from reana_batch.ir import ChunkPattern, Pattern, Step, Workflow, chunk_pattern
 from reana_batch.jobqueue import Queue, QueuedJob
 from reana_batch.jobs import folders
-from reana_batch.render import File, render, stream
+from reana_batch.render import File, packaged, render, stream
 from reana_batch.runstate import Run
 from reana_batch.target import Target
 
@@ -92,7 +91,7 @@ def lower(workflow: Workflow, site: Site) -> Iterator[File]:
         if site.htcondor.file_transfer and paths and len(paths) == len(step.outputs):
             yield File(f"{layout.BATCH}/steps/{folder}/outputs", (f"{path}\0" for path in paths))
     if site.htcondor.file_transfer:
-        yield File(_SHIP, resources.files("reana_batch.templates").joinpath("htcondor/ship.sh").read_text("utf-8"))
+        yield File(_SHIP, packaged("htcondor/ship.sh"))
 
 
 def submit(run: Run) -> list[str]:

@@ -7,7 +7,6 @@ accepted is cancelled. Jobs check their parents' records themselves.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +14,7 @@ from reana_batch import layout
 from reana_batch.ir import Need, Pattern, Step, Workflow, chunk_pattern
 from reana_batch.jobqueue import Queue, QueuedJob
 from reana_batch.jobs import folders
-from reana_batch.render import File, Verbatim, render, stream
+from reana_batch.render import File, Verbatim, packaged, render, stream
 from reana_batch.runstate import Run
 from reana_batch.target import Target
 
@@ -136,8 +135,7 @@ def endings(directory: Path) -> dict[tuple[str, int], str]:
 
 
 def _library(name: str) -> File:
-    text = resources.files("reana_batch.templates").joinpath(f"slurm/{name}").read_text("utf-8")
-    return File(f"{layout.BATCH}/{name}", text)
+    return File(f"{layout.BATCH}/{name}", packaged(f"slurm/{name}"))
 
 
 def _node_script(step: Step, folder: str) -> str:

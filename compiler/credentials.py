@@ -9,14 +9,13 @@ import contextlib
 import shutil
 import subprocess
 from collections.abc import Iterator
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reana_batch import layout
 from reana_batch.diagnostics import refuse
 from reana_batch.ir import Credential, CredentialPlan, Step, Workflow
-from reana_batch.render import File, render
+from reana_batch.render import File, packaged, render
 
 if TYPE_CHECKING:
     from reana_batch.sites import Site
@@ -39,8 +38,7 @@ def files(workflow: Workflow, site: Site) -> Iterator[File]:
         "plan": plan,
     }
     yield File(SCRIPT, render("credentials/credentials.sh.j2", "sh", **facts))
-    library = resources.files("reana_batch.templates").joinpath("credentials/credentials-lib.sh").read_text("utf-8")
-    yield File(LIBRARY, library)
+    yield File(LIBRARY, packaged("credentials/credentials-lib.sh"))
     if plan.rucio:
         yield File(RUCIO_CONFIG, render("credentials/rucio.cfg.j2", "ini", authentication=plan.rucio))
 

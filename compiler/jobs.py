@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from importlib import resources
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from reana_batch import credentials, layout
 from reana_batch.ir import Column, Command, Credential, Pattern, RowMapping, Step, Table, Workflow
-from reana_batch.render import File, render
+from reana_batch.render import File, packaged, render
 from reana_batch.target import Target
 from reana_batch.version import __version__
 
@@ -32,8 +31,7 @@ def job_files(workflow: Workflow, site: Site, target: Target) -> Iterator[File]:
     folder_of = folders(workflow)
     steps = {step.name: step for step in workflow.steps}
     yield File(layout.MANIFEST, _manifest(workflow, target, folder_of))
-    library = resources.files("reana_batch.templates").joinpath("job-lib.sh").read_text("utf-8")
-    yield File(layout.JOB_LIBRARY, library)
+    yield File(layout.JOB_LIBRARY, packaged("job-lib.sh"))
     yield from credentials.files(workflow, site)
     if workflow.data and not workflow.within:  # those of the whole run serve its expansions
         yield from _data_scripts()
@@ -53,8 +51,7 @@ def job_files(workflow: Workflow, site: Site, target: Target) -> Iterator[File]:
 
 def _data_scripts() -> Iterator[File]:
     for name in ("lib.sh", "stage-in.sh", "stage-out.sh"):
-        text = resources.files("reana_batch.templates").joinpath(f"data/{name}").read_text("utf-8")
-        yield File(f"{layout.DATA_SCRIPTS}/{name}", text)
+        yield File(f"{layout.DATA_SCRIPTS}/{name}", packaged(f"data/{name}"))
 
 
 def run_folders(workflow: Workflow) -> Iterator[str]:

@@ -10,8 +10,6 @@ import contextlib
 import glob
 import json
 import os
-import shutil
-import socket
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -21,14 +19,13 @@ from typing import TYPE_CHECKING, Any
 from reana_batch import backends, credentials, layout
 from reana_batch.diagnostics import Refused, refuse
 from reana_batch.jobqueue import JobState, Queue
+from reana_batch.lock import locked
 from reana_batch.runstate import Failure, OpenExpansion, Run, StepProgress, damaged, read_json
 
 if TYPE_CHECKING:
     from reana_batch.pipeline import Compilation
 
 RECORD = f"{layout.STATE}/run.json"
-_LOCK = f"{layout.STATE}/lock"
-_LOCK_SECONDS = 30
 # Codes of faults that say that a batch system, or the machine of a run, cannot be asked.
 _NO_ANSWER = ("scheduler", "missing-tool")
 
@@ -94,28 +91,13 @@ def created(current: RunStatus) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) if seconds else ""
 
 
-@contextlib.contextmanager
-def locked(directory: Path) -> Iterator[None]:
-    """Keep other commands from changing the run; works on network file systems, where flock may not."""
-    import filelock
-
-    lock = filelock.SoftFileLock(str(directory / _LOCK), timeout=_LOCK_SECONDS)
-    try:
-        with lock:
-            yield
-    except filelock.Timeout:
-        message = f"Another command has been working on this run for {_LOCK_SECONDS} s."
-        hint = f"if there is none any more, delete {directory / _LOCK}."
-        raise refuse("run-state", message, hint=hint) from None
-
-
 # --- submitting and stopping ---------------------------------------------------------------------
 
 
 def submit(directory: Path) -> list[str]:
     """Hand a compiled run to its batch system and return the ids of what was submitted."""
     run = Run(directory)
-    with locked(directory):  # which would make its folder, where there is no run
+    with locked(directory):
         if read_record(directory).get("submitted"):
             raise refuse("run-state", f"{directory.name} has been submitted already.")
         return _hand_in(run)
@@ -124,7 +106,7 @@ def submit(directory: Path) -> list[str]:
 def _hand_in(run: Run) -> list[str]:
     credentials.hand_on(run.directory)
     ids = backends.backend(run.manifest["backend"]).submit(run)
-    note(run.directory, submitted=time.time(), stopped=None, ids=ids, host=socket.gethostname())
+    note(run.directory, submitted=time.time(), stopped=None, ids=ids, host=os.uname().nodename)
     return ids
 
 
@@ -294,6 +276,8 @@ def release(directory: Path) -> list[str]:
 
 def delete(directory: Path) -> None:
     """Delete a run with its workspace; Refused while it is queued or running."""
+    import shutil
+
     current = status(directory)
     if current.state in ("queued", "running"):
         message = f"{directory.name} is {current.state}; stop it first."
@@ -366,13 +350,13 @@ def restart(directory: Path, new: Path) -> int:
 
 def _copy_part(part: Run, target: Path) -> int:
     """Copy the batch files and the records of finished jobs; return how many there are."""
-    shutil.copytree(part.directory / layout.BATCH, target / layout.BATCH, ignore=_MADE_BY_DAGMAN)
+    import shutil
+
+    made_by_dagman = shutil.ignore_patterns("workflow.dag.*")
+    shutil.copytree(part.directory / layout.BATCH, target / layout.BATCH, ignore=made_by_dagman)
     for name in (layout.STATE, layout.LOGS):
         (target / name).mkdir(mode=0o700)
     return sum(_inherit(step, part.directory, target) for step in part.manifest["steps"])
-
-
-_MADE_BY_DAGMAN = shutil.ignore_patterns("workflow.dag.*")
 
 
 def _inherit(step: dict[str, Any], old: Path, new: Path) -> int:
@@ -384,6 +368,6 @@ def _inherit(step: dict[str, Any], old: Path, new: Path) -> int:
             (new / kind / step["folder"] / shard).mkdir(parents=True, exist_ok=True)
         folder = Path(layout.STATE) / step["folder"] / shard
         for record in (old / folder).glob("*.done"):
-            shutil.copyfile(record, new / folder / record.name)
+            (new / folder / record.name).write_bytes(record.read_bytes())
             count += 1
     return count

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from reana_batch import credentials, layout
 from reana_batch.diagnostics import refuse
-from reana_batch.lifecycle import locked, note, status
+from reana_batch.lifecycle import note, status
+from reana_batch.lock import locked
 from reana_batch.runstate import Run, StepProgress
 
 # Reading the records may take a twentieth of the time at most.

@@ -137,6 +137,13 @@ def render(template: str, language: str, /, **values: object) -> str:
     return _template(template, language).render(**values)
 
 
+def packaged(name: str) -> str:
+    """Return a file of the templates that is written as it is."""
+    from importlib import resources
+
+    return resources.files("reana_batch.templates").joinpath(name).read_text("utf-8")
+
+
 def stream(template: str, language: str, /, **values: object) -> Iterable[str]:
     """Return the same as :func:`render`, in pieces of some hundred lines as they are needed."""
     pieces = _template(template, language).stream(**values)

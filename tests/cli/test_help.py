@@ -17,6 +17,9 @@ COMMANDS = sorted(main.commands)
 HEAVY = {"yaml", "jinja2", "networkx", "lark", "rich", "jsonschema_rs", "pathspec", "gherkin", "reana_batch.pipeline"}
 # What only reading and compiling need.
 COMPILER = {f"reana_batch.{name}" for name in ("document", "schema", "sites", "spec", "frontends", "passes")}
+COMPILER.add("importlib.resources")
+# What rich, which draws the answer of status, loads.
+DRAWING = {"rich", "importlib.resources"}
 
 
 def test_help_names_every_command(empty: Tool) -> None:
@@ -48,7 +51,7 @@ def test_what_reads_no_analysis_loads_no_compiler(hello: Tool) -> None:
     submitting = _loaded(hello, "submit", "run", PATH=path)
     assert submitting & (HEAVY | COMPILER) == set()
     asking = _loaded(hello, "status", "-w", "./run", PATH=path)
-    assert asking & (HEAVY | COMPILER) - {"rich"} == set()  # with which it draws
+    assert asking & (HEAVY | COMPILER) - DRAWING == set()
     assert _loaded(hello, "stop", "-w", "./run", PATH=path) & (HEAVY | COMPILER) == set()
 
 

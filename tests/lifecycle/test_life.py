@@ -464,7 +464,7 @@ def test_the_lock_of_a_command_that_died_is_taken_over(desk: Desk, running: Path
         pass
     hold(running, pid=gone.pid)
     said(desk("stop", "-w", "test"), "==> SUCCESS: test.1 has been stopped.")
-    assert not (running / "state/lock").exists()
+    until(lambda: not (running / "state/lock").exists())  # which the first command takes for a moment
 
 
 def hold(run: Path, pid: int) -> None:

@@ -1,0 +1,78 @@
+"""The lock of a run, and the processes that want it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from reana_batch import lock
+from reana_batch.diagnostics import Refused
+from reana_batch.lock import LOCK, locked
+
+# Counts up in a file, which loses counts if two do so at once.
+COUNTING = """
+import pathlib, sys
+from reana_batch.lock import locked
+run = pathlib.Path(sys.argv[1])
+for _ in range(20):
+    with locked(run):
+        count = int((run / "count").read_text())
+        (run / "count").write_text(str(count + 1))
+"""
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    (tmp_path / LOCK).parent.mkdir()
+    return tmp_path
+
+
+def leave(run: Path, *, pid: int, host: str) -> None:
+    (run / LOCK).write_text(f"{pid}\n{host}\n", "utf-8")
+
+
+def gone() -> int:
+    """Return the number of a process that has ended."""
+    with subprocess.Popen(["true"]) as process:
+        pass
+    return process.pid
+
+
+def test_one_at_a_time_also_behind_one_that_died(run: Path) -> None:
+    (run / "count").write_text("0")
+    leave(run, pid=gone(), host=os.uname().nodename)
+    counting = [subprocess.Popen([sys.executable, "-c", COUNTING, str(run)]) for _ in range(4)]
+    assert [process.wait() for process in counting] == [0, 0, 0, 0]
+    assert (run / "count").read_text() == "80"
+    assert list((run / LOCK).parent.iterdir()) == []
+
+
+def test_it_is_given_back_after_a_fault(run: Path) -> None:
+    with pytest.raises(KeyError), locked(run):
+        raise KeyError
+    assert not (run / LOCK).exists()
+
+
+@pytest.mark.parametrize("host", ["here", "elsewhere"])
+def test_what_may_still_be_at_work_is_not_taken_from(run: Path, host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lock, "_PATIENCE", 0)
+    if host == "here":
+        leave(run, pid=os.getpid(), host=os.uname().nodename)
+    else:
+        leave(run, pid=gone(), host="elsewhere")
+    with pytest.raises(Refused) as refused, locked(run):
+        pass
+    [fault] = refused.value.diagnostics.errors
+    assert fault.hint == f"if there is none any more, delete {run / LOCK}."
+
+
+def test_one_that_says_nothing_is_not_taken_from(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lock, "_PATIENCE", 0)
+    (run / LOCK).touch()
+    with pytest.raises(Refused), locked(run):
+        pass
+    assert (run / LOCK).exists()
