@@ -65,15 +65,13 @@ need_space() { # FOLDER BYTES
   ((free >= $2)) || { why="no space left: $2 bytes are needed, and $((free)) are free in the workspace"; return "$LASTING"; }
 }
 
-# Put the file that has come into its place, if it is what it should be.
-finish_part() { # SOURCE FILE BYTES ADLER32 MD5
-  local come
-  come=$(find "$part" -type f ! -name '*.part' | head -n 1)
-  [[ -n $come ]] || { set_why; why="nothing came: $why"; return "$(seriousness "$why")"; }
-  verify "$come" "$3" "$4" "$5" || { why=${why/"$come"/"what came as $2"}; return 1; }
-  take "$come" "$1" "$2" || { why="$2 cannot be written"; return "$LASTING"; }
+# Put what has come into its place, if it is what it should be.
+finish_part() { # WHERE SOURCE FILE BYTES ADLER32 MD5
+  [[ -f $1 ]] || { set_why; why="nothing came: $why"; return "$(seriousness "$why")"; }
+  verify "$1" "$4" "$5" "$6" || { why=${why/"$1"/"what came as $3"}; return 1; }
+  take "$@" || { why="$3 cannot be written"; return "$LASTING"; }
   clean_part
-  [[ "$4$5" != -- ]] || say "nobody says what checksum $2 should have"
+  [[ "$5$6" != -- ]] || say "nobody says what checksum $3 should have"
 }
 
 # Put what has come and is whole into its place.
@@ -179,7 +177,7 @@ fetch_group() { # LINE...
   run rucio_client download --dir "$part" --no-subdir ${rse:+--rses "$rse"} "${wanted[@]%% *}"
   for line in "${wanted[@]}"; do
     read_line "$line"
-    come=$part/${file##*/}
+    set_come "$did"
     ! verify "$come" "$bytes" "$adler32" "$md5" 2>/dev/null || take "$come" "$did" "$file"
   done
   clean_part
@@ -196,12 +194,20 @@ bring_did_file() { # FILE LINE
   persist fetch_did "$1" "$did" "$bytes" "$adler32" "$md5"
 }
 
+# Where the client puts the file of a DID: a name may have slashes.
+set_come() { # DID
+  come=${1#*:}
+  come=$part/${come#/}
+}
+
 fetch_did() { # FILE DID BYTES ADLER32 MD5
+  local come
   begin_part "$1" || return
   need_space "$part" "$3" || return
   # This client exits with 0 when it fails: what counts is the file.
   run rucio_client download --dir "$part" --no-subdir ${rse:+--rses "$rse"} "$2" || return
-  finish_part "$2" "$1" "$3" "$4" "$5"
+  set_come "$2"
+  finish_part "$come" "$2" "$1" "$3" "$4" "$5"
 }
 
 # --- URLs -------------------------------------------------------------------------------------------
@@ -228,7 +234,7 @@ fetch_url() { # URL FILE BYTES ADLER32 MD5
   elif by_gfal; then run gfal-copy --force --timeout "$timeout" "$1" "file://$PWD/$part/file" || return
   else run "${curl[@]}" --output "$part/file" "${1/#davs:/https:}" || return
   fi
-  finish_part "$@"
+  finish_part "$part/file" "$@"
 }
 
 begin

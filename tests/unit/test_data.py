@@ -298,6 +298,22 @@ def test_what_is_there_of_a_dataset_is_not_brought_again(tmp_path: Path) -> None
     assert downloads(tmp_path) == 3
 
 
+def test_any_name_that_a_file_of_rucios_has(tmp_path: Path) -> None:
+    files = {"unfinished.part": "1", "deep/er/file": "2", "deep/er/more.part": "3"}
+    rucio_with(tmp_path, files)
+    done = stage(tmp_path, "stage-in", scheme="rucio", address="s:data", path="data", streams="1")
+    assert (done.returncode, done.stderr, downloads(tmp_path)) == (0, "", 1)
+    names = {path.name: path.read_text() for path in (tmp_path / "workspace/data").iterdir()}
+    assert names == {"unfinished.part": "1", "file": "2", "more.part": "3"}
+
+
+def test_a_single_file_whose_name_ends_as_that_of_an_unfinished_one(tmp_path: Path) -> None:
+    rucio_with(tmp_path, {"its.part": "1"})
+    done = stage(tmp_path, "stage-in", scheme="rucio", address="s:its.part", path="its.part")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [path.name for path in (tmp_path / "workspace").iterdir()] == ["its.part"]
+
+
 def test_two_files_of_one_name_cannot_lie_in_one_directory(tmp_path: Path) -> None:
     rucio_with(tmp_path, {"a/same": "1", "b/same": "2", "other": "3"})
     done = stage(tmp_path, "stage-in", scheme="rucio", address="s:data", path="data")
