@@ -102,7 +102,7 @@ def choose(
     """Return the back end to compile for, and those that single steps are handed on to.
 
     A name is taken as it is, for all steps. ``auto`` goes by the steps' ``compute_backend`` hints, where
-    steps without one, or with ``kubernetes``, follow the site. None takes the site's own and warns of
+    steps without one, or with ``kubernetes``, follow the site; what the engine cannot hold is recorded. None takes the site's own and warns of
     steps that ask for another. ``engine`` is the one that runs the workflow already, whose expansion this is.
     """
     if requested not in (None, "auto"):
@@ -115,7 +115,8 @@ def choose(
     engine = engine or _engine(set(asked.values()), site)
     guests = {name: choice for name, choice in asked.items() if choice != engine}
     _refuse_mixture(workflow, engine, guests, diagnostics)
-    return Choice(engine, guests)
+    holds = backend(engine).TARGET.holds
+    return Choice(engine, {name: choice for name, choice in guests.items() if choice in holds})
 
 
 def _wish(step: Step) -> str:

@@ -102,10 +102,12 @@ def test_dag_that_hands_steps_to_slurm(compute_backends: list[str], own: str, ha
     assert render(diagnostics, {}) == ""
 
 
-def refused(compute_backends: list[str], own: str) -> str:
+def refused(compute_backends: list[str], own: str, engine: str | None = None) -> str:
     diagnostics = Diagnostics()
     site = Site(name="here", backend=own)
-    backends.choose(asking(*compute_backends), site, "auto", diagnostics)
+    flow = asking(*compute_backends)
+    choice = backends.choose(flow, site, "auto", diagnostics, engine)
+    backends.hand_on(flow, choice, site, diagnostics)  # which an expansion comes to before it stops
     return render(diagnostics, {"reana.yaml": SOURCE})
 
 
@@ -125,6 +127,14 @@ def test_chain_of_slurm_that_would_hand_a_step_to_htcondor() -> None:
         "  ^^^\n"
         f"{cure}"
     )
+
+
+def test_expansion_whose_steps_the_engine_of_the_run_cannot_hold() -> None:
+    lines = refused(["htcondorcern", "slurmcern"], "make", engine="slurm").splitlines()
+    assert [line.partition(" error: ")[0] for line in lines if line.startswith("reana")] == [
+        "reana.yaml:1:1:",
+        "reana.yaml:2:1:",
+    ]
 
 
 def test_make_that_would_hand_steps_to_others() -> None:
