@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import base64
 import binascii
+import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 
 from reana_batch import secrets
@@ -66,14 +67,13 @@ def _place(steps: tuple[Step, ...], credential: Credential) -> Place:
 # --- where from --------------------------------------------------------------------------------------
 
 
-def _sources(wanted: object, store: Store, forwarded: bool, context: Context) -> CredentialPlan:
+def _sources(wanted: Collection[Credential], store: Store, forwarded: bool, context: Context) -> CredentialPlan:
     settings = context.site.credentials
-    asked = set(wanted)  # type: ignore[call-overload]  # the keys of a mapping
     proxy = "file" if store.value("VOMSPROXY_FILE") else settings.voms_proxy
     return CredentialPlan(
-        kerberos=_ticket_source(store, forwarded, context) if Credential.KERBEROS in asked else "",
-        voms_proxy=proxy if Credential.VOMS_PROXY in asked else "",
-        rucio=settings.rucio if Credential.RUCIO in asked else "",
+        kerberos=_ticket_source(store, forwarded, context) if Credential.KERBEROS in wanted else "",
+        voms_proxy=proxy if Credential.VOMS_PROXY in wanted else "",
+        rucio=settings.rucio if Credential.RUCIO in wanted else "",
     )
 
 
@@ -140,7 +140,7 @@ def _check_secret(secret: Secret, credential: Credential, place: Place, store: S
     if fault:
         message = f"{credential.value} needs the secret {secret.name}, which {fault}."
         what = f"--env {secret.name}" if secret.type == ENV else f"--file PATH/{secret.name}"
-        again = " --overwrite" if store.path(secret).exists() else ""
+        again = " --overwrite" if os.path.lexists(store.path(secret)) else ""
         context.diagnostics.error("missing-secret", message, place, f"reana-batch secrets-add {what}{again}")
 
 

@@ -38,6 +38,7 @@ from reana_batch.passes.map_resources import map_resources
 from reana_batch.passes.plan_credentials import plan_credentials
 from reana_batch.passes.plan_expansions import plan_expansions
 from reana_batch.passes.require_outputs import require_outputs
+from reana_batch.secrets import ENV, FILE, Secret, Store
 from reana_batch.sites import CredentialSettings, HTCondorSettings, Limits, Site
 
 # A site where Rucio needs no proxy.
@@ -126,6 +127,18 @@ def test_tickets_that_htcondor_forwards_reach_its_own_jobs_alone(
     flow = workflow(step("a", **asking), makes("b", **asking))
     plan = plan_credentials(flow, context("htcondor", site)).credential_plan
     assert plan.kerberos == ("forward" if forwarded else "keytab")
+
+
+def test_a_secret_that_cannot_even_be_looked_for_is_a_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))  # no klist, and so no ticket
+    kept = {Secret("CERN_USER", ENV): b"alice", Secret("CERN_KEYTAB", ENV): b"k" * 300, Secret("other", FILE): b"x"}
+    for secret, content in kept.items():
+        Store(tmp_path).add(secret, content)
+    here = context(site=Site(credentials=CredentialSettings(secrets=str(tmp_path))))
+    plan_credentials(workflow(step("a", credentials=frozenset({Credential.KERBEROS}))), here)
+    assert [fault.message.partition(", which ")[2] for fault in here.diagnostics.errors] == [
+        "cannot be read: File name too long."
+    ]
 
 
 @pytest.mark.parametrize(
