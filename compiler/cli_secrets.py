@@ -85,7 +85,7 @@ def _value(word: str) -> bytes:
     name, equals, value = word.partition("=")
     if not equals:
         value = os.environ.get(name) or click.prompt(name, hide_input=True, err=True)
-    return value.encode()
+    return os.fsencode(value)
 
 
 def _listed(names: list[str]) -> str:

@@ -12,12 +12,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from reana_batch.diagnostics import refuse
+from reana_batch.diagnostics import Refused, refuse
 
 ENV = "env"
 FILE = "file"
-# Below the same directory: what a run's jobs are handed, a folder for each run (templates/credentials/lib.sh).
-RUNS = "runs"
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -40,13 +38,13 @@ class Store:
 
     def secrets(self) -> Iterator[Secret]:
         """Yield all secrets, by name."""
-        found = (Secret(path.name, kind) for kind in (ENV, FILE) for path in self.directory.glob(f"{kind}/[!.]*"))
+        found = (Secret(path.name, kind) for kind in (ENV, FILE) for path in self.directory.glob(f"{kind}/*"))
         yield from sorted(found)
 
     def add(self, secret: Secret, content: bytes) -> None:
         """Write a secret, complete or not at all; Refused where the directory cannot be written."""
         path = self.path(secret)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        temporary = self.directory / f".{path.name}.{os.getpid()}"
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             for folder in (self.directory, path.parent):
@@ -55,11 +53,14 @@ class Store:
                 stream.write(content)
             temporary.replace(path)
         except OSError as error:
-            raise refuse("cannot-write", f"{error.filename or path}: {error.strerror}.") from error
+            raise _cannot_write(error, path) from error
 
     def delete(self, secret: Secret) -> None:
-        """Take a secret out of the store."""
-        self.path(secret).unlink()
+        """Take a secret out of the store; Refused where the directory cannot be written."""
+        try:
+            self.path(secret).unlink()
+        except OSError as error:
+            raise _cannot_write(error, self.path(secret)) from error
 
     def value(self, name: str) -> str:
         """Return the value of a secret of type env, without the newline at its end; empty if there is none."""
@@ -84,6 +85,10 @@ class Store:
         if open_folders:
             return f"lies in {open_folders[0]}, which is open to others"
         return "is empty" if empty else ""
+
+
+def _cannot_write(error: OSError, path: Path) -> Refused:
+    return refuse("cannot-write", f"{error.filename or path}: {error.strerror}.")
 
 
 def store(directory: str) -> Store:

@@ -34,6 +34,13 @@ def test_adding_again_replaces(tmp_path: Path) -> None:
     assert (store.value(PASSPHRASE.name), store.fault(PASSPHRASE)) == ("two", "")
 
 
+def test_a_hidden_file_is_a_secret_like_others(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.add(Secret(".netrc", FILE), b"x")
+    assert list(store.secrets()) == [Secret(".netrc", FILE)]
+    assert {path.name for path in tmp_path.iterdir()} == {FILE}
+
+
 def test_faults(tmp_path: Path) -> None:
     store = Store(tmp_path / "s")
     assert store.fault(KEYTAB) == "is not there"
@@ -56,3 +63,9 @@ def test_a_store_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(Refused, match="Not a directory"):
         Store(tmp_path / "file").add(KEYTAB, b"x")
+
+
+def test_a_secret_that_cannot_be_deleted(tmp_path: Path) -> None:
+    (tmp_path / FILE / KEYTAB.name).mkdir(parents=True)
+    with pytest.raises(Refused, match=f"{KEYTAB.name}: "):
+        Store(tmp_path).delete(KEYTAB)
