@@ -251,7 +251,7 @@ describe_http() { # URL
   local name value
   run "${curl[@]}" --head --header 'Want-Digest: adler32,md5' "${1/#davs:/https:}" || {
     # Not every server answers such a question; where there is no file, all say so.
-    [[ $why != *'error: 40'[134]* ]] || return "$LASTING"
+    [[ $why != *'error: 4'@(01|03|04|10)* ]] || return "$LASTING"
     [[ $why == *'error: 4'* ]] || return 1
     return 0
   }

@@ -104,15 +104,22 @@ stage_out_url() {
   say "$address: $bytes bytes$(! by_gfal || echo ', by gfal-copy')"
 }
 
-# Sets state to absent, same, unknown (of the same size, and the server tells no checksum) or different.
+# Sets state to absent, same, different, unknown (of the same size, and the server tells no checksum) or untold (the
+# server tells nothing).
 compare_url() { # URL
   local own_bytes=$bytes bytes adler32 md5
-  state=absent
+  state=absent why=
   describe_url "$1" || {
     local code=$?
     [[ $why == *'[3011]'* || $why == *'error: 404'* || $why == *'error: 410'* ]] || return "$code"
     return 0
   }
+  if [[ $bytes$adler32$md5 == --- ]]; then
+    # A server that is busy, or a file that is locked, may do so later.
+    [[ $why != *'error: 4'@(08|23|25|29)* ]] || return 1
+    state=untold
+    return 0
+  fi
   state=different
   [[ $bytes == - || $bytes == "$own_bytes" ]] || { why="it has $bytes bytes, not $own_bytes"; return 0; }
   verify "$path" - "$adler32" "$md5" || { why="its checksum is another"; return 0; }
@@ -123,19 +130,27 @@ compare_url() { # URL
 put_file() {
   local state unfinished
   compare_url "$address" || return
-  case $state in
-    same) say "$address is there already"; return ;;
+  [[ $state != same ]] || { say "$address is there already"; return; }
+  [[ -n $overwrite ]] || case $state in
     unknown) say "$address is there already, as far as its size tells"; return ;;
-    different)
-      [[ -n $overwrite ]] || { why="there is another file ($why); add overwrite=true, or choose another name"; return "$LASTING"; }
-      ;;
+    different) why="there is another file ($why); add overwrite=true, or choose another name"; return "$LASTING" ;;
+    untold) why="the server does not tell what is there${why:+ ($why)}; overwrite=true sends it all the same"; return "$LASTING" ;;
   esac
   set_unfinished
   send "$unfinished" || return
-  compare_url "$unfinished" || return
-  [[ $state == same || $state == unknown ]] || { why="what arrived is not what was sent: ${why:-nothing is there}"; return 1; }
-  [[ $state == same ]] || say "the server tells no checksum; only the size was compared"
+  check_arrival "$unfinished" || return
   move_into_place "$unfinished"
+}
+
+# Is what was sent there, as far as the server tells?
+check_arrival() { # URL
+  compare_url "$1" || return
+  case $state in
+    same) ;;
+    unknown) say "the server tells no checksum of $1; only the size was compared" ;;
+    untold) say "the server tells nothing of $1; it was not compared" ;;
+    *) why="what arrived is not what was sent: ${why:-nothing is there}"; return 1 ;;
+  esac
 }
 
 # The name of the file while it is not whole: beside its place, and the same at each attempt.
@@ -171,8 +186,7 @@ move_http() { # URL
   [[ $why == *'error: 405'* || $why == *'error: 501'* || $why == *'error: 400'* ]] || return 1
   send "$address" || return
   run "${curl[@]}" --request DELETE "$from" || say "$from is left over: $why"
-  compare_url "$address" || return
-  [[ $state == same || $state == unknown ]] || { why="what arrived is not what was sent: $why"; return 1; }
+  check_arrival "$address"
 }
 
 begin

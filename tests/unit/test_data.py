@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import shutil
 import subprocess
+import threading
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from reana_batch import backends
 from reana_batch.diagnostics import Diagnostics, Place
@@ -246,7 +251,7 @@ def stage(run: Path, script: str, **facts: str) -> subprocess.CompletedProcess[s
     """Run a script as a job does."""
     shutil.copytree(Path(__file__).parents[2] / "templates/data", run / "batch/data", dirs_exist_ok=True)
     workspace = run / "workspace"
-    workspace.mkdir(exist_ok=True)
+    workspace.mkdir(parents=True, exist_ok=True)
     assignments = "".join(f"{name}={shlex.quote(value)}\n" for name, value in (_FACTS | facts).items())
     command = f'{_NO_PAUSES}{assignments}. "$REANA_WORKSPACE/../batch/data/{script}.sh"'
     environment = {"REANA_WORKSPACE": str(workspace), "PATH": f"{run}/rucio/bin:{os.environ['PATH']}"}
@@ -319,3 +324,112 @@ def test_two_files_of_one_name_cannot_lie_in_one_directory(tmp_path: Path) -> No
     done = stage(tmp_path, "stage-in", scheme="rucio", address="s:data", path="data")
     assert done.returncode == 96
     assert done.stderr == "reana-batch: it: the dataset has two files named same, which cannot lie in one directory\n"
+
+
+# --- a web server --------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def web_server(files: dict[str, bytes], answers: Sequence[int] = (), otherwise: int = 200) -> Iterator[str]:
+    """Keep files at the URL that is given; questions for one get these answers first, and 200 is the truth."""
+    left = list(answers)
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_HEAD(self) -> None:
+            code = left.pop(0) if left else otherwise
+            self.answer(code if code != 200 or self.path in files else 404)
+
+        def do_GET(self) -> None:
+            self.answer(200 if self.path in files else 404)
+            self.wfile.write(files.get(self.path, b""))
+
+        def do_PUT(self) -> None:
+            files[self.path] = self.rfile.read(int(self.headers["Content-Length"]))
+            self.answer(201)
+
+        def do_DELETE(self) -> None:
+            self.answer(204 if files.pop(self.path, None) is not None else 404)
+
+        def answer(self, code: int) -> None:
+            self.send_response(code)
+            self.send_header("Content-Length", str(len(files[self.path]) if code == 200 else 0))
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,)).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+
+
+def stage_out(run: Path, url: str, **facts: str) -> subprocess.CompletedProcess[str]:
+    """Bring a file with the content "new" to a URL."""
+    (run / "workspace").mkdir(parents=True)
+    (run / "workspace/out").write_text("new")
+    return stage(run, "stage-out", scheme="https", address=f"{url}/out", path="out", **facts)
+
+
+# Answers before the file is looked for, and after it was sent; the place of a file that is gone is free.
+@pytest.mark.parametrize("answers", [(408,), (423,), (429, 429), (200, 429), (200, 200, 423), (410,)])
+def test_an_output_goes_out_to_a_server_that_is_busy_for_a_while(tmp_path: Path, answers: Sequence[int]) -> None:
+    files: dict[str, bytes] = {}
+    with web_server(files, answers) as url:
+        done = stage_out(tmp_path, url)
+    assert done.returncode == 0, done.stderr
+    assert files == {"/out": b"new"}
+    assert "it was not compared" not in done.stdout
+
+
+def test_an_output_does_not_go_out_to_a_server_that_stays_busy(tmp_path: Path) -> None:
+    files = {"/out": b"old"}
+    with web_server(files, otherwise=429) as url:
+        done = stage_out(tmp_path, url, overwrite="yes")
+    assert done.returncode == 96
+    assert done.stderr.endswith("The requested URL returned error: 429 (attempt 3 of 3)\n")
+    assert files == {"/out": b"old"}
+
+
+def test_a_server_that_does_not_tell_what_is_there(tmp_path: Path) -> None:
+    """It gets the file where the user does not care what is replaced, and nobody believes that the file is there."""
+    files: dict[str, bytes] = {}
+    with web_server(files, otherwise=405) as url:
+        refused = stage_out(tmp_path / "refused", url)
+        assert (refused.returncode, files) == (96, {})
+        sent = stage_out(tmp_path / "sent", url, overwrite="yes")
+    why = "the server does not tell what is there (curl: (22) The requested URL returned error: 405)"
+    assert refused.stderr.endswith(f"reana-batch: it: {why}; overwrite=true sends it all the same\n")
+    assert sent.returncode == 0, sent.stderr
+    assert f"the server tells nothing of {url}/out; it was not compared" in sent.stdout
+    assert files == {"/out": b"new"}
+
+
+def test_overwrite_replaces_a_file_of_the_same_size_of_which_nobody_knows_the_checksum(tmp_path: Path) -> None:
+    files = {"/out": b"old"}
+    with web_server(files) as url:
+        kept = stage_out(tmp_path / "kept", url)
+        assert (kept.returncode, files) == (0, {"/out": b"old"})
+        replaced = stage_out(tmp_path / "replaced", url, overwrite="yes")
+    assert "/out is there already, as far as its size tells\n" in kept.stdout
+    assert replaced.returncode == 0, replaced.stderr
+    assert files == {"/out": b"new"}
+
+
+@pytest.mark.parametrize("answer", [400, 405, 429])
+def test_an_input_comes_in_from_a_server_that_does_not_tell_what_is_there(tmp_path: Path, answer: int) -> None:
+    with web_server({"/in": b"some"}, otherwise=answer) as url:
+        done = stage(tmp_path, "stage-in", scheme="https", address=f"{url}/in", path="in")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "workspace/in").read_text() == "some"
+
+
+def test_an_input_that_is_gone_is_asked_for_once(tmp_path: Path) -> None:
+    with web_server({"/in": b"some"}, otherwise=410) as url:
+        done = stage(tmp_path, "stage-in", scheme="https", address=f"{url}/in", path="in")
+    assert done.returncode == 96
+    assert done.stderr.endswith("it: curl: (22) The requested URL returned error: 410\n")
