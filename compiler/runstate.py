@@ -191,21 +191,31 @@ class Run:
         return StepProgress(*head, len(done), len(failed - done), len(started - done - failed))
 
     def _records(self, step: dict[str, Any]) -> tuple[set[int], set[int], set[int]]:
-        """Return the rows that have a done, a failed and a started record."""
+        """Return the rows that are done, that failed, and that a job is at or was at last."""
         found: dict[str, set[int]] = {"done": set(), "failed": set(), "started": set()}
         for shard in layout.row_folders(step["rows"]):
             for name in _names(self.directory / layout.STATE / step["folder"] / shard):
                 stem, _, ending = name.rpartition(".")
                 if ending in found and stem.isdecimal():
                     found[ending].add(int(stem))
-        return found["done"], found["failed"], found["started"]
+        done, failed = found["done"], found["failed"]
+        return done, failed, {self._row_at(step, first, done | failed) for first in found["started"]}
+
+    def _row_at(self, step: dict[str, Any], first: int, ended: set[int]) -> int:
+        """Return the row that the chunk is at which begins with the row ``first``; its last if they have all ended."""
+        rows = _chunk(step, first // step["chunk_size"])
+        if len(rows) == 1 or ended.issuperset(rows):
+            return rows[-1]
+        return _integer(read_record(self._state(step, first, "started")).get("row")) or first
+
+    def _state(self, step: dict[str, Any], row: int, ending: str) -> Path:
+        return self.directory / layout.STATE / step["folder"] / f"{layout.row_stem(row, step['rows'])}.{ending}"
 
     def done_chunks(self, step: dict[str, Any]) -> Iterator[int]:
         """Yield the chunks of a step whose rows are all done."""
         done, _, _ = self._records(step)
-        size, rows = step["chunk_size"], step["rows"]
-        for chunk in range(-(-rows // size)):
-            if done.issuperset(range(chunk * size, min((chunk + 1) * size, rows))):
+        for chunk in range(-(-step["rows"] // step["chunk_size"])):
+            if done.issuperset(_chunk(step, chunk)):
                 yield chunk
 
     def durations(self) -> dict[str, float]:
@@ -219,9 +229,8 @@ class Run:
 
     def spans(self, step: dict[str, Any]) -> Iterator[int]:
         """Yield the seconds that jobs of a step of this part took."""
-        folder = self.directory / layout.STATE / step["folder"]
         for row in sorted(self._records(step)[0])[:_SAMPLE]:
-            record = read_record(folder / f"{layout.row_stem(row, step['rows'])}.done")
+            record = read_record(self._state(step, row, "done"))
             yield _integer(record.get("ended")) - _integer(record.get("started"))
 
     def failures(self, endings: Mapping[tuple[str, int], str] = MappingProxyType({})) -> list[Failure]:
@@ -245,7 +254,7 @@ class Run:
         """Return the rows with a failed record, and of each chunk that was ended without one the row it was at."""
         done, failed, started = self._records(step)
         for chunk in ended:
-            rows = range(chunk * step["chunk_size"], min((chunk + 1) * step["chunk_size"], step["rows"]))
+            rows = _chunk(step, chunk)
             open_rows = set(rows) - done - failed
             if open_rows and not failed.intersection(rows):
                 failed.add(max(open_rows & started, default=min(open_rows)))
@@ -253,9 +262,10 @@ class Run:
 
     def _failure(self, step: dict[str, Any], row: int, ending: str) -> Failure:
         stem = f"{step['folder']}/{layout.row_stem(row, step['rows'])}"
-        state = self.directory / layout.STATE / stem
-        record = read_record(state.with_name(f"{state.name}.started"))
-        record |= read_record(state.with_name(f"{state.name}.failed"))
+        record = read_record(self._state(step, _chunk(step, row // step["chunk_size"])[0], "started"))
+        if record.get("row") != str(row):
+            record = {}
+        record |= read_record(self._state(step, row, "failed"))
         if ending and ("reason" not in record or (record["reason"] == "signal" and not ending.startswith(EXITED))):
             record |= {"reason": "scheduler", "detail": ending}
         expands = any(expansion["name"] == step["name"] for expansion in self.expansions)
@@ -292,6 +302,12 @@ class Run:
         declared = self.manifest["outputs"]
         workspace = self.directory / layout.WORKSPACE
         return [path for path in declared["files"] + declared["directories"] if not (workspace / path).exists()]
+
+
+def _chunk(step: dict[str, Any], chunk: int) -> range:
+    """Return the rows of a chunk."""
+    size: int = step["chunk_size"]
+    return range(chunk * size, min((chunk + 1) * size, step["rows"]))
 
 
 def row_origin(step: dict[str, Any], row: int) -> str:

@@ -20,21 +20,17 @@ readonly PATIENCE=${REANA_BATCH_PATIENCE:-60}
 # Lines of a table that are read at a time.
 readonly AHEAD=100
 
-# How many seconds the record of a row may wait for those of the rows after it.
-readonly SETTLING=0.3
-
 set -f  # words are split here and there, and never are patterns
 
 child=
 row=
-settler=
 worker_ready=
-ahead=() ahead_of='' ahead_from=0
-declare -A text_of=()
+declare -A text_of=() ahead=() written=()
 
 say() { printf 'reana-batch: %s: %s\n' "$step" "$1" >&2; }
 
-# The path of a row below its step's folder, without an ending, in $stem; that of this job's row is $own.
+# The path of a row below its step's folder, without an ending, in $stem; that of the row this job is at is $own, and
+# that of its first row $chunk_stem.
 set_stem() { # ROW COUNT
   local row=$1 count=$2
   if ((count <= SHARD)); then stem=$row
@@ -43,42 +39,48 @@ set_stem() { # ROW COUNT
   fi
 }
 
-# A record is complete or not there: it is written beside its place and then renamed.
-write_record() { # ENDING LINE...
-  local file=state/$folder/$own.$1
-  shift
-  { printf '%s\n' "$@" >"$file.$$.tmp" && mv -f "$file.$$.tmp" "$file"; } || lose_record "$file"
-}
-
 lose_record() { # FILE
+  rm -f "$1" "$1.$$.tmp"
   say "row $row: the record $1 cannot be written (disk full? quota?)"
   exit "$EXIT_WRITE"
 }
 
-# When and where the row was started last; only a help for the reader, so it is not renamed into place.
+# Write a file again that every row of the chunk writes. It is cut off only where the new text is the shorter one, for
+# that takes as long as to make a file.
+overwrite() { # FILE TEXT
+  local bytes=0
+  [[ -z ${written[$1]-} ]] || printf '%s%n' "$2" bytes 1<>"$1" || return
+  ((bytes > 0 && bytes >= written[$1])) || printf '%s%n' "$2" bytes >"$1" || return
+  written[$1]=$bytes
+}
+
+# Which row the chunk is at, since when and where; only a help for the reader, so it is not renamed into place.
 write_started() {
   printf -v started '%(%s)T' -1
-  printf '%s\n' "started=$started" "host=${HOSTNAME:-}" "scheduler_job=$scheduler_job" \
-    >"state/$folder/$own.started" || { say "row $row: state/$folder is not writable"; exit "$EXIT_WRITE"; }
+  overwrite "state/$folder/$chunk_stem.started" "row=$row
+started=$started
+host=${HOSTNAME:-}
+scheduler_job=$scheduler_job
+" || { say "row $row: state/$folder is not writable"; exit "$EXIT_WRITE"; }
 }
 
+# That the record is there says it all, so that it is written in its place: to rename it, by a mv of its own, would take
+# as long as a short row.
 write_done() {
-  local ended
+  local ended file=state/$folder/$own.done
   printf -v ended '%(%s)T' -1
-  local record=(exit_code=0 "started=$started" "ended=$ended" "host=${HOSTNAME:-}" "scheduler_job=$scheduler_job")
-  if [[ -z $settler ]]; then write_record 'done' "${record[@]}"
-  else
-    { printf '%s\n' "${record[@]}" >"$settling/$row.done" && printf '%s\n' "$row" >&"$to_settler"; } ||
-      lose_record "state/$folder/$own.done"
-  fi
+  printf '%s\n' exit_code=0 "started=$started" "ended=$ended" "host=${HOSTNAME:-}" "scheduler_job=$scheduler_job" \
+    >"$file" || lose_record "$file"
 }
 
-# Write the exit record of a row that did not succeed, and give back its exit code.
+# Write the exit record of a row that did not succeed, and give back its exit code. The record is complete or not there:
+# it is written beside its place and then renamed.
 fail_row() { # CODE REASON [DETAIL]
-  local ended
+  local ended file=state/$folder/$own.failed
   printf -v ended '%(%s)T' -1
-  write_record failed "exit_code=$1" "reason=$2" "detail=${3:-}" "command=${command_number:-0}" \
-    "started=${started:-}" "ended=$ended" "host=${HOSTNAME:-}" "scheduler_job=$scheduler_job"
+  { printf '%s\n' "exit_code=$1" "reason=$2" "detail=${3:-}" "command=${command_number:-0}" "started=${started:-}" \
+    "ended=$ended" "host=${HOSTNAME:-}" "scheduler_job=$scheduler_job" >"$file.$$.tmp" &&
+    mv -f "$file.$$.tmp" "$file"; } || lose_record "$file"
   say "row $row: failed: $2 ${3:-} (exit code $1)"
   return "$1"
 }
@@ -98,7 +100,6 @@ on_signal() { # NAME NUMBER
 # shellcheck disable=SC2329  # called by the trap below, however the job ends
 leave() {
   local code=$?
-  [[ -z $settler ]] || end_settling || code=$EXIT_WRITE
   ! declare -F drop_credentials >/dev/null || drop_credentials
   exit "$code"
 }
@@ -111,51 +112,6 @@ trap 'on_signal HUP 1' HUP
 # What was put together for a row that failed is kept for the reader.
 keep_script() {
   [[ -z $row || ! -e state/$folder/running-$chunk ]] || mv -f "state/$folder/running-$chunk" "state/$folder/$own.command"
-}
-
-# --- the records of rows that are done, of a chunk of many -------------------------------------------
-
-# To rename each record by a mv of its own would take as long as a short row. So a helper is told which rows
-# are done, and moves their records into place together, a moment after the first of them, while rows go on.
-start_settling() {
-  settling=state/$folder/settling-$chunk
-  mkdir -p "$settling" || { say "$settling cannot be made"; exit "$EXIT_WRITE"; }
-  trap : PIPE  # telling a helper that has given up fails, and is no more than that
-  coproc settle
-  settler=$COPROC_PID to_settler=${COPROC[1]}
-}
-
-# shellcheck disable=SC2329  # called by leave
-end_settling() {
-  exec {to_settler}>&-
-  wait "$settler" && rm -rf "$settling"
-}
-
-settle() { # reads rows, one a line
-  local rows more rest
-  trap '' TERM INT HUP  # it ends after the job has closed the pipe
-  while read -r rows; do
-    IFS= read -rd '' -t "$SETTLING" more
-    [[ -z $more || $more == *$'\n' ]] || { read -r rest && more+=$rest; }
-    # shellcheck disable=SC2086  # rows are words
-    settle_rows $rows $more
-  done
-}
-
-# Rows come in order, and so do their folders.
-settle_rows() { # ROW...
-  local target='' records=()
-  for row; do
-    set_stem "$row" "$row_count"
-    own=$stem stem=state/$folder/$own
-    [[ ${stem%/*} == "$target" ]] || { move_records; target=${stem%/*} records=(); }
-    records+=("$settling/$row.done")
-  done
-  move_records
-}
-
-move_records() {
-  [[ ${#records[@]} -eq 0 ]] || mv -f "${records[@]}" "$target/" || lose_record "state/$folder/$own.done"
 }
 
 # --- what a row waits for ---------------------------------------------------------------------------
@@ -221,14 +177,16 @@ check_parents() { # ROW
 
 # --- the row and its commands ----------------------------------------------------------------------
 
+# The lines after it, of which the next rows will each want one, are read with it.
 read_table_line() { # TABLE ROW -> $line
-  local index=$(($2 - ahead_from))
-  if [[ $ahead_of != "$1" ]] || ((index < 0 || index >= ${#ahead[@]})); then
-    mapfile -t -s "$(($2 % TABLE_SHARD))" -n "$((chunk_size < AHEAD ? chunk_size : AHEAD))" ahead \
+  local lines index
+  if [[ -z ${ahead[$1:$2]+read} ]]; then
+    mapfile -t -s "$(($2 % TABLE_SHARD))" -n "$((chunk_size < AHEAD ? chunk_size : AHEAD))" lines \
       <"$1/$(($2 / TABLE_SHARD))" || exit "$EXIT_WORKER"
-    ahead_of=$1 ahead_from=$2 index=0
+    for index in "${!lines[@]}"; do ahead[$1:$(($2 + index))]=${lines[index]}; done
   fi
-  line=${ahead[index]-}
+  line=${ahead[$1:$2]-}
+  unset "ahead[$1:$2]"
 }
 
 # A byte 1F ends each cell; in a cell \ is \\, a newline \n and a byte 1F \0037.
@@ -255,7 +213,7 @@ assemble() { # COMMAND TO
       script+=${text_of[$piece]}
     fi
   done
-  printf '%s' "$script" >"$2" || { say "row $row: $2 cannot be written"; exit "$EXIT_WRITE"; }
+  overwrite "$2" "$script" || { say "row $row: $2 cannot be written"; exit "$EXIT_WRITE"; }
 }
 
 # The command line in front of "bash FILE", in $launcher.
@@ -387,7 +345,7 @@ run_row() { # ROW
     say "row $row: logs/$folder is not writable"
     exit "$EXIT_WRITE"
   fi
-  if declare -F prepare_credentials >/dev/null && ! prepare_credentials; then
+  if [[ -n ${credentials+asked} ]] && ! prepare_credentials; then
     fail_row "$EXIT_CREDENTIAL" credential "$lacking"
     return
   fi
@@ -418,7 +376,8 @@ run_chunk() { # CHUNK
   chunk=$1
   local first=$((chunk * chunk_size)) last failure=0 code each
   last=$((first + chunk_size < row_count ? first + chunk_size : row_count))
-  ((last - first < 2)) || start_settling
+  set_stem "$first" "$row_count"
+  chunk_stem=$stem
   for ((each = first; each < last; each++)); do
     run_row "$each"
     code=$?
@@ -449,5 +408,6 @@ set_environment() {
 }
 
 set_environment
+hash bash  # or each row would look for it
 run_chunk "${1:-0}"
 exit

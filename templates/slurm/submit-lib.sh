@@ -400,7 +400,7 @@ wake_again() {
 
 # --- jobs that could not say why they ended ---------------------------------------------------------
 
-# Write the records of rows that were running when Slurm ended their job.
+# Write the records of the rows that were running when Slurm ended their jobs.
 record_endings() {
   local id each job array raw state reason element key first folder rows size needs
   local -A noted=()
@@ -416,19 +416,21 @@ record_endings() {
 }
 
 record_chunk() { # CHUNK
-  local row=$(($1 * size)) end=$((($1 + 1) * size)) stem record code cause command=1 now
+  local stem started row record code cause command=1 now
+  set_stem "$(($1 * size))" "$rows"
+  started=state/$folder/$stem.started
+  row=$(sed -n 's/^row=//p' "$started" 2>/dev/null)
+  [[ -n $row ]] || return 0
+  set_stem "$row" "$rows"
+  record=state/$folder/$stem
+  [[ ! -e $record.done ]] || return 0
+  [[ ! -e $record.failed ]] || grep -q '^detail=SIG' "$record.failed" || return 0
   set_cause
   [[ ! -e batch/steps/$folder/command.2 ]] || command=0
-  for ((; row < end && row < rows; row++)); do
-    set_stem "$row" "$rows"
-    record=state/$folder/$stem
-    [[ -e $record.started && ! -e $record.done && ! -e state/$folder/settling-$1/$row.done ]] || continue
-    [[ ! -e $record.failed ]] || grep -q '^detail=SIG' "$record.failed" || continue
-    [[ ! -e state/$folder/running-$1 ]] || mv -f "state/$folder/running-$1" "$record.command"
-    printf -v now '%(%s)T' -1
-    { printf '%s\n' "exit_code=$code" reason=signal "detail=$cause" "command=$command" "ended=$now" &&
-      cat "$record.started"; } >"$record.failed.$$.tmp" && mv -f "$record.failed.$$.tmp" "$record.failed"
-  done
+  [[ ! -e state/$folder/running-$1 ]] || mv -f "state/$folder/running-$1" "$record.command"
+  printf -v now '%(%s)T' -1
+  { printf '%s\n' "exit_code=$code" reason=signal "detail=$cause" "command=$command" "ended=$now" &&
+    cat "$started"; } >"$record.failed.$$.tmp" && mv -f "$record.failed.$$.tmp" "$record.failed"
 }
 
 # Why Slurm ended the job, in $cause, and the exit code that goes with it, in $code.

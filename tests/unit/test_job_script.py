@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from reana_batch import pipeline
+from reana_batch import pipeline, runstate
 from reana_batch.diagnostics import Diagnostics, Place
 from reana_batch.ir import Column, Command, Need, Pattern, RowMapping, Step, Table, Workflow, literal
 from reana_batch.sites import Site
@@ -419,12 +419,47 @@ def test_chunk_leaves_records_and_nothing_else(tmp_path: Path) -> None:
     assert left == {row: str(row // 250) for row in range(600)}
 
 
-def test_record_of_a_chunk_that_cannot_be_moved(tmp_path: Path) -> None:
+def test_record_of_a_chunk_that_cannot_be_written(tmp_path: Path) -> None:
     scatter = step("fit", command("chmod 555 ../state/fit/0; echo ", N), table=rows(600))
     run = compiled(tmp_path, scatter, site=Site(rows_per_job=2))
     job = run.job("fit", prefix=POWERLESS)
     assert job.returncode == 92
     assert "the record state/fit/0/" in job.stderr
+
+
+def test_chunk_that_is_killed_says_which_row_it_was_at(tmp_path: Path) -> None:
+    scatter = step("fit", command("[[ ", N, " != 2 ]] || kill -9 $PPID"), table=rows(6))
+    run = compiled(tmp_path, scatter, site=Site(rows_per_job=4))
+    assert run.job("fit").returncode == -signal.SIGKILL
+    assert run.record("fit/0.started")["row"] == "2"
+    (progress,) = runstate.Run(run.directory).progress()
+    assert (progress.done, progress.failed, progress.running) == (2, 0, 1)
+    (failure,) = runstate.Run(run.directory).failures({("fit", 0): "its node failed"})
+    assert (failure.row, failure.host, failure.detail) == (2, HOST, "its node failed")
+
+
+def test_rows_of_a_chunk_need_not_get_longer(tmp_path: Path) -> None:
+    texts = ("one", "a long one # with more", "b", "ü", "cc")
+    scatter = step("fit", command("echo ", N), table=Table(("n",), len(texts), lambda: ((text,) for text in texts)))
+    run = compiled(tmp_path, scatter, site=Site(rows_per_job=len(texts)))
+    assert run.job("fit").returncode == 0
+    assert [run.log(f"fit/{row}.out") for row in range(5)] == ["one\n", "a long one\n", "b\n", "ü\n", "cc\n"]
+    assert [run.log(f"fit/{row}.err") for row in range(5)] == [""] * 5
+
+
+def test_rows_of_a_chunk_that_wait_for_chosen_rows(tmp_path: Path) -> None:
+    made = step("make", command("true ", N), table=rows(300))
+    need = Need("make", RowMapping(lambda row: (299 - row,)))
+    run = compiled(
+        tmp_path, made, step("fit", command("echo ", N), table=rows(300), needs=(need,)), site=Site(rows_per_job=150)
+    )
+    for row in range(150):
+        record = run.directory / f"state/make/{(299 - row) // 250}/{299 - row}.done"
+        record.parent.mkdir(parents=True, exist_ok=True)
+        record.touch()
+    assert run.job("fit").returncode == 0
+    assert [run.log(f"fit/0/{row}.out") for row in range(150)] == [f"{row}\n" for row in range(150)]
+    assert run.job("fit", 1).returncode == 91
 
 
 def test_script_of_a_failed_row_is_kept(tmp_path: Path) -> None:
