@@ -85,7 +85,7 @@ take() { # WHERE SOURCE FILE
 # --- Rucio ------------------------------------------------------------------------------------------
 
 stage_in_did() {
-  local files
+  local files missing
   set_style
   persist list_files "$address" "$rse"
   mapfile -t files <"$scratch/files"
@@ -97,10 +97,13 @@ stage_in_did() {
   check_names "${files[@]}"
   mkdir -p -- "$path" || fail "the directory $path cannot be made"
   rm -rf -- "$path/.group.part."??????
-  failures=$scratch/failed
+  # What came is counted, not what did not: a process that is killed says nothing.
+  came=$scratch/came
+  : >"$came"
   bring_groups "${files[@]}"
   wait
-  [[ ! -e $failures ]] || fail "$(wc -l <"$failures") of ${#files[@]} files of the dataset did not come"
+  missing=$((${#files[@]} - $(wc -l <"$came")))
+  ((missing == 0)) || fail "$missing of ${#files[@]} files of the dataset did not come"
   say "$path: all ${#files[@]} files of the dataset $address"
 }
 
@@ -156,12 +159,12 @@ bring_files() { # LINE...
   local line did bytes adler32 md5 places file missing=()
   for line; do
     read_line "$line"
-    is_there "$did" "$file" "$bytes" "$adler32" "$md5" || missing+=("$line")
+    if is_there "$did" "$file" "$bytes" "$adler32" "$md5"; then echo "$file" >>"$came"; else missing+=("$line"); fi
   done
   fetch_group "${missing[@]}"
   for line in "${missing[@]}"; do
     read_line "$line"
-    is_recorded "$did" "$file" || alone bring_did_file "$file" "$line" || echo "$file" >>"$failures"
+    if is_recorded "$did" "$file" || alone bring_did_file "$file" "$line"; then echo "$file" >>"$came"; fi
   done
 }
 

@@ -319,6 +319,24 @@ def test_a_single_file_whose_name_ends_as_that_of_an_unfinished_one(tmp_path: Pa
     assert [path.name for path in (tmp_path / "workspace").iterdir()] == ["its.part"]
 
 
+def test_a_group_that_is_killed_is_files_that_did_not_come(tmp_path: Path) -> None:
+    """Such as for its memory; the next start brings them."""
+    files = {f"file.{number}": f"{number}\n" for number in range(6)}
+    rucio_with(tmp_path, files)
+    client = tmp_path / "rucio/bin/rucio"
+    client.write_text(
+        _RUCIO.replace("    shift 6\n", '    case "$*" in *file.5*) kill -KILL "$PPID" ;; esac\n    shift 6\n')
+    )
+    dataset = {"scheme": "rucio", "address": "s:data", "path": "data", "streams": "2"}
+    done = stage(tmp_path, "stage-in", **dataset)
+    assert done.returncode == 96
+    assert done.stderr.endswith("it: 3 of 6 files of the dataset did not come\n")
+    client.write_text(_RUCIO)
+    again = stage(tmp_path, "stage-in", **dataset)
+    assert (again.returncode, again.stdout.splitlines()[-1].split()[2:4]) == (0, ["all", "6"])
+    assert {path.name: path.read_text() for path in (tmp_path / "workspace/data").iterdir()} == files
+
+
 def test_two_files_of_one_name_cannot_lie_in_one_directory(tmp_path: Path) -> None:
     rucio_with(tmp_path, {"a/same": "1", "b/same": "2", "other": "3"})
     done = stage(tmp_path, "stage-in", scheme="rucio", address="s:data", path="data")
