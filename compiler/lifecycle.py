@@ -356,6 +356,8 @@ def _copy_part(part: Run, target: Path) -> int:
     shutil.copytree(part.directory / layout.BATCH, target / layout.BATCH, ignore=made_by_dagman)
     for name in (layout.STATE, layout.LOGS):
         (target / name).mkdir(mode=0o700)
+    for expansion in part.expansions:  # DAGMan starts in the folder, also of what is not compiled yet
+        (target / layout.expansion_folder(expansion["name"])).mkdir(mode=0o700, parents=True)
     return sum(_inherit(step, part.directory, target) for step in part.manifest["steps"])
 
 

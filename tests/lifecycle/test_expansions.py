@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from reana_batch import lifecycle
 from tests.toy import flows
 
 from .conftest import Desk, environment, until
@@ -129,6 +130,16 @@ def test_what_is_done_is_not_done_again(desk: Desk, word: str) -> None:
         assert "5 of its jobs are done already" in answer.stderr
         assert lines(desk.path / "runs/test.1.1", "result") == ["1", "2"]
         assert (desk.path / "runs/test.1.1/expansions/parts/workspace").resolve() == first / "workspace"
+
+
+def test_a_restart_has_a_folder_for_what_is_not_compiled_yet(desk: Desk) -> None:
+    desk.write("flow.json", flows.nested("exit 1"))
+    desk.write("reana.yaml", flows.ANALYSIS)
+    reana_batch(desk, "run", "-w", "test", exits=1)
+    new = desk.path / "runs/test.1.1"
+    assert lifecycle.restart(desk.path / "runs/test.1", new) == 2
+    assert (new / "expansions/first/batch/manifest.json").exists()
+    assert (new / "expansions/first/expansions/second").is_dir()
 
 
 def test_a_stop_in_the_midst_of_an_expansion_ends_its_jobs(desk: Desk) -> None:

@@ -120,6 +120,17 @@ def test_after_a_failure_in_an_expansion_the_rest_goes_on(desk: Desk, site: str,
     assert started(desk, run) == ["aside", "join", "join", "split", "work", "work", "work"]
 
 
+def test_a_restart_goes_on_before_the_rest_is_known(desk: Desk, site: str) -> None:
+    run = submit(desk, site, flows.scatter(2), fail_split="")
+    assert desk.wait(run)["status"] == "failed"
+    desk.box.root("rm", f"{desk.folder}/runs/{run}/workspace/fail-split")
+    until_queue_empty(desk)
+    answer = json.loads(desk.reana_batch("restart", "--runs", "runs", "-w", run, "--json").stdout)
+    record = desk.wait(str(answer["name"]))
+    assert record["status"] == "finished", record
+    assert started(desk, run) == ["aside", "join", "split", "split", "work", "work"]
+
+
 def test_stop_ends_the_jobs_of_an_expansion_and_resume_goes_on(desk: Desk, site: str) -> None:
     run = submit(desk, site, flows.nested("[ -e go ] || sleep 1000"))
     record = until_in_expansion(desk, run, "first/b")
