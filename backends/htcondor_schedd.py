@@ -19,7 +19,7 @@ from types import ModuleType
 from typing import Any, TypeVar
 
 from reana_batch import layout
-from reana_batch.diagnostics import refuse
+from reana_batch.diagnostics import Refused, refuse
 from reana_batch.jobqueue import EXITED, JobState, Queue, QueuedJob
 
 DAG_FILE = "batch/workflow.dag"
@@ -166,9 +166,11 @@ def _printing_to_stderr() -> Iterator[None]:
 
 
 def _reaching(call: Callable[[], _T]) -> _T:
-    """Return what ``call`` returns; its exceptions, of whatever kind, become _OutOfReach."""
+    """Return what ``call`` returns; its exceptions, of whatever kind but Refused, become _OutOfReach."""
     try:
         return call()
+    except Refused:
+        raise
     except Exception as error:  # bindings of another version raise many kinds
         raise _OutOfReach from error
 
@@ -195,9 +197,13 @@ def _store_ticket(bindings: ModuleType) -> None:
     producer = bindings.param.get("SEC_CREDENTIAL_PRODUCER")
     if producer in (None, "CREDENTIAL_ALREADY_STORED"):
         return
-    made = subprocess.run(producer.split(), capture_output=True, check=False)
+    try:
+        made = subprocess.run(producer.split(), capture_output=True, check=False)
+    except OSError as error:
+        message = f"HTCondor gets no ticket: {producer} cannot be run: {error.strerror}."
+        raise refuse("credential", message, hint="HTCondor's SEC_CREDENTIAL_PRODUCER names it.") from error
     if made.returncode != 0 or not made.stdout:
-        said = _last_line(made.stderr.decode("utf-8", "replace")) or "nothing"
+        said = _last_line(made.stderr.decode("utf-8", "replace")).rstrip(".")
         raise refuse("credential", f"HTCondor gets no ticket: {producer} says: {said}.", hint="run kinit.")
     bindings.Credd().add_user_cred(bindings.CredType.Kerberos, made.stdout)
 

@@ -1,0 +1,67 @@
+"""Talking to a schedd by bindings that are an object of the test; tests/real has the real ones."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from reana_batch.backends import htcondor_schedd
+from reana_batch.diagnostics import Refused, render
+
+
+class Bindings(SimpleNamespace):
+    """The bindings of a pool that forwards tickets, which this program of the site makes."""
+
+    def __init__(self, producer: str) -> None:
+        self.stored: list[bytes] = []
+        credd = SimpleNamespace(add_user_cred=lambda _, ticket: self.stored.append(ticket))
+        schedd = SimpleNamespace(submit=lambda _: SimpleNamespace(cluster=lambda: 7))
+        super().__init__(
+            param={"SEC_CREDENTIAL_PRODUCER": producer},
+            Submit=SimpleNamespace(from_dag=lambda *_: {"MY.SendCredential": "true"}),
+            Schedd=lambda: schedd,
+            Credd=lambda: credd,
+            CredType=SimpleNamespace(Kerberos="kerberos"),
+        )
+
+
+@pytest.fixture
+def no_tools(monkeypatch: pytest.MonkeyPatch) -> None:
+    def called(*words: Any, **more: Any) -> str:
+        raise AssertionError(f"{words} is called")
+
+    monkeypatch.setattr(htcondor_schedd, "_tool", called)
+
+
+@pytest.mark.usefixtures("no_tools")
+def test_the_ticket_that_is_forwarded_is_stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bindings = Bindings("echo ticket")
+    monkeypatch.setitem(sys.modules, "htcondor2", bindings)
+    assert htcondor_schedd.submit(tmp_path) == "7"
+    assert bindings.stored == [b"ticket\n"]
+
+
+@pytest.mark.parametrize(
+    ("producer", "message"),
+    [
+        ("ls /no/such/ticket", "HTCondor gets no ticket: ls /no/such/ticket says: ls: "),
+        ("true", "HTCondor gets no ticket: true says: it gave no reason. [credential]\nhint: run kinit."),
+        (
+            "/no/such/program",
+            "HTCondor gets no ticket: /no/such/program cannot be run: No such file or directory. [credential]\n"
+            "hint: HTCondor's SEC_CREDENTIAL_PRODUCER names it.",
+        ),
+    ],
+)
+@pytest.mark.usefixtures("no_tools")
+def test_a_ticket_that_cannot_be_had_is_refused(
+    producer: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "htcondor2", Bindings(producer))
+    with pytest.raises(Refused) as refused:
+        htcondor_schedd.submit(tmp_path)
+    assert message in render(refused.value.diagnostics, {})
