@@ -110,7 +110,8 @@ def _query(constraint: str, directory: Path = Path()) -> Queue:
         answer = _tool("condor_q", "-json", "-attributes", ",".join(_ATTRIBUTES), "-constraint", constraint)
         return json.loads(answer) if answer.strip() else []
 
-    return Queue(tuple(_queued_job(ad, directory.resolve()) for ad in _by_either(by_bindings, by_tool)))
+    run = directory.resolve()
+    return Queue(tuple(_queued_job(ad, run) for ad in _by_either(by_bindings, by_tool)))
 
 
 def cancel(cluster: str) -> None:
