@@ -222,7 +222,7 @@ def _report_unknown(name: str, declared: Mapping[str, Any], diagnostics: Diagnos
     diagnostics.error("unknown-parameter", f'-p {name}: the analysis has no parameter "{name}".', hint=hint)
 
 
-def parameter_file(document: Document) -> DocumentPath | None:
+def parameter_file(document: Document) -> tuple[str, ...] | None:
     """Return where the analysis names the file that holds its parameters, or None if it names none."""
     workflow = _mapping(document.data, "workflow")
     if workflow.get("type") in _PARAMETERS_BY_FILE:
@@ -246,7 +246,7 @@ def file_parameters(spec: Spec, diagnostics: Diagnostics) -> dict[str, Any]:
     if "file" in workflow and "input" in _mapping(spec.document.data, "inputs", "parameters"):
         message = "Both workflow.parameters.file and inputs.parameters.input are given."
         diagnostics.error("bad-value", message, place, "keep one of the two.")
-    name = workflow.get("file") or _mapping(spec.document.data, "inputs", "parameters")["input"]
+    name = _mapping(spec.document.data, *path[:-1])[path[-1]]
     file = spec.directory / name
     if not file.is_file():
         diagnostics.error("missing-file", f'The parameter file "{name}" does not exist.', place, _PATH_HINT)
