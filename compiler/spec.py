@@ -495,7 +495,7 @@ def _check_input(spec: Spec, declared: str, place: Place, is_file: bool, diagnos
         near = _near_path(spec.directory, declared)
         hint = f"did you mean {near}?" if near else _PATH_HINT
         diagnostics.error("input-missing", f'"{declared}" does not exist.', place, hint)
-    elif not target.is_relative_to(spec.directory):
+    elif not target.is_relative_to(os.path.realpath(spec.directory)):  # a restart's is a link
         message = f'"{declared}" leads out of the analysis, to {target}.'
         diagnostics.error("input-symlink", message, place, "copy the data, or fetch it in a step.")
     elif not path.exists():

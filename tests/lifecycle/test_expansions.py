@@ -132,6 +132,16 @@ def test_what_is_done_is_not_done_again(desk: Desk, word: str) -> None:
         assert (desk.path / "runs/test.1.1/expansions/parts/workspace").resolve() == first / "workspace"
 
 
+def test_a_restart_goes_on_before_the_rest_is_known(desk: Desk) -> None:
+    desk.write("flow.json", flows.scatter(2))
+    desk.write("reana.yaml", flows.ANALYSIS.replace("[flow.json]", "[flow.json, fail-split]"))
+    desk.write("fail-split", "")
+    reana_batch(desk, "run", "-w", "test", exits=1)
+    (desk.path / "runs/test.1/workspace/fail-split").unlink()
+    reana_batch(desk, "restart", "-w", "test")
+    assert lines(desk.path / "runs/test.1.1", "result") == ["1", "2"]
+
+
 def test_a_restart_has_a_folder_for_what_is_not_compiled_yet(desk: Desk) -> None:
     desk.write("flow.json", flows.nested("exit 1"))
     desk.write("reana.yaml", flows.ANALYSIS)
