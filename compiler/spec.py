@@ -18,7 +18,7 @@ import yaml
 from reana_batch import expressions, schema
 from reana_batch.data import read_references
 from reana_batch.diagnostics import Diagnostics, Place, Refused, closest, refuse
-from reana_batch.document import Document, DocumentPath, read_document
+from reana_batch.document import Document, read_document
 from reana_batch.ir import DataFile
 
 SPEC_NAMES = ("reana.yaml", "reana.yml")
