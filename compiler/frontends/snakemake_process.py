@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import json
 import os
@@ -79,10 +80,12 @@ def read(
         assert process.stdin is not None
         assert process.stdout is not None
         with process:
-            process.stdin.write(json.dumps(request))
-            process.stdin.close()
+            # It may end at any time, before it has read all or in the midst of a line; its exit code tells then.
+            with contextlib.suppress(BrokenPipeError), process.stdin:
+                process.stdin.write(json.dumps(request))
             for line in process.stdout:
-                _take(reading, json.loads(line), diagnostics)
+                if line.endswith("\n"):
+                    _take(reading, json.loads(line), diagnostics)
         errors.seek(0)
         printed = errors.read().decode("utf-8", "replace").strip()
     if process.returncode != 0:

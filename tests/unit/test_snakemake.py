@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from reana_batch import frontends
-from reana_batch.diagnostics import Diagnostics, render
+from reana_batch.diagnostics import Diagnostics, Refused, render
 from reana_batch.ir import Column, Command, Credential, Need, Pattern, Resources, Step, Workflow
 from reana_batch.spec import read_spec
 
@@ -35,6 +36,33 @@ def load(tmp_path: Path) -> Load:
         return found
 
     return loaded
+
+
+# Stand in for the process that reads: one that is killed, as for memory, and one that dies before it reads.
+DYING = {
+    "killed": ("""printf '%s' '["rule", ["a", '; kill -9 $$""", "exit code -9 while reading (it printed nothing)."),
+    "no import": ("exec <&-; echo ImportError: no >&2; exit 1", "exit code 1 while reading (ImportError: no)."),
+}
+
+
+@pytest.mark.parametrize("death", DYING)
+def test_a_reader_that_dies_is_a_fault_of_the_snakefile(
+    death: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script, told = DYING[death]
+    reader = tmp_path / "python"
+    reader.write_text(f"#!/bin/sh\n{script}\n")
+    reader.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(reader))
+    much = {"a": "a" * 1_000_000}
+    analysis = {"inputs": {"parameters": much}, "workflow": {"type": "snakemake", "file": "Snakefile"}}
+    (tmp_path / "reana.yaml").write_text(json.dumps(analysis))
+    (tmp_path / "Snakefile").touch()
+    diagnostics = Diagnostics()
+    with pytest.raises(Refused):
+        frontends.load(read_spec(tmp_path / "reana.yaml", diagnostics), diagnostics)
+    [fault] = diagnostics.errors
+    assert (fault.code, fault.message) == ("snakefile", f"Snakemake ended with {told}")
 
 
 def text(command: Command | None) -> str:
