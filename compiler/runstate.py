@@ -209,7 +209,7 @@ class Run:
         return _integer(read_record(self._state(step, first, "started")).get("row")) or first
 
     def _state(self, step: dict[str, Any], row: int, ending: str) -> Path:
-        return self.directory / layout.STATE / step["folder"] / f"{layout.row_stem(row, step['rows'])}.{ending}"
+        return self.directory / f"{layout.STATE}/{step['folder']}/{layout.row_stem(row, step['rows'])}.{ending}"
 
     def done_chunks(self, step: dict[str, Any]) -> Iterator[int]:
         """Yield the chunks of a step whose rows are all done."""
