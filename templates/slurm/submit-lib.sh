@@ -287,15 +287,14 @@ cancel_duplicates() {
 # One starts when any of the jobs fails that others wait for, and one at the end, when all that nobody waits
 # for have ended.
 submit_finaliser() { # failure|end ID...
-  local kind=$1 type='?afternotok' tools ids
+  local kind=$1 type='?afternotok' ids
   shift
   [[ $kind == failure ]] || type=,afterany
-  tools=$(type -P sbatch) # the workers may have it elsewhere than the PATH of a job without an environment says
   while [[ $# -gt 0 ]]; do
     printf -v ids "$type:%s" "${@:1:MOST_CONDITIONS}"
     shift "$(($# < MOST_CONDITIONS ? $# : MOST_CONDITIONS))"
-    call_sbatch ".finaliser/$RANDOM$RANDOM" "--dependency=${ids:1}" batch/finaliser.sbatch "$kind" "$token" \
-      "${tools%/*}" || return
+    call_sbatch ".finaliser/$RANDOM$RANDOM" "--dependency=${ids:1}" batch/finaliser.sbatch "$kind" "$token" ||
+      return
     accepted+=("$id")
     note_job .finaliser/0 0 - 0 1 - || { trouble="$JOURNAL is not writable"; return 1; }
   done
@@ -396,6 +395,9 @@ wake_again() {
     [[ $kind == failure && -z ${needed[$id]-} ]] || wanted+=("$id")
   done
   submit_finaliser "$kind" "${wanted[@]}" || say "$trouble"
+  # The finaliser of the end may have gone through the journal a moment before the new one stood in it.
+  ! look || [[ ${#alive[@]} -gt 0 || ${#waiting[@]} -gt 0 || ${#accepted[@]} -eq 0 ]] ||
+    slurm scancel --quiet "${accepted[@]}"
 }
 
 # --- jobs that could not say why they ended ---------------------------------------------------------

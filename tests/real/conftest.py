@@ -50,6 +50,7 @@ def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
     made = Box()
     made.install(f"{_wheel(folder)}[snakemake]")
     made.up("slurm", "condor")
+    made.root("scancel", "--user=alice")  # of a box that was killed
     yield made
     if not os.environ.get("REANA_BATCH_KEEP_BOX"):
         made.down()

@@ -170,7 +170,7 @@ def test_the_chain_that_pyslurm_is_given(tmp_path: Path) -> None:
     }
     assert a1["script_args"] == ["3"]
     assert {"cpus_per_task", "memory_per_node"} & c.keys() == set()
-    assert (end["name"], end["script_args"]) == ("finaliser", ["end", token, str(here.bin)])
+    assert (end["name"], end["script_args"]) == ("finaliser", ["end", token])
     assert environment["SLURM_SUBMIT_DIR"] == str(here.run)
     assert environment["SLURM_EXPORT_ENV"] == "NIL"
     assert "tweet" not in environment.values()
