@@ -37,9 +37,10 @@ def after(job: JobRecord) -> str:
     for path, flags in zip(job.outputs, job.flags, strict=True):
         word = shlex.quote(path)
         if "touch" in flags.split(","):
-            stamp = shlex.quote(f"{path}/.snakemake_timestamp") if "directory" in flags.split(",") else word
+            stamp = f"{path}/.snakemake_timestamp" if "directory" in flags.split(",") else path
+            folder = shlex.quote(os.path.dirname(stamp) or ".")
             lines.append(
-                f"[[ -e {word} ]] && touch -- {word} || {{ mkdir -p -- {_folder(stamp)} && touch -- {stamp}; }}"
+                f"[[ -e {word} ]] && touch -- {word} || {{ mkdir -p -- {folder} && touch -- {shlex.quote(stamp)}; }}"
             )
         if "protected" in flags.split(","):
             lines.append(f"[[ ! -e {word} ]] || chmod -R a-w -- {word}")
@@ -52,16 +53,12 @@ def remove(paths: Sequence[str]) -> str:
     return "".join(f"rm -rf -- {_words(part)} || exit\n" for part in parts)
 
 
-def _folder(word: str) -> str:
-    return shlex.quote(os.path.dirname(shlex.split(word)[0]) or ".")
-
-
 def _words(paths: Iterable[str]) -> str:
     return " ".join(map(shlex.quote, paths))
 
 
-def worker(job: JobRecord, snakefile: str, config: Mapping[str, Any]) -> str:
-    """Return the command by which Snakemake on the worker runs the job, without looking at any other."""
+def worker(job: JobRecord, snakefile: str) -> str:
+    """Return the words by which Snakemake on the worker runs the job, without looking at any other."""
     words = [
         "-m", "snakemake", "--snakefile", snakefile,
         "--target-jobs", *job.targets,
@@ -77,23 +74,23 @@ def worker(job: JobRecord, snakefile: str, config: Mapping[str, Any]) -> str:
         words += ["--local-groupid", "reana-batch"]
     else:
         words.append("--force-use-threads")
-    return _with_config(f'{shlex.join(words)} --attempt "$REANA_BATCH_ATTEMPT"', config)
+    return f'{shlex.join(words)} --attempt "$REANA_BATCH_ATTEMPT"'
 
 
 def report(name: str, snakefile: str, config: Mapping[str, Any]) -> str:
     """Return the command by which Snakemake writes its report on the finished workflow."""
     words = ["-m", "snakemake", "--snakefile", snakefile, "--report", name, "--nolock", "--quiet", "all"]
-    return _with_config(shlex.join(words), config)
+    head, tail = with_config(config)
+    return f"{head}{shlex.join(words)}{tail}"
 
 
-def _with_config(words: str, config: Mapping[str, Any]) -> str:
-    """Return the call of Snakemake with these words, and the config as it was when compiling."""
+def with_config(config: Mapping[str, Any]) -> tuple[str, str]:
+    """Return what stands around the words of a call of Snakemake, with the config as it was when compiling."""
     text = shlex.quote(json.dumps(config, ensure_ascii=False))
-    return "".join(
-        (
-            "config=$(mktemp) || exit\n",
-            "trap 'rm -f \"$config\"' EXIT\n",
-            f'printf %s {text} >"$config" || exit\n',
-            f'"$REANA_BATCH_PYTHON" {words} --configfile "$config"\n',
-        )
+    head = (
+        "config=$(mktemp) || exit\n"
+        "trap 'rm -f \"$config\"' EXIT\n"
+        f'printf %s {text} >"$config" || exit\n'
+        '"$REANA_BATCH_PYTHON" '
     )
+    return head, ' --configfile "$config"\n'

@@ -178,7 +178,9 @@ class _Maker:
             return Command(columns.split(texts), origin)
 
         if kind.on_worker:
-            return (command([scripts.worker(r, self._snakefile, self._config) for r in records]),), None, None
+            head, tail = scripts.with_config(self._config)
+            words = columns.split([scripts.worker(record, self._snakefile) for record in records])
+            return (Command(folding.joined((head, *words, tail)), origin),), None, None
         before = [scripts.before(record) for record in records]
         after = [scripts.after(record) for record in records]
         commands = () if rule.action == "none" else (command([self._command(rule, record) for record in records]),)
