@@ -99,9 +99,10 @@ def submit(run: Run) -> list[str]:
 def _open_parts(run: Run) -> Iterator[Run]:
     """Yield the parts that are not done and whose expansion is, so that nobody else submits them."""
     for part in run.parts():
-        planned = {step["name"]: part.step_progress(step) for step in part.manifest["steps"]}
+        steps = {step["name"]: step for step in part.manifest["steps"]}
         for name, compiled in part.compiled().items():
-            if planned[name].done and not all(step.done == step.total for step in compiled.own_progress()):
+            done = part.step_progress(steps[name]).done
+            if done and not all(step.done == step.total for step in compiled.own_progress()):
                 yield compiled
 
 
@@ -173,6 +174,8 @@ def _is_expanding(directory: Path) -> bool:
     """Return whether the job of an expansion may still run."""
     run = Run(directory)
     planners = {part.path + each["name"] for part in run.parts() for each in part.expansions}
+    if not planners:
+        return False
     begun = any(step.name in planners and step.running for step in run.progress())
     return begun and any(job.step in planners and job.state is not JobState.ENDED for job in query(directory).jobs)
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from reana_batch import backends, pipeline
-from reana_batch.backends import Choice, slurm
+from reana_batch.backends import Choice, slurm, slurm_controller
 from reana_batch.diagnostics import Diagnostics, Place, render
 from reana_batch.ir import Hint, Need, Pattern, RowMapping, Step, Table, Workflow, literal
+from reana_batch.runstate import Run
 from reana_batch.sites import HTCondorSettings, Site, SlurmSettings
 
 SOURCE = "one\ntwo\nthree\n"
@@ -29,6 +32,22 @@ def step(name: str, **fields: Any) -> Step:
 
 def workflow(*steps: Step) -> Workflow:
     return Workflow("w", "serial", steps)
+
+
+# --- talking to the batch system ------------------------------------------------------------------
+
+
+def test_slurm_reads_no_records_of_a_run_without_expansions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def read(*_: object) -> None:
+        raise AssertionError
+
+    manifest = {"backend": "slurm", "outputs": {}, "steps": [{"name": "a", "folder": "a", "rows": 1_000_000}]}
+    (tmp_path / "batch").mkdir()
+    (tmp_path / "batch/manifest.json").write_text(json.dumps(manifest))
+    (tmp_path / "batch/submit.sh").touch()
+    monkeypatch.setattr(Run, "step_progress", read)
+    assert slurm_controller.submit(Run(tmp_path)) == []
+    slurm_controller.cancel(tmp_path)
 
 
 # --- choosing -------------------------------------------------------------------------------------
