@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
@@ -20,6 +21,20 @@ from tests.site.box import Box
 
 ROOT = Path(__file__).resolve().parents[2]
 ENDED = ("finished", "failed", "stopped")
+RUCIO = "https://rucio.site.test:8443"
+PASSPHRASE = "alice-pass"
+# Alice's secrets: values, and files of hers.
+SECRETS = {
+    "CERN_USER": "alice",
+    "CERN_KEYTAB": "alice.keytab",
+    "VOMSPROXY_PASS": base64.b64encode(PASSPHRASE.encode()).decode(),
+    "VONAME": "escape",
+    "RUCIO_USERNAME": "alice",
+    "RUCIO_RUCIO_HOST": RUCIO,
+    "RUCIO_AUTH_HOST": RUCIO,
+    "RUCIO_PASSWORD": "rucio-secret",
+}
+SECRET_FILES = ("/home/alice/alice.keytab", "/home/alice/.globus/userkey.pem", "/home/alice/.globus/usercert.pem")
 
 
 # Each worker of pytest-xdist has a box of its own; tests/run-site-tests.sh makes the copies.
@@ -54,6 +69,22 @@ def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
     yield made
     if not os.environ.get("REANA_BATCH_KEEP_BOX"):
         made.down()
+
+
+def add_secrets(box: Box, **values: str) -> None:
+    """Give alice her secrets, with these values instead of hers or beside them."""
+    values = SECRETS | values
+    words = [word for name in values for word in ("--env", name)]
+    files = [word for name in SECRET_FILES for word in ("--file", name)]
+    box.alice("reana-batch", "secrets-add", "--overwrite", *words, *files, env=values)
+
+
+def eventually(condition: Callable[[], object], seconds: float = 30, said: Callable[[], object] = str) -> None:
+    """Wait until the condition holds; give up after so many seconds, with what ``said`` says then."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"not within {seconds} s: {said()}"
+        time.sleep(0.3)
 
 
 @dataclass(frozen=True)
