@@ -11,7 +11,7 @@ import pytest
 
 from tests.toy import flows
 
-from .conftest import Desk
+from .conftest import Desk, add_secrets, eventually
 
 pytestmark = pytest.mark.site
 
@@ -64,10 +64,7 @@ def queued(desk: Desk) -> list[str]:
 
 
 def until_queue_empty(desk: Desk) -> None:
-    end = time.monotonic() + 90
-    while queued(desk):
-        assert time.monotonic() < end, queued(desk)
-        time.sleep(0.5)
+    eventually(lambda: not queued(desk), 90, lambda: queued(desk))
 
 
 def test_the_rest_is_compiled_when_its_files_are_known(desk: Desk, site: str) -> None:
@@ -193,9 +190,8 @@ def test_checkpoints_of_snakemake_lie_in_each_other_and_may_yield_nothing(desk: 
 
 
 def test_jobs_of_an_expansion_have_the_ticket_that_was_handed_on(desk: Desk, site: str) -> None:
-    desk.box.up("krb5")
-    secrets = ["--env", "CERN_USER=alice", "--env", "CERN_KEYTAB=alice.keytab", "--file", "/home/alice/alice.keytab"]
-    desk.box.alice("reana-batch", "secrets-add", "--overwrite", *secrets)
+    desk.box.up("krb5", "pki")
+    add_secrets(desk.box)
     work = 'output: "work/{part}.txt"'
     snakefile = SNAKEFILE.replace("COUNT", "1").replace(work, f"{work}\n    resources: kerberos=True")
     desk.write("Snakefile", snakefile.replace("mkdir -p work &&", "mkdir -p work && klist -s &&"))
@@ -287,10 +283,7 @@ def test_a_submission_in_the_run_that_fails_leaves_nothing_in_the_queue(desk: De
 
 def test_stop_while_a_job_submits_leaves_nothing_in_the_queue(desk: Desk) -> None:
     run = submit_with_accident(desk, "stopped")
-    end = time.monotonic() + 60
-    while not (desk.path / "submitting").exists():
-        assert time.monotonic() < end, "it never submits"
-        time.sleep(0.3)
+    eventually((desk.path / "submitting").exists, 60)
     desk.reana_batch("stop", "--runs", "runs", "-w", run)
     until_queue_empty(desk)
     assert desk.status(run)["status"] == "stopped"

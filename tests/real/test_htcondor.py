@@ -9,12 +9,13 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from .conftest import ROOT, Desk, serial
+from .conftest import ROOT, Desk, eventually, serial
 from .flows import Template, submit_flow
 
 pytestmark = pytest.mark.site
@@ -77,14 +78,6 @@ def by_bindings(desk: Desk) -> dict[str, str]:
         "    spy(name)\n",
     )
     return {"PYTHONPATH": f"{desk.folder}/spy"}
-
-
-def wait_for(desk: Desk, name: str, seconds: float = 60) -> None:
-    """Wait for a file of alice's."""
-    end = time.monotonic() + seconds
-    while not (desk.path / name).exists():
-        assert time.monotonic() < end, f"{name} is not there after {seconds} s"
-        time.sleep(0.2)
 
 
 def sample_by_make(sample: Path, folder: Path) -> Path:
@@ -191,14 +184,12 @@ def test_a_job_is_retried_and_an_output_is_missed(desk: Desk) -> None:
 def test_stop_ends_the_jobs_and_resume_goes_on(desk: Desk) -> None:
     work = "echo $$ >>pid; [ -e cured ] || sleep 1000"
     run = submit_flow(desk, "long", SITE, Template("sleep", job("sleep", work), rows=1), settings=[BARE])
-    wait_for(desk, f"runs/{run}/workspace/pid")
+    eventually((desk.path / f"runs/{run}/workspace/pid").exists, 60)
     desk.reana_batch("stop", "--runs", "runs", "-w", run)
     assert desk.status(run)["status"] == "stopped"
     desk.write(f"runs/{run}/workspace/cured", "")
-    end = time.monotonic() + 30
-    while "still in the queue" in desk.reana_batch("resume", "--runs", "runs", "-w", run, check=False).stderr:
-        assert time.monotonic() < end, "the stopped run stays in the queue"
-        time.sleep(0.5)
+    resume = partial(desk.reana_batch, "resume", "--runs", "runs", "-w", run, check=False)
+    eventually(lambda: "still in the queue" not in resume().stderr)
     pid = desk.file(f"runs/{run}/workspace/pid").split()[0]
     assert desk.box.root("test", "-e", f"/proc/{pid}", check=False).returncode != 0, "the job outlived the run"
     assert desk.wait(run)["status"] == "finished"
@@ -211,7 +202,7 @@ def test_a_killed_daemon_repeats_nothing(desk: Desk, victim: str) -> None:
         Template("b", job("b", "sleep 2"), rows=3, needs={"a": "each"}),
     )
     run = submit_flow(desk, "killed", SITE, *steps, settings=[BARE])
-    wait_for(desk, f"runs/{run}/workspace/began")
+    eventually((desk.path / f"runs/{run}/workspace/began").exists, 60)
     if victim == "dagman":
         pid = desk.file(f"runs/{run}/batch/workflow.dag.dagman.out").partition("** PID = ")[2].split()[0]
     else:

@@ -12,7 +12,7 @@ from functools import partial
 import pytest
 
 from . import test_slurm
-from .conftest import Desk
+from .conftest import Desk, eventually
 from .flows import Template
 from .test_slurm import (
     BARE,
@@ -73,11 +73,8 @@ def ids(desk: Desk, name: str) -> dict[str, list[str]]:
 
 def gone(desk: Desk, name: str) -> None:
     """Wait until HTCondor has nothing of the run any more."""
-    end = time.monotonic() + 30
-    constraint = f'Iwd == "{desk.folder}/runs/{name}"'
-    while desk.box.alice("condor_q", "-constraint", constraint, "-af", "ClusterId").stdout:
-        assert time.monotonic() < end
-        time.sleep(0.3)
+    look = ("condor_q", "-constraint", f'Iwd == "{desk.folder}/runs/{name}"', "-af", "ClusterId")
+    eventually(lambda: not desk.box.alice(*look).stdout)
 
 
 # --- good runs ----------------------------------------------------------------------------------------

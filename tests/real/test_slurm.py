@@ -6,10 +6,11 @@ import json
 import time
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 
 import pytest
 
-from .conftest import ROOT, Desk, serial
+from .conftest import ROOT, Desk, eventually, serial
 from .flows import Template, compile_flow
 
 pytestmark = pytest.mark.site
@@ -68,19 +69,13 @@ def queue(desk: Desk) -> list[str]:
 
 def until_queue(desk: Desk, wanted: set[str], seconds: float = 30) -> None:
     """Wait until alice's queue holds jobs of these names and no others."""
-    end = time.monotonic() + seconds
-    while {line.split()[0] for line in queue(desk)} != wanted:
-        assert time.monotonic() < end, queue(desk)
-        time.sleep(0.3)
+    eventually(lambda: {line.split()[0] for line in queue(desk)} == wanted, seconds, lambda: queue(desk))
 
 
 def until_started(desk: Desk, name: str, step: str, rows: int = 1, seconds: float = 30) -> None:
     """Wait until so many jobs of a step have started their command."""
-    end = time.monotonic() + seconds
     log = desk.path / f"runs/{name}/workspace/order.txt"
-    while not log.exists() or log.read_text().count(f"start {step} ") < rows:
-        assert time.monotonic() < end, queue(desk)
-        time.sleep(0.2)
+    eventually(lambda: log.exists() and log.read_text().count(f"start {step} ") >= rows, seconds, lambda: queue(desk))
 
 
 def wrap(desk: Desk, **scripts: str) -> dict[str, str]:
@@ -105,8 +100,8 @@ def test_a_sample_gives_the_same_bytes_as_make_even_in_an_odd_place(desk: Desk) 
     for backend in ("make", "slurm"):
         here = ("-f", "sample", "--site", f"generic-{backend}" if backend == "slurm" else "local", "--set", BARE)
         desk.reana_batch("run", *here, "--runs", runs, "-w", backend)
-    while '"finished"' not in desk.reana_batch("status", "--runs", runs, "-w", "slurm", "--json").stdout:
-        time.sleep(0.5)
+    status = partial(desk.reana_batch, "status", "--runs", runs, "-w", "slurm", "--json")
+    eventually(lambda: '"finished"' in status().stdout, 120)
     for result in ("counts.txt", "word report.txt"):
         made, slurm = ((desk.path / runs / f"{b}.1/workspace/results" / result).read_bytes() for b in ("make", "slurm"))
         assert made == slurm
@@ -432,9 +427,7 @@ def test_arrays_too_large_for_the_site_and_records_that_slurm_forgets(desk: Desk
         hog = desk.run(*HERE)
         desk.wait(name)
         desk.wait(hog)
-        end = time.monotonic() + 30
-        while desk.box.alice("squeue", "--noheader", "--states=all").stdout and time.monotonic() < end:
-            time.sleep(0.5)
+        eventually(lambda: not desk.box.alice("squeue", "--noheader", "--states=all").stdout)
         assert desk.status(name)["first_failure"]["row"] == 4
         assert desk.status(name)["not_started"] == 1
         assert desk.status(hog)["first_failure"]["cause"] == "the job was ended from outside, by its memory limit"
