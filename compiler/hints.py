@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from reana_batch import expressions
 from reana_batch.diagnostics import Diagnostics
-from reana_batch.ir import Hint
+from reana_batch.ir import Credential, Hint
 
 Reader = Callable[[str], object]
 
@@ -56,6 +56,8 @@ READERS: dict[str, tuple[Reader, str]] = {
 # Hints that steer the compiler itself; every target knows them.
 STEERING = frozenset({"compute_backend", "unpacked_img", "kerberos", "voms_proxy", "rucio"})
 
+KNOWN = READERS.keys() | STEERING
+
 _CURES = {
     "bad-size": "write 8Gi or 256M for kubernetes_*, 8 GB for htcondor_* (bare numbers there count MB).",
     "bad-cpu": "write a number such as 4.",
@@ -97,6 +99,11 @@ def value(name: str, hint: Hint) -> object | None:
         return reader(str(hint.value))
     except expressions.Unreadable:
         return None
+
+
+def credentials(hints: Mapping[str, Hint]) -> frozenset[Credential]:
+    """Return the credentials that the hints ask for."""
+    return frozenset(each for each in Credential if each.value in hints and hints[each.value].value is True)
 
 
 def first(names: tuple[str, ...], hints: Mapping[str, Hint]) -> Iterator[tuple[Hint, object]]:

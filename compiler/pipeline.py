@@ -114,7 +114,6 @@ def compile_spec(path: Path, options: Options, diagnostics: Diagnostics) -> Comp
     inputs = list(staging.input_paths(spec, diagnostics))
     if workflow is None:
         raise Refused(diagnostics)
-    workflow = replace(workflow, data=spec.data)
     _check_directories(inputs, resolved.site, diagnostics)
     durations = Run(options.measured).durations() if options.measured is not None else {}
     workflow = _with_durations(workflow, durations)
@@ -276,7 +275,6 @@ def _compile_expansion(run: Path, name: str, diagnostics: Diagnostics) -> Compil
         _with_durations(workflow, kept.durations),
         name=kept.name,
         within=(*kept.within, name),
-        data=spec.data,
         credential_plan=kept.credential_plan,
     )
     choice = backends.choose(workflow, kept.site, options.backend, diagnostics, kept.backend)

@@ -19,7 +19,7 @@ from reana_batch import expressions, schema
 from reana_batch.data import read_references
 from reana_batch.diagnostics import Diagnostics, Place, Refused, closest, refuse
 from reana_batch.document import Document, read_document
-from reana_batch.ir import DataFile
+from reana_batch.ir import DataFile, Hint
 
 SPEC_NAMES = ("reana.yaml", "reana.yml")
 
@@ -63,6 +63,19 @@ class Spec:
     def values(self) -> Mapping[str, Any]:
         """What a serial command gets for each parameter: of -p the text as it was typed."""
         return {**self.parameters, **self.given}
+
+    @property
+    def cvmfs(self) -> tuple[str, ...]:
+        """The CVMFS repositories that all steps see."""
+        repositories = self.resources.get("cvmfs")
+        return tuple(repositories) if isinstance(repositories, list) else ()
+
+    @property
+    def default_hints(self) -> dict[str, Hint]:
+        """The hints of every step that says nothing else: the workflow's own kerberos."""
+        if self.resources.get("kerberos") is not True:
+            return {}
+        return {"kerberos": Hint(True, self.document.place(["workflow", "resources", "kerberos"]))}
 
     @property
     def workflow_file(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from reana_batch.diagnostics import Diagnostics
@@ -18,7 +19,7 @@ FRONTENDS = {
 
 
 def load(spec: Spec, diagnostics: Diagnostics, results: Mapping[str, Any] | None = None) -> Workflow | None:
-    """Return the workflow of ``spec``, or None after recording why there is none.
+    """Return the workflow of ``spec``, with its files, or None after recording why there is none.
 
     ``results`` is empty when the user compiles; in the run it is what
     :class:`~reana_batch.ir.Expansion` says, and the workflow is the part that follows from it.
@@ -29,5 +30,13 @@ def load(spec: Spec, diagnostics: Diagnostics, results: Mapping[str, Any] | None
             diagnostics.error("unsupported-type", message, spec.document.place(["workflow", "type"]))
         return None
     frontend = importlib.import_module(FRONTENDS[spec.type])
-    workflow: Workflow | None = frontend.load(spec, diagnostics, results or {})
-    return workflow
+    workflow: Workflow = frontend.load(spec, diagnostics, results or {})
+    return replace(
+        workflow,
+        input_files=spec.input_files,
+        input_directories=spec.input_directories,
+        output_files=spec.output_files,
+        output_directories=spec.output_directories,
+        tests=spec.tests,
+        data=spec.data,
+    )

@@ -13,7 +13,7 @@ from typing import Any
 
 from reana_batch import expressions, hints, images, names, schema
 from reana_batch.diagnostics import Diagnostics, closest
-from reana_batch.ir import Command, Credential, Hint, Need, Step, Workflow, literal
+from reana_batch.ir import Command, Hint, Need, Step, Workflow, literal
 from reana_batch.spec import Spec
 
 # Longer names are cut: they become file names, which end at 255 bytes.
@@ -64,16 +64,7 @@ def load(spec: Spec, diagnostics: Diagnostics, results: Mapping[str, Any]) -> Wo
         _check_image(spec, entry, diagnostics)
         hints.check(entry.hints, diagnostics)
     selected = _select(spec, entries, diagnostics)
-    return Workflow(
-        name=spec.directory.name,
-        type="serial",
-        steps=_chain(spec, selected, diagnostics),
-        input_files=spec.input_files,
-        input_directories=spec.input_directories,
-        output_files=spec.output_files,
-        output_directories=spec.output_directories,
-        tests=spec.tests,
-    )
+    return Workflow(name=spec.directory.name, type="serial", steps=_chain(spec, selected, diagnostics))
 
 
 _HINTS = {
@@ -90,17 +81,12 @@ def _entries(spec: Spec, specification: Any) -> list[_Entry]:
 
 
 def _hints(spec: Spec, index: int, step: Mapping[str, Any]) -> dict[str, Hint]:
-    """Return the hints of a step; the workflow's own kerberos holds where the step says nothing."""
-    found = {}
-    if spec.resources.get("kerberos") is True:
-        found["kerberos"] = Hint(True, spec.document.place(["workflow", "resources", "kerberos"]))
-    for name, value in step.items():
-        if name in _KNOWN_HINTS and isinstance(value, str | int):
-            found[name] = Hint(value, spec.document.place(["workflow", "specification", "steps", index, name]))
-    return found
-
-
-_KNOWN_HINTS = hints.READERS.keys() | hints.STEERING
+    place = spec.document.place
+    return spec.default_hints | {
+        name: Hint(value, place(["workflow", "specification", "steps", index, name]))
+        for name, value in step.items()
+        if name in hints.KNOWN and isinstance(value, str | int)
+    }
 
 
 # --- commands ------------------------------------------------------------------------------------
@@ -139,18 +125,15 @@ def _with(step: Step, name: str, command: Command, needs: tuple[Need, ...]) -> S
 
 def _template(spec: Spec, entry: _Entry) -> Step:
     """Return what the jobs of an entry have in common."""
-    given = entry.hints
-    wanted = (c for c in Credential if c.value in given and given[c.value].value is True)
-    cvmfs = spec.resources.get("cvmfs")
     return Step(
         name="",
         label=entry.label or f"step-{entry.index + 1}",
         origin=spec.document.place(entry.path),
         commands=(),
         environment=str(entry.data.get("environment", "")).strip(),
-        hints=given,
-        credentials=frozenset(wanted),
-        cvmfs=tuple(cvmfs) if isinstance(cvmfs, list) else (),
+        hints=entry.hints,
+        credentials=hints.credentials(entry.hints),
+        cvmfs=spec.cvmfs,
         group=entry.index,
     )
 

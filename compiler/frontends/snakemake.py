@@ -52,17 +52,7 @@ def load(spec: Spec, diagnostics: Diagnostics, results: Mapping[str, Any]) -> Wo
     if results and expansions and not steps:
         message = f'What follows from the checkpoint "{expansions[0].label}" is not known, though it is done.'
         diagnostics.error("snakefile", message, expansions[0].origin)
-    return Workflow(
-        name=spec.directory.name,
-        type="snakemake",
-        steps=steps,
-        expansions=expansions,
-        input_files=spec.input_files,
-        input_directories=spec.input_directories,
-        output_files=spec.output_files,
-        output_directories=spec.output_directories,
-        tests=spec.tests,
-    )
+    return Workflow(name=spec.directory.name, type="snakemake", steps=steps, expansions=expansions)
 
 
 def _temporary(reading: Reading, jobs: list[int], results: Mapping[str, Any]) -> list[str]:

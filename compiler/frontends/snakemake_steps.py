@@ -14,7 +14,7 @@ from reana_batch.folding import Columns, Fold
 from reana_batch.frontends import snakemake_scripts as scripts
 from reana_batch.frontends.snakemake_process import Reading
 from reana_batch.frontends.snakemake_records import JobRecord, RuleRecord
-from reana_batch.ir import Command, Credential, Hint, Need, Resources, Step
+from reana_batch.ir import Command, Hint, Need, Resources, Step
 from reana_batch.spec import Spec
 
 # Flags of outputs that only Snakemake can deal with.
@@ -25,8 +25,6 @@ _MOST_VARIANTS = 20
 
 # Snakemake's own resources -> the field of Resources, and the size of their unit.
 _NATIVE = {"mem_mb": ("memory", 10**6), "disk_mb": ("disk", 10**6), "runtime": ("runtime", 60)}
-
-_HINTS = hints.READERS.keys() | hints.STEERING
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +149,6 @@ class _Maker:
             columns.suggest(wildcard, [record.wildcards[index][1] for record in records])
         commands, before, after = self._scripts(rule, kind, records, columns, origin)
         outputs = tuple(columns.column([r.outputs[i] for r in records]) for i in range(len(kind.outputs)))
-        cvmfs = self._spec.resources.get("cvmfs")
         return Step(
             name=name,
             label=_label(kind, self._reading),
@@ -160,8 +157,8 @@ class _Maker:
             environment="" if kind.on_worker or rule.local else _image(kind.container),
             hints=found,
             resources=_native(asked),
-            credentials=frozenset(c for c in Credential if c.value in found and found[c.value].value is True),
-            cvmfs=tuple(cvmfs) if isinstance(cvmfs, list) else (),
+            credentials=hints.credentials(found),
+            cvmfs=self._spec.cvmfs,
             needs=needs,
             table=columns.table(),
             outputs=outputs,
@@ -198,16 +195,11 @@ class _Maker:
     # --- what the rule asks for ---
 
     def _hints(self, asked: Mapping[str, Any], origin: Place) -> dict[str, Hint]:
-        """Return the hints of a rule; the workflow's own kerberos holds where the rule says nothing."""
-        found = {}
-        if self._spec.resources.get("kerberos") is True:
-            found["kerberos"] = Hint(True, self._spec.document.place(["workflow", "resources", "kerberos"]))
-        found |= {
+        return self._spec.default_hints | {
             name: Hint(value, origin)
             for name, value in asked.items()
-            if name in _HINTS and isinstance(value, str | int | bool)
+            if name in hints.KNOWN and isinstance(value, str | int | bool)
         }
-        return found
 
     def _check(
         self, rule: RuleRecord, kind: Kind, records: Sequence[JobRecord], found: Mapping[str, Hint], origin: Place

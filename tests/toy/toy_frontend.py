@@ -36,8 +36,6 @@ def load(spec: Spec, diagnostics: Diagnostics, results: Mapping[str, Any]) -> Wo
         type="cwl",
         steps=tuple(_step(each, files, at) for each in given.get("steps", ())),
         expansions=tuple(_expansion(each, trail, at) for each in given.get("expansions", ())),
-        input_files=spec.input_files,
-        output_files=spec.output_files,
     )
 
 
