@@ -38,7 +38,7 @@ lint: $(INSTALLED) ## Check the style of Python and shell code
 	@echo "==> lint"
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/shellcheck $(SCRIPTS) templates/job-lib.sh templates/credentials/credentials-lib.sh templates/slurm/submit-lib.sh templates/slurm/node-lib.sh
+	@$(BIN)/shellcheck $(SCRIPTS)
 
 .PHONY: types
 types: $(INSTALLED) ## Check types on the installed wheel, and that the check sees errors

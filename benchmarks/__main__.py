@@ -52,12 +52,11 @@ class Result:
     runs: int
     most_seconds: float | None = None
     most_mebibytes: float | None = None
+    most_ratio: float | None = None
 
     @property
     def ratio(self) -> float:
         return self.seconds / self.peer_seconds
-
-    most_ratio: float | None = None
 
     @property
     def kept(self) -> bool:

@@ -170,8 +170,7 @@ def test_a_stop_in_the_midst_of_an_expansion_ends_its_jobs(desk: Desk) -> None:
 
 
 def test_make_killed_while_an_expansion_compiles_leaves_it_whole_or_not_at_all(desk: Desk) -> None:
-    slow = json.loads(flows.scatter(1))
-    desk.write("flow.json", json.dumps(slow))
+    desk.write("flow.json", flows.scatter(1))
     desk.write("reana.yaml", flows.ANALYSIS)
     reana_batch(desk, "compile", "-o", "runs/test.1")
     made = desk.path / "runs/test.1"

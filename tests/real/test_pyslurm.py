@@ -29,6 +29,7 @@ from .test_slurm import (
     HERE,
     each_chain,
     empty_queue,
+    job,
     order,
     queue,
     refused,
@@ -185,8 +186,6 @@ def test_a_refusal_half_way_leaves_nothing(desk: Desk, asked: dict[str, str], cu
 
 
 def test_a_chain_of_many_jobs_is_handed_in_by_one_process(desk: Desk) -> None:
-    from .test_slurm import job
-
     steps = [job("step0"), *(job(f"step{n}", f"step{n - 1}") for n in range(1, 60))]
     env = wrap(
         desk,
