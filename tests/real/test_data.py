@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import json
 import subprocess
@@ -16,7 +15,7 @@ import pytest
 
 from tests.site.box import SITE, Box
 
-from .conftest import ROOT, Desk
+from .conftest import ROOT, Desk, add_secrets
 
 pytestmark = pytest.mark.site
 
@@ -32,17 +31,6 @@ PROXY_SERVER = "root://xrd.site.test:1095/"
 WEB = "xrd.site.test:1096/public"
 # Where the servers keep their files.
 KERBEROS_FILES, PROXY_FILES, WEB_FILES = "/var/lib/xrd/krb", "/var/lib/xrd/gsi", "/var/lib/xrd/web/public"
-
-_SECRETS = {
-    "VONAME": "escape",
-    "VOMSPROXY_PASS": base64.b64encode(b"alice-pass").decode(),
-    "RUCIO_USERNAME": "alice",
-    "RUCIO_RUCIO_HOST": f"{RUCIO}:8443",
-    "RUCIO_AUTH_HOST": f"{RUCIO}:8443",
-    "CERN_USER": "alice@SITE.TEST",
-    "CERN_KEYTAB": "alice.keytab",
-}
-_FILES = (".globus/userkey.pem", ".globus/usercert.pem", "alice.keytab")
 
 
 @dataclass(frozen=True)
@@ -87,9 +75,7 @@ class Grid:
 def grid(box: Box) -> Grid:
     """All services, with alice's secrets in their place and a proxy of her own."""
     box.up()
-    words = [word for name, value in _SECRETS.items() for word in ("--env", f"{name}={value}")]
-    words += [word for path in _FILES for word in ("--file", f"/home/alice/{path}")]
-    box.alice("reana-batch", "secrets-add", "--overwrite", *words)
+    add_secrets(box, CERN_USER="alice@SITE.TEST")
     made = Grid(box)
     made.shell(
         "echo alice-pass | voms-proxy-init --voms escape --key ~/.globus/userkey.pem --cert ~/.globus/usercert.pem"
