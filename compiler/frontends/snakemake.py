@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from reana_batch import names, staging
+from reana_batch import hints, names, staging
 from reana_batch.diagnostics import Diagnostics
 from reana_batch.frontends import snakemake_scripts, snakemake_steps
 from reana_batch.frontends.snakemake_process import Reading, read
@@ -41,7 +41,7 @@ def load(spec: Spec, diagnostics: Diagnostics, results: Mapping[str, Any]) -> Wo
     temporary = _temporary(reading, static, results) if spec.strict else []
     state = {"config": dict(config), "temporary": temporary}
     waits = bool(deferred) or reading.open_target
-    expansions = (_expansion(reading, static, steps, state),) if waits else ()
+    expansions = (_expansion(spec, reading, static, steps, state),) if waits else ()
     if temporary and not expansions:
         steps = (*steps, _cleanup(spec, steps, temporary))
     if "report" in spec.options and steps and not expansions:
@@ -134,11 +134,14 @@ def _divide(reading: Reading) -> tuple[list[int], list[int]]:
     return static, sorted(deferred)
 
 
-def _expansion(reading: Reading, static: list[int], steps: tuple[Step, ...], state: Mapping[str, Any]) -> Expansion:
+def _expansion(
+    spec: Spec, reading: Reading, static: list[int], steps: tuple[Step, ...], state: Mapping[str, Any]
+) -> Expansion:
     """Return the expansion of what waits for checkpoints, after all steps: Snakemake lists all that is missing then."""
     known = {reading.jobs[number].rule for number in static if reading.rules[reading.jobs[number].rule].checkpoint}
     rules = [reading.rules[number] for number in sorted(known)] or [r for r in reading.rules if r.checkpoint]
     label = ", ".join(rule.name for rule in rules)
+    wished = frozenset(each for each in Credential if each.value in reading.wishes)
     return Expansion(
         name=f"{names.encode(label)}.rest",
         label=label,
@@ -146,5 +149,5 @@ def _expansion(reading: Reading, static: list[int], steps: tuple[Step, ...], sta
         reason=f"the files that {label} makes",
         needs=tuple(step.name for step in steps),
         state=state,
-        credentials=frozenset(credential for credential in Credential if credential.value in reading.wishes),
+        credentials=wished | hints.credentials(spec.default_hints),
     )

@@ -272,6 +272,11 @@ def test_an_expansion_names_the_credentials_of_rules_that_nobody_runs_yet(load: 
     assert expansion.credentials == {Credential.KERBEROS}
 
 
+def test_an_expansion_has_the_credential_that_the_workflow_names_for_all_steps(load: Load) -> None:
+    [expansion] = load(CHECKPOINT, workflow={"resources": {"kerberos": True}}).expansions
+    assert expansion.credentials == {Credential.KERBEROS}
+
+
 def test_a_target_that_waits_for_a_checkpoint(load: Load) -> None:
     snakefile = CHECKPOINT.replace('input: "sum"', "input: lambda wildcards: checkpoints.split.get().output[0]")
     assert len(load(snakefile).expansions) == 1
