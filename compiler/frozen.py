@@ -13,7 +13,7 @@ from typing import Any
 
 from reana_batch import layout, sites
 from reana_batch.diagnostics import refuse
-from reana_batch.ir import CredentialPlan, Expansion
+from reana_batch.ir import CredentialPlan
 from reana_batch.render import File
 from reana_batch.runstate import damaged, read_json
 from reana_batch.sites import Site
@@ -42,11 +42,6 @@ class Frozen:
         return run / _ANALYSIS / self.spec
 
 
-def states(expansions: tuple[Expansion, ...]) -> dict[str, Mapping[str, Any]]:
-    """Return the state of each expansion by its name."""
-    return {expansion.name: expansion.state for expansion in expansions}
-
-
 def files(kept: Frozen, spec: Spec) -> Iterator[File]:
     """Yield what :func:`read` reads."""
     yield File(f"{_ANALYSIS}/{kept.spec}", spec.document.text)
@@ -71,13 +66,13 @@ def read(run: Path, expansion: str) -> Frozen:
         record = read_json(run / _DESCRIPTION)
     except FileNotFoundError:
         record = {"states": {}}
-    if expansion not in record["states"]:
-        raise refuse("unknown-step", f'{run} has no expansion "{expansion}".')
     try:
+        if expansion not in record["states"]:
+            raise refuse("unknown-step", f'{run} has no expansion "{expansion}".')
         site = sites.site_of(record.pop("site"), record.pop("settings"))
         plan: dict[str, Any] = record.pop("credential_plan")
         plan = {name: tuple(value) if isinstance(value, list) else value for name, value in plan.items()}
         within = tuple(record.pop("within"))
         return Frozen(site=site, credential_plan=CredentialPlan(**plan), within=within, **record)
-    except (KeyError, TypeError):
+    except (AttributeError, KeyError, TypeError):
         raise damaged(run / _DESCRIPTION) from None

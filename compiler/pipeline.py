@@ -98,7 +98,7 @@ class Compilation:
             backend=self.target.name,
             credential_plan=self.workflow.credential_plan,
             durations=self.durations,
-            states=frozen.states(self.workflow.expansions),
+            states={expansion.name: expansion.state for expansion in self.workflow.expansions},
         )
 
 
