@@ -126,7 +126,9 @@ def _done_nodes(part: Run) -> Iterator[str]:
         for node in range(0, chunks, bundle):
             if done.issuperset(range(node, min(node + bundle, chunks))):
                 yield f"{step['name']}.{node}"
-    yield from (_expansion_node(name) for name, compiled in part.compiled().items() if compiled.is_complete())
+    for name, compiled in part.compiled().items():
+        if compiled.is_complete(compiled.progress()):
+            yield _expansion_node(name)
 
 
 def query(directory: Path, ids: list[str]) -> Queue:
@@ -145,11 +147,10 @@ def cancel(directory: Path, ids: list[str]) -> None:
     htcondor_schedd.cancel(*ids)
 
 
-def release(directory: Path, held: list[QueuedJob]) -> list[str]:
+def release(held: list[QueuedJob]) -> list[str]:
     """Let the held jobs go and return their ids."""
     from reana_batch.backends import htcondor_schedd
 
-    del directory
     return htcondor_schedd.release([job.id for job in held])
 
 

@@ -85,9 +85,9 @@ def cancel(directory: Path, ids: list[str]) -> None:
             time.sleep(0.1)
 
 
-def release(directory: Path, held: list[QueuedJob]) -> list[str]:
+def release(held: list[QueuedJob]) -> list[str]:
     """Return nothing: make holds no jobs."""
-    del directory, held
+    del held
     return []
 
 

@@ -120,11 +120,10 @@ def cancel(directory: Path, ids: list[str]) -> None:
     slurm_controller.cancel(directory)
 
 
-def release(directory: Path, held: list[QueuedJob]) -> list[str]:
+def release(held: list[QueuedJob]) -> list[str]:
     """Let those of the held jobs go that their owner may let go, and return their ids."""
     from reana_batch.backends import slurm_controller
 
-    del directory
     return slurm_controller.release(held)
 
 

@@ -122,7 +122,7 @@ def guarded(command: Command) -> Command:
             show(refused.diagnostics)
             if kwargs.get("as_json"):
                 print_json({"error": True}, refused.diagnostics)
-            say(f"==> ERROR: {_counted(len(refused.diagnostics.errors), 'fault')}.", "red")
+            say(f"==> ERROR: {counted(len(refused.diagnostics.errors), 'fault')}.", "red")
             sys.exit(EXIT_REFUSED)
         except KeyboardInterrupt:
             sys.exit(EXIT_INTERRUPTED)
@@ -145,7 +145,7 @@ def _forget_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _counted(number: int, noun: str) -> str:
+def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
@@ -213,7 +213,7 @@ def validate(file: Path | None, as_json: bool, **given: Any) -> None:
     compilation, diagnostics = compile_analysis(file, options_of(**given))
     if as_json:
         print_json({"valid": True}, diagnostics)
-    jobs = _counted(compilation.workflow.job_count, "job")
+    jobs = counted(compilation.workflow.job_count, "job")
     say(f"==> SUCCESS: The analysis is valid: {jobs} for {compilation.target.title}{_more(compilation)}.", "green")
 
 
@@ -243,7 +243,7 @@ def compile_command(
         answer["inputs"] = compilation.inputs
     else:
         write(compilation, directory, force=force)
-        jobs = _counted(compilation.workflow.job_count, "job")
+        jobs = counted(compilation.workflow.job_count, "job")
         say(f"==> SUCCESS: {jobs} in {directory}{_more(compilation)}.", "green")
         say(f"To start: cd {shlex.quote(str(directory))} && {compilation.start_command}")
     if as_json:
@@ -263,9 +263,9 @@ def _show_files(sizes: dict[str, int], compilation: Compilation) -> None:
     from reana_batch.tables import files_table, print_table
 
     print_table(files_table(sizes))
-    inputs = _counted(len(compilation.inputs), "input file")
-    total = _counted(sum(sizes.values()), "byte")
-    say(f"{_counted(len(sizes), 'file')}, {total}; {inputs} to the workspace. Nothing was written.")
+    inputs = counted(len(compilation.inputs), "input file")
+    total = counted(sum(sizes.values()), "byte")
+    say(f"{counted(len(sizes), 'file')}, {total}; {inputs} to the workspace. Nothing was written.")
 
 
 # --- inspect ----------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from reana_batch.cli import (
     EXIT_INTERRUPTED,
     JSON_OPTION,
     compile_analysis,
+    counted,
     guarded,
     options_of,
     print_json,
@@ -233,7 +234,7 @@ def expand(directory: Path, expansion: str, submit_it: bool, as_json: bool) -> N
     if submit_it:
         lifecycle.submit_part(part)
     jobs = sum(step["rows"] for step in part.manifest["steps"])
-    say(f"==> SUCCESS: {jobs:,} job{'' if jobs == 1 else 's'} in {part.directory}.", "green")
+    say(f"==> SUCCESS: {counted(jobs, 'job')} in {part.directory}.", "green")
     if as_json:
         print_json({"directory": str(part.directory), "jobs": jobs}, diagnostics)
 

@@ -7,7 +7,7 @@ of them in a workflow is the pass ``stage_data``'s.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from urllib.parse import unquote, urlsplit
 
 from reana_batch import expressions
@@ -96,7 +96,7 @@ def _rucio_file(text: str, place: Place, reference: Reference, is_output: bool) 
         instance=instance.text,
         rse=rse.text,
         dataset=_dataset(reference, scope.text),
-        lifetime=_read(expressions.lifetime, options["lifetime"]) if "lifetime" in options else None,
+        lifetime=_lifetime(options["lifetime"]) if "lifetime" in options else None,
     )
 
 
@@ -161,9 +161,9 @@ def _path(reference: Reference, name: str) -> str:
     return written.text
 
 
-def _read(reader: Callable[[str], int], word: Word) -> int:
-    """Return what ``reader`` makes of a word; its faults are put in the word's place."""
+def _lifetime(word: Word) -> int:
+    """Return the seconds that a word says; its faults are put in the word's place."""
     try:
-        return reader(word.text)
+        return expressions.lifetime(word.text)
     except Unreadable as error:
         raise Unreadable(str(error), word.column) from None

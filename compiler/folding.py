@@ -38,7 +38,7 @@ class Job(Generic[K]):
 
 @dataclass(slots=True)
 class Fold(Generic[K]):
-    """Jobs that make one step: their positions, row by row, and what each row waits for."""
+    """Jobs that make one step: their positions, row by row."""
 
     kind: K
     jobs: list[int]

@@ -7,7 +7,7 @@ networkx graph is derived from them. Knows no workflow language and no batch sys
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -255,6 +255,12 @@ class Workflow:
     @property
     def job_count(self) -> int:
         return sum(step.table.count for step in self.steps)
+
+
+def last_steps(steps: Sequence[Step]) -> tuple[Step, ...]:
+    """Return the steps that no other waits for."""
+    waited_for = {need.step for step in steps for need in step.needs}
+    return tuple(step for step in steps if step.name not in waited_for)
 
 
 # An edge between the chunks of two steps: ALL, EACH, or the parent's chunks by chunk.

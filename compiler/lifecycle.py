@@ -158,7 +158,7 @@ def status(directory: Path) -> RunStatus:
     record = read_record(directory)
     progress = run.progress()
     queue = Queue(())
-    if _is_finished(run, progress):
+    if run.is_complete(progress):
         missing = tuple(run.missing_outputs())
         return RunStatus(run, "finished", tuple(progress), queue, record, missing_outputs=missing)
     if record.get("submitted") and not record.get("stopped"):
@@ -168,10 +168,6 @@ def status(directory: Path) -> RunStatus:
     failures = tuple(run.failures(endings)) if state not in ("created", "queued") else ()
     expansions = tuple(run.open_expansions())
     return RunStatus(run, state, tuple(progress), queue, record, failures, open_expansions=expansions)
-
-
-def _is_finished(run: Run, progress: list[StepProgress]) -> bool:
-    return all(step.done == step.total for step in progress) and not run.open_expansions()
 
 
 def _look(run: Run, before: list[StepProgress], ids: list[str]) -> tuple[list[StepProgress], Queue]:
@@ -221,7 +217,7 @@ def _state(record: dict[str, Any], run: Run, progress: list[StepProgress], queue
         return "created"
     if record.get("stopped"):
         return "stopped"
-    if _is_finished(run, progress):
+    if run.is_complete(progress):
         return "finished"
     if not queue.active:
         return "failed"
@@ -271,7 +267,7 @@ def release(directory: Path) -> list[str]:
         # Each system its own jobs: the same id may be somebody else's job in the other.
         queues = _queues(current.run, current.record["ids"])
         held = {name: queue.held for name, queue in queues.items() if queue.held}
-        return [job for name, jobs in held.items() for job in backends.backend(name).release(directory, jobs)]
+        return [job for name, jobs in held.items() for job in backends.backend(name).release(jobs)]
 
 
 def delete(directory: Path) -> None:

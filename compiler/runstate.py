@@ -10,7 +10,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -145,9 +145,9 @@ class Run:
         parts = {expansion["name"]: self._part(expansion["name"]) for expansion in self.expansions}
         return {name: part for name, part in parts.items() if part is not None}
 
-    def is_complete(self) -> bool:
-        """Return whether all jobs are done, and none can come any more."""
-        return all(step.done == step.total for step in self.progress()) and not self.open_expansions()
+    def is_complete(self, progress: Sequence[StepProgress]) -> bool:
+        """Return whether all jobs are done, by what :meth:`progress` returned, and none can come any more."""
+        return all(step.done == step.total for step in progress) and not self.open_expansions()
 
     @property
     def expansions(self) -> list[dict[str, Any]]:

@@ -17,7 +17,7 @@ from reana_batch import hints, names, staging
 from reana_batch.diagnostics import Diagnostics
 from reana_batch.frontends import snakemake_scripts, snakemake_steps
 from reana_batch.frontends.snakemake_process import Reading, read
-from reana_batch.ir import Credential, Expansion, Need, Step, Workflow, literal
+from reana_batch.ir import Credential, Expansion, Need, Step, Workflow, last_steps, literal
 from reana_batch.spec import Spec, file_parameters
 
 
@@ -72,13 +72,8 @@ def _cleanup(spec: Spec, steps: tuple[Step, ...], paths: list[str]) -> Step:
         label="temp()",
         origin=origin,
         commands=(literal(snakemake_scripts.remove(paths), origin),),
-        needs=_last(steps),
+        needs=tuple(Need(step.name) for step in last_steps(steps)),
     )
-
-
-def _last(steps: tuple[Step, ...]) -> tuple[Need, ...]:
-    waited_for = {need.step for step in steps for need in step.needs}
-    return tuple(Need(step.name) for step in steps if step.name not in waited_for)
 
 
 def _report(spec: Spec, steps: tuple[Step, ...], config: Mapping[str, Any]) -> Step:
@@ -90,7 +85,7 @@ def _report(spec: Spec, steps: tuple[Step, ...], config: Mapping[str, Any]) -> S
         label="report",
         origin=origin,
         commands=(literal(snakemake_scripts.report(name, spec.workflow_file, config), origin),),
-        needs=_last(steps),
+        needs=tuple(Need(step.name) for step in last_steps(steps)),
         outputs=(name,),
         uses_python=True,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from reana_batch.diagnostics import Place
-from reana_batch.ir import Need, Step, Workflow
+from reana_batch.ir import Need, Step, Workflow, last_steps
 from reana_batch.passes.context import Context
 
 # The step that looks for the outputs of a workflow with several ends; front ends number with digits.
@@ -26,8 +26,7 @@ def require_outputs(workflow: Workflow, context: Context) -> Workflow:
             message = "With several expansions nothing knows which of them ends last, and looks for the outputs."
             context.diagnostics.error("unsupported", message, second.origin, "leave out --strict-outputs.")
         return workflow
-    waited_for = {need.step for step in workflow.steps for need in step.needs}
-    last = [step for step in workflow.steps if step.name not in waited_for]
+    last = last_steps(workflow.steps)
     if len(last) == 1 and last[0].table.count == 1:
         demanding = replace(last[0], outputs=last[0].outputs + outputs)
         steps = tuple(demanding if step is last[0] else step for step in workflow.steps)

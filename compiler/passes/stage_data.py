@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from reana_batch import layout, secrets
 from reana_batch.diagnostics import closest
-from reana_batch.ir import Column, Command, Credential, DataFile, Need, Resources, Step, Table, Workflow
+from reana_batch.ir import Column, Command, Credential, DataFile, Need, Resources, Step, Table, Workflow, last_steps
 from reana_batch.passes.context import Context
 from reana_batch.render import for_shell
 from reana_batch.sites import Site
@@ -39,8 +39,7 @@ def stage_data(workflow: Workflow, context: Context) -> Workflow:
     if len(workflow.expansions) > 1 and any(file.is_output for file in workflow.data):
         message = "With several expansions nothing knows which of them ends last, and what can go out then."
         context.diagnostics.error("unsupported", message, workflow.expansions[1].origin)
-    waited_for = {need.step for step in workflow.steps for need in step.needs}
-    last = tuple(Need(step.name) for step in workflow.steps if step.name not in waited_for)
+    last = tuple(Need(step.name) for step in last_steps(workflow.steps))
     before = tuple(_staging("stage-in", coming, (), context.site))
     after = tuple(_staging("stage-out", going, last, context.site))
     first = tuple(Need(step.name) for step in before)

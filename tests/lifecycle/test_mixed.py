@@ -33,8 +33,7 @@ class System:
         self._answer()
         self.cancelled += ids or [directory.name]
 
-    def release(self, directory: Path, held: list[QueuedJob]) -> list[str]:
-        del directory
+    def release(self, held: list[QueuedJob]) -> list[str]:
         self.released += [each.id for each in held]
         return self.released
 
