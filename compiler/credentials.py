@@ -6,6 +6,7 @@ The scripts do the work (``templates/credentials``); no secret passes through he
 from __future__ import annotations
 
 import contextlib
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -76,7 +77,11 @@ def hand_on(directory: Path) -> None:
 
 def withdraw(directory: Path) -> None:
     """Delete what was handed on to the jobs of a run."""
-    folder = directory / layout.CREDENTIALS / ".folder"
-    if folder.is_symlink():
+    link = directory / layout.CREDENTIALS / ".folder"
+    if not link.is_symlink():
+        return
+    folder = link.readlink()
+    # The run may be somebody else's work, and lead anywhere.
+    if folder.parent.name == "runs" and re.fullmatch("[0-9a-f]{40}", folder.name):
         with contextlib.suppress(FileNotFoundError):  # gone already
-            shutil.rmtree(folder.readlink())  # links in it lead to the secrets, which stay
+            shutil.rmtree(folder)  # links in it lead to the secrets, which stay

@@ -283,7 +283,8 @@ def delete(directory: Path) -> None:
         works = "works" if len(sharing) == 1 else "work"
         raise refuse("run-state", f"{', '.join(sharing)} {works} in the workspace of {directory.name}.")
     try:
-        credentials.withdraw(directory)
+        if not directory.is_symlink():  # which is refused below
+            credentials.withdraw(directory)
         shutil.rmtree(directory)
     except OSError as error:
         raise refuse("cannot-write", f"{error.filename or directory}: {error.strerror or error}.") from error

@@ -406,9 +406,10 @@ def test_a_run_stays_whose_credentials_cannot_be_withdrawn(desk: Desk) -> None:
     desk.write("reana.yaml", serial("true"))
     run = desk.run()
     (run / "credentials").mkdir()
-    (run / "credentials/.folder").symlink_to(desk.write("handed", ""))
+    handed = f"secrets/runs/{40 * 'a'}"
+    (run / "credentials/.folder").symlink_to(desk.write(handed, ""))
     done = desk("delete", "-w", "test", exits=3)
-    said(done, f"error: {desk.path}/handed: Not a directory. [cannot-write]")
+    said(done, f"error: {desk.path}/{handed}: Not a directory. [cannot-write]")
     assert (run / "batch/manifest.json").exists()
 
 

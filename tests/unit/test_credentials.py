@@ -135,3 +135,12 @@ def test_nothing_that_was_handed_on_stays_behind_even_if_more_was_refused(run: P
     assert list(Path("store/runs").iterdir()) == []
     assert Path("store/file/ready").read_text() == "a proxy"
     credentials.withdraw(run)
+
+
+def test_nothing_else_is_deleted_wherever_a_run_of_others_leads(run: Path) -> None:
+    home = run / "home"
+    home.mkdir()
+    (run / "credentials").mkdir()
+    (run / "credentials/.folder").symlink_to(home)
+    credentials.withdraw(run)
+    assert home.is_dir()
