@@ -196,11 +196,16 @@ def test_htcondor_sends_credentials_along(services: Box, desk: Desk) -> None:
 def test_htcondor_forwards_the_ticket_of_whoever_submits(services: Box, desk: Desk) -> None:
     """By the bindings and by the tools; the jobs need neither keytab nor secrets."""
     services.root("sh", "-c", f"rm -rf {STORE} /var/lib/condor/krb/alice.*")
-    services.alice("kinit", "-kt", "/home/alice/alice.keytab", "alice")
     desk.write("reana.yaml", analysis(KERBEROS))
     producer = {"_CONDOR_SEC_CREDENTIAL_PRODUCER": "/usr/local/bin/ticket-of-user"}
     settings = ("--set", "container_runtime=none", "--set", "htcondor.send_credential=true")
-    desk.reana_batch("run", "--runs", "runs", "--site", "generic-htcondor", *settings, env=producer)
+    run = ("run", "--runs", "runs", "--site", "generic-htcondor", *settings)
+    services.alice("kdestroy", "-q", check=False)
+    refused = desk.reana_batch(*run, "-w", "refused", env=producer, check=False)
+    assert refused.returncode == 3
+    assert "error: HTCondor gets no ticket: /usr/local/bin/ticket-of-user says: cat: " in refused.stderr
+    services.alice("kinit", "-kt", "/home/alice/alice.keytab", "alice")
+    desk.reana_batch(*run, env=producer)
     assert desk.wait("workflow.1")["status"] == "finished", told(desk, "workflow.1")
     desk.reana_batch("compile", "-b", "htcondor", "-o", "run", *settings)
     services.root("sh", "-c", "rm -f /var/lib/condor/krb/alice.*")
