@@ -102,8 +102,9 @@ def choose(
     """Return the back end to compile for, and those that single steps are handed on to.
 
     A name is taken as it is, for all steps. ``auto`` goes by the steps' ``compute_backend`` hints, where
-    steps without one, or with ``kubernetes``, follow the site; what the engine cannot hold is recorded. None takes the site's own and warns of
-    steps that ask for another. ``engine`` is the one that runs the workflow already, whose expansion this is.
+    steps without one, or with ``kubernetes``, follow the site; what the engine cannot hold is recorded. None takes
+    the site's own and warns of steps that ask for another. ``engine`` is the one that runs the workflow already,
+    whose expansion this is.
     """
     if requested not in (None, "auto"):
         return Choice(requested)
