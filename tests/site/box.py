@@ -51,7 +51,6 @@ class Box:
     ) -> subprocess.CompletedProcess[str]:
         """Return what a command printed that alice ran from her login shell, in ``cwd`` or else in her home."""
         place = [] if cwd is None else [f"--chdir={cwd}"]
-        place.append("--default-signal=INT")  # a shell ignores it in what it runs in the background, such as all tests
         variables = [f"{name}={value}" for name, value in (env or {}).items()]
         return _site("as", "alice", "env", *place, *variables, *command, stdin=input, timeout=timeout, check=check)
 
