@@ -427,7 +427,8 @@ def test_arrays_too_large_for_the_site_and_records_that_slurm_forgets(desk: Desk
         hog = desk.run(*HERE)
         desk.wait(name)
         desk.wait(hog)
-        eventually(lambda: not desk.box.alice("squeue", "--noheader", "--states=all").stdout)
+        # slurmctld forgets once a minute.
+        eventually(lambda: not desk.box.alice("squeue", "--noheader", "--states=all").stdout, 120)
         assert desk.status(name)["first_failure"]["row"] == 4
         assert desk.status(name)["not_started"] == 1
         assert desk.status(hog)["first_failure"]["cause"] == "the job was ended from outside, by its memory limit"
