@@ -255,12 +255,14 @@ def test_a_controller_that_is_down(desk: Desk) -> None:
 def test_a_slurm_without_configuration(desk: Desk) -> None:
     """Importing pyslurm ends the process then."""
     name = compiled_for_sbatch(desk, *scatter(2), settings=PYSLURM)
-    answer = desk.reana_batch("submit", f"runs/{name}", check=False, env={"SLURM_CONF": "/nonesuch"})
+    desk.write("slurm.conf", "")  # for one that is not there Slurm looks again and again, for a minute
+    without = {"SLURM_CONF": f"{desk.folder}/slurm.conf"}
+    answer = desk.reana_batch("submit", f"runs/{name}", check=False, env=without)
     assert answer.returncode == 3
     said = " ".join(answer.stderr.split())
     assert "pyslurm does not fit: pyslurm 25.11.2 is made for Slurm 25.11, and the Slurm here is sbatch: fatal:" in said
     wrapped = wrap(desk, sbatch='[[ $1 != --version ]] || { echo slurm 25.11.2; exit; }; exec /usr/bin/sbatch "$@"')
-    answer = desk.reana_batch("submit", f"runs/{name}", check=False, env={"SLURM_CONF": "/nonesuch", **wrapped})
+    answer = desk.reana_batch("submit", f"runs/{name}", check=False, env=without | wrapped)
     assert "pyslurm does not fit: python: fatal:" in " ".join(answer.stderr.split())
 
 
