@@ -199,7 +199,8 @@ class Run:
                 if ending in found and stem.isdecimal():
                     found[ending].add(int(stem))
         done, failed = found["done"], found["failed"]
-        return done, failed, {self._row_at(step, first, done | failed) for first in found["started"]}
+        ended = done | failed
+        return done, failed, {self._row_at(step, first, ended) for first in found["started"]}
 
     def _row_at(self, step: dict[str, Any], first: int, ended: set[int]) -> int:
         """Return the row that the chunk is at which begins with the row ``first``; its last if they have all ended."""
