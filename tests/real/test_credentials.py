@@ -352,10 +352,11 @@ def test_nothing_is_submitted_without_a_kdc(desk: Desk) -> None:
     assert desk.box.alice("squeue", "-h").stdout == ""
 
 
-def test_a_job_without_a_kdc_says_credential(services: Box, desk: Desk) -> None:
-    """Run by hand, for this way is the same on all systems."""
+@pytest.mark.parametrize("site", SITES)
+def test_a_job_without_a_kdc_says_credential(site: str, services: Box, desk: Desk) -> None:
     desk.write("reana.yaml", analysis(KERBEROS))
-    desk.reana_batch("compile", "-b", "make", "--set", "container_runtime=none", "-o", "run")
+    backend = site.rpartition("-")[2].replace("local", "make")
+    desk.reana_batch("compile", "-b", backend, "--set", "container_runtime=none", "-o", "run")
     desk.box.alice("bash", "batch/credentials.sh", cwd=f"{desk.folder}/run")
     services.root("sh", "-c", "kill $(cat /run/krb5kdc.pid)")
     try:
