@@ -395,8 +395,8 @@ wake_again() {
     [[ $kind == failure && -z ${needed[$id]-} ]] || wanted+=("$id")
   done
   submit_finaliser "$kind" "${wanted[@]}" || say "$trouble"
-  # The finaliser of the end may have gone through the journal a moment before the new one stood in it.
-  ! look || [[ ${#alive[@]} -gt 0 || ${#waiting[@]} -gt 0 || ${#accepted[@]} -eq 0 ]] ||
+  # The finaliser of the end, which takes all others away, may have read the journal before the new one stood in it.
+  [[ $kind == end ]] || ! look || [[ ${#alive[@]} -gt 0 || ${#waiting[@]} -gt 0 || ${#accepted[@]} -eq 0 ]] ||
     slurm scancel --quiet "${accepted[@]}"
 }
 

@@ -148,12 +148,18 @@ class Desk:
 
 
 @pytest.fixture
-def desk(box: Box, request: pytest.FixtureRequest) -> Desk:
-    """A new folder of alice's on the shared file system."""
+def desk(box: Box, request: pytest.FixtureRequest) -> Iterator[Desk]:
+    """A new folder of alice's on the shared file system. Whatever she did there, no job of hers waits in vain."""
     folder = "/shared/alice/" + re.sub(r"[^A-Za-z0-9]+", "-", request.node.name)
     box.root("rm", "-rf", folder)
     box.alice("mkdir", "-p", folder)
-    return Desk(box, folder)
+    yield Desk(box, folder)
+    eventually(lambda: "DependencyNeverSatisfied" not in jobs_of_alice(box), 60, lambda: jobs_of_alice(box))
+
+
+def jobs_of_alice(box: Box) -> str:
+    """Return the id, name, state, reason and directory of each job that Slurm still has to do with, a line each."""
+    return box.alice("squeue", "--noheader", "--format=%i %j %T %r %Z").stdout
 
 
 def serial(*commands: str, **hints: str) -> str:

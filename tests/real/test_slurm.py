@@ -256,6 +256,18 @@ def test_a_dead_tail_goes_while_an_independent_branch_goes_on(desk: Desk) -> Non
     until_queue(desk, set())
 
 
+def test_the_last_job_ends_while_the_finaliser_of_the_end_submits_another(desk: Desk) -> None:
+    steps = [job("one"), job("two0"), job("two1", "two0"), job("both", "one", "two1")]
+    name = submitted(desk, *steps, fail_one_0="", sleep_one="2", sleep_two0="6")
+    wait = f"touch {desk.folder}/called; while squeue -h --name=two0,two1 | grep .; do sleep 0.2; done"
+    late = f"case $* in *'finaliser.sbatch end '*) {wait} ;; esac >&2"
+    wrap(desk, sbatch=f'{late}\nexec /usr/bin/sbatch "$@"')
+    desk.write(f"runs/{name}/state/slurm-tools", f"{desk.folder}/bin\n")
+    assert desk.wait(name)["status"] == "failed"
+    assert (desk.path / "called").exists()
+    until_queue(desk, set(), 60)
+
+
 def test_a_failure_at_the_top_of_a_long_chain_is_tidied_up_in_one_go(desk: Desk) -> None:
     steps = [job("step0"), *(job(f"step{n}", f"step{n - 1}") for n in range(1, 40))]
     begun = time.monotonic()
