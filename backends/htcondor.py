@@ -143,8 +143,8 @@ def cancel(directory: Path, ids: list[str]) -> None:
     """Remove the run from the queue."""
     from reana_batch.backends import htcondor_schedd
 
-    del directory
-    htcondor_schedd.cancel(*ids)
+    (cluster,) = ids
+    htcondor_schedd.cancel(cluster, directory)
 
 
 def release(held: list[QueuedJob]) -> list[str]:

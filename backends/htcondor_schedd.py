@@ -114,9 +114,12 @@ def _query(constraint: str, directory: Path = Path()) -> Queue:
     return Queue(tuple(_queued_job(ad, run) for ad in _by_either(by_bindings, by_tool)))
 
 
-def cancel(cluster: str) -> None:
-    """Remove the DAG; DAGMan removes its nodes. One that is not there any more is no fault."""
-    constraint = f"ClusterId == {cluster}"
+def cancel(cluster: str, directory: Path) -> None:
+    """Remove the DAG in ``directory``; DAGMan removes its nodes. One that is not there any more is no fault.
+
+    Another schedd, which a login node may choose on another day, may have given its number to something else.
+    """
+    constraint = f"ClusterId == {cluster} && Iwd == {_place(directory)}"
 
     def by_bindings(bindings: ModuleType) -> None:
         _reaching(lambda: bindings.Schedd().act(bindings.JobAction.Remove, constraint))

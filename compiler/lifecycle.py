@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 RECORD = f"{layout.STATE}/run.json"
 # Codes of faults that say that a batch system, or the machine of a run, cannot be asked.
 _NO_ANSWER = ("scheduler", "missing-tool")
+# Seconds that cancelled jobs may take to end; Slurm's KillWait is 30.
+_LINGERING = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,7 @@ def created(current: RunStatus) -> str:
 def submit(directory: Path) -> list[str]:
     """Hand a compiled run to its batch system and return the ids of what was submitted."""
     run = Run(directory)
-    with locked(directory):
+    with locked(directory):  # which would make its folder, where there is no run
         if read_record(directory).get("submitted"):
             raise refuse("run-state", f"{directory.name} has been submitted already.")
         return _hand_in(run)
@@ -284,10 +286,27 @@ def delete(directory: Path) -> None:
         raise refuse("run-state", f"{', '.join(sharing)} {works} in the workspace of {directory.name}.")
     try:
         if not directory.is_symlink():  # which is refused below
+            _leave_queue(current)
             credentials.withdraw(directory)
         shutil.rmtree(directory)
     except OSError as error:
         raise refuse("cannot-write", f"{error.filename or directory}: {error.strerror or error}.") from error
+
+
+def _leave_queue(ended: RunStatus) -> None:
+    """Cancel what is left in the queue of an ended run, and wait until it is gone; where nobody answers, do nothing.
+
+    Such as the finalisers of Slurm: the one that has to take the others away finds nothing of a deleted run.
+    """
+    ids = ended.record.get("ids", [])
+    end = time.monotonic() + _LINGERING
+    with _tolerating(*_NO_ANSWER):
+        while ids and (left := [name for name, queue in _queues(ended.run, ids).items() if queue.active]):
+            if time.monotonic() > end:
+                raise refuse("run-state", f"Jobs of {ended.run.directory.name} are still ending; try again later.")
+            for name in left:
+                backends.backend(name).cancel(ended.run.directory, ids)
+            time.sleep(1)
 
 
 def _sharing(directory: Path) -> list[Path]:

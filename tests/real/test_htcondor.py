@@ -165,6 +165,19 @@ def test_a_failing_row_is_shown_and_others_finish_and_restart_and_resume_go_on(d
         assert starts(desk, started) == {f"fit {row}": 1 + (row == 3) for row in range(6)} | {"merge 0": 1}
 
 
+def test_a_run_that_is_deleted_while_dagman_looks_at_its_end_leaves_nothing(desk: Desk) -> None:
+    desk.write("reana.yaml", serial("echo done >here"))
+    run = desk.run(*HERE)
+    eventually((desk.path / f"runs/{run}/state/step1/0.done").exists, 60)
+    desk.reana_batch("delete", "--runs", "runs", "-w", run)
+    eventually(lambda: not jobs(desk), 10, lambda: jobs(desk))
+
+
+def jobs(desk: Desk) -> str:
+    """Return the ids of the jobs in the queue that were submitted below the folder."""
+    return desk.box.alice("condor_q", "-constraint", f'regexp("^{desk.folder}/", Iwd)', "-af", "ClusterId").stdout
+
+
 def test_a_job_is_retried_and_an_output_is_missed(desk: Desk) -> None:
     work = "n=$(grep -c ^twice began); [ $n -gt 2 ] || exit 1"
     lucky = Template("twice", job("twice", work).replace("{row}", "0"), outputs=("ended",))

@@ -268,6 +268,15 @@ def test_the_last_job_ends_while_the_finaliser_of_the_end_submits_another(desk: 
     until_queue(desk, set(), 60)
 
 
+def test_a_run_that_is_deleted_before_it_is_tidied_up_leaves_nothing(desk: Desk) -> None:
+    name = submitted(desk, *scatter(2), sleep_merge="3")
+    finaliser = desk.file(f"runs/{name}/state/slurm-jobs").splitlines()[-1].split()[0]
+    desk.box.alice("scontrol", "hold", finaliser)
+    assert desk.wait(name)["status"] == "finished"
+    desk.reana_batch("delete", "--runs", "runs", "-w", name)
+    until_queue(desk, set(), 5)
+
+
 def test_a_failure_at_the_top_of_a_long_chain_is_tidied_up_in_one_go(desk: Desk) -> None:
     steps = [job("step0"), *(job(f"step{n}", f"step{n - 1}") for n in range(1, 40))]
     begun = time.monotonic()
