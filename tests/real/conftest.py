@@ -146,6 +146,16 @@ class Desk:
         """Return the text of a file in the folder."""
         return (self.path / name).read_text("utf-8")
 
+    def slurm_jobs(self) -> list[str]:
+        """Return the name, state and reason of the jobs that were submitted here and that Slurm has not done with."""
+        jobs = self.box.alice("squeue", "--noheader", "--format=%Z|%j %T %r").stdout.splitlines()
+        return [job.rpartition("|")[2] for job in jobs if job.startswith(f"{self.folder}/")]
+
+    def condor_jobs(self) -> list[str]:
+        """Return the ids of the clusters in HTCondor's queue that were submitted here, DAGMan's among them."""
+        constraint = f'regexp("^{self.folder}/", Iwd)'
+        return self.box.alice("condor_q", "-constraint", constraint, "-af", "ClusterId").stdout.split()
+
 
 @pytest.fixture
 def desk(box: Box, request: pytest.FixtureRequest) -> Iterator[Desk]:
@@ -153,13 +163,9 @@ def desk(box: Box, request: pytest.FixtureRequest) -> Iterator[Desk]:
     folder = "/shared/alice/" + re.sub(r"[^A-Za-z0-9]+", "-", request.node.name)
     box.root("rm", "-rf", folder)
     box.alice("mkdir", "-p", folder)
-    yield Desk(box, folder)
-    eventually(lambda: "DependencyNeverSatisfied" not in jobs_of_alice(box), 60, lambda: jobs_of_alice(box))
-
-
-def jobs_of_alice(box: Box) -> str:
-    """Return the id, name, state, reason and directory of each job that Slurm still has to do with, a line each."""
-    return box.alice("squeue", "--noheader", "--format=%i %j %T %r %Z").stdout
+    own = Desk(box, folder)
+    yield own
+    eventually(lambda: "DependencyNeverSatisfied" not in str(own.slurm_jobs()), 60, own.slurm_jobs)
 
 
 def serial(*commands: str, **hints: str) -> str:

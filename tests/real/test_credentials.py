@@ -349,7 +349,7 @@ def test_nothing_is_submitted_without_a_kdc(desk: Desk) -> None:
     assert answer.returncode == 3
     assert "error: No ticket for alice" in answer.stderr
     assert "contact any KDC" in answer.stderr
-    assert desk.box.alice("squeue", "-h").stdout == ""
+    assert not desk.slurm_jobs()
 
 
 @pytest.mark.parametrize("site", SITES)
@@ -387,7 +387,7 @@ def test_what_is_wrong_is_said_before_submission(values: dict[str, str], said: s
     )
     assert answer.returncode == 3
     assert said in answer.stderr
-    assert desk.box.alice("squeue", "-h").stdout == ""
+    assert not desk.slurm_jobs()
 
 
 def test_a_proxy_too_short_is_refused_by_how_much(services: Box, desk: Desk) -> None:

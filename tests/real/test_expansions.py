@@ -58,9 +58,8 @@ def until_in_expansion(desk: Desk, run: str, step: str) -> dict[str, Any]:
 
 
 def queued(desk: Desk) -> list[str]:
-    """Return what of the desk is in either queue; jobs of DAGMan's are among them."""
-    condor = desk.box.alice("condor_q", "-constraint", f'regexp("^{desk.folder}/", Iwd)', "-af", "ClusterId").stdout
-    return condor.split() + desk.box.alice("squeue", "--noheader", "--format=%i").stdout.split()
+    """Return what of the desk is in either queue."""
+    return desk.condor_jobs() + desk.slurm_jobs()
 
 
 def until_queue_empty(desk: Desk) -> None:

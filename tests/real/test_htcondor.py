@@ -170,12 +170,7 @@ def test_a_run_that_is_deleted_while_dagman_looks_at_its_end_leaves_nothing(desk
     run = desk.run(*HERE)
     eventually((desk.path / f"runs/{run}/state/step1/0.done").exists, 60)
     desk.reana_batch("delete", "--runs", "runs", "-w", run)
-    eventually(lambda: not jobs(desk), 10, lambda: jobs(desk))
-
-
-def jobs(desk: Desk) -> str:
-    """Return the ids of the jobs in the queue that were submitted below the folder."""
-    return desk.box.alice("condor_q", "-constraint", f'regexp("^{desk.folder}/", Iwd)', "-af", "ClusterId").stdout
+    eventually(lambda: not desk.condor_jobs(), 10, desk.condor_jobs)
 
 
 def test_a_job_is_retried_and_an_output_is_missed(desk: Desk) -> None:

@@ -31,7 +31,6 @@ from .test_slurm import (
     empty_queue,
     job,
     order,
-    queue,
     refused,
     refused_while_down,
     scatter,
@@ -289,4 +288,4 @@ def test_the_doctor_tells_whether_pyslurm_fits(desk: Desk) -> None:
         "install the pyslurm of this Slurm, or set slurm.submission to sbatch.",
     )
     assert bad["note"] == "pyslurm is not installed for /opt/venv/reana-batch/bin/python3"
-    assert queue(desk) == []
+    assert desk.slurm_jobs() == []

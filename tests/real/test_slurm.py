@@ -62,20 +62,15 @@ def order(desk: Desk, name: str) -> list[str]:
     return desk.file(f"runs/{name}/workspace/order.txt").splitlines()
 
 
-def queue(desk: Desk) -> list[str]:
-    """Return the name, state and reason of alice's jobs; Slurm keeps showing those that are ending."""
-    return desk.box.alice("squeue", "--noheader", "--format=%j %T %r").stdout.splitlines()
-
-
 def until_queue(desk: Desk, wanted: set[str], seconds: float = 30) -> None:
-    """Wait until alice's queue holds jobs of these names and no others."""
-    eventually(lambda: {line.split()[0] for line in queue(desk)} == wanted, seconds, lambda: queue(desk))
+    """Wait until the queue holds jobs of these names and no others."""
+    eventually(lambda: {line.split()[0] for line in desk.slurm_jobs()} == wanted, seconds, desk.slurm_jobs)
 
 
 def until_started(desk: Desk, name: str, step: str, rows: int = 1, seconds: float = 30) -> None:
     """Wait until so many jobs of a step have started their command."""
     log = desk.path / f"runs/{name}/workspace/order.txt"
-    eventually(lambda: log.exists() and log.read_text().count(f"start {step} ") >= rows, seconds, lambda: queue(desk))
+    eventually(lambda: log.exists() and log.read_text().count(f"start {step} ") >= rows, seconds, desk.slurm_jobs)
 
 
 def wrap(desk: Desk, **scripts: str) -> dict[str, str]:
@@ -322,7 +317,7 @@ def refused(desk: Desk, name: str, env: dict[str, str] | None = None) -> str:
     answer = desk.reana_batch("submit", f"runs/{name}", check=False, env=env)
     assert answer.returncode == 3
     assert desk.status(name)["status"] == "created"
-    assert queue(desk) == []
+    assert not desk.slurm_jobs()
     return " ".join(answer.stderr.split())
 
 
