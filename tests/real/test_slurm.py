@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 import pytest
@@ -480,8 +480,19 @@ def test_a_job_ended_by_its_time_limit(desk: Desk) -> None:
     until_queue(desk, set())
 
 
+@pytest.fixture
+def no_requeue(desk: Desk) -> Iterator[None]:
+    """Slurm as at sites where a job is run again only if it says so itself."""
+    desk.box.slurm(JobRequeue=0)
+    yield
+    desk.box.slurm()
+
+
+@pytest.mark.usefixtures("no_requeue")
 def test_a_node_that_fails(desk: Desk) -> None:
     name = submitted(desk, *scatter(2), sleep_prepare="3")
+    for line in desk.file(f"runs/{name}/state/slurm-jobs").splitlines():
+        assert "Requeue=1" in desk.box.alice("scontrol", "show", "job", line.split()[0]).stdout
     until_started(desk, name, "prepare")
     identity = job_ids(desk, name)["prepare/0"]
     node = desk.box.root("squeue", "--noheader", "--format=%N", f"--jobs={identity}").stdout.strip()
