@@ -82,7 +82,6 @@ def submit(run: Run) -> list[str]:
     All or nothing: submit.sh cancels what was accepted if anything is refused.
     """
     if (run.directory / JOURNAL).exists() and (run.directory / "state/restarted").exists():
-        _await_end(run.directory)
         for part in run.parts():
             with contextlib.suppress(FileNotFoundError):
                 (part.directory / JOURNAL).replace(part.directory / f"{JOURNAL}.old")
@@ -125,15 +124,6 @@ def _submit_chain(directory: Path) -> None:
     if script.returncode != 0:
         raise refuse("scheduler", f"Slurm did not take the workflow: {' '.join(said.split())}")
     sys.stderr.write(said)  # such as why pyslurm does not fit
-
-
-def _await_end(directory: Path) -> None:
-    """Wait until the cancelled jobs of an earlier submission have left the workspace."""
-    for _ in range(_LINGERING // 2):
-        if not query(directory).active:
-            return
-        time.sleep(2)
-    raise refuse("scheduler", "Jobs of the earlier submission are still running; try again later.")
 
 
 def query(directory: Path) -> Queue:

@@ -138,6 +138,23 @@ def stop(directory: Path, *, force: bool = False) -> None:
                 backends.backend(name).cancel(directory, [])
 
 
+def _leave_queue(ended: Run) -> None:
+    """Cancel what is left in the queue of an ended run, and wait until it is gone; where nobody answers, do nothing.
+
+    Jobs that are being cancelled may still write into the workspace. And of Slurm's finalisers, the one that has to
+    take the others away finds nothing of a deleted run.
+    """
+    ids = read_record(ended.directory).get("ids", [])
+    end = time.monotonic() + _LINGERING
+    with _tolerating(*_NO_ANSWER):
+        while ids and (left := [name for name, queue in _queues(ended, ids).items() if queue.active]):
+            if time.monotonic() > end:
+                raise refuse("run-state", f"Jobs of {ended.directory.name} are still ending; try again later.")
+            for name in left:
+                backends.backend(name).cancel(ended.directory, ids)
+            time.sleep(2)
+
+
 @contextlib.contextmanager
 def _tolerating(*codes: str) -> Iterator[None]:
     """Let Refused through, unless all of its faults have these codes."""
@@ -250,6 +267,7 @@ def resume(directory: Path) -> list[str]:
     with locked(directory):
         check_resumable(directory)
         run = Run(directory)
+        _leave_queue(run)
         _mark_restarted(run)
         return _hand_in(run)
 
@@ -286,27 +304,11 @@ def delete(directory: Path) -> None:
         raise refuse("run-state", f"{', '.join(sharing)} {works} in the workspace of {directory.name}.")
     try:
         if not directory.is_symlink():  # which is refused below
-            _leave_queue(current)
+            _leave_queue(current.run)
             credentials.withdraw(directory)
         shutil.rmtree(directory)
     except OSError as error:
         raise refuse("cannot-write", f"{error.filename or directory}: {error.strerror or error}.") from error
-
-
-def _leave_queue(ended: RunStatus) -> None:
-    """Cancel what is left in the queue of an ended run, and wait until it is gone; where nobody answers, do nothing.
-
-    Such as the finalisers of Slurm: the one that has to take the others away finds nothing of a deleted run.
-    """
-    ids = ended.record.get("ids", [])
-    end = time.monotonic() + _LINGERING
-    with _tolerating(*_NO_ANSWER):
-        while ids and (left := [name for name, queue in _queues(ended.run, ids).items() if queue.active]):
-            if time.monotonic() > end:
-                raise refuse("run-state", f"Jobs of {ended.run.directory.name} are still ending; try again later.")
-            for name in left:
-                backends.backend(name).cancel(ended.run.directory, ids)
-            time.sleep(1)
 
 
 def _sharing(directory: Path) -> list[Path]:
