@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -219,6 +219,20 @@ def test_a_killed_daemon_repeats_nothing(desk: Desk, victim: str) -> None:
     desk.box.up("condor")  # waits until the schedd answers again
     assert desk.wait(run)["status"] == "finished"
     assert starts(desk, run) == {f"{step} {row}": 1 for step in "ab" for row in range(3)}
+
+
+@pytest.mark.parametrize("way", [by_bindings, by_tools])
+def test_jobs_held_by_hand_go_on_by_resume(desk: Desk, way: Callable[[Desk], dict[str, str]]) -> None:
+    desk.write("reana.yaml", serial("until [ -e go ]; do sleep 0.3; done"))
+    run = desk.run(*HERE)
+    desk.until(run, lambda record: record["status"] == "running")
+    desk.box.alice("condor_hold", "-constraint", f'Iwd == "{desk.folder}/runs/{run}" && JobUniverse == 5')
+    [held] = desk.until(run, lambda record: bool(record["held"]))["held"]
+    assert held["reason"].startswith("held by hand")
+    desk.write(f"runs/{run}/workspace/go", "")
+    answer = desk.reana_batch("resume", "--runs", "runs", "-w", run, env=way(desk))
+    assert answer.stderr == f"==> SUCCESS: {run} goes on; released: {held['id']}.\n"
+    assert desk.wait(run)["status"] == "finished"
 
 
 def test_time_limits_memory_and_removal_are_told_in_plain_words(desk: Desk) -> None:
