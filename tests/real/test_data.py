@@ -472,6 +472,35 @@ def test_an_upload_that_is_killed_in_the_middle_is_made_good_by_the_next(grid: G
     assert list(grid.stored(name).parent.glob(f"{name}.*")) == []
 
 
+# Registers a replica, and sends the file where the catalogue then says it is.
+_REGISTER = """
+import subprocess, sys, zlib
+from rucio.client import Client
+name, content = sys.argv[1:]
+client = Client()
+client.add_replica("SITE-XRD", "user.alice", name, len(content), f"{zlib.adler32(content.encode()):08x}")
+[replica] = client.list_replicas([{"scope": "user.alice", "name": name}])
+[place] = replica["pfns"]
+subprocess.run(["xrdcp", "--silent", "-", place], input=content.encode(), check=True)
+"""
+
+
+def test_an_upload_that_was_killed_before_its_rule_was_made_gets_one(grid: Grid, desk: Desk) -> None:
+    name, results = unique("ruleless"), unique("results")
+    desk.write("register.py", _REGISTER)
+    python = "$(head -n 1 $(command -v rucio) | cut -c 3-)"
+    grid.shell(f"{python} {desk.folder}/register.py {name} $'made\\n'")
+    rules = f"rucio rule list --csv --did user.alice:{name}"
+    assert "SITE-XRD" not in grid.shell(rules)
+    output = f"rucio(escape, user.alice, {name}, path=out, rse=SITE-XRD, dataset={results})"
+    desk.write("reana.yaml", analysis("echo made >out", outputs=[output]))
+    for system in ("make", "slurm"):
+        ended = run(desk, system)
+        assert ended["status"] == "finished", logs(desk, ended["name"])
+        assert grid.shell(rules).count("SITE-XRD") == 1
+        assert grid.content(results) == [f"user.alice:{name}"]
+
+
 def test_a_download_that_is_killed_in_the_middle_leaves_nothing_half(grid: Grid, desk: Desk) -> None:
     name = unique("slow")
     grid.upload(name, "x")
