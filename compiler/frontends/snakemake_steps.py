@@ -154,7 +154,7 @@ class _Maker:
             label=_label(kind, self._reading),
             origin=origin,
             commands=commands,
-            environment="" if kind.on_worker or rule.local else _image(kind.container),
+            environment="" if _is_outside(rule, kind) else _image(kind.container),
             hints=found,
             resources=_native(asked),
             credentials=hints.credentials(found),
@@ -207,6 +207,10 @@ class _Maker:
         hints.check(found, self._diagnostics)
         if kind.container:
             images.check(_image(kind.container), origin, self._diagnostics)
+        if kind.container and _is_outside(rule, kind):
+            runs = "Snakemake itself runs its jobs, on the worker" if kind.on_worker else "it is a local rule"
+            message = f'Rule "{rule.name}" runs without its image, for {runs}.'
+            self._diagnostics.warning("image-ignored", message, origin)
         unheard = [("conda", rule.conda), ("envmodules", rule.modules)]
         for directive in (name for name, given in unheard if given):
             message = f"{directive} has no effect; it has none in REANA either."
@@ -216,6 +220,11 @@ class _Maker:
                 f'Rule "{rule.name}" asks for more with each attempt; its jobs ask for the most from the first on.'
             )
             self._diagnostics.warning("hint-ignored", message, origin)
+
+
+def _is_outside(rule: RuleRecord, kind: Kind) -> bool:
+    """Return whether the jobs run outside of any image; local rules do so on REANA."""
+    return kind.on_worker or rule.local
 
 
 def _image(container: str) -> str:
