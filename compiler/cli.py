@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import gc
+import io
 import json
 import os
 import shlex
@@ -113,6 +114,7 @@ def guarded(command: Command) -> Command:
     def run(*args: Any, **kwargs: Any) -> Any:
         from reana_batch.diagnostics import Refused
 
+        _buffer_output()
         try:
             try:
                 return command(*args, **kwargs)
@@ -138,6 +140,17 @@ def guarded(command: Command) -> Command:
             sys.exit(EXIT_REFUSED)
 
     return run  # type: ignore[return-value]  # wraps keeps the signature
+
+
+def _buffer_output() -> None:
+    """Give stdout the buffer that PYTHONUNBUFFERED takes from it.
+
+    Without it Python writes once, and says nothing of what a pipe or a full disk has not taken. All that we print is
+    flushed where it is printed.
+    """
+    if isinstance(sys.stdout.buffer, io.RawIOBase):
+        kept = {"encoding": sys.stdout.encoding, "errors": sys.stdout.errors}
+        sys.stdout = open(sys.stdout.fileno(), "w", closefd=False, **kept)  # noqa: SIM115  # for as long as we live
 
 
 def _forget_output() -> None:

@@ -53,12 +53,12 @@ class Desk:
         assert answer["schema_version"] == 1
         return answer
 
-    def start(self, *words: str) -> Process:
+    def start(self, *words: str, env: Mapping[str, str] | None = None) -> Process:
         """Start a command and leave it running; it is ended with the test."""
         process = subprocess.Popen(
             [sys.executable, "-m", "reana_batch", *words],
             cwd=self.path,
-            env=environment(),
+            env=environment(**(env or {})),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

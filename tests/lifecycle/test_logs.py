@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
+import sys
+import termios
+from typing import IO
+
 import pytest
 
 from reana_batch.ir import Need
@@ -118,13 +123,21 @@ def test_following_one_step(desk: Desk) -> None:
     assert follower.communicate(timeout=60)[0] == "==> Step: s3 (reana.yaml:1)\nlast\n"
 
 
-def test_the_reader_of_a_log_may_go_away(desk: Desk) -> None:
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_the_reader_of_a_log_may_go_away(desk: Desk, unbuffered: str) -> None:
     desk.write("reana.yaml", serial("seq 200000"))
     desk.run()
-    reader = desk.start("logs", "-w", "test")
-    assert reader.stdout is not None
-    reader.stdout.readline()
-    reader.stdout.close()
+    reader = desk.start("logs", "-w", "test", env={"PYTHONUNBUFFERED": unbuffered})
+    pipe = reader.stdout
+    assert pipe is not None
+    pipe.readline()
+    until(lambda: unread(pipe) > 60_000)  # the pipe is full, and part of the log has yet to be written
+    pipe.close()
     reader.stdout = None
     _, stderr = reader.communicate(timeout=60)
     assert (reader.returncode, stderr) == (1, "")
+
+
+def unread(pipe: IO[str]) -> int:
+    """Return the bytes that wait in a pipe."""
+    return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder)
