@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -399,10 +400,8 @@ def test_a_proxy_too_short_is_refused_by_how_much(services: Box, desk: Desk) -> 
         "run", "--runs", "runs", "--site", "generic-slurm", "--set", "container_runtime=none", check=False
     )
     assert answer.returncode == 3
-    assert (
-        'The VOMS proxy lives 9 min more, but "step1" ends as late as 2 h after submission: 110 min too little'
-        in answer.stderr
-    )
+    told = 'The VOMS proxy lives (9|10) min more, but "step1" ends as late as 2 h after submission: 110 min too little'
+    assert re.search(told, answer.stderr), answer.stderr  # it is ten in the second in which it was made
 
 
 def test_a_proxy_that_expires_in_the_queue(services: Box, desk: Desk) -> None:
