@@ -143,12 +143,14 @@ def guarded(command: Command) -> Command:
 
 
 def _buffer_output() -> None:
-    """Give stdout the buffer that PYTHONUNBUFFERED takes from it.
+    """Give stdout the buffer that PYTHONUNBUFFERED takes from it, and make one where it is closed.
 
-    Without it Python writes once, and says nothing of what a pipe or a full disk has not taken. All that we print is
-    flushed where it is printed.
+    Without a buffer Python writes once, and says nothing of what a pipe or a full disk has not taken. All that we print
+    is flushed where it is printed.
     """
-    if isinstance(sys.stdout.buffer, io.RawIOBase):
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # for as long as we live
+    elif isinstance(sys.stdout.buffer, io.RawIOBase):
         kept = {"encoding": sys.stdout.encoding, "errors": sys.stdout.errors}
         sys.stdout = open(sys.stdout.fileno(), "w", closefd=False, **kept)  # noqa: SIM115  # for as long as we live
 

@@ -203,6 +203,15 @@ def test_nobody_has_to_read_stderr(args: Sequence[str], hello: Tool) -> None:
         assert process.stdout.read() == ""
 
 
+def test_stdout_may_be_closed(hello: Tool) -> None:
+    command = ["bash", "-c", 'exec "$0" "$@" >&-', PROGRAM, "compile", "-b", "make", "-o", "run"]
+    ended = subprocess.run(
+        command, cwd=hello.directory, env=hello.environment, stderr=subprocess.PIPE, text=True, check=False
+    )
+    assert (ended.returncode, "Traceback" in ended.stderr) == (0, False), ended.stderr
+    assert (hello.directory / "run/batch/Makefile").is_file()
+
+
 @pytest.mark.parametrize("args", LONG_ANSWERS[:3], ids=" ".join)
 def test_an_answer_that_cannot_be_written_is_said(args: Sequence[str], hello: Tool) -> None:
     with open("/dev/full", "wb") as full:
