@@ -16,14 +16,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from reana_batch.diagnostics import refuse
-from reana_batch.jobqueue import JobState, Queue, QueuedJob
+from reana_batch.jobqueue import LINGERING, JobState, Queue, QueuedJob
 from reana_batch.runstate import Run
 
 JOURNAL = "state/slurm-jobs"
 _UNDER_WAY = "state/slurm-submitting"
 _FINALISER = ".finaliser/0"  # no step of the user's has a dot in its name
 _TIMEOUT = 120  # seconds for a query; slurmctld answers in milliseconds, or is down
-_LINGERING = 60  # seconds that cancelled jobs may take to end (KillWait is 30)
 
 # Slurm's job states; anything unlisted is UNKNOWN.
 _STATES = {
@@ -154,7 +153,7 @@ def cancel(directory: Path) -> None:
     The job of an expansion may go on for a moment and submit others, which are cancelled then.
     """
     _cancel_known(directory)
-    end = time.monotonic() + _LINGERING
+    end = time.monotonic() + LINGERING
     while _is_expanding(directory) and time.monotonic() < end:
         time.sleep(1)
         _cancel_known(directory)

@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 
 # How the words begin on a job that ended by itself: what it wrote down before tells more.
 EXITED = "ended with exit code"
+# Seconds that cancelled jobs may take to end; Slurm's KillWait is 30.
+LINGERING = 60
 
 
 class JobState(enum.Enum):

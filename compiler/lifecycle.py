@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from reana_batch import backends, credentials, layout
 from reana_batch.diagnostics import Refused, refuse
-from reana_batch.jobqueue import JobState, Queue
+from reana_batch.jobqueue import LINGERING, JobState, Queue
 from reana_batch.lock import locked
 from reana_batch.runstate import Failure, OpenExpansion, Run, StepProgress, damaged, read_json
 
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 RECORD = f"{layout.STATE}/run.json"
 # Codes of faults that say that a batch system, or the machine of a run, cannot be asked.
 _NO_ANSWER = ("scheduler", "missing-tool")
-# Seconds that cancelled jobs may take to end; Slurm's KillWait is 30.
-_LINGERING = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,20 +137,19 @@ def stop(directory: Path, *, force: bool = False) -> None:
 
 
 def _leave_queue(ended: Run) -> None:
-    """Cancel what is left in the queue of an ended run, and wait until it is gone; where nobody answers, do nothing.
+    """Cancel what is left in the queue of an ended run, and wait until it is gone; Refused where nobody answers.
 
     Jobs that are being cancelled may still write into the workspace. And of Slurm's finalisers, the one that has to
     take the others away finds nothing of a deleted run.
     """
     ids = read_record(ended.directory).get("ids", [])
-    end = time.monotonic() + _LINGERING
-    with _tolerating(*_NO_ANSWER):
-        while ids and (left := [name for name, queue in _queues(ended, ids).items() if queue.active]):
-            if time.monotonic() > end:
-                raise refuse("run-state", f"Jobs of {ended.directory.name} are still ending; try again later.")
-            for name in left:
-                backends.backend(name).cancel(ended.directory, ids)
-            time.sleep(2)
+    end = time.monotonic() + LINGERING
+    while ids and (left := [name for name, queue in _queues(ended, ids).items() if queue.active]):
+        if time.monotonic() > end:
+            raise refuse("run-state", f"Jobs of {ended.directory.name} are still ending; try again later.")
+        for name in left:
+            backends.backend(name).cancel(ended.directory, ids)
+        time.sleep(2)
 
 
 @contextlib.contextmanager
@@ -304,7 +301,8 @@ def delete(directory: Path) -> None:
         raise refuse("run-state", f"{', '.join(sharing)} {works} in the workspace of {directory.name}.")
     try:
         if not directory.is_symlink():  # which is refused below
-            _leave_queue(current.run)
+            with _tolerating(*_NO_ANSWER):  # a run can be deleted where its batch system is no more
+                _leave_queue(current.run)
             credentials.withdraw(directory)
         shutil.rmtree(directory)
     except OSError as error:

@@ -302,6 +302,10 @@ def test_stop_and_resume(desk: Desk) -> None:
     desk.reana_batch("stop", "--runs", "runs", "-w", name)
     assert desk.status(name)["status"] == "stopped"
     desk.write(f"runs/{name}/workspace/sleep-work", "0")
+    journal = desk.file(f"runs/{name}/state/slurm-jobs")
+    silent = wrap(desk, squeue='echo "slurm_load_jobs error: Unable to contact slurm controller" >&2; exit 1')
+    assert desk.reana_batch("resume", "--runs", "runs", "-w", name, check=False, env=silent).returncode == 3
+    assert desk.file(f"runs/{name}/state/slurm-jobs") == journal
     desk.reana_batch("resume", "--runs", "runs", "-w", name)
     assert desk.wait(name)["status"] == "finished"
     starts = Counter(line for line in order(desk, name) if line.startswith("start"))
