@@ -204,7 +204,7 @@ def test_nobody_has_to_read_stderr(args: Sequence[str], hello: Tool) -> None:
 
 
 def test_stdout_may_be_closed(hello: Tool) -> None:
-    command = ["bash", "-c", 'exec "$0" "$@" >&-', PROGRAM, "compile", "-b", "make", "-o", "run"]
+    command = ["bash", "-c", 'exec "$0" "$@" >&-', str(PROGRAM), "compile", "-b", "make", "-o", "run"]
     ended = subprocess.run(
         command, cwd=hello.directory, env=hello.environment, stderr=subprocess.PIPE, text=True, check=False
     )
