@@ -153,8 +153,15 @@ class Desk:
 
     def condor_jobs(self) -> list[str]:
         """Return the ids of the clusters in HTCondor's queue that were submitted here, DAGMan's among them."""
-        constraint = f'regexp("^{self.folder}/", Iwd)'
-        return self.box.alice("condor_q", "-constraint", constraint, "-af", "ClusterId").stdout.split()
+        return self.box.alice("condor_q", *self._submitted_here, "-af", "ClusterId").stdout.split()
+
+    def empty_htcondor(self) -> None:
+        """Take what a failed test has left behind out of HTCondor's queue."""
+        self.box.alice("condor_rm", *self._submitted_here, check=False)
+
+    @property
+    def _submitted_here(self) -> tuple[str, str]:
+        return "-constraint", f'regexp("^{self.folder}/", Iwd)'
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ BARE = "container_runtime=none"
 def site(request: pytest.FixtureRequest, desk: Desk) -> Iterator[str]:
     """A batch system; what a failed test left in its queue is taken out."""
     yield str(request.param)
-    desk.box.alice("condor_rm", "-constraint", f'regexp("^{desk.folder}/", Iwd)', check=False)
+    desk.empty_htcondor()
     desk.box.alice("scancel", "--user=alice", check=False)
 
 

@@ -40,7 +40,7 @@ def clean_queues(desk: Desk) -> Iterator[None]:
     """Begin with an empty Slurm, and take what a failed test left behind out of HTCondor."""
     desk.box.root("scancel", "--user=alice")
     yield
-    desk.box.alice("condor_rm", "-constraint", f'regexp("^{desk.folder}/", Iwd)', check=False)
+    desk.empty_htcondor()
 
 
 def on_slurm(template: Template) -> Template:
