@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import subprocess
 import sys
 import time
@@ -21,6 +22,8 @@ from reana_batch.runstate import Run
 
 JOURNAL = "state/slurm-jobs"
 _UNDER_WAY = "state/slurm-submitting"
+# A job as squeue shows it: id, state, reason, and working directory, of which a line break leaves the beginning.
+_SHOWN = re.compile(r"^([^|\n]+)\|([^|\n]+)\|([^|\n]*)\|(.*)$", re.MULTILINE)
 _FINALISER = ".finaliser/0"  # no step of the user's has a dot in its name
 _TIMEOUT = 120  # seconds for a query; slurmctld answers in milliseconds, or is down
 
@@ -130,13 +133,21 @@ def query(directory: Path) -> Queue:
     journal = _journal(Run(directory))
     if not journal:
         return Queue(())
-    done = _run(["squeue", "--noheader", "--states=all", "--format=%i|%T|%r", f"--jobs={','.join(journal)}"])
+    done = _run(["squeue", "--noheader", "--states=all", "--format=%i|%T|%r|%Z", f"--jobs={','.join(journal)}"])
     if done.returncode != 0:
         if "Invalid job id" in done.stderr:  # all of them ended longer ago than MinJobAge
             return Queue(())
         raise refuse("scheduler", f"squeue failed: {' '.join(done.stderr.split())}")
-    jobs = [_queued_job(line, journal) for line in done.stdout.splitlines() if line]
+    shown = [line.groups() for line in _SHOWN.finditer(done.stdout)]
+    elsewhere = {place for place in {place for *_, place in shown} if _is_elsewhere(place, directory)}
+    jobs = [_queued_job(job, word, why, journal) for job, word, why, place in shown if place not in elsewhere]
     return Queue(tuple(_without_consequences(jobs)))
+
+
+def _is_elsewhere(working: str, directory: Path) -> bool:
+    """Return whether a job works in another directory than the run: a Slurm that lost its state gives ids anew."""
+    place, own = Path(working).resolve(), directory.resolve()
+    return os.path.isdir(working) and own not in (place, *place.parents)
 
 
 def _without_consequences(jobs: list[QueuedJob]) -> Iterator[QueuedJob]:
@@ -211,8 +222,7 @@ def _journal(run: Run) -> Mapping[str, tuple[str, int]]:
     return found
 
 
-def _queued_job(line: str, journal: Mapping[str, tuple[str, int]]) -> QueuedJob:
-    job, word, reason = line.split("|", 2)
+def _queued_job(job: str, word: str, reason: str, journal: Mapping[str, tuple[str, int]]) -> QueuedJob:
     array, _, elements = job.partition("_")
     step, first = journal.get(array, ("", 0))
     state = _STATES.get(word, JobState.UNKNOWN)

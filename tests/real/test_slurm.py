@@ -272,6 +272,20 @@ def test_a_run_that_is_deleted_before_it_is_tidied_up_leaves_nothing(desk: Desk)
     until_queue(desk, set(), 5)
 
 
+def test_an_id_that_slurm_has_given_anew_is_not_cancelled(desk: Desk) -> None:
+    name = submitted(desk, *scatter(2))
+    assert desk.wait(name)["status"] == "finished"
+    other = desk.box.alice("sbatch", "--parsable", "--wrap=sleep 60", f"--chdir={desk.folder}").stdout.strip()
+    # A Slurm that has lost its state counts from its first id again; the journal says what it then would.
+    journal = desk.file(f"runs/{name}/state/slurm-jobs").splitlines()
+    desk.write(f"runs/{name}/state/slurm-jobs", " ".join([other, *journal[0].split()[1:]]) + "\n")
+    assert desk.status(name)["status"] == "finished"
+    desk.reana_batch("delete", "--runs", "runs", "-w", name)
+    queued = desk.box.alice("squeue", "--noheader", "--format=%T", f"--jobs={other}").stdout.split()
+    assert queued in (["PENDING"], ["RUNNING"])
+    desk.box.alice("scancel", other)
+
+
 def test_a_failure_at_the_top_of_a_long_chain_is_tidied_up_in_one_go(desk: Desk) -> None:
     steps = [job("step0"), *(job(f"step{n}", f"step{n - 1}") for n in range(1, 40))]
     begun = time.monotonic()
