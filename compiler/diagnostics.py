@@ -54,6 +54,7 @@ CODES = {
     "unsupported": "Something that the chosen back end cannot do.",
     "hint-ignored": "A resource hint that has no meaning on the chosen back end.",
     "image-ignored": "Steps that run without their container image, for their site or their kind.",
+    "changed-directory": "A Snakemake rule that leaves the workspace before it uses absolute paths into it.",
     "backend-ignored": "A step asks for another back end than the one compiled for.",
     "mixed-backends": "Steps ask for different back ends, and the one that runs the workflow cannot hand jobs to the others.",
     "over-limit": "A step asks for more than the site allows.",

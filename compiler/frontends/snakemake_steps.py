@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,9 @@ _MOST_VARIANTS = 20
 
 # Snakemake's own resources -> the field of Resources, and the size of their unit.
 _NATIVE = {"mem_mb": ("memory", 10**6), "disk_mb": ("disk", 10**6), "runtime": ("runtime", 60)}
+
+# A command that changes the directory: at the start of a line, or behind what ends another command.
+_CHANGES_DIRECTORY = re.compile(r"(?:^|[;&|({])\s*(?:cd|pushd)\s+\S*", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +196,11 @@ class _Maker:
         text = record.command.replace(f"{self._reading.root}/", "").replace(str(self._reading.root), ".")
         return f"{self._reading.shell_prefix}{text}" if self._spec.strict or rule.local else text
 
+    def _leaves_workspace(self, command: str) -> bool:
+        """Return whether the command looks for the workspace's files from another directory."""
+        change = _CHANGES_DIRECTORY.search(command)
+        return change is not None and str(self._reading.root) in command[change.end() :]
+
     # --- what the rule asks for ---
 
     def _hints(self, asked: Mapping[str, Any], origin: Place) -> dict[str, Hint]:
@@ -211,6 +220,11 @@ class _Maker:
             runs = "Snakemake itself runs its jobs, on the worker" if kind.on_worker else "it is a local rule"
             message = f'Rule "{rule.name}" runs without its image, for {runs}.'
             self._diagnostics.warning("image-ignored", message, origin)
+        if not kind.on_worker and any(self._leaves_workspace(record.command) for record in records):
+            message = (
+                f'Rule "{rule.name}" changes directory, and then names files of the workspace, which are relative here.'
+            )
+            self._diagnostics.warning("changed-directory", message, origin, 'name them "$REANA_WORKSPACE"/FILE.')
         unheard = [("conda", rule.conda), ("envmodules", rule.modules)]
         for directive in (name for name, given in unheard if given):
             message = f"{directive} has no effect; it has none in REANA either."

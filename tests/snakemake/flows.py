@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import stat
 import subprocess
@@ -34,7 +35,8 @@ def left_by_snakemake(flow: str, directory: Path, *options: str) -> dict[str, tu
         (directory.parent / "config.json").write_text(json.dumps(parameters))
         given = ["--configfile", str(directory.parent / "config.json")]
     command = [sys.executable, "-m", "snakemake", "-c2", *given, *options]
-    ended = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False)
+    environment = os.environ | {"REANA_WORKSPACE": str(directory)}  # a command may ask for it
+    ended = subprocess.run(command, cwd=directory, env=environment, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
     return tree(directory)
 
