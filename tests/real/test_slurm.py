@@ -275,6 +275,7 @@ def test_a_run_that_is_deleted_before_it_is_tidied_up_leaves_nothing(desk: Desk)
 def test_an_id_that_slurm_has_given_anew_is_not_cancelled(desk: Desk) -> None:
     name = submitted(desk, *scatter(2))
     assert desk.wait(name)["status"] == "finished"
+    until_queue(desk, set())
     other = desk.box.alice("sbatch", "--parsable", "--wrap=sleep 60", f"--chdir={desk.folder}").stdout.strip()
     # A Slurm that has lost its state counts from its first id again; the journal says what it then would.
     journal = desk.file(f"runs/{name}/state/slurm-jobs").splitlines()
