@@ -22,10 +22,11 @@ from reana_batch.runstate import Run
 
 JOURNAL = "state/slurm-jobs"
 _UNDER_WAY = "state/slurm-submitting"
-# A job as squeue shows it: id, state, reason, and working directory, of which a line break leaves the beginning.
-_SHOWN = re.compile(r"^([^|\n]+)\|([^|\n]+)\|([^|\n]*)\|(.*)$", re.MULTILINE)
 _FINALISER = ".finaliser/0"  # no step of the user's has a dot in its name
 _TIMEOUT = 120  # seconds for a query; slurmctld answers in milliseconds, or is down
+
+# A job as squeue shows it: id, state, reason, and working directory, of which a line break leaves the beginning.
+_SHOWN = re.compile(r"^([^|\n]+)\|([^|\n]+)\|([^|\n]*)\|(.*)$", re.MULTILINE)
 
 # Slurm's job states; anything unlisted is UNKNOWN.
 _STATES = {
@@ -139,15 +140,15 @@ def query(directory: Path) -> Queue:
             return Queue(())
         raise refuse("scheduler", f"squeue failed: {' '.join(done.stderr.split())}")
     shown = [line.groups() for line in _SHOWN.finditer(done.stdout)]
-    elsewhere = {place for place in {place for *_, place in shown} if _is_elsewhere(place, directory)}
+    places = {place for *_, place in shown}
+    elsewhere = {place for place in places if _is_elsewhere(place, directory)}
     jobs = [_queued_job(job, word, why, journal) for job, word, why, place in shown if place not in elsewhere]
     return Queue(tuple(_without_consequences(jobs)))
 
 
 def _is_elsewhere(working: str, directory: Path) -> bool:
     """Return whether a job works in another directory than the run: a Slurm that lost its state gives ids anew."""
-    place, own = Path(working).resolve(), directory.resolve()
-    return os.path.isdir(working) and own not in (place, *place.parents)
+    return os.path.isdir(working) and not Path(working).resolve().is_relative_to(directory.resolve())
 
 
 def _without_consequences(jobs: list[QueuedJob]) -> Iterator[QueuedJob]:

@@ -215,11 +215,7 @@ class _Maker:
     ) -> None:
         hints.check(found, self._diagnostics)
         if kind.container:
-            images.check(_image(kind.container), origin, self._diagnostics)
-        if kind.container and _is_outside(rule, kind):
-            runs = "Snakemake itself runs its jobs, on the worker" if kind.on_worker else "it is a local rule"
-            message = f'Rule "{rule.name}" runs without its image, for {runs}.'
-            self._diagnostics.warning("image-ignored", message, origin)
+            self._check_image(rule, kind, origin)
         if not kind.on_worker and any(self._leaves_workspace(record.command) for record in records):
             message = (
                 f'Rule "{rule.name}" changes directory, and then names files of the workspace, which are relative here.'
@@ -234,6 +230,13 @@ class _Maker:
                 f'Rule "{rule.name}" asks for more with each attempt; its jobs ask for the most from the first on.'
             )
             self._diagnostics.warning("hint-ignored", message, origin)
+
+    def _check_image(self, rule: RuleRecord, kind: Kind, origin: Place) -> None:
+        images.check(_image(kind.container), origin, self._diagnostics)
+        if _is_outside(rule, kind):
+            runs = "Snakemake itself runs its jobs, on the worker" if kind.on_worker else "it is a local rule"
+            message = f'Rule "{rule.name}" runs without its image, for {runs}.'
+            self._diagnostics.warning("image-ignored", message, origin)
 
 
 def _is_outside(rule: RuleRecord, kind: Kind) -> bool:
