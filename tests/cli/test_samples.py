@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,10 +13,13 @@ ROOT = Path(__file__).resolve().parents[2]
 # What takes a Rucio runs in the box: tests/real/test_data.py.
 SAMPLES = sorted({path.parent.name for path in (ROOT / "samples").glob("*/reana.yaml")} - {"published"})
 REANA_BATCH = [sys.executable, "-m", "reana_batch"]
+# Python would leave its bytecode in the workspaces, and that differs from run to run.
+WITHOUT_BYTECODE = {"PYTHONDONTWRITEBYTECODE": "1"}
 
 
 def reana_batch(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run([*REANA_BATCH, *words], cwd=cwd, capture_output=True, text=True, check=False)
+    environment = os.environ | WITHOUT_BYTECODE
+    done = subprocess.run([*REANA_BATCH, *words], cwd=cwd, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done
 

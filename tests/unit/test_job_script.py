@@ -254,8 +254,8 @@ def started() -> Iterator[Callable[[Run, str], subprocess.Popen[str]]]:
 
     yield start
     for process in processes:
-        process.kill()
-        process.wait()
+        process.terminate()  # it ends its commands too
+        process.wait(60)
         assert process.stderr
         process.stderr.close()
 
