@@ -37,13 +37,6 @@ SECRETS = {
 SECRET_FILES = ("/home/alice/alice.keytab", "/home/alice/.globus/userkey.pem", "/home/alice/.globus/usercert.pem")
 
 
-# Each worker of pytest-xdist has a box of its own; tests/run-site-tests.sh makes the copies.
-_WORKER = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
-if _WORKER != "0":
-    own = os.environ.get("REANA_BATCH_BOX", str(Path.home() / ".cache/reana-batch/site"))
-    os.environ["REANA_BATCH_BOX"] = f"{own}-{_WORKER}"
-
-
 def _wheel(folder: Path) -> Path:
     """Return this checkout's wheel, made by the first worker that comes: setuptools works in the checkout."""
     with FileLock(folder / "lock"):
@@ -54,21 +47,31 @@ def _wheel(folder: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
-    """The box with Slurm and HTCondor up and this checkout's wheel installed; it goes down afterwards."""
-    reason = Box.unavailable()
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
+    """The box, which has this checkout's wheel whenever it is up; it goes down after the last test."""
+    made = Box()
+    reason = made.unavailable()
     if reason is not None:
         pytest.fail(f"the site in a box is not available: {reason}")
     base = tmp_path_factory.getbasetemp()
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "wheel"
     folder.mkdir(exist_ok=True)
-    made = Box()
     made.install(f"{_wheel(folder)}[snakemake]")
-    made.up("slurm", "condor")
-    made.root("scancel", "--user=alice")  # of a box that was killed
     yield made
     if not os.environ.get("REANA_BATCH_KEEP_BOX"):
         made.down()
+
+
+@pytest.fixture
+def box(installed: Box, request: pytest.FixtureRequest) -> Box:
+    """The box with the services up that the test's mark ``site`` names, whatever the test before has done to it."""
+    try:
+        installed.up(*(request.node.get_closest_marker("site").args or ("slurm", "condor")))
+    except AssertionError as fault:  # not even in a new box: no other test would do better
+        [*_, said] = [line for line in str(fault).splitlines() if "did not come up" in line] or [str(fault)]
+        request.session.shouldstop = f"the site is broken: {said}"
+        raise
+    return installed
 
 
 def add_secrets(box: Box, **values: str) -> None:

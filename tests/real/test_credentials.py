@@ -15,32 +15,25 @@ from tests.site.box import Box
 
 from .conftest import ENDED, PASSPHRASE, RUCIO, SECRETS, Desk, add_secrets, eventually
 
-pytestmark = pytest.mark.site
+pytestmark = [pytest.mark.site("slurm", "condor", "krb5", "voms", "rucio"), pytest.mark.usefixtures("services")]
 
 SITES = ("local", "generic-htcondor", "generic-slurm")
 STORE = "/home/alice/.config/reana-batch/secrets"
 EXPIRED = "/home/alice/expired"
 
 
-@pytest.fixture(scope="module")
-def services(box: Box) -> Box:
-    """The box with everything up, and a proxy of alice's that lives for a minute; the search finds her secrets."""
-    box.up()
-    made = f"echo {PASSPHRASE} | voms-proxy-init --quiet --pwstdin --valid 0:1 --out {EXPIRED}"
+@pytest.fixture
+def services(box: Box) -> Iterator[Box]:
+    """The box, with alice's secrets as she has them at the start of each test, and a proxy that lives for a minute.
+
+    The box makes the proxy when its first test begins, so that the test of an expired one need not wait.
+    """
+    made = f"[ -e {EXPIRED} ] || echo {PASSPHRASE} | voms-proxy-init --quiet --pwstdin --valid 0:1 --out {EXPIRED}"
     box.alice("sh", "-c", made)
+    box.root("sh", "-c", f"rm -rf {STORE} /tmp/reana-batch.*")
     add_secrets(box)
-    kept = ("env/VOMSPROXY_PASS", "env/RUCIO_PASSWORD", "file/userkey.pem", "file/alice.keytab")
-    assert {f"{STORE}/{name}" for name in kept} <= set(where_secrets_are(box, STORE).splitlines())
-    return box
-
-
-@pytest.fixture(autouse=True)
-def secrets(services: Box) -> Iterator[None]:
-    """Alice's secrets, as she has them at the start of each test."""
-    services.root("sh", "-c", f"rm -rf {STORE} /tmp/reana-batch.*")
-    add_secrets(services)
-    yield
-    services.root("rm", "-rf", STORE)
+    yield box
+    box.root("rm", "-rf", STORE)
 
 
 def analysis(*steps: dict[str, object]) -> str:
@@ -289,7 +282,7 @@ def test_credentials_are_destroyed_when_a_job_is_killed(services: Box, desk: Des
     start = "bash batch/credentials.sh && exec setsid bash batch/steps/step1/job.sh >/dev/null 2>&1 &"
     services.alice("sh", "-c", start, cwd=f"{desk.folder}/run")
     eventually(lambda: not nothing_private_left(services))
-    services.root("sh", "-c", "kill -9 $(pgrep -o -f '^bash batch/steps/step1/job.sh')")
+    services.kill("pgrep -o -f '^bash batch/steps/step1/job.sh'")
     eventually(lambda: nothing_private_left(services))
     services.root("pkill", "-f", "^sleep 100", check=False)
 
@@ -337,7 +330,7 @@ def test_rucio_by_other_means(kind: str, services: Box, desk: Desk) -> None:
 
 @pytest.fixture
 def no_kdc(services: Box) -> Iterator[None]:
-    services.root("sh", "-c", "kill $(cat /run/krb5kdc.pid)")
+    services.kill("cat /run/krb5kdc.pid", "TERM")
     yield
     services.up("krb5")
 
@@ -359,7 +352,7 @@ def test_a_job_without_a_kdc_says_credential(site: str, services: Box, desk: Des
     backend = site.rpartition("-")[2].replace("local", "make")
     desk.reana_batch("compile", "-b", backend, "--set", "container_runtime=none", "-o", "run")
     desk.box.alice("bash", "batch/credentials.sh", cwd=f"{desk.folder}/run")
-    services.root("sh", "-c", "kill $(cat /run/krb5kdc.pid)")
+    services.kill("cat /run/krb5kdc.pid", "TERM")
     try:
         start = "REANA_BATCH_PATIENCE=2 bash batch/steps/step1/job.sh"
         answer = services.alice("bash", "-c", start, cwd=f"{desk.folder}/run", check=False)

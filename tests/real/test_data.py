@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from tests.site.box import SITE, Box
+from tests.site.box import Box
 
 from .conftest import ROOT, Desk, add_secrets
 
-pytestmark = pytest.mark.site
+pytestmark = pytest.mark.site("slurm", "condor", "krb5", "voms", "rucio")
 
 # Each system, with what it takes to run there.
 SYSTEMS = {
@@ -71,17 +70,17 @@ class Grid:
         return found
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def grid(box: Box) -> Grid:
-    """All services, with alice's secrets in their place and a proxy of her own."""
-    box.up()
-    add_secrets(box, CERN_USER="alice@SITE.TEST")
+    """The storage, with alice's secrets in their place and a proxy of her own."""
     made = Grid(box)
-    made.shell(
-        "echo alice-pass | voms-proxy-init --voms escape --key ~/.globus/userkey.pem --cert ~/.globus/usercert.pem"
+    proxy = (
+        "voms-proxy-info --exists --valid 1:0 --file $X509_USER_PROXY || echo alice-pass |"
+        " voms-proxy-init --voms escape --key ~/.globus/userkey.pem --cert ~/.globus/usercert.pem"
         " --out $X509_USER_PROXY --pwstdin"
     )
-    made.shell("kinit -kt ~/alice.keytab alice@SITE.TEST && xrdfs root://xrd.site.test:1094 ls /data; kdestroy")
+    made.shell(proxy)
+    add_secrets(box, CERN_USER="alice@SITE.TEST")
     return made
 
 
@@ -358,8 +357,7 @@ def test_one_file_of_a_dataset_that_is_damaged_keeps_no_other_from_coming(grid: 
 def faulty_proxy(box: Box, port: int, mode: str, count: int) -> Iterator[None]:
     """Have a server in front of Rucio's that fails at first."""
     script = Path(__file__).with_name("faulty_proxy.py").read_text("utf-8")
-    words = [str(SITE), "root", "python3", "-c", script, str(port), mode, str(count)]
-    server = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    server = box.background("python3", "-c", script, str(port), mode, str(count))
     try:
         box.root("bash", "-c", f"until ss -Hltn | grep -q ':{port} '; do sleep 0.1; done")
         yield
@@ -457,9 +455,7 @@ def test_an_upload_that_is_killed_in_the_middle_is_made_good_by_the_next(grid: G
         f"until find {PROXY_FILES}/rucio -name '{name}.rucio.upload' -size +1M | grep -q .; do sleep 0.02; done;"
         f" pkill -KILL -u alice -f 'stage-out|{name}'"
     )
-    with subprocess.Popen(
-        [str(SITE), "root", "timeout", "120", "bash", "-c", killer], stdin=subprocess.DEVNULL
-    ) as watch:
+    with grid.box.background("timeout", "120", "bash", "-c", killer) as watch:
         failed = run(desk, "make")
         watch.wait()
     assert failed["status"] == "failed"
@@ -512,9 +508,7 @@ def test_a_download_that_is_killed_in_the_middle_leaves_nothing_half(grid: Grid,
         f"until find {desk.folder}/runs -path '*.part*' -size +1M | grep -q .; do sleep 0.02; done;"
         " pkill -KILL -u alice -f 'stage-in|xrdcp'"
     )
-    with subprocess.Popen(
-        [str(SITE), "root", "timeout", "120", "bash", "-c", killer], stdin=subprocess.DEVNULL
-    ) as watch:
+    with grid.box.background("timeout", "120", "bash", "-c", killer) as watch:
         failed = run(desk, "make", "--set", "data.attempts=2")
         watch.wait()
     assert failed["status"] == "failed"

@@ -215,8 +215,8 @@ def test_a_dag_that_was_compiled_in_the_run_hands_steps_to_slurm(desk: Desk) -> 
 def test_nothing_starts_twice_though_what_runs_the_graph_is_killed(desk: Desk) -> None:
     run = submit(desk, "generic-htcondor", flows.nested("until [ -e go ]; do sleep 0.2; done"))
     until_in_expansion(desk, run, "first/b")
-    desk.box.root("pkill", "--signal", "KILL", "-u", "alice", "condor_dagman")
-    desk.box.root("pkill", "--signal", "KILL", "condor_schedd")
+    desk.box.kill("pgrep -u alice condor_dagman; pgrep condor_schedd")
+    desk.box.up("condor")
     time.sleep(5)
     desk.write(f"runs/{run}/workspace/go", "")
     assert desk.wait(run, 240)["status"] == "finished"

@@ -263,11 +263,11 @@ def test_a_killed_daemon_repeats_nothing(desk: Desk, victim: str) -> None:
     until_started(desk, name, "right")
     if victim == "dagman":
         pid = desk.file(f"runs/{name}/batch/workflow.dag.dagman.out").partition("** PID = ")[2].split()[0]
-        desk.box.root("kill", "-9", pid)
+        desk.box.kill(f"echo {pid}")
     elif victim == "schedd":
-        desk.box.root("bash", "-c", "kill -9 $(pidof condor_schedd)")
+        desk.box.kill("pidof condor_schedd")
     elif victim == "node":
-        desk.box.root("bash", "-c", "kill -9 $(pgrep -u alice -f 'batch/steps/(left|right)/node.sh')")
+        desk.box.kill("pgrep -u alice -f 'batch/steps/(left|right)/node.sh'")
     else:
         desk.box.root("condor_restart", "-schedd")
         time.sleep(3)

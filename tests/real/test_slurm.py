@@ -411,11 +411,11 @@ def test_an_interrupted_submission(desk: Desk, signal: str) -> None:
 
 
 def kill_controller(desk: Desk) -> None:
-    desk.box.root("bash", "-c", "kill -9 $(cat /run/slurm/slurmctld.pid)")
+    desk.box.kill("cat /run/slurm/slurmctld.pid")
 
 
 def start_controller(desk: Desk) -> None:
-    desk.box.root("bash", "-c", "slurmctld; until timeout 5 scontrol ping | grep -q UP; do sleep 0.2; done")
+    desk.box.up("slurm")
 
 
 def refused_while_down(desk: Desk, name: str) -> str:
@@ -518,7 +518,8 @@ def test_a_node_that_fails(desk: Desk) -> None:
     crash = f"""
         stepd=$(pgrep -f 'slurmstepd: .{identity}[.]batch')
         script=$(pgrep -P $stepd)
-        kill -9 $(cat /run/slurm/slurmd.{node}.pid) $stepd $script $(pgrep -P $script) $(pgrep -g $(pgrep -P $script))
+        . /opt/site/lib.sh
+        end KILL $(cat /run/slurm/slurmd.{node}.pid) $stepd $script $(pgrep -P $script) $(pgrep -g $(pgrep -P $script))
         scontrol update nodename={node} state=down reason=crash
         slurmd -N {node}
         sleep 5  # until Slurm has stopped killing what was on the node

@@ -1,11 +1,19 @@
 #!/bin/bash
-# init.sh ROOT: become the first process of the box. Runs in new namespaces, prints the pid that the host knows it by.
+# init.sh BOX LAYER...: mount the layers in BOX and become the first process there. Runs in new namespaces and in the
+# directory of the layers; prints the pid that the host knows it by.
 set -euo pipefail
-root=$1
+. "$(dirname "$0")/layers.sh"
 read -r pid _ </proc/self/stat # /proc is still the host's here
 
-find "$root/tmp" -mindepth 1 -delete # a new box starts with an empty /tmp (Rucio keeps its tokens there, for one)
-mount --bind "$root" "$root"
+# The daemons do not depend on the caller: they get none of its open files, and a usual limit.
+for descriptor in /proc/self/fd/*; do
+    descriptor=${descriptor##*/}
+    ((descriptor <= 2 || descriptor == 255)) || exec {descriptor}>&-
+done
+ulimit -Sn 4096 2>/dev/null || true
+
+layers "$@"
+root=$PWD/$1/merged
 # A private /dev: the host's /dev/fuse may be closed to users, and apptainer mounts SIF files as the user.
 mount -t tmpfs -o mode=755 tmpfs "$root/dev"
 for node in null:1:3 zero:1:5 full:1:7 random:1:8 urandom:1:9 tty:5:0 fuse:10:229; do
@@ -46,4 +54,5 @@ pivot_root . .
 umount -l .
 cd /
 echo "$pid"
-exec tini -g -- sleep infinity >/dev/null 2>&1
+# "up.sh --end" ends every process but these.
+exec tini -g -- bash -c 'trap "" TERM; exec sleep infinity' >/dev/null 2>&1

@@ -1,14 +1,17 @@
 #!/bin/bash
-# install.sh WHEEL|DIR...: /opt/venv/reana-batch in the root, with these wheels, what they need and the HTCondor bindings;
-# and for the machine's own python3 what the samples find in their images.
+# install.sh WHEEL|DIR...: make the layer installing/ with /opt/venv/reana-batch: these wheels, what they need and the
+# HTCondor bindings; and for the machine's own python3 what the samples find in their images. Makes nothing if installed/
+# holds the same.
 # A wheel may carry extras, as in dist/x.whl[dev]. A directory holds wheels or is a project to build one from.
 set -euo pipefail
-. "$(dirname "$0")/build/lib.sh"
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/build/lib.sh"
+. "$here/layers.sh"
 
 venv=/opt/venv/reana-batch
-samples=("$(dirname "$0")"/../../samples/*/requirements.txt)
+samples=("$here"/../../samples/*/requirements.txt)
 htcondor=htcondor==25.14.1
-new=$(mktemp -d "$SITE_ROOT/opt/wheels.XXXXXX")
+new=$(mktemp -d "$SITE_CACHE/wheels.XXXXXX")
 trap 'rm -rf "$new"' EXIT
 
 requirements=()
@@ -31,7 +34,7 @@ for path in "$@"; do
     for wheel in "${wheels[@]}"; do
         [[ -f $wheel && $wheel == *.whl ]] || { echo "site: no wheel: $wheel" >&2; exit 1; }
         cp "$wheel" "$new/"
-        requirements+=("${new#"$SITE_ROOT"}/$(basename "$wheel")$extras")
+        requirements+=("/opt/reana-batch-wheels/$(basename "$wheel")$extras")
     done
     rm -rf "$new/built" "$new/source"
 done
@@ -44,19 +47,22 @@ digest=$( {
     for wheel in "$new"/*.whl; do python3 -c 'import sys, zipfile
 for member in zipfile.ZipFile(sys.argv[1]).infolist(): print(member.filename, member.CRC)' "$wheel"; done
 } | sha256sum)
-if [ "$(cat "$SITE_ROOT$venv/digest" 2>/dev/null)" = "$digest" ]; then
+if [ "$(cat "$SITE_CACHE/installed/digest" 2>/dev/null)" = "$digest" ]; then
     echo "site: already installed" >&2
     exit
 fi
-rm -f "$SITE_ROOT$venv/digest"
-[ -x "$SITE_ROOT$venv/bin/pip" ] || in_root python3 -m venv --clear "$venv"
-# first the wheels themselves, for the version may be the same as before; then whatever they need
-pip_in_root reana-batch -qq install --force-reinstall --no-deps "${requirements[@]}"
+(cd "$SITE_CACHE" && layers installing state/files root)
+SITE_ROOT=$SITE_CACHE/installing/merged
+mkdir "$SITE_ROOT/opt/reana-batch-wheels"
+mount --bind "$new" "$SITE_ROOT/opt/reana-batch-wheels"
+in_root python3 -m venv "$venv"
 pip_in_root reana-batch -qq install "$htcondor" "${requirements[@]}"
 for path in "${samples[@]}"; do
     cp "$path" "$new/"
     pip_in_root reana-batch -qq --python /usr/bin/python3 install --break-system-packages --root-user-action ignore \
-        -r "${new#"$SITE_ROOT"}/requirements.txt"
+        -r /opt/reana-batch-wheels/requirements.txt
 done
 ln -sfn "$venv/bin/reana-batch" "$SITE_ROOT/usr/local/bin/reana-batch"
-echo "$digest" >"$SITE_ROOT$venv/digest"
+umount "$SITE_ROOT/opt/reana-batch-wheels"
+rmdir "$SITE_ROOT/opt/reana-batch-wheels"
+echo "$digest" >"$SITE_CACHE/installing/digest" # last of all: the layer is complete

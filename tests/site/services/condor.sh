@@ -2,7 +2,7 @@
 # HTCondor: central manager, schedd and one partitionable slot of 16 CPUs on this host.
 set -euo pipefail
 
-ready() { running condor_master && [ -n "$(timeout 5 condor_status -af Name)" ] && timeout 5 condor_q; }
+ready() { running condor_master && [ -n "$(timeout 10 condor_status -af Name)" ] && timeout 10 condor_q; }
 
 # What gives the user's ticket to HTCondor's credd, and what the credential monitor renews it with. As the site's
 # SEC_CREDENTIAL_PRODUCER it would keep those without a ticket from submitting anything: it is for the environment.
@@ -107,5 +107,5 @@ END
         install -d -o condor -g condor "$directory"
     done
     running condor_master || condor_master
-    wait_for 30 ready
+    wait_for 120 ready
 }

@@ -69,5 +69,5 @@ start() {
     [ -e /etc/site/krb5/made ] || principals
     running krb5kdc || krb5kdc -P /run/krb5kdc.pid
     running kadmind || kadmind -P /run/kadmind.pid
-    wait_for 10 ready
+    wait_for 60 ready
 }

@@ -2,7 +2,10 @@
 # For the service scripts, which run in the box as root. Each defines
 #   ready   true when the service answers (cheap; decides whether anything is to be done at all)
 #   start   write the configuration, make what the first start needs, start whichever daemon is not running
+#   finish  end in good order (only where that is more than a signal to all daemons at once)
 set -euo pipefail
+
+finish() { :; }
 
 wait_for() { # SECONDS CMD...
     local deadline=$((SECONDS + $1))
@@ -14,6 +17,14 @@ wait_for() { # SECONDS CMD...
 }
 
 running() { pgrep -x "$1" >/dev/null; } # names are cut at 15 characters
+gone() { [ ! -e "/proc/$1" ]; }
 listening() { [ -n "$(ss -Hltn "sport = :$1")" ]; }
 as_user() { setpriv --reuid "$1" --regid "$1" --clear-groups "${@:2}"; }
 daemon() { setsid "$@" </dev/null & } # for the programs that stay in the foreground
+
+end() { # SIGNAL PID...: end these processes, and wait until they are gone
+    local signal=$1 pid
+    shift
+    kill "-$signal" "$@"
+    for pid in "$@"; do wait_for 60 gone "$pid"; done
+}

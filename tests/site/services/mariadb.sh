@@ -17,5 +17,5 @@ innodb_flush_log_at_trx_commit=0
 END
     [ -d /var/lib/mysql/mysql ] || mariadb-install-db --user=mysql --datadir=/var/lib/mysql >/dev/null
     running mariadbd || daemon mariadbd --user=mysql
-    wait_for 30 ready
+    wait_for 120 ready
 }

@@ -157,7 +157,7 @@ start() {
     database
     [ -e /var/lib/rucio.bootstrapped ] || bootstrap
     running apache2 || RUCIO_HOME=/opt/rucio apache2 -f /opt/rucio/etc/httpd.conf -k start
-    wait_for 40 answers
+    wait_for 120 answers
     [ -e /etc/site/rucio.made ] && return
     RUCIO_CONFIG=/opt/rucio/etc/admin.cfg /opt/venv/rucio-client/bin/python /opt/site/rucio_accounts.py
     touch /etc/site/rucio.made

@@ -14,7 +14,7 @@ ready() {
     running munged && recorded slurmdbd && recorded slurmctld || return 1
     for node in "${NODES[@]}"; do recorded "slurmd.$node" || return 1; done
     # without a server the clients retry for minutes, hence the timeouts
-    states=$(timeout 5 sinfo -h -N -p main -o %T) || return 1
+    states=$(timeout 10 sinfo -h -N -p main -o %T) || return 1
     [ "$(wc -l <<<"$states")" = 4 ] && ! grep -qE 'down|unk|\*' <<<"$states"
 }
 
@@ -98,11 +98,21 @@ start() {
         create user if not exists slurm@localhost identified by 'slurm';
         grant all on slurm_acct_db.* to slurm@localhost"
     recorded slurmdbd || slurmdbd
-    wait_for 20 timeout 5 sacctmgr -n list cluster
+    wait_for 120 timeout 10 sacctmgr -n list cluster
     register
     recorded slurmctld || slurmctld
     for node in "${NODES[@]}"; do
         recorded "slurmd.$node" || slurmd -N "$node"
     done
-    wait_for 30 ready
+    wait_for 120 settled
+    ready
+}
+
+settled() { ready || ! pgrep -x 'slurmctld|slurmctld-wlm'; } # a controller that has died will not get ready
+
+finish() { # the controller first: it saves its state, and tells slurmdbd what it has not yet told
+    local name
+    for name in slurmctld "${NODES[@]/#/slurmd.}" slurmdbd; do
+        ! recorded "$name" || end TERM "$(cat "/run/slurm/$name.pid")"
+    done
 }

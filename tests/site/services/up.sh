@@ -1,5 +1,6 @@
 #!/bin/bash
-# up.sh [--status] [SERVICE...]: start services in the box with what they need, or tell which answer.
+# up.sh [SERVICE...]: start services in the box with what they need.
+# up.sh --status | --end: tell which of them answer; end them all.
 set -euo pipefail
 cd "$(dirname "$0")"
 logs=/var/log/site
@@ -7,6 +8,7 @@ mkdir -p "$logs"
 
 ALL=(mariadb slurm condor krb5 pki voms xrootd rucio) # in an order in which they can start
 declare -A NEEDS=([slurm]=mariadb [voms]="mariadb pki" [xrootd]="krb5 pki" [rucio]="pki voms xrootd")
+declare -A LOGS=([slurm]=/var/log/slurm [condor]=/var/log/condor [voms]=/var/log/voms [xrootd]=/var/log/xrootd [rucio]=/var/log/rucio)
 
 call() { bash -c '. ./lib.sh; . "./$1.sh"; "$2"' _ "$@"; } # SERVICE FUNCTION; not in a condition here: set -e must hold
 
@@ -19,20 +21,50 @@ wanted() { # SERVICE...: these and all that they need
     done
 }
 
+# Print one line: the last fatal error, or else the last error, in the logs of a service since its start.
+last_words() { # SERVICE
+    local log=$logs/$1.log word said
+    for word in fatal error; do
+        said=$(find "$log" "${LOGS[$1]:-$log}" -type f -newer "$log.began" -exec grep -iHw "$word" {} + 2>/dev/null | tail -n 1)
+        [ -z "$said" ] || { echo "$said"; return; }
+    done
+    tail -n 1 "$log"
+}
+
 bring_up() {
     local service=$1 began=${EPOCHREALTIME/./} log=$logs/$1.log
     if call "$service" ready >/dev/null 2>&1; then
         echo "$service: up"
         return
     fi
-    call "$service" start >"$log" 2>&1 || { tail -n 20 "$log" >&2; echo "$service: failed, see $log" >&2; return 1; }
+    touch "$log.began"
+    call "$service" start >"$log" 2>&1 || { echo "$service did not come up: $(last_words "$service")" >&2; return 1; }
     echo "$service: up after $(((${EPOCHREALTIME/./} - began) / 1000)) ms"
+}
+
+others() { ps -eo pid=,comm= | awk -v self=$$ '$1 != 1 && $1 != self && $2 !~ /^(bash|sleep|ps|awk)$/ {print $2}'; }
+
+# End all services in good order, so that what they have written is whole.
+end_all() {
+    local number
+    for ((number = ${#ALL[@]} - 1; number >= 0; number--)); do call "${ALL[number]}" finish; done
+    kill -TERM -1
+    for ((number = 0; number < 300; number++)); do
+        [ -n "$(others)" ] || { find /tmp -mindepth 1 -delete; return; }
+        sleep 0.1
+    done
+    echo "did not end: $(others | sort -u | paste -sd' ')" >&2
+    return 1
 }
 
 if [ "${1:-}" = --status ]; then
     for service in "${ALL[@]}"; do
         if call "$service" ready >/dev/null 2>&1; then echo "$service: up"; else echo "$service: down"; fi
     done
+    exit
+fi
+if [ "${1:-}" = --end ]; then
+    end_all
     exit
 fi
 [ $# -gt 0 ] || set -- "${ALL[@]}"

@@ -93,5 +93,5 @@ start() {
     install -d -o voms /var/log/voms
     organisation escape 15000 alice
     organisation demo 15001 alice bob
-    wait_for 20 ready
+    wait_for 60 ready
 }

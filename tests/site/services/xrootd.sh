@@ -45,5 +45,5 @@ xrd.tls $grid/xrd/xrdcert.pem $grid/xrd/xrdkey.pem
 xrd.tlsca certdir $grid/certificates
 http.secxtractor libXrdHttpVOMS.so
 http.desthttps yes"
-    wait_for 20 ready
+    wait_for 60 ready
 }
