@@ -30,8 +30,8 @@ demo: $(INSTALLED) ## Install, compile and run a real sample here, and show what
 	@ls -l $(DEMO)/dimuon.1/workspace/results $(DEMO)/htcondor/batch/workflow.dag $(DEMO)/slurm/batch/submit.sh
 
 .PHONY: test
-test: lint types pytest docs site ## Check everything: lint, types, tests, docs, real HTCondor and Slurm
-	@echo "==> make test: all of it passed"
+test: ## Check everything: lint, types, tests, docs, real HTCondor and Slurm
+	@exec $(PYTHON) -m tests.all
 
 .PHONY: lint
 lint: $(INSTALLED) ## Check the style of Python and shell code
@@ -43,21 +43,25 @@ lint: $(INSTALLED) ## Check the style of Python and shell code
 .PHONY: types
 types: $(INSTALLED) ## Check types on the installed wheel, and that the check sees errors
 	@echo "==> types"
-	@BIN=$(BIN) bash tests/check-types.sh
+	@BIN=$(BIN) exec bash tests/check-types.sh
 
 .PHONY: pytest
 pytest: $(INSTALLED) ## Run the tests that need no site
 	@echo "==> tests"
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -q -m "not site" --durations 5 -n auto --dist worksteal
+	@exec $(BIN)/python -m pytest -q -m "not site" --durations 5 -n auto --dist worksteal
 
 .PHONY: docs
 docs: $(INSTALLED) ## Build the manual
 	@echo "==> docs"
 	@$(BIN)/python -m mkdocs build --quiet --strict --site-dir build/docs
 
+.PHONY: box
+box: ## Build the box with real HTCondor and Slurm, where this machine allows one
+	@exec bash tests/run-site-tests.sh build
+
 .PHONY: site
-site: $(INSTALLED) ## Run the tests on real HTCondor and Slurm in a box, where this machine allows one
-	@BIN=$(BIN) bash tests/run-site-tests.sh
+site: $(INSTALLED) ## Run the tests on real HTCondor and Slurm in the box
+	@BIN=$(BIN) exec bash tests/run-site-tests.sh
 
 .PHONY: install
 install: $(INSTALLED) ## Set up .venv with the project and the tools of the tests

@@ -1,0 +1,189 @@
+"""What ``make test`` does: the layers in their order, up to the first that is broken.
+
+It uses the standard library only, because the first layer installs the rest. The output of each layer is in
+``build/test/LAYER.log``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests import surroundings
+
+ROOT = Path(__file__).resolve().parents[1]
+LOGS = ROOT / "build" / "test"
+SITE = ROOT / "tests" / "site" / "site"
+PATIENCE = 20  # seconds for a layer that is interrupted to clean up
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
+_PRCTL = ctypes.CDLL(None).prctl
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A target of the Makefile."""
+
+    target: str
+    does: str
+    seconds: int  # on 2 cores
+    causes: tuple[str, ...]  # match the lines of its output that say why it failed, the best ones first
+
+
+_TESTS_FAILED = (r"^(FAILED|ERROR) ", r"Error\b")
+LAYERS = (
+    Layer("install", "pip installs the pinned tools into .venv", 50, ("ERROR", "needs Python|Run: ", "[Ee]rror")),
+    Layer("lint", "ruff and shellcheck read all code", 5, (r"^\S+:\d+", "-->|^Would reformat|^In .* line")),
+    Layer("types", "mypy reads the installed wheel and the tests", 30, ("error:",)),
+    Layer("pytest", "the tests that need no site", 240, _TESTS_FAILED),
+    Layer("docs", "mkdocs builds the manual", 5, ("ERROR|WARNING", r"Error\b")),
+    Layer("box", "Slurm, HTCondor and their services are built and tried out", 300, ("did not come up", "^FAIL |^E: ", "^site: ")),
+    Layer("site", "the tests on those, in three boxes at a time", 900, ("the site is broken", *_TESTS_FAILED)),
+)  # fmt: skip
+
+
+def main() -> int:
+    """Run the layers. Return 0, 1 if one is broken, or 130 if an interrupt came."""
+    surroundings.reset()
+    os.chdir(ROOT)
+    _PRCTL(_PR_SET_CHILD_SUBREAPER, 1)  # whatever a layer leaves behind is a child of this process
+    _PRCTL(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    for each in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(each) is signal.SIG_DFL:
+            signal.signal(each, _interrupt)
+    shutil.rmtree(LOGS, ignore_errors=True)
+    LOGS.mkdir(parents=True)
+    begun, layer = time.monotonic(), None
+    try:
+        announce()
+        for layer in LAYERS:
+            if run(layer) != 0:
+                print(f"==> make test stopped at {layer.target}: {said(layer)}")
+                print(f"    Its output is in {log_of(layer)}.", flush=True)
+                return 1
+        print(f"==> make test: all of it passed, in {length(time.monotonic() - begun)}", flush=True)
+    except KeyboardInterrupt:
+        for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(each, signal.SIG_IGN)
+        at = "its beginning" if layer is None else layer.target
+        print(f"\n==> make test was interrupted at {at}; ending what it has started", flush=True)
+        return 130
+    finally:
+        end_all()
+    return 0
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def announce() -> None:
+    """Print what will be done, how long it takes here, and what is left out."""
+    done = {"install": (ROOT / ".venv/.installed").exists(), "box": _answers("built") is None}
+    missing = _answers("check")
+    planned = [layer for layer in LAYERS if missing is None or layer.target not in ("box", "site")]
+    total = sum(layer.seconds for layer in planned if not done.get(layer.target))
+    print(f"==> make test: {len(planned)} layers, about {length(total)} on a quiet machine with 2 cores")
+    for layer in LAYERS:
+        time_of = "done" if done.get(layer.target) else length(layer.seconds)
+        print(f"    {layer.target:8} {time_of if layer in planned else 'LEFT OUT':10} {layer.does}")
+    if missing is not None:
+        print(f"    LEFT OUT: {missing}")
+    sys.stdout.flush()
+
+
+def _answers(verb: str) -> str | None:
+    """Return what the script ``site`` says against this verb, if anything."""
+    answer = subprocess.run([SITE, verb], capture_output=True, text=True, check=False)
+    return None if answer.returncode == 0 else (answer.stdout + answer.stderr).strip()
+
+
+def length(seconds: float) -> str:
+    """Return a time in minutes, or in seconds if there is no whole one."""
+    return f"{round(seconds / 60)} min" if seconds >= 60 else f"{round(seconds)} s"
+
+
+def log_of(layer: Layer) -> Path:
+    """Return where the output of a layer is."""
+    return LOGS.relative_to(ROOT) / f"{layer.target}.log"
+
+
+def said(layer: Layer) -> str:
+    """Return the line in which a layer says why it failed: the first one of the best kind, or else its last one."""
+    lines = [line.strip() for line in log_of(layer).read_text("utf-8", "replace").splitlines() if line.strip()]
+    kinds = [[line for line in lines if re.search(cause, line)] for cause in layer.causes]
+    return next((kind[0] for kind in kinds if kind), lines[-1] if lines else "it said nothing")
+
+
+def run(layer: Layer) -> int:
+    """Run a layer in a session of its own, show and keep its output, and return its exit code."""
+    command = ["make", "--no-print-directory", layer.target]
+    with (
+        log_of(layer).open("wb") as log,
+        subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
+            preexec_fn=lambda: _PRCTL(_PR_SET_PDEATHSIG, signal.SIGTERM),  # noqa: PLW1509  nothing else runs here yet
+        ) as process,
+    ):  # fmt: skip
+        assert process.stdout is not None
+        signal.signal(signal.SIGCHLD, lambda *_: reap_orphans(process.pid))
+        try:
+            while piece := os.read(process.stdout.fileno(), 65536):
+                log.write(piece)
+                log.flush()
+                sys.stdout.buffer.write(piece)
+                sys.stdout.buffer.flush()
+        except KeyboardInterrupt:
+            os.killpg(process.pid, signal.SIGINT)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(PATIENCE)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            raise
+    return process.returncode
+
+
+def reap_orphans(child: int) -> None:
+    """Reap the processes that layers have left to this one. Its own child is not reaped."""
+    with contextlib.suppress(ChildProcessError):
+        while (ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)) and ended.si_pid != child:
+            os.waitpid(ended.si_pid, 0)
+
+
+def end_all() -> None:
+    """End every process that this one or its children have started, with the boxes. Most end by themselves."""
+    patient_until = time.monotonic() + 5
+    while left := list(descendants()):
+        for pid in left if time.monotonic() > patient_until else ():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG) != (0, 0):
+                pass
+        time.sleep(0.05)
+
+
+def descendants() -> Iterator[int]:
+    """Return the processes below this one."""
+    parents = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            parents[int(stat.parent.name)] = int(stat.read_text("utf-8", "replace").rpartition(")")[2].split()[1])
+    ours = {os.getpid()}
+    for pid in sorted(parents):  # a child usually has a greater number; the caller asks until there is none
+        if parents[pid] in ours:
+            ours.add(pid)
+            yield pid
+
+
+if __name__ == "__main__":
+    sys.exit(main())
