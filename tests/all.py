@@ -126,7 +126,7 @@ def said(layer: Layer) -> str:
 
 def run(layer: Layer) -> int:
     """Run a layer in a session of its own, show and keep its output, and return its exit code."""
-    command = ["make", "--no-print-directory", layer.target]
+    command = ["make", "--no-print-directory", layer.target, f"PYTHON={sys.executable}"]
     with (
         log_of(layer).open("wb") as log,
         subprocess.Popen(

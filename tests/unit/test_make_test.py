@@ -101,6 +101,11 @@ def test_it_stops_at_the_first_layer_that_is_broken_and_says_why(
     assert said.endswith(f"{output}\n{end}")
 
 
+def test_layers_use_the_python_that_make_was_given(folder: Path) -> None:
+    write(folder / "bin/install.sh", 'echo "$3"\n')
+    assert f"this is install\nPYTHON={sys.executable}\n" in finish(start(folder))[1]
+
+
 def test_an_orphan_that_ends_is_gone(folder: Path) -> None:
     write(folder / "bin/lint.sh", "(sleep 0.2 & echo $! >orphan)\nsleep 1\n[ ! -e /proc/$(cat orphan) ]\n")
     assert finish(start(folder))[0] == 0
