@@ -15,7 +15,7 @@ import pytest
 from .conftest import PROGRAM, Tool
 
 # How long to wait for what must happen; nothing is measured.
-PATIENCE = 60
+PATIENCE = 240
 
 
 def _wait_for(path: Path) -> None:

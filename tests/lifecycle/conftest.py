@@ -18,7 +18,7 @@ import pytest
 from tests.golden.forked import Ended, Forked
 
 Process = subprocess.Popen[str]
-_PATIENCE = 60  # seconds until a test gives up; none measures a time
+_PATIENCE = 240  # seconds until a test gives up; none measures a time
 
 
 @dataclass

@@ -155,7 +155,7 @@ def test_a_running_run(desk: Desk, running: Path) -> None:
         said(desk(verb, "-w", "test", exits=3), f"error: {message} [run-state]")
     waiting = [desk.start("wait", "-w", "test"), desk.start("wait", "-w", "test", "--json")]
     (running / "workspace/go").touch()
-    text, record = [process.communicate(timeout=60) for process in waiting]
+    text, record = [process.communicate(timeout=240) for process in waiting]
     assert text[1].splitlines()[-1] == "==> SUCCESS: test.1 has finished."
     assert json.loads(record[0])["status"] == "finished"
     assert [process.returncode for process in waiting] == [0, 0]
@@ -197,7 +197,7 @@ def _age(run: Path, seconds: int) -> None:
 def test_stop_ends_the_jobs_and_resume_goes_on(desk: Desk, running: Path) -> None:
     [foreground] = desk.background
     said(desk("stop", "-w", "test"), "==> SUCCESS: test.1 has been stopped.")
-    foreground.communicate(timeout=60)
+    foreground.communicate(timeout=240)
     assert foreground.returncode == 130
     until(lambda: records(running, "failed") == ["s2/0"])
     assert "\nreason=signal\ndetail=SIGTERM\n" in desk.read("runs/test.1/state/s2/0.failed")
@@ -222,7 +222,7 @@ def _only_running(state: str) -> str:
 def test_an_interrupt_ends_the_jobs_in_order(desk: Desk, running: Path) -> None:
     [foreground] = desk.background
     foreground.send_signal(signal.SIGINT)
-    _, stderr = foreground.communicate(timeout=60)
+    _, stderr = foreground.communicate(timeout=240)
     assert foreground.returncode == 130
     assert "==> ERROR: test.1 has been stopped; 1 job not started." in stderr.splitlines()
     until(lambda: records(running, "failed") == ["s2/0"])
@@ -232,7 +232,7 @@ def test_an_interrupt_ends_the_jobs_in_order(desk: Desk, running: Path) -> None:
 def test_a_run_goes_on_without_the_command_that_started_it(desk: Desk, running: Path) -> None:
     [foreground] = desk.background
     foreground.kill()
-    foreground.communicate(timeout=60)
+    foreground.communicate(timeout=240)
     assert desk.state("test") == "running"
     (running / "workspace/go").touch()
     assert desk.json("wait", "-w", "test")["status"] == "finished"
@@ -241,7 +241,7 @@ def test_a_run_goes_on_without_the_command_that_started_it(desk: Desk, running: 
 def test_a_run_whose_make_was_killed_has_failed_and_can_be_resumed(desk: Desk, running: Path) -> None:
     [pid] = [int(each.rpartition(":")[2]) for each in json.loads(desk.read("runs/test.1/state/run.json"))["ids"]]
     os.killpg(pid, signal.SIGKILL)
-    desk.background[0].communicate(timeout=60)
+    desk.background[0].communicate(timeout=240)
     assert desk.background[0].returncode == 1
     done = desk("status", "-w", "test")
     said(done, "s2 (reana.yaml:1): 1 job started and left no record.")
@@ -419,7 +419,7 @@ def test_a_run_stays_whose_credentials_cannot_be_withdrawn(desk: Desk) -> None:
 def test_runs_started_at_once_get_numbers_of_their_own(desk: Desk) -> None:
     desk.write("reana.yaml", serial("pwd > where.txt"))
     started = [desk.start("run", "-w", "test", "--json") for _ in range(4)]
-    names = {json.loads(process.communicate(timeout=60)[0])["name"] for process in started}
+    names = {json.loads(process.communicate(timeout=240)[0])["name"] for process in started}
     assert names == {"test.1", "test.2", "test.3", "test.4"}
     for name in names:
         assert desk.read(f"runs/{name}/workspace/where.txt") == f"{desk.path}/runs/{name}/workspace\n"
@@ -437,14 +437,14 @@ def test_of_two_that_resume_at_once_one_is_refused(desk: Desk) -> None:
     assert "error: test.1 is running" in refused.stderr.read()
     (run / "workspace/go").touch()
     [resumed] = [process for process in both if process is not refused]
-    resumed.communicate(timeout=60)
+    resumed.communicate(timeout=240)
     assert resumed.returncode == 0
     assert desk.read("runs/test.1/workspace/starts.txt") == "started\n"
 
 
 def test_of_two_that_stop_at_once_one_is_refused(desk: Desk, running: Path) -> None:
     both = [desk.start("stop", "-w", "test") for _ in range(2)]
-    texts = [process.communicate(timeout=60)[1] for process in both]
+    texts = [process.communicate(timeout=240)[1] for process in both]
     assert sorted(process.returncode for process in both) == [0, 3]
     assert sorted(texts) == sorted(
         ["==> SUCCESS: test.1 has been stopped.\n", f"{_only_running('stopped')}\n==> ERROR: 1 fault.\n"]

@@ -109,7 +109,7 @@ def test_following_shows_what_later_jobs_say_until_the_run_ends(desk: Desk) -> N
     assert head == ["==> Step: s1 (reana.yaml:1)\n", "first\n"]
     desk.write("runs/test.1/workspace/go", "")
     rest = follower.stdout.read()
-    assert follower.wait(timeout=60) == 0
+    assert follower.wait(timeout=240) == 0
     assert "café\n" in rest.replace("==> Step: s2 (reana.yaml:1)\n", "")
     assert rest.endswith("==> Step: s3 (reana.yaml:1)\nlast\nfailed\n")
 
@@ -120,7 +120,7 @@ def test_following_one_step(desk: Desk) -> None:
     until((desk.path / "runs/test.1/workspace/starts.txt").exists)
     follower = desk.start("logs", "-w", "test", "s3", "--follow")
     desk.write("runs/test.1/workspace/go", "")
-    assert follower.communicate(timeout=60)[0] == "==> Step: s3 (reana.yaml:1)\nlast\n"
+    assert follower.communicate(timeout=240)[0] == "==> Step: s3 (reana.yaml:1)\nlast\n"
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
@@ -134,7 +134,7 @@ def test_the_reader_of_a_log_may_go_away(desk: Desk, unbuffered: str) -> None:
     until(lambda: unread(pipe) > 60_000)  # the pipe is full, and part of the log has yet to be written
     pipe.close()
     reader.stdout = None
-    _, stderr = reader.communicate(timeout=60)
+    _, stderr = reader.communicate(timeout=240)
     assert (reader.returncode, stderr) == (1, "")
 
 

@@ -133,7 +133,7 @@ def test_arguments_that_are_no_text(finished: Desk) -> None:
     strange = b"t\xffst".decode("utf-8", "surrogateescape")
     for words in (("status", "-w", strange), ("download", "-w", "test", strange), ("logs", "-w", "test", strange)):
         process = finished.start(*words)
-        _, stderr = process.communicate(timeout=60)
+        _, stderr = process.communicate(timeout=240)
         assert (process.returncode, "Traceback" in stderr) == (3, False)
 
 

@@ -21,6 +21,8 @@ from tests.site.box import Box
 
 ROOT = Path(__file__).resolve().parents[2]
 ENDED = ("finished", "failed", "stopped")
+# How many times longer than on a quiet machine a test waits before it gives up.
+PATIENCE = 4
 RUCIO = "https://rucio.site.test:8443"
 PASSPHRASE = "alice-pass"
 # Alice's secrets: values, and files of hers.
@@ -83,10 +85,10 @@ def add_secrets(box: Box, **values: str) -> None:
 
 
 def eventually(condition: Callable[[], object], seconds: float = 30, said: Callable[[], object] = str) -> None:
-    """Wait until the condition holds; give up after so many seconds, with what ``said`` says then."""
-    end = time.monotonic() + seconds
+    """Wait until the condition holds; give up long after so many seconds, with what ``said`` says then."""
+    end = time.monotonic() + PATIENCE * seconds
     while not condition():
-        assert time.monotonic() < end, f"not within {seconds} s: {said()}"
+        assert time.monotonic() < end, f"not within {PATIENCE} times {seconds} s: {said()}"
         time.sleep(0.3)
 
 
@@ -115,7 +117,7 @@ class Desk:
         self.box.root("chown", "-R", "alice:alice", self.folder)
 
     def reana_batch(
-        self, *words: str, check: bool = True, timeout: float = 120, env: dict[str, str] | None = None
+        self, *words: str, check: bool = True, timeout: float = 480, env: dict[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
         """Run the command line here."""
         return self.box.alice("reana-batch", *words, cwd=self.folder, check=check, timeout=timeout, env=env)
@@ -137,13 +139,13 @@ class Desk:
 
     def until(self, name: str, condition: Callable[[dict[str, Any]], bool], seconds: float = 60) -> dict[str, Any]:
         """Return the first status that fulfils ``condition``."""
-        end = time.monotonic() + seconds
+        end = time.monotonic() + PATIENCE * seconds
         while time.monotonic() < end:
             record = self.status(name)
             if condition(record):
                 return record
             time.sleep(0.5)
-        raise AssertionError(f"not within {seconds} s: {record}")
+        raise AssertionError(f"not within {PATIENCE} times {seconds} s: {record}")
 
     def file(self, name: str) -> str:
         """Return the text of a file in the folder."""

@@ -122,7 +122,7 @@ def where_secrets_are(box: Box, *roots: str) -> str:
 
 def where_secrets_show(box: Box, over: Callable[[], bool], *roots: str) -> str:
     """Return what is found, again and again, until it is over."""
-    found, end = "", time.monotonic() + 120
+    found, end = "", time.monotonic() + 480
     while not over():
         assert time.monotonic() < end, "it does not end"
         found += where_secrets_are(box, *roots)

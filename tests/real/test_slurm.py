@@ -20,10 +20,11 @@ BARE = "container_runtime=none"
 HERE = ("--site", SITE, "--set", BARE)
 
 # What a job does: it notes its start and its end. A file sleep-STEP in the workspace makes the step's jobs last
-# that long, and fail-STEP-ROW makes a job fail, so that a run can be mended.
+# that long, hold-STEP makes them wait until it is gone, and fail-STEP-ROW makes a job fail, so that a run can be mended.
 JOB = """step=STEP row={row}
 echo "start $step $row" >>order.txt
 [ ! -e "sleep-$step" ] || sleep "$(cat "sleep-$step")"
+while [ -e "hold-$step" ]; do sleep 0.2; done
 [ ! -e "fail-$step-$row" ] || { echo "no luck with $step $row" >&2; exit 3; }
 echo "end $step $row" >>order.txt
 """
@@ -241,8 +242,9 @@ def test_resume_runs_what_is_left_of_a_scatter(desk: Desk) -> None:
 def test_a_dead_tail_goes_while_an_independent_branch_goes_on(desk: Desk) -> None:
     one = [job("one0"), *(job(f"one{n}", f"one{n - 1}") for n in range(1, 6))]
     steps = [*one, job("two0"), job("two1", "two0"), job("both", "one5", "two1")]
-    name = submitted(desk, *steps, fail_one0_0="", sleep_two0="6")
-    until_queue(desk, {"two0", "two1", "finaliser"}, 6)
+    name = submitted(desk, *steps, fail_one0_0="", hold_two0="")
+    until_queue(desk, {"two0", "two1", "finaliser"})
+    (desk.path / f"runs/{name}/workspace/hold-two0").unlink()
     record = desk.wait(name)
     assert record["status"] == "failed"
     assert record["first_failure"]["step"] == "one0"

@@ -53,7 +53,7 @@ class Box:
         self,
         *command: str,
         input: str | None = None,  # noqa: A002  named as in subprocess.run
-        timeout: float = 120,
+        timeout: float = 480,
         check: bool = True,
     ) -> subprocess.CompletedProcess[str]:
         """Return what a command printed that root ran in the box. A command that overruns ``timeout`` is killed."""
@@ -70,7 +70,7 @@ class Box:
         cwd: str | None = None,
         env: Mapping[str, str] | None = None,
         input: str | None = None,  # noqa: A002  named as in subprocess.run
-        timeout: float = 120,
+        timeout: float = 480,
         check: bool = True,
     ) -> subprocess.CompletedProcess[str]:
         """Return what a command printed that alice ran from her login shell, in ``cwd`` or else in her home."""
@@ -97,7 +97,7 @@ class Box:
         return {**os.environ, "HOME": home, "SITE_BOX": self.name, "SITE_OWNER": _OWNER}
 
     def _site(
-        self, *arguments: str, stdin: str | None = None, timeout: float = 60, check: bool = True
+        self, *arguments: str, stdin: str | None = None, timeout: float = 240, check: bool = True
     ) -> subprocess.CompletedProcess[str]:
         answer = subprocess.run(
             [str(SITE), *arguments],

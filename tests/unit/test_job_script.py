@@ -112,7 +112,7 @@ def compiled(
 
 def wait_for(condition: Callable[[], bool]) -> None:
     """Wait until the condition holds; the test fails if it never does."""
-    for _ in range(3000):
+    for _ in range(12000):
         if condition():
             return
         time.sleep(0.01)

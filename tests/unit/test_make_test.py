@@ -55,7 +55,7 @@ def start(folder: Path, before: Callable[[], object] | None = None) -> subproces
 
 
 def finish(process: subprocess.Popen[str]) -> tuple[int, str]:
-    said, _ = process.communicate(timeout=120)
+    said, _ = process.communicate(timeout=480)
     return process.returncode, said
 
 
@@ -129,7 +129,7 @@ def hanging(folder: Path) -> Path:
     return marker
 
 
-def until(condition: Callable[[], object], seconds: float = 60) -> None:
+def until(condition: Callable[[], object], seconds: float = 240) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end

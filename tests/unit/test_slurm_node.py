@@ -72,7 +72,7 @@ class Node:
         return (self.directory / "state/fit/node-0").exists()
 
     def until(self, condition: Callable[[], bool]) -> None:
-        end = time.monotonic() + 30
+        end = time.monotonic() + 120
         while not condition():
             assert time.monotonic() < end
             time.sleep(0.05)
