@@ -38,7 +38,7 @@ class Box:
         A box that is not healthy is replaced by a new one, which has nothing of what was done in it.
         """
         self._root = None
-        self._site("up", *services, timeout=500)
+        print(self._site("up", *services, timeout=500).stderr)
 
     def down(self) -> None:
         """End the box at once. Nothing that was done in it is kept."""

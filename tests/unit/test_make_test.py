@@ -79,6 +79,7 @@ def test_what_is_done_takes_no_time_and_what_is_left_out_is_said_at_once(folder:
     assert re.search("^    install  done ", said, re.MULTILINE)
     assert re.search("^    site     LEFT OUT ", said, re.MULTILINE)
     assert "\n    LEFT OUT: The command ip is missing.\n" in said
+    assert said.endswith("==> make test: all passed that was not LEFT OUT (The command ip is missing.), in 0 s\n")
 
 
 @pytest.mark.parametrize(
