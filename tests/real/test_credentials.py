@@ -137,6 +137,11 @@ def nothing_private_left(box: Box) -> bool:
 # --- what steps find, and what stays behind -------------------------------------------------------------
 
 
+def test_the_search_finds_secrets_where_they_are(services: Box) -> None:
+    kept = ("env/VOMSPROXY_PASS", "env/RUCIO_PASSWORD", "file/userkey.pem", "file/alice.keytab")
+    assert {f"{STORE}/{name}" for name in kept} <= set(where_secrets_are(services, STORE).splitlines())
+
+
 @pytest.mark.parametrize("site", SITES)
 def test_steps_find_their_credentials_and_no_secret_shows(site: str, services: Box, desk: Desk) -> None:
     run = submit(desk, site, KERBEROS, GRID)
