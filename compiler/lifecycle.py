@@ -10,6 +10,7 @@ import contextlib
 import glob
 import json
 import os
+import shlex
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -307,6 +308,17 @@ def delete(directory: Path) -> None:
         shutil.rmtree(directory)
     except OSError as error:
         raise refuse("cannot-write", f"{error.filename or directory}: {error.strerror or error}.") from error
+
+
+def check_replaceable(directory: Path) -> None:
+    """Raise Refused if the run in ``directory`` is live, if its scheduler cannot say, or if others use its workspace."""
+    state = status(directory).state
+    if state in ("queued", "running"):
+        message = f"{directory.name} is {state}; it cannot be replaced."
+        raise refuse("run-state", message, hint=f"stop it first: reana-batch stop -w {shlex.quote(str(directory))}")
+    sharing = [path.name for path in _sharing(directory)]
+    if sharing:
+        raise refuse("run-state", f"{directory.name} shares its workspace with {', '.join(sharing)}.")
 
 
 def _sharing(directory: Path) -> list[Path]:

@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from reana_batch import lifecycle
+from reana_batch.diagnostics import Refused
+
 from .conftest import ENDLESS, Desk, records, said, serial, until
 
 FAILING = "echo told; echo complained >&2; exit 7"
@@ -159,6 +162,16 @@ def test_a_running_run(desk: Desk, running: Path) -> None:
     assert text[1].splitlines()[-1] == "==> SUCCESS: test.1 has finished."
     assert json.loads(record[0])["status"] == "finished"
     assert [process.returncode for process in waiting] == [0, 0]
+
+
+def test_a_live_run_is_not_replaced(desk: Desk, running: Path) -> None:
+    with pytest.raises(Refused) as refused:
+        lifecycle.check_replaceable(running)
+    [fault] = refused.value.diagnostics.errors
+    assert fault.message == "test.1 is running; it cannot be replaced."
+    (running / "workspace/go").touch()
+    desk("wait", "-w", "test")
+    lifecycle.check_replaceable(running)
 
 
 def test_the_list_of_runs(desk: Desk) -> None:
