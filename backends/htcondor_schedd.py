@@ -35,6 +35,9 @@ _ATTRIBUTES = (
     "DAGNodeName",
     "HoldReason",
     "HoldReasonCode",
+    "LastRejMatchReason",
+    "NumShadowStarts",
+    "VacateReason",
 )
 
 # JobStatus, from the manual's list of job ClassAd attributes.
@@ -65,8 +68,10 @@ _HOLD_CODES = {
     _POLICY: ("the pool's policy holds it", _RELEASE),
     _MEMORY: ("it used more memory than it asked for", f"condor_qedit {{id}} RequestMemory MEGABYTES, {_RELEASE}"),
     35: ("the worker could not get the container image", _RELEASE),
-    46: ("it ran longer than allowed", "ask for more time, and stop and restart the run"),
+    46: ("it ran longer than allowed", "stop the run, ask for more time and run the analysis again"),
 }
+# Starts of a job after which it counts as evicted in a loop; one or two more than needed are a matter of course.
+_MANY_STARTS = 4
 
 
 def submit(directory: Path) -> str:
@@ -248,7 +253,7 @@ def _queued_job(ad: Mapping[str, Any], run: Path) -> QueuedJob:
         step=layout.part_path(run, Path(ad["Iwd"])) + node[0] if node else "",
         chunks=range(node[1], node[1] + 1) if node else range(0),
         state=state,
-        reason=_hold_reason(ad, job) if state is JobState.HELD else "",
+        reason=_REASONS[state](ad, job) if state in _REASONS else "",
     )
 
 
@@ -259,6 +264,30 @@ def _hold_reason(ad: Mapping[str, Any], job: str) -> str:
     plain, cure = _HOLD_CODES.get(code, ("held", _RELEASE))
     text = f" ({_last_line(told).rstrip('.')})" if told else ""
     return f"{plain}{text}; {cure.format(id=job)}"
+
+
+def _evictions(ad: Mapping[str, Any], job: str) -> str:
+    """Return what is to be said of a job that was started time after time; nothing of others."""
+    del job
+    starts, told = int(ad.get("NumShadowStarts", 0)), ad.get("VacateReason", "")
+    if starts < _MANY_STARTS:
+        return ""
+    text = f" ({_last_line(told).rstrip('.')})" if told else ""
+    return f"started {starts} times, and taken off its worker before it ended{text}; if that goes on, stop the run"
+
+
+def _rejection(ad: Mapping[str, Any], job: str) -> str:
+    """Return why an idle job does not run: it was evicted time after time, or no worker took it."""
+    told = ad.get("LastRejMatchReason", "").strip()
+    found = f"HTCondor has no free worker that fits it ({told}); to see why: condor_q -better-analyze {job}"
+    return _evictions(ad, job) or (found if told else "")
+
+
+_REASONS: dict[JobState, Callable[[Mapping[str, Any], str], str]] = {
+    JobState.HELD: _hold_reason,
+    JobState.WAITING: _rejection,
+    JobState.RUNNING: _evictions,
+}
 
 
 # --- what ended without a record -----------------------------------------------------------------

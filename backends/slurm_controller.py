@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from reana_batch.backends.slurm_reasons import RELEASABLE, explain
 from reana_batch.diagnostics import refuse
 from reana_batch.jobqueue import LINGERING, JobState, Queue, QueuedJob
 from reana_batch.runstate import Run
@@ -62,21 +63,6 @@ _ENDINGS = {
     "BOOT_FAIL": "its node did not boot",
     "PREEMPTED": "it was preempted",
 }
-
-# Pending reasons that do not pass by waiting, in plain words.
-_STUCK = {
-    "DependencyNeverSatisfied": "a job that it waits for did not succeed",
-    "JobHeldUser": "held by its owner",
-    "JobHeldAdmin": "held by an administrator",
-    "launch failed requeued held": "its node could not start it",
-    "PartitionTimeLimit": "it asks for more time than its partition allows",
-    "PartitionDown": "its partition is down",
-    "AccountNotAllowed": "its account may not use the partition",
-    "QOSNotAllowed": "its quality of service may not be used",
-    "ReqNodeNotAvail": "the nodes it needs are not available",
-}
-# A crash of slurmctld may undo what it had not yet written down, such as the release of the first jobs.
-_RELEASABLE = {_STUCK["JobHeldUser"], _STUCK["launch failed requeued held"]}
 
 
 def submit(run: Run) -> list[str]:
@@ -191,7 +177,7 @@ def _cancel_known(directory: Path) -> None:
 
 def release(held: list[QueuedJob]) -> list[str]:
     """Let those of the held jobs go that their owner may let go, in one call, and return their ids."""
-    ids = [job.id for job in held if job.reason in _RELEASABLE]
+    ids = [job.id for job in held if job.reason in RELEASABLE]
     if ids:
         done = _run(["scontrol", "release", ",".join(ids)])
         if done.returncode != 0:
@@ -228,8 +214,10 @@ def _queued_job(job: str, word: str, reason: str, journal: Mapping[str, tuple[st
     step, first = journal.get(array, ("", 0))
     state = _STATES.get(word, JobState.UNKNOWN)
     told = _ENDINGS.get(word, "")
-    if state is JobState.WAITING and reason in _STUCK:
-        state, told = JobState.HELD, _STUCK[reason]
+    if state is JobState.WAITING:
+        state, told = explain(reason, job)
+    elif state is JobState.HELD:
+        told = explain(reason, job)[1] or f"Slurm says: {word}, {reason}"
     return QueuedJob(job, step, [first + element for element in _elements(elements)], state, told)
 
 

@@ -140,7 +140,7 @@ def _run_here(directory: Path, jobs: int | None, as_json: bool, diagnostics: Dia
     say(f"==> Running {directory.name} in {directory}")
     with watching(quiet=as_json) as report:
         local_run.run_by_make(directory, jobs, report)
-    _show_and_exit(directory, as_json, diagnostics, stopped=EXIT_INTERRUPTED)
+    _show_and_exit(directory, as_json, diagnostics)
 
 
 @command("submit")
@@ -270,6 +270,7 @@ def _status_record(current: RunStatus) -> dict[str, Any]:
             for s in current.progress
         ],
         "held": [{"id": job.id, "step": job.step, "reason": job.reason} for job in current.queue.held],
+        "hindered": [{"id": job.id, "step": job.step, "reason": job.reason} for job in current.queue.hindered],
         "first_failure": failure_record(current.failures[0]) if current.failures else None,
         "failed": len(current.failures),
         "not_started": current.not_started,
@@ -310,7 +311,10 @@ def list_runs(name: str | None, runs: Path | None, as_json: bool) -> None:
 @_NAME_OPTION
 @_RUNS_OPTION
 def wait(name: str, runs: Path | None, as_json: bool) -> None:
-    """Wait until a run has ended; exit 0 if it finished, 1 if it failed or was stopped."""
+    """Wait until a run has ended; exit 0 if it finished, 1 if it failed, 130 if it was stopped.
+
+    What keeps jobs from going on is said when it is seen, and waiting goes on.
+    """
     _wait_and_exit(_find(name, runs), as_json)
 
 
@@ -318,9 +322,9 @@ def _wait_and_exit(directory: Path, as_json: bool, diagnostics: Diagnostics | No
     import time
 
     from reana_batch.diagnostics import refuse
-    from reana_batch.tables import watching
+    from reana_batch.tables import show_hindrances, watching
 
-    pause = 1
+    pause, told = 1, set[str]()
     with watching(quiet=as_json) as report:
         while True:
             current = _patient_status(directory)
@@ -329,6 +333,7 @@ def _wait_and_exit(directory: Path, as_json: bool, diagnostics: Diagnostics | No
             report(current.progress)
             if current.state not in ("queued", "running"):
                 break
+            told = show_hindrances(current, told)
             time.sleep(pause)
             pause = min(2 * pause, _POLL_SECONDS)
     _show_and_exit(directory, as_json, diagnostics)
@@ -351,7 +356,7 @@ def _patient_status(directory: Path) -> RunStatus:
     return lifecycle.status(directory)
 
 
-def _show_and_exit(directory: Path, as_json: bool, diagnostics: Diagnostics | None, stopped: int = EXIT_FAILED) -> None:
+def _show_and_exit(directory: Path, as_json: bool, diagnostics: Diagnostics | None) -> None:
     from reana_batch import lifecycle
     from reana_batch.tables import show_status
 
@@ -359,7 +364,7 @@ def _show_and_exit(directory: Path, as_json: bool, diagnostics: Diagnostics | No
     show_status(current)
     if as_json:
         print_json(_status_record(current), diagnostics)
-    sys.exit({"finished": 0, "stopped": stopped}.get(current.state, EXIT_FAILED))
+    sys.exit({"finished": 0, "stopped": EXIT_INTERRUPTED}.get(current.state, EXIT_FAILED))
 
 
 @command("logs")

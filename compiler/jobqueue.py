@@ -27,7 +27,10 @@ class JobState(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class QueuedJob:
-    """One job in the queue; ``step`` is empty for a job that only keeps the workflow going."""
+    """One job in the queue; ``step`` is empty for a job that only keeps the workflow going.
+
+    ``reason`` says why a job is held or does not get on, or how it ended; empty if all is well.
+    """
 
     id: str
     step: str
@@ -58,3 +61,8 @@ class Queue:
     @property
     def held(self) -> list[QueuedJob]:
         return [job for job in self.jobs if job.state is JobState.HELD]
+
+    @property
+    def hindered(self) -> list[QueuedJob]:
+        """The jobs that are not held, and of which the scheduler says why they do not get on."""
+        return [job for job in self.jobs if job.reason and job.state not in (JobState.HELD, JobState.ENDED)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import shlex
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -14,6 +15,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from reana_batch.ir import Step, Workflow
+from reana_batch.jobqueue import JobState, QueuedJob
 from reana_batch.lifecycle import RunStatus
 from reana_batch.local_run import ENGINE_LOG, Report
 from reana_batch.runstate import Failure, StepProgress, tail
@@ -197,8 +199,7 @@ def show_status(current: RunStatus) -> None:
         _line(f"==> SUCCESS: {name} has finished.", "green")
         _show_outputs(current)
         return
-    for job in current.queue.held[:_MOST_STEPS_LIVE]:
-        _line(f"==> WARNING: {job.step or 'DAGMan'} ({job.id}) does not go on: {job.reason}.", "yellow")
+    show_hindrances(current, set())
     if current.failures:
         _show_failure(current.failures[0])
     if len(current.failures) > 1:
@@ -212,6 +213,23 @@ def show_status(current: RunStatus) -> None:
     _line(f"==> ERROR: {name} {_VERBS[current.state]}; {_jobs(current.not_started)} not started.", "red")
     _show_open(current)
     _line(f"Its files are in {directory}. To go on: reana-batch resume -w {shlex.quote(str(directory))}", None)
+
+
+def show_hindrances(current: RunStatus, told: set[str]) -> set[str]:
+    """Print why jobs are held or do not get on, but for what is in ``told``; return all that holds now.
+
+    Jobs of one step that are hindered by the same thing are one line, whatever numbers it holds.
+    """
+    groups: dict[str, list[QueuedJob]] = {}
+    for job in (*current.queue.held, *current.queue.hindered):
+        key = re.sub(r"[0-9]+", "", f"{job.step} {job.state.value} {job.reason.replace(job.id, '')}")
+        groups.setdefault(key, []).append(job)
+    for key, jobs in list(groups.items())[:_MOST_STEPS_LIVE]:
+        if key not in told:
+            who, more = jobs[0].step or "DAGMan", f" and {len(jobs) - 1:,} more" if len(jobs) > 1 else ""
+            verb = "does not go on" if jobs[0].state is JobState.HELD else f"is {jobs[0].state.value}"
+            _line(f"==> WARNING: {who} ({jobs[0].id}{more}) {verb}: {jobs[0].reason}.", "yellow")
+    return set(groups)
 
 
 def _show_open(current: RunStatus) -> None:

@@ -41,6 +41,7 @@ def test_a_finished_run(desk: Desk) -> None:
             for name in ("s1", "s2")
         ],
         "held": [],
+        "hindered": [],
         "first_failure": None,
         "failed": 0,
         "not_started": 0,
@@ -217,7 +218,7 @@ def test_stop_ends_the_jobs_and_resume_goes_on(desk: Desk, running: Path) -> Non
     answer = desk.json("status", "-w", "test")
     assert (answer["status"], answer["failed"], answer["not_started"]) == ("stopped", 1, 1)
     assert answer["first_failure"]["cause"] == "the job was ended from outside, by SIGTERM"
-    assert desk.json("wait", "-w", "test", exits=1)["status"] == "stopped"
+    assert desk.json("wait", "-w", "test", exits=130)["status"] == "stopped"
     said(desk("stop", "-w", "test", exits=3), _only_running("stopped"))
     (running / "workspace/go").touch()
     done = desk("resume", "-w", "test", "-j", "2")

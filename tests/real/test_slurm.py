@@ -570,7 +570,7 @@ def test_release_that_slurmctld_has_forgotten_is_made_good_by_resume(desk: Desk)
     name = compiled(desk, *scatter(3))
     desk.reana_batch("submit", f"runs/{name}", env=forgetful)
     [held] = desk.status(name)["held"]
-    assert (held["step"], held["reason"]) == ("prepare", "held by its owner")
+    assert (held["step"], held["reason"]) == ("prepare", "held by its owner; to go on: reana-batch resume")
     assert desk.reana_batch("resume", "--runs", "runs", "-w", name).stderr == (
         f"==> SUCCESS: {name} goes on; released: {held['id']}.\n"
     )

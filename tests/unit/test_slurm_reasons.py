@@ -1,0 +1,90 @@
+"""Every reason that Slurm 25.11 gives for a pending job: what is said of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from reana_batch.backends.slurm_reasons import explain
+from reana_batch.jobqueue import JobState
+
+RESOURCES = ("BB", "Billing", "Energy", "GRES", "License", "Unknown")
+
+# Those that pass when other jobs end, or at a time: nothing is said of them.
+PASSING = [
+    *("None", "Priority", "Resources", "Dependency", "BeginTime", "Licenses", "Reservation", "Prolog", "Cleaning"),
+    *("JobArrayTaskLimit", "FedJobLock", "BurstBufferResources", "BurstBufferStageIn", "SchedDefer"),
+    *("MaxPoweredUpNodes", "NvidiaImexChannels", "QOSUsageThreshold", "AssociationJobLimit", "QOSJobLimit"),
+    *("AssociationResourceLimit", "QOSResourceLimit", "AccountingPolicy"),
+    *("QOSGrpCpuLimit", "QOSGrpCPURunMinutesLimit", "QOSGrpJobsLimit", "QOSGrpMemLimit", "QOSGrpNodeLimit"),
+    *("QOSGrpSubmitJobsLimit", "QOSMaxCpuPerUserLimit", "QOSMaxJobsPerUserLimit", "QOSMaxNodePerUserLimit"),
+    *("QOSMaxSubmitJobPerUserLimit", "QOSMaxMemoryPerUser", "QOSGrpMemoryRunMinutes", "QOSGrpNodeRunMinutes"),
+    *("AssocGrpCpuLimit", "AssocGrpCPURunMinutesLimit", "AssocGrpJobsLimit", "AssocGrpMemLimit", "AssocGrpNodeLimit"),
+    *("AssocGrpSubmitJobsLimit", "AssocMaxJobsLimit", "AssocMaxSubmitJobLimit", "AssocGrpMemRunMinutes"),
+    *(f"{who}Grp{what}{end}" for who in ("Assoc", "QOS") for what in RESOURCES for end in ("", "RunMinutes")),
+    *(f"QOSMax{what}PerUser" for what in RESOURCES),
+    *(f"Max{what}PerAccount" for what in (*RESOURCES, "Cpu", "Node", "Memory", "Jobs", "SubmitJobs")),
+    *(f"Max{what}RunMinsPer{who}" for what in (*RESOURCES, "Cpu", "Node", "Memory") for who in ("Account", "User")),
+]
+
+TIME = (
+    "; scontrol update JobId=7_[0-3] TimeLimit=MINUTES, or stop the run, correct the analysis or settings and run it"
+    " again"
+)
+STUCK = {
+    "DependencyNeverSatisfied": "a job that it waits for did not succeed",
+    "JobHeldUser": "held by its owner; to go on: reana-batch resume",
+    "JobHeldAdmin": "held by an administrator; ask your site",
+    "JobHoldMaxRequeue": "requeued too many times and then held; look at its log, then: scontrol release 7_[0-3]",
+    "launch failed requeued held": "its node could not start it; to go on: reana-batch resume",
+    "BadConstraints": "no node has what it asks for; stop the run, ask for less and run the analysis again",
+    "PartitionTimeLimit": f"it asks for more time than its partition allows{TIME}",
+    "AssocMaxWallDurationPerJobLimit": f"it asks for more time than its account allows{TIME}",
+    "QOSMaxWallDurationPerJobLimit": f"it asks for more time than its QOS allows{TIME}",
+    "PartitionDown": "its partition is down; ask your site",
+    "ReqNodeNotAvail, UnavailableNodes:n[1-2]": (
+        "the nodes it needs are not available (UnavailableNodes:n[1-2]); ask your site"
+    ),
+    "InvalidAccount": (
+        "its account does not exist, or is not yours; scontrol update JobId=7_[0-3] Account=NAME, or stop the run,"
+        " correct the analysis or settings and run it again"
+    ),
+    "AssocGrpCPUMinutesLimit": "its account has used up its time; ask your site",
+    "QOSGrpBillingMinutes": "its QOS has used up its time; ask your site",
+    "QOSMaxMemoryPerJob": (
+        "it asks for more than its QOS allows a job; stop the run, ask for less and run the analysis again"
+    ),
+}
+# As far as they are of a kind with those above.
+ALSO_STUCK = [
+    *("PartitionNodeLimit", "PartitionInactive", "PartitionConfig", "NodeDown", "AccountNotAllowed", "InvalidQOS"),
+    *("QOSNotAllowed", "ReservationDeleted", "ReservationInvalid", "BurstBufferOperation", "AssociationTimeLimit"),
+    *("QOSTimeLimit", "QOSMaxCpuPerJobLimit", "QOSMaxCpuMinutesPerJobLimit", "QOSMaxNodePerJobLimit", "MaxMemPerLimit"),
+    *("QOSMinCpuNotSatisfied", "QOSMinMemory", "QOSMinNode", "QOSMaxCpuPerNode", "AssocMaxCpuPerNode"),
+    *("AssocMaxCpuPerJobLimit", "AssocMaxCpuMinutesPerJobLimit", "AssocMaxNodePerJobLimit", "AssocMaxMemPerJob"),
+    *("QOSGrpCPUMinutesLimit", "QOSGrpWallLimit", "AssocGrpWallLimit", "AssocGrpMemMinutes", "QOSGrpMemoryMinutes"),
+    *(f"{who}Grp{what}Minutes" for who in ("Assoc", "QOS") for what in (*RESOURCES, "Node")),
+    *(f"{who}Max{what}{end}" for who in ("Assoc", "QOS") for what in RESOURCES for end in ("PerJob", "MinutesPerJob")),
+    *(f"{who}Max{what}PerNode" for who in ("Assoc", "QOS") for what in ("BB", "Billing", "Energy", "GRES", "Unknown")),
+    *(f"QOSMin{what}" for what in RESOURCES),
+]
+
+
+def test_reasons_that_pass_are_not_shown() -> None:
+    assert {reason: explain(reason, "7") for reason in PASSING} == dict.fromkeys(PASSING, (JobState.WAITING, ""))
+
+
+@pytest.mark.parametrize("reason", STUCK)
+def test_reasons_that_never_pass_are_told_with_their_cure(reason: str) -> None:
+    assert explain(reason, "7_[0-3]") == (JobState.HELD, STUCK[reason])
+
+
+def test_no_reason_that_never_passes_is_missed() -> None:
+    assert [reason for reason in ALSO_STUCK if explain(reason, "7")[0] is not JobState.HELD] == []
+
+
+NODES = "Nodes required for job are DOWN, DRAINED or reserved for jobs in higher priority partitions"
+
+
+@pytest.mark.parametrize("reason", ["SomethingNew", NODES, "ReqNodeNotAvail, May be reserved for other job"])
+def test_what_no_row_knows_is_shown_as_slurm_writes_it(reason: str) -> None:
+    assert explain(reason, "7") == (JobState.WAITING, f"Slurm says: {reason}")
