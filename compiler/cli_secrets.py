@@ -61,7 +61,7 @@ def secrets_add(values: tuple[str, ...], files: tuple[Path, ...], overwrite: boo
     if not values and not files:
         raise click.UsageError("Give at least one --env or --file.")
     given = {Secret(_name(word), ENV): _value(word) for word in values}
-    given |= {Secret(path.name, FILE): path.read_bytes() for path in files}
+    given |= {Secret(path.name, FILE): _content(path) for path in files}
     store = _store()
     known = [secret.name for secret in store.secrets() if secret in given]
     if known and not overwrite:
@@ -86,6 +86,15 @@ def _value(word: str) -> bytes:
     if not equals:
         value = os.environ.get(name) or click.prompt(name, hide_input=True, err=True)
     return os.fsencode(value)
+
+
+def _content(path: Path) -> bytes:
+    from reana_batch.files import read_regular
+
+    try:
+        return read_regular(path)
+    except OSError as error:
+        raise click.BadParameter(f"{path}: {error.strerror}.", param_hint="--file") from error
 
 
 def _listed(names: list[str]) -> str:

@@ -7,11 +7,13 @@ Jobs get paths to them, and never the values in their environment.
 from __future__ import annotations
 
 import os
+import shlex
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from reana_batch import files
 from reana_batch.diagnostics import Refused, refuse
 
 ENV = "env"
@@ -37,21 +39,26 @@ class Store:
         return self.directory / secret.type / secret.name
 
     def secrets(self) -> Iterator[Secret]:
-        """Yield all secrets, by name."""
-        found = (Secret(path.name, kind) for kind in (ENV, FILE) for path in self.directory.glob(f"{kind}/*"))
-        yield from sorted(found)
+        """Yield all secrets, by name; OSError if a directory cannot be read."""
+        yield from sorted(Secret(name, kind) for kind in (ENV, FILE) for name in self._names(kind))
+
+    def _names(self, kind: str) -> list[str]:
+        try:
+            return os.listdir(self.directory / kind)
+        except (FileNotFoundError, NotADirectoryError):
+            return []
 
     def add(self, secret: Secret, content: bytes) -> None:
-        """Write a secret, complete or not at all; Refused where the directory cannot be written."""
+        """Write a secret, complete or not at all; Refused if the directory is not writable, or others may replace it."""
         path = self.path(secret)
-        temporary = self.directory / f".{path.name}.{os.getpid()}"
         try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            files.make_private(path.parent)
+            if self._is_replaceable():
+                message = f"Others can write into {self.directory.parent}, and replace the secrets in it."
+                raise refuse("cannot-write", message, hint=f"chmod go-w {shlex.quote(str(self.directory.parent))}")
             for folder in (self.directory, path.parent):
                 folder.chmod(0o700)
-            with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as stream:
-                stream.write(content)
-            temporary.replace(path)
+            files.write_whole(path, content, by=self.directory)  # no secrets are looked for there
         except OSError as error:
             raise _cannot_write(error, path) from error
 
@@ -84,7 +91,14 @@ class Store:
             return f"can be read by others: {path} has mode {stat.S_IMODE(mode):04o}"
         if open_folders:
             return f"lies in {open_folders[0]}, which is open to others"
+        if self._is_replaceable():
+            return f"lies below {self.directory.parent}, into which others can write"
         return "is empty" if empty else ""
+
+    def _is_replaceable(self) -> bool:
+        """Return whether others can put another directory in the place of this one."""
+        mode = self.directory.parent.stat().st_mode
+        return bool(mode & 0o022) and not mode & stat.S_ISVTX
 
 
 def _cannot_write(error: OSError, path: Path) -> Refused:

@@ -83,26 +83,31 @@ give_up() { # REASON
   exit "$EXIT_CREDENTIAL"
 }
 
+# Everything is made in a new folder and then renamed into place: what is there already may be a link to a secret, and
+# no file is ever opened for writing through it.
 hand_on() {
-  local digest
+  local digest kept each
   umask 077
   digest=$(printf '%s' "$PWD" | sha1sum)
-  handed=$secrets/runs/${digest:0:40}
-  # The link comes first: whoever deletes the run finds by it also what a refusal leaves behind.
-  { mkdir -p "$handed" credentials && ln -sfn "$handed" credentials/.folder && : >"$handed/.names"; } ||
-    give_up "$handed cannot be written"
+  kept=$secrets/runs/${digest:0:40}
+  # The link comes first: deleting the run finds by it also what a refusal leaves behind.
+  { mkdir -p "$kept" credentials && ln -sfnT "$kept" credentials/.folder && handed=$(mktemp -d "$kept/.new.XXXXXXXX") &&
+    : >"$handed/names"; } || give_up "$kept cannot be written"
+  trap 'rm -rf "$handed"' EXIT
   [[ -z $kerberos ]] || "hand_on_$kerberos"
   [[ -z $voms_proxy ]] || "hand_on_proxy_$voms_proxy"
   [[ -z $rucio ]] || hand_on_rucio
-  mv "$handed/.names" "$handed/names"
-  # Links to files, for HTCondor sends no file that lies behind a link to a directory.
-  ln -sf "$handed"/* credentials/
+  for each in "$handed"/*; do
+    # Links to files: HTCondor sends no file that is behind a link to a directory.
+    { mv -fT "$each" "$kept/${each##*/}" && ln -sfnT "$kept/${each##*/}" "credentials/${each##*/}"; } ||
+      give_up "$kept cannot be written"
+  done
 }
 
 value_of() { cat -- "$secrets/env/$1" 2>/dev/null; } # NAME
 
 name() { # NAME VALUE: what is no secret
-  printf '%s=%s\n' "$1" "$2" >>"$handed/.names"
+  printf '%s=%s\n' "$1" "$2" >>"$handed/names"
 }
 
 # A file of the store is handed on as a link: there is one copy of it.
@@ -128,8 +133,7 @@ hand_on_ticket() {
   cache=$(LC_ALL=C tool klist 2>/dev/null | sed -n 's/^Ticket cache: //p')
   [[ $cache == FILE:* || $cache == /* ]] ||
     give_up "the ticket is in ${cache:-no cache at all}, where jobs cannot read it; run: KRB5CCNAME=FILE:... kinit"
-  { cp -- "${cache#FILE:}" "$handed/.krb5cc" && mv "$handed/.krb5cc" "$handed/krb5cc"; } ||
-    give_up "$cache cannot be read"
+  cp -- "${cache#FILE:}" "$handed/krb5cc" || give_up "$cache cannot be read"
   ticket_left "FILE:$handed/krb5cc" || give_up "the ticket has expired; run kinit"
   must_live "Kerberos ticket" "$left" "${ticket_needed[0]}" starts "${ticket_needed[2]}"
   ((renewable > left)) || renewable=$left
@@ -148,9 +152,8 @@ must_live() { # WHAT LEFT NEEDED starts|ends STEP
 }
 
 hand_on_proxy_submit() {
-  patiently make_proxy "$secrets/file" "$secrets/env/VOMSPROXY_PASS" "$(value_of VONAME)" "$handed/.x509up" \
+  patiently make_proxy "$secrets/file" "$secrets/env/VOMSPROXY_PASS" "$(value_of VONAME)" "$handed/x509up" \
     "${proxy_needed[1]}" || give_up "no VOMS proxy: $message"
-  mv "$handed/.x509up" "$handed/x509up"
   check_proxy
 }
 
@@ -167,8 +170,7 @@ check_proxy() {
 hand_on_proxy_worker() {
   link file/usercert.pem usercert.pem
   link file/userkey.pem userkey.pem
-  : >"$handed/passphrase"
-  [[ ! -e $secrets/env/VOMSPROXY_PASS ]] || link env/VOMSPROXY_PASS passphrase
+  if [[ -e $secrets/env/VOMSPROXY_PASS ]]; then link env/VOMSPROXY_PASS passphrase; else : >"$handed/passphrase"; fi
   name vo "$(value_of VONAME)"
 }
 

@@ -6,6 +6,7 @@ import contextlib
 import os
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -130,7 +131,7 @@ def test_nothing_that_was_handed_on_stays_behind_even_if_more_was_refused(run: P
     Path("proxy").write_text(f"{proxy}\n")
     with pytest.raises(Refused, match=said) if said else contextlib.nullcontext():
         credentials.hand_on(run)
-    assert len(list(Path("store/runs").glob("*/krb5cc"))) == 1
+    assert len(list(Path("store/runs").glob("**/*krb5cc"))) == (0 if said else 1)
     credentials.withdraw(run)
     assert list(Path("store/runs").iterdir()) == []
     assert Path("store/file/ready").read_text() == "a proxy"
@@ -144,3 +145,79 @@ def test_nothing_else_is_deleted_wherever_a_run_of_others_leads(run: Path) -> No
     (run / "credentials/.folder").symlink_to(home)
     credentials.withdraw(run)
     assert home.is_dir()
+
+
+# --- links in the way -----------------------------------------------------------------------------
+
+
+def files_of(workspace: Path, **plan: Any) -> None:
+    """Write the files of a run whose credentials come by this plan, and a store with all secrets, below the folder."""
+    store = Store(workspace / "store")
+    values = {"VONAME": "escape", "VOMSPROXY_PASS": "cGFzcw==", "VOMSPROXY_FILE": "ready", "CERN_USER": "alice"}
+    values |= {"CERN_KEYTAB": "keytab", "RUCIO_USERNAME": "alice", "RUCIO_PASSWORD": "word", "RUCIO_TOKEN": "token"}
+    for name, value in values.items():
+        store.add(Secret(name, ENV), value.encode())
+    for name in ("ready", "keytab", "userkey.pem", "usercert.pem"):
+        store.add(Secret(name, FILE), f"the {name}".encode())
+    site = Site(credentials=CredentialSettings(secrets=str(store.directory)))
+    (workspace / "batch").mkdir()
+    made = Workflow("w", "serial", (), credential_plan=CredentialPlan(**plan))
+    for file in credentials.files(made, site):
+        (workspace / file.path).write_text("".join(file.text))
+    Path("ticket").write_text("a ticket")
+    Path("left").write_text("9000\n")
+    Path("proxy").write_text("9000\n")
+
+
+def secrets_of(workspace: Path) -> dict[str, bytes]:
+    """Return the content of every secret by its path in the store."""
+    found = [path for kind in (ENV, FILE) for path in (workspace / "store" / kind).iterdir()]
+    return {f"{path.parent.name}/{path.name}": path.read_bytes() for path in found}
+
+
+PLANS: dict[str, dict[str, Any]] = {
+    "keytab-and-userpass": {"kerberos": "keytab", "rucio": "userpass"},
+    "ticket-and-oidc": {"kerberos": "ticket", "rucio": "oidc"},
+    "worker-and-x509": {"voms_proxy": "worker", "rucio": "x509"},
+    "submit": {"voms_proxy": "submit", "proxy_needed": (0, 1000, "fit")},
+    "file": {"voms_proxy": "file", "proxy_needed": (0, 1000, "fit")},
+}
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_secrets_are_never_written_however_often_credentials_are_prepared(
+    tmp_path: Path, tools: Path, name: str
+) -> None:
+    for tool in ("kinit", "voms-proxy-init"):  # both write what they make to the file that they are told
+        script = '#!/bin/bash\nwhile [[ $1 != --out && $1 != -c ]]; do shift; done; echo made >"${2#FILE:}"\n'
+        (tools / tool).write_text(script)
+    files_of(tmp_path, **PLANS[name])
+    before = secrets_of(tmp_path)
+    listed: list[list[str]] = []
+    for _ in range(3):  # as each `resume` does
+        credentials.hand_on(tmp_path)
+        assert secrets_of(tmp_path) == before
+        listed.append(sorted(path.name for path in (tmp_path / "credentials").iterdir()))
+    assert listed == [listed[0]] * 3
+    [folder] = (tmp_path / "store/runs").iterdir()
+    assert [".folder", *sorted(path.name for path in folder.iterdir())] == listed[0]
+    assert all((tmp_path / "credentials" / made).is_file() for made in listed[0][1:])
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_nothing_is_written_through_a_link_that_is_in_the_way(tmp_path: Path, tools: Path, name: str) -> None:
+    (tools / "kinit").write_text("#!/bin/bash\n")
+    files_of(tmp_path, **PLANS[name])
+    credentials.hand_on(tmp_path)
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    (tmp_path / "folder").mkdir()
+    [kept] = (tmp_path / "store/runs").iterdir()
+    for index, path in enumerate(sorted([*kept.iterdir(), *(tmp_path / "credentials").glob("[!.]*")])):
+        path.unlink()
+        path.symlink_to(tmp_path / "folder" if index % 2 else victim)
+    (kept / ".names").symlink_to(victim)
+    credentials.hand_on(tmp_path)
+    assert victim.read_text() == "precious"
+    assert list((tmp_path / "folder").iterdir()) == []
+    assert (tmp_path / "credentials/names").read_text() == (kept / "names").read_text()

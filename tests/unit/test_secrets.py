@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -69,3 +71,53 @@ def test_a_secret_that_cannot_be_deleted(tmp_path: Path) -> None:
     (tmp_path / FILE / KEYTAB.name).mkdir(parents=True)
     with pytest.raises(Refused, match=f"{KEYTAB.name}: "):
         Store(tmp_path).delete(KEYTAB)
+
+
+@pytest.fixture
+def umask_0() -> Iterator[None]:
+    before = os.umask(0)
+    yield
+    os.umask(before)
+
+
+@pytest.mark.usefixtures("umask_0")
+def test_others_have_no_access_whatever_the_umask(tmp_path: Path) -> None:
+    store = Store(tmp_path / ".config/reana-batch/secrets")
+    store.add(KEYTAB, b"x")
+    modes = {str(path.relative_to(tmp_path)): path.stat().st_mode & 0o777 for path in tmp_path.rglob("*")}
+    base = ".config/reana-batch"
+    folders = (".config", base, f"{base}/secrets", f"{base}/secrets/file")
+    assert modes == dict.fromkeys(folders, 0o700) | {f"{base}/secrets/file/my.keytab": 0o600}
+
+
+def test_a_store_that_others_may_replace_is_refused(tmp_path: Path) -> None:
+    store = Store(tmp_path / "reana-batch/secrets")
+    store.add(KEYTAB, b"x")
+    (tmp_path / "reana-batch").chmod(0o777)
+    assert store.fault(KEYTAB) == f"lies below {tmp_path}/reana-batch, into which others can write"
+    with pytest.raises(Refused, match="Others can write into") as refused:
+        store.add(KEYTAB, b"y")
+    assert refused.value.diagnostics.errors[0].hint == f"chmod go-w {tmp_path}/reana-batch"
+    assert store.path(KEYTAB).read_bytes() == b"x"
+    (tmp_path / "reana-batch").chmod(0o1777)  # as /tmp, where others cannot rename what is not theirs
+    store.add(KEYTAB, b"y")
+    assert store.fault(KEYTAB) == ""
+
+
+def test_a_store_that_was_open_is_closed(tmp_path: Path) -> None:
+    store = Store(tmp_path / "secrets")
+    (tmp_path / "secrets/env").mkdir(parents=True)
+    for folder in ("secrets", "secrets/env"):
+        (tmp_path / folder).chmod(0o777)
+    store.add(PASSPHRASE, b"x")
+    assert store.fault(PASSPHRASE) == ""
+
+
+def test_a_link_in_the_place_of_a_secret_is_replaced(tmp_path: Path) -> None:
+    store = Store(tmp_path / "secrets")
+    store.add(PASSPHRASE, b"x")
+    (tmp_path / "victim").write_text("precious")
+    store.path(PASSPHRASE).unlink()
+    store.path(PASSPHRASE).symlink_to(tmp_path / "victim")
+    store.add(PASSPHRASE, b"y")
+    assert (store.value(PASSPHRASE.name), (tmp_path / "victim").read_text()) == ("y", "precious")
