@@ -49,6 +49,8 @@ TARGET = Target(
     forwards_tickets=True,
     holds=frozenset({"slurm"}),
     retries_jobs=True,
+    # Macros, commands that print a configuration, and an escaped slash.
+    misread_paths=r"\$\w*\(|\||\\/",
 )
 
 # Of runs whose files HTCondor sends along: what each job starts with.

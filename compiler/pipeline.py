@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -179,7 +180,8 @@ def write(compilation: Compilation, directory: Path, *, force: bool = False) -> 
     ``force`` replaces what an earlier compilation left there, except the workspace's other files.
     Raises :class:`Refused` if the directory is in use or cannot be written.
     """
-    _check_directory(compilation.site, directory, force)
+    _check_path(compilation.site, compilation.target, directory)
+    _check_directory(directory, force)
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         for name in _COMPILED:
@@ -215,11 +217,19 @@ def _cannot_write(error: OSError, directory: Path) -> Refused:
     return refuse("cannot-write", f"The run cannot be written: {reason}.")
 
 
-def _check_directory(site: Site, directory: Path, force: bool) -> None:
+def _check_path(site: Site, target: Target, directory: Path) -> None:
+    path = f"{os.path.realpath(directory)}/"
     for refused in site.refused_directories:
-        if os.path.realpath(directory).startswith(refused.prefix):
+        if path.startswith(refused.prefix):
             message = f"A run cannot be in {directory}: {refused.reason}"
             raise refuse("over-limit", message, hint=refused.hint)
+    misread = target.misread_paths and re.search(target.misread_paths, path)
+    if misread:
+        message = f'A run cannot be in {directory}: {target.title} does not take "{misread[0]}" in a path literally.'
+        raise refuse("unsupported", message, hint="name another directory with --output or --runs.")
+
+
+def _check_directory(directory: Path, force: bool) -> None:
     if directory.exists() and not directory.is_dir():
         raise refuse("output-exists", f"{directory} is not a directory.", hint="name another with --output.")
     if not force and directory.is_dir() and any(directory.iterdir()):

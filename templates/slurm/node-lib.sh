@@ -113,7 +113,7 @@ submit_held() {
     set_indices "$folder" "$first" "$(((last_row - first * size + size - 1) / size))" "$rows" "$size"
     options+=("--array=$indices")
   fi
-  until call_sbatch "$key" "${options[@]}" "batch/steps/$folder/job.sbatch" "$first"; do
+  until call_sbatch "$key" "logs/$folder/slurm.out" "${options[@]}" "batch/steps/$folder/job.sbatch" "$first"; do
     if [[ $trouble == "sbatch refused"* ]]; then
       say "$trouble"
       record_lost 1 scheduler "refused by Slurm: $(tail -n 1 "$complaint")"

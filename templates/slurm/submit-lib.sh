@@ -136,7 +136,8 @@ submit() { # KEY FOLDER FIRST COUNT ROWS CHUNK_SIZE NEED...
     check_array_size "$count"
     options+=("--array=$indices")
   fi
-  call_sbatch "$key" "${options[@]}" "batch/steps/$folder/job.sbatch" "$first" || abandon "$trouble"
+  call_sbatch "$key" "logs/$folder/slurm.out" "${options[@]}" "batch/steps/$folder/job.sbatch" "$first" ||
+    abandon "$trouble"
   ids[$key]=$id
   accepted+=("$id")
   [[ -n $dependency ]] || held+=("$id")
@@ -147,13 +148,14 @@ note_job() { printf '%s\n' "$id $*" >>"$JOURNAL"; } # KEY FIRST FOLDER ROWS CHUN
 
 # Call sbatch, or what stands in for it, and set $id, or $trouble. A call without an answer may have been accepted
 # all the same: the job is looked for by its comment before it is submitted again, so that it never runs twice.
-call_sbatch() { # KEY ARGUMENT...
-  local key=$1 answer code try found by
-  shift
+call_sbatch() { # KEY LOG ARGUMENT...
+  local key=$1 output answer code try found by
+  set_output "$2"
+  shift 2
   for ((try = 1; try <= CALL_TRIES; try++)); do
     [[ $submission == sbatch || -n $helper ]] || start_helper || return 1
     if [[ -n $helper ]]; then by=pyslurm; else by=sbatch; fi
-    call_once "--chdir=$PWD" "--comment=$token:$key" "$@"
+    call_once "--chdir=$PWD" "--output=$output" "--comment=$token:$key" "$@"
     id=${answer##*$'\n'}
     id=${id%%;*}
     ((code != 0)) || [[ ! $id =~ ^[0-9]+$ ]] || return 0
@@ -169,6 +171,14 @@ call_sbatch() { # KEY ARGUMENT...
     fi
   done
   return 1
+}
+
+# Slurm replaces patterns such as %j in the whole path of a log. From a path with backslashes it takes them away, so that
+# jobs there open their logs themselves.
+set_output() { # LOG -> $output
+  output=$PWD/$1
+  output=${output//%/%%}
+  [[ $output != *\\* ]] || output=/dev/null
 }
 
 # One call of sbatch or of the helper; $answer, $code and $complaint are what sbatch prints and exits with.
@@ -293,8 +303,8 @@ submit_finaliser() { # failure|end ID...
   while [[ $# -gt 0 ]]; do
     printf -v ids "$type:%s" "${@:1:MOST_CONDITIONS}"
     shift "$(($# < MOST_CONDITIONS ? $# : MOST_CONDITIONS))"
-    call_sbatch ".finaliser/$RANDOM$RANDOM" "--dependency=${ids:1}" batch/finaliser.sbatch "$kind" "$token" ||
-      return
+    call_sbatch ".finaliser/$RANDOM$RANDOM" logs/finaliser.out "--dependency=${ids:1}" batch/finaliser.sbatch "$kind" \
+      "$token" || return
     accepted+=("$id")
     note_job .finaliser/0 0 - 0 1 - || { trouble="$JOURNAL is not writable"; return 1; }
   done

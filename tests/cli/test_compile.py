@@ -48,6 +48,16 @@ def test_a_run_directory_with_blanks_can_be_started_as_it_says(hello: Tool) -> N
     assert greetings.read_text("utf-8") == "Hello Ann\nHello Bob\n"
 
 
+@pytest.mark.parametrize("misread", ["x$(step)", "x$ENV(HOME)", "a|b", "back\\/slash"])
+def test_a_path_that_htcondor_misreads_is_refused(misread: str, hello: Tool) -> None:
+    before = hello.files()
+    ended = hello.run("compile", "-b", "htcondor", "-o", f"{misread}/run")
+    assert ended.code != 0
+    assert f"error: A run cannot be in {misread}/run: HTCondor does not take" in ended.stderr
+    assert hello.files() == before
+    assert hello.run("compile", "-b", "slurm", "-o", f"{misread}/run").code == 0
+
+
 @pytest.mark.parametrize("backend", ["make", "htcondor", "slurm"])
 def test_a_dry_run_writes_nothing(backend: str, hello: Tool) -> None:
     before = hello.files()

@@ -104,6 +104,21 @@ def test_a_sample_gives_the_same_bytes_as_make_even_in_an_odd_place(desk: Desk) 
     assert not list((desk.path / runs / "slurm.1/logs").rglob("*%*"))
 
 
+def test_srun_has_the_jobs_environment_and_slurms_log_is_in_the_run_whatever_its_path(desk: Desk) -> None:
+    asks = "srun -n 1 bash -c 'echo $$OWN ${PATH%%:*} $$HOME $$REANA_WORKSPACE'".replace("${", "$${")
+    desk.write("reana.yaml", serial(f"export OWN=mine PATH=/opt/own:$$PATH; {asks} >said.txt"))
+    places = ("100% %j", "back\\slash %j")
+    for place in places:
+        desk.reana_batch("run", *HERE, "--runs", place, "-w", "test")
+    for place in places:
+        run = desk.path / place / "test.1"
+        eventually((run / "logs/finaliser.out").exists, 60)
+        workspace = f"{desk.folder}/{place}/test.1/workspace"
+        assert (run / "workspace/said.txt").read_text() == f"mine /opt/own /home/alice {workspace}\n"
+        assert (run / "logs/step1/slurm.out").exists()
+    assert sorted(path.name for path in desk.path.iterdir()) == [*places, "reana.yaml"]
+
+
 def test_a_diamond(desk: Desk) -> None:
     steps = job("top"), job("left", "top", rows=2), job("right", "top", rows=2), job("bottom", "left", "right")
     name = submitted(desk, *steps)

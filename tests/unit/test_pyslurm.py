@@ -163,7 +163,7 @@ def test_the_chain_that_pyslurm_is_given(tmp_path: Path) -> None:
         "qos": "high",
         "script": str(here.run / "batch/steps/a/job.sbatch"),
         "script_args": ["0"],
-        "standard_output": "logs/a/slurm.out",
+        "standard_output": str(here.run / "logs/a/slurm.out"),
         "temporary_disk_per_node": "5M",
         "time_limit": 2,
         "working_directory": str(here.run),

@@ -92,10 +92,9 @@ def test_rows_that_are_done_end_the_node_without_a_question_to_slurm(node: Node)
     assert node.run() == 0
     (submission,) = node.called("sbatch")
     token = submission.partition("--comment=")[2].partition(":")[0]
-    expected = (
-        f"--parsable --chdir={node.directory} --comment={token}:fit/0 --hold --array=0-1 batch/steps/fit/job.sbatch"
-    )
-    assert submission == f"{expected} 0"
+    places = f"--chdir={node.directory} --output={node.directory}/logs/fit/slurm.out"
+    expected = f"--parsable {places} --comment={token}:fit/0 --hold --array=0-1 batch/steps/fit/job.sbatch 0"
+    assert submission == expected
     assert node.called("scontrol") == ["release 7"]
     assert node.called("squeue") == node.called("scancel") == []
     # Written down before it may start.
