@@ -203,10 +203,16 @@ def _key(step: Step, number: int) -> str:
 def _dependency(need: Need, child: Step, parent: Step, number: int, max_array_size: int) -> Iterator[str]:
     """Yield ``TYPE KEY`` for each array that this slice of the child waits for.
 
-    aftercorr lets element i follow element i; what Slurm cannot say waits for all of the parent.
+    aftercorr lets element i follow element i. Where Slurm cannot say which elements a row waits for, it waits until
+    all have ended, however they did (afterany), and looks for its own parents' records.
     """
-    if chunk_pattern(need, child, parent) is Pattern.EACH and child.chunks > 1:
+    pattern = chunk_pattern(need, child, parent)
+    if pattern is Pattern.EACH and child.chunks > 1:
         yield f"aftercorr {_key(parent, number)}"
-        return
-    for slice_number in range(-(-parent.chunks // max_array_size)):
-        yield f"afterok {_key(parent, slice_number)}"
+    elif isinstance(pattern, Pattern):
+        for slice_number in range(-(-parent.chunks // max_array_size)):
+            yield f"afterok {_key(parent, slice_number)}"
+    else:
+        chunks = range(number * max_array_size, min((number + 1) * max_array_size, child.chunks))
+        for slice_number in sorted({before // max_array_size for chunk in chunks for before in pattern(chunk)}):
+            yield f"afterany {_key(parent, slice_number)}"

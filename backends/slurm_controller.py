@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from reana_batch.backends.slurm_reasons import RELEASABLE, explain
 from reana_batch.diagnostics import refuse
@@ -129,7 +130,7 @@ def query(directory: Path) -> Queue:
     places = {place for *_, place in shown}
     elsewhere = {place for place in places if _is_elsewhere(place, directory)}
     jobs = [_queued_job(job, word, why, journal) for job, word, why, place in shown if place not in elsewhere]
-    return Queue(tuple(_without_consequences(jobs)))
+    return Queue(tuple(_without_consequences(Run(directory), jobs)))
 
 
 def _is_elsewhere(working: str, directory: Path) -> bool:
@@ -137,12 +138,21 @@ def _is_elsewhere(working: str, directory: Path) -> bool:
     return os.path.isdir(working) and not Path(working).resolve().is_relative_to(directory.resolve())
 
 
-def _without_consequences(jobs: list[QueuedJob]) -> Iterator[QueuedJob]:
-    """Yield the jobs; where others ended badly, those that were cancelled in consequence give no reason."""
-    told = {job.reason for job in jobs if job.state is JobState.ENDED} - {"", _ENDINGS["CANCELLED"]}
+def _without_consequences(run: Run, jobs: list[QueuedJob]) -> Iterator[QueuedJob]:
+    """Yield the jobs; those that did not start because others failed give no reason where these do."""
+    failed = {job.id: job for job in jobs if job.step and job.reason == _ENDINGS["FAILED"]}
+    parts = run.parts() if failed else []
+    steps = {part.path + step["name"]: (part, step) for part in parts for step in part.manifest["steps"]}
+    unable = {name for name, job in failed.items() if job.step in steps and _is_skipped(*steps[job.step], job)}
+    told = {job.reason for job in jobs if job.state is JobState.ENDED and job.id not in unable}
+    told -= {"", _ENDINGS["CANCELLED"]}
     for job in jobs:
-        consequence = told and job.reason == _ENDINGS["CANCELLED"]
+        consequence = job.id in unable or (told and job.reason == _ENDINGS["CANCELLED"])
         yield replace(job, reason="") if consequence or not job.step else job
+
+
+def _is_skipped(part: Run, step: Mapping[str, Any], job: QueuedJob) -> bool:
+    return any(part.is_skipped(step, chunk) for chunk in job.chunks)
 
 
 def cancel(directory: Path) -> None:
@@ -222,10 +232,11 @@ def _queued_job(job: str, word: str, reason: str, journal: Mapping[str, tuple[st
 
 
 def _elements(text: str) -> Iterator[int]:
-    """Yield the array indices of squeue's ``4`` or ``[0-3,7%5]``; 0 for a job that is no array."""
+    """Yield the array indices of squeue's ``4``, ``[0-3,7%5]`` or ``[0-8:2]``; 0 for a job that is not an array."""
     for part in text.strip("[]").partition("%")[0].split(","):
-        start, _, end = part.partition("-")
+        ends, _, stride = part.partition(":")
+        start, _, end = ends.partition("-")
         if part == "":
             yield 0
         elif start.isdecimal() and (end.isdecimal() or not end):
-            yield from range(int(start), int(end or start) + 1)
+            yield from range(int(start), int(end or start) + 1, int(stride) if stride.isdecimal() else 1)

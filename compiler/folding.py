@@ -23,6 +23,12 @@ _NUMBER = re.compile(r"(\d+)")
 # Rows are put in the order of their parents' rows, of which this many are looked at.
 _PARENTS_IN_ORDER = 8
 
+# Jobs of one kind whose parents are in more different sets of steps than this stay together.
+_MOST_PARTS = 20
+
+# How many ancestors of a job are looked at to find that one parent waits for another.
+_MOST_ANCESTORS = 64
+
 
 K = TypeVar("K", bound=Hashable)
 
@@ -45,14 +51,75 @@ class Fold(Generic[K]):
 
 
 def fold(jobs: Sequence[Job[K]]) -> list[Fold[K]]:
-    """Return the folds, parents before children; raises ValueError if jobs wait for each other in a circle."""
-    folds = _in_order(_without_circles(jobs), jobs)
+    """Return the folds, parents before children; raises ValueError if jobs wait for each other in a circle.
+
+    Jobs of one kind are one fold if their parents are in the same folds. Where rows follow each other one by one, they
+    have the same order.
+    """
+    folds = _by_parents(_in_order(_without_circles(jobs), jobs), jobs)
+    leaders = _aligned(folds, jobs)
     place: dict[int, tuple[int, int]] = {}  # of each job, its fold and row
     for number, each in enumerate(folds):
         if len(each.jobs) > 1:
-            each.jobs.sort(key=lambda job: _row_key(jobs[job], place))
+            each.jobs.sort(key=lambda job: (place.get(leaders[job], ()), _row_key(jobs[job], place)))
         place.update((job, (number, row)) for row, job in enumerate(each.jobs))
     return folds
+
+
+def _by_parents(folds: list[Fold[K]], jobs: Sequence[Job[K]]) -> list[Fold[K]]:
+    """Return the folds, split where rows wait for different folds: a scheduler's array waits as a whole."""
+    fold_of: dict[int, int] = {}
+    found: list[Fold[K]] = []
+    for each in folds:
+        parts: dict[tuple[int, ...], list[int]] = {}
+        for job in each.jobs:
+            parts.setdefault(tuple(sorted({fold_of[parent] for parent in jobs[job].parents})), []).append(job)
+        for part in [parts[key] for key in sorted(parts)] if len(parts) <= _MOST_PARTS else [each.jobs]:
+            fold_of.update(dict.fromkeys(part, len(found)))
+            found.append(Fold(each.kind, part))
+    return found
+
+
+def _aligned(folds: Sequence[Fold[K]], jobs: Sequence[Job[K]]) -> dict[int, int]:
+    """Return for each job the one whose row gives its own: that of the first fold that it follows one by one.
+
+    Folds of one frame have the same rows; each edge between two frames that are one to one joins them.
+    """
+    fold_of = {job: number for number, each in enumerate(folds) for job in each.jobs}
+    leader = {job: job for job in fold_of}
+    frame = list(range(len(folds)))
+    members = [[number] for number in frame]
+    for number, each in enumerate(folds):
+        for parent, pairs in _one_to_one(each, jobs, fold_of, folds).items():
+            first, second = sorted((frame[parent], frame[number]))
+            if first == second:
+                continue  # in the same order already, or in another one
+            renamed = {
+                leader[a]: leader[b] for pair in pairs for a, b in (pair, pair[::-1]) if frame[fold_of[a]] == second
+            }
+            for member in members[second]:
+                leader.update((job, renamed[leader[job]]) for job in folds[member].jobs)
+                frame[member] = first
+            members[first] += members[second]
+    return leader
+
+
+def _one_to_one(
+    each: Fold[K], jobs: Sequence[Job[K]], fold_of: dict[int, int], folds: Sequence[Fold[K]]
+) -> dict[int, list[tuple[int, int]]]:
+    """Return the folds of which each job has a parent of its own, the last first, with the pairs of jobs and parents."""
+    pairs: dict[int, list[tuple[int, int]]] = {}
+    for job in each.jobs:
+        for parent in jobs[job].parents:
+            pairs.setdefault(fold_of[parent], []).append((job, parent))
+    if len(each.jobs) == 1:
+        return {}  # which is in order
+    return {
+        number: found
+        for number, found in sorted(pairs.items(), reverse=True)
+        if {len(each.jobs), len(found), len(folds[number].jobs), len(dict(found)), len({parent for _, parent in found})}
+        == {len(each.jobs)}
+    }
 
 
 def _row_key(job: Job[K], place: dict[int, tuple[int, int]]) -> tuple[object, ...]:
@@ -116,7 +183,10 @@ def _in_order(folds: list[Fold[K]], jobs: Sequence[Job[K]]) -> list[Fold[K]]:
 
 
 def needs(folds: Sequence[Fold[K]], jobs: Sequence[Job[K]], names: Sequence[str]) -> list[tuple[Need, ...]]:
-    """Return what each fold waits for; ``names`` are those of the steps."""
+    """Return what each fold waits for; ``names`` are those of the steps.
+
+    Rows of a step that they also wait for through another step are left out: that says it already.
+    """
     place = {job: (number, row) for number, each in enumerate(folds) for row, job in enumerate(each.jobs)}
     return [tuple(_needs_of(each, jobs, place, folds, names)) for each in folds]
 
@@ -137,7 +207,22 @@ def _needs_of(
         for number, rows in found.items():
             waits.setdefault(number, [()] * len(each.jobs))[row] = tuple(sorted(rows))
     for number in sorted(waits):
-        yield Need(names[number], _pattern(waits[number], len(folds[number].jobs)))
+        pattern = _pattern(waits[number], len(folds[number].jobs))
+        if isinstance(pattern, Pattern) or not all(_is_implied(job, number, jobs, place) for job in each.jobs):
+            yield Need(names[number], pattern)
+
+
+def _is_implied(job: int, number: int, jobs: Sequence[Job[K]], place: dict[int, tuple[int, int]]) -> bool:
+    """Return whether the parents of ``job`` in this fold are ancestors of its others, as far as we look."""
+    asked = {parent for parent in jobs[job].parents if place[parent][0] == number}
+    open_ones = [parent for parent in jobs[job].parents if parent not in asked]
+    seen = set(open_ones)
+    while asked and open_ones and len(seen) < _MOST_ANCESTORS:
+        above = jobs[open_ones.pop(0)].parents
+        asked.difference_update(above)
+        open_ones += [each for each in above if each not in seen]
+        seen.update(above)
+    return not asked
 
 
 def _pattern(waits: list[tuple[int, ...]], count: int) -> Pattern | RowMapping:

@@ -209,8 +209,12 @@ class Run:
             return rows[-1]
         return _integer(read_record(self._state(step, first, "started")).get("row")) or first
 
-    def _state(self, step: dict[str, Any], row: int, ending: str) -> Path:
+    def _state(self, step: Mapping[str, Any], row: int, ending: str) -> Path:
         return self.directory / f"{layout.STATE}/{step['folder']}/{layout.row_stem(row, step['rows'])}.{ending}"
+
+    def is_skipped(self, step: Mapping[str, Any], chunk: int) -> bool:
+        """Return whether a job of a chunk did not start because of what it waits for."""
+        return any(self._state(step, row, "skipped").exists() for row in _chunk(step, chunk))
 
     def done_chunks(self, step: dict[str, Any]) -> Iterator[int]:
         """Yield the chunks of a step whose rows are all done."""
@@ -305,7 +309,7 @@ class Run:
         return [path for path in declared["files"] + declared["directories"] if not (workspace / path).exists()]
 
 
-def _chunk(step: dict[str, Any], chunk: int) -> range:
+def _chunk(step: Mapping[str, Any], chunk: int) -> range:
     """Return the rows of a chunk."""
     size: int = step["chunk_size"]
     return range(chunk * size, min((chunk + 1) * size, step["rows"]))

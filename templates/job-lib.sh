@@ -122,9 +122,10 @@ await_row() { # FOLDER COUNT ROW
   set_stem "$3" "$2"
   record=state/$1/$stem
   until [[ -e $record.done ]]; do
-    ((waited++ < PATIENCE)) && [[ ! -e $record.failed ]] || return 1
-    sleep 1
     ls "${record%/*}" >/dev/null 2>&1  # reading the directory makes NFS ask its server again
+    [[ ! -e $record.done ]] || return 0
+    ((waited++ < PATIENCE)) && [[ ! -e $record.failed && ! -e $record.skipped ]] || return 1
+    sleep 1
   done
 }
 
@@ -171,8 +172,16 @@ check_parents() { # ROW
         read_table_line "batch/steps/$folder/${words[0]}" "$1"
         await_rows "${words[2]}" "${words[1]}" "$line"
         ;;
-    esac || { say "row $1: not started, for ${words[2]} is not done"; return "$EXIT_PARENT"; }
+    esac || { skip_row "${words[2]}"; return; }
   done
+}
+
+# Write down that the row was not started, so that rows which wait for it do not wait any longer.
+skip_row() { # FOLDER
+  local file=state/$folder/$own.skipped
+  say "row $row: not started because $1 is not done"
+  printf '%s\n' reason=parent "detail=$1" >"$file" || lose_record "$file"
+  return "$EXIT_PARENT"
 }
 
 # --- the row and its commands ----------------------------------------------------------------------
@@ -339,7 +348,8 @@ run_row() { # ROW
   make_folders "state/$folder/$own" "logs/$folder/$own"
   [[ ! -e state/$folder/$own.done ]] || return 0
   [[ ${#needs[@]} -eq 0 ]] || check_parents "$row" || return
-  [[ ! -e state/$folder/$own.failed ]] || rm -f "state/$folder/$own.failed" "state/$folder/$own.command"
+  [[ ! -e state/$folder/$own.failed && ! -e state/$folder/$own.skipped ]] ||
+    rm -f "state/$folder/$own.failed" "state/$folder/$own.skipped" "state/$folder/$own.command"
   write_started
   if ! : >>"logs/$folder/$own.out" || ! : >>"logs/$folder/$own.err"; then
     say "row $row: logs/$folder is not writable"

@@ -125,8 +125,8 @@ submit() { # KEY FOLDER FIRST COUNT ROWS CHUNK_SIZE NEED...
   for need; do
     parent=${need#* } type=${need%% *}
     [[ -n ${ids[$parent]} ]] || continue
-    # A parent that is partly done lacks elements that aftercorr would look for.
-    [[ -z ${partial[$parent]-} ]] || type=afterok
+    # A parent that is partly done lacks elements that aftercorr would look for. Jobs check the records themselves.
+    [[ -z ${partial[$parent]-} || $type != aftercorr ]] || type=afterany
     dependency+=,$type:${ids[$parent]}
     waited_for[$parent]=yes
   done
@@ -311,7 +311,7 @@ submit_finaliser() { # failure|end ID...
 }
 
 # Ask once where jobs are, those of this run unless some are named: in $alive those that run or may start, in
-# $waiting those that wait for another, in $dead those that can never start, in $ended those that ended otherwise
+# $waiting those that wait for another (as squeue names them), in $dead those that can never start, in $ended those that ended otherwise
 # than by themselves; in $gone which have failed, all of it or some elements.
 look() { # [ID,...]
   local mine=${1-} answer job array raw state reason part
@@ -326,7 +326,7 @@ look() { # [ID,...]
     case $state:$reason in
       COMPLETED:* | :*) ;;
       PENDING:DependencyNeverSatisfied) dead+=("$job") gone[$array]=$part ;;
-      PENDING:Dependency) waiting[$array]=yes ;;
+      PENDING:Dependency) waiting[$array]+="$job " ;;
       FAILED:NonZeroExitCode) gone[$array]=$part ;;
       FAILED:* | CANCELLED:* | TIMEOUT:* | DEADLINE:* | OUT_OF_MEMORY:*)
         gone[$array]=$part
@@ -339,15 +339,16 @@ look() { # [ID,...]
 }
 
 # Add to $dead all that waits for what has failed; Slurm itself sees one level at a time. The journal has
-# parents first. What waits for single elements (aftercorr) is left to Slurm.
+# parents first. What waits for single elements (aftercorr) is left to Slurm; afterany waits for no success.
 add_descendants() {
   local key first folder rows size needs need
   while read -r id key first folder rows size needs; do
     for need in ${needs//,/ }; do
       case ${gone[${need#*:}]-}:${need%%:*} in
-        all:* | some:afterok)
+        all:afterok | all:aftercorr | some:afterok)
           gone[$id]=all
-          [[ -z ${waiting[$id]-} ]] || dead+=("$id")
+          # shellcheck disable=SC2206  # its elements are several words
+          dead+=(${waiting[$id]-})
           break
           ;;
       esac
@@ -368,6 +369,7 @@ finalise() { # failure|end TOKEN
     add_descendants
     if [[ ${#dead[@]} -gt 0 ]]; then
       say "cancelling jobs whose parents failed: ${dead[*]}"
+      record_skipped parent "${dead[@]}"
       slurm scancel --quiet "${dead[@]}"
       pause=1
     elif [[ ${#alive[@]} -gt 0 || ${#waiting[@]} -eq 0 ]]; then
@@ -414,16 +416,55 @@ wake_again() {
 
 # Write the records of the rows that were running when Slurm ended their jobs.
 record_endings() {
-  local id each job array raw state reason element key first folder rows size needs
+  local each job array raw state reason key first folder rows size needs chunks
   local -A noted=()
-  while read -r id each; do noted[$id]=$each; done <"$JOURNAL"
+  read_journal
   for each in "${ended[@]}"; do
     read -r job array raw state reason <<<"$each"
-    [[ $job != *[[]* ]] || continue # elements that never started
     read -r key first folder rows size needs <<<"${noted[$array]}"
-    element=${job#"$array"}
-    element=${element#_}
-    record_chunk "$((first + ${element:-0}))"
+    set_chunks "$job" "$first"
+    # Elements that never started are shown together.
+    if [[ $job == *[[]* ]]; then record_skipped scancel "$job"; else record_chunk "${chunks[0]}"; fi
+  done
+}
+
+# Write down of rows that never started that they never will: what may start without them need not wait for records.
+record_skipped() { # parent|scancel JOB...
+  local reason=$1 job key first folder rows size needs chunks chunk row stem record
+  local -A noted=()
+  read_journal
+  shift
+  for job; do
+    read -r key first folder rows size needs <<<"${noted[${job%%_*}]}"
+    set_chunks "$job" "$first"
+    for chunk in "${chunks[@]}"; do
+      for ((row = chunk * size; row < (chunk + 1) * size && row < rows; row++)); do
+        set_stem "$row" "$rows"
+        record=state/$folder/$stem
+        [[ -e $record.done || -e $record.failed || -e $record.skipped ]] || printf '%s\n' "reason=$reason" >"$record.skipped"
+      done
+    done
+  done
+}
+
+read_journal() { # -> $noted
+  local id each
+  while read -r id each; do noted[$id]=$each; done <"$JOURNAL"
+}
+
+# The chunks of what squeue calls ID, ID_5, ID_[0-3,7] or ID_[0-8:2%5], in $chunks.
+set_chunks() { # JOB FIRST
+  local part elements=${1##*_} start end step index
+  chunks=("$2")
+  [[ $1 == *_* ]] || return 0
+  chunks=()
+  elements=${elements#[}
+  elements=${elements%%[]%]*}
+  for part in ${elements//,/ }; do
+    step=1
+    [[ $part != *:* ]] || step=${part#*:} part=${part%:*}
+    start=${part%-*} end=${part#*-}
+    for ((index = start; index <= end; index += step)); do chunks+=("$(($2 + index))"); done
   done
 }
 

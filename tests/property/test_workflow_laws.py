@@ -14,7 +14,7 @@ from pathlib import Path
 
 import networkx
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from reana_batch import backends, jobs, layout, pipeline
@@ -343,3 +343,106 @@ def _noting(step: Step) -> Step:
     row: str | Column = Column("n") if step.table.columns else "0"
     parts = (f"echo 'start {step.name} '", row, f" >> events; echo 'end {step.name} '", row, " >> events\n")
     return replace(step, commands=(Command(parts, ORIGIN),))
+
+
+# --- rows that fail -------------------------------------------------------------------------------
+
+Row = tuple[str, int]
+
+
+def without(failing: set[Row], workflow: Workflow) -> set[Row]:
+    """Return the rows that end well: none of those that fail, and none whose parents have not ended well."""
+    done: set[Row] = set()
+    for step in workflow.steps:
+        for row in range(step.table.count):
+            parents = ((need, workflow.step(need.step)) for need in step.needs)
+            waited = {(p.name, other) for need, p in parents for other in rows_waited_for(need, row, p)}
+            if waited <= done and (step.name, row) not in failing:
+                done.add((step.name, row))
+    return done
+
+
+def recorded(run: Path, workflow: Workflow, ending: str) -> set[Row]:
+    return {
+        (step.name, row)
+        for step in workflow.steps
+        for row in range(step.table.count)
+        if (run / f"state/{step.name}/{row}.{ending}").exists()
+    }
+
+
+def _pairs() -> Workflow:
+    """Return four rows, and two that wait for two of them each: what no option of sbatch can say."""
+    first = Step("a", "a", ORIGIN, (literal("", ORIGIN),), table=numbered(4))
+    needs = (Need("a", RowMapping(lambda row: (2 * row, 2 * row + 1))),)
+    return Workflow("w", "serial", (first, replace(first, name="b", label="b", table=numbered(2), needs=needs)))
+
+
+@settings(max_examples=20)
+@given(workflows(most_steps=5, most_rows=4), st.sets(st.integers(0, 20), max_size=3), st.sampled_from([1, 2, 1001]))
+@example(_pairs(), {1}, 1001)
+def test_the_rows_that_can_be_done_are_done_on_every_system(
+    workflow: Workflow, unlucky: set[int], max_array_size: int
+) -> None:
+    rows = [(step.name, row) for step in workflow.steps for row in range(step.table.count)]
+    failing = {rows[number % len(rows)] for number in unlucky if rows}
+    steps = tuple(_failing(step, {row for name, row in failing if name == step.name}) for step in workflow.steps)
+    site = Site(slurm=SlurmSettings(max_array_size=max_array_size))
+    for backend, start in (("make", _start_make), ("slurm", _start_slurm)):
+        compilation = lowered(Workflow("w", "serial", steps), backend, site)
+        expected = without(failing, compilation.workflow)
+        with tempfile.TemporaryDirectory() as folder:
+            run = Path(folder)
+            pipeline.write(compilation, run)
+            start(run)
+            assert recorded(run, compilation.workflow, "done") == expected, backend
+            assert recorded(run, compilation.workflow, "failed") <= failing
+            if backend == "slurm":  # so that nothing waits for the record of what never starts
+                skipped = recorded(run, compilation.workflow, "skipped")
+                assert skipped == set(rows) - expected - recorded(run, compilation.workflow, "failed")
+
+
+def _failing(step: Step, rows: set[int]) -> Step:
+    row: str | Column = Column("n") if step.table.columns else "0"
+    script = f'case " {" ".join(map(str, sorted(rows)))} " in *" $row "*) exit 3 ;; esac\n'
+    return replace(step, commands=(Command(("row=", row, "\n", script), ORIGIN),))
+
+
+def _start_make(run: Path) -> None:
+    subprocess.run(["make", "-j4", "-f", "batch/Makefile"], cwd=run, check=False, capture_output=True)
+
+
+def _start_slurm(run: Path) -> None:
+    """Run what submit.sh submits as Slurm would, with the finaliser's record of what can never start."""
+    well: dict[str, list[bool]] = {}  # of each array, which elements ended well
+    texts = (run / "batch/submit.sh").read_text().splitlines()
+    for number, line in enumerate(each for each in texts if each.startswith("submit ")):
+        _, key, folder, first, count, rows, size, *needs = shlex.split(line)
+        with (run / "state/slurm-jobs").open("a") as journal:
+            journal.write(f"{number} {key} {first} {folder} {rows} {size} -\n")
+        well[key] = []
+        for element in range(int(count)):
+            starts = all(_is_fulfilled(need, element, well) for need in needs)
+            ended_well = starts and _slurm_job(run, folder, int(first), element, int(count) > 1)
+            well[key].append(ended_well)
+            if not starts:
+                _record_as_skipped(run, number, element)
+
+
+def _is_fulfilled(need: str, element: int, well: dict[str, list[bool]]) -> bool:
+    kind, parent = need.split()
+    if kind == "aftercorr":
+        return well[parent][element]
+    return kind == "afterany" or all(well[parent])
+
+
+def _slurm_job(run: Path, folder: str, first: int, element: int, in_array: bool) -> bool:
+    array = [f"SLURM_ARRAY_TASK_ID={element}", "SLURM_ARRAY_JOB_ID=7"] if in_array else []
+    command = ["env", "-i", "REANA_BATCH_PATIENCE=0", "SLURM_JOB_ID=8", *array, "/bin/bash"]
+    script = f"batch/steps/{folder}/job.sbatch"
+    return subprocess.run([*command, script, str(first)], cwd=run, check=False, capture_output=True).returncode == 0
+
+
+def _record_as_skipped(run: Path, job: int, element: int) -> None:
+    script = f". batch/submit-lib.sh; record_skipped parent '{job}_[{element}]'"
+    subprocess.run(["bash", "-c", script], cwd=run, check=True, capture_output=True)

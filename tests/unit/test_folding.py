@@ -34,8 +34,55 @@ def test_a_rule_that_waits_for_itself_has_a_step_for_each_level() -> None:
 def test_only_the_rules_of_the_circle_are_split() -> None:
     jobs = [Job("a", (), "1"), Job("b", (0,), "1"), Job("a", (1,), "2"), Job("c", (0,), "1"), Job("c", (2,), "2")]
     assert [(each.kind, each.jobs) for each in folding.fold(jobs)] == [
-        ("a", [0]), ("b", [1]), ("a", [2]), ("c", [3, 4]),
+        ("a", [0]), ("b", [1]), ("a", [2]), ("c", [3]), ("c", [4]),
     ]  # fmt: skip  # one line is one workflow
+
+
+def shape(jobs: list[Job[str]]) -> list[str]:
+    """Return each fold as "KIND ROWS PATTERN-PARENT ..."."""
+    folds = folding.fold(jobs)
+    needs = folding.needs(folds, jobs, [str(number) for number in range(len(folds))])
+    return [
+        " ".join((f"{each.kind} {len(each.jobs)}", *(f"{_word(need)}-{need.step}" for need in waits)))
+        for each, waits in zip(folds, needs, strict=True)
+    ]
+
+
+def _word(need: Need) -> str:
+    return need.pattern.value if isinstance(need.pattern, Pattern) else "rows"
+
+
+def test_rows_of_two_producers_follow_each_their_own() -> None:
+    jobs = [Job("get", (), str(i)) for i in range(3)] + [Job("sim", (), str(i)) for i in range(3)]
+    jobs += [Job("t-sel", (i,), str(i)) for i in range(6)]
+    jobs += [Job("u-hist", (6 + i,), str(i)) for i in range(6)]
+    assert shape(jobs) == ["get 3", "sim 3", "t-sel 3 each-0", "t-sel 3 each-1", "u-hist 3 each-2", "u-hist 3 each-3"]
+
+
+def test_rows_of_variants_are_followed_one_by_one() -> None:
+    jobs = [Job("a", (), str(i)) for i in range(6)]
+    jobs += [Job(f"b{i % 3}", (i,), str(i)) for i in range(6)]
+    jobs += [Job("c", (6 + i,), str(i)) for i in range(6)]
+    jobs += [Job("d", (12 + i, i), str(i)) for i in range(6)]  # what it wants of a, c has waited for
+    assert shape(jobs) == [
+        "a 6", "b0 2 rows-0", "b1 2 rows-0", "b2 2 rows-0",
+        "c 2 each-1", "c 2 each-2", "c 2 each-3", "d 2 each-4", "d 2 each-5", "d 2 each-6",
+    ]  # fmt: skip  # one line is one level
+
+
+def test_a_second_order_of_the_parents_is_taken_over_by_them() -> None:
+    order = [2, 0, 1]
+    jobs = [Job("a", (), str(i)) for i in range(3)] + [Job("b", (), str(i)) for i in range(3)]
+    jobs += [Job("c", (i, 3 + order[i]), str(i)) for i in range(3)]
+    assert shape(jobs) == ["a 3", "b 3", "c 3 each-0 each-1"]
+    crossed = [*jobs, *(Job("d", (6 + i, order[i]), str(i)) for i in range(3))]  # no order of a suits both
+    assert shape(crossed) == ["a 3", "b 3", "c 3 each-0 each-1", "d 3 rows-0 each-2"]
+
+
+def test_jobs_with_too_many_different_parents_stay_together() -> None:
+    jobs = [Job(f"{i:02}", (), "") for i in range(21)] + [Job("x", (i,), str(i)) for i in range(21)]
+    assert len(shape(jobs)) == 22
+    assert len(shape(jobs[:20] + [Job("x", (i,), str(i)) for i in range(20)])) == 40
 
 
 def test_a_thousand_levels() -> None:

@@ -321,7 +321,7 @@ def test_row_does_not_start_without_a_parent(need: Need, count: int, awaited: tu
         run.job("p", row)
     job = run.job("c", 1)
     assert job.returncode == 91
-    assert job.stderr == "reana-batch: c: row 1: not started, for p is not done\n"
+    assert job.stderr == "reana-batch: c: row 1: not started because p is not done\n"
     assert not (run.workspace / "ran.1").exists()
     assert run.records("c") == []
 
@@ -336,7 +336,20 @@ def test_failed_parent_is_not_waited_for(tmp_path: Path) -> None:
     run = compiled(tmp_path, step("p", "false"), step("c", "true", needs=(Need("p"),)))
     run.job("p")
     job = run.job("c", environment={"REANA_BATCH_PATIENCE": "1000"})
-    assert (job.returncode, job.stderr) == (91, "reana-batch: c: row 0: not started, for p is not done\n")
+    assert (job.returncode, job.stderr) == (91, "reana-batch: c: row 0: not started because p is not done\n")
+
+
+def test_what_waits_for_a_row_that_was_not_started_ends_at_once(tmp_path: Path) -> None:
+    run = compiled(tmp_path, *(step(name, "[ -e good ]", needs=needs) for name, needs in CHAIN.items()))
+    impatient = {"REANA_BATCH_PATIENCE": "1000"}
+    assert [run.job(name, environment=impatient).returncode for name in CHAIN] == [1, 91, 91]
+    assert [(run.directory / f"state/{name}/0.skipped").exists() for name in CHAIN] == [False, True, True]
+    (run.workspace / "good").touch()
+    assert [run.job(name, environment=impatient).returncode for name in CHAIN] == [0, 0, 0]
+    assert not list((run.directory / "state").rglob("*.skipped"))
+
+
+CHAIN = {"a": (), "b": (Need("a"),), "c": (Need("b"),)}
 
 
 def test_parent_whose_record_shows_late_is_waited_for(tmp_path: Path, started: Start) -> None:

@@ -1,0 +1,96 @@
+"""What the arrays of a whole analysis wait for, on Slurm: the figures of the manual."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import Path
+
+from reana_batch import pipeline
+from reana_batch.diagnostics import Diagnostics
+
+SEARCH = """
+# The shape of a search with simulated samples, data and a signal: 67 jobs.
+EVENTS = {"mc1": 4, "mc2": 4, "data": 5, "signal": 2}
+BATCH = {"mc1": 2, "mc2": 2, "data": 6, "signal": 2}
+def batches(sample, count):
+    return -(-count // BATCH[sample])
+def batch(pattern, count):
+    def inputs(wildcards):
+        size, first, total = BATCH[wildcards.s], int(wildcards.b) * BATCH[wildcards.s], count(wildcards.s)
+        return expand(pattern, i=range(first, min(first + size, total)), **wildcards)
+    return inputs
+def merged(sample):
+    return batches(sample, EVENTS[sample])
+rule all:
+    input: "plot", "table"
+rule generate:
+    output: "gen/{s}/{i}"
+    shell: "echo {wildcards.s} {wildcards.i} > {output}"
+rule merge:
+    input: batch("gen/{s}/{i}", EVENTS.get)
+    output: "merged/{s}/{b}"
+    shell: "cat {input} > {output}"
+rule select:
+    input: "merged/{s}/{b}"
+    output: "selected/{s}/{v}/{b}"
+    shell: "cp {input} {output}"
+rule merge_selected:
+    input: batch("selected/{s}/{v}/{i}", merged)
+    output: "together/{s}/{v}/{b}"
+    shell: "cat {input} > {output}"
+rule histogram:
+    input: "together/{s}/{v}/{b}"
+    output: "hist/{s}/{v}/{b}"
+    shell: "cp {input} {output}"
+rule merge_shapes:
+    input: "hist/{s}/up/0", "hist/{s}/down/0"
+    output: "shapes/{s}"
+    shell: "cat {input} > {output}"
+rule merge_sample:
+    input: "hist/{s}/nominal/0", "shapes/{s}"
+    output: "mc/{s}"
+    shell: "cat {input} > {output}"
+rule merge_mc:
+    input: "mc/mc1", "mc/mc2"
+    output: "all/mc"
+    shell: "cat {input} > {output}"
+rule merge_data:
+    input: "hist/data/signal/0", "hist/data/control/0"
+    output: "all/data"
+    shell: "cat {input} > {output}"
+rule merge_signal:
+    input: "hist/signal/nominal/0"
+    output: "all/signal"
+    shell: "cat {input} > {output}"
+rule merge_all:
+    input: "all/mc", "all/data", "all/signal"
+    output: "merged.root"
+    shell: "cat {input} > {output}"
+rule model:
+    input: "merged.root"
+    output: "model"
+    shell: "cp {input} {output}"
+rule plot:
+    input: "model"
+    output: "plot"
+    shell: "cp {input} {output}"
+rule table:
+    input: "model"
+    output: "table"
+    shell: "cp {input} {output}"
+"""
+
+
+def test_the_arrays_of_a_search(tmp_path: Path) -> None:
+    (tmp_path / "Snakefile").write_text(SEARCH)
+    (tmp_path / "reana.yaml").write_text("workflow: {type: snakemake, file: Snakefile}\n")
+    options = pipeline.Options(backend="slurm", settings=("container_runtime=none",))
+    compilation = pipeline.compile_spec(tmp_path / "reana.yaml", options, Diagnostics())
+    (script,) = ("".join(file.text) for file in compilation.files() if file.path == "batch/submit.sh")
+    assert (compilation.workflow.job_count, script.count("\nsubmit ")) == (65, 14)
+    assert Counter(re.findall("after[a-z]+", script)) == {"aftercorr": 2, "afterany": 7, "afterok": 7}
+    # What waits by afterok waits for a single job, or for all rows.
+    counts = {step.name: step.table.count for step in compilation.workflow.steps}
+    waited = re.findall("afterok ([a-z_]+)/0", script)
+    assert sorted(name for name in waited if counts[name] > 1) == ["merge_sample"]
