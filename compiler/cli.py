@@ -15,14 +15,14 @@ import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
 from reana_batch.version import __version__
 
 if TYPE_CHECKING:
-    from reana_batch.diagnostics import Diagnostics
+    from reana_batch.diagnostics import Diagnostics, Refused
     from reana_batch.pipeline import Compilation, Options
 
 # Exit codes; click itself exits with 2 for wrong usage.
@@ -112,7 +112,7 @@ def guarded(command: Command) -> Command:
 
     @functools.wraps(command)
     def run(*args: Any, **kwargs: Any) -> Any:
-        from reana_batch.diagnostics import Refused
+        from reana_batch.diagnostics import Refused, no_access
 
         _buffer_output()
         try:
@@ -121,11 +121,7 @@ def guarded(command: Command) -> Command:
             finally:
                 sys.stdout.flush()
         except Refused as refused:
-            show(refused.diagnostics)
-            if kwargs.get("as_json"):
-                print_json({"error": True}, refused.diagnostics)
-            say(f"==> ERROR: {counted(len(refused.diagnostics.errors), 'fault')}.", "red")
-            sys.exit(EXIT_REFUSED)
+            _end_refused(refused, as_json=kwargs.get("as_json", False))
         except KeyboardInterrupt:
             sys.exit(EXIT_INTERRUPTED)
         except BrokenPipeError:
@@ -133,13 +129,21 @@ def guarded(command: Command) -> Command:
             _forget_output()
             sys.exit(EXIT_FAILED)
         except OSError as error:
-            if error.filename is not None:
-                raise  # of a file, and so a bug: files are written with their faults reported
+            if error.filename is not None:  # reading and writing files names them; the output has no name
+                _end_refused(no_access(error), as_json=kwargs.get("as_json", False))
             _forget_output()
             say(f"error: The answer cannot be written: {error.strerror}. [cannot-write]", "red")
             sys.exit(EXIT_REFUSED)
 
     return run  # type: ignore[return-value]  # wraps keeps the signature
+
+
+def _end_refused(refused: Refused, *, as_json: bool) -> NoReturn:
+    show(refused.diagnostics)
+    if as_json:
+        print_json({"error": True}, refused.diagnostics)
+    say(f"==> ERROR: {counted(len(refused.diagnostics.errors), 'fault')}.", "red")
+    sys.exit(EXIT_REFUSED)
 
 
 def _buffer_output() -> None:

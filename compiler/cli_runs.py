@@ -148,7 +148,9 @@ def _run_here(directory: Path, jobs: int | None, as_json: bool, diagnostics: Dia
 def submit(directory: Path, as_json: bool) -> None:
     """Submit a run directory that `reana-batch compile` wrote."""
     from reana_batch import lifecycle
+    from reana_batch.runs import itself
 
+    directory = itself(directory)
     ids = lifecycle.submit(directory)
     say(f"==> SUCCESS: {directory.name} has been submitted.", "green")
     say(f"To see what becomes of it: reana-batch status -w {shlex.quote(str(directory.absolute()))}")
@@ -468,14 +470,27 @@ def du(name: str, runs: Path | None, summarize: bool, as_json: bool) -> None:
     help="Where to.  [default: here]",
 )
 def download(name: str, runs: Path | None, files: tuple[str, ...], output: Path, as_json: bool) -> None:
-    """Copy files out of a run's workspace; without names, the declared outputs."""
+    """Copy files out of a run's workspace; without names, the declared outputs. Exit 1 if some are missing."""
     from reana_batch import workspace
+    from reana_batch.diagnostics import Diagnostics
 
-    copied = workspace.download(_find(name, runs), files, output)
-    for path in copied:
-        say(f"==> SUCCESS: File {path} downloaded to {output.absolute()}.", "green")
+    directory, diagnostics = _find(name, runs), Diagnostics()
+    copied: list[str] = []
+    missing: list[str] = []
+    for wanted in files or workspace.declared_outputs(directory):
+        got = workspace.download(directory, wanted, output)
+        for path in got.copied:
+            say(f"==> SUCCESS: File {path} downloaded to {output.absolute()}.", "green")
+        for fault in got.faults:
+            diagnostics.error("file-access", f"Not downloaded: {fault}.")
+        copied += got.copied
+        missing += [] if got.copied or got.faults else [wanted]
+    if missing:
+        diagnostics.error("missing-file", f"Not in the workspace: {', '.join(missing)}.", hint="see: reana-batch ls")
+    show(diagnostics)
     if as_json:
-        print_json({"files": copied, "directory": str(output.absolute())})
+        print_json({"files": copied, "missing": missing, "directory": str(output.absolute())}, diagnostics)
+    sys.exit(EXIT_FAILED if diagnostics.errors else 0)
 
 
 @command("diff")

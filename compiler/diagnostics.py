@@ -69,6 +69,7 @@ CODES = {
     "unknown-sample": "No sample has this name.",
     "output-exists": "The directory to write to is not empty.",
     "cannot-write": "A file could not be written.",
+    "file-access": "A file or directory cannot be read or written, or is a link, FIFO, socket or device.",
     "run-name": "A name that a run cannot have.",
     "unknown-run": "No run has this name.",
     "run-state": "The run is not in a state for this.",
@@ -187,6 +188,11 @@ def refuse(code: str, message: str, place: Place | None = None, hint: str = "") 
     diagnostics = Diagnostics()
     diagnostics.error(code, message, place, hint)
     return Refused(diagnostics)
+
+
+def no_access(error: OSError) -> Refused:
+    """Return the exception for a file or directory that the system does not let us read or write."""
+    return refuse("file-access", f"{error.filename}: {error.strerror or error}.")
 
 
 def closest(word: str, allowed: Iterable[str]) -> str | None:

@@ -7,31 +7,39 @@ FIFO would wait for its other end.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import secrets
 import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
+
+# Bytes that are copied at a time.
+_PIECE = 1 << 20
 
 
 @contextlib.contextmanager
 def naming(path: Path) -> Iterator[None]:
-    """Name the file in an OSError that has no name, as one of reading from an open file."""
+    """Name the file in an OSError: one of reading has no name, one of a directory's entry only its last part."""
     try:
         yield
     except OSError as error:
-        if error.filename is None:
-            error.filename = str(path)
+        error.filename = str(path)
         raise
 
 
 def read_regular(path: Path) -> bytes:
     """Return the content of a regular file, also behind a link. OSError if it is anything else."""
     with naming(path), open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as stream:
-        kind = kind_of(os.fstat(stream.fileno()).st_mode)
-        if kind:
-            raise OSError(0, f"it is {kind}, not a file", str(path))
+        _demand_file(os.fstat(stream.fileno()).st_mode)
         return stream.read()
+
+
+def _demand_file(mode: int) -> None:
+    if kind_of(mode):
+        raise OSError(errno.EINVAL, f"It is {kind_of(mode)}, not a file")
 
 
 def kind_of(mode: int) -> str:
@@ -68,3 +76,133 @@ def make_private(folder: Path) -> None:
     with contextlib.suppress(FileExistsError):
         folder.mkdir(mode=0o700)
         folder.chmod(0o700)
+
+
+def is_there(path: Path) -> bool:
+    """Return whether there is something at the end of a path. OSError if that cannot be told."""
+    try:
+        path.stat()
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG):
+            return False
+        raise
+    return True
+
+
+# --- below a directory ----------------------------------------------------------------------------
+
+
+def walk(root: Path, folder: str = "", depth: int | None = None) -> Iterator[tuple[str, os.stat_result]]:
+    """Yield all that is no directory below ``folder`` of ``root``, by its path from ``root``, with its own facts.
+
+    No link is followed. ``depth`` is the number of folders to enter, one after the other; None for all.
+    Raises OSError if a directory cannot be read. What is removed meanwhile is left out.
+    """
+    pending = [folder]
+    while pending:
+        here = pending.pop()
+        inner = []
+        for entry in _entries(root / here, vanishes=here != folder):
+            path = os.path.join(here, entry.name)
+            if entry.is_dir(follow_symlinks=False):
+                inner.append(path)
+            else:
+                with contextlib.suppress(FileNotFoundError):
+                    yield path, entry.stat(follow_symlinks=False)
+        if depth is None or here[len(folder) :].count("/") < depth:
+            pending += reversed(inner)
+
+
+def _entries(folder: Path, *, vanishes: bool) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(entries, key=lambda entry: entry.name)
+    except FileNotFoundError:
+        if vanishes:
+            return []
+        raise
+
+
+@contextlib.contextmanager
+def entered(root: Path, folder: Path, *, make: bool = False) -> Iterator[int]:
+    """Give the descriptor of a folder below ``root``, to which no link leads; ``make`` makes what is missing.
+
+    Raises OSError if there is something else on the way.
+    """
+    descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+    path = root
+    try:
+        for part in folder.parts:
+            path = path / part
+            with naming(path):
+                inner = _enter(part, descriptor, make=make)
+            os.close(descriptor)
+            descriptor = inner
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _enter(name: str, parent: int, *, make: bool) -> int:
+    if make:
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(name, dir_fd=parent)
+    mode = os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode
+    if not stat.S_ISDIR(mode):
+        raise OSError(errno.ENOTDIR, f"It is {kind_of(mode) or 'a file'}, not a directory")
+    return os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=parent)
+
+
+@contextlib.contextmanager
+def opened(root: Path, path: str) -> Iterator[BinaryIO]:
+    """Give a regular file below ``root``, to which no link leads, for reading. OSError if it is anything else."""
+    folder, name = os.path.split(path)
+    with entered(root, Path(folder)) as parent:
+        with naming(root / path):
+            # Opening a device may do something.
+            _demand_file(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode)
+            descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=parent)
+        with open(descriptor, "rb") as stream:
+            with naming(root / path):
+                _demand_file(os.fstat(descriptor).st_mode)
+            yield stream
+
+
+def copy(source: BinaryIO, origin: Path, root: Path, path: str) -> None:
+    """Copy an open file, with its mode and time, to a path below ``root``; folders are made, links never followed.
+
+    It is there whole or not at all. An OSError names ``origin`` if it cannot be read, else what cannot be written.
+    """
+    folder, name = os.path.split(path)
+    facts = os.fstat(source.fileno())
+    temporary = f".{name[:100]}.{secrets.token_hex(4)}"
+    with entered(root, Path(folder), make=True) as parent:
+        with naming(root / path):
+            _demand_other(name, parent, facts)
+            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=parent)
+        try:
+            with open(descriptor, "wb") as target:
+                while piece := _read(source, origin):
+                    with naming(root / path):
+                        target.write(piece)
+                with naming(root / path):
+                    target.flush()
+                    os.fchmod(descriptor, facts.st_mode & 0o777)
+                    os.utime(descriptor, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+            with naming(root / path):
+                os.rename(temporary, name, src_dir_fd=parent, dst_dir_fd=parent)
+        except BaseException:
+            os.unlink(temporary, dir_fd=parent)
+            raise
+
+
+def _read(source: BinaryIO, origin: Path) -> bytes:
+    with naming(origin):
+        return source.read(_PIECE)
+
+
+def _demand_other(name: str, parent: int, facts: os.stat_result) -> None:
+    """Raise OSError if a file is to be copied over itself."""
+    with contextlib.suppress(FileNotFoundError):
+        if os.path.samestat(facts, os.stat(name, dir_fd=parent, follow_symlinks=False)):
+            raise OSError(errno.EINVAL, "It is the same file")

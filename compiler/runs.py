@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from pathlib import Path
 
 from reana_batch import layout
@@ -62,7 +63,7 @@ def find_run(root: Path, wanted: str) -> Path:
     given = Path(wanted) if "/" in wanted else root / wanted
     # os.path says no where Path raises, as for a name that is too long.
     if ("/" in wanted or "." in wanted) and os.path.isfile(given / layout.MANIFEST):
-        return given
+        return itself(given)
     if "/" in wanted:
         raise refuse("unknown-run", f"There is no run in {wanted}.", hint="see: reana-batch list")
     runs = all_runs(root, wanted)
@@ -72,6 +73,21 @@ def find_run(root: Path, wanted: str) -> Path:
         hint = f"did you mean {meant}?" if meant else "see: reana-batch list"
         raise refuse("unknown-run", f'There is no run "{wanted}" in {root}.', hint=hint)
     return runs[-1]
+
+
+def itself(given: Path) -> Path:
+    """Return the directory of a run without ``..`` at its end; Refused if the path leads through another run.
+
+    A verb would change the run that it leads to: deleting ``run/workspace/..`` empties ``run``.
+    """
+    resolved = Path(os.path.realpath(given))
+    # A path that begins with .. may start inside a run, and leave it.
+    named = [path for path in given.parents if path.name not in ("", "..")]
+    for outer in (*named, *resolved.parents):
+        if os.path.isfile(outer / layout.MANIFEST):
+            hint = f"name the run itself: {shlex.quote(str(outer))}"
+            raise refuse("unknown-run", f"{given} leads through the run {outer}.", hint=hint)
+    return resolved if given.name in ("", "..") else given
 
 
 def all_runs(root: Path, name: str | None = None) -> list[Path]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from reana_batch import layout
+from reana_batch import files, layout, patterns
 from reana_batch.diagnostics import Refused, refuse
 from reana_batch.jobqueue import EXITED
 
@@ -303,10 +303,15 @@ class Run:
         return path.read_text("utf-8", "replace") if path.exists() else ""
 
     def missing_outputs(self) -> list[str]:
-        """Return the declared outputs that are not in the workspace."""
+        """Return the declared outputs that are not in the workspace: paths, and patterns that match no file."""
         declared = self.manifest["outputs"]
+        return [path for path in declared["files"] + declared["directories"] if not self._made(path)]
+
+    def _made(self, output: str) -> bool:
         workspace = self.directory / layout.WORKSPACE
-        return [path for path in declared["files"] + declared["directories"] if not (workspace / path).exists()]
+        if not patterns.is_pattern(output) or os.path.lexists(workspace / output):
+            return files.is_there(workspace / output)
+        return any(files.is_there(workspace / path) for path, _ in patterns.find(workspace, output))
 
 
 def _chunk(step: Mapping[str, Any], chunk: int) -> range:

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import difflib
-import filecmp
 import os
-import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from fnmatch import fnmatch
 from pathlib import Path
 
-from reana_batch import layout
-from reana_batch.diagnostics import refuse
+from reana_batch import layout, patterns
+from reana_batch.diagnostics import Refused, refuse
+from reana_batch.files import copy, entered, kind_of, opened, read_regular, walk
 from reana_batch.runstate import Run
 
 # What DAGMan writes beside a run's batch files.
 _MADE_BY_DAGMAN = "workflow.dag."
+# Bytes that are compared at a time.
+_PIECE = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,18 +31,10 @@ class WorkspaceFile:
 
 
 def files(directory: Path, pattern: str) -> Iterator[WorkspaceFile]:
-    """Yield the files of the workspace whose relative path matches ``pattern``, in order."""
-    root = directory / layout.WORKSPACE
-    for folder, folders, names in os.walk(root):
-        folders.sort()
-        for name in sorted(names):
-            path = Path(folder) / name
-            relative = str(path.relative_to(root))
-            if pattern == "**/*" or fnmatch(relative, pattern):
-                with contextlib.suppress(FileNotFoundError):  # a running job has removed it meanwhile
-                    facts = path.lstat()
-                    written = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(facts.st_mtime))
-                    yield WorkspaceFile(_printable(relative), facts.st_size, written)
+    """Yield the files of the workspace that ``pattern`` names, as :func:`patterns.find` says, in order."""
+    for name, facts in patterns.find(directory / layout.WORKSPACE, pattern):
+        written = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(facts.st_mtime))
+        yield WorkspaceFile(_printable(name), facts.st_size, written)
 
 
 def _printable(name: str) -> str:
@@ -50,32 +42,67 @@ def _printable(name: str) -> str:
     return os.fsencode(name).decode("utf-8", "replace")
 
 
-def download(directory: Path, wanted: Sequence[str], output: Path) -> list[str]:
-    """Copy files and directories of the workspace below ``output``; without names, the declared outputs.
+@dataclass(frozen=True, slots=True)
+class Download:
+    """What a name gave: the files or folders that were copied whole, and why others were not."""
 
-    Returns what was copied; raises Refused, before anything is copied, if something is not there.
+    copied: tuple[str, ...] = ()
+    faults: tuple[str, ...] = ()
+
+
+def declared_outputs(directory: Path) -> list[str]:
+    """Return the outputs that the analysis declares, as it writes them."""
+    declared = Run(directory).manifest["outputs"]
+    return [*declared["files"], *declared["directories"]]
+
+
+def download(directory: Path, name: str, output: Path) -> Download:
+    """Copy what a name or pattern stands for in the workspace to the same paths below ``output``.
+
+    Only regular files are copied, and no link is followed, as on REANA's server. Refused if ``output`` cannot be written.
     """
     root = directory / layout.WORKSPACE
-    declared = Run(directory).manifest["outputs"]
-    names = list(wanted) or declared["files"] + declared["directories"]
-    missing = [name for name in names if not _inside(name) or not os.path.exists(root / name)]
-    if missing:
-        raise refuse("missing-file", f"Not in the workspace: {', '.join(missing)}.", hint="see: reana-batch ls")
     try:
-        for name in names:
-            target = output / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if (root / name).is_dir():
-                shutil.copytree(root / name, target, dirs_exist_ok=True)
-            else:
-                shutil.copy2(root / name, target)
+        is_folder = patterns.is_inside(name) and patterns.is_folder(root, name)
+        found = [path for path, _ in patterns.find(root, name)]
     except OSError as error:
-        raise refuse("cannot-write", f"{error.filename or output}: {error.strerror or error}.") from error
-    return names
+        return Download(faults=(f"{_printable(name)}: {error.strerror}",))
+    if is_folder:
+        _prepare(output, name)
+    faults = {path: _copy(root, path, output) for path in found}
+    copied = [path for path in found if not faults[path]]
+    whole = is_folder and copied == found
+    return Download((name,) if whole else tuple(map(_printable, copied)), tuple(filter(None, faults.values())))
 
 
-def _inside(name: str) -> bool:
-    return not os.path.isabs(name) and Path(os.path.normpath(name)).parts[:1] != ("..",)
+def _prepare(output: Path, folder: str = "") -> None:
+    """Make ``output``, and a folder below it."""
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        with entered(output, Path(os.path.normpath(folder)), make=True):
+            pass
+    except OSError as error:
+        raise _cannot_write(error) from error
+
+
+def _copy(root: Path, path: str, output: Path) -> str:
+    """Copy a file and return why it could not be read; empty if all went well."""
+    try:
+        with opened(root, path) as source:
+            try:
+                _prepare(output)
+                copy(source, root / path, output, path)
+            except OSError as error:
+                if error.filename != str(root / path):
+                    raise _cannot_write(error) from error
+                raise
+    except OSError as error:
+        return f"{_printable(path)}: {error.strerror}"
+    return ""
+
+
+def _cannot_write(error: OSError) -> Refused:
+    return refuse("cannot-write", f"{error.filename}: {error.strerror}.")
 
 
 def differences(first: Path, second: Path) -> dict[str, list[str]]:
@@ -108,18 +135,35 @@ def _batch_files(run: Run) -> dict[str, Path]:
 
 
 def _file_differences(first: Path, second: Path) -> list[str]:
-    names = (_names(first), _names(second))
-    lines = [f"Only in {first.parent.name}: {name}" for name in sorted(names[0] - names[1])]
-    lines += [f"Only in {second.parent.name}: {name}" for name in sorted(names[1] - names[0])]
-    for name in sorted(names[0] & names[1]):
-        if not filecmp.cmp(first / name, second / name, shallow=False):
+    facts = (dict(walk(first)), dict(walk(second)))
+    lines = [f"Only in {first.parent.name}: {name}" for name in sorted(facts[0].keys() - facts[1].keys())]
+    lines += [f"Only in {second.parent.name}: {name}" for name in sorted(facts[1].keys() - facts[0].keys())]
+    for name in sorted(facts[0].keys() & facts[1].keys()):
+        if not _equal(name, (first, facts[0][name]), (second, facts[1][name])):
             lines.append(f"Files differ: {name}")
     return [_printable(line) for line in lines]
 
 
+def _equal(name: str, *files: tuple[Path, os.stat_result]) -> bool:
+    """Return whether two files are equal: of one kind, and of one content; links are not followed."""
+    [kind, *others] = [kind_of(facts.st_mode) for _, facts in files]
+    if others != [kind]:
+        return False
+    if kind:
+        return kind != "a link" or len({os.readlink(root / name) for root, _ in files}) == 1
+    if len({facts.st_size for _, facts in files}) > 1:
+        return False
+    with contextlib.ExitStack() as stack:
+        first, second = (stack.enter_context(opened(root, name)) for root, _ in files)
+        while piece := first.read(_PIECE):
+            if piece != second.read(_PIECE):
+                return False
+        return not second.read(1)
+
+
 def _names(root: Path) -> set[str]:
-    return {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()}
+    return {name for name, _ in walk(root)}
 
 
 def _lines(path: Path | None) -> list[str]:
-    return path.read_text("utf-8", "replace").splitlines() if path else []
+    return read_regular(path).decode("utf-8", "replace").splitlines() if path else []

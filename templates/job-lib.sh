@@ -321,10 +321,22 @@ check_outputs() {
   local output missing=()
   for output in "${outputs[@]}"; do
     [[ $output != =* ]] || output=${cells[${output#=}]}
-    [[ -e $REANA_WORKSPACE/$output || $output == /* && -e $output ]] || missing+=("$output")
+    [[ -e $REANA_WORKSPACE/$output || $output == /* && -e $output ]] || is_matched "$output" || missing+=("$output")
   done
   [[ ${#missing[@]} -eq 0 ]] || { lacking="missing: ${missing[*]}"; return "$EXIT_OUTPUT"; }
 }
+
+# Does a declared output match a file, as a pattern? The compiler's patterns.py says which patterns there are.
+is_matched() ( # PATTERN
+  [[ $1 == *[*?[\\]* ]] && cd "$REANA_WORKSPACE" || exit
+  shopt -s globstar dotglob nullglob
+  set +f
+  IFS=
+  for match in $1; do
+    [[ ! -f $match ]] || exit 0
+  done
+  exit 1
+)
 
 # Run the commands, again if they fail and the step may be tried again.
 run_attempts() {

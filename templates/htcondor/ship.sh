@@ -10,6 +10,15 @@ mkdir -p workspace logs state
 : >.arrived
 sleep 0.1  # what the job writes must be younger than the mark, and clocks of file systems tick slowly
 
+# The file or folder of a declared output, or the files that match it as a pattern; a NUL after each.
+named() ( # OUTPUT
+  cd everything || exit
+  [[ ! -e $1 ]] || { printf '%s\0' "$1"; exit; }
+  shopt -s globstar dotglob nullglob
+  IFS=
+  for file in $1; do [[ -d $file || ! -e $file ]] || printf '%s\0' "$file"; done
+)
+
 REANA_BATCH_ALONE=1 bash "batch/steps/$folder/job.sh" "$chunk" &
 job=$!
 trap 'kill -TERM "$job"' TERM INT HUP
@@ -24,9 +33,10 @@ if [[ -e batch/steps/$folder/outputs ]]; then
   mv workspace everything
   mkdir workspace
   while IFS= read -rd '' output; do
-    [[ -e everything/$output ]] || continue
-    mkdir -p "workspace/$(dirname "$output")"
-    mv -f "everything/$output" "workspace/$output"
+    while IFS= read -rd '' file; do
+      mkdir -p "workspace/$(dirname "$file")"
+      mv -f "everything/$file" "workspace/$file"
+    done < <(named "$output")
   done <"batch/steps/$folder/outputs"
 else
   # No program can set back the time of a file's last change, as tar and cp -p do with that of its data.

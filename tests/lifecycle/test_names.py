@@ -107,6 +107,33 @@ def test_every_command_says_that_there_is_no_such_run(two_runs: Desk, command: s
     assert [(each["code"], each["hint"]) for each in answer["diagnostics"]] == [("unknown-run", "did you mean test?")]
 
 
+THROUGH = ["runs/test.1/workspace/..", "runs/test.2/expansions/x", "runs/test.1/batch/../../test.2"]
+
+
+@pytest.mark.parametrize("given", THROUGH)
+@pytest.mark.parametrize("command", [*RUN_COMMANDS, "submit"])
+def test_a_path_through_a_run_is_no_run(two_runs: Desk, command: str, given: str) -> None:
+    inner = two_runs.path / "runs/test.2/expansions/x/batch/manifest.json"
+    inner.parent.mkdir(parents=True, exist_ok=True)
+    inner.write_text(two_runs.read("runs/test.2/batch/manifest.json"), "utf-8")
+    before = sorted((two_runs.path / "runs").rglob("*"))
+    words = [given] if command == "submit" else ["-w", given]
+    run = "/".join(given.split("/")[:2])
+    done = two_runs(command, *words, exits=3)
+    said(done, f"error: {given} leads through the run {run}. [unknown-run]", f"hint: name the run itself: {run}")
+    assert sorted((two_runs.path / "runs").rglob("*")) == before
+
+
+def test_a_run_is_found_from_inside(desk: Desk) -> None:
+    desk.write("reana.yaml", serial("true"))
+    runs = [desk.run() for _ in range(2)]
+    inside = Desk(runs[0] / "workspace", desk.forked)
+    assert inside.json("status", "-w", "../")["name"] == "test.1"
+    assert inside.json("status", "-w", "../../test.2")["name"] == "test.2"
+    inside("delete", "-w", "./..")
+    assert [path.name for path in (desk.path / "runs").iterdir()] == ["test.2"]
+
+
 @pytest.mark.parametrize("command", RUN_COMMANDS)
 def test_every_command_wants_a_run(two_runs: Desk, command: str) -> None:
     assert "Error: Missing option '-w' / '--workflow'" in two_runs(command, exits=2).stderr

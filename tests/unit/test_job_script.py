@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+import reana_batch.templates
 from reana_batch import pipeline, runstate
 from reana_batch.diagnostics import Diagnostics, Place
 from reana_batch.ir import Column, Command, Need, Pattern, RowMapping, Step, Table, Workflow, literal
@@ -909,3 +910,19 @@ def test_python_that_the_worker_lacks(tmp_path: Path) -> None:
     run = compiled(tmp_path / "run", step("s", "true", uses_python=True), site=Site(python="/no/python"))
     assert run.job("s").returncode == 94
     assert run.record("s/0.failed")["detail"] == "/no/python is not there"
+
+
+# --- where HTCondor transfers files -----------------------------------------------------------------
+
+
+def test_declared_outputs_go_back_also_by_pattern(tmp_path: Path) -> None:
+    shutil.copy(Path(reana_batch.templates.__file__).parent / "htcondor/ship.sh", tmp_path)
+    folder = tmp_path / "batch/steps/s"
+    folder.mkdir(parents=True)
+    made = "mkdir -p workspace/plot/x 'workspace/a b'\ntouch workspace/{plot/a.png,plot/.b.png,plot/x/c.png,scratch,'a b/c d'}"
+    (folder / "job.sh").write_text(f"{made}\n")
+    (folder / "outputs").write_text("".join(f"{name}\0" for name in ("plot/*.png", "a b", "none/*")))
+    subprocess.run(["bash", "ship.sh", "s", "0"], cwd=tmp_path, check=True)
+    found = [path for path in (tmp_path / "workspace").rglob("*") if path.is_file()]
+    names = sorted(str(path.relative_to(tmp_path / "workspace")) for path in found)
+    assert names == ["a b/c d", "plot/.b.png", "plot/a.png"]
