@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from reana_batch import hints, names, staging
 from reana_batch.diagnostics import Diagnostics
 from reana_batch.frontends import snakemake_scripts, snakemake_steps
 from reana_batch.frontends.snakemake_process import Reading, read
+from reana_batch.frontends.snakemake_records import JobRecord, RuleRecord
 from reana_batch.ir import Credential, Expansion, Need, Step, Workflow, last_steps, literal
 from reana_batch.spec import Spec, file_parameters
 
@@ -37,6 +38,7 @@ def load(spec: Spec, diagnostics: Diagnostics, results: Mapping[str, Any]) -> Wo
         place = spec.document.place(["workflow", "file"])
         diagnostics.warning("hint-ignored", f"{handler} has no effect: no process waits for the end.", place)
     static, deferred = _divide(reading)
+    snakemake_steps.check(reading, static, diagnostics)
     steps = snakemake_steps.steps(spec, reading, static, config, diagnostics)
     temporary = _temporary(reading, static, results) if spec.strict else []
     state = {"config": dict(config), "temporary": temporary}
@@ -50,7 +52,7 @@ def load(spec: Spec, diagnostics: Diagnostics, results: Mapping[str, Any]) -> Wo
         message = "The first rule asks for nothing that a job has to make."
         diagnostics.error("snakefile", message, spec.document.place(["workflow", "file"]))
     if results and expansions and not steps:
-        message = f'What follows from the checkpoint "{expansions[0].label}" is not known, though it is done.'
+        message = f"The run still does not know {expansions[0].reason}, though all other jobs are done."
         diagnostics.error("snakefile", message, expansions[0].origin)
     return Workflow(name=spec.directory.name, type="snakemake", steps=steps, expansions=expansions)
 
@@ -113,12 +115,12 @@ def _mirror(spec: Spec, diagnostics: Diagnostics) -> Iterator[Path]:
 
 
 def _divide(reading: Reading) -> tuple[list[int], list[int]]:
-    """Return the jobs that are known, and those that wait for a checkpoint, also through other jobs."""
+    """Return the jobs that are known, and those that wait for the run, also through other jobs."""
     children: dict[int, list[int]] = {}
     for number, job in enumerate(reading.jobs):
         for parent in job.parents:
             children.setdefault(parent, []).append(number)
-    pending = [number for number, job in enumerate(reading.jobs) if job.deferred]
+    pending = [number for number, job in enumerate(reading.jobs) if job.deferred or _waits(reading, job)]
     deferred = set(pending)
     while pending:
         for child in children.get(pending.pop(), ()):
@@ -129,20 +131,35 @@ def _divide(reading: Reading) -> tuple[list[int], list[int]]:
     return static, sorted(deferred)
 
 
+def _waits(reading: Reading, job: JobRecord) -> bool:
+    return snakemake_steps.waits(reading.rules[job.rule], job)
+
+
 def _expansion(
     spec: Spec, reading: Reading, static: list[int], steps: tuple[Step, ...], state: Mapping[str, Any]
 ) -> Expansion:
-    """Return the expansion of what waits for checkpoints, after all steps: Snakemake lists all that is missing then."""
+    """Return the expansion of what waits for the run, after all steps: Snakemake lists all that is missing then."""
+    late = sorted({job.rule for job in reading.jobs if _waits(reading, job)})
     known = {reading.jobs[number].rule for number in static if reading.rules[reading.jobs[number].rule].checkpoint}
-    rules = [reading.rules[number] for number in sorted(known)] or [r for r in reading.rules if r.checkpoint]
-    label = ", ".join(rule.name for rule in rules)
+    rules = [reading.rules[number] for number in sorted(known)]
+    if reading.open_target or any(job.deferred for job in reading.jobs):
+        rules = rules or [rule for rule in reading.rules if rule.checkpoint]
+        reason = f"the files that {_listed(rules)} makes"
+    else:
+        rules = [reading.rules[number] for number in late]
+        reason = f"what the functions of {_listed(rules)} read"
+    label = _listed(rules)
     wished = frozenset(each for each in Credential if each.value in reading.wishes)
     return Expansion(
-        name=f"{names.encode(label)}.rest",
+        name=f"{names.encode(rules[0].name)}.rest",
         label=label,
         origin=reading.place(rules[0]),
-        reason=f"the files that {label} makes",
+        reason=reason,
         needs=tuple(step.name for step in steps),
         state=state,
         credentials=wished | hints.credentials(spec.default_hints),
     )
+
+
+def _listed(rules: Sequence[RuleRecord]) -> str:
+    return ", ".join(rule.name for rule in rules)

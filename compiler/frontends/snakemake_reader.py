@@ -4,7 +4,8 @@ Reading a Snakefile runs its Python. The request comes as JSON on standard input
 prints goes to standard error. The jobs are taken from Snakemake's own graph when it starts its executor,
 of which :class:`Executor` is one by the public interface for executor plugins; nothing is executed.
 
-Run as ``python -m reana_batch.frontends.snakemake_reader``; no other module of ours imports Snakemake.
+Run as ``python -m reana_batch.frontends.snakemake_reader``; no module of ours but this and ``snakemake_values``
+imports Snakemake.
 """
 
 from __future__ import annotations
@@ -30,12 +31,10 @@ from snakemake_interface_executor_plugins.settings import CommonSettings
 from snakemake_interface_executor_plugins.utils import encode_target_jobs_cli_args
 
 from reana_batch.frontends.snakemake_records import Fault, JobRecord, Request, RuleRecord
+from reana_batch.frontends.snakemake_values import Evaluation, Values
 
 # Threads are scaled down to the cores of the run; a batch system sets its own limit.
 CORES = 1_000_000
-
-# Resources of Snakemake's own, which say nothing about the batch system.
-_INTERNAL = frozenset({"_cores", "_nodes", "tmpdir", "mem_mib", "disk_mib", "mem", "disk"})
 
 # What Snakemake sets at files and the jobs have to heed.
 FLAGS = ("touch", "temp", "protected", "directory", "update", "ensure", "storage_object")
@@ -78,6 +77,10 @@ class Executor(AbstractExecutor):  # type: ignore[misc]  # Snakemake has no type
     shutdown = cancel = handle_job_success = handle_job_error = run_job
 
 
+# The values of a job whose inputs are not known.
+_UNKNOWN = Values(threads=1, resources=[{"threads": 1}], commands=[], late=[], inside=[])
+
+
 class Graph:
     """The jobs of a workflow that Snakemake would run, groups as one, parents before their children."""
 
@@ -86,6 +89,7 @@ class Graph:
         self._dag = workflow.dag
         self._rules: dict[str, int] = {}
         self._numbers: dict[Any, int] = {}
+        self._evaluation = Evaluation(job for job in self._dag.jobs if self._dag.needrun(job))
 
     def lines(self) -> Iterator[str]:
         """Yield the records, each a line of JSON: a rule before the first of its jobs."""
@@ -144,6 +148,8 @@ class Graph:
         inside = set(map(str, outputs)) if len(members) > 1 else set()
         first = members[0]
         group = self._dag.get_job_group(first)
+        deferred = any(map(_is_open, members))
+        values = _UNKNOWN if deferred else self._values(members, group)
         return JobRecord(
             rule=self._rules[first.rule.name],
             label=str(group.groupid) if group and not _is_pipe_group(first) else "",
@@ -153,17 +159,23 @@ class Graph:
             flags=[flag for flag in (_flags(file) for file in outputs) if flag is not None],
             logs=[str(file) for job in members for file in job.log],
             benchmark=any(job.benchmark for job in members),
-            command=first.shellcmd if group is None and _action(first) == "shell" else "",
+            commands=values.commands,
             targets=encode_target_jobs_cli_args([spec for job in members for spec in job.get_target_spec()]),
             rules=sorted({job.rule.name for job in members}),
             container=first.container_img_url or "",
-            threads=(group or first).threads,
-            resources=_resources(group or first),
+            threads=values.threads,
+            resources=values.resources,
             retries=max(int(job.restart_times) for job in members),
             parents=self._parents(members),
-            deferred=any(map(_is_open, members)),
+            deferred=deferred,
             grouped=group is not None,
+            late=values.late,
+            inside=values.inside,
         )
+
+    def _values(self, members: list[Any], group: Any) -> Values:
+        is_shell = group is None and _action(members[0]) == "shell"
+        return self._evaluation.values(members, group or members[0], is_shell=is_shell)
 
     def _parents(self, members: list[Any]) -> list[int]:
         own = self._numbers[members[0]]
@@ -202,28 +214,6 @@ def _flags(file: Any) -> str | None:
     if is_flagged(file, "pipe") or is_flagged(file, "service"):
         return None
     return ",".join(flag for flag in FLAGS if is_flagged(file, flag))
-
-
-def _resources(job: Any) -> list[dict[str, Any]]:
-    """Return what the job asks for, by attempt; one entry if all attempts ask for the same."""
-    first = _plain(job.resources)
-    if not job.restart_times:
-        return [first]
-    asked = [first]
-    for attempt in range(2, int(job.restart_times) + 2):
-        job.attempt = attempt
-        asked.append({**_plain(job.resources), "threads": job.threads})
-    job.attempt = 1
-    asked[0] = {**first, "threads": job.threads}
-    return asked if any(each != asked[0] for each in asked) else [first]
-
-
-def _plain(resources: Any) -> dict[str, Any]:
-    return {
-        name: value
-        for name, value in resources.items()
-        if name not in _INTERNAL and isinstance(value, str | int | float)
-    }
 
 
 def _line(kind: str, record: object) -> str:

@@ -40,16 +40,18 @@ class JobRecord(NamedTuple):
     flags: list[str]  # of each output, with commas
     logs: list[str]
     benchmark: bool
-    command: str  # formatted; of a single job with shell:
+    commands: list[str]  # of a single job with shell:, by attempt; one if all are the same, none if late
     targets: list[str]  # what Snakemake itself is told to make for this job
     rules: list[str]
     container: str
     threads: int
-    resources: list[dict[str, Any]]  # by attempt; one if all are alike
+    resources: list[dict[str, Any]]  # by attempt, with the threads; one if all are the same
     retries: int
     parents: list[int]  # by the order of the jobs' records, in which they may come later
     deferred: bool  # its inputs are known when a checkpoint is done
     grouped: bool
+    late: list[str]  # the params, resources and threads that only the run can know
+    inside: list[str]  # those of the resources that depend on what the group itself makes
 
 
 class Fault(NamedTuple):

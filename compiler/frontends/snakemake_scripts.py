@@ -47,6 +47,13 @@ def after(job: JobRecord) -> str:
     return "".join(f"{line} || return\n" for line in lines)
 
 
+def by_attempt(commands: Sequence[str]) -> str:
+    """Return what runs the command of the attempt; further attempts run the last one."""
+    *first, last = (f"eval {shlex.quote(command)}" for command in commands)
+    cases = "".join(f"{number}) {command} ;;\n" for number, command in enumerate(first, 1))
+    return f"case $REANA_BATCH_ATTEMPT in\n{cases}*) {last} ;;\nesac\n"
+
+
 def remove(paths: Sequence[str]) -> str:
     """Return what removes these files and folders, however many: a command line has an end."""
     parts = (paths[start : start + _MOST_WORDS] for start in range(0, len(paths), _MOST_WORDS))

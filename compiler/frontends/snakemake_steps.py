@@ -18,6 +18,9 @@ from reana_batch.frontends.snakemake_records import JobRecord, RuleRecord
 from reana_batch.ir import Command, Hint, Need, Resources, Step
 from reana_batch.spec import Spec
 
+# What Snakemake writes for a value that only the run can know.
+LATE = "<TBD>"
+
 # Flags of outputs that only Snakemake can deal with.
 _SNAKEMAKE_FLAGS = frozenset({"ensure", "storage_object"})
 
@@ -26,6 +29,9 @@ _MOST_VARIANTS = 20
 
 # Snakemake's own resources -> the field of Resources, and the size of their unit.
 _NATIVE = {"mem_mb": ("memory", 10**6), "disk_mb": ("disk", 10**6), "runtime": ("runtime", 60)}
+
+# What the batch system has to know before the job starts.
+_SCHEDULED = frozenset({"threads", *_NATIVE, *hints.KNOWN})
 
 # A command that changes the directory: at the start of a line, or behind what ends another command.
 _CHANGES_DIRECTORY = re.compile(r"(?:^|[;&|({])\s*(?:cd|pushd)\s+\S*", re.MULTILINE)
@@ -42,6 +48,24 @@ class Kind:
     container: str
     asked: str  # JSON of what it asks for
     retries: int
+
+
+def check(reading: Reading, chosen: Sequence[int], diagnostics: Diagnostics) -> None:
+    """Refuse jobs of which something would have to be written that only the run can know."""
+    for record in reading.jobs:
+        if inside := _SCHEDULED.intersection(record.inside):
+            message = f'What "{_label(record, reading)}" asks for depends on files that the group itself makes'
+            hint = "give a number, or take the rule that makes them out of the group."
+            place = reading.place(reading.rules[record.rule])
+            diagnostics.error("snakefile", f"{message}: {', '.join(sorted(inside))}.", place, hint)
+    for number in chosen:
+        record = reading.jobs[number]
+        for text in (*record.outputs, *record.inputs, *record.logs, *record.targets, record.container, record.label):
+            if LATE in text:
+                message = f'Only the run can know what {LATE} stands for in "{text}".'
+                place = reading.place(reading.rules[record.rule])
+                diagnostics.error("snakefile", message, place, "make the files that it depends on by a checkpoint.")
+    diagnostics.stop_if_errors()
 
 
 def steps(
@@ -75,8 +99,8 @@ def _names(folds: Sequence[Fold[Kind]], reading: Reading) -> list[str]:
     return found
 
 
-def _label(kind: Kind, reading: Reading) -> str:
-    return kind.label or reading.rules[kind.rule].name
+def _label(each: Kind | JobRecord, reading: Reading) -> str:
+    return each.label or reading.rules[each.rule].name
 
 
 # --- what makes jobs alike -----------------------------------------------------------------------
@@ -108,7 +132,7 @@ def _kinds(reading: Reading, records: Sequence[JobRecord]) -> list[Kind]:
 
 def _asked(record: JobRecord) -> str:
     """Return what the job asks for, as text: of several attempts the most, for it asks once."""
-    return json.dumps(_most([{"threads": record.threads, **each} for each in record.resources]), sort_keys=True)
+    return json.dumps(_most(record.resources), sort_keys=True)
 
 
 def _most(asked: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -125,7 +149,25 @@ def _on_worker(rule: RuleRecord, record: JobRecord) -> bool:
     """Return whether only Snakemake can run the job, which is more than a command for bash."""
     flags = {flag for each in record.flags for flag in each.split(",")}
     is_bash = rule.action in ("shell", "none")
-    return record.grouped or record.benchmark or not is_bash or bool(rule.shadow) or bool(flags & _SNAKEMAKE_FLAGS)
+    is_late = rule.action == "shell" and not record.commands
+    return (
+        record.grouped
+        or record.benchmark
+        or not is_bash
+        or is_late
+        or bool(rule.shadow)
+        or bool(flags & _SNAKEMAKE_FLAGS)
+    )
+
+
+def waits(rule: RuleRecord, record: JobRecord) -> bool:
+    """Return whether an expansion has to compile the job, because what it needs to know is known only in the run.
+
+    The batch system has to know what it asks for; and Snakemake on the worker would run it without its image.
+    """
+    asked = {name.removeprefix("resources.") for name in record.late}
+    needs_image = record.container and rule.action == "shell" and not rule.local and not record.grouped
+    return bool(asked & _SCHEDULED) or bool(needs_image and not record.commands)
 
 
 # --- steps ---------------------------------------------------------------------------------------
@@ -184,16 +226,21 @@ class _Maker:
             return (Command(folding.joined((head, *words, tail)), origin),), None, None
         before = [scripts.before(record) for record in records]
         after = [scripts.after(record) for record in records]
-        commands = () if rule.action == "none" else (command([self._command(rule, record) for record in records]),)
+        commands = () if rule.action == "none" else (command([self._commands(rule, record) for record in records]),)
         return (
             commands,
             command(before) if any(before) and rule.action != "none" else None,
             command(after) if any(after) else None,
         )
 
-    def _command(self, rule: RuleRecord, record: JobRecord) -> str:
-        """Return the command; REANA runs it without what Snakemake puts in front, but for local rules."""
-        text = record.command.replace(f"{self._reading.root}/", "").replace(str(self._reading.root), ".")
+    def _commands(self, rule: RuleRecord, record: JobRecord) -> str:
+        """Return the command, or what chooses that of the attempt."""
+        first, *more = [self._command(rule, text) for text in record.commands]
+        return scripts.by_attempt([first, *more]) if more else first
+
+    def _command(self, rule: RuleRecord, text: str) -> str:
+        """Return the command; REANA runs it without Snakemake's prefix, except for local rules."""
+        text = text.replace(f"{self._reading.root}/", "").replace(str(self._reading.root), ".")
         return f"{self._reading.shell_prefix}{text}" if self._spec.strict or rule.local else text
 
     def _leaves_workspace(self, command: str) -> bool:
@@ -216,7 +263,7 @@ class _Maker:
         hints.check(found, self._diagnostics)
         if kind.container:
             self._check_image(rule, kind, origin)
-        if not kind.on_worker and any(self._leaves_workspace(record.command) for record in records):
+        if not kind.on_worker and any(self._leaves_workspace(text) for record in records for text in record.commands):
             message = (
                 f'Rule "{rule.name}" changes directory, and then names files of the workspace, which are relative here.'
             )

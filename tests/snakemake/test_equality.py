@@ -19,7 +19,7 @@ def run(analysis: Path, *options: str) -> Path:
     return analysis / "runs/flow.1/workspace"
 
 
-@pytest.mark.parametrize("flow", ["features", "analysis", "iterate", "checkpoints", "notebook"])
+@pytest.mark.parametrize("flow", ["features", "analysis", "iterate", "checkpoints", "notebook", "late"])
 def test_strict_is_snakemake(flow: str, tmp_path: Path) -> None:
     expected = flows.made(flows.left_by_snakemake(flow, tmp_path / "theirs"), flow)
     workspace = run(flows.copy(flow, tmp_path / "ours"), "--strict")

@@ -157,6 +157,148 @@ rule a:
     assert sorted(m for m in memory if m) == (most if count == 20 else most[-1:])
 
 
+def test_commands_have_the_names_of_their_module(load: Load, tmp_path: Path) -> None:
+    (tmp_path / "sub.smk").write_text(
+        'rule select:\n    output: "s.txt"\n    params: config["s"]\n    shell: "echo {params} {config[s]} {name} {rule}"\n'
+        'name = "inner"\n'
+    )
+    module = 'module {m}:\n    snakefile: "sub.smk"\n    config: {{"s": "{m}"}}\n    prefix: "{m}"\nuse rule * from {m} as {m}_*\n'
+    snakefile = (
+        'name = "outer"\nrulename = "mine"\n'
+        + module.format(m="a")
+        + module.format(m="b")
+        + 'rule all:\n    input: "a/s.txt", "b/s.txt", "c.txt"\n    default_target: True\n'
+        + 'rule c:\n    output: "c.txt"\n    shell: "echo {name} {rulename} {rule} {{braces}}"\n'
+    )
+    for strict in (False, True):
+        workflow = load(snakefile, strict=strict, inputs={"files": ["sub.smk"]})
+        commands = {text(step.commands[0]).removeprefix("set -euo pipefail; ") for step in workflow.steps}
+        assert commands == {"echo a a inner a_select", "echo b b inner b_select", "echo outer mine c {braces}"}
+
+
+# Functions of a param, each of which gives another value once the file "made" is there.
+LATE_PARAMS = {
+    "reads": "lambda wildcards, input: open(input[0]).read()",
+    "asks first": "lambda wildcards, input: open(input[0]).read() if os.path.exists(input[0]) else 'none'",
+    "catches": "caught",
+    "pathlib": "lambda wildcards, input: Path(input[0]).is_file()",
+    "lists": "lambda wildcards, input: os.listdir('folder') if os.path.isdir('folder') else []",
+    "globs": "lambda wildcards: glob.glob('folder/*')",
+    "in a directory": "lambda wildcards: os.path.exists('made.d/a')",
+    "program": "lambda wildcards, input: subprocess.run(['cat', input[0]], capture_output=True, text=True).stdout",
+    "of a resource": "lambda wildcards, resources: 2 * resources.lines",
+    "nested": "lambda wildcards, input: {'a': [open(input[0]).read()]}",
+    "formatted": "lambda wildcards, resources: f'n={resources.lines}'",
+    "any argument": "lambda wildcards, **others: len(open(others['input'][0]).read())",
+    "branch": "branch(lambda wildcards: exists('made'), then='there', otherwise='missing')",
+    "parse_input": "parse_input('made', parser=None)",
+}
+
+
+@pytest.mark.parametrize("kind", LATE_PARAMS)
+def test_a_command_with_what_only_the_run_knows_is_run_by_snakemake(load: Load, kind: str) -> None:
+    snakefile = f"""
+import glob, os, subprocess
+from pathlib import Path
+def caught(wildcards, input):
+    try:
+        return open(input[0]).read()
+    except OSError:
+        return "none"
+rule use:
+    input: "made", "folder/a", "made.d"
+    output: "used"
+    params: v={LATE_PARAMS[kind]}
+    resources: lines=lambda wildcards, input: len(open(input[0]).readlines())
+    shell: "echo {{params.v}} > {{output}}"
+rule make:
+    output: "made", "folder/a", directory("made.d")
+    shell: "touch {{output}}"
+"""
+    make, use = load(snakefile).steps
+    assert not make.uses_python
+    assert use.uses_python
+    assert "--target-jobs use:" in text(use.commands[0])
+
+
+def test_what_is_known_or_not_used_needs_no_snakemake(load: Load, tmp_path: Path) -> None:
+    (tmp_path / "cut.txt").write_text("5")
+    snakefile = """
+import os
+rule use:
+    input: "made", cut="cut.txt"
+    output: "out/used"
+    params:
+        cut=lambda wildcards, input: open(input.cut).read(), folder=lambda wildcards, output: os.path.dirname(output[0]),
+        old=lambda wildcards, output: os.path.exists(output[0]), norm=lambda wildcards, input: open(input[0]).read()
+    shell: "echo {params.cut} {params.folder} {params.old} '<TBD>'"
+rule make:
+    output: "made"
+    shell: "touch {output}"
+"""
+    _, use = load(snakefile, inputs={"files": ["cut.txt"]}).steps
+    assert text(use.commands[0]) == "echo 5 out False '<TBD>'"
+
+
+LATE_RESOURCES = {
+    "threads": "threads: lambda wildcards, input: int(open(input[0]).read())",
+    "memory": "resources: mem_mb=lambda wildcards, input: 100 + int(input.size_mb)",
+    "guarded": "resources: mem_mb=lambda wildcards, input: 7 if os.path.exists(input[0]) else 100",
+    "a hint": "resources: slurm_time=lambda wildcards, input: open(input[0]).read().strip()",
+    "of threads": "threads: lambda wildcards, input: int(open(input[0]).read())\n    resources: mem_mb=lambda wildcards, threads: threads",
+    "with an image": 'container: "debian:12"\n    params: v=lambda wildcards, input: open(input[0]).read()',
+}
+
+
+@pytest.mark.parametrize("kind", LATE_RESOURCES)
+def test_what_the_batch_system_must_know_is_an_expansion(load: Load, tmp_path: Path, kind: str) -> None:
+    snakefile = f"""
+import os
+rule use:
+    input: "made"
+    output: "used"
+    {LATE_RESOURCES[kind]}
+    shell: "echo {{params}} {{resources}} {{threads}} > {{output}}"
+rule make:
+    output: "made"
+    shell: "echo 4 > {{output}}"
+"""
+    workflow = load(snakefile)
+    assert [step.name for step in workflow.steps] == ["make"]
+    (expansion,) = workflow.expansions
+    assert (expansion.name, expansion.label, expansion.origin.line) == ("use.rest", "use", 3)
+    assert expansion.reason == "what the functions of use read"
+    (tmp_path / "made").write_text("4\n")
+    state = {"config": {}, "temporary": []}
+    workflow = load(snakefile, results={"state": state, "workspace": str(tmp_path), "expansion": "use.rest"})
+    (use,) = workflow.steps
+    assert workflow.expansions == ()
+    assert not use.uses_python
+    asked = {
+        "threads": (4, None),
+        "memory": (None, 100 * 10**6),
+        "guarded": (None, 7 * 10**6),
+        "of threads": (4, 4 * 10**6),
+    }
+    assert (use.resources.cpus, use.resources.memory) == asked.get(kind, (None, None))
+    assert [hint.value for hint in use.hints.values()] == (["4"] if kind == "a hint" else [])
+
+
+def test_each_attempt_has_its_own_command(load: Load) -> None:
+    snakefile = """
+rule a:
+    output: "a"
+    retries: 2
+    resources: mem_mb=lambda wildcards, attempt: 100 * attempt
+    shell: "echo 'x' {resources.mem_mb}"
+"""
+    (step,) = load(snakefile).steps
+    assert text(step.commands[0]) == (
+        "case $REANA_BATCH_ATTEMPT in\n1) eval 'echo '\"'\"'x'\"'\"' 100' ;;\n"
+        "2) eval 'echo '\"'\"'x'\"'\"' 200' ;;\n*) eval 'echo '\"'\"'x'\"'\"' 300' ;;\nesac\n"
+    )
+
+
 @pytest.mark.parametrize(
     "action",
     ['run:\n        open(output[0], "w")', 'script: "a.py"', 'notebook: "a.ipynb"', 'wrapper: "v1/bio/x"'],
