@@ -73,7 +73,7 @@ def worker(job: JobRecord, snakefile: str) -> str:
         "--cores", "all" if job.grouped else str(job.threads),
         "--force", "--target-files-omit-workdir-adjustment", "--max-inventory-time", "0",
         "--retries", "0", "--nocolor", "--no-hooks", "--nolock", "--ignore-incomplete",
-        "--rerun-triggers", "mtime", "--latency-wait", "5", "--notemp", "--quiet", "all",
+        "--rerun-triggers", "mtime", "--latency-wait", "5", "--notemp", "--quiet", "progress", "rules", "host", "reason",
         "--shared-fs-usage", "input-output", "persistence", "software-deployment", "source-cache", "sources",
         "storage-local-copies", "--mode", "remote",
     ]  # fmt: skip  # an option and its values belong together

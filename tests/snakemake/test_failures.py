@@ -19,6 +19,14 @@ FAILING = {
         'rule a:\n    output: "a.txt"\n    script: "fail.py"\n',
         ("Snakefile:1", "ended with exit code 1", "ZeroDivisionError"),
     ),
+    "Python of the rule": (
+        'rule a:\n    output: "a.txt"\n    run:\n        open(output[0], "w").write({"a": 1}["b"])\n',
+        ("Snakefile:1", "ended with exit code 1", "KeyError in file", "line 4", "'b'"),
+    ),
+    "an empty output": (
+        'rule a:\n    output: ensure("a.txt", non_empty=True)\n    shell: ": > {output}"\n',
+        ("Snakefile:1", "ended with exit code 1", "Detected unexpected empty output files"),
+    ),
     "no output": (
         'rule a:\n    output: "b.txt", "a.txt"\n    shell: "touch b.txt"\n',
         ("Snakefile:1", "declared outputs are missing: a.txt"),
