@@ -22,6 +22,9 @@ from reana_batch.spec import Spec
 _INSTALL = "install it: pip install 'reana-batch[snakemake]'"
 _OLDEST, _TOO_NEW = (9, 22), (10,)
 
+# What may be a path in a message: words in quotes, or one word.
+_WORD = re.compile(r"""'([^']+)'|"([^"]+)"|([^\s'"(),:;]+)""")
+
 # What Snakemake adds to its messages about the place, which we show ourselves.
 _PLACE = re.compile(r" \(rule [^,()]*, line \d+, [^()]*\)")
 
@@ -116,6 +119,9 @@ def _take(reading: Reading, record: list[Any], diagnostics: Diagnostics) -> None
         reading.jobs.append(JobRecord(*content))
     elif kind == "handler":
         reading.handlers.append(content)
+    elif kind == "envvars":
+        message = f"Jobs have {', '.join(content)} only if the site gives them the environment of the submission."
+        diagnostics.warning("hint-ignored", message, _directive(reading, "envvars"), "--set inherit_environment=true")
     elif kind == "open":
         reading.open_target = True
     elif kind == "wish":
@@ -124,6 +130,15 @@ def _take(reading: Reading, record: list[Any], diagnostics: Diagnostics) -> None
         reading.shell_prefix = content
     else:
         _report(reading, Fault(*content), diagnostics)
+
+
+def _directive(reading: Reading, name: str) -> Place:
+    """Return the place of a directive in the Snakefile, or that of the Snakefile if another file holds it."""
+    path = reading.root / reading.spec.workflow_file
+    for number, line in enumerate(path.read_text("utf-8", "replace").splitlines(), 1):
+        if re.match(rf"\s*{name}\s*:", line):
+            return reading.place(Fault("", "", str(path), number, ""))
+    return reading.spec.document.place(["workflow", "file"])
 
 
 # --- faults --------------------------------------------------------------------------------------
@@ -138,7 +153,19 @@ _CODES = {
 def _report(reading: Reading, fault: Fault, diagnostics: Diagnostics) -> None:
     place = reading.place(fault) if fault.file else reading.spec.document.place(["workflow", "file"])
     message, hint = _sentence(fault, str(reading.root))
+    hint = _undeclared(reading, message) or hint
     diagnostics.error(_CODES.get(fault.kind, "snakefile"), message, place, hint)
+
+
+def _undeclared(reading: Reading, message: str) -> str:
+    """Return the cure if the message names a file of the analysis that is not declared."""
+    for words in _WORD.findall(message):
+        path = os.path.normpath("".join(words).rstrip("."))
+        here, there = reading.spec.directory / path, reading.root / path
+        if not path.startswith(("..", "/")) and here.exists() and not there.exists():
+            kind = "directories" if here.is_dir() else "files"
+            return f"{path} exists in the analysis, but is not declared: add it to inputs.{kind}."
+    return ""
 
 
 def _sentence(fault: Fault, root: str) -> tuple[str, str]:

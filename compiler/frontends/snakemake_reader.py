@@ -22,6 +22,7 @@ from typing import Any, NoReturn, TextIO
 from snakemake import exceptions
 from snakemake.api import SnakemakeApi
 from snakemake.io import is_flagged
+from snakemake.jobs import Job
 from snakemake.settings.enums import Quietness, RerunTrigger
 from snakemake.settings.types import ConfigSettings, DAGSettings, ExecutionSettings, OutputSettings, ResourceSettings
 from snakemake.shell import shell
@@ -95,6 +96,8 @@ class Graph:
         """Yield the records, each a line of JSON: a rule before the first of its jobs."""
         for name in self._handlers():
             yield _line("handler", name)
+        if self._workflow.envvars:
+            yield _line("envvars", sorted(self._workflow.envvars))
         if any(_is_open(job) for job in self._dag.jobs if job.rule.norun and not job.output):
             yield _line("open", True)
         for name in sorted(self._wishes()):
@@ -287,14 +290,22 @@ def _origin(error: BaseException, linemaps: Mapping[str, Any]) -> tuple[str, int
             return frames[-1][0], int(frames[-1][1])
     if isinstance(error, SyntaxError):
         return _mapped(error.filename or "", error.lineno or 0, linemaps)
+    if isinstance(error, BaseExceptionGroup):
+        return _origin(error.exceptions[0], linemaps)
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         if frame.filename in linemaps:
             return _mapped(frame.filename, frame.lineno or 0, linemaps)
-    rule = getattr(error, "rule", None) or getattr(error, "rule2", None)
+    rule = getattr(error, "rule", None) or getattr(error, "rule2", None) or _rule_at_work(error)
     if rule is not None and not isinstance(rule, str):
         return _mapped(str(rule.snakefile), rule.lineno, linemaps)
-    file = getattr(error, "snakefile", None) or getattr(error, "filename", None)
+    file = getattr(error, "snakefile", None)
     return _mapped(str(file or ""), getattr(error, "lineno", None) or 0, linemaps)
+
+
+def _rule_at_work(error: BaseException) -> Any:
+    """Return the rule of the job that Snakemake was looking at, or None; its errors about files do not tell."""
+    found = (value for frame, _ in traceback.walk_tb(error.__traceback__) for value in frame.f_locals.values())
+    return next((each.rule for each in found if isinstance(each, Job)), None)
 
 
 def _mapped(file: str, line: int, linemaps: Mapping[str, Any]) -> tuple[str, int]:
