@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -24,11 +25,33 @@ LATE = "<TBD>"
 # Flags of outputs that only Snakemake can deal with.
 _SNAKEMAKE_FLAGS = frozenset({"ensure", "storage_object"})
 
-# A rule whose jobs ask for more different things than this gets one step, which asks for the most.
+# The steps that a rule gets because its jobs ask for different things. If there are more, what they ask for is
+# rounded up so that fewer differ, in these ratios; with the last they all ask for the most.
 _MOST_VARIANTS = 20
+_RATIOS = (1.25, 2.0, 8.0, math.inf)
 
 # Snakemake's own resources -> the field of Resources, and the size of their unit.
 _NATIVE = {"mem_mb": ("memory", 10**6), "disk_mb": ("disk", 10**6), "runtime": ("runtime", 60)}
+
+# Resources by which Snakemake's plugins, and users of batch systems, ask for more than is honoured.
+_UNHEARD = re.compile(
+    r"(slurm|htcondor|classad|kubernetes|c4p|request|lsf|sge|pbs)_.*|gpus?|gpu_.*|gres|constraint|qos|account|partition|queue"
+    r"|nodes|tasks|n?tasks_per_.*|ntasks|cpus_per_.*|mem(_mb)?_per_.*|mpi|clusters?|reservation|exclusive|requirements"
+)
+_CURES = {
+    "slurm_account": "--set slurm.account=NAME is for all jobs.",
+    "account": "--set slurm.account=NAME is for all jobs.",
+    "slurm_qos": "--set slurm.qos=NAME is for all jobs.",
+    "qos": "--set slurm.qos=NAME is for all jobs.",
+    "partition": "write slurm_partition.",
+    "mem_mb_per_cpu": "write mem_mb, the memory of the job.",
+    "requirements": "write htcondor_requirements.",
+}
+
+
+def _is_unheard(name: str) -> bool:
+    return name not in hints.KNOWN and _UNHEARD.fullmatch(name) is not None
+
 
 # What the batch system has to know before the job starts.
 _SCHEDULED = frozenset({"threads", *_NATIVE, *hints.KNOWN})
@@ -111,11 +134,7 @@ def _kinds(reading: Reading, records: Sequence[JobRecord]) -> list[Kind]:
     variants: dict[int, dict[str, None]] = {}
     for record, text in zip(records, asked, strict=True):
         variants.setdefault(record.rule, {})[text] = None
-    most = {
-        rule: json.dumps(_most([json.loads(text) for text in texts]))
-        for rule, texts in variants.items()
-        if len(texts) > _MOST_VARIANTS
-    }
+    rounded = {rule: _rounded(list(texts)) for rule, texts in variants.items() if len(texts) > _MOST_VARIANTS}
     return [
         Kind(
             record.rule,
@@ -123,11 +142,31 @@ def _kinds(reading: Reading, records: Sequence[JobRecord]) -> list[Kind]:
             _on_worker(reading.rules[record.rule], record),
             tuple(record.flags),
             record.container,
-            most.get(record.rule, text),
+            rounded.get(record.rule, {}).get(text, text),
             record.retries,
         )
         for record, text in zip(records, asked, strict=True)
     ]
+
+
+def _rounded(texts: Sequence[str]) -> dict[str, str]:
+    """Return for each text of what jobs ask for that of a few which asks for as much or more."""
+    asked = {text: json.loads(text) for text in texts}
+    for ratio in _RATIOS:
+        groups: dict[str, list[str]] = {}
+        for text, each in asked.items():
+            groups.setdefault(json.dumps({name: _size(value, ratio) for name, value in each.items()}), []).append(text)
+        if len(groups) <= _MOST_VARIANTS:
+            break
+    most = {key: json.dumps(_most([asked[text] for text in group]), sort_keys=True) for key, group in groups.items()}
+    return {text: most[key] for key, group in groups.items() for text in group}
+
+
+def _size(value: Any, ratio: float) -> Any:
+    """Return the same for numbers that are at most ``ratio`` apart; what is no number stays as it is."""
+    if not isinstance(value, int | float) or isinstance(value, bool) or value <= 0:
+        return value if ratio < math.inf else None
+    return math.floor(math.log(value, ratio)) if ratio < math.inf else None
 
 
 def _asked(record: JobRecord) -> str:
@@ -272,11 +311,36 @@ class _Maker:
         for directive in (name for name, given in unheard if given):
             message = f"{directive} has no effect; it has none in REANA either."
             self._diagnostics.warning("hint-ignored", message, origin, "use a container.")
+        self._check_rounding(rule, records, json.loads(kind.asked), origin)
+        self._check_unheard(rule, records, origin)
         if any(len(record.resources) > 1 for record in records):
             message = (
                 f'Rule "{rule.name}" asks for more with each attempt; its jobs ask for the most from the first on.'
             )
             self._diagnostics.warning("hint-ignored", message, origin)
+
+    def _check_rounding(
+        self, rule: RuleRecord, records: Sequence[JobRecord], asked: Mapping[str, Any], origin: Place
+    ) -> None:
+        if all(json.loads(_asked(record)) == asked for record in records):
+            return
+        message = (
+            f'The jobs of rule "{rule.name}" ask for more than {_MOST_VARIANTS} different things, '
+            "so some ask for more than they need."
+        )
+        self._diagnostics.warning(
+            "hint-ignored", message, origin, "let the function of the resource give fewer values."
+        )
+
+    def _check_unheard(self, rule: RuleRecord, records: Sequence[JobRecord], origin: Place) -> None:
+        """Name the resources that mean something to a batch system and that are not honoured."""
+        given = {name: value for record in records for each in record.resources for name, value in each.items()}
+        unheard = sorted(name for name, value in given.items() if value and value != "" and _is_unheard(name))
+        for name in unheard:
+            if name in ("nodes", "tasks") and given[name] == 1:
+                continue
+            message = f'The resource {name} of rule "{rule.name}" has no effect.'
+            self._diagnostics.warning("hint-ignored", message, origin, _CURES.get(name, ""))
 
     def _check_image(self, rule: RuleRecord, kind: Kind, origin: Place) -> None:
         images.check(_image(kind.container), origin, self._diagnostics)
