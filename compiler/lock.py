@@ -12,7 +12,8 @@ from pathlib import Path
 from reana_batch import layout
 from reana_batch.diagnostics import refuse
 
-LOCK = f"{layout.STATE}/lock"
+# No step has a dot in its name, and so no folder of this name.
+LOCK = f"{layout.STATE}/run.lock"
 _PATIENCE = 30  # seconds
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -12,9 +13,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from reana_batch import backends, credentials, frontends, frozen, jobs, layout, sites, staging
+from reana_batch import (
+    backends,
+    credentials,
+    frontends,
+    frozen,
+    jobs,
+    layout,
+    lifecycle,
+    replacing,
+    sites,
+    staging,
+)
 from reana_batch.diagnostics import Diagnostics, Refused, refuse
 from reana_batch.ir import CredentialPlan, Workflow
+from reana_batch.lock import locked
 from reana_batch.passes import run_passes
 from reana_batch.passes.context import Context
 from reana_batch.render import File
@@ -177,28 +190,39 @@ def lower(
 def write(compilation: Compilation, directory: Path, *, force: bool = False) -> None:
     """Write the run directory: batch files, workspace with the inputs, folders for logs and records.
 
-    ``force`` replaces what an earlier compilation left there, except the workspace's other files.
+    ``force`` replaces what an earlier compilation left there, except the workspace's other files. All is made in a
+    folder of its own and renamed at the end: if that fails, the earlier run is as it was.
     Raises :class:`Refused` if the directory is in use or cannot be written.
     """
     _check_path(compilation.site, compilation.target, directory)
     _check_directory(directory, force)
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for name in _COMPILED:
-            if force and (directory / name).exists():
-                shutil.rmtree(directory / name)
-        (directory / layout.WORKSPACE).mkdir(mode=0o700, exist_ok=True)
-        if compilation.spec is not None:
-            staging.copy_inputs(compilation.spec, compilation.inputs, directory / layout.WORKSPACE)
-        _fill(compilation, directory)
+        with locked(directory):
+            _check_free(directory, force)
+            with tempfile.TemporaryDirectory(prefix=replacing.PREFIX, dir=directory) as folder:
+                new = Path(folder) / "new"
+                (new / layout.WORKSPACE).mkdir(mode=0o700, parents=True)
+                if compilation.spec is not None:
+                    staging.copy_inputs(compilation.spec, compilation.inputs, new / layout.WORKSPACE)
+                _fill(compilation, new)
+                replacing.replace(directory, new, Path(folder) / "old")
     except OSError as error:
-        for name in (*_COMPILED, *(() if force else (layout.WORKSPACE,))):
-            shutil.rmtree(directory / name, ignore_errors=True)
         raise _cannot_write(error, directory) from error
+    finally:
+        if not (directory / layout.MANIFEST).exists():
+            with contextlib.suppress(OSError):  # the lock's folder, where nothing else was made
+                (directory / layout.STATE).rmdir()
 
 
-# What a compilation makes beside the workspace, and the run fills.
-_COMPILED = (layout.BATCH, layout.STATE, layout.LOGS, layout.EXPANSIONS)
+def _check_free(directory: Path, force: bool) -> None:
+    """Raise Refused if another command has made a run here meanwhile, or if the one to replace is live."""
+    if (directory / layout.MANIFEST).exists():
+        if not force:
+            raise refuse("output-exists", f"Another command has just made a run in {directory}.")
+        lifecycle.check_replaceable(directory)
+    for left in directory.glob(f"{replacing.PREFIX}*"):  # by a command that was killed
+        shutil.rmtree(left)
 
 
 def _fill(compilation: Compilation, directory: Path) -> None:
@@ -235,7 +259,7 @@ def _check_directory(directory: Path, force: bool) -> None:
     if not force and directory.is_dir() and any(directory.iterdir()):
         hint = "name another with --output, or replace the run in it with --force."
         raise refuse("output-exists", f"{directory} is not empty.", hint=hint)
-    if force and directory.is_dir() and any(directory.iterdir()) and not (directory / layout.MANIFEST).exists():
+    if force and directory.is_dir() and any(directory.iterdir()) and not replacing.holds_run(directory):
         message = f"{directory} is not empty and holds no run of reana-batch."
         raise refuse("output-exists", message, hint="name another with --output.")
 
@@ -250,7 +274,7 @@ def _write_files(files: Iterator[File], directory: Path) -> None:
             os.makedirs(folder, exist_ok=True)
             made.add(folder)
         mode = 0o700 if file.executable else 0o600
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         with open(descriptor, "w", encoding="utf-8", newline="") as stream:
             stream.writelines((file.text,) if isinstance(file.text, str) else file.text)
 

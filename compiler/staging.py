@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pathspec
 
+from reana_batch import layout
 from reana_batch.diagnostics import Diagnostics
 from reana_batch.expressions import is_data_reference
 from reana_batch.spec import Spec, path_problem
@@ -64,8 +65,8 @@ def _walk(root: Path, directory: str) -> Iterator[str]:
         for name in sorted(os.listdir(root / folder)):
             path = os.path.normpath(os.path.join(folder, name))
             is_folder = (root / path).is_dir()
-            if ignored.match_file(f"{path}/" if is_folder else path):
-                continue
+            if ignored.match_file(f"{path}/" if is_folder else path) or (root / path / layout.MANIFEST).is_file():
+                continue  # a run in the analysis is not a part of it
             if is_folder:
                 inner.append(path)
             else:

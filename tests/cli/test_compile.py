@@ -280,3 +280,124 @@ def test_a_compilation_that_failed_can_be_repeated(hello: Tool) -> None:
     ended = subprocess.run(command, cwd=hello.directory, env=hello.environment, capture_output=True, check=False)
     assert ended.returncode == 3
     assert hello.run("compile", "-o", "run", "--force").code == 0
+
+
+# --- all or nothing ----------------------------------------------------------------------------------
+
+
+def _tree(root: Path) -> dict[str, bytes | str | None]:
+    """Return everything below a directory: the content of files, where links lead, None for directories."""
+    found = sorted(root.rglob("*"))
+    return {
+        str(path.relative_to(root)): os.readlink(path)
+        if path.is_symlink()
+        else (None if path.is_dir() else path.read_bytes())
+        for path in found
+    }
+
+
+@pytest.fixture
+def compiled(hello: Tool) -> Path:
+    """A run with a result and a record, whose analysis has changed since."""
+    hello.run("compile", "-o", "run")
+    hello.write("run/workspace/greetings.txt", "from before\n")
+    hello.write("run/state/greet/0.done", "exit_code=0\n")
+    hello.write("run/state/run.json", "{}\n")
+    hello.write("names.txt", "Cleo\n" * 1000)
+    return hello.directory / "run"
+
+
+def _plant_folder(hello: Tool, run: Path) -> None:
+    (run / "workspace/data").symlink_to("../../elsewhere")
+    hello.write("data/new.txt", "new")
+
+
+def _plant_directory(hello: Tool, run: Path) -> None:
+    (run / "workspace/data/new.txt").mkdir(parents=True)
+    hello.write("data/new.txt", "new")
+
+
+PLANTED = {
+    "link": (_plant_folder, "run/workspace/data: It is a link, not a directory. [cannot-write]"),
+    "directory": (_plant_directory, "run/workspace/data/new.txt: It is a directory, and an input is a file."),
+}
+
+
+@pytest.mark.parametrize("case", PLANTED)
+def test_force_leaves_the_run_where_an_input_cannot_be_put(hello: Tool, compiled: Path, case: str) -> None:
+    plant, message = PLANTED[case]
+    plant(hello, compiled)
+    hello.write("elsewhere/thesis.tex", "years of work\n")
+    hello.write("reana.yaml", HELLO.replace("names.txt]", "names.txt, data/new.txt]"))
+    before = (_tree(compiled), _tree(hello.directory / "elsewhere"))
+    ended = hello.run("compile", "-o", "run", "--force")
+    assert (ended.code, message in ended.stderr) == (3, True), ended.stderr
+    assert (_tree(compiled), _tree(hello.directory / "elsewhere")) == before
+
+
+def test_force_replaces_a_link_in_the_place_of_an_input(hello: Tool, compiled: Path) -> None:
+    hello.write("thesis.tex", "years of work\n")
+    (compiled / "workspace/names.txt").unlink()
+    (compiled / "workspace/names.txt").symlink_to("../../thesis.tex")
+    assert hello.run("compile", "-o", "run", "--force").code == 0
+    files = hello.files()
+    assert files["thesis.tex"] == b"years of work\n"
+    assert files["run/workspace/names.txt"] == b"Cleo\n" * 1000
+    assert not (compiled / "workspace/names.txt").is_symlink()
+
+
+def _with_small_files(hello: Tool, *words: str) -> subprocess.CompletedProcess[str]:
+    command = ["bash", "-c", 'ulimit -f 4; exec "$@"', "bash", str(PROGRAM), "compile", "-o", "run", *words]
+    return subprocess.run(
+        command, cwd=hello.directory, env=hello.environment, capture_output=True, text=True, check=False
+    )
+
+
+def test_force_leaves_the_run_where_the_disk_is_full(hello: Tool, compiled: Path) -> None:
+    before = _tree(compiled)
+    # No file may be larger than 4 KiB, which stops the copying of the input.
+    ended = _with_small_files(hello, "--force")
+    assert ended.returncode == 3, ended.stderr
+    assert "File too large. [cannot-write]" in ended.stderr
+    assert _tree(compiled) == before
+
+
+def test_a_run_that_cannot_be_made_leaves_nothing(hello: Tool) -> None:
+    hello.write("names.txt", "Cleo\n" * 1000)
+    ended = _with_small_files(hello)
+    assert ended.returncode == 3
+    assert _tree(hello.directory / "run") == {}
+
+
+def test_what_a_killed_compilation_leaves_is_replaced(hello: Tool, compiled: Path) -> None:
+    left = compiled / ".compile.x/old"
+    left.mkdir(parents=True)
+    (compiled / "batch").rename(left / "batch")
+    assert hello.run("compile", "-o", "run").code == 3
+    assert hello.run("compile", "-o", "run", "--force").code == 0
+    assert sorted(path.name for path in compiled.iterdir()) == ["batch", "logs", "state", "workspace"]
+
+
+@pytest.mark.parametrize(("force", "codes"), [((), [0, 3, 3]), (("--force",), [0, 0, 0])])
+def test_compilations_at_once_do_not_mix(hello: Tool, force: tuple[str, ...], codes: list[int]) -> None:
+    if force:
+        hello.run("compile", "-o", "run")
+    started = [hello.start("compile", "-o", "run", *force) for _ in codes]
+    ended = [(process.communicate()[1], process.returncode) for process in started]
+    assert sorted(code for _, code in ended) == codes, ended
+    at_once = _tree(hello.directory / "run")
+    hello.run("compile", "-o", "alone")
+    assert at_once == _tree(hello.directory / "alone")
+
+
+def test_runs_in_the_analysis_are_no_inputs(hello: Tool) -> None:
+    hello.write("reana.yaml", HELLO.replace("files: [names.txt]", "directories: [.]"))
+    assert hello.run("compile", "-o", "run").code == 0
+    first = _tree(hello.directory / "run")
+    hello.write("run/workspace/greetings.txt", "from before\n")
+    assert hello.run("compile", "-o", "run", "--force").code == 0
+    again = _tree(hello.directory / "run")
+    assert again == first | {"workspace/greetings.txt": b"from before\n"}
+    assert sorted(name for name in again if name.startswith("workspace")) == [
+        *("workspace", "workspace/greetings.txt", "workspace/names.txt", "workspace/reana.yaml")
+    ]

@@ -370,6 +370,22 @@ def test_one_workspace_has_one_run_at_a_time(desk: Desk) -> None:
     assert desk.read("runs/test.1/workspace/starts.txt") == "started\n"
 
 
+def test_force_leaves_a_live_run_alone(desk: Desk, running: Path) -> None:
+    before = {path: path.read_bytes() for path in (running / "batch").rglob("*") if path.is_file()}
+    done = desk("compile", "-o", "runs/test.1", "--force", exits=3)
+    said(done, "error: test.1 is running; it cannot be replaced. [run-state]")
+    assert {path: path.read_bytes() for path in (running / "batch").rglob("*") if path.is_file()} == before
+    assert not list(running.glob(".compile.*"))
+    (running / "workspace/go").touch()
+    assert desk.json("wait", "-w", "test")["status"] == "finished"
+
+
+def test_a_step_may_have_the_name_of_the_lock(desk: Desk) -> None:
+    desk.write("reana.yaml", serial("true").replace('"s1"', '"lock"'))
+    desk.run()
+    assert desk.state("test") == "finished"
+
+
 def test_runs_may_lie_behind_a_link(desk: Desk) -> None:
     (desk.path / "deep/er/runs").mkdir(parents=True)
     (desk.path / "short").symlink_to("deep/er/runs")
