@@ -23,7 +23,7 @@ _NUMBER = re.compile(r"(\d+)")
 # Rows are put in the order of their parents' rows, of which this many are looked at.
 _PARENTS_IN_ORDER = 8
 
-# Jobs of one kind whose parents are in more different sets of steps than this stay together.
+# Jobs of one kind are in this many parts at the most, by the steps of their parents, and have two jobs in each on average.
 _MOST_PARTS = 20
 
 # How many ancestors of a job are looked at to find that one parent waits for another.
@@ -74,7 +74,8 @@ def _by_parents(folds: list[Fold[K]], jobs: Sequence[Job[K]]) -> list[Fold[K]]:
         parts: dict[tuple[int, ...], list[int]] = {}
         for job in each.jobs:
             parts.setdefault(tuple(sorted({fold_of[parent] for parent in jobs[job].parents})), []).append(job)
-        for part in [parts[key] for key in sorted(parts)] if len(parts) <= _MOST_PARTS else [each.jobs]:
+        most = max(2, min(_MOST_PARTS, len(each.jobs) // 2))
+        for part in [parts[key] for key in sorted(parts)] if len(parts) <= most else [each.jobs]:
             fold_of.update(dict.fromkeys(part, len(found)))
             found.append(Fold(each.kind, part))
     return found

@@ -177,6 +177,7 @@ class Step:
     group: int | None = None  # steps of one group are commands of one step of the user's
     duration: float | None = None  # seconds a row takes, as measured in an earlier run
     data: tuple[DataFile, ...] = ()  # of a step that stages data: what each row brings in or out
+    row_names: tuple[tuple[str, Place], ...] = ()  # where each row has a name of its own for the author, and its place
     target: Target | None = None  # the batch system that it is handed to, where that is not the workflow's own
     bundle: int = 1  # scheduler jobs that one node hands to that system together
     programs: tuple[str, ...] = ()  # what the worker must have, by name or path

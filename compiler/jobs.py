@@ -226,5 +226,6 @@ def _step_record(step: Step, folder: str) -> dict[str, Any]:
         "environment": step.environment,
         "outputs": [output for output in step.outputs if isinstance(output, str)],
         **({"row_origins": [file.place.short for file in step.data]} if step.data else {}),
+        **({"row_names": [[label, place.short] for label, place in step.row_names]} if step.row_names else {}),
         **({"backend": step.target.name, "bundle": step.bundle} if step.target else {}),
     }

@@ -24,17 +24,15 @@ MANIFEST = f"{BATCH}/manifest.json"
 JOB_LIBRARY = f"{BATCH}/job-lib.sh"
 DATA_SCRIPTS = f"{BATCH}/data"  # what stages declared data
 
-# Rows per directory; each leaves up to three entries there.
+# Rows per directory, of which each leaves up to three entries there, and steps per directory.
 SHARD = 250
 # Lines per file of a table.
 TABLE_SHARD = 10_000
-# Steps per directory.
-STEP_SHARD = 1000
 
 
 def step_folder(name: str, index: int, step_count: int) -> str:
     """Return the folder of a step below ``batch/steps``, ``logs`` and ``state``."""
-    return name if step_count <= STEP_SHARD else f"{index // STEP_SHARD}/{name}"
+    return name if step_count <= SHARD else f"{row_stem(index, step_count).rpartition('/')[0]}/{name}"
 
 
 def expansion_folder(name: str) -> str:

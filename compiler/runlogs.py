@@ -12,7 +12,7 @@ from typing import Any
 
 from reana_batch import layout
 from reana_batch.diagnostics import closest, refuse
-from reana_batch.runstate import Run, row_origin
+from reana_batch.runstate import Run, namesakes, row_label, row_origin
 
 _PAUSE = 1.0  # seconds between two looks at growing files
 _SHARE = 20  # looking may take a twentieth of the time at most
@@ -53,6 +53,9 @@ def select(directory: Path, step: str | None, row: int | None, *, all_jobs: bool
         found = [log for part, each in chosen for log in _logs(part, each, causes)]
         return [log for log in found if (not causes or log.cause) and row in (None, log.row)]
     chosen = [(part, each) for part, each in steps if step in (part.path + each["name"], each["name"], each["label"])]
+    rows = [(part, each) for part, each in steps if step in (label for label, _ in each.get("row_names", ()))]
+    if rows and not chosen:
+        return [log for part, each in rows for log in _logs(part, each, causes) if log.label == step]
     if not chosen:
         known = [each["label"] for _, each in steps]
         meant = closest(step, known)
@@ -71,7 +74,7 @@ def _logs(part: Run, step: dict[str, Any], causes: dict[tuple[str, int], str]) -
         out, err = base.with_name(f"{base.name}.out"), base.with_name(f"{base.name}.err")
         if out.exists() or err.exists():
             cause = causes.get((name, row), "")
-            yield JobLog(name, step["label"], row_origin(step, row), row, step["rows"], out, err, cause)
+            yield JobLog(name, row_label(step, row), row_origin(step, row), row, namesakes(step), out, err, cause)
 
 
 def as_record(log: JobLog) -> dict[str, Any]:

@@ -281,10 +281,10 @@ class Run:
         log = self.directory / layout.LOGS / stem
         return Failure(
             step=self.path + step["name"],
-            label=step["label"],
+            label=row_label(step, row),
             origin=row_origin(step, row),
             row=row,
-            rows=step["rows"],
+            rows=namesakes(step),
             command=self._command(step["folder"], stem, record.get("command", "1")),
             exit_code=_integer(record.get("exit_code")),
             reason=record.get("reason", ""),
@@ -322,8 +322,20 @@ def _chunk(step: Mapping[str, Any], chunk: int) -> range:
 
 def row_origin(step: dict[str, Any], row: int) -> str:
     """Return the place of a row: that of its own line in the analysis, or that of its step."""
+    if "row_names" in step:
+        return str(step["row_names"][row][1])
     origins: list[str] | None = step.get("row_origins")
     return origins[row] if origins else str(step["origin"])
+
+
+def row_label(step: dict[str, Any], row: int) -> str:
+    """Return the author's name for a row: its own, or that of its step."""
+    return str(step["row_names"][row][0] if "row_names" in step else step["label"])
+
+
+def namesakes(step: dict[str, Any]) -> int:
+    """Return how many rows have the label of a row."""
+    return 1 if "row_names" in step else int(step["rows"])
 
 
 def read_json(path: Path) -> dict[str, Any]:

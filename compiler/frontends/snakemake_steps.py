@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -56,6 +57,14 @@ def _is_unheard(name: str) -> bool:
 # What the batch system has to know before the job starts.
 _SCHEDULED = frozenset({"threads", *_NATIVE, *hints.KNOWN})
 
+# Rules of one job each that are alike are one step if there are more of them than this: a tool has written them.
+_FEW_RULES = 4
+
+# In the command of such a rule: a word, one with a digit in it, and several names, files and numbers behind each other.
+_WORD = re.compile(r"[^\W_]+")
+_NUMBERED = re.compile(r"[\w.+-]*\d[\w.+-]*")
+_SEVERAL = re.compile(r"\0(?:[\s,:;'\"=_./-]*\0)+")
+
 # A command that changes the directory: at the start of a line, or behind what ends another command.
 _CHANGES_DIRECTORY = re.compile(r"(?:^|[;&|({])\s*(?:cd|pushd)\s+\S*", re.MULTILINE)
 
@@ -77,7 +86,7 @@ def check(reading: Reading, chosen: Sequence[int], diagnostics: Diagnostics) -> 
     """Refuse jobs of which something would have to be written that only the run can know."""
     for record in reading.jobs:
         if inside := _SCHEDULED.intersection(record.inside):
-            message = f'What "{_label(record, reading)}" asks for depends on files that the group itself makes'
+            message = f'What "{_label([record], reading)}" asks for depends on files that the group itself makes'
             hint = "give a number, or take the rule that makes them out of the group."
             place = reading.place(reading.rules[record.rule])
             diagnostics.error("snakefile", f"{message}: {', '.join(sorted(inside))}.", place, hint)
@@ -97,13 +106,13 @@ def steps(
     """Return the steps of the ``chosen`` jobs, parents before their children."""
     position = {number: index for index, number in enumerate(chosen)}
     records = [reading.jobs[number] for number in chosen]
-    kinds = _kinds(reading, records)
+    kinds = _kinds(reading, records, _families(reading, records))
     jobs = [
         folding.Job(kind, [position[p] for p in record.parents if p in position], " ".join(record.outputs))
         for kind, record in zip(kinds, records, strict=True)
     ]
     folds = folding.fold(jobs)
-    step_names = _names(folds, reading)
+    step_names = _names(folds, records, reading)
     maker = _Maker(spec, reading, config, diagnostics)
     return tuple(
         maker.step(name, fold.kind, [records[job] for job in fold.jobs], needs)
@@ -111,9 +120,9 @@ def steps(
     )
 
 
-def _names(folds: Sequence[Fold[Kind]], reading: Reading) -> list[str]:
+def _names(folds: Sequence[Fold[Kind]], records: Sequence[JobRecord], reading: Reading) -> list[str]:
     """Return the names of the steps: the rule's, numbered where a rule has several steps."""
-    labels = [names.encode(_label(fold.kind, reading)) for fold in folds]
+    labels = [names.encode(_label([records[job] for job in fold.jobs], reading)) for fold in folds]
     count, seen = Counter(labels), Counter[str]()
     found = []
     for label in labels:
@@ -122,27 +131,58 @@ def _names(folds: Sequence[Fold[Kind]], reading: Reading) -> list[str]:
     return found
 
 
-def _label(each: Kind | JobRecord, reading: Reading) -> str:
-    return each.label or reading.rules[each.rule].name
+def _label(records: Sequence[JobRecord], reading: Reading) -> str:
+    """Return the name of the group, of the rule, or of the rules, by what their names begin with."""
+    rules = list(dict.fromkeys(reading.rules[record.rule].name for record in records))
+    if records[0].label or len(rules) == 1:
+        return records[0].label or rules[0]
+    start = os.path.commonprefix(rules).rstrip("_0123456789")  # noqa: RUF071  # names are not paths
+    return start or f"{rules[0]}_and_{len(rules) - 1}_more"
 
 
 # --- what makes jobs alike -----------------------------------------------------------------------
 
 
-def _kinds(reading: Reading, records: Sequence[JobRecord]) -> list[Kind]:
+def _families(reading: Reading, records: Sequence[JobRecord]) -> dict[int, int]:
+    """Return for each rule the first of those that it shares its steps with, which is mostly the rule itself.
+
+    Tools that write a rule for each job differ in names, files and numbers only.
+    """
+    jobs: dict[int, list[JobRecord]] = {}
+    for record in records:
+        jobs.setdefault(record.rule, []).append(record)
+    alike: dict[tuple[object, ...], list[int]] = {}
+    for number, (record, *others) in jobs.items():
+        rule = reading.rules[number]
+        is_alone = not (others or record.wildcards or rule.checkpoint or _on_worker(rule, record))
+        alike.setdefault(_shape(rule, record) if is_alone else (number,), []).append(number)
+    return {rule: rules[0] if len(rules) > _FEW_RULES else rule for rules in alike.values() for rule in rules}
+
+
+def _shape(rule: RuleRecord, record: JobRecord) -> tuple[object, ...]:
+    """Return what a rule is, without its place, its name and files and their words, and numbers."""
+    own = sorted({rule.name, *record.inputs, *record.outputs, *record.logs}, key=len, reverse=True)
+    words = set(_WORD.findall(" ".join(own)))
+    command = re.sub("|".join(map(re.escape, own)), "\0", "\n".join(record.commands))
+    command = _WORD.sub(lambda word: "\0" if word[0] in words else word[0], command)
+    command = _SEVERAL.sub("\0", _NUMBERED.sub("\0", command))
+    return (command, *rule._replace(name="", file="", line=0))
+
+
+def _kinds(reading: Reading, records: Sequence[JobRecord], families: Mapping[int, int]) -> list[Kind]:
     asked = [_asked(record) for record in records]
     variants: dict[int, dict[str, None]] = {}
     for record, text in zip(records, asked, strict=True):
-        variants.setdefault(record.rule, {})[text] = None
+        variants.setdefault(families[record.rule], {})[text] = None
     rounded = {rule: _rounded(list(texts)) for rule, texts in variants.items() if len(texts) > _MOST_VARIANTS}
     return [
         Kind(
-            record.rule,
+            families[record.rule],
             record.label,
             _on_worker(reading.rules[record.rule], record),
             tuple(record.flags),
             record.container,
-            rounded.get(record.rule, {}).get(text, text),
+            rounded.get(families[record.rule], {}).get(text, text),
             record.retries,
         )
         for record, text in zip(records, asked, strict=True)
@@ -224,19 +264,22 @@ class _Maker:
 
     def step(self, name: str, kind: Kind, records: Sequence[JobRecord], needs: tuple[Need, ...]) -> Step:
         """Return the step whose rows are these jobs."""
-        rule = self._reading.rules[kind.rule]
+        rules = [self._reading.rules[record.rule] for record in records]
+        rule = rules[0]
         origin = self._reading.place(rule)
+        row_names = [(each.name, self._reading.place(each)) for each in rules] if len(set(rules)) > 1 else []
         asked = json.loads(kind.asked)
         found = self._hints(asked, origin)
         self._check(rule, kind, records, found, origin)
         columns = Columns(len(records))
         for index, (wildcard, _) in enumerate(records[0].wildcards):
             columns.suggest(wildcard, [record.wildcards[index][1] for record in records])
+        columns.suggest("rule", [each.name for each in rules])
         commands, before, after = self._scripts(rule, kind, records, columns, origin)
         outputs = tuple(columns.column([r.outputs[i] for r in records]) for i in range(len(kind.outputs)))
         return Step(
             name=name,
-            label=_label(kind, self._reading),
+            label=_label(records, self._reading),
             origin=origin,
             commands=commands,
             environment="" if _is_outside(rule, kind) else _image(kind.container),
@@ -251,6 +294,7 @@ class _Maker:
             after=after,
             retries=kind.retries,
             uses_python=kind.on_worker,
+            row_names=tuple(row_names),
         )
 
     def _scripts(

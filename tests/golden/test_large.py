@@ -35,15 +35,16 @@ def chain(length: int) -> Workflow:
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_a_thousand_steps_lie_flat_and_one_more_does_not(backend: str) -> None:
-    flat, deep = _files(chain(1000), backend), _files(chain(1001), backend)
-    assert "batch/steps/s999/job.sh" in flat
-    assert {"batch/steps/0/s999/job.sh", "batch/steps/1/s1000/job.sh"} <= deep.keys()
-    assert "needs=('all 1 0/s999')\n" in deep["batch/steps/1/s1000/job.sh"]
-    assert "folder=1/s1000\n" in deep["batch/steps/1/s1000/job.sh"].replace("'", "")
+def test_250_steps_lie_flat_and_one_more_does_not(backend: str) -> None:
+    flat, deep = _files(chain(250), backend), _files(chain(251), backend)
+    assert "batch/steps/s249/job.sh" in flat
+    assert {"batch/steps/0/s249/job.sh", "batch/steps/1/s250/job.sh"} <= deep.keys()
+    assert "needs=('all 1 0/s249')\n" in deep["batch/steps/1/s250/job.sh"]
+    assert "folder=1/s250\n" in deep["batch/steps/1/s250/job.sh"].replace("'", "")
     own_file = {"make": "Makefile", "htcondor": "workflow.dag", "slurm": "submit.sh"}[backend]
-    assert "1/s1000" in deep[f"batch/{own_file}"]
-    folders = list(jobs.run_folders(chain(1001)))
+    assert "1/s250" in deep[f"batch/{own_file}"]
+    folders = list(jobs.run_folders(chain(2001)))
+    assert {"logs/7/s1999", "state/8/s2000"} <= set(folders)
     assert _largest_directory([*deep, *folders]) <= MOST_ENTRIES
 
 

@@ -80,9 +80,12 @@ def test_a_second_order_of_the_parents_is_taken_over_by_them() -> None:
 
 
 def test_jobs_with_too_many_different_parents_stay_together() -> None:
-    jobs = [Job(f"{i:02}", (), "") for i in range(21)] + [Job("x", (i,), str(i)) for i in range(21)]
-    assert len(shape(jobs)) == 22
-    assert len(shape(jobs[:20] + [Job("x", (i,), str(i)) for i in range(20)])) == 40
+    def steps(parents: int) -> int:
+        jobs = [Job(f"{i:02}", (), "") for i in range(parents)]
+        return len(shape(jobs + [Job("x", (i % parents,), str(i)) for i in range(42)])) - parents
+
+    assert [steps(parents) for parents in (1, 2, 20, 21)] == [1, 2, 20, 1]
+    assert len(shape([Job(f"{i}", (), "") for i in range(3)] + [Job("x", (i,), str(i)) for i in range(3)])) == 4
 
 
 def test_a_thousand_levels() -> None:
