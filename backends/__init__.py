@@ -29,6 +29,17 @@ BACKENDS = {
 }
 
 
+# What a machine has that submits to a batch system.
+_SUBMITS = {"HTCondor": "condor_submit_dag", "Slurm": "sbatch"}
+
+
+def found_here() -> list[str]:
+    """Return the batch systems that this machine submits to, by the tools on its PATH."""
+    import shutil
+
+    return [title for title, tool in _SUBMITS.items() if shutil.which(tool)]
+
+
 class BackEnd(Protocol):
     """What a back end's module holds."""
 

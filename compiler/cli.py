@@ -24,6 +24,7 @@ from reana_batch.version import __version__
 if TYPE_CHECKING:
     from reana_batch.diagnostics import Diagnostics, Refused
     from reana_batch.pipeline import Compilation, Options
+    from reana_batch.sites import ResolvedSite
 
 # Exit codes; click itself exits with 2 for wrong usage.
 EXIT_FAILED = 1  # the workflow ran and failed
@@ -451,13 +452,19 @@ def _show_settings(site: str | None, settings: tuple[str, ...], as_json: bool, c
     sources = values.pop("sources")
     notes = {"ORIGIN": resolved.origins, "SOURCE": sources, None: {}}[column]
     if as_json:
-        record = {"site": resolved.site.name, "settings": values, "sources": sources}
+        chosen_by = resolved.chosen_by or None
+        record = {"site": resolved.site.name, "chosen_by": chosen_by, "settings": values, "sources": sources}
         print_json({**record, "origins": dict(resolved.origins)})
         return
     header = ("SETTING", "VALUE", *([column] if column else []))
     rows = [(key, _shown(value), *([notes.get(key, "")] if column else [])) for key, value in values.items()]
-    say(f"==> Site {resolved.site.name}")
+    say(f"==> Site {resolved.site.name}" if column == "SOURCE" else site_line(resolved))
     print_table(simple_table(header, rows))
+
+
+def site_line(resolved: ResolvedSite) -> str:
+    """Return the line that names the site in force, and what chose it."""
+    return f"==> Site {resolved.site.name}, " + (f"by {resolved.chosen_by}" if resolved.chosen_by else "the default")
 
 
 def _shown(value: Any) -> str:

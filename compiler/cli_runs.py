@@ -23,12 +23,14 @@ from reana_batch.cli import (
     print_json,
     say,
     show,
+    site_line,
     spec_options,
 )
 
 if TYPE_CHECKING:
     from reana_batch.diagnostics import Diagnostics
     from reana_batch.lifecycle import RunStatus
+    from reana_batch.pipeline import Options
 
 _COMMANDS: list[click.Command] = []
 _TRIES = 20
@@ -95,7 +97,9 @@ def _find(name: str, runs: Path | None) -> Path:
     "-w", "--workflow", "name", default="workflow", show_default=True, help="The name of the run; it gets a number."
 )
 @_RUNS_OPTION
-@click.option("-j", "--jobs", type=click.IntRange(min=1), help="Jobs at a time, with make.  [default: the CPUs here]")
+@click.option(
+    "-j", "--jobs", type=click.IntRange(min=1), help="Jobs at a time, with make.  [default: the CPUs that may be used]"
+)
 @click.option("--follow", is_flag=True, help="Wait for the end; with make, that is always so.")
 def run(
     file: Path | None, name: str, runs: Path | None, jobs: int | None, follow: bool, as_json: bool, **given: Any
@@ -111,7 +115,8 @@ def run(
     from reana_batch.pipeline import write
     from reana_batch.runs import new_run
 
-    compilation, diagnostics = compile_analysis(file, options_of(**given))
+    options = _with_site(file, options_of(**given))
+    compilation, diagnostics = compile_analysis(file, options)
     if compilation.target.name == "make":
         local_run.check_tools()
     directory = new_run(_root(runs), name)
@@ -130,6 +135,33 @@ def run(
         _wait_and_exit(directory, as_json, diagnostics)
     if as_json:
         print_json({"name": directory.name, "directory": str(directory), "ids": ids}, diagnostics)
+
+
+def _with_site(file: Path | None, options: Options) -> Options:
+    """Return the options with a site, where this machine submits to a batch system and nothing says what to use."""
+    from dataclasses import replace
+
+    from reana_batch import backends, sites
+    from reana_batch.diagnostics import Diagnostics, refuse
+    from reana_batch.spec import find_spec
+
+    found = backends.found_here()
+    if not found or options.backend or options.site:
+        return options
+    resolved = sites.resolve(None, options.settings, find_spec(file, Path()).parent, Diagnostics())
+    if resolved.chosen_by or not resolved.origins["backend"].startswith(("default", "shipped")):
+        return options
+    machine = f"This machine submits to {' and '.join(found)}, and nothing says which site to use."
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        hint = "name it once: --site NAME (local runs here, with make); to keep it: REANA_BATCH_SITE=NAME,"
+        where = f"or site: NAME in {sites.PROJECT_FILE} next to the analysis or in your home; see reana-batch sites."
+        raise refuse("no-site", machine, hint=f"{hint} {where}")
+    say(f"{machine} local runs here, with make.")
+    known = click.Choice(list(sites.profiles(Diagnostics())))
+    site = click.prompt("Site", type=known, err=True)
+    if click.confirm(f"Keep it in ~/{sites.PROJECT_FILE}?", err=True):
+        sites.keep_choice(site)
+    return replace(options, site=site)
 
 
 def _run_here(directory: Path, jobs: int | None, as_json: bool, diagnostics: Diagnostics | None = None) -> None:
@@ -557,9 +589,10 @@ def doctor(site: str | None, runs: Path | None, as_json: bool) -> None:
     found = list(examine(resolved.site, _root(runs)))
     if as_json:
         keys = ("subject", "state", "note", "cure")
-        print_json({"site": resolved.site.name, "findings": [{key: getattr(f, key) for key in keys} for f in found]})
+        findings = [{key: getattr(f, key) for key in keys} for f in found]
+        print_json({"site": resolved.site.name, "chosen_by": resolved.chosen_by or None, "findings": findings})
     else:
-        say(f"==> Site {resolved.site.name}")
+        say(site_line(resolved))
         print_table(
             simple_table(("WHAT", "STATE", "FOUND", "CURE"), [(f.subject, f.state, f.note, f.cure) for f in found])
         )

@@ -46,6 +46,8 @@ CODES = {
     "bad-option": "An operational option that does not exist or does not fit the workflow type.",
     "step-range": "FROM and TARGET select no steps, or steps that do not exist.",
     "dangerous": "A command with an operation that REANA calls dangerous.",
+    "no-effect": "A command that only changes its own shell, such as cd or export.",
+    "unmade-output": "A declared output that no job of the workflow makes.",
     "nul-byte": "A command with a NUL character, which no process can be given.",
     "snakefile": "A Snakefile that Snakemake cannot read, or can make no jobs of.",
     "missing-input": "A rule needs a file that no rule makes and that is no input.",
@@ -62,6 +64,7 @@ CODES = {
     "missing-secret": "A secret that a step needs is not there, is empty, or is open to others.",
     "secret-exists": "A secret of this name is there already.",
     "credential": "A ticket or proxy cannot be made, or does not live as long as it is needed.",
+    "no-site": "run was called without a site on a machine that submits to a batch system.",
     "unknown-site": "No site profile has this name.",
     "unknown-setting": "A setting that does not exist.",
     "bad-setting": "A setting with a value that does not fit.",
@@ -198,14 +201,19 @@ def no_access(error: OSError) -> Refused:
 def closest(word: str, allowed: Iterable[str]) -> str | None:
     """Return the allowed word that ``word`` was probably meant to be, or None.
 
-    Beside small slips it knows initials: ``c_b`` is ``compute_backend``.
+    As well as small slips it knows initials, and parts left out: ``c_b`` is ``compute_backend``, and
+    ``kubernetes_cpus`` is ``kubernetes_cpu_limit``.
     """
     import difflib
 
     words = {candidate.lower(): candidate for candidate in allowed}
     letters = word.replace("_", "").lower()
+    parts = {part.removesuffix("s") for part in re.split(r"[_.-]", word.lower())}
     for lower, candidate in words.items():
-        if len(letters) > 1 and letters == "".join(part[0] for part in lower.split("_") if part):
+        own = lower.split("_")
+        if len(letters) > 1 and letters == "".join(part[0] for part in own if part):
+            return candidate
+        if len(parts) > 1 and parts <= {part.removesuffix("s") for part in own}:
             return candidate
     near = difflib.get_close_matches(word.lower(), words, n=1, cutoff=0.6)
     return words[near[0]] if near else None

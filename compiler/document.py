@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 
 from reana_batch.diagnostics import LINE_BREAK, Diagnostics, Place
+from reana_batch.yaml_faults import find_slip
 
 # libyaml where PyYAML was built with it: a spec of 20,000 lines in 0.2 s instead of 3.4 s.
 Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -30,37 +31,6 @@ _OPENING = re.compile(r"(?<![^\s\[{,:])[\[{]")
 
 # An alias counts as often as it is used: 9 lines can stand for 10^9 values.
 _MOST_VALUES = 5_000_000
-
-# The start of libyaml's words for what users meet most; then our sentence, the cure, and whether the fault
-# is where the construct begins rather than where libyaml gave up.
-_SYNTAX = {
-    "found character that cannot start any token": ("This character cannot start a value.", "quote the value.", False),
-    "mapping values are not allowed": ("A second ': ' in one line.", "quote the value that holds it.", False),
-    "found unexpected end of stream": ("This quote is never closed.", "close it.", True),
-    "did not find expected ',' or": (
-        "This bracket is never closed.",
-        "close it, or put a comma between entries.",
-        True,
-    ),
-    "could not find expected ':'": (
-        "A key without its ':'.",
-        "write key: value, and - value with a blank.",
-        True,
-    ),
-    "found undefined alias": ("No anchor has this name.", "quote a value that starts with *.", False),
-    "did not find expected alphabetic or numeric": ("* and & begin aliases and anchors.", "quote the value.", False),
-    "found unknown escape character": (
-        "Double quotes do not know this backslash escape.",
-        "write two backslashes, or single quotes.",
-        False,
-    ),
-    "did not find expected key": (
-        "This line does not fit the indentation above.",
-        "line it up with its neighbours.",
-        False,
-    ),
-    "but found another document": ("A second YAML document starts here.", "keep one document per file.", False),
-}
 
 
 @dataclass(frozen=True)
@@ -321,14 +291,5 @@ def _place_of_index(text: str, file: str, index: int) -> Place:
 
 
 def _report_syntax(error: yaml.MarkedYAMLError, file: str, text: str, diagnostics: Diagnostics) -> None:
-    problem = error.problem or "it cannot be read"
-    message, hint, at_start = f"This is not YAML: {problem}.", "", False
-    for start, known in _SYNTAX.items():
-        if problem.startswith(start):
-            message, hint, at_start = known
-    marks = (error.context_mark, error.problem_mark) if at_start else (error.problem_mark, error.context_mark)
-    mark = marks[0] or marks[1]
-    place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file, 1)
-    if mark and text.startswith("\t", mark.index):
-        message, hint = "A tab cannot indent YAML.", "indent with spaces."
-    diagnostics.error("yaml-syntax", message, place, hint)
+    slip = find_slip(error, text, Loader)
+    diagnostics.error("yaml-syntax", slip.message, Place(file, slip.line + 1, slip.column + 1), slip.hint)

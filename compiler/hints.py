@@ -32,51 +32,98 @@ def _megabytes(text: str) -> int:
     return expressions.positive_integer(text) * 1024**2
 
 
-# hint -> how its value is read, and the code of the fault when it cannot be
-READERS: dict[str, tuple[Reader, str]] = {
-    "kubernetes_cpu_request": (expressions.kubernetes_cpu, "bad-cpu"),
-    "kubernetes_cpu_limit": (expressions.kubernetes_cpu, "bad-cpu"),
-    "kubernetes_memory_request": (expressions.kubernetes_memory, "bad-size"),
-    "kubernetes_memory_limit": (expressions.kubernetes_memory, "bad-size"),
-    "kubernetes_job_timeout": (expressions.positive_integer, "bad-time"),
-    "kubernetes_uid": (expressions.positive_integer, "bad-value"),
-    "htcondor_max_runtime": (expressions.max_runtime, "bad-time"),
-    "htcondor_accounting_group": (_one_line, "bad-value"),
-    "htcondor_request_cpus": (expressions.positive_integer, "bad-cpu"),
-    "htcondor_request_memory": (expressions.condor_memory, "bad-size"),
-    "htcondor_request_disk": (expressions.condor_disk, "bad-size"),
-    "htcondor_requirements": (_one_line, "bad-value"),
-    "slurm_partition": (_slurm_word, "bad-value"),
-    "slurm_time": (expressions.slurm_time, "bad-time"),
-    "c4p_cpu_cores": (expressions.positive_integer, "bad-cpu"),
-    "c4p_memory_limit": (_megabytes, "bad-size"),
-    "c4p_additional_requirements": (_one_line, "bad-value"),
+_CPUS = "write a number such as '4'."
+_SIZE = "write a size such as '8Gi' or '256M'."
+_ONE_LINE = "see REANA's documentation of this hint."
+
+# hint -> how its value is read, the code of the fault when it cannot be, and what to write
+READERS: dict[str, tuple[Reader, str, str]] = {
+    "kubernetes_cpu_request": (expressions.kubernetes_cpu, "bad-cpu", _CPUS),
+    "kubernetes_cpu_limit": (expressions.kubernetes_cpu, "bad-cpu", _CPUS),
+    "kubernetes_memory_request": (expressions.kubernetes_memory, "bad-size", _SIZE),
+    "kubernetes_memory_limit": (expressions.kubernetes_memory, "bad-size", _SIZE),
+    "kubernetes_job_timeout": (
+        expressions.positive_integer,
+        "bad-time",
+        "write seconds, such as 3600, without quotes.",
+    ),
+    "kubernetes_uid": (expressions.positive_integer, "bad-value", "write a number, without quotes."),
+    "htcondor_max_runtime": (
+        expressions.max_runtime,
+        "bad-time",
+        "write seconds as text, such as '3600', or a job flavour such as workday.",
+    ),
+    "htcondor_accounting_group": (_one_line, "bad-value", _ONE_LINE),
+    "htcondor_request_cpus": (expressions.positive_integer, "bad-cpu", _CPUS),
+    "htcondor_request_memory": (expressions.condor_memory, "bad-size", "write '8 GB'; a bare number counts MB."),
+    "htcondor_request_disk": (expressions.condor_disk, "bad-size", "write '20 GB'; a bare number counts KB."),
+    "htcondor_requirements": (_one_line, "bad-value", _ONE_LINE),
+    "slurm_partition": (_slurm_word, "bad-value", "write the name of a partition; sinfo lists them."),
+    "slurm_time": (
+        expressions.slurm_time,
+        "bad-time",
+        "write minutes as text, such as '60', or hours:minutes:seconds, such as '1:00:00'.",
+    ),
+    "c4p_cpu_cores": (expressions.positive_integer, "bad-cpu", _CPUS),
+    "c4p_memory_limit": (_megabytes, "bad-size", "write megabytes as text, such as '8000'."),
+    "c4p_additional_requirements": (_one_line, "bad-value", _ONE_LINE),
 }
+
+# Less memory than this no command can run in: a unit has been left out.
+_LEAST_MEMORY = 6 * 1024**2
 
 # Hints that steer the compiler itself; every target knows them.
 STEERING = frozenset({"compute_backend", "unpacked_img", "kerberos", "voms_proxy", "rucio"})
 
 KNOWN = READERS.keys() | STEERING
 
-_CURES = {
-    "bad-size": "write 8Gi or 256M for kubernetes_*, 8 GB for htcondor_* (bare numbers there count MB).",
-    "bad-cpu": "write a number such as 4.",
-    "bad-time": "write the value as REANA documents it, for example 'workday', '3600' or '60'.",
-    "bad-value": "see REANA's documentation of this hint.",
-}
+
+def cure(name: str) -> str:
+    """Return what to write for a hint; empty for those that steer the compiler."""
+    return READERS[name][2] if name in READERS else ""
 
 
 def check(hints: Mapping[str, Hint], diagnostics: Diagnostics) -> None:
-    """Record every hint whose value cannot be read, and requests above their limits."""
+    """Record every hint whose value cannot be read or meant, and requests above their limits."""
     for name, hint in hints.items():
         if name in READERS and hint.value != "":
-            reader, code = READERS[name]
+            reader, code, _ = READERS[name]
             try:
-                reader(str(hint.value))
+                _check_amount(name, hint, reader(str(hint.value)), diagnostics)
             except expressions.Unreadable as error:
-                diagnostics.error(code, f"{name}: {error}.", hint.place, _CURES[code])
+                diagnostics.error(code, f"{name}: {error}.", hint.place, _unit_cure(name, str(hint.value)))
     for kind in ("cpu", "memory"):
         _check_request(f"kubernetes_{kind}_request", f"kubernetes_{kind}_limit", hints, diagnostics)
+
+
+def _check_amount(name: str, hint: Hint, amount: object, diagnostics: Diagnostics) -> None:
+    """Record memory that is too little for any command."""
+    if "memory" in name and isinstance(amount, int) and 0 < amount < _LEAST_MEMORY:
+        message = f"{name}: {hint.value} is only {amount:,} bytes of memory."
+        megabytes = name.startswith("kubernetes") and str(hint.value).isdecimal() and amount < 10**5
+        diagnostics.error("bad-size", message, hint.place, f"write '{hint.value}Mi'." if megabytes else cure(name))
+
+
+# Sizes and durations as other hints and tools write them.
+_AMOUNT = re.compile(r"(\d{1,9})\s*([KMGT])(i?)B?", re.IGNORECASE)
+_DURATION = re.compile(r"(\d{1,9})\s*(s|sec|seconds?|m|min|minutes?|h|hr|hours?|d|days?)", re.IGNORECASE)
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def _unit_cure(name: str, text: str) -> str:
+    """Return what to write for a hint: for 8GB or 1h what means the same in the hint's own form."""
+    size = _AMOUNT.fullmatch(text.strip())
+    if size and READERS[name][1] == "bad-size" and not name.startswith("c4p"):
+        number, unit, binary = size[1], size[2].upper(), size[3]
+        return f"write '{number}{unit}{binary}'." if name.startswith("kubernetes") else f"write '{number} {unit}B'."
+    found = _DURATION.fullmatch(text.strip())
+    if READERS[name][1] != "bad-time" or not found:
+        return cure(name)
+    seconds = int(found[1]) * _SECONDS[found[2][0].lower()]
+    if name == "slurm_time":
+        return f"write '{-(-seconds // 60)}': a bare number counts minutes."
+    number = str(seconds) if name == "kubernetes_job_timeout" else f"'{seconds}'"
+    return f"write {number}: the number counts seconds."
 
 
 def _check_request(request: str, limit: str, hints: Mapping[str, Hint], diagnostics: Diagnostics) -> None:
@@ -94,7 +141,7 @@ def value(name: str, hint: Hint) -> object | None:
     """
     if hint.value == "":
         return None  # REANA's own default for "not given"
-    reader, _ = READERS[name]
+    reader = READERS[name][0]
     try:
         return reader(str(hint.value))
     except expressions.Unreadable:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from reana_batch import credentials, layout
+from reana_batch import cpus, credentials, layout
 from reana_batch.diagnostics import refuse
 from reana_batch.lifecycle import note, status
 from reana_batch.lock import locked
@@ -61,7 +61,7 @@ def _interrupt(number: int, frame: object) -> None:
 
 def _start(directory: Path, jobs: int | None) -> subprocess.Popen[bytes]:
     """Start make, unless one is at work for this run already."""
-    command = ["make", f"-j{jobs or os.cpu_count() or 1}", "-f", f"{layout.BATCH}/Makefile"]
+    command = ["make", f"-j{jobs or cpus.usable()}", "-f", f"{layout.BATCH}/Makefile"]
     with locked(directory), (directory / ENGINE_LOG).open("ab") as log:
         state = status(directory).state
         if state in ("queued", "running"):

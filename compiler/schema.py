@@ -7,6 +7,7 @@ with the nearest allowed word for a typo.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import resources
@@ -34,6 +35,17 @@ def load_schema(name: str) -> dict[str, Any]:
     return schema
 
 
+# The cure for a key that is not known at a path, where others are.
+Advice = Callable[[list[str | int], str, list[str]], str]
+
+
+def nearest(path: list[str | int], key: str, known: list[str]) -> str:
+    """Return the cure for a key that is not known: the nearest of those that are, or all of them."""
+    del path
+    meant = closest(key, known)
+    return f"did you mean {meant}?" if meant else f"known here: {', '.join(known)}."
+
+
 @dataclass(frozen=True, slots=True)
 class Violation:
     """One way in which a value breaks a rule of the schema."""
@@ -43,6 +55,7 @@ class Violation:
     kind: Any
     value: Any
     rule: dict[str, Any]
+    advise: Advice
 
     @property
     def name(self) -> str:
@@ -57,10 +70,17 @@ class Violation:
 
 
 def check(
-    document: Document, schema: dict[str, Any], diagnostics: Diagnostics, hints: Mapping[str, str] | None = None
+    document: Document,
+    schema: dict[str, Any],
+    diagnostics: Diagnostics,
+    hints: Mapping[str, str] | None = None,
+    advise: Advice = nearest,
 ) -> None:
-    """Record every way in which ``document`` violates ``schema``; ``hints`` gives cures by key."""
-    check_value(document, [], document.data, schema, diagnostics, hints)
+    """Record every way in which ``document`` violates ``schema``.
+
+    ``hints`` gives cures by key; ``advise`` that for a key that is not known.
+    """
+    check_value(document, [], document.data, schema, diagnostics, hints, advise)
 
 
 def check_value(
@@ -70,18 +90,19 @@ def check_value(
     schema: dict[str, Any],
     diagnostics: Diagnostics,
     hints: Mapping[str, str] | None = None,
+    advise: Advice = nearest,
 ) -> None:
     """Record every violation of ``schema`` by ``value``, which stands at ``path`` of ``document``."""
     for error in jsonschema_rs.validator_for(schema).iter_errors(value):
         rule: Any = schema
         for part in error.schema_path[:-1]:
             rule = rule[part]
-        violation = Violation(document, [*path, *error.instance_path], error.kind, error.instance, rule)
+        violation = Violation(document, [*path, *error.instance_path], error.kind, error.instance, rule, advise)
         describe = _DESCRIPTIONS.get(error.kind.name, _other)
         for code, message, place, hint in describe(violation):
             # A cure for the list is none for its entry.
-            cure = (hints or {}).get(violation.subject, "")
-            diagnostics.error(code, message, place, hint or cure)
+            cure = "" if code == "unknown-key" else (hints or {}).get(violation.subject, "")
+            diagnostics.error(code, message, place, cure or hint)
 
 
 def expectations(value: Any, schema: dict[str, Any]) -> Iterator[str]:
@@ -105,8 +126,7 @@ Description = Iterator[tuple[str, str, Place, str]]
 def _unknown(violation: Violation) -> Description:
     known = sorted(violation.rule.get("properties", {}))
     for key in violation.kind.unexpected:
-        meant = closest(key, known)
-        hint = f"did you mean {meant}?" if meant else f"known here: {', '.join(known)}."
+        hint = violation.advise(violation.path, key, known)
         place = violation.document.key_place([*violation.path, key])
         yield "unknown-key", f'"{key}" is not known here.', place, hint
 
@@ -125,7 +145,9 @@ def _type(violation: Violation) -> Description:
     if expected == "text" and isinstance(violation.value, int | float):
         hint = f'write "{actual}", in quotes.'
     elif expected == "text" and isinstance(violation.value, dict):
-        hint = "quote it, for the ': ' in it makes a mapping."
+        hint = "quote it: the ': ' in it makes a mapping."
+    elif expected == "a list" and isinstance(violation.value, str) and re.match(r"-\S", violation.value):
+        hint = "write a blank after the dash of each entry."
     place = violation.document.place(violation.path)
     yield "bad-type", f"{violation.subject} must be {expected}, not {actual}.", place, hint
 

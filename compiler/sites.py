@@ -1,7 +1,8 @@
 """Site profiles: what is known of a batch system's site, and where each setting comes from.
 
-Settings are layered: command line over environment (``REANA_BATCH_SLURM__PARTITION``) over project
-(``.reana-batch.yaml`` beside the analysis) over the user's ``sites.yaml`` over the shipped profiles.
+Settings are layered: command line over environment (``REANA_BATCH_SLURM__PARTITION``) over ``.reana-batch.yaml`` next
+to the analysis, in the user's home, and the administrator's; those over the profile, whose layers are the user's, the
+administrator's and the shipped ``sites.yaml``.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from reana_batch.document import Document, read_document
 DEFAULT_SITE = "local"
 DEFAULT_SITES = {"htcondor": "generic-htcondor", "slurm": "generic-slurm"}
 PROJECT_FILE = ".reana-batch.yaml"
+# Where administrators put profiles (sites.yaml), and settings and the site of the machine (config.yaml).
+SYSTEM = Path("/etc/reana-batch")
 _PREFIX = "REANA_BATCH_"
 
 
@@ -122,6 +125,7 @@ class ResolvedSite:
 
     site: Site
     origins: Mapping[str, str]
+    chosen_by: str = ""  # what names the site; empty where nothing does
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +134,20 @@ class _Layer:
 
     settings: Mapping[str, Any]
     origin: str
+
+
+def home_file() -> Path:
+    """Return the path of the user's settings for all analyses, whether it exists or not."""
+    return Path(os.path.expanduser("~")) / PROJECT_FILE
+
+
+def keep_choice(name: str) -> None:
+    """Write the site into the user's settings for all analyses."""
+    file = home_file()
+    text = file.read_text("utf-8") if file.exists() else ""
+    temporary = file.with_name(f"{file.name}.{os.getpid()}.tmp")
+    temporary.write_text(f"site: {name}\n{text}", "utf-8")
+    temporary.replace(file)
 
 
 def user_file() -> Path:
@@ -163,12 +181,18 @@ def resolve(
     settings, ``project`` is the directory of the analysis; without a profile anywhere, it follows from
     ``backend``. Raises Refused with every fault.
     """
-    project_layer, project_site = _project_layer(project, diagnostics)
-    profile = name or environment.get(f"{_PREFIX}SITE") or project_site
-    profile = profile or DEFAULT_SITES.get(backend or "", DEFAULT_SITE)
+    files = list(_settings_files(project, diagnostics))
+    variable = f"{_PREFIX}SITE"
+    namings = [
+        (name, "--site"),
+        (environment.get(variable), variable),
+        *((site, layer.origin) for layer, site in reversed(files)),
+        (DEFAULT_SITES.get(backend or ""), "--backend"),
+    ]
+    profile, chosen_by = next(((site, origin) for site, origin in namings if site), (DEFAULT_SITE, ""))
     layers = [
         *_profile_layers(profile, diagnostics),
-        *project_layer,
+        *(layer for layer, _ in files),
         _environment_layer(environment, diagnostics),
         _Layer(_read_overrides(overrides, "--set", diagnostics), "command line"),
     ]
@@ -179,7 +203,7 @@ def resolve(
         settings |= layer.settings
         origins |= dict.fromkeys(layer.settings, layer.origin)
     origins.pop("name")
-    return ResolvedSite(site_of(profile, settings), {key: origins[key] for key in sorted(origins)})
+    return ResolvedSite(site_of(profile, settings), {key: origins[key] for key in sorted(origins)}, chosen_by)
 
 
 def site_of(name: str, settings: Mapping[str, Any]) -> Site:
@@ -233,13 +257,13 @@ def _profile_documents(diagnostics: Diagnostics) -> Iterator[tuple[Document, str
         shipped = read_document(path, "sites.yaml (shipped)", diagnostics)
     assert shipped is not None
     yield shipped, "shipped"
-    own = user_file()
-    if own.exists():
-        document = read_document(own, str(own), diagnostics)
-        diagnostics.stop_if_errors()
-        assert document is not None
-        _check_file(document, diagnostics)
-        yield document, str(own)
+    for file in (SYSTEM / "sites.yaml", user_file()):
+        if file.exists():
+            document = read_document(file, str(file), diagnostics)
+            diagnostics.stop_if_errors()
+            assert document is not None
+            _check_file(document, diagnostics)
+            yield document, str(file)
 
 
 def _check_file(document: Document, diagnostics: Diagnostics) -> None:
@@ -266,7 +290,8 @@ def _profile_layers(name: str, diagnostics: Diagnostics) -> list[_Layer]:
         lower = trail[-1][1] + 1 if trail and trail[-1][0] == wanted else 0
         found = next((i for i in range(lower, len(sources)) if wanted in sources[i][0].data), None)
         if found is None:
-            _report_unknown_site(wanted, sources, diagnostics)
+            above = (sources[trail[-1][1]][0], trail[-1][0]) if trail else None
+            _report_unknown_site(wanted, sources, above, diagnostics)
             break
         document, origin = sources[found]
         if (wanted, found) in trail:
@@ -283,26 +308,40 @@ def _profile_layers(name: str, diagnostics: Diagnostics) -> list[_Layer]:
     return layers
 
 
-def _report_unknown_site(name: str, documents: list[tuple[Document, str]], diagnostics: Diagnostics) -> None:
-    known = [site for document, _ in documents for site in document.data]
+def _report_unknown_site(
+    name: str,
+    documents: list[tuple[Document, str]],
+    extended_by: tuple[Document, str] | None,
+    diagnostics: Diagnostics,
+) -> None:
+    """Record that no profile has this name, which the user or another profile, of a file, asks for."""
+    known = [site for document, _ in documents for site in document.data if not extended_by or site != extended_by[1]]
     meant = closest(name, known)
     hint = f"did you mean {meant}?" if meant else f"known: {', '.join(known)}."
-    diagnostics.error("unknown-site", f'There is no site profile "{name}".', hint=hint)
+    message, place = f'There is no site profile "{name}".', None
+    if extended_by:
+        place = extended_by[0].place([extended_by[1], "extends"])
+        if name == extended_by[1]:
+            message = f'"{name}" extends itself, and there is no shipped profile of this name.'
+    diagnostics.error("unknown-site", message, place, hint)
 
 
-def _project_layer(project: Path | None, diagnostics: Diagnostics) -> tuple[list[_Layer], str | None]:
-    """Return the project's settings and the profile it names, if there is a project file."""
-    if project is None or not (project / PROJECT_FILE).exists():
-        return [], None
-    document = read_document(project / PROJECT_FILE, PROJECT_FILE, diagnostics)
-    diagnostics.stop_if_errors()
-    assert document is not None
-    rules = schema.load_schema("sites.schema.json")
-    rules["properties"] = {"site": {"type": "string"}, **rules["properties"]}
-    schema.check(document, rules, diagnostics)
-    diagnostics.stop_if_errors()
-    settings = {k: v for k, v in _flatten(document.data) if k not in ("site", "extends")}
-    return [_Layer(settings, PROJECT_FILE)], document.data.get("site")
+def _settings_files(project: Path | None, diagnostics: Diagnostics) -> Iterator[tuple[_Layer, str | None]]:
+    """Yield the settings of each file and the site it names: the administrator's, the user's, the analysis'."""
+    files = {str(SYSTEM / "config.yaml"): str(SYSTEM / "config.yaml"), str(home_file()): f"~/{PROJECT_FILE}"}
+    if project is not None:
+        files[os.path.abspath(project / PROJECT_FILE)] = PROJECT_FILE  # which may be the one at home
+    for path, origin in ((Path(name), origin) for name, origin in files.items()):
+        if path.exists():
+            document = read_document(path, origin, diagnostics)
+            diagnostics.stop_if_errors()
+            assert document is not None
+            rules = schema.load_schema("sites.schema.json")
+            rules["properties"] = {"site": {"type": "string"}, **rules["properties"]}
+            schema.check(document, rules, diagnostics)
+            diagnostics.stop_if_errors()
+            settings = {k: v for k, v in _flatten(document.data) if k not in ("site", "extends")}
+            yield _Layer(settings, origin), document.data.get("site")
 
 
 # Variables that are no settings of a profile: of the command line, of the jobs, and of the tests' box.

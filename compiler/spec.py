@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from reana_batch import expressions, schema
+from reana_batch import expressions, places, schema
 from reana_batch.data import read_references
 from reana_batch.diagnostics import Diagnostics, Place, Refused, closest, refuse
 from reana_batch.document import Document, read_document
@@ -32,8 +32,7 @@ OPTIONS = {
 }
 
 _HINTS = {
-    "version": 'write version: "0.6.0"; without quotes YAML reads 0.6 as a number.',
-    "htcondor_max_runtime": "put it in quotes: REANA takes seconds as text, such as '3600'.",
+    "version": 'put it in quotes, such as version: "0.9.4".',
     "environment": "every step needs a container image.",
     "commands": "write a list: each item is one job.",
 }
@@ -119,8 +118,8 @@ def read_spec(
     document = read_document(path, str(path), diagnostics)
     if document is None:
         raise Refused(diagnostics)
-    schema.check(document, schema.load_schema("reana.schema.json"), diagnostics, _HINTS)
     workflow = _mapping(document.data, "workflow")
+    schema.check(document, schema.load_schema("reana.schema.json"), diagnostics, _HINTS, places.adviser(document.data))
     given = _read_parameters(parameters, document, diagnostics)
     data = read_references(document, _references(document.data), diagnostics)
     spec = Spec(
@@ -161,7 +160,7 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _entries(data: Any, section: str, name: str) -> Iterator[tuple[int, str]]:
+def entries(data: Any, section: str, name: str) -> Iterator[tuple[int, str]]:
     """Yield the texts of a list, with their indices; what is no text has been reported by the schema."""
     values = _mapping(data, section).get(name)
     yield from (
@@ -170,13 +169,13 @@ def _entries(data: Any, section: str, name: str) -> Iterator[tuple[int, str]]:
 
 
 def _texts(data: Any, section: str, name: str) -> tuple[str, ...]:
-    return tuple(text for _, text in _entries(data, section, name))
+    return tuple(text for _, text in entries(data, section, name))
 
 
 def _references(data: Any) -> Iterator[tuple[str, int, str]]:
     """Yield the data references: where each stands, and its text."""
     for section in ("inputs", "outputs"):
-        for index, text in _entries(data, section, "files"):
+        for index, text in entries(data, section, "files"):
             if expressions.is_data_reference(text):
                 yield section, index, text
 
@@ -337,28 +336,51 @@ def _read_options(words: Sequence[str], document: Document, diagnostics: Diagnos
 def _check_parameters(spec: Spec, diagnostics: Diagnostics) -> None:
     """Warn of parameters that YAML 1.1 reads as something else than what is written.
 
-    ``010`` is 8, ``off`` is False, ``12:30:00`` is 45000; REANA puts str() of that into the command.
+    ``010`` is 8, ``off`` is False, ``12:30:00`` is 45000; REANA puts str() of that into the commands of a serial
+    workflow. Other engines get the value in its type, so that quotes would change what the workflow does with it.
     """
     for name, value in _mapping(spec.document.data, "inputs", "parameters").items():
         if isinstance(value, str | list | dict):
             continue
         path = ["inputs", "parameters", name]
         written = spec.document.source_of(path)
+        if spec.type != "serial" and _is_as_written(value, written):
+            continue
         if str(value) != written and not written.startswith(("&", "*", "!")):
-            message = f"REANA reads {written or 'nothing'} as {value!r}, and commands get that text."
+            consequence = ", and commands get that text" if spec.type == "serial" else ""
+            message = f"REANA reads {written or 'nothing'} as {value!r}{consequence}."
             hint = f'write "{written}", in quotes, to keep the text.'
             diagnostics.warning("yaml-value", message, spec.document.place(path), hint)
+
+
+def _is_as_written(value: Any, written: str) -> bool:
+    """Return whether a value is what a reader takes the text for: true, null and plain decimal or hexadecimal numbers."""
+    if isinstance(value, bool) or value is None:
+        return True
+    try:
+        return bool(float(int(written, 16) if written.lower().startswith("0x") else float(written)) == value)
+    except (ValueError, OverflowError):
+        return False
 
 
 # --- the workflow section ------------------------------------------------------------------------
 
 
+_FORM_HINTS = {
+    "serial": "write specification:, and below it steps: with a list of steps.",
+    "snakemake": "name the workflow, such as file: Snakefile.",
+    "cwl": "name the workflow, such as file: workflow.cwl.",
+    "yadage": "name the workflow, such as file: workflow.yaml.",
+}
+
+
 def _check_form(spec: Spec, diagnostics: Diagnostics) -> None:
     workflow = _mapping(spec.document.data, "workflow")
     needed = "specification" if spec.type == "serial" else "file"
-    if spec.type in OPTIONS and not {needed, "specification"} & workflow.keys():
+    given = {needed} if spec.type == "snakemake" else {needed, "specification"}
+    if spec.type in OPTIONS and not given & workflow.keys():
         message = f'A {spec.type} workflow must have "{needed}".'
-        diagnostics.error("missing-key", message, spec.document.key_place(["workflow"]))
+        diagnostics.error("missing-key", message, spec.document.key_place(["workflow"]), _FORM_HINTS[spec.type])
 
 
 def _check_without_meaning(spec: Spec, diagnostics: Diagnostics) -> None:
@@ -408,7 +430,7 @@ def _check_paths(spec: Spec, diagnostics: Diagnostics) -> None:
     seen: dict[str, Place] = {}
     _check_nested(spec, diagnostics)
     for section, name in _SECTIONS:
-        for index, declared in _entries(spec.document.data, section, name):
+        for index, declared in entries(spec.document.data, section, name):
             place = spec.document.place([section, name, index])
             if not expressions.is_data_reference(declared):
                 _check_path(declared, f"{section}.{name}", place, seen, diagnostics)
@@ -427,7 +449,7 @@ def _check_path(path: str, section: str, place: Place, seen: dict[str, Place], d
     """Check one path; ``seen`` are the inputs so far, each by its normal form."""
     problem = path_problem(path)
     if problem:
-        diagnostics.error("input-path", f"{section}: {problem}", place, _PATH_HINT)
+        diagnostics.error("input-path", f"{section}: {problem}", place, _path_hint(path))
     elif section.startswith("inputs"):
         normal = str(PurePosixPath(path))
         if normal in seen:
@@ -449,7 +471,7 @@ def _check_nested(spec: Spec, diagnostics: Diagnostics) -> None:
     """Warn of inputs below a declared directory: REANA's server refuses them, and they are copied anyway."""
     folders = {PurePosixPath(path): path for path in spec.input_directories}
     for name in ("files", "directories"):
-        for index, declared in _entries(spec.document.data, "inputs", name):
+        for index, declared in entries(spec.document.data, "inputs", name):
             if path_problem(declared) or expressions.is_data_reference(declared):
                 continue
             parent = next((p for p in PurePosixPath(declared).parents if p in folders), None)
@@ -462,6 +484,31 @@ def _check_nested(spec: Spec, diagnostics: Diagnostics) -> None:
 
 
 _PATH_HINT = "paths are relative to the directory of the analysis."
+
+# How paths begin that something else than REANA understands, and what to write.
+_FOREIGN = {
+    r"[A-Za-z0-9._+-]*://|file:": "data references begin with root://, https:// or davs://, or are rucio(...).",
+    r"~|\$": "no shell reads paths; write them relative to the directory of the analysis.",
+    r"[A-Za-z]:\\|.*\\": "write / between folders, and no drive.",
+    r"/cvmfs/": "name the repository under workflow.resources.cvmfs; jobs then see it.",
+    r".*[*?[]": "inputs are no patterns; declare the files, or their directory.",
+}
+# Servers of CERN's EOS, by the first folder below /eos/.
+_EOS = {
+    **{name: f"eos{name}" for name in ("user", "project", "cms", "atlas", "lhcb", "alice")},
+    **dict.fromkeys(("opendata", "experiment"), "eospublic"),
+}
+
+
+def _path_hint(path: str) -> str:
+    """Return what to write instead of a declared path that is none."""
+    if path.startswith("/eos/"):
+        folder = path.split("/")[2]
+        server = f"eos{folder}" if folder.startswith("home-") else _EOS.get(folder)
+        host = f"{server}.cern.ch" if server else "SERVER"
+        return f"to have a file brought from EOS, write root://{host}/{path}, with two slashes after the server."
+    found = (hint for start, hint in _FOREIGN.items() if re.match(start, path))
+    return next(found, _PATH_HINT)
 
 
 def path_problem(path: str) -> str:
@@ -484,7 +531,7 @@ _UPLOADED = (("inputs", "files", True), ("inputs", "directories", False), ("test
 def _check_inputs(spec: Spec, diagnostics: Diagnostics) -> None:
     """Check that the declared inputs exist, are of the declared kind and stay in the analysis."""
     for section, name, is_files in _UPLOADED:
-        for index, declared in _entries(spec.document.data, section, name):
+        for index, declared in entries(spec.document.data, section, name):
             if not (path_problem(declared) or expressions.is_data_reference(declared)):
                 _check_input(spec, declared, spec.document.place([section, name, index]), is_files, diagnostics)
 
@@ -506,7 +553,11 @@ def _check_input(spec: Spec, declared: str, place: Place, is_file: bool, diagnos
     target = Path(os.path.realpath(path))
     if not os.path.lexists(path):
         near = _near_path(spec.directory, declared)
-        hint = f"did you mean {near}?" if near else _PATH_HINT
+        hint = f"did you mean {near}?" if near else _path_hint(declared)
+        if hint == _PATH_HINT and Path(declared).exists():
+            hint = (
+                f"paths are relative to {spec.directory}, and it lies in the current directory: move reana.yaml there."
+            )
         diagnostics.error("input-missing", f'"{declared}" does not exist.', place, hint)
     elif not target.is_relative_to(os.path.realpath(spec.directory)):  # a restart's is a link
         message = f'"{declared}" leads out of the analysis, to {target}.'

@@ -6,12 +6,13 @@ Semantics: reana-workflow-engine-serial 0.9.4. Each command is a job of its own;
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from reana_batch import expressions, hints, images, names, schema
+from reana_batch import expressions, hints, images, names, places, schema
 from reana_batch.diagnostics import Diagnostics, closest
 from reana_batch.ir import Command, Hint, Need, Step, Workflow, literal
 from reana_batch.spec import Spec
@@ -21,6 +22,14 @@ _LONGEST_NAME = 120
 
 # What reana-client warns of (reana_commons.validation): substrings, and nothing cleverer.
 _DANGEROUS = ("sudo ", "cd /")
+
+
+# What sets something in its own shell, and nothing else.
+_SETTING = re.compile(
+    r"(?:cd|pushd|popd|export|declare|typeset|source|\.|alias|unalias|unset|umask|ulimit|set|shopt|module|ml|lsetup"
+    r"|asetup|cmsenv|deactivate|(?:conda|mamba|micromamba)\s+(?:de)?activate)(?:\s[^|<>&]*)?"
+    r"|[A-Za-z_]\w*=(?:\"[^\"]*\"|'[^']*'|[^\s|<>&\"']*)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +66,8 @@ def load(spec: Spec, diagnostics: Diagnostics, results: Mapping[str, Any]) -> Wo
     if specification is not None:
         rules = schema.load_schema("serial.schema.json")
         path: list[str | int] = ["workflow", "specification"]
-        schema.check_value(spec.document, path, specification, rules, diagnostics, _HINTS)
+        advise = places.adviser(spec.document.data)
+        schema.check_value(spec.document, path, specification, rules, diagnostics, _HINTS, advise)
     entries = _entries(spec, specification)
     _check_parameters_used(spec, entries, diagnostics)
     for entry in entries:
@@ -70,7 +80,7 @@ def load(spec: Spec, diagnostics: Diagnostics, results: Mapping[str, Any]) -> Wo
 _HINTS = {
     "environment": "name a container image, such as docker.io/library/python:3.11.",
     "commands": "write a list: each item is one job.",
-    "htcondor_max_runtime": "put it in quotes: REANA takes seconds as text, such as '3600'.",
+    **{name: hints.cure(name) for name, row in hints.READERS.items() if row[1] in ("bad-size", "bad-time")},
 }
 
 
@@ -149,6 +159,9 @@ def _command(
         if operation in text:
             message = f'Operation "{operation.strip()}" might be dangerous.'
             diagnostics.warning("dangerous", message, place, "jobs run without root and in the workspace.")
+    if _only_sets(text):
+        message = "What this command sets ends with it: each command has a shell of its own."
+        diagnostics.warning("no-effect", message, place, "join it by && with the command that needs it.")
     sound: list[str | expressions.Placeholder] = []
     for piece in expressions.split_placeholders(text):
         if isinstance(piece, str) or piece.name in values:
@@ -172,6 +185,11 @@ def _report_placeholder(
     name = placeholder.name
     width = placeholder.end - placeholder.start
     place = spec.document.place_in(path, placeholder.start, width)
+    known = _dotted(text[placeholder.start :], spec.parameters)
+    if name is None and known:
+        message = "No parameter name follows this $."
+        diagnostics.error("placeholder", message, place, f"write ${{{known}}}: parameters go by their names alone.")
+        return
     if name is None:
         shown = text[placeholder.start : placeholder.start + 2].rstrip()
         hint = f"write $${shown[1:]} for the shell's own {shown}." if shown != "$" else "write $$ for a dollar sign."
@@ -180,7 +198,27 @@ def _report_placeholder(
     meant = closest(name, spec.parameters)
     written = text[placeholder.start : placeholder.end]
     hint = f"did you mean {meant}?" if meant else f"write ${written} for the shell's own variable."
+    hint = f"write ${{{known}}}: parameters go by their names alone." if known else hint
     diagnostics.error("undefined-parameter", f'inputs.parameters has no "{name}".', place, hint)
+
+
+def _only_sets(command: str) -> bool:
+    """Return whether a command only sets what its shell forgets, such as cd code."""
+    parts = [part.strip() for part in re.split(r"&&|;|\n", command)]
+    return any(parts) and all(_SETTING.fullmatch(part) for part in parts if part)
+
+
+# A parameter as other tools write it: ${inputs.parameters.x}, ${{x}}, $(inputs.x), $inputs.parameters.x
+_DOTTED = re.compile(r"\$(?:\{+\s*(?:\w+\.)*(\w+)\s*\}|\((?:\w+\.)+(\w+)\)|(?:\w+\.)+(\w+))")
+# The same without a dollar sign.
+_BRACED = r"\{\{?\s*(?:\w+\.)*NAME\s*\}|%\(NAME\)s"
+
+
+def _dotted(text: str, parameters: Mapping[str, Any]) -> str:
+    """Return the parameter that ``text`` begins with, written as other tools do; empty if there is none."""
+    found = _DOTTED.match(text)
+    name = found[found.lastindex] if found and found.lastindex else ""
+    return name if name in parameters else ""
 
 
 def _check_parameters_used(spec: Spec, entries: list[_Entry], diagnostics: Diagnostics) -> None:
@@ -193,7 +231,20 @@ def _check_parameters_used(spec: Spec, entries: list[_Entry], diagnostics: Diagn
                 del unused[piece.name]
     for name in unused:
         place = spec.document.key_place(["inputs", "parameters", name])
-        diagnostics.warning("unused-parameter", f'No command uses the parameter "{name}".', place)
+        diagnostics.warning(
+            "unused-parameter", f'No command uses the parameter "{name}".', place, _braced(name, entries)
+        )
+
+
+def _braced(name: str, entries: list[_Entry]) -> str:
+    """Return the cure for an unused parameter that a command names as other tools do; empty if none does."""
+    pattern = re.compile(_BRACED.replace("NAME", re.escape(name)))
+    commands = (text for entry in entries for _, text in entry.commands)
+    return (
+        f"write ${{{name}}} in the command."
+        if name.isidentifier() and any(pattern.search(text) for text in commands)
+        else ""
+    )
 
 
 # --- images --------------------------------------------------------------------------------------

@@ -10,16 +10,17 @@ import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from reana_batch import hints, names, staging
-from reana_batch.diagnostics import Diagnostics
+from reana_batch.diagnostics import Diagnostics, closest
+from reana_batch.expressions import is_data_reference
 from reana_batch.frontends import snakemake_scripts, snakemake_steps
 from reana_batch.frontends.snakemake_process import Reading, read
 from reana_batch.frontends.snakemake_records import JobRecord, RuleRecord
 from reana_batch.ir import Credential, Expansion, Need, Step, Workflow, last_steps, literal
-from reana_batch.spec import Spec, file_parameters
+from reana_batch.spec import Spec, entries, file_parameters
 
 
 def load(spec: Spec, diagnostics: Diagnostics, results: Mapping[str, Any]) -> Workflow:
@@ -51,10 +52,35 @@ def load(spec: Spec, diagnostics: Diagnostics, results: Mapping[str, Any]) -> Wo
     if not (results or steps or expansions):
         message = "The first rule asks for nothing that a job has to make."
         diagnostics.error("snakefile", message, spec.document.place(["workflow", "file"]))
+    if not (results or expansions):
+        _check_outputs(spec, reading, diagnostics)
     if results and expansions and not steps:
         message = f"The run still does not know {expansions[0].reason}, though all other jobs are done."
         diagnostics.error("snakefile", message, expansions[0].origin)
     return Workflow(name=spec.directory.name, type="snakemake", steps=steps, expansions=expansions)
+
+
+def _check_outputs(spec: Spec, reading: Reading, diagnostics: Diagnostics) -> None:
+    """Warn of declared outputs that no job names, and that no input is. Benchmarks are not known here."""
+    if any(job.benchmark for job in reading.jobs):
+        return
+    made = [path for job in reading.jobs for path in (*job.outputs, *job.logs)]
+    there = {os.path.normpath(path) for path in (*made, *spec.input_files, *spec.input_directories)}
+    there.add(os.path.normpath(spec.options.get("report", "report.html")))
+    folders = {str(parent) for path in there for parent in PurePosixPath(path).parents}
+    for name in ("files", "directories"):
+        for index, path in entries(spec.document.data, "outputs", name):
+            own = PurePosixPath(os.path.normpath(path))
+            known = there & {str(each) for each in (own, *own.parents)} or (
+                name == "directories" and str(own) in folders
+            )
+            if not known and not is_data_reference(path) and not set("*?[") & set(path):
+                meant = closest(str(own), sorted(there))
+                hint = (
+                    f"did you mean {meant}?" if meant else "add it to a rule's output, and to what the first rule asks."
+                )
+                place = spec.document.place(["outputs", name, index])
+                diagnostics.warning("unmade-output", f'No job of the workflow makes "{path}".', place, hint)
 
 
 def _temporary(reading: Reading, jobs: list[int], results: Mapping[str, Any]) -> list[str]:

@@ -178,9 +178,18 @@ def _sentence(fault: Fault, root: str) -> tuple[str, str]:
     if fault.kind == "AmbiguousRuleException":
         return lines[0], "constrain the wildcards, or say which rule comes first with ruleorder."
     message = " ".join(lines).removeprefix("Error: ").partition(" Wildcards:")[0]
+    for words, sentence in _UNCLOSED.items():
+        if words in message:
+            return sentence, "close it."
     if message.startswith("KeyError: "):
         return f"The Snakefile looks for {message.removeprefix('KeyError: ')}, which is not there.", _CONFIG_HINT
     return message if message.endswith((".", "!", "?")) else f"{message}.", ""
 
 
+# What Python's tokenizer says of text and brackets whose end is missing.
+_UNCLOSED = {
+    "EOF in multi-line statement": "This bracket is never closed.",
+    "EOF in multi-line string": "This string is never closed.",
+    "unterminated triple-quoted string": "This string is never closed.",
+}
 _CONFIG_HINT = "config holds the parameters in reana.yaml, over those of the Snakefile's configfile."

@@ -14,6 +14,7 @@ import json
 import os
 import re
 import sys
+import tokenize
 import traceback
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -273,7 +274,9 @@ def _fault(error: BaseException, linemaps: Mapping[str, Any]) -> Fault:
     file, line = _origin(error, linemaps)
     rule = getattr(error, "rule", None)
     message = str(error) or type(error).__name__
-    if isinstance(error, SyntaxError):
+    if isinstance(error, tokenize.TokenError):
+        message = str(error.args[0])
+    elif isinstance(error, SyntaxError):
         message = error.msg
     elif isinstance(error, KeyError):
         message = f"KeyError: {error}"
@@ -288,6 +291,10 @@ def _origin(error: BaseException, linemaps: Mapping[str, Any]) -> tuple[str, int
         frames = _FRAME.findall(str(error))
         if frames:
             return frames[-1][0], int(frames[-1][1])
+    if isinstance(error, SyntaxError | tokenize.TokenError):
+        parsed = _being_parsed(error)
+        if parsed and (line := _unclosed(parsed)):
+            return parsed, line
     if isinstance(error, SyntaxError):
         return _mapped(error.filename or "", error.lineno or 0, linemaps)
     if isinstance(error, BaseExceptionGroup):
@@ -306,6 +313,33 @@ def _rule_at_work(error: BaseException) -> Any:
     """Return the rule of the job that Snakemake was looking at, or None; its errors about files do not tell."""
     found = (value for frame, _ in traceback.walk_tb(error.__traceback__) for value in frame.f_locals.values())
     return next((each.rule for each in found if isinstance(each, Job)), None)
+
+
+def _being_parsed(error: BaseException) -> str:
+    """Return the Snakefile that Snakemake was splitting into words; empty if it was past that."""
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        path = getattr(frame.f_locals.get("snakefile"), "path", None)
+        if isinstance(path, str) and os.path.isfile(path):
+            return path
+    return ""
+
+
+def _unclosed(file: str) -> int:
+    """Return the line of the bracket or text that is never closed, or where the indentation is wrong; 0 if none."""
+    opened: list[int] = []
+    with open(file, encoding="utf-8", errors="replace") as stream:
+        try:
+            for token in tokenize.generate_tokens(stream.readline):
+                if token.type == tokenize.OP and token.string in "([{":
+                    opened.append(token.start[0])
+                elif token.type == tokenize.OP and token.string in ")]}" and opened:
+                    opened.pop()
+        except tokenize.TokenError as error:
+            message, (line, _) = error.args
+            return opened[-1] if opened and "statement" in message else int(line)
+        except SyntaxError as error:
+            return error.lineno or 0
+    return 0
 
 
 def _mapped(file: str, line: int, linemaps: Mapping[str, Any]) -> tuple[str, int]:

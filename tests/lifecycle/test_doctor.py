@@ -26,7 +26,7 @@ def bare(desk: Desk) -> dict[str, str]:
 
 def test_for_this_machine_nothing_is_missing(desk: Desk, bare: dict[str, str]) -> None:
     done = desk("doctor", env=bare)
-    said(done, "==> Site local")
+    said(done, "==> Site local, the default")
     lines = [line.split() for line in done.stderr.splitlines()[1:]]
     assert lines[0] == ["WHAT", "STATE", "FOUND", "CURE"]
     assert lines[1][:2] == ["bash", "ok"]

@@ -248,7 +248,7 @@ def test_project_file_that_is_not_yaml(write_project_file: WriteFile) -> None:
         ".reana-batch.yaml:1:5: error: A second ': ' in one line. [yaml-syntax]\n"
         "  a: b: c\n"
         "      ^\n"
-        "hint: quote the value that holds it.\n"
+        "hint: quote the value that holds it, or begin the inner mapping in a new line.\n"
     )
 
 
@@ -269,9 +269,12 @@ def test_users_file_that_is_no_mapping(write_user_file: WriteFile) -> None:
 
 
 def test_profile_that_extends_an_unknown_one(write_user_file: WriteFile) -> None:
-    write_user_file("mine:\n  extends: cern-lxpuls\n")
+    file = write_user_file("mine:\n  extends: cern-lxpuls\n")
     assert refusal("mine") == (
-        'error: There is no site profile "cern-lxpuls". [unknown-site]\nhint: did you mean cern-lxplus?\n'
+        f'{file}:2:12: error: There is no site profile "cern-lxpuls". [unknown-site]\n'
+        "    extends: cern-lxpuls\n"
+        "             ^^^^^^^^^^^\n"
+        "hint: did you mean cern-lxplus?\n"
     )
 
 
