@@ -1,7 +1,8 @@
-"""The back ends: one module per batch system, each with ``TARGET`` and six functions.
+"""The back ends: one module per batch system, each with ``TARGET`` and functions.
 
 ``lower`` yields the files of the batch system itself; those that all jobs share are not its concern.
-``submit``, ``query``, ``cancel`` and ``release`` talk to it; ``endings`` reads what it left behind.
+``submit``, ``query``, ``cancel`` and ``release`` talk to it; ``endings`` and ``last_words`` read what
+it left behind.
 """
 
 from __future__ import annotations
@@ -65,6 +66,9 @@ class BackEnd(Protocol):
 
     def endings(self, directory: Path) -> Mapping[tuple[str, int], str]:
         """Return, by step and chunk, why jobs of an ended run were ended by anything but themselves."""
+
+    def last_words(self, directory: Path) -> str:
+        """Return what the batch system's own part of an ended run said last of its end; empty if nothing."""
 
 
 def backend(name: str) -> BackEnd:

@@ -163,6 +163,13 @@ def endings(directory: Path) -> dict[tuple[str, int], str]:
     return htcondor_schedd.endings(directory)
 
 
+def last_words(directory: Path) -> str:
+    """Return the errors that DAGMan wrote into its logs."""
+    from reana_batch.backends import htcondor_schedd
+
+    return htcondor_schedd.last_words(directory)
+
+
 def _submit_file(step: Step, folder: str, workflow: Workflow, site: Site) -> str:
     resources = step.resources
     keep_flavour = site.htcondor.job_flavours and resources.flavour and step.chunk_size == 1

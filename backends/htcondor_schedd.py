@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 from reana_batch import layout
 from reana_batch.diagnostics import Refused, refuse
 from reana_batch.jobqueue import EXITED, JobState, Queue, QueuedJob
+from reana_batch.runstate import tail
 
 DAG_FILE = "batch/workflow.dag"
 _T = TypeVar("_T")
@@ -314,6 +315,13 @@ def endings(directory: Path) -> dict[tuple[str, int], str]:
     return told
 
 
+def last_words(directory: Path) -> str:
+    """Return the last errors in DAGMan's log, or what it printed where it could not write one."""
+    lines = tail(directory / f"{DAG_FILE}.dagman.out", _LOG_LINES).splitlines()
+    errors = [_STAMP.sub("", line) for line in lines if _ERROR.search(line)]
+    return "\n".join(errors[-_MOST_ERRORS:]) or tail(directory / f"{DAG_FILE}.lib.err", _MOST_ERRORS)
+
+
 def _events(log: Path) -> Iterator[tuple[str, str, list[str]]]:
     """Yield each event's number, job and further lines."""
     if not log.exists():
@@ -370,6 +378,10 @@ def _why_aborted(text: str) -> str:
     return f"removed by HTCondor ({text.rstrip('.')})"
 
 
+# Lines of DAGMan's log that are looked at, and how many errors are shown.
+_LOG_LINES, _MOST_ERRORS = 200, 5
+_ERROR = re.compile(r"(?:^|\s)(?:ERROR|EXCEPT|FATAL)\b|\bAborting\b|^\S+ \S+ Failed to ")
+_STAMP = re.compile(r"^\d\d/\d\d/\d\d \d\d:\d\d:\d\d ")
 _EVENT = re.compile(r"(\d{3}) \(([\d.]+)\) ")
 _EVENTS: dict[str, Callable[[str], str]] = {
     "005": _why_terminated,

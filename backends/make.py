@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
+import shutil
 import signal
 import socket
 import time
@@ -21,7 +23,7 @@ from reana_batch.ir import Pattern, Step, Workflow, chunk_pattern
 from reana_batch.jobqueue import JobState, Queue, QueuedJob
 from reana_batch.jobs import folders
 from reana_batch.render import File, stream
-from reana_batch.runstate import Run
+from reana_batch.runstate import Run, tail
 from reana_batch.target import Target
 
 if TYPE_CHECKING:
@@ -41,6 +43,9 @@ TARGET = Target(
 
 # How long `stop` waits for the jobs to end.
 _LAST_SECONDS = 20
+# Bytes; with less on a disk, no record can be written.
+_LEAST_FREE = 64 * 1024
+_LOG_LINES = 20
 
 
 def lower(workflow: Workflow, site: Site) -> Iterator[File]:
@@ -60,7 +65,10 @@ def lower(workflow: Workflow, site: Site) -> Iterator[File]:
 
 def submit(run: Run) -> list[str]:
     """Refuse: make is a process of this machine, and runs in the foreground."""
-    raise refuse("run-state", f"{run.directory.name} is compiled for make.", hint="reana-batch run runs it here.")
+    here = shlex.quote(str(run.directory))
+    credentials = "bash batch/credentials.sh && " if (run.directory / "batch/credentials.sh").exists() else ""
+    hint = f"to run it here: cd {here} && {credentials}{TARGET.start_command}"
+    raise refuse("run-state", f"{run.directory.name} is compiled for make, which submits nothing.", hint=hint)
 
 
 def query(directory: Path, ids: list[str]) -> Queue:
@@ -92,9 +100,20 @@ def release(held: list[QueuedJob]) -> list[str]:
 
 
 def endings(directory: Path) -> dict[tuple[str, int], str]:
-    """Return nothing: jobs leave a record of whatever ends them."""
-    del directory
-    return {}
+    """Return, by step and chunk, the jobs that were started and left no record: they could not write one."""
+    run = Run(directory)
+    full = shutil.disk_usage(directory).free < _LEAST_FREE
+    why = f"the disk of {directory} is full" if full else "its disk was full, or its machine or make was ended by force"
+    return {
+        (step["name"], row // step["chunk_size"]): f"lost: it left no record; {why}"
+        for step in run.manifest["steps"]
+        for row in run.lost_rows(step)
+    }
+
+
+def last_words(directory: Path) -> str:
+    """Return the end of make's log."""
+    return tail(directory / layout.MAKE_LOG, _LOG_LINES)
 
 
 def _is_alive(directory: Path, name: str) -> bool:

@@ -310,6 +310,7 @@ def _status_record(current: RunStatus) -> dict[str, Any]:
         "not_started": current.not_started,
         "expansions": [{"label": e.label, "origin": e.origin, "reason": e.reason} for e in current.open_expansions],
         "missing_outputs": list(current.missing_outputs),
+        "last_words": current.last_words or None,
     }
 
 

@@ -134,12 +134,13 @@ def _containers(site: Site) -> Iterator[Finding]:
 
 
 def _cvmfs(site: Site) -> Iterator[Finding]:
-    root = site.unpacked_images
-    there = root is not None and os.path.isdir(root)
-    note = f"{root or '/cvmfs'} is {'there' if there or os.path.isdir('/cvmfs') else 'not there'}"
-    yield _finding(
-        "CVMFS", there or os.path.isdir("/cvmfs"), root is not None, note, "mount CVMFS; images are pulled else."
-    )
+    root = site.unpacked_images or "/cvmfs"
+    there = os.path.isdir(root)
+    note = f"{root} is {'there' if there else 'not there'}"
+    if not there and os.path.isdir("/cvmfs"):
+        note += ", though /cvmfs is"
+    cure = "mount it; without it, images are pulled from their registries."
+    yield _finding("CVMFS", there, site.unpacked_images is not None, note, cure)
 
 
 def _limits(site: Site) -> Iterator[Finding]:
@@ -168,7 +169,9 @@ def _credentials(site: Site) -> Iterator[Finding]:
         path = shutil.which(tool)
         yield _finding(what, path is not None, False, path or f"no {tool}; steps with {hint} need it", "")
     ticket = _output("klist", "-s") is not None
-    yield _finding("Kerberos ticket", ticket, False, "valid" if ticket else "none; keytabs need none", "")
+    sent = site.backend == "htcondor" and site.htcondor.send_credential
+    note = "none, and the site sends it with each job" if sent else "none; keytabs need none"
+    yield _finding("Kerberos ticket", ticket, sent, "valid" if ticket else note, "run kinit.")
     authorities = [path for path in site.credentials.ca_certificates if os.path.exists(path)]
     missing = f"none of {', '.join(site.credentials.ca_certificates)}"
     yield _finding("CA certificates", bool(authorities), False, authorities[0] if authorities else missing, "")

@@ -22,6 +22,7 @@ CREDENTIALS = "credentials"
 SHARED = (WORKSPACE, CREDENTIALS)
 MANIFEST = f"{BATCH}/manifest.json"
 JOB_LIBRARY = f"{BATCH}/job-lib.sh"
+MAKE_LOG = f"{LOGS}/make.log"  # what make itself has to say
 DATA_SCRIPTS = f"{BATCH}/data"  # what stages declared data
 
 # Rows per directory, of which each leaves up to three entries there, and steps per directory.

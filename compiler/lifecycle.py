@@ -42,6 +42,7 @@ class RunStatus:
     record: dict[str, Any]
     failures: tuple[Failure, ...] = ()
     missing_outputs: tuple[str, ...] = field(default=())
+    last_words: str = ""  # of what ran the workflow, where no job tells why it failed
     open_expansions: tuple[OpenExpansion, ...] = ()  # what only the rest of the run will tell
 
     @property
@@ -75,9 +76,12 @@ def note(directory: Path, **facts: Any) -> None:
     """Add facts to the record of a run; the file is complete or as it was."""
     record = read_record(directory) | facts
     temporary = directory / f"{RECORD}.{os.getpid()}.tmp"
-    temporary.write_text(json.dumps(record, indent=1) + "\n", "utf-8")
-    temporary.chmod(0o600)
-    temporary.replace(directory / RECORD)
+    try:
+        temporary.write_text(json.dumps(record, indent=1) + "\n", "utf-8")
+        temporary.chmod(0o600)
+        temporary.replace(directory / RECORD)
+    except OSError as error:
+        raise refuse("cannot-write", f"{directory / RECORD} cannot be written: {error.strerror}.") from error
 
 
 def note_creation(directory: Path, compilation: Compilation) -> None:
@@ -183,8 +187,11 @@ def status(directory: Path) -> RunStatus:
     state = _state(record, run, progress, queue)
     endings = _endings(run) if state == "failed" else {}
     failures = tuple(run.failures(endings)) if state not in ("created", "queued") else ()
-    expansions = tuple(run.open_expansions())
-    return RunStatus(run, state, tuple(progress), queue, record, failures, open_expansions=expansions)
+    found = {"open_expansions": tuple(run.open_expansions())}
+    if state == "failed" and not failures:
+        words = backends.backend(run.manifest["backend"]).last_words(directory)
+        return RunStatus(run, state, tuple(progress), queue, record, last_words=words, **found)
+    return RunStatus(run, state, tuple(progress), queue, record, failures, **found)
 
 
 def _look(run: Run, before: list[StepProgress], ids: list[str]) -> tuple[list[StepProgress], Queue]:

@@ -21,9 +21,6 @@ from reana_batch.runstate import Run, StepProgress
 _SHARE = 20
 _SHORTEST_PAUSE = 0.1  # seconds
 
-# What make itself has to say.
-ENGINE_LOG = f"{layout.LOGS}/make.log"
-
 Report = Callable[[Sequence[StepProgress]], None]
 
 
@@ -62,7 +59,7 @@ def _interrupt(number: int, frame: object) -> None:
 def _start(directory: Path, jobs: int | None) -> subprocess.Popen[bytes]:
     """Start make, unless one is at work for this run already."""
     command = ["make", f"-j{jobs or cpus.usable()}", "-f", f"{layout.BATCH}/Makefile"]
-    with locked(directory), (directory / ENGINE_LOG).open("ab") as log:
+    with locked(directory), (directory / layout.MAKE_LOG).open("ab") as log:
         state = status(directory).state
         if state in ("queued", "running"):
             raise refuse("run-state", f"{directory.name} is {state} already.")

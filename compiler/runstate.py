@@ -202,6 +202,11 @@ class Run:
         ended = done | failed
         return done, failed, {self._row_at(step, first, ended) for first in found["started"]}
 
+    def lost_rows(self, step: dict[str, Any]) -> set[int]:
+        """Return the rows of a step of this part that a job was at last, and that have no record of their end."""
+        done, failed, started = self._records(step)
+        return started - done - failed
+
     def _row_at(self, step: dict[str, Any], first: int, ended: set[int]) -> int:
         """Return the row that the chunk is at which begins with the row ``first``; its last if they have all ended."""
         rows = _chunk(step, first // step["chunk_size"])

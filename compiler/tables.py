@@ -17,7 +17,7 @@ from rich.tree import Tree
 from reana_batch.ir import Step, Workflow
 from reana_batch.jobqueue import JobState, QueuedJob
 from reana_batch.lifecycle import RunStatus
-from reana_batch.local_run import ENGINE_LOG, Report
+from reana_batch.local_run import Report
 from reana_batch.runstate import Failure, StepProgress, tail
 
 # Rows that a table shows at the most; the rest is counted.
@@ -254,9 +254,8 @@ def _show_vanished(current: RunStatus) -> None:
     lost = [step for step in current.progress if step.running]
     for step in lost:
         _line(f"{step.label} ({step.origin}): {_jobs(step.running)} started and left no record.", None)
-    engine_log = tail(current.run.directory / ENGINE_LOG, _LOG_LINES)
-    if engine_log:
-        _line(engine_log, None)
+    if current.last_words:
+        _line(current.last_words, None)
 
 
 def _show_outputs(current: RunStatus) -> None:

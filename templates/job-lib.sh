@@ -379,8 +379,18 @@ run_row() { # ROW
   if ((code == 0)); then write_done
   elif [[ -n $lacking ]]; then fail_row "$EXIT_OUTPUT" output "$lacking"
   elif [[ -n $row_time_limit ]] && timed_out "$code"; then fail_row "$code" timeout "after $row_time_limit s"
+  elif [[ $code == 255 || $code == 1 ]] && container_failed "$code"; then fail_row "$EXIT_WORKER" worker "$lacking"
   else fail_row "$code" command
   fi
+}
+
+# Did apptainer not get as far as the command? Its last words are then its own; $lacking is what they say.
+container_failed() { # CODE
+  local words
+  [[ $container_runtime == apptainer && ${#images[@]} -gt 0 ]] || return
+  words=$(tail -n 1 "logs/$folder/$own.err")
+  [[ $words =~ ^FATAL:\ +(.*) && $1 == 255 || $words =~ ^ERROR\ *:\ +(.*) ]] || return
+  lacking="apptainer cannot start ${launcher[-1]}: ${BASH_REMATCH[1]}"
 }
 
 # timeout exits with 124, or with 137 if the command had to be killed.

@@ -12,7 +12,7 @@ readonly EXIT_CREDENTIAL=95
 # How long a KDC or VOMS server is asked again, and how long one answer may take.
 readonly CREDENTIAL_PATIENCE=${REANA_BATCH_PATIENCE:-60} TOOL_TIMEOUT=60
 # What no second try makes good.
-readonly HOPELESS='no suitable keys|not found|not known|bad decrypt|Unable to satisfy|key table|Preauthentication failed|not installed|revoked'
+readonly HOPELESS='no suitable keys|not found|not known|bad decrypt|Unable to satisfy|key table|Preauthentication failed|not installed|revoked|don.t match|no certificate in file|processing key'
 # How often a job looks at its credentials, in seconds, at the least.
 readonly LONGEST_NAP=600
 # How long it leaves the KDC alone after a ticket could not be renewed.
@@ -28,12 +28,26 @@ tool() { # COMMAND...
   timeout "$TOOL_TIMEOUT" "$@"
 }
 
+# What a tool means by $all, in $message, without what OpenSSL says of its own sources.
+say_plainly() {
+  local noise='(^|[ :])[^ :]*(\.c:[0-9]+|[0-9A-F]{6,}):error:[0-9A-F]+:' plain
+  case $all in
+    *"bad decrypt"* | *"bad password read"*) message="the passphrase of userkey.pem is wrong" ;;
+    *"key and certificate don't match"* | *"key values mismatch"*) message="userkey.pem does not belong to usercert.pem" ;;
+    *"no certificate in file"* | *"no start line"*) message="usercert.pem holds no certificate" ;;
+    *"processing key"*) message="userkey.pem holds no key that can be read" ;;
+    *)
+      plain=$(sed -E "s/$noise.*//; /^ *(File=.*)?$/d" <<<"$all")
+      message=$(grep -m 1 '^Error:' <<<"${plain:-$all}" || tail -n 1 <<<"${plain:-$all}")
+      ;;
+  esac
+}
+
 # Try until it works, with pauses that grow and differ from job to job; in $message what was said last.
 patiently() { # COMMAND...
   local pause=1 end=$((SECONDS + CREDENTIAL_PATIENCE)) all
   until all=$("$@" 2>&1 </dev/null); do
-    message=$(grep -m 1 '^Error:' <<<"$all" || grep -v '^ *$' <<<"$all" | tail -n 1)
-    [[ $all != *"bad decrypt"* ]] || message="the passphrase of userkey.pem is wrong"
+    say_plainly
     [[ ! $all =~ $HOPELESS ]] && ((SECONDS < end)) || return 1
     sleep "$pause.$((RANDOM % 10))"
     ((pause >= 16)) || ((pause *= 2))

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+from reana_batch.doctor import examine
+from reana_batch.sites import HTCondorSettings, Site
 
 from .conftest import Desk, environment, said, serial
 
@@ -111,3 +116,30 @@ def test_runs_that_are_not_there_yet(desk: Desk) -> None:
 def test_an_unknown_site(desk: Desk) -> None:
     done = desk("doctor", "--site", "generic-slrm", exits=3)
     said(done, 'error: There is no site profile "generic-slrm". [unknown-site]', "hint: did you mean generic-slurm?")
+
+
+def finding(site: Site, subject: str) -> tuple[str, str, str]:
+    [found] = [each for each in examine(site, Path()) if each.subject == subject]
+    return found.state, found.note, found.cure
+
+
+def test_cvmfs_is_there_where_its_images_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    really = os.path.isdir
+    monkeypatch.setattr(
+        os.path, "isdir", lambda path: path == "/cvmfs" or (path != str(tmp_path / "no") and really(path))
+    )
+    without = Site(unpacked_images=str(tmp_path / "no"))
+    cure = "mount it; without it, images are pulled from their registries."
+    assert finding(without, "CVMFS") == ("missing", f"{tmp_path}/no is not there, though /cvmfs is", cure)
+    assert finding(Site(unpacked_images=str(tmp_path)), "CVMFS") == ("ok", f"{tmp_path} is there", "")
+    assert finding(Site(), "CVMFS") == ("ok", "/cvmfs is there", "")
+
+
+def test_a_ticket_that_the_site_sends_is_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "klist").write_text("#!/bin/sh\nexit 1\n")
+    (tmp_path / "klist").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    sends = Site(backend="htcondor", htcondor=HTCondorSettings(send_credential=True))
+    told = ("missing", "none, and the site sends it with each job", "run kinit.")
+    assert finding(sends, "Kerberos ticket") == told
+    assert finding(Site(backend="slurm"), "Kerberos ticket")[0] == "absent"

@@ -46,6 +46,7 @@ def test_a_finished_run(desk: Desk) -> None:
         "failed": 0,
         "not_started": 0,
         "missing_outputs": [],
+        "last_words": None,
         "expansions": [],
     }
     said(desk("wait", "-w", "test"), "==> SUCCESS: test.1 has finished.")
@@ -258,7 +259,11 @@ def test_a_run_whose_make_was_killed_has_failed_and_can_be_resumed(desk: Desk, r
     desk.background[0].communicate(timeout=240)
     assert desk.background[0].returncode == 1
     done = desk("status", "-w", "test")
-    said(done, "s2 (reana.yaml:1): 1 job started and left no record.")
+    said(
+        done,
+        '==> ERROR: Step "s2" failed: the job was lost: it left no record; its disk was full, or its machine or make was'
+        " ended by force.",
+    )
     said(done, "==> ERROR: test.1 has failed; 1 job not started.")
     (running / "workspace/go").touch()
     said(desk("resume", "-w", "test"), "==> SUCCESS: test.1 has finished.")

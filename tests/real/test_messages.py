@@ -66,3 +66,35 @@ def test_a_job_that_is_taken_off_its_worker_time_after_time_is_named(desk: Desk)
     assert job["reason"].startswith("started ")
     assert "times, and taken off its worker before it ended" in job["reason"]
     desk.reana_batch("stop", "--runs", "runs", "-w", run)
+
+
+def test_what_apptainer_cannot_start_is_the_workers_and_a_dead_dagman_gives_its_reason(desk: Desk) -> None:
+    desk.write("reana.yaml", serial("true"))
+    image = desk.run("--site", "generic-slurm", name="image")  # the box has no way to a registry
+    broken = ("--site", "generic-htcondor", "--set", "container_runtime=none", "-o", "broken")
+    desk.reana_batch("compile", *broken)
+    dag = desk.file("broken/batch/workflow.dag")
+    desk.write("broken/batch/workflow.dag", f"{dag}PARENT step1 CHILD nowhere\n")
+    desk.reana_batch("submit", "broken")
+    failure = desk.wait(image)["first_failure"]
+    assert failure["exit_code"] == 94
+    cannot = "the job could not start its command: apptainer cannot start docker://docker.io/library/debian:12: "
+    assert failure["cause"].startswith(cannot)
+    assert "network is unreachable" in failure["cause"]
+    ended = desk.wait("./broken")
+    assert (ended["status"], ended["first_failure"]) == ("failed", None)
+    assert "ERROR: batch/workflow.dag (line " in ended["last_words"]
+    assert ended["last_words"].splitlines()[-1] in desk.reana_batch("status", "-w", "./broken").stderr
+
+
+def test_a_full_disk_is_told_as_such_with_make(desk: Desk) -> None:
+    desk.box.root("mkdir", "-p", f"{desk.folder}/runs")
+    desk.box.root("mount", "-t", "tmpfs", "-o", "size=1M,mode=777", "tmpfs", f"{desk.folder}/runs")
+    try:
+        desk.write("reana.yaml", serial("sleep 2; head -c 50M /dev/zero >big"))
+        done = desk.reana_batch("run", "--backend", "make", "--runs", "runs", "-w", "full", check=False)
+        assert done.returncode != 0
+        cause = desk.status("full.1")["first_failure"]["cause"]
+        assert cause == "the job was lost: it left no record; the disk of runs/full.1 is full"
+    finally:
+        desk.box.root("umount", "-l", f"{desk.folder}/runs")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -221,3 +222,35 @@ def test_nothing_is_written_through_a_link_that_is_in_the_way(tmp_path: Path, to
     assert victim.read_text() == "precious"
     assert list((tmp_path / "folder").iterdir()) == []
     assert (tmp_path / "credentials/names").read_text() == (kept / "names").read_text()
+
+
+SSL = "../crypto/pem/pem_lib.c:496:error:04800065:PEM routines::bad decrypt"
+SAID = {
+    # what voms-proxy-init prints, in the forms of OpenSSL 3 and 1.1: what is told
+    f"{SSL}\nsslutils.c:3140:error:400003F5:lib(128)::processing key\n        File=userkey.pem": (
+        "the passphrase of userkey.pem is wrong"
+    ),
+    "140735:error:0906A068:PEM routines:PEM_do_header:bad password read:pem_lib.c:457:": (
+        "the passphrase of userkey.pem is wrong"
+    ),
+    "sslutils.c:3220:error:4000040A:lib(128)::user key and certificate don't match": (
+        "userkey.pem does not belong to usercert.pem"
+    ),
+    "sslutils.c:2948:error:40000420:lib(128)::no certificate in file\n        File=usercert.pem": (
+        "usercert.pem holds no certificate"
+    ),
+    "sslutils.c:3140:error:400003F5:lib(128)::processing key\n        File=g.pem": (
+        "userkey.pem holds no key that can be read"
+    ),
+    "\nError: Error during SSL handshake:../crypto/objects/obj_dat.c:790:error:04000066:object identifier routines::oid"
+    " exists\n\n\nNone of the contacted servers were capable.": "Error: Error during SSL handshake",
+    "Credentials couldn't be loaded [usercert.pem]\n": "Credentials couldn't be loaded [usercert.pem]",
+    "x.c:1:error:0200100D:system library::Permission denied": (
+        "x.c:1:error:0200100D:system library::Permission denied"
+    ),
+}
+
+
+@pytest.mark.parametrize("printed", SAID, ids=range(len(SAID)))
+def test_what_voms_says_is_told_without_the_noise_of_openssl(printed: str) -> None:
+    assert bash(f'all={shlex.quote(printed)}; say_plainly; echo "$message"') == f"{SAID[printed]}\n"

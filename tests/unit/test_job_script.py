@@ -695,6 +695,43 @@ def test_worker_without_apptainer(tmp_path: Path) -> None:
     )
 
 
+APPTAINER_SAYS = {
+    # what it says last, its exit code: what the job could not do, or None where the command itself failed
+    "misspelt": (
+        "FATAL:   Unable to handle docker://docker.io/a/b:1 uri: reading manifest 1: unauthorized",
+        255,
+        "Unable to handle docker://docker.io/a/b:1 uri: reading manifest 1: unauthorized",
+    ),
+    "namespace": (
+        "ERROR  : Failed to create user namespace: not allowed",
+        1,
+        "Failed to create user namespace: not allowed",
+    ),
+    "its own code": ("reading done", 255, None),
+    "its own words": ("FATAL:   no events", 1, None),
+}
+
+
+@pytest.mark.parametrize("which", APPTAINER_SAYS)
+def test_what_apptainer_cannot_do_is_told_from_what_the_command_cannot(
+    which: str, tmp_path: Path, apptainer: dict[str, str]
+) -> None:
+    last, code, told = APPTAINER_SAYS[which]
+    run = in_image(tmp_path / "run", "a/b:1")
+    program = tmp_path / "bin/apptainer"
+    program.unlink(missing_ok=True)
+    program.parent.mkdir(exist_ok=True)
+    program.write_text(f"#!/bin/bash\necho first >&2\necho {last!r} >&2\nexit {code}\n")
+    program.chmod(0o755)
+    job = run.job("fit", environment={**apptainer, "PATH": f"{program.parent}:{os.environ['PATH']}"})
+    record = run.record("fit/0.failed")
+    if told is None:
+        assert (job.returncode, record["reason"], record["exit_code"]) == (code, "command", str(code))
+    else:
+        detail = f"apptainer cannot start docker://docker.io/a/b:1: {told}"
+        assert (job.returncode, record["reason"], record["detail"]) == (94, "worker", detail)
+
+
 def test_time_limit_stands_around_the_container(tmp_path: Path, apptainer: dict[str, str]) -> None:
     site = Site(container_runtime="apptainer", default_runtime=1)
     run = compiled(tmp_path / "run", step("slow", "sleep 1000", environment="a/b:1"), backend="make", site=site)
