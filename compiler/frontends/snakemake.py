@@ -60,6 +60,10 @@ def load(spec: Spec, diagnostics: Diagnostics, results: Mapping[str, Any]) -> Wo
     return Workflow(name=spec.directory.name, type="snakemake", steps=steps, expansions=expansions)
 
 
+# Outputs among which a misspelt one is looked for.
+_NEAR = 1000
+
+
 def _check_outputs(spec: Spec, reading: Reading, diagnostics: Diagnostics) -> None:
     """Warn of declared outputs that no job names, and that no input is. Benchmarks are not known here."""
     if any(job.benchmark for job in reading.jobs):
@@ -75,7 +79,7 @@ def _check_outputs(spec: Spec, reading: Reading, diagnostics: Diagnostics) -> No
                 name == "directories" and str(own) in folders
             )
             if not known and not is_data_reference(path) and not set("*?[") & set(path):
-                meant = closest(str(own), sorted(there))
+                meant = closest(str(own), sorted(there)[:_NEAR])
                 hint = (
                     f"did you mean {meant}?" if meant else "add it to a rule's output, and to what the first rule asks."
                 )

@@ -292,11 +292,7 @@ def _origin(error: BaseException, linemaps: Mapping[str, Any]) -> tuple[str, int
         if frames:
             return frames[-1][0], int(frames[-1][1])
     if isinstance(error, SyntaxError | tokenize.TokenError):
-        parsed = _being_parsed(error)
-        if parsed and (line := _unclosed(parsed)):
-            return parsed, line
-    if isinstance(error, SyntaxError):
-        return _mapped(error.filename or "", error.lineno or 0, linemaps)
+        return _syntax_origin(error, linemaps)
     if isinstance(error, BaseExceptionGroup):
         return _origin(error.exceptions[0], linemaps)
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
@@ -313,6 +309,14 @@ def _rule_at_work(error: BaseException) -> Any:
     """Return the rule of the job that Snakemake was looking at, or None; its errors about files do not tell."""
     found = (value for frame, _ in traceback.walk_tb(error.__traceback__) for value in frame.f_locals.values())
     return next((each.rule for each in found if isinstance(each, Job)), None)
+
+
+def _syntax_origin(error: BaseException, linemaps: Mapping[str, Any]) -> tuple[str, int]:
+    parsed = _being_parsed(error)
+    line = _unclosed(parsed) if parsed else 0
+    if line:
+        return parsed, line
+    return _mapped(getattr(error, "filename", None) or "", getattr(error, "lineno", None) or 0, linemaps)
 
 
 def _being_parsed(error: BaseException) -> str:
