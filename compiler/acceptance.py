@@ -7,7 +7,6 @@ library.
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import zlib
 from collections.abc import Callable, Iterator
@@ -15,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from reana_batch import layout
+from reana_batch import files, layout
 from reana_batch.diagnostics import Place, refuse
 from reana_batch.lifecycle import RunStatus
 from reana_batch.runstate import Run, read_record
@@ -52,11 +51,11 @@ class _Unknown(Exception):
     """REANA has no such step."""
 
 
-def run_features(status: RunStatus, files: list[str]) -> Iterator[ScenarioResult]:
+def run_features(status: RunStatus, names: list[str]) -> Iterator[ScenarioResult]:
     """Yield the result of every scenario of these feature files of the run's workspace."""
-    for file in files:
+    for file in names:
         path = status.run.directory / layout.WORKSPACE / file
-        if not os.path.isfile(path):
+        if not files.is_there(path) or path.is_dir():
             raise refuse("missing-file", f"The run's workspace has no test file {file}.")
         for pickle in _pickles(path, file):
             yield _run_scenario(status, file, pickle)
@@ -127,11 +126,11 @@ def _outputs_there(status: RunStatus) -> None:
 
 
 def _file_there(status: RunStatus, name: str) -> None:
-    _demand(os.path.exists(_path(status, name)), f"{name} is not there")
+    _demand(files.is_there(_path(status, name)), f"{name} is not there")
 
 
 def _file_not_there(status: RunStatus, name: str) -> None:
-    _demand(not os.path.exists(_path(status, name)), f"{name} is there")
+    _demand(not files.is_there(_path(status, name)), f"{name} is there")
 
 
 def _path(status: RunStatus, name: str) -> Path:
@@ -173,7 +172,7 @@ def _size_between(status: RunStatus, name: str, *bounds: str) -> None:
 
 def _workspace_size(status: RunStatus, relation: str, number: str, unit: str) -> None:
     root = (status.run.directory / layout.WORKSPACE).resolve()
-    actual = sum(path.lstat().st_size for path in root.rglob("*") if path.is_file())
+    actual = sum(facts.st_size for _, facts in files.walk(root))
     bound = _size(number, unit)
     # The bound itself will do, as in REANA.
     _demand(actual <= bound if relation == "less" else actual >= bound, f"it is {actual:,} bytes")
@@ -189,7 +188,7 @@ def _logs_contain(status: RunStatus, kind: str | None, expected: str) -> None:
         texts += [text for part, step in _all_steps(status) for text in _job_logs(part, step)]
     if kind != "job ":
         paths = (part.directory / name for part in status.run.parts() for name in _ENGINE_LOGS)
-        texts += [path.read_text("utf-8", "replace") for path in paths if path.exists()]
+        texts += [files.read_text(path) for path in paths if path.exists()]
     _demand(any(expected in text for text in texts), "no log contains it")
 
 
@@ -212,9 +211,13 @@ def _steps(status: RunStatus, name: str) -> list[_PartStep]:
 
 
 def _job_logs(run: Run, step: dict[str, Any]) -> Iterator[str]:
-    for path in sorted((run.directory / layout.LOGS / step["folder"]).rglob("*")):
+    for path in _below(run.directory / layout.LOGS / step["folder"]):
         if path.suffix in (".out", ".err"):
-            yield path.read_text("utf-8", "replace")
+            yield files.read_text(path)
+
+
+def _below(folder: Path) -> list[Path]:
+    return sorted(folder / name for name, _ in files.walk(folder)) if files.is_there(folder) else []
 
 
 def _run_duration(status: RunStatus, minutes: str) -> None:
@@ -233,7 +236,7 @@ def _less_than(steps: list[_PartStep], minutes: str) -> None:
 
 
 def _records(run: Run, step: dict[str, Any]) -> Iterator[dict[str, str]]:
-    for path in (run.directory / layout.STATE / step["folder"]).rglob("*"):
+    for path in _below(run.directory / layout.STATE / step["folder"]):
         if path.suffix in (".done", ".failed"):
             yield read_record(path)
 

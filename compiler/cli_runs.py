@@ -15,6 +15,7 @@ import click
 from reana_batch.cli import (
     EXIT_FAILED,
     EXIT_INTERRUPTED,
+    EXIT_REFUSED,
     JSON_OPTION,
     compile_analysis,
     counted,
@@ -318,22 +319,32 @@ def _status_record(current: RunStatus) -> dict[str, Any]:
 @_RUNS_OPTION
 @click.option("-w", "--workflow", "name", metavar="NAME", help="Only the runs of this name.")
 def list_runs(name: str | None, runs: Path | None, as_json: bool) -> None:
-    """List the runs, the latest first."""
+    """List the runs, the latest first. Exit 3 if some cannot be looked at."""
     from reana_batch import lifecycle
-    from reana_batch.diagnostics import Refused
+    from reana_batch.diagnostics import Diagnostics, Refused, no_access
     from reana_batch.runs import all_runs
-    from reana_batch.tables import print_table, simple_table
 
-    found = []
+    found, diagnostics = [], Diagnostics()
     for directory in reversed(all_runs(_root(runs), name)):
         try:
             found.append(lifecycle.status(directory))
         except Refused as refused:  # one run that cannot be looked at hides no other
-            show(refused.diagnostics)
+            diagnostics.add(refused.diagnostics)
+        except OSError as error:
+            diagnostics.add(no_access(error).diagnostics)
     found.sort(key=lifecycle.created, reverse=True)
+    show(diagnostics)
     if as_json:
-        print_json({"runs": [_status_record(each) for each in found]})
-        return
+        print_json({"runs": [_status_record(each) for each in found]}, diagnostics)
+    else:
+        _show_runs(found)
+    sys.exit(EXIT_REFUSED if diagnostics.errors else 0)
+
+
+def _show_runs(found: list[RunStatus]) -> None:
+    from reana_batch import lifecycle
+    from reana_batch.tables import print_table, simple_table
+
     rows = []
     for each in found:
         label, _, number = each.run.directory.name.partition(".")

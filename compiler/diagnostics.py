@@ -167,6 +167,11 @@ class Diagnostics:
         """Record a warning."""
         self._found[Diagnostic(Severity.WARNING, code, message, place, hint)] = None
 
+    def add(self, others: Diagnostics) -> None:
+        """Record the diagnostics of another collector, with the sources that they point into."""
+        self._found |= others._found
+        self.sources |= others.sources
+
     def __iter__(self) -> Iterator[Diagnostic]:
         """Yield the diagnostics in file order; those without a place come first."""
         nowhere = Place("", 0, 0)

@@ -42,6 +42,12 @@ def _demand_file(mode: int) -> None:
         raise OSError(errno.EINVAL, f"It is {kind_of(mode)}, not a file")
 
 
+def read_text(path: Path) -> str:
+    """Return the text of a file; what is not UTF-8 is replaced. An OSError names the file."""
+    with naming(path):
+        return path.read_text("utf-8", "replace")
+
+
 def kind_of(mode: int) -> str:
     """Return what it is that is no regular file, with its article; empty for a regular file."""
     kinds = {

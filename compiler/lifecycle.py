@@ -314,7 +314,9 @@ def delete(directory: Path) -> None:
             credentials.withdraw(directory)
         shutil.rmtree(directory)
     except OSError as error:
-        raise refuse("cannot-write", f"{error.filename or directory}: {error.strerror or error}.") from error
+        # rmtree names what it cannot delete by its last part alone.
+        path = directory if error.filename is None else Path(directory.name, error.filename)
+        raise refuse("cannot-write", f"{path}: {error.strerror or error}.") from error
 
 
 def check_replaceable(directory: Path) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from reana_batch import layout
 from reana_batch.diagnostics import closest, refuse
+from reana_batch.files import read_text
 from reana_batch.runstate import Run, namesakes, row_label, row_origin
 
 _PAUSE = 1.0  # seconds between two looks at growing files
@@ -84,7 +85,7 @@ def as_record(log: JobLog) -> dict[str, Any]:
 
 
 def _text(path: Path) -> str:
-    return path.read_text("utf-8", "replace") if path.exists() else ""
+    return read_text(path) if path.exists() else ""
 
 
 def read(logs: Sequence[JobLog]) -> Iterator[str]:

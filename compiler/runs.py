@@ -7,7 +7,7 @@ import re
 import shlex
 from pathlib import Path
 
-from reana_batch import layout
+from reana_batch import files, layout
 from reana_batch.diagnostics import closest, refuse
 
 _UUID4 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.IGNORECASE)
@@ -61,8 +61,7 @@ def _number(folder: str, name: str) -> int:
 def find_run(root: Path, wanted: str) -> Path:
     """Return the directory of ``NAME.N``, or of the latest run of ``NAME``; a path to a run is taken as it is."""
     given = Path(wanted) if "/" in wanted else root / wanted
-    # os.path says no where Path raises, as for a name that is too long.
-    if ("/" in wanted or "." in wanted) and os.path.isfile(given / layout.MANIFEST):
+    if ("/" in wanted or "." in wanted) and files.is_there(given / layout.MANIFEST):
         return itself(given)
     if "/" in wanted:
         raise refuse("unknown-run", f"There is no run in {wanted}.", hint="see: reana-batch list")
@@ -93,11 +92,19 @@ def itself(given: Path) -> Path:
 def all_runs(root: Path, name: str | None = None) -> list[Path]:
     """Return the directories of all runs, or of those of one name, in the order of their numbers."""
     found = []
-    for path in root.iterdir() if root.is_dir() else ():
+    for path in root.iterdir() if files.is_there(root) else ():
         match = _RUN.fullmatch(path.name)
-        if match and (name is None or match["name"] == name) and (path / layout.MANIFEST).exists():
+        if match and (name is None or match["name"] == name) and _is_run(path):
             found.append(((match["name"], int(match["major"]), int(match["minor"] or 0)), path))
     return [path for _, path in sorted(found)]
+
+
+def _is_run(directory: Path) -> bool:
+    """Return whether a directory is a run, or may be one: looking into it then says why it cannot be read."""
+    try:
+        return files.is_there(directory / layout.MANIFEST)
+    except OSError:
+        return True
 
 
 def next_restart(directory: Path) -> Path:

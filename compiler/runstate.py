@@ -117,7 +117,7 @@ class Run:
 
     def __post_init__(self) -> None:
         path = self.directory / layout.MANIFEST
-        if not path.is_file():
+        if not files.is_there(path):
             raise refuse("unknown-run", f"There is no run in {self.directory}.")
         self.manifest = read_json(path)
         if not self.manifest.keys() >= {"backend", "outputs", "steps"}:
@@ -158,7 +158,7 @@ class Run:
     def _part(self, name: str) -> Run | None:
         directory = self.directory / layout.expansion_folder(name)
         list(_names(directory.parent))  # which makes a network file system ask its server again
-        if name not in self._parts and (directory / layout.MANIFEST).is_file():
+        if name not in self._parts and files.is_there(directory / layout.MANIFEST):
             self._parts[name] = Run(directory, f"{self.path}{name}/")
         return self._parts.get(name)
 
@@ -305,7 +305,7 @@ class Run:
         """Return the script that failed: of a step with a table it was kept beside the record."""
         kept = self.directory / layout.STATE / f"{stem}.command"
         path = kept if kept.exists() else self.directory / layout.BATCH / "steps" / folder / f"command.{number}"
-        return path.read_text("utf-8", "replace") if path.exists() else ""
+        return files.read_text(path) if path.exists() else ""
 
     def missing_outputs(self) -> list[str]:
         """Return the declared outputs that are not in the workspace: paths, and patterns that match no file."""
@@ -346,7 +346,8 @@ def namesakes(step: dict[str, Any]) -> int:
 def read_json(path: Path) -> dict[str, Any]:
     """Return the JSON object in a file of the run; Refused if it holds anything else."""
     try:
-        value = json.loads(path.read_text("utf-8"))
+        with files.naming(path):
+            value = json.loads(path.read_text("utf-8"))
     except ValueError:
         raise damaged(path) from None
     if not isinstance(value, dict):
@@ -371,7 +372,7 @@ def _names(folder: Path) -> Iterator[str]:
 def read_record(path: Path) -> dict[str, str]:
     """Return the lines of a record by their keys; nothing if it is not there (any more)."""
     try:
-        lines = path.read_text("utf-8", "replace").splitlines()
+        lines = files.read_text(path).splitlines()
     except FileNotFoundError:  # the job has just been started again
         return {}
     return dict(line.split("=", 1) for line in lines if "=" in line)
@@ -384,7 +385,7 @@ def _integer(text: str | None) -> int:
 def tail(path: Path, lines: int) -> str:
     """Return the last lines of a log, from its last kilobytes; empty if there is none."""
     try:
-        with path.open("rb") as stream:
+        with files.naming(path), path.open("rb") as stream:
             stream.seek(max(0, path.stat().st_size - _TAIL_BYTES))
             text = stream.read().decode("utf-8", "replace")
     except FileNotFoundError:

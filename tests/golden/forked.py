@@ -35,12 +35,12 @@ class Ended:
 
 
 class Forked:
-    """The other end: starts the program and asks it."""
+    """The other end: starts the program, by the command ``prefix``, and asks it."""
 
-    def __init__(self) -> None:
+    def __init__(self, *prefix: str) -> None:
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"}
         self._server = subprocess.Popen(
-            [sys.executable, "-m", "tests.golden.forked"],
+            [*prefix, sys.executable, "-m", "tests.golden.forked"],
             env=environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
