@@ -61,8 +61,8 @@ class BackEnd(Protocol):
     def cancel(self, directory: Path, ids: list[str]) -> None:
         """Take a run out of the batch system."""
 
-    def release(self, held: list[QueuedJob]) -> list[str]:
-        """Let those of the held jobs go that their owner may let go, and return their ids."""
+    def release(self, directory: Path, held: list[QueuedJob]) -> list[str]:
+        """Let those of the held jobs of a run go that their owner may let go, and return their ids."""
 
     def endings(self, directory: Path) -> Mapping[tuple[str, int], str]:
         """Return, by step and chunk, why jobs of an ended run were ended by anything but themselves."""

@@ -43,6 +43,7 @@ TARGET = Target(
     container_runtimes=frozenset({"none", "apptainer", "htcondor"}),
     # On a shared file system HTCondor 23.9 looks for docker:// in the run directory and holds the job.
     pulls_no_images=frozenset({"htcondor"}),
+    keeper="DAGMan",
     start_command="condor_submit_dag batch/workflow.dag",
     sends_files=True,
     enforces_runtime=True,
@@ -149,8 +150,9 @@ def cancel(directory: Path, ids: list[str]) -> None:
     htcondor_schedd.cancel(cluster, directory)
 
 
-def release(held: list[QueuedJob]) -> list[str]:
+def release(directory: Path, held: list[QueuedJob]) -> list[str]:
     """Let the held jobs go and return their ids."""
+    del directory
     from reana_batch.backends import htcondor_schedd
 
     return htcondor_schedd.release([job.id for job in held])

@@ -36,6 +36,7 @@ TARGET = Target(
     hints={"runtime": ("kubernetes_job_timeout", "slurm_time", "htcondor_max_runtime")},
     container_runtimes=frozenset({"none", "apptainer"}),
     pulls_no_images=frozenset(),
+    keeper="make",
     start_command="make -j4 -f batch/Makefile",
     sends_files=False,
     enforces_runtime=False,
@@ -93,9 +94,9 @@ def cancel(directory: Path, ids: list[str]) -> None:
             time.sleep(0.1)
 
 
-def release(held: list[QueuedJob]) -> list[str]:
+def release(directory: Path, held: list[QueuedJob]) -> list[str]:
     """Return nothing: make holds no jobs."""
-    del held
+    del directory, held
     return []
 
 

@@ -39,6 +39,7 @@ TARGET = Target(
     },
     container_runtimes=frozenset({"none", "apptainer"}),
     pulls_no_images=frozenset(),
+    keeper="the finaliser",
     start_command="bash batch/submit.sh",
     sends_files=False,
     enforces_runtime=True,
@@ -120,11 +121,11 @@ def cancel(directory: Path, ids: list[str]) -> None:
     slurm_controller.cancel(directory)
 
 
-def release(held: list[QueuedJob]) -> list[str]:
-    """Let those of the held jobs go that their owner may let go, and return their ids."""
+def release(directory: Path, held: list[QueuedJob]) -> list[str]:
+    """Let those of the held jobs go that their owner may let go, replace lost finalisers, and return the jobs' ids."""
     from reana_batch.backends import slurm_controller
 
-    return slurm_controller.release(held)
+    return slurm_controller.release(directory, held)
 
 
 def endings(directory: Path) -> dict[tuple[str, int], str]:

@@ -1,7 +1,7 @@
 """Talking to slurmctld: handing it a chain, asking once what has become of it, cancelling it.
 
-By Slurm's own tools, whose output below is the same in 22.05, 24.11 and 25.11. Nothing here waits or
-asks in a loop; squeue's manual warns of that.
+By Slurm's own tools, whose output below is the same in 22.05, 24.11 and 25.11. Nothing here asks in a loop, of which
+squeue's manual warns, except for some seconds after jobs were released.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,11 @@ from reana_batch.runstate import Run
 
 JOURNAL = "state/slurm-jobs"
 _UNDER_WAY = "state/slurm-submitting"
-_FINALISER = ".finaliser/0"  # no step of the user's has a dot in its name
+_FINALISER = ".finaliser/"  # no step of the user's has a dot in its name
+# Why a run that has lost its finaliser gets nowhere.
+_LOST = "it is gone, so jobs that can never start stay in the queue; to go on: reana-batch resume"
+# How often resume looks for jobs that nodes refuse, and the seconds between.
+_LOOKS, _PAUSE = 8, 2
 _TIMEOUT = 120  # seconds for a query; slurmctld answers in milliseconds, or is down
 
 # A job as squeue shows it: id, state, reason, and working directory, of which a line break leaves the beginning.
@@ -130,7 +134,8 @@ def query(directory: Path) -> Queue:
     places = {place for *_, place in shown}
     elsewhere = {place for place in places if _is_elsewhere(place, directory)}
     jobs = [_queued_job(job, word, why, journal) for job, word, why, place in shown if place not in elsewhere]
-    return Queue(tuple(_without_consequences(Run(directory), jobs)))
+    run, ours = Run(directory), [each for each in shown if each[-1] not in elsewhere]
+    return Queue((*_without_consequences(run, jobs), *_lost_finalisers(run, ours, journal.keys())))
 
 
 def _is_elsewhere(working: str, directory: Path) -> bool:
@@ -148,7 +153,33 @@ def _without_consequences(run: Run, jobs: list[QueuedJob]) -> Iterator[QueuedJob
     told -= {"", _ENDINGS["CANCELLED"]}
     for job in jobs:
         consequence = job.id in unable or (told and job.reason == _ENDINGS["CANCELLED"])
-        yield replace(job, reason="") if consequence or not job.step else job
+        is_tidying = not job.step and job.state is JobState.ENDED
+        yield replace(job, reason="") if consequence or is_tidying else job
+
+
+def _lost_finalisers(run: Run, shown: list[tuple[str, ...]], asked: Set[str]) -> Iterator[QueuedJob]:
+    """Yield, for each part of the run whose jobs miss a finaliser in the queue, the last of that kind.
+
+    One that was submitted since the queue was ``asked`` is not lost.
+    """
+    active = {job.partition("_")[0]: why for job, word, why, _ in shown if _STATES.get(word) is not JobState.ENDED}
+    for part in run.parts() if active else []:
+        finalisers, submitting = _finalisers(part), (part.directory / _UNDER_WAY).exists()
+        whys = {active[job] for job, (step, _) in _part_journal(part).items() if step and job in active}
+        # Of a failure only what waits for a job has to be told.
+        needed = {"end": bool(whys), "failure": any(why.startswith("Dependency") for why in whys)}
+        for kind, ids in finalisers.items():
+            if needed.get(kind) and not submitting and asked >= set(ids) and not active.keys() & set(ids):
+                yield QueuedJob(ids[-1], "", (), JobState.HELD, _LOST)
+
+
+def _finalisers(part: Run) -> dict[str, list[str]]:
+    """Return the ids of a part's finalisers by their kind, failure or end."""
+    found: dict[str, list[str]] = {}
+    for job, key, *_ in _journal_lines(part):
+        if key.startswith(_FINALISER):
+            found.setdefault(key.removeprefix(_FINALISER), []).append(job)
+    return found
 
 
 def _is_skipped(part: Run, step: Mapping[str, Any], job: QueuedJob) -> bool:
@@ -185,14 +216,84 @@ def _cancel_known(directory: Path) -> None:
             raise refuse("scheduler", f"scancel failed: {' '.join(done.stderr.split())}")
 
 
-def release(held: list[QueuedJob]) -> list[str]:
-    """Let those of the held jobs go that their owner may let go, in one call, and return their ids."""
+def release(directory: Path, held: list[QueuedJob]) -> list[str]:
+    """Let those of the held jobs go that their owner may let go, in one call, and return their ids.
+
+    Finalisers that are gone are replaced, and the ids are those of the new ones. If slurmctld has lost jobs that wait
+    for those that are held, as after a crash, all jobs are submitted again.
+    """
+    if _has_lost_jobs(directory):
+        ids = _submit_again(directory)
+    else:
+        ids = _release(held)
+        lost = {job.id for job in held if job.reason == _LOST}
+        for part in Run(directory).parts() if lost else []:
+            kinds = [kind for kind, known in _finalisers(part).items() if lost & set(known)]
+            ids += _replace(part, kinds) if kinds else []
+    if ids:
+        _release_refused(directory)
+    return ids
+
+
+def _release(held: Iterable[QueuedJob]) -> list[str]:
     ids = [job.id for job in held if job.reason in RELEASABLE]
     if ids:
         done = _run(["scontrol", "release", ",".join(ids)])
         if done.returncode != 0:
             raise refuse("scheduler", f"scontrol failed: {' '.join(done.stderr.split())}")
     return ids
+
+
+def _release_refused(directory: Path) -> None:
+    """Release what nodes refuse to start: after a crash Slurm reuses ids that they remember.
+
+    Looks until a job runs and none is refused, but not for long.
+    """
+    for _ in range(_LOOKS):
+        time.sleep(_PAUSE)
+        jobs = [job for job in query(directory).jobs if job.step and job.state is not JobState.ENDED]
+        refused = _release(jobs)
+        if not refused and (not jobs or any(job.state is JobState.RUNNING for job in jobs)):
+            return
+
+
+def _has_lost_jobs(directory: Path) -> bool:
+    """Return whether nothing runs, and a job is not in the queue though one that it waits for has not ended."""
+    jobs = query(directory).jobs
+    if any(job.step and job.state is JobState.RUNNING for job in jobs):
+        return False
+    known = {job.id.partition("_")[0] for job in jobs if job.reason != _LOST}
+    active = {job.id.partition("_")[0] for job in jobs if job.step and job.state is not JobState.ENDED}
+    return any(
+        job not in known and active.intersection(need.rpartition(":")[2] for need in needs.split(","))
+        for part in Run(directory).parts()
+        for job, key, _, _, _, _, needs in _journal_lines(part)
+        if not key.startswith(_FINALISER)
+    )
+
+
+def _submit_again(directory: Path) -> list[str]:
+    """Cancel what is left of the run, submit all that is not done, and return the new ids."""
+    sys.stderr.write("reana-batch: Slurm has lost jobs of the run; all that are not done are submitted again.\n")
+    cancel(directory)
+    end = time.monotonic() + LINGERING
+    while query(directory).active:
+        if time.monotonic() > end:
+            raise refuse("run-state", f"Jobs of {directory.name} are still ending; try again later.")
+        time.sleep(1)
+    run = Run(directory)
+    for part in run.parts():
+        (part.directory / "state/restarted").touch(mode=0o600)
+    return submit(run)
+
+
+def _replace(part: Run, kinds: list[str]) -> list[str]:
+    """Submit finalisers of these kinds for a part of a run that has lost its own, and return their ids."""
+    command = ["bash", "-c", 'set -u; . batch/submit-lib.sh && replace_finalisers "$@"', "bash", *kinds]
+    done = subprocess.run(command, cwd=part.directory, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise refuse("scheduler", f"No finaliser could be submitted: {' '.join(done.stderr.split())}")
+    return done.stdout.split()
 
 
 def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
@@ -212,11 +313,22 @@ def _journal(run: Run) -> Mapping[str, tuple[str, int]]:
     """Return the step and the first chunk of each job or array that Slurm accepted."""
     found: dict[str, tuple[str, int]] = {}
     for part in run.parts():
-        with contextlib.suppress(FileNotFoundError):
-            for line in (part.directory / JOURNAL).read_text("utf-8").splitlines():
-                job, key, first, *_ = line.split(" ")
-                found[job] = ("" if key == _FINALISER else part.path + key.rpartition("/")[0], int(first))
+        found |= _part_journal(part)
     return found
+
+
+def _part_journal(part: Run) -> dict[str, tuple[str, int]]:
+    return {
+        job: ("" if key.startswith(_FINALISER) else part.path + key.rpartition("/")[0], int(first))
+        for job, key, first, *_ in _journal_lines(part)
+    }
+
+
+def _journal_lines(part: Run) -> list[list[str]]:
+    try:
+        return [line.split(" ") for line in (part.directory / JOURNAL).read_text("utf-8").splitlines()]
+    except FileNotFoundError:
+        return []
 
 
 def _queued_job(job: str, word: str, reason: str, journal: Mapping[str, tuple[str, int]]) -> QueuedJob:
@@ -224,7 +336,8 @@ def _queued_job(job: str, word: str, reason: str, journal: Mapping[str, tuple[st
     step, first = journal.get(array, ("", 0))
     state = _STATES.get(word, JobState.UNKNOWN)
     told = _ENDINGS.get(word, "")
-    if state is JobState.WAITING:
+    # The finaliser that waits for a failure waits in vain where there is none.
+    if state is JobState.WAITING and (step or reason != "DependencyNeverSatisfied"):
         state, told = explain(reason, job)
     elif state is JobState.HELD:
         told = explain(reason, job)[1] or f"Slurm says: {word}, {reason}"

@@ -292,7 +292,7 @@ def release(directory: Path) -> list[str]:
         # Each system its own jobs: the same id may be somebody else's job in the other.
         queues = _queues(current.run, current.record["ids"])
         held = {name: queue.held for name, queue in queues.items() if queue.held}
-        return [job for name, jobs in held.items() for job in backends.backend(name).release(jobs)]
+        return [job for name, jobs in held.items() for job in backends.backend(name).release(directory, jobs)]
 
 
 def delete(directory: Path) -> None:

@@ -24,6 +24,7 @@ class Target:
     hints: Mapping[str, tuple[str, ...]]
     container_runtimes: frozenset[str]
     pulls_no_images: frozenset[str]  # the runtimes among them that start nothing from a registry
+    keeper: str  # what keeps the workflow going, as messages name it
     start_command: str  # how the user hands the run to the system, in the run directory
     sends_files: bool  # can it send each job its files, for workers that share no file system?
     enforces_runtime: bool  # does the system itself end a job at its time limit?

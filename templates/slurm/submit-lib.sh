@@ -306,7 +306,22 @@ submit_finaliser() { # failure|end ID...
     call_sbatch ".finaliser/$RANDOM$RANDOM" logs/finaliser.out "--dependency=${ids:1}" batch/finaliser.sbatch "$kind" \
       "$token" || return
     accepted+=("$id")
-    note_job .finaliser/0 0 - 0 1 - || { trouble="$JOURNAL is not writable"; return 1; }
+    note_job ".finaliser/$kind" 0 - 0 1 - || { trouble="$JOURNAL is not writable"; return 1; }
+  done
+}
+
+# Submit finalisers again that are gone, and print their ids. Each looks at once, and submits itself again if need be.
+replace_finalisers() { # KIND...
+  local kind mine
+  clean_environment
+  mine=$(cut -d ' ' -f 1 "$JOURNAL" | paste -sd ,)
+  token=$(slurm squeue --noheader --format=%k "--jobs=$mine" 2>/dev/null | head -n 1)
+  token=${token%%:*}
+  for kind; do
+    call_sbatch ".finaliser/$RANDOM$RANDOM" logs/finaliser.out batch/finaliser.sbatch "$kind" "$token" ||
+      { say "$trouble"; exit 7; }
+    note_job ".finaliser/$kind" 0 - 0 1 - || exit 92
+    printf '%s\n' "$id"
   done
 }
 
@@ -381,7 +396,7 @@ finalise() { # failure|end TOKEN
     wake_again
   else
     [[ ${#waiting[@]} -eq 0 ]] || slurm scancel --quiet "${!waiting[@]}"
-    mapfile -t dead < <(sed -n "/^$own /d; s/ \.finaliser\/0 .*//p" "$JOURNAL")
+    mapfile -t dead < <(sed -n "/^$own /d; s/ \.finaliser\/[a-z]* .*//p" "$JOURNAL")
     [[ ${#dead[@]} -eq 0 ]] || slurm scancel --quiet --state=PENDING "${dead[@]}"
     cancel_duplicates
     cancel_cut_short

@@ -33,7 +33,8 @@ class System:
         self._answer()
         self.cancelled += ids or [directory.name]
 
-    def release(self, held: list[QueuedJob]) -> list[str]:
+    def release(self, directory: Path, held: list[QueuedJob]) -> list[str]:
+        del directory
         self.released += [each.id for each in held]
         return self.released
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -591,3 +592,48 @@ def test_release_that_slurmctld_has_forgotten_is_made_good_by_resume(desk: Desk)
     )
     assert desk.wait(name)["status"] == "finished"
     assert len(order(desk, name)) == 10
+
+
+@pytest.mark.parametrize("verb", ["hold", "cancel"])
+def test_resume_makes_good_what_was_done_to_finalisers(desk: Desk, verb: str) -> None:
+    name = submitted(desk, job("one"), job("two", "one"), hold_one="", fail_one_0="")
+    until_started(desk, name, "one")
+    journal = [line.split() for line in desk.file(f"runs/{name}/state/slurm-jobs").splitlines()]
+    finalisers = {id_: key for id_, key, *_ in journal if key.startswith(".finaliser/")}
+    assert sorted(finalisers.values()) == [".finaliser/end", ".finaliser/failure"]
+    desk.box.alice(*(("scontrol", "hold", ",".join(finalisers)) if verb == "hold" else ("scancel", *finalisers)))
+    (desk.path / f"runs/{name}/workspace/hold-one").unlink()
+    eventually(lambda: "two PENDING DependencyNeverSatisfied" in desk.slurm_jobs(), 60, desk.slurm_jobs)
+    shown = desk.reana_batch("status", "--runs", "runs", "-w", name).stderr
+    assert re.search(r"WARNING: the finaliser \(\d+ and 1 more\) does not go on: .*to go on: reana-batch resume", shown)
+    assert "DAGMan" not in shown
+    desk.reana_batch("resume", "--runs", "runs", "-w", name)
+    record = desk.wait(name)
+    assert (record["status"], record["failed"], record["not_started"]) == ("failed", 1, 1)
+    until_queue(desk, set())
+
+
+def test_a_finaliser_that_was_cancelled_is_missed_at_once(desk: Desk) -> None:
+    name = submitted(desk, job("one"), job("two", "one"), hold_one="")
+    until_started(desk, name, "one")
+    journal = [line.split() for line in desk.file(f"runs/{name}/state/slurm-jobs").splitlines()]
+    (failure,) = [id_ for id_, key, *_ in journal if key == ".finaliser/failure"]
+    desk.box.alice("scancel", failure)
+    eventually(lambda: [job["id"] for job in desk.status(name)["held"]] == [failure])
+    desk.reana_batch("resume", "--runs", "runs", "-w", name)
+    assert desk.status(name)["held"] == []
+    (desk.path / f"runs/{name}/workspace/hold-one").unlink()
+    assert desk.wait(name)["status"] == "finished"
+    until_queue(desk, set())
+
+
+def test_one_resume_is_enough_after_a_crash_that_loses_the_chain(desk: Desk) -> None:
+    name = compiled(desk, *each_chain(3))
+    desk.reana_batch("submit", f"runs/{name}")
+    kill_controller(desk)  # before it has saved the last jobs, and that the first ones were released
+    start_controller(desk)
+    record = desk.status(name)
+    if record["held"] or record["status"] == "failed":  # as mostly
+        desk.reana_batch("resume", "--runs", "runs", "-w", name)
+    assert desk.wait(name)["status"] == "finished"
+    until_queue(desk, set())

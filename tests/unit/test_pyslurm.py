@@ -133,7 +133,7 @@ def test_the_chain_that_pyslurm_is_given(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == "reana-batch: 5 submissions accepted, first job 1\n"
     keys = [key for _, key, *_ in here.journal]
-    assert keys == ["a/0", "a/1", "b/0", "b/1", "c/0", ".finaliser/0", ".finaliser/0"]
+    assert keys == ["a/0", "a/1", "b/0", "b/1", "c/0", ".finaliser/failure", ".finaliser/end"]
     a0, a1, b0, b1, c, failure, end = here.submitted
     assert [job["array"] for job in (a0, a1, b0, b1)] == ["0-2", "0-1", "0-2", "0-1"]
     assert [job.get("dependencies") for job in here.submitted] == [
