@@ -7,8 +7,11 @@ back ends; they hand in a place, a sentence and a hint.
 from __future__ import annotations
 
 import enum
+import heapq
+import itertools
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 # Every code the program can print, with the one sentence that the manual shows. A test demands a
@@ -86,8 +89,19 @@ CODES = {
 LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 
 
-# The longest line of a user's file that is shown whole, in characters.
+# The longest line of a user's file that is shown whole, in characters, and the longest sentence.
 _WIDEST = 200
+_LONGEST = 1000
+
+# Messages that are shown of each severity; the rest is counted.
+MOST_SHOWN = 200
+
+# Faults of one code that are kept; a file of 10 MB can hold millions.
+_MOST_KEPT = 10_000
+
+# Words that are compared with a misspelt one at all, and those that are compared closely.
+_MOST_WORDS = 5000
+_MOST_NEAR = 100
 
 
 class Severity(enum.Enum):
@@ -116,6 +130,30 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class Later:
+    """A hint that is made only if it is shown, because that takes time; hints of one ``key`` are equal."""
+
+    key: object
+    make: Callable[[], str] = field(compare=False)
+
+    def __str__(self) -> str:
+        return self.make()
+
+
+Hint = str | Later
+
+
+def suggestion(word: str, allowed: Iterable[str], otherwise: str = "") -> Later:
+    """Return the hint that names the allowed word nearest to ``word``, or the hint ``otherwise``."""
+
+    def make() -> str:
+        meant = closest(word, allowed)
+        return f"did you mean {meant}?" if meant else otherwise
+
+    return Later((word, otherwise), make)
+
+
+@dataclass(frozen=True, slots=True)
 class Diagnostic:
     """One message: where, what, and what to do about it."""
 
@@ -123,7 +161,7 @@ class Diagnostic:
     code: str
     message: str
     place: Place | None = None
-    hint: str = ""
+    hint: Hint = ""
 
     def __post_init__(self) -> None:
         assert self.code in CODES, f"undeclared code {self.code}"
@@ -135,7 +173,7 @@ class Diagnostic:
             "severity": self.severity.value,
             "code": self.code,
             "message": self.message,
-            "hint": self.hint or None,
+            "hint": str(self.hint) or None,
             "file": place.file if place else None,
             "line": place.line if place else None,
             "column": place.column if place else None,
@@ -157,25 +195,49 @@ class Diagnostics:
     ignored_codes: frozenset[str] = frozenset()
     sources: dict[str, str] = field(default_factory=dict)
     _found: dict[Diagnostic, None] = field(default_factory=dict)
+    _counts: Counter[tuple[Severity, str]] = field(default_factory=Counter)
 
-    def error(self, code: str, message: str, place: Place | None = None, hint: str = "") -> None:
+    def error(self, code: str, message: str, place: Place | None = None, hint: Hint = "") -> None:
         """Record an error, or a warning if the user chose to go on in spite of this code."""
         severity = Severity.WARNING if code in self.ignored_codes else Severity.ERROR
-        self._found[Diagnostic(severity, code, message, place, hint)] = None
+        self._record(Diagnostic(severity, code, message, place, hint))
 
-    def warning(self, code: str, message: str, place: Place | None = None, hint: str = "") -> None:
+    def warning(self, code: str, message: str, place: Place | None = None, hint: Hint = "") -> None:
         """Record a warning."""
-        self._found[Diagnostic(Severity.WARNING, code, message, place, hint)] = None
+        self._record(Diagnostic(Severity.WARNING, code, message, place, hint))
+
+    def _record(self, diagnostic: Diagnostic) -> None:
+        """Keep a diagnostic once; beyond ``_MOST_KEPT`` of its code it is only counted."""
+        if diagnostic not in self._found:
+            kind = (diagnostic.severity, diagnostic.code)
+            self._counts[kind] += 1
+            if self._counts[kind] <= _MOST_KEPT:
+                self._found[diagnostic] = None
+
+    def count(self, severity: Severity) -> int:
+        """Return how many diagnostics of ``severity`` were recorded, kept or not."""
+        return sum(count for (each, _), count in self._counts.items() if each is severity)
 
     def add(self, others: Diagnostics) -> None:
         """Record the diagnostics of another collector, with the sources that they point into."""
-        self._found |= others._found
+        for diagnostic in others._found:
+            self._record(diagnostic)
+        self._counts.update({kind: count - _MOST_KEPT for kind, count in others._counts.items() if count > _MOST_KEPT})
         self.sources |= others.sources
 
     def __iter__(self) -> Iterator[Diagnostic]:
         """Yield the diagnostics in file order; those without a place come first."""
-        nowhere = Place("", 0, 0)
-        yield from sorted(self._found, key=lambda d: d.place or nowhere)
+        yield from sorted(self._found, key=_position)
+
+    def as_json(self) -> dict[str, object]:
+        """Return what ``--json`` shows: ``MOST_SHOWN`` records of each severity, and the number of the others."""
+        shown: dict[Severity, list[Diagnostic]] = {severity: [] for severity in Severity}
+        for diagnostic in self:
+            if len(shown[diagnostic.severity]) < MOST_SHOWN:
+                shown[diagnostic.severity].append(diagnostic)
+        records = sorted(itertools.chain(*shown.values()), key=_position)
+        rest = sum(self._counts.values()) - len(records)
+        return {"diagnostics": [each.as_json() for each in records], "more_diagnostics": rest}
 
     @property
     def errors(self) -> list[Diagnostic]:
@@ -187,11 +249,16 @@ class Diagnostics:
 
     def stop_if_errors(self) -> None:
         """Raise :class:`Refused` if an error was recorded."""
-        if any(d.severity is Severity.ERROR for d in self._found):
+        if self.count(Severity.ERROR):
             raise Refused(self)
 
 
-def refuse(code: str, message: str, place: Place | None = None, hint: str = "") -> Refused:
+def _position(diagnostic: Diagnostic) -> tuple[str, int, int, int]:
+    place = diagnostic.place or Place("", 0, 0)
+    return place.file, place.line, place.column, place.width
+
+
+def refuse(code: str, message: str, place: Place | None = None, hint: Hint = "") -> Refused:
     """Return the exception for a fault that leaves nothing else to look at."""
     diagnostics = Diagnostics()
     diagnostics.error(code, message, place, hint)
@@ -212,6 +279,8 @@ def closest(word: str, allowed: Iterable[str]) -> str | None:
     import difflib
 
     words = {candidate.lower(): candidate for candidate in allowed}
+    if len(word) > _WIDEST or len(words) > _MOST_WORDS:
+        return None
     letters = word.replace("_", "").lower()
     parts = {part.removesuffix("s") for part in re.split(r"[_.-]", word.lower())}
     for lower, candidate in words.items():
@@ -220,32 +289,67 @@ def closest(word: str, allowed: Iterable[str]) -> str | None:
             return candidate
         if len(parts) > 1 and parts <= {part.removesuffix("s") for part in own}:
             return candidate
-    near = difflib.get_close_matches(word.lower(), words, n=1, cutoff=0.6)
-    return words[near[0]] if near else None
+    near: Iterable[str] = words
+    if len(words) > _MOST_NEAR:
+        near = heapq.nlargest(_MOST_NEAR, words, key=lambda each: _in_common(word.lower(), each))
+    found = difflib.get_close_matches(word.lower(), near, n=1, cutoff=0.6)
+    return words[found[0]] if found else None
 
 
-def render(diagnostics: Iterable[Diagnostic], sources: Mapping[str, str]) -> str:
+def _in_common(one: str, other: str) -> int:
+    """Return how many characters two words begin and end with together: all but one after a small slip."""
+    return _prefix(one, other) + _prefix(one[::-1], other[::-1])
+
+
+def _prefix(one: str, other: str) -> int:
+    pairs = zip(one, other, strict=False)
+    return next((index for index, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
+
+
+def render(diagnostics: Iterable[Diagnostic], sources: Mapping[str, str], total: int = 0) -> str:
     """Return the text for a reader: place, sentence, source line with carets, hint.
 
-    The same message at many places is shown once, with the other places counted.
+    The same message at many places is shown once, with the other places counted. Of more than
+    ``MOST_SHOWN`` messages the rest is counted; ``total`` counts what the collector has not kept as well.
     """
     groups: dict[tuple[object, ...], list[Diagnostic]] = {}
-    for diagnostic in diagnostics:
-        key = (diagnostic.severity, diagnostic.code, diagnostic.message, diagnostic.hint)
-        groups.setdefault(key, []).append(diagnostic)
-    return "".join(_render_group(group, sources) for group in groups.values())
+    for each in diagnostics:
+        groups.setdefault((each.severity, each.code, each.message, each.hint), []).append(each)
+    shown = _merged(itertools.islice(groups.values(), MOST_SHOWN))
+    files = {group[0].place.file for group in shown if group[0].place} & sources.keys()
+    lines = {file: LINE_BREAK.split(sources[file]) for file in files}
+    text = "".join(_render_group(group, lines) for group in shown)
+    rest = max(total, sum(map(len, groups.values()))) - sum(map(len, shown))
+    return text + (f"{rest:,} more {shown[0][0].severity.value}{'' if rest == 1 else 's'} not shown.\n" if rest else "")
 
 
-def _render_group(group: list[Diagnostic], sources: Mapping[str, str]) -> str:
+def _merged(groups: Iterable[list[Diagnostic]]) -> list[list[Diagnostic]]:
+    """Return the groups, those together whose hints, made only now, turn out to be the same."""
+    merged: dict[tuple[object, ...], list[Diagnostic]] = {}
+    for group in groups:
+        first = group[0]
+        merged.setdefault((first.severity, first.code, first.message, str(first.hint)), []).extend(group)
+    return list(merged.values())
+
+
+def _render_group(group: list[Diagnostic], lines: Mapping[str, list[str]]) -> str:
     first = group[0]
     where = f"{first.place}:{first.place.column}: " if first.place else ""
-    lines = [f"{where}{first.severity.value}: {first.message} [{first.code}]"]
+    text = [f"{where}{first.severity.value}: {_shortened(first.message)} [{first.code}]"]
     if first.place:
-        lines += _excerpt(first.place, sources)
+        text += _excerpt(first.place, lines)
     if len(group) > 1:
-        lines.append(_other_places(group[1:]))
-    lines += [f"hint: {first.hint}"] if first.hint else []
-    return "\n".join(lines) + "\n"
+        text.append(_other_places(group[1:]))
+    hint = _shortened(str(first.hint))
+    text += [f"hint: {hint}"] if hint else []
+    return "\n".join(text) + "\n"
+
+
+def _shortened(sentence: str) -> str:
+    """Return a sentence without the middle of the long value that it quotes."""
+    if len(sentence) <= _LONGEST:
+        return sentence
+    return f"{sentence[: _LONGEST // 2]}[...]{sentence[-_LONGEST // 4 :]}"
 
 
 def _other_places(group: list[Diagnostic]) -> str:
@@ -255,8 +359,8 @@ def _other_places(group: list[Diagnostic]) -> str:
     return f"also at: {shown}{more}"
 
 
-def _excerpt(place: Place, sources: Mapping[str, str]) -> list[str]:
-    lines = LINE_BREAK.split(sources[place.file]) if place.file in sources else []
+def _excerpt(place: Place, lines_of: Mapping[str, list[str]]) -> list[str]:
+    lines = lines_of.get(place.file, [])
     if not (0 < place.line <= len(lines) and lines[place.line - 1].strip()):
         return []
     line, column = lines[place.line - 1], place.column

@@ -6,10 +6,13 @@ Knows nothing of REANA.
 
 from __future__ import annotations
 
+import bisect
 import codecs
+import math
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +44,9 @@ class Document:
     text: str
     data: Any
     root: yaml.Node
+    # What has been looked up, by the id of its node: a file of 100,000 entries is asked for each of them.
+    _entries: dict[int, Mapping[str, _Entry]] = field(default_factory=dict, repr=False, compare=False)
+    _dollars: dict[int, _Dollars | None] = field(default_factory=dict, repr=False, compare=False)
 
     def place(self, path: DocumentPath) -> Place:
         """Return the place of the value at ``path``, or of its nearest parent that is there."""
@@ -49,11 +55,8 @@ class Document:
     def key_place(self, path: DocumentPath) -> Place:
         """Return the place of the key that ends ``path``."""
         parent = self._node(path[:-1])
-        if isinstance(parent, yaml.MappingNode):
-            for key, _ in reversed(parent.value):
-                if key.value == path[-1]:
-                    return _place(key, self.file)
-        return _place(parent, self.file)
+        entry = self._entry(parent, path[-1])
+        return _place(entry[0] if entry else parent, self.file)
 
     def place_in(self, path: DocumentPath, offset: int, width: int) -> Place:
         """Return the place of the ``$`` at ``offset`` of the text at ``path``, whatever its YAML style.
@@ -62,14 +65,25 @@ class Document:
         in the source (unless it was written as an escape: then the value's own place comes back).
         """
         node = self._node(path)
-        value = node.value
-        source = self.text[node.start_mark.index : node.end_mark.index]
-        if source.count("$") != value.count("$"):
+        if id(node) not in self._dollars:
+            self._dollars[id(node)] = self._dollars_of(node)
+        dollars = self._dollars[id(node)]
+        if dollars is None:
             return _place(node, self.file)
-        at = node.start_mark.index - 1
-        for _ in range(value.count("$", 0, offset) + 1):
-            at = self.text.index("$", at + 1)
-        return replace(_place_of_index(self.text, self.file, at), width=width)
+        at = dollars.in_file[bisect.bisect_left(dollars.in_value, offset)]
+        line = bisect.bisect_right(self._line_starts, at)
+        return Place(self.file, line, at - self._line_starts[line - 1] + 1, width)
+
+    def _dollars_of(self, node: yaml.Node) -> _Dollars | None:
+        """Return where each ``$`` of a text stands, or None if the source has more or fewer of them."""
+        start, end = node.start_mark.index, node.end_mark.index
+        in_value = [match.start() for match in _DOLLAR.finditer(node.value)]
+        in_file = [match.start() for match in _DOLLAR.finditer(self.text, start, end)]
+        return _Dollars(in_value, in_file) if len(in_value) == len(in_file) else None
+
+    @cached_property
+    def _line_starts(self) -> list[int]:
+        return [0, *(match.end() for match in LINE_BREAK.finditer(self.text))]
 
     def source_of(self, path: DocumentPath) -> str:
         """Return the characters of the value at ``path`` as they stand in the file."""
@@ -79,23 +93,36 @@ class Document:
     def _node(self, path: DocumentPath) -> yaml.Node:
         node = self.root
         for part in path:
-            child = _child(node, part)
-            if child is None:
+            if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+                node = node.value[part]
+                continue
+            entry = self._entry(node, part)
+            if entry is None:
                 break
-            node = child
+            node = entry[1]
         return node
 
+    def _entry(self, node: yaml.Node, key: str | int) -> _Entry | None:
+        """Return the key and the value of an entry of a mapping, or None if there is none."""
+        if not isinstance(node, yaml.MappingNode):
+            return None
+        if id(node) not in self._entries:
+            # The last of equal keys is the one that counts, because merge keys stand in front.
+            self._entries[id(node)] = {entry[0].value: entry for entry in node.value}
+        return self._entries[id(node)].get(key)  # type: ignore[arg-type]  # no key is a number
 
-def _child(node: yaml.Node, part: str | int) -> yaml.Node | None:
-    if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
-        found: yaml.Node = node.value[part]
-        return found
-    if isinstance(node, yaml.MappingNode):
-        # The last of equal keys is the one that counts, for merge keys stand in front.
-        for key, value in reversed(node.value):
-            if key.value == part:
-                return value  # type: ignore[no-any-return]  # PyYAML's nodes are untyped
-    return None
+
+_Entry = tuple[yaml.Node, yaml.Node]
+
+_DOLLAR = re.compile(r"\$")
+
+
+@dataclass(frozen=True, slots=True)
+class _Dollars:
+    """Where each ``$`` of a text is: in the text, and in the file."""
+
+    in_value: list[int]
+    in_file: list[int]
 
 
 def read_document(path: Path, file: str, diagnostics: Diagnostics) -> Document | None:
@@ -149,9 +176,9 @@ def _compose(text: str, file: str, diagnostics: Diagnostics) -> Document | None:
         # An alias cannot be without an anchor, and most files have neither.
         if "&" in text and "*" in text and not _check_aliases(root, file, diagnostics):
             return None
-        if not _check_nodes(root, file, diagnostics):
-            return None
-        return _construct(loader, root, text, file, diagnostics)
+        builder = _Builder(file, diagnostics)
+        data = builder.build(root)
+        return Document(file, text, data, root) if builder.sound else None
     finally:
         loader.dispose()
 
@@ -173,41 +200,89 @@ def _check_depth(text: str, file: str, diagnostics: Diagnostics) -> bool:
     return True
 
 
-def _construct(loader: Any, root: yaml.Node, text: str, file: str, diagnostics: Diagnostics) -> Document | None:
-    try:
-        return Document(file, text, loader.construct_document(root), root)
-    except _BAD_SCALAR:
-        for node in _nodes(root):
-            try:
-                Loader("").construct_object(node)
-            except _BAD_SCALAR:
-                message = f'"{node.value}" is no YAML {node.tag.removeprefix("tag:yaml.org,2002:")}.'
-                diagnostics.error("not-json", message, _place(node, file), "quote it.")
-                return None
-        raise
+# The tags of what JSON has; everything else a YAML 1.1 reader makes up, such as dates.
+_YAML = "tag:yaml.org,2002:"
+_TEXT, _LIST, _MAPPING, _MERGE = (f"{_YAML}{kind}" for kind in ("str", "seq", "map", "merge"))
+_SCALARS = frozenset(f"{_YAML}{kind}" for kind in ("int", "float", "bool", "null"))
+
+# A longer number is none that anybody computes with; Python itself prints no more than 4,300 digits.
+_LONGEST_NUMBER = 1000
 
 
-# What PyYAML raises for a scalar that does not fit its tag, such as 2020-13-45 or !!bool maybe.
-_BAD_SCALAR = (ValueError, LookupError, OverflowError)
+class _Builder:
+    """Makes the value of each node, once, and records what JSON cannot hold; then ``sound`` is False."""
 
-# The kinds of values that JSON has; everything else a YAML 1.1 reader makes up, such as dates.
-_JSON_KINDS = frozenset({"map", "seq", "str", "int", "float", "bool", "null", "merge"})
+    def __init__(self, file: str, diagnostics: Diagnostics) -> None:
+        self._file = file
+        self._diagnostics = diagnostics
+        self._constructor = yaml.constructor.SafeConstructor()
+        self._made: dict[int, Any] = {}  # an alias shares what it stands for
+        self.sound = True
 
+    def build(self, node: yaml.Node) -> Any:
+        """Return the value of ``node``; it means nothing once ``sound`` is False."""
+        if isinstance(node, yaml.ScalarNode):
+            return node.value if node.tag == _TEXT else self._scalar(node)
+        if id(node) not in self._made:
+            self._made[id(node)] = self._collection(node)
+        return self._made[id(node)]
 
-def _check_nodes(root: yaml.Node, file: str, diagnostics: Diagnostics) -> bool:
-    """Record duplicate keys and values that JSON lacks; return whether there were none."""
-    sound = True
-    for node in _nodes(root):
-        kind = node.tag.removeprefix("tag:yaml.org,2002:")
-        if kind == "float" and node.value.lower().strip("+-") in (".inf", ".nan"):
-            kind = "infinity" if "inf" in node.value.lower() else "NaN"
-        if kind not in _JSON_KINDS:
-            message = f"Expected text or a number, not a YAML {kind}."
-            diagnostics.error("not-json", message, _place(node, file), "quote it.")
-            sound = False
-        if isinstance(node, yaml.MappingNode):
-            sound = _check_keys(node, file, diagnostics) and sound
-    return sound
+    def _collection(self, node: yaml.Node) -> Any:
+        if isinstance(node, yaml.SequenceNode) and node.tag == _LIST:
+            return [self.build(child) for child in node.value]
+        if isinstance(node, yaml.MappingNode) and node.tag == _MAPPING:
+            return self._mapping(node)
+        return self._refuse_kind(node, node.tag)
+
+    def _mapping(self, node: yaml.MappingNode) -> dict[str, Any] | None:
+        if not self._check_keys(node):
+            # What is below may have faults of its own.
+            for _, value in node.value:
+                self.build(value)
+            return None
+        merged = [self.build(value) for key, value in node.value if key.tag == _MERGE]
+        if merged:
+            self._constructor.flatten_mapping(node)
+        return {key.value: self.build(value) for key, value in node.value}
+
+    def _scalar(self, node: yaml.ScalarNode) -> Any:
+        kind = node.tag
+        if kind not in _SCALARS:
+            return self._refuse_kind(node, kind)
+        if len(node.value) > _LONGEST_NUMBER:
+            message = f"This number has {len(node.value):,} characters; at most {_LONGEST_NUMBER:,} are read."
+            return self._refuse(node, message)
+        try:
+            value = self._constructor.yaml_constructors[kind](self._constructor, node)
+        except (ValueError, LookupError, OverflowError):  # what PyYAML raises for !!bool maybe
+            return self._refuse(node, f'"{node.value}" is not a YAML {kind.removeprefix(_YAML)}.')
+        if isinstance(value, float) and not math.isfinite(value):
+            return self._refuse_kind(node, "NaN" if math.isnan(value) else "infinity")
+        return value
+
+    def _refuse_kind(self, node: yaml.Node, kind: str) -> None:
+        self._refuse(node, f"Expected text or a number, not a YAML {kind.removeprefix(_YAML)}.")
+
+    def _refuse(self, node: yaml.Node, message: str) -> None:
+        self._diagnostics.error("not-json", message, _place(node, self._file), "quote it.")
+        self.sound = False
+
+    def _check_keys(self, node: yaml.MappingNode) -> bool:
+        """Record keys that are not text, and those that are there twice; return whether there are none."""
+        seen: dict[str, yaml.Node] = {}
+        sound = True
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode) or key.tag not in (_TEXT, _MERGE):
+                text = repr(key.value) if isinstance(key, yaml.ScalarNode) else "a list or mapping"
+                message = f"A key must be text, not {text}."
+                self._diagnostics.error("bad-type", message, _place(key, self._file), "quote the key.")
+                sound = False
+            elif key.tag == _TEXT and seen.setdefault(key.value, key) is not key:
+                message = f'"{key.value}" is already set in line {seen[key.value].start_mark.line + 1}.'
+                self._diagnostics.error("duplicate-key", message, _place(key, self._file), "keep one of the two.")
+                sound = False
+        self.sound = self.sound and sound
+        return sound
 
 
 def _check_aliases(root: yaml.Node, file: str, diagnostics: Diagnostics) -> bool:
@@ -236,38 +311,6 @@ def _check_aliases(root: yaml.Node, file: str, diagnostics: Diagnostics) -> bool
         diagnostics.error("not-json", message, Place(file, 1))
         return False
     return True
-
-
-def _check_keys(node: yaml.MappingNode, file: str, diagnostics: Diagnostics) -> bool:
-    seen: dict[str, int] = {}
-    sound = True
-    for key, _ in node.value:
-        place = _place(key, file)
-        if not isinstance(key, yaml.ScalarNode) or not key.tag.endswith((":str", ":merge")):
-            text = repr(key.value) if isinstance(key, yaml.ScalarNode) else "a list or mapping"
-            diagnostics.error("bad-type", f"A key must be text, not {text}.", place, "quote the key.")
-            sound = False
-        elif key.value in seen and not key.tag.endswith(":merge"):
-            first = seen[key.value]
-            diagnostics.error(
-                "duplicate-key", f'"{key.value}" is already set in line {first}.', place, "keep one of the two."
-            )
-            sound = False
-        elif isinstance(key.value, str):
-            seen[key.value] = place.line
-    return sound
-
-
-def _nodes(root: yaml.Node) -> Iterator[yaml.Node]:
-    """Yield each node once, in file order; an alias is not entered again."""
-    seen: set[int] = set()
-    stack = [root]
-    while stack:
-        node = stack.pop()
-        if id(node) not in seen:
-            seen.add(id(node))
-            yield node
-            stack.extend(reversed(_children(node)))
 
 
 def _children(node: yaml.Node) -> list[yaml.Node]:

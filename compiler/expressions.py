@@ -48,11 +48,11 @@ class Unreadable(ValueError):
 
 
 @functools.cache
-def _lark(grammar: str, **options: Any) -> Lark:
+def _lark(start: str) -> Lark:
     from lark import Lark
 
-    text = resources.files("reana_batch").joinpath(f"{grammar}.lark").read_text("utf-8")
-    return Lark(text, **options)
+    grammar = resources.files("reana_batch").joinpath("values.lark").read_text("utf-8")
+    return Lark(grammar, start=start, parser="lalr")
 
 
 @functools.lru_cache
@@ -64,7 +64,7 @@ def _parse(start: str, text: str, expected: str) -> Tree[Any]:
     if blank and start not in _WITH_BLANKS:
         raise Unreadable(f'{expected}, not "{text}"', blank.end())
     try:
-        return _lark("values", start=start, parser="lalr").parse(text)
+        return _lark(start).parse(text)
     except UnexpectedInput as error:
         column = error.pos_in_stream if isinstance(error.pos_in_stream, int) else len(text)
         raise Unreadable(f'{expected}, not "{text}"', max(column, 0)) from None
@@ -82,22 +82,22 @@ class Placeholder:
     name: str | None
 
 
+# As Python's string.Template reads a command (REANA substitutes with that): names are ASCII, $$ is the only escape,
+# every other $ is a fault.
+_DOLLAR = re.compile(r"\$(?:(\$)|([_a-zA-Z][_a-zA-Z0-9]*)|\{([_a-zA-Z][_a-zA-Z0-9]*)\})?")
+
+
 def split_placeholders(text: str) -> list[str | Placeholder]:
     """Return ``text`` as literal pieces (with ``$$`` already ``$``) and placeholders, in order."""
-    if "$" not in text:
-        return [text]
     pieces: list[str | Placeholder] = []
-    # Without a parser Lark keeps its lexer; with one, lex() builds a new lexer each time.
-    for token in _lark("placeholders", parser=None, lexer="basic").lex(text):
-        start = token.start_pos or 0
-        end = start + len(token)
-        if token.type == "TEXT":
-            pieces.append(str(token))
-        elif token.type == "ESCAPED":
-            pieces.append("$")
-        else:
-            name = None if token.type == "LONE" else token.strip("${}")
-            pieces.append(Placeholder(start, end, name))
+    end = 0
+    for match in _DOLLAR.finditer(text):
+        if match.start() > end:
+            pieces.append(text[end : match.start()])
+        end = match.end()
+        pieces.append("$" if match[1] else Placeholder(match.start(), end, match[2] or match[3]))
+    if end < len(text) or not text:
+        pieces.append(text[end:])
     return pieces
 
 

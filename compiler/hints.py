@@ -150,6 +150,8 @@ def value(name: str, hint: Hint) -> object | None:
 
 def credentials(hints: Mapping[str, Hint]) -> frozenset[Credential]:
     """Return the credentials that the hints ask for."""
+    if not hints:
+        return frozenset()
     return frozenset(each for each in Credential if each.value in hints and hints[each.value].value is True)
 
 

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import re
 
+_SAFE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
 _UNSAFE = re.compile(rb"[^A-Za-z0-9_-]|^-")
 _ESCAPED = re.compile(rb"~([0-9a-f]{2})")
 
 
 def encode(text: str) -> str:
     """Return ``text`` as a word of ``[A-Za-z0-9_~-]`` that does not start with ``-``; never empty."""
+    if _SAFE.fullmatch(text):
+        return text
     safe = _UNSAFE.sub(lambda match: b"~%02x" % match[0][0], text.encode("utf-8"))
     return safe.decode("ascii") or "~"
 

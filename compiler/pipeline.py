@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import re
 import shutil
@@ -116,6 +117,18 @@ class Compilation:
         )
 
 
+@contextlib.contextmanager
+def _without_collector() -> Iterator[None]:
+    """Keep Python from looking for circles of objects: a compilation makes millions of objects, and few circles."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+@_without_collector()
 def compile_spec(path: Path, options: Options, diagnostics: Diagnostics) -> Compilation:
     """Return the compilation of the analysis in ``path``.
 
@@ -157,6 +170,8 @@ def _lower_as_chosen(
 
 def _with_durations(workflow: Workflow, durations: Mapping[str, float]) -> Workflow:
     """Return ``workflow`` with what the steps of the same names took in an earlier run."""
+    if not durations:
+        return workflow
     steps = (replace(step, duration=durations.get(step.name)) for step in workflow.steps)
     return replace(workflow, steps=tuple(steps))
 
@@ -294,6 +309,7 @@ def expand(run: Path, name: str, diagnostics: Diagnostics) -> Path:
     return directory
 
 
+@_without_collector()
 def _compile_expansion(run: Path, name: str, diagnostics: Diagnostics) -> Compilation:
     kept = frozen.read(run, name)
     options = Options(**kept.choices)

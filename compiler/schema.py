@@ -6,6 +6,7 @@ with the nearest allowed word for a typo.
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -15,7 +16,7 @@ from typing import Any
 
 import jsonschema_rs
 
-from reana_batch.diagnostics import Diagnostics, Place, closest
+from reana_batch.diagnostics import Diagnostics, Hint, Later, Place, closest, suggestion
 from reana_batch.document import Document
 
 JSON_TYPES = {
@@ -120,13 +121,14 @@ def expectations(value: Any, schema: dict[str, Any]) -> Iterator[str]:
             yield " or ".join(JSON_TYPES[name] for name in types)
 
 
-Description = Iterator[tuple[str, str, Place, str]]
+Description = Iterator[tuple[str, str, Place, Hint]]
 
 
 def _unknown(violation: Violation) -> Description:
     known = sorted(violation.rule.get("properties", {}))
     for key in violation.kind.unexpected:
-        hint = violation.advise(violation.path, key, known)
+        where = tuple(part for part in violation.path if isinstance(part, str))
+        hint = Later((*where, key), functools.partial(violation.advise, violation.path, key, known))
         place = violation.document.key_place([*violation.path, key])
         yield "unknown-key", f'"{key}" is not known here.', place, hint
 
@@ -161,10 +163,9 @@ def _as_written(violation: Violation) -> str:
 
 def _enum(violation: Violation) -> Description:
     options = [str(option) for option in violation.rule["enum"]]
-    meant = closest(str(violation.value), options)
     message = f'{violation.name} must be one of {", ".join(options)}, not "{violation.value}".'
     place = violation.document.place(violation.path)
-    yield "bad-value", message, place, f"did you mean {meant}?" if meant else ""
+    yield "bad-value", message, place, suggestion(str(violation.value), options)
 
 
 def _other(violation: Violation) -> Description:

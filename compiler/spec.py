@@ -6,6 +6,7 @@ what is malformed reads as absent here.
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,7 +18,7 @@ import yaml
 
 from reana_batch import expressions, places, schema
 from reana_batch.data import read_references
-from reana_batch.diagnostics import Diagnostics, Place, Refused, closest, refuse
+from reana_batch.diagnostics import Diagnostics, Later, Place, Refused, closest, refuse, suggestion
 from reana_batch.document import Document, read_document
 from reana_batch.ir import DataFile, Hint
 
@@ -326,8 +327,7 @@ def _read_options(words: Sequence[str], document: Document, diagnostics: Diagnos
     for name in options:
         if kind in OPTIONS and name not in OPTIONS[kind]:
             place = document.key_place(["inputs", "options", name]) if name in written else None
-            meant = closest(name.upper(), OPTIONS[kind])
-            hint = f"did you mean {meant}?" if meant else f"known: {', '.join(OPTIONS[kind])}."
+            hint = suggestion(name.upper(), OPTIONS[kind], f"known: {', '.join(OPTIONS[kind])}.")
             message = f'Operational option "{name}" does not exist for {kind} workflows.'
             diagnostics.error("bad-option", message, place, hint)
     return options
@@ -552,12 +552,7 @@ def _check_input(spec: Spec, declared: str, place: Place, is_file: bool, diagnos
     path = spec.directory / declared
     target = Path(os.path.realpath(path))
     if not os.path.lexists(path):
-        near = _near_path(spec.directory, declared)
-        hint = f"did you mean {near}?" if near else _path_hint(declared)
-        if hint == _PATH_HINT and Path(declared).exists():
-            hint = (
-                f"paths are relative to {spec.directory}, and it lies in the current directory: move reana.yaml there."
-            )
+        hint = Later(declared, functools.partial(_hint_of_missing, spec.directory, declared))
         diagnostics.error("input-missing", f'"{declared}" does not exist.', place, hint)
     elif not target.is_relative_to(os.path.realpath(spec.directory)):  # a restart's is a link
         message = f'"{declared}" leads out of the analysis, to {target}.'
@@ -571,6 +566,16 @@ def _check_input(spec: Spec, declared: str, place: Place, is_file: bool, diagnos
         diagnostics.error("input-kind", f'"{declared}" is no ordinary file.', place, "write its content to a file.")
     elif not is_file and not path.is_dir():
         diagnostics.error("input-kind", f'"{declared}" is not a directory.', place, "list it under files.")
+
+
+def _hint_of_missing(directory: Path, declared: str) -> str:
+    near = _near_path(directory, declared)
+    if near:
+        return f"did you mean {near}?"
+    hint = _path_hint(declared)
+    if hint == _PATH_HINT and Path(declared).exists():
+        return f"paths are relative to {directory}, and it lies in the current directory: move reana.yaml there."
+    return hint
 
 
 def _near_path(directory: Path, declared: str) -> str | None:

@@ -6,14 +6,16 @@ Semantics: reana-workflow-engine-serial 0.9.4. Each command is a job of its own;
 
 from __future__ import annotations
 
+import functools
 import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from reana_batch import diagnostics as messages
 from reana_batch import expressions, hints, images, names, places, schema
-from reana_batch.diagnostics import Diagnostics, closest
+from reana_batch.diagnostics import Diagnostics, Later, closest, suggestion
 from reana_batch.ir import Command, Hint, Need, Step, Workflow, literal
 from reana_batch.spec import Spec
 
@@ -103,49 +105,41 @@ def _hints(spec: Spec, index: int, step: Mapping[str, Any]) -> dict[str, Hint]:
 
 
 def _chain(spec: Spec, entries: list[_Entry], diagnostics: Diagnostics) -> tuple[Step, ...]:
-    numbers = Counter(_short_label(entry) for entry in entries for _ in entry.commands)
+    stems = [names.encode(_short_label(entry)) for entry in entries]
+    numbers = Counter(stem for stem, entry in zip(stems, entries, strict=True) for _ in entry.commands)
     seen: Counter[str] = Counter()
     values = spec.values
     steps: list[Step] = []
-    for entry in entries:
-        label = _short_label(entry)
-        step = _template(spec, entry)
+    for stem, entry in zip(stems, entries, strict=True):
+        environment = str(entry.data.get("environment", "")).strip()
+        credentials = hints.credentials(entry.hints)
         for index, text in entry.commands:
-            seen[label] += 1
+            seen[stem] += 1
             # Commands of equal labels are counted through: "fit" alone, else fit.1, fit.2, ...
-            name = names.encode(label) + (f".{seen[label]}" if numbers[label] > 1 else "")
+            name = f"{stem}.{seen[stem]}" if numbers[stem] > 1 else stem
             command = _command(spec, entry, index, text, values, diagnostics)
             needs = (Need(steps[-1].name),) if steps else ()
-            steps.append(_with(step, name, command, needs))
+            step = Step(
+                name=name,
+                label=entry.label or f"step-{entry.index + 1}",
+                origin=command.origin,
+                commands=(command,),
+                environment=environment,
+                hints=entry.hints,
+                credentials=credentials,
+                cvmfs=spec.cvmfs,
+                needs=needs,
+                group=entry.index,
+            )
+            steps.append(step)
     return tuple(steps)
 
 
 def _short_label(entry: _Entry) -> str:
-    label = entry.label or f"step-{entry.index + 1}"
+    label = (entry.label or f"step-{entry.index + 1}")[:_LONGEST_NAME]  # each character is one byte at least
     while len(names.encode(label)) > _LONGEST_NAME:
         label = label[:-1]
     return label
-
-
-def _with(step: Step, name: str, command: Command, needs: tuple[Need, ...]) -> Step:
-    from dataclasses import replace
-
-    return replace(step, name=name, origin=command.origin, commands=(command,), needs=needs)
-
-
-def _template(spec: Spec, entry: _Entry) -> Step:
-    """Return what the jobs of an entry have in common."""
-    return Step(
-        name="",
-        label=entry.label or f"step-{entry.index + 1}",
-        origin=spec.document.place(entry.path),
-        commands=(),
-        environment=str(entry.data.get("environment", "")).strip(),
-        hints=entry.hints,
-        credentials=hints.credentials(entry.hints),
-        cvmfs=spec.cvmfs,
-        group=entry.index,
-    )
 
 
 def _command(
@@ -185,7 +179,7 @@ def _report_placeholder(
     name = placeholder.name
     width = placeholder.end - placeholder.start
     place = spec.document.place_in(path, placeholder.start, width)
-    known = _dotted(text[placeholder.start :], spec.parameters)
+    known = _dotted(text, placeholder.start, spec.parameters)
     if name is None and known:
         message = "No parameter name follows this $."
         diagnostics.error("placeholder", message, place, f"write ${{{known}}}: parameters go by their names alone.")
@@ -195,11 +189,11 @@ def _report_placeholder(
         hint = f"write $${shown[1:]} for the shell's own {shown}." if shown != "$" else "write $$ for a dollar sign."
         diagnostics.error("placeholder", "No parameter name follows this $.", place, hint)
         return
-    meant = closest(name, spec.parameters)
     written = text[placeholder.start : placeholder.end]
-    hint = f"did you mean {meant}?" if meant else f"write ${written} for the shell's own variable."
-    hint = f"write ${{{known}}}: parameters go by their names alone." if known else hint
-    diagnostics.error("undefined-parameter", f'inputs.parameters has no "{name}".', place, hint)
+    cure: messages.Hint = suggestion(name, spec.parameters, f"write ${written} for the shell's own variable.")
+    if known:
+        cure = f"write ${{{known}}}: parameters go by their names alone."
+    diagnostics.error("undefined-parameter", f'inputs.parameters has no "{name}".', place, cure)
 
 
 def _only_sets(command: str) -> bool:
@@ -214,9 +208,9 @@ _DOTTED = re.compile(r"\$(?:\{+\s*(?:\w+\.)*(\w+)\s*\}|\((?:\w+\.)+(\w+)\)|(?:\w
 _BRACED = r"\{\{?\s*(?:\w+\.)*NAME\s*\}|%\(NAME\)s"
 
 
-def _dotted(text: str, parameters: Mapping[str, Any]) -> str:
-    """Return the parameter that ``text`` begins with, written as other tools do; empty if there is none."""
-    found = _DOTTED.match(text)
+def _dotted(text: str, start: int, parameters: Mapping[str, Any]) -> str:
+    """Return the parameter that stands at ``start``, written as other tools do; empty if there is none."""
+    found = _DOTTED.match(text, start)
     name = found[found.lastindex] if found and found.lastindex else ""
     return name if name in parameters else ""
 
@@ -231,9 +225,8 @@ def _check_parameters_used(spec: Spec, entries: list[_Entry], diagnostics: Diagn
                 del unused[piece.name]
     for name in unused:
         place = spec.document.key_place(["inputs", "parameters", name])
-        diagnostics.warning(
-            "unused-parameter", f'No command uses the parameter "{name}".', place, _braced(name, entries)
-        )
+        cure = Later(name, functools.partial(_braced, name, entries))
+        diagnostics.warning("unused-parameter", f'No command uses the parameter "{name}".', place, cure)
 
 
 def _braced(name: str, entries: list[_Entry]) -> str:

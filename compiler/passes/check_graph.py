@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 import networkx
@@ -25,6 +25,8 @@ def check_graph(workflow: Workflow, context: Context) -> Workflow:
     for expansion in workflow.expansions:
         unknown = set(expansion.needs) - steps.keys()
         assert not unknown, f"{expansion.name} needs the unknown steps {sorted(unknown)}"
+    if _is_in_order(workflow.steps):
+        return workflow
     graph = workflow.graph()
     if not networkx.is_directed_acyclic_graph(graph):
         circle = [edge[0] for edge in networkx.find_cycle(graph)]
@@ -33,6 +35,16 @@ def check_graph(workflow: Workflow, context: Context) -> Workflow:
         context.diagnostics.error("cycle", f"Steps wait for each other in a circle: {path}.", place)
         context.diagnostics.stop_if_errors()
     return replace(workflow, steps=tuple(_in_order(workflow, graph, steps)))
+
+
+def _is_in_order(steps: Iterable[Step]) -> bool:
+    """Return whether each step stands behind those that it waits for, as most front ends make them."""
+    seen: set[str] = set()
+    for step in steps:
+        if not all(need.step in seen for need in step.needs):
+            return False
+        seen.add(step.name)
+    return True
 
 
 def _in_order(workflow: Workflow, graph: networkx.DiGraph[str], steps: dict[str, Step]) -> Iterator[Step]:

@@ -26,11 +26,15 @@ def chunk_rows(workflow: Workflow, context: Context) -> Workflow:
     else:
         limit = context.site.limits.runtime
         sizes = _alike(workflow, {step.name: _automatic(step, limit) for step in workflow.steps})
-    steps = tuple(replace(step, chunk_size=max(1, min(sizes[step.name], step.table.count))) for step in workflow.steps)
+    steps = tuple(_chunked(step, max(1, min(sizes[step.name], step.table.count))) for step in workflow.steps)
     for step in steps:
         _check_runtime(step, context)
     _check_count(steps, context)
     return replace(workflow, steps=steps)
+
+
+def _chunked(step: Step, size: int) -> Step:
+    return step if step.chunk_size == size else replace(step, chunk_size=size)
 
 
 def _alike(workflow: Workflow, sizes: dict[str, int]) -> dict[str, int]:

@@ -24,20 +24,22 @@ def _with_resources(step: Step, context: Context) -> Step:
     asked = {name: getattr(step.resources, name) for name in table}
     values: dict[str, object] = {name: value for name, value in asked.items() if value is not None}
     places: dict[str, Place] = {}
-    for field, names in table.items():
+    for field, names in table.items() if step.hints else ():
         for hint, value in hints.first(names, step.hints):
             values[field], places[field] = value, hint.place
     runtime = values.pop("runtime", context.site.default_runtime)
     if isinstance(runtime, str):
         values["flavour"] = runtime
         runtime = FLAVOURS[runtime]
-    resources = replace(Resources(), runtime=runtime, **values)  # type: ignore[arg-type]  # fields by name
+    resources = Resources(runtime=runtime, **values)  # type: ignore[arg-type]  # fields by name
     _warn_of_ignored(step, context)
     _check_limits(resources, places, step, context)
     return replace(step, resources=resources)
 
 
 def _warn_of_ignored(step: Step, context: Context) -> None:
+    if not step.hints:
+        return
     target = context.target_of(step)
     honoured = {name for names in target.hints.values() for name in names} | hints.STEERING
     for name, hint in step.hints.items():

@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
 import pytest
 
-from reana_batch.diagnostics import CODES, Diagnostic, Diagnostics, Place, Refused, Severity, refuse, render
+from reana_batch.diagnostics import (
+    CODES,
+    Diagnostic,
+    Diagnostics,
+    Place,
+    Refused,
+    Severity,
+    closest,
+    refuse,
+    render,
+    suggestion,
+)
 
 SOURCE = "one: 1\n\ttwo:\t$x\t# é\nthree: größe $y\n"
 
@@ -85,6 +99,67 @@ def test_many_places_are_counted(count: int, also: str) -> None:
     found = [error("It is wrong.", at(line, file="b"), "stop.") for line in range(1, count + 1)]
     sources = {"b": "x\n" * count}
     assert render(found, sources) == f"b:1:1: error: It is wrong. [bad-value]\n  x\n  ^\n{also}\nhint: stop.\n"
+
+
+def test_messages_that_are_not_shown_are_counted() -> None:
+    diagnostics = Diagnostics()
+    for number in range(10_005):
+        diagnostics.error("bad-value", f"{number} is wrong.")
+    diagnostics.error("bad-type", "The last one.")
+    assert diagnostics.count(Severity.ERROR) == 10_006
+    lines = render(diagnostics, {}, diagnostics.count(Severity.ERROR)).splitlines()
+    assert (lines[0], lines[199]) == ("error: 0 is wrong. [bad-value]", "error: 199 is wrong. [bad-value]")
+    assert lines[200:] == ["9,806 more errors not shown."]
+    answer = diagnostics.as_json()
+    assert [len(answer["diagnostics"]), answer["more_diagnostics"]] == [200, 9_806]  # type: ignore[arg-type]  # a list
+
+
+def test_faults_of_one_code_do_not_hide_those_of_another() -> None:
+    diagnostics = Diagnostics()
+    for number in range(10_005):
+        diagnostics.error("bad-value", f"{number} is wrong.", at(2))
+    diagnostics.error("bad-type", "The last one.", at(1))
+    assert next(iter(diagnostics)).message == "The last one."
+
+
+def test_long_values_are_shown_by_their_ends() -> None:
+    text = shown(error(f'"a{"x" * 5000}b" is not known here.'))
+    assert text.startswith('error: "axxx')
+    assert text.endswith('xb" is not known here. [bad-value]\n')
+    assert len(text) < 1000
+
+
+def test_a_word_is_sought_only_if_the_hint_is_shown() -> None:
+    asked = []
+
+    def words() -> Iterator[str]:
+        asked.append(1)
+        yield "commands"
+
+    hint = suggestion("comands", _Once(words))
+    diagnostics = Diagnostics()
+    diagnostics.error("bad-value", "It is wrong.", hint=hint)
+    assert asked == []
+    assert render(diagnostics, {}) == "error: It is wrong. [bad-value]\nhint: did you mean commands?\n"
+    assert asked == [1]
+
+
+@dataclass(frozen=True)
+class _Once:
+    words: Callable[[], Iterator[str]]
+
+    def __iter__(self) -> Iterator[str]:
+        return self.words()
+
+
+@pytest.mark.parametrize("word", ["step-4xx7", "stp-4567", "step-45677", "5tep-4567"])
+def test_a_slip_is_found_among_thousands(word: str) -> None:
+    assert closest(word, [f"step-{number}" for number in range(1000, 5000)]) is not None
+
+
+@pytest.mark.parametrize(("word", "count"), [("p" * 300, 10), ("p1", 6000)])
+def test_no_word_is_sought_without_end(word: str, count: int) -> None:
+    assert closest(word, [f"p{number}" for number in range(count)]) is None
 
 
 def test_another_hint_or_severity_is_another_message() -> None:

@@ -152,6 +152,17 @@ def test_value(case: str, tmp_path: Path) -> None:
     assert sound(tmp_path, text).data == expected
 
 
+def test_numbers_of_a_thousand_digits_are_read(tmp_path: Path) -> None:
+    assert sound(tmp_path, f"a: {'9' * 1000}\n").data == {"a": 10**1000 - 1}
+
+
+def test_every_fault_is_recorded_at_once(tmp_path: Path) -> None:
+    _, shown = read(tmp_path, "a: [2020-01-01, !!bool maybe, {b: 1, b: .nan, 3: 0x_}]\nc: {<<: {d: 1, d: 2}}\n")
+    codes = [line.rpartition(" ")[2] for line in shown.splitlines() if " error: " in line]
+    expected = ["not-json", "not-json", "duplicate-key", "not-json", "bad-type", "not-json", "duplicate-key"]
+    assert codes == [f"[{code}]" for code in expected]
+
+
 def test_aliases_share_what_they_stand_for(tmp_path: Path) -> None:
     levels = "".join(f"l{n}: &l{n} [{', '.join([f'*l{n - 1}'] * 4)}]\n" for n in range(1, 5))
     document = sound(tmp_path, f"l0: &l0 [x, x, x, x]\n{levels}")
@@ -181,7 +192,7 @@ FAULTS: dict[str, tuple[str | bytes, str]] = {
         "x.yaml:1:5: error: A second ': ' in one line. [yaml-syntax]\n"
         "  a: b: c\n"
         "      ^\n"
-        "hint: quote the value that holds it.\n",
+        "hint: quote the value that holds it, or begin the inner mapping in a new line.\n",
     ),
     "open quote": (
         "a: 'x\n",
@@ -293,6 +304,31 @@ FAULTS: dict[str, tuple[str | bytes, str]] = {
         "x.yaml:2:4: error: The file must be UTF-8 text; byte 0xFF is not. [yaml-encoding]\n"
         "  b: \ufffd\n     ^\nhint: save it as UTF-8.\n",
     ),
+    "infinity by its exponent": (
+        "a: 1.0e+999\n",
+        "x.yaml:1:4: error: Expected text or a number, not a YAML infinity. [not-json]\n"
+        "  a: 1.0e+999\n"
+        "     ^^^^^^^^\n"
+        "hint: quote it.\n",
+    ),
+    **{
+        name: (
+            f"a: {number}\n",
+            f"x.yaml:1:4: error: This number has {len(number):,} characters; at most 1,000 are read. [not-json]\n"
+            f"  a: {number[:197]}\n"
+            f"     {'^' * 197}\n"
+            "hint: quote it.\n",
+        )
+        for name, number in {
+            "decimal number": "9" * 6000,
+            "octal number": "0" + "7" * 6000,
+            "binary number": "0b" + "1" * 6000,
+            "hexadecimal number": "0x" + "f" * 6000,
+            "sexagesimal number": "1" + ":59" * 20000,
+            "sexagesimal fraction": "1" + ":59" * 20000 + ".5",
+            "number of many decimals": "1." + "3" * 6000,
+        }.items()
+    },
     "infinity": (
         "a: [1, -.inf]\n",
         "x.yaml:1:8: error: Expected text or a number, not a YAML infinity. [not-json]\n"
@@ -309,14 +345,14 @@ FAULTS: dict[str, tuple[str | bytes, str]] = {
     ),
     "tag that the value does not fit": (
         "a: 1\nb: !!bool maybe\n",
-        'x.yaml:2:4: error: "maybe" is no YAML bool. [not-json]\n'
+        'x.yaml:2:4: error: "maybe" is not a YAML bool. [not-json]\n'
         "  b: !!bool maybe\n"
         "     ^^^^^^^^^^^^\n"
         "hint: quote it.\n",
     ),
     "tag that nothing does not fit": (
         "a: 1\nb: !!int ''\n",
-        "x.yaml:2:4: error: \"\" is no YAML int. [not-json]\n  b: !!int ''\n     ^^^^^^^^\nhint: quote it.\n",
+        "x.yaml:2:4: error: \"\" is not a YAML int. [not-json]\n  b: !!int ''\n     ^^^^^^^^\nhint: quote it.\n",
     ),
     "NUL": (
         "a: 1\nb: x\0\n",
