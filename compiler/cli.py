@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
+from reana_batch.terminal import printable, printable_json
 from reana_batch.version import __version__
 
 if TYPE_CHECKING:
@@ -157,6 +158,8 @@ def _buffer_output() -> None:
     elif isinstance(sys.stdout.buffer, io.RawIOBase):
         kept = {"encoding": sys.stdout.encoding, "errors": sys.stdout.errors}
         sys.stdout = open(sys.stdout.fileno(), "w", closefd=False, **kept)  # noqa: SIM115  # for as long as we live
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # where the locale knows no such character
 
 
 def _forget_output() -> None:
@@ -169,7 +172,12 @@ def counted(number: int, noun: str) -> str:
 
 
 def say(text: str, colour: str | None = None) -> None:
-    click.secho(text, fg=colour, err=True)
+    click.secho(printable(text), fg=colour, err=True)
+
+
+def print_text(text: str) -> None:
+    """Print text on stdout: as it is, unless that is a terminal."""
+    click.echo(printable(text) if sys.stdout.isatty() else text, nl=False)
 
 
 def show(diagnostics: Diagnostics) -> None:
@@ -189,7 +197,7 @@ def print_json(answer: dict[str, Any], diagnostics: Diagnostics | None = None) -
     record = {"schema_version": SCHEMA_VERSION, **answer}
     if diagnostics is not None:
         record |= diagnostics.as_json()
-    click.echo(json.dumps(record, indent=2, ensure_ascii=False, default=str))
+    click.echo(printable_json(json.dumps(record, indent=2, ensure_ascii=False, default=str)))
 
 
 def options_of(
@@ -319,7 +327,7 @@ def inspect(file: Path | None, form: str, output: Path | None, step: str | None,
         raise click.UsageError("--output takes a graph: choose --format mermaid, dot, svg or png.")
     compilation, diagnostics = compile_analysis(file, options_of(**given), quiet=True)
     if step is not None:
-        click.echo(_scripts(compilation, step), nl=False)
+        print_text(_scripts(compilation, step))
     elif as_json:
         from reana_batch.tables import step_record
 
@@ -346,7 +354,7 @@ def _draw(compilation: Compilation, form: str, output: Path | None) -> None:
     else:
         drawn = pictures.mermaid(compilation.workflow) if form == "mermaid" else pictures.dot(compilation.workflow)
     if output is None:
-        click.echo(drawn, nl=False)
+        print_text(str(drawn))
         return
     try:
         output.write_bytes(drawn if isinstance(drawn, bytes) else drawn.encode())

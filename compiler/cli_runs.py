@@ -22,11 +22,13 @@ from reana_batch.cli import (
     guarded,
     options_of,
     print_json,
+    print_text,
     say,
     show,
     site_line,
     spec_options,
 )
+from reana_batch.terminal import printable_log
 
 if TYPE_CHECKING:
     from reana_batch.diagnostics import Diagnostics
@@ -429,7 +431,7 @@ def logs(name: str, runs: Path | None, step: str | None, row: int | None, follow
         print_json({"name": directory.name, "logs": [runlogs.as_record(each) for each in find()]})
         return
     for piece in runlogs.follow(find, lambda: lifecycle.status(directory).state) if follow else runlogs.read(find()):
-        click.echo(piece, nl=False)
+        click.echo(printable_log(piece) if sys.stdout.isatty() else piece.encode("utf-8", "surrogateescape"), nl=False)
 
 
 # --- ending -------------------------------------------------------------------------------------------
@@ -553,7 +555,7 @@ def diff(first: str, second: str, runs: Path | None, as_json: bool) -> None:
         if lines:
             say(f"==> Differences in {section}", "yellow")
             with contextlib.suppress(BrokenPipeError):
-                click.echo("\n".join(lines))
+                print_text("".join(f"{line}\n" for line in lines))
         else:
             say(f"==> No differences in {section}.")
 

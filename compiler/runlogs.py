@@ -12,7 +12,7 @@ from typing import Any
 
 from reana_batch import layout
 from reana_batch.diagnostics import closest, refuse
-from reana_batch.files import read_text
+from reana_batch.files import naming
 from reana_batch.runstate import Run, namesakes, row_label, row_origin
 
 _PAUSE = 1.0  # seconds between two looks at growing files
@@ -80,22 +80,28 @@ def _logs(part: Run, step: dict[str, Any], causes: dict[tuple[str, int], str]) -
 
 def as_record(log: JobLog) -> dict[str, Any]:
     """Return the log for ``--json``."""
-    texts = {name: _text(path) for name, path in (("stdout", log.stdout), ("stderr", log.stderr))}
+    texts = {name: _text(path, "replace") for name, path in (("stdout", log.stdout), ("stderr", log.stderr))}
     return {"step": log.label, "origin": log.origin, "row": log.row, "cause": log.cause or None, **texts}
 
 
-def _text(path: Path) -> str:
-    return read_text(path) if path.exists() else ""
-
-
 def read(logs: Sequence[JobLog]) -> Iterator[str]:
-    """Yield the logs, each under its title."""
+    """Yield the logs, each under its title; bytes that are not UTF-8 as Python's surrogates for them."""
+    unended = ""
     for log in logs:
-        yield log.title
+        yield unended + log.title
+        unended = ""
         for path in (log.stdout, log.stderr):
-            text = _text(path)
+            text = _text(path, "surrogateescape")
             if text:
-                yield text if text.endswith("\n") else f"{text}\n"
+                yield unended + text
+                unended = "" if text.endswith("\n") else "\n"
+
+
+def _text(path: Path, errors: str) -> str:
+    if not path.exists():
+        return ""
+    with naming(path):
+        return path.read_bytes().decode("utf-8", errors)
 
 
 def follow(find: Callable[[], Sequence[JobLog]], state: Callable[[], str]) -> Iterator[str]:
@@ -110,7 +116,7 @@ def follow(find: Callable[[], Sequence[JobLog]], state: Callable[[], str]) -> It
         # What was written before the end is there now.
         before = time.monotonic()
         for log in find():
-            added = "".join(tails.setdefault(path, _Tail(path)).read() for path in (log.stdout, log.stderr))
+            added = "".join(tails.setdefault(path, _Tail(path)).read(final=ended) for path in (log.stdout, log.stderr))
             if added:
                 yield log.title + added
         if ended:
@@ -119,19 +125,19 @@ def follow(find: Callable[[], Sequence[JobLog]], state: Callable[[], str]) -> It
 
 
 class _Tail:
-    """What is added to a growing file, in whole characters."""
+    """What is added to a growing file, in whole characters; bytes that are not UTF-8 as surrogates."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._position = 0
-        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
 
-    def read(self) -> str:
-        """Return what was added since the last call."""
+    def read(self, *, final: bool) -> str:
+        """Return what was added since the last call; the final one holds nothing back."""
         if not self._path.exists():
             return ""
         with self._path.open("rb") as stream:
             stream.seek(self._position)
             added = stream.read()
         self._position += len(added)
-        return self._decoder.decode(added)
+        return self._decoder.decode(added, final)

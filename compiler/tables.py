@@ -20,6 +20,7 @@ from reana_batch.jobqueue import JobState, QueuedJob
 from reana_batch.lifecycle import RunStatus
 from reana_batch.local_run import Report
 from reana_batch.runstate import Failure, StepProgress, tail
+from reana_batch.terminal import printable
 
 # Rows that a table shows at the most; the rest is counted.
 _MOST_ROWS = 200
@@ -40,7 +41,7 @@ def simple_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
     for index, name in enumerate(header):
         table.add_column(name, overflow="fold", no_wrap=index == 0)
     for row in rows[:_MOST_ROWS]:
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*(_text(cell) for cell in row))
     if len(rows) > _MOST_ROWS:
         table.add_row(Text(f"and {len(rows) - _MOST_ROWS:,} more"))
     return table
@@ -60,7 +61,7 @@ def workflow_tree(workflow: Workflow) -> RenderableType:
     Nesting would draw a chain of a thousand steps a thousand levels deep.
     """
     reasons = {expansion.name: expansion.reason for expansion in workflow.expansions}
-    tree = Tree(Text(workflow.name, style="bold"))
+    tree = Tree(_text(workflow.name, "bold"))
     for step in workflow.steps[:_MOST_ROWS]:
         line = Text.assemble((step.name, "cyan"), f"  {_jobs(step.table.count)}")
         if step.target:
@@ -68,12 +69,12 @@ def workflow_tree(workflow: Workflow) -> RenderableType:
         if step.needs:
             line.append(f"  after {', '.join(need.step for need in step.needs)}")
         if step.name in reasons:
-            line.append(f"  compiles what follows from {reasons[step.name]}")
+            line.append(printable(f"  compiles what follows from {reasons[step.name]}"))
         line.append(f"  {step.origin.short}", style="dim")
         branch = tree.add(line)
         for file in step.data[:_MOST_ROWS]:
             ways = (file.path, file.text) if file.is_output else (file.text, file.path)
-            branch.add(Text.assemble(" -> ".join(ways), (f"  {file.place.short}", "dim")))
+            branch.add(Text.assemble(printable(" -> ".join(ways)), (f"  {file.place.short}", "dim")))
     if len(workflow.steps) > _MOST_ROWS:
         tree.add(Text(f"and {len(workflow.steps) - _MOST_ROWS:,} more steps"))
     return tree
@@ -301,4 +302,8 @@ def _show_failure(failure: Failure) -> None:
 
 
 def _line(text: str, colour: str | None) -> None:
-    _console.print(Text(text, style=colour or ""), soft_wrap=True)
+    _console.print(_text(text, colour or ""), soft_wrap=True)
+
+
+def _text(text: str, style: str = "") -> Text:
+    return Text(printable(text), style=style)

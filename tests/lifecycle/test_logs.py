@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
+import json
+import os
+import pty
+import re
+import subprocess
 import sys
 import termios
 from typing import IO
@@ -11,7 +17,7 @@ import pytest
 
 from reana_batch.ir import Need
 
-from .conftest import ENDLESS, Desk, said, serial, until
+from .conftest import ENDLESS, Desk, environment, said, serial, until
 from .flows import make, scatter, write_run
 
 
@@ -95,7 +101,7 @@ def test_a_run_that_has_not_started_has_no_logs(desk: Desk) -> None:
 def test_bytes_that_are_no_text_are_shown_all_the_same(desk: Desk) -> None:
     desk.write("reana.yaml", serial(r"printf 'a\377b\n'"))
     desk.run()
-    assert desk("logs", "-w", "test").stdout.endswith("a\ufffdb\n")
+    assert "a\ufffdb\n" in desk.json("logs", "-w", "test")["logs"][0]["stdout"]
 
 
 def test_following_shows_what_later_jobs_say_until_the_run_ends(desk: Desk) -> None:
@@ -141,3 +147,79 @@ def test_the_reader_of_a_log_may_go_away(desk: Desk, unbuffered: str) -> None:
 def unread(pipe: IO[str]) -> int:
     """Return the bytes that wait in a pipe."""
     return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder)
+
+
+# --- what steers a terminal -----------------------------------------------------------------------
+
+# Clears the screen, sets the clipboard, in one byte, turns the direction, and is no character.
+STEERING = "\x1b[2J", "\x1b]52;c;eA==\x07", "\x9b2J", "\u202e"
+HOSTILE = "".join(STEERING).encode() + b"\xff"
+COMMANDS: tuple[tuple[str, ...], ...] = (
+    ("logs", "-w", "test"),
+    ("logs", "-w", "test", "--follow"),
+    ("logs", "-w", "test", "--json"),
+    ("status", "-w", "test"),
+    ("list",),
+    ("ls", "-w", "test"),
+    ("du", "-w", "test"),
+    ("diff", "test.1", "test.2"),
+    ("logs", "-w", "test", "".join(STEERING)),
+    ("validate",),
+    ("inspect",),
+    ("inspect", "--script", "s\u202e1"),
+    ("inspect", "--format", "mermaid"),
+    ("inspect", "--json"),
+    ("validate", "-p", f"{''.join(STEERING)}=1"),
+    ("validate", "-f", "wrong.yaml"),
+    ("secrets-list",),
+)
+
+
+@pytest.fixture(scope="module")
+def hostile(shared: Desk) -> Desk:
+    """Two runs whose names, commands, files and logs hold what steers a terminal."""
+    octal = "".join(f"\\{byte:03o}" for byte in HOSTILE)
+    command = f"printf '{octal}\\r\\nend'; touch \"$$(printf '{octal}')\"; exit 1 # {STEERING[0]}"
+    for number in (1, 2):
+        step = {"name": "s\u202e1", "environment": "docker.io/library/debian:12", "commands": [f"{command}{number}"]}
+        sections = {"inputs": {"parameters": {f"p{STEERING[1]}": STEERING[0]}}, "outputs": {"files": [STEERING[3]]}}
+        text = json.dumps({**sections, "workflow": {"type": "serial", "specification": {"steps": [step]}}})
+        shared.write("reana.yaml", text)
+        shared.run(exits=1)
+    shared.write("wrong.yaml", json.dumps({"x".join(STEERING): STEERING[0], "workflow": {"type": STEERING[0]}}))
+    return shared
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=lambda words: ascii(" ".join(words)))
+def test_nothing_steers_the_terminal(hostile: Desk, words: tuple[str, ...]) -> None:
+    shown = on_a_terminal(hostile, *words).decode()
+    # What we ourselves draw: colours, and the cursor of live tables.
+    rest = re.sub(r"\x1b\[[0-9;]*m|\r\n", "", shown)
+    assert [each for each in rest if each != "\n" and not each.isprintable()] == []
+
+
+def test_a_log_in_a_file_is_the_log_byte_for_byte(hostile: Desk) -> None:
+    log = HOSTILE + b"\r\nend"
+    for more in ((), ("--follow",)):
+        with (hostile.path / "log").open("wb") as stream:
+            command = [sys.executable, "-m", "reana_batch", "logs", "-w", "test.1", "s\u202e1", *more]
+            subprocess.run(command, cwd=hostile.path, env=environment(), stdout=stream, check=True, timeout=240)
+        written = (hostile.path / "log").read_bytes()
+        assert written.endswith(log)
+        assert written.removesuffix(log).count(b"\n") == len(written.removesuffix(log).splitlines())
+
+
+def on_a_terminal(desk: Desk, *words: str) -> bytes:
+    """Return what a command writes to a terminal on stdout and stderr."""
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "reana_batch", *words]
+    env = environment(TERM="xterm", NO_COLOR="1")
+    process = subprocess.Popen(command, cwd=desk.path, env=env, stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    shown = b""
+    with contextlib.suppress(OSError), open(ours, "rb", buffering=0) as terminal:  # an error is its end
+        while piece := terminal.read(4096):
+            shown += piece
+    assert process.wait(timeout=240) in (0, 1, 3), shown
+    assert b"Traceback" not in shown
+    return shown
