@@ -25,6 +25,8 @@ def _slurm_word(text: str) -> str:
 def _one_line(text: str) -> str:
     if not text.isprintable():
         raise expressions.Unreadable("Expected one line of printable text")
+    if text.rstrip().endswith("\\"):
+        raise expressions.Unreadable("Expected text that does not end in a backslash", len(text.rstrip()) - 1)
     return text
 
 

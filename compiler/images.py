@@ -53,8 +53,9 @@ class Reference:
 def check(name: str, place: Place, diagnostics: Diagnostics) -> None:
     """Record what is wrong with an image as it is written in an analysis."""
     if is_path(name):
-        if not name.isprintable():
-            diagnostics.error("bad-image", "The path of an image must be one line of printable text.", place)
+        if not name.isprintable() or name.endswith("\\"):
+            message = "The path of an image must be one line of printable text, without a backslash at its end."
+            diagnostics.error("bad-image", message, place)
         return
     try:
         reference = parse(name)

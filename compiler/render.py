@@ -49,8 +49,11 @@ def for_shell(value: object) -> str:
 
 
 def for_comment(value: object) -> str:
-    """Return one line of printable text, for behind a ``#``."""
-    return "".join(c if c.isprintable() else "?" for c in str(value))
+    """Return one line of printable text, for behind a ``#``.
+
+    A backslash at its end would make the next line a part of the comment, in submit files and Makefiles.
+    """
+    return "".join(c if c.isprintable() else "?" for c in str(value)) + ("." if str(value).endswith("\\") else "")
 
 
 def for_submit(value: object) -> str:
@@ -58,6 +61,8 @@ def for_submit(value: object) -> str:
     text = str(value)
     if "\n" in text or "\r" in text or "\0" in text:
         raise Unquotable("an HTCondor submit command is one line")
+    if text.rstrip().endswith("\\"):
+        raise Unquotable("a backslash at the end of an HTCondor submit command takes in the next line")
     return text.replace("$", "$(DOLLAR)")
 
 

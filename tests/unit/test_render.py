@@ -156,6 +156,13 @@ def test_submit_commands_hold_no_macros(value: object, written: str) -> None:
     assert for_submit(value) == written
 
 
+@pytest.mark.parametrize("value", ["a\\", "true \\ ", "\\"])
+def test_submit_commands_do_not_take_in_the_next_line(value: str) -> None:
+    with pytest.raises(Unquotable) as fault:
+        for_submit(value)
+    assert str(fault.value) == "a backslash at the end of an HTCondor submit command takes in the next line"
+
+
 @pytest.mark.parametrize("value", ["a\nqueue 1000", "a\rb", "a\0b"])
 def test_submit_commands_are_one_line(value: str) -> None:
     with pytest.raises(Unquotable) as fault:
@@ -179,7 +186,12 @@ def test_classad_strings(value: str, written: str) -> None:
 
 @pytest.mark.parametrize(
     ("value", "written"),
-    [("fit größe 日本", "fit größe 日本"), ("a\nrm -rf ~", "a?rm -rf ~"), ("a\rb\0c\u2028d", "a?b?c?d")],
+    [
+        ("fit größe 日本", "fit größe 日本"),
+        ("a\nrm -rf ~", "a?rm -rf ~"),
+        ("a\rb\0c\u2028d", "a?b?c?d"),
+        ("a\\", "a\\."),
+    ],
 )
 def test_comments_are_one_line(value: str, written: str) -> None:
     assert for_comment(value) == written
