@@ -204,3 +204,28 @@ def test_records_of_jobs_that_are_damaged(desk: Desk) -> None:
     failure = desk.json("status", "-w", "test")["first_failure"]
     assert (failure["exit_code"], failure["cause"]) == (0, "failed")
     assert json.loads(desk("status", "-w", "test", "--json").stdout)["status"] == "failed"
+
+
+# What a program of ours imports that is not Python's own, and what Python has as well.
+FOREIGN = (
+    "click", "filelock", "gherkin", "jinja2", "jsonschema_rs", "lark", "networkx", "pathspec", "platformdirs", "rich",
+    "yaml", "concurrent", "argparse", "dataclasses", "enum34", "json",
+)  # fmt: skip
+
+
+def test_foreign_packages_on_pythonpath_are_the_jobs_own(desk: Desk) -> None:
+    for name in FOREIGN:
+        desk.write(f"view/{name}.py", 'raise SystemExit("this is not the package that reana-batch needs")\n')
+    desk.write("view/mine.py", "print('mine')\n")
+    feature = "Feature: x\n  Scenario: y\n    When the workflow is finished\n    Then the outputs should be in the workspace\n"
+    desk.write("x.feature", feature)
+    desk.write("reana.yaml", serial('echo "$$PYTHONPATH"; python3 -c "import mine"', tests={"files": ["x.feature"]}))
+    where = {"PYTHONPATH": f"{desk.path}/view"}
+    for words in (
+        ["--help"], ["validate"], ["inspect"], ["run", "-w", "test"], ["status", "-w", "test"], ["test", "-w", "test"],
+        ["sites"], ["list", "--json"],
+    ):  # fmt: skip
+        process = desk.start(*words, env=where)
+        stdout, stderr = process.communicate(timeout=240)
+        assert process.returncode == 0, (words, stdout, stderr)
+    assert f"{desk.path}/view\nmine\n" in desk("logs", "-w", "test").stdout
