@@ -569,9 +569,14 @@ def diff(first: str, second: str, runs: Path | None, as_json: bool) -> None:
 def test(name: str, runs: Path | None, files: tuple[str, ...], as_json: bool) -> None:
     """Check a run against the Gherkin files that the analysis names under tests.files."""
     from reana_batch import acceptance, lifecycle
+    from reana_batch.diagnostics import refuse
 
     current = lifecycle.status(_find(name, runs))
-    results = list(acceptance.run_features(current, list(files) or current.run.manifest["tests"]))
+    named = list(files) or current.run.manifest["tests"]
+    if not named:
+        message = f"{current.run.directory.name} has no tests."
+        raise refuse("missing-file", message, hint="name Gherkin files under tests.files.")
+    results = list(acceptance.run_features(current, named))
     for result in results:
         if result.skipped:
             say(f'  -> SKIPPED: Scenario "{result.name}" ({result.file}): {result.step}: {result.problem}', "yellow")

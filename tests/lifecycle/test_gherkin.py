@@ -56,6 +56,8 @@ FULFILLED = [
     f'the adler32 checksum of the file "out/a b.txt" should be "{ADLER32}"',
     f'the adler32 checksum of the file "out/a b.txt" should be "0x{ADLER32}"',
     'the adler32 checksum of the file "small" should be "120012"',
+    f'the "md5" checksum of the file "out/a b.txt" should be "{MD5}"',
+    f'the "SHA256" checksum of the file "out/a b.txt" should be "{SHA256}"',
     'the adler32 checksum of the file "small" should be "00120012"',
     "the workflow run duration should be less than 5 minutes",
     'the workflow run duration should be less than "0.5" minutes',
@@ -82,7 +84,6 @@ UNFULFILLED = [
     ('the workspace should not include "small"', "small is there"),
     ("the file small should not be in the workspace", "small is there"),
     ('the logs should contain "unheard"', "no log contains it"),
-    ('the engine logs should contain "heard: café"', "no log contains it"),
     ('the job logs should contain "unheard"', "no log contains it"),
     ('the job logs for the step "s1" should contain "second"', "no log of s1 contains it"),
     ('the job logs for the "s9" step should contain "second"', "there is no step s9"),
@@ -274,6 +275,38 @@ def test_scenario_for_other_runs_is_skipped(tested: Desk) -> None:
         f'  -> SKIPPED: Scenario "of success" {where}: the workflow status is failed: the workflow is finished',
         f'  -> ERROR: Scenario "not REANA\'s" {where}: the workflow is tidy or not: REANA knows no such step',
         "0 passed, 1 failed, 2 skipped",
+    ]
+
+
+ENGINE = """
+Feature: engines
+  Scenario: only of an engine
+    Then the engine logs should contain "snakemake.logging | MainThread | INFO"
+  Scenario: of an engine and a file
+    Then the engine logs should contain "adage | MainThread | INFO"
+    And the workspace should include "none.txt"
+"""
+
+
+def test_what_only_an_engine_says_is_skipped(tested: Desk) -> None:
+    tested.write("runs/test.1/test.feature", ENGINE)
+    done = tested("test", "-w", "test", "-n", "../test.feature", exits=1)
+    assert done.stderr.splitlines() == [
+        '  -> SKIPPED: Scenario "only of an engine" (../test.feature):'
+        ' the engine logs should contain "snakemake.logging | MainThread | INFO": no engine here',
+        '  -> ERROR: Scenario "of an engine and a file" (../test.feature):'
+        ' the workspace should include "none.txt": none.txt is not there',
+        "0 passed, 1 failed, 1 skipped",
+    ]
+
+
+def test_no_tests_are_a_fault(desk: Desk) -> None:
+    desk.write("reana.yaml", serial("true"))
+    desk.run("test")
+    done = desk("test", "-w", "test", exits=3)
+    assert done.stderr.splitlines()[:2] == [
+        "error: test.1 has no tests. [missing-file]",
+        "hint: name Gherkin files under tests.files.",
     ]
 
 
