@@ -86,7 +86,9 @@ _SPEC_OPTIONS = (
     click.option("--strict", is_flag=True, help="Run rules as Snakemake itself does, where REANA runs them otherwise."),
     click.option("--strict-outputs", is_flag=True, help="Fail if declared outputs are missing at the end."),
     click.option(
-        "--lenient", is_flag=True, help="Warn where REANA warns: unknown keys, FROM and TARGET without a step."
+        "--lenient",
+        is_flag=True,
+        help="Warn where REANA warns: unknown keys, missing inputs, FROM and TARGET without a step.",
     ),
     click.option("--ignore-unsupported", is_flag=True, help="Go on without what the back end cannot do."),
 )

@@ -38,7 +38,7 @@ from reana_batch.spec import Spec, read_spec
 from reana_batch.target import Target
 
 # What REANA itself only warns of, or passes over.
-LENIENT_CODES = frozenset({"unknown-key", "step-range"})
+LENIENT_CODES = frozenset({"unknown-key", "step-range", "input-missing"})
 
 
 @dataclass(frozen=True, slots=True)

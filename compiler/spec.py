@@ -544,16 +544,18 @@ def _check_definition(spec: Spec, diagnostics: Diagnostics) -> None:
         problem = path_problem(declared)
         if problem:
             diagnostics.error("input-path", f"workflow.file: {problem}", place, _PATH_HINT)
-        else:
+        elif os.path.lexists(spec.directory / declared):
             _check_input(spec, declared, place, True, diagnostics)
+        else:
+            hint = Later(declared, functools.partial(_hint_of_missing, spec.directory, declared, True))
+            diagnostics.error("missing-file", f'"{declared}" does not exist.', place, hint)
 
 
 def _check_input(spec: Spec, declared: str, place: Place, is_file: bool, diagnostics: Diagnostics) -> None:
     path = spec.directory / declared
     target = Path(os.path.realpath(path))
     if not os.path.lexists(path):
-        hint = Later(declared, functools.partial(_hint_of_missing, spec.directory, declared))
-        diagnostics.error("input-missing", f'"{declared}" does not exist.', place, hint)
+        _report_missing(spec, declared, place, is_file, diagnostics)
     elif not target.is_relative_to(os.path.realpath(spec.directory)):  # a restart's is a link
         message = f'"{declared}" leads out of the analysis, to {target}.'
         diagnostics.error("input-symlink", message, place, "copy the data, or fetch it in a step.")
@@ -568,11 +570,23 @@ def _check_input(spec: Spec, declared: str, place: Place, is_file: bool, diagnos
         diagnostics.error("input-kind", f'"{declared}" is not a directory.', place, "list it under files.")
 
 
-def _hint_of_missing(directory: Path, declared: str) -> str:
+def _report_missing(spec: Spec, declared: str, place: Place, is_file: bool, diagnostics: Diagnostics) -> None:
+    """Record an input that is not there; of a directory that is a warning, because git keeps no empty ones."""
+    hint = Later((declared, is_file), functools.partial(_hint_of_missing, spec.directory, declared, is_file))
+    if is_file:
+        diagnostics.error("input-missing", f'"{declared}" does not exist.', place, hint)
+    else:
+        message = f'The directory "{declared}" does not exist, and nothing of it is copied.'
+        diagnostics.warning("input-missing", message, place, hint)
+
+
+def _hint_of_missing(directory: Path, declared: str, is_file: bool) -> str:
     near = _near_path(directory, declared)
     if near:
         return f"did you mean {near}?"
     hint = _path_hint(declared)
+    if hint == _PATH_HINT and not is_file:
+        hint = "git keeps no empty directories; a command can make it with mkdir -p."
     if hint == _PATH_HINT and Path(declared).exists():
         return f"paths are relative to {directory}, and it lies in the current directory: move reana.yaml there."
     return hint
