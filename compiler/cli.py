@@ -349,6 +349,7 @@ def inspect(file: Path | None, form: str, output: Path | None, step: str | None,
 def _draw(compilation: Compilation, form: str, output: Path | None) -> None:
     from reana_batch import pictures
     from reana_batch.diagnostics import refuse
+    from reana_batch.files import no_follow
 
     drawn: str | bytes
     if form in ("svg", "png"):
@@ -359,7 +360,8 @@ def _draw(compilation: Compilation, form: str, output: Path | None) -> None:
         print_text(str(drawn))
         return
     try:
-        output.write_bytes(drawn if isinstance(drawn, bytes) else drawn.encode())
+        with open(output, "wb", opener=no_follow) as stream:
+            stream.write(drawn if isinstance(drawn, bytes) else drawn.encode())
     except OSError as error:
         raise refuse("cannot-write", f"{output} cannot be written: {error.strerror}.") from error
 

@@ -129,6 +129,22 @@ def _entries(folder: Path, *, vanishes: bool) -> list[os.DirEntry[str]]:
         raise
 
 
+def remove_links(root: Path) -> None:
+    """Remove all links below a directory in which none belongs, so that no program writes through one."""
+    pending = [root]
+    while pending:
+        for entry in _entries(pending.pop(), vanishes=True):
+            if entry.is_symlink():
+                os.unlink(entry.path)
+            elif entry.is_dir(follow_symlinks=False):
+                pending.append(Path(entry.path))
+
+
+def no_follow(path: str, flags: int) -> int:
+    """Open a file, for ``open``; OSError if it is a link, or a FIFO that no one reads."""
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
+
+
 @contextlib.contextmanager
 def entered(root: Path, folder: Path, *, make: bool = False) -> Iterator[int]:
     """Give the descriptor of a folder below ``root``, to which no link leads; ``make`` makes what is missing.

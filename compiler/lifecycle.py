@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reana_batch import backends, credentials, layout
+from reana_batch import backends, credentials, files, layout
 from reana_batch.diagnostics import Refused, refuse
 from reana_batch.jobqueue import LINGERING, JobState, Queue
 from reana_batch.lock import locked
@@ -75,11 +75,8 @@ def read_record(directory: Path) -> dict[str, Any]:
 def note(directory: Path, **facts: Any) -> None:
     """Add facts to the record of a run; the file is complete or as it was."""
     record = read_record(directory) | facts
-    temporary = directory / f"{RECORD}.{os.getpid()}.tmp"
     try:
-        temporary.write_text(json.dumps(record, indent=1) + "\n", "utf-8")
-        temporary.chmod(0o600)
-        temporary.replace(directory / RECORD)
+        files.write_whole(directory / RECORD, f"{json.dumps(record, indent=1)}\n".encode())
     except OSError as error:
         raise refuse("cannot-write", f"{directory / RECORD} cannot be written: {error.strerror}.") from error
 
@@ -109,6 +106,9 @@ def submit(directory: Path) -> list[str]:
 
 
 def _hand_in(run: Run) -> list[str]:
+    for part in run.parts():
+        for name in (layout.BATCH, layout.STATE, layout.LOGS):
+            files.remove_links(part.directory / name)  # that jobs of an earlier attempt may have made
     credentials.hand_on(run.directory)
     ids = backends.backend(run.manifest["backend"]).submit(run)
     note(run.directory, submitted=time.time(), stopped=None, ids=ids, host=os.uname().nodename)
@@ -280,7 +280,7 @@ def resume(directory: Path) -> list[str]:
 def _mark_restarted(run: Run) -> None:
     """Let the jobs that are done stay done when the run is submitted again."""
     for part in run.parts():
-        (part.directory / layout.STATE / "restarted").touch(mode=0o600)
+        files.write_whole(part.directory / layout.STATE / "restarted", b"")
 
 
 def release(directory: Path) -> list[str]:
@@ -390,7 +390,7 @@ def _copy_part(part: Run, target: Path) -> int:
     import shutil
 
     made_by_dagman = shutil.ignore_patterns("workflow.dag.*")
-    shutil.copytree(part.directory / layout.BATCH, target / layout.BATCH, ignore=made_by_dagman)
+    shutil.copytree(part.directory / layout.BATCH, target / layout.BATCH, symlinks=True, ignore=made_by_dagman)
     for name in (layout.STATE, layout.LOGS):
         (target / name).mkdir(mode=0o700)
     for expansion in part.expansions:  # DAGMan starts in the folder, also of what is not compiled yet
@@ -407,6 +407,6 @@ def _inherit(step: dict[str, Any], old: Path, new: Path) -> int:
             (new / kind / step["folder"] / shard).mkdir(parents=True, exist_ok=True)
         folder = Path(layout.STATE) / step["folder"] / shard
         for record in (old / folder).glob("*.done"):
-            (new / folder / record.name).write_bytes(record.read_bytes())
+            (new / folder / record.name).write_bytes(files.read_regular(record))
             count += 1
     return count

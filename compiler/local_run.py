@@ -13,6 +13,7 @@ from pathlib import Path
 
 from reana_batch import cpus, credentials, layout
 from reana_batch.diagnostics import refuse
+from reana_batch.files import no_follow
 from reana_batch.lifecycle import note, status
 from reana_batch.lock import locked
 from reana_batch.runstate import Run, StepProgress
@@ -59,7 +60,7 @@ def _interrupt(number: int, frame: object) -> None:
 def _start(directory: Path, jobs: int | None) -> subprocess.Popen[bytes]:
     """Start make, unless one is at work for this run already."""
     command = ["make", f"-j{jobs or cpus.usable()}", "-f", f"{layout.BATCH}/Makefile"]
-    with locked(directory), (directory / layout.MAKE_LOG).open("ab") as log:
+    with locked(directory), open(directory / layout.MAKE_LOG, "ab", opener=no_follow) as log:
         state = status(directory).state
         if state in ("queued", "running"):
             raise refuse("run-state", f"{directory.name} is {state} already.")

@@ -49,6 +49,7 @@ lose_record() { # FILE
 # that takes as long as to make a file.
 overwrite() { # FILE TEXT
   local bytes=0
+  [[ ! -L $1 ]] || rm -f "$1"  # nothing is written through a link that a command has made
   [[ -z ${written[$1]-} ]] || printf '%s%n' "$2" bytes 1<>"$1" || return
   ((bytes > 0 && bytes >= written[$1])) || printf '%s%n' "$2" bytes >"$1" || return
   written[$1]=$bytes
@@ -69,6 +70,7 @@ scheduler_job=$scheduler_job
 write_done() {
   local ended file=state/$folder/$own.done
   printf -v ended '%(%s)T' -1
+  [[ ! -L $file ]] || rm -f "$file"
   printf '%s\n' exit_code=0 "started=$started" "ended=$ended" "host=${HOSTNAME:-}" "scheduler_job=$scheduler_job" \
     >"$file" || lose_record "$file"
 }
@@ -180,6 +182,7 @@ check_parents() { # ROW
 skip_row() { # FOLDER
   local file=state/$folder/$own.skipped
   say "row $row: not started because $1 is not done"
+  [[ ! -L $file ]] || rm -f "$file"
   printf '%s\n' reason=parent "detail=$1" >"$file" || lose_record "$file"
   return "$EXIT_PARENT"
 }
@@ -363,6 +366,8 @@ run_row() { # ROW
   [[ ! -e state/$folder/$own.failed && ! -e state/$folder/$own.skipped ]] ||
     rm -f "state/$folder/$own.failed" "state/$folder/$own.skipped" "state/$folder/$own.command"
   write_started
+  [[ ! -L logs/$folder/$own.out ]] || rm -f "logs/$folder/$own.out"
+  [[ ! -L logs/$folder/$own.err ]] || rm -f "logs/$folder/$own.err"
   if ! : >>"logs/$folder/$own.out" || ! : >>"logs/$folder/$own.err"; then
     say "row $row: logs/$folder is not writable"
     exit "$EXIT_WRITE"

@@ -25,6 +25,11 @@ fail() { # WHY
   exit "$EXIT_DATA"
 }
 
+# Does a path lead to a place in the workspace, whatever links the steps have made? It may be missing.
+is_inside() { # PATH
+  [[ $(realpath -m -- "$1")/ == "$(realpath -- "$PWD")"/* ]]
+}
+
 # Scratch space of this process, and the unfinished file in it or in the workspace; both go when it ends.
 scratch=
 part=

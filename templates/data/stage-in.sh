@@ -46,6 +46,7 @@ is_there() { # SOURCE FILE BYTES ADLER32 MD5
 begin_part() { # FILE
   local folder=. name=${1##*/}
   [[ $1 != */* ]] || folder=${1%/*}
+  is_inside "$folder" || { why="$folder leads out of the workspace"; return "$LASTING"; }
   mkdir -p -- "$folder" || { why="the directory $folder cannot be made"; return "$LASTING"; }
   [[ ! -d $1 ]] || { why="$1 is a directory"; return "$LASTING"; }
   clean_part
@@ -95,6 +96,7 @@ stage_in_did() {
     return
   fi
   check_names "${files[@]}"
+  is_inside "$path" || fail "$path leads out of the workspace"
   mkdir -p -- "$path" || fail "the directory $path cannot be made"
   rm -rf -- "$path/.group.part."??????
   # What came is counted, not what did not: a process that is killed says nothing.

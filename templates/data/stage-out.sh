@@ -11,6 +11,7 @@
 look_at_file() {
   [[ ! -d $path ]] || fail "$path is a directory; an output is a file"
   [[ -f $path ]] || fail "$path does not exist: no step made it"
+  is_inside "$path" || fail "$path is a link that leads out of the workspace"
   [[ -r $path ]] || fail "$path cannot be read"
   bytes=$(bytes_of "$path")
   adler32=$(adler32_of "$path") || exit

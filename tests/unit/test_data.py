@@ -451,3 +451,33 @@ def test_an_input_that_is_gone_is_asked_for_once(tmp_path: Path) -> None:
         done = stage(tmp_path, "stage-in", scheme="https", address=f"{url}/in", path="in")
     assert done.returncode == 96
     assert done.stderr.endswith("it: curl: (22) The requested URL returned error: 410\n")
+
+
+def test_an_output_that_leads_out_of_the_workspace_stays(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("private")
+    workspace = tmp_path / "run/workspace"
+    workspace.mkdir(parents=True)
+    (workspace / "inner").write_text("new")
+    files: dict[str, bytes] = {}
+    with web_server(files) as url:
+        for target, code in ((tmp_path / "key", 2), (workspace / "inner", 0)):
+            (workspace / "out").unlink(missing_ok=True)
+            (workspace / "out").symlink_to(target)
+            done = stage(tmp_path / "run", "stage-out", scheme="https", address=f"{url}/out", path="out")
+            assert (done.returncode == 0) == (code == 0), done.stderr
+            if code:
+                assert "out is a link that leads out of the workspace" in done.stderr
+                assert files == {}
+    assert files == {"/out": b"new"}
+
+
+def test_an_input_does_not_go_through_a_link_out_of_the_workspace(tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    workspace = tmp_path / "run/workspace"
+    workspace.mkdir(parents=True)
+    (workspace / "data").symlink_to(tmp_path / "home")
+    with web_server({"/in": b"new"}) as url:
+        done = stage(tmp_path / "run", "stage-in", scheme="https", address=f"{url}/in", path="data/in")
+    assert done.returncode != 0
+    assert "data leads out of the workspace" in done.stderr
+    assert list((tmp_path / "home").iterdir()) == []

@@ -963,3 +963,26 @@ def test_declared_outputs_go_back_also_by_pattern(tmp_path: Path) -> None:
     found = [path for path in (tmp_path / "workspace").rglob("*") if path.is_file()]
     names = sorted(str(path.relative_to(tmp_path / "workspace")) for path in found)
     assert names == ["a b/c d", "plot/.b.png", "plot/a.png"]
+
+
+# --- links in the way -------------------------------------------------------------------------------
+
+
+def test_records_and_logs_are_not_written_through_links(tmp_path: Path) -> None:
+    """A command in a container sees the whole run: it must not lead what the job writes to another place."""
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    plant = (
+        f'n=@; next=$((n + 1)); cd "$REANA_WORKSPACE/.."\n'
+        f"for file in state/s/$n.done state/s/0.started logs/s/$next.out logs/s/$next.err state/s/running-0; do\n"
+        f"  rm -f $file; ln -s {victim} $file\ndone\n"
+    )
+    before, after = plant.split("@")
+    made = Workflow("w", "serial", (step("s", command(before, N, after), table=rows(3)),))
+    run = tmp_path / "run"
+    pipeline.write(pipeline.lower(made, Site(rows_per_job=3), "make", Diagnostics()), run)
+    subprocess.run(["bash", "batch/steps/s/job.sh", "0"], cwd=run, check=True, env=ENVIRONMENT)
+    assert victim.read_text() == "precious"
+    for name in ("0.done", "1.done", "2.done"):
+        assert (run / "state/s" / name).read_text().startswith("exit_code=0\n")
+        assert not (run / "state/s" / name).is_symlink()
