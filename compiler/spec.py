@@ -29,7 +29,7 @@ OPTIONS = {
     "serial": ("CACHE", "FROM", "TARGET"),
     "cwl": ("TARGET",),
     "yadage": ("toplevel", "initdir", "initfiles", "accept_metadir"),
-    "snakemake": ("report",),
+    "snakemake": ("report", "profile", "workflow-profile"),
 }
 
 _HINTS = {

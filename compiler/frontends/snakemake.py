@@ -34,10 +34,12 @@ def load(spec: Spec, diagnostics: Diagnostics, results: Mapping[str, Any]) -> Wo
     else:
         diagnostics.stop_if_errors()
         with _mirror(spec, diagnostics) as directory:
+            _warn_of_profile(spec, directory, diagnostics)
             reading = read(spec, directory, config, diagnostics)
     for handler in reading.handlers:
         place = spec.document.place(["workflow", "file"])
         diagnostics.warning("hint-ignored", f"{handler} has no effect: no process waits for the end.", place)
+    config = reading.config or config
     static, deferred = _divide(reading)
     snakemake_steps.check(reading, static, diagnostics)
     steps = snakemake_steps.steps(spec, reading, static, config, diagnostics)
@@ -85,6 +87,17 @@ def _check_outputs(spec: Spec, reading: Reading, diagnostics: Diagnostics) -> No
                 )
                 place = spec.document.place(["outputs", name, index])
                 diagnostics.warning("unmade-output", f'No job of the workflow makes "{path}".', place, hint)
+
+
+def _warn_of_profile(spec: Spec, root: Path, diagnostics: Diagnostics) -> None:
+    """Warn of a profile that Snakemake would find in the analysis, but that is not declared."""
+    places = () if "workflow-profile" in spec.options else (Path(), Path(spec.workflow_file).parent)
+    for place in dict.fromkeys(places):
+        profile = place / "profiles/default"
+        if (spec.directory / profile).is_dir() and not (root / profile).exists():
+            message = f"The profile {profile} is not declared, so it has no effect."
+            cure = f"add {profile} to inputs.directories."
+            diagnostics.warning("hint-ignored", message, spec.document.place(["workflow", "file"]), cure)
 
 
 def _temporary(reading: Reading, jobs: list[int], results: Mapping[str, Any]) -> list[str]:

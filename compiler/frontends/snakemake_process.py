@@ -22,6 +22,8 @@ from reana_batch.spec import Spec
 _INSTALL = "install it: pip install 'reana-batch[snakemake]'"
 _OLDEST, _TOO_NEW = (9, 22), (10,)
 
+_PROFILES = ("profile", "workflow-profile")  # options, named as Snakemake's
+
 # What may be a path in a message: words in quotes, or one word.
 _WORD = re.compile(r"""'([^']+)'|"([^"]+)"|([^\s'"(),:;]+)""")
 
@@ -41,6 +43,8 @@ class Reading:
     handlers: list[str] = field(default_factory=list)
     shell_prefix: str = ""
     wishes: set[str] = field(default_factory=set)  # the resources that any rule sets to True
+    options: list[str] = field(default_factory=list)  # what a profile sets, as words for Snakemake on the worker
+    config: dict[str, Any] = field(default_factory=dict)  # with what a profile sets
     open_target: bool = False  # is it a target, which no job makes, that waits for a checkpoint?
 
     def place(self, rule: RuleRecord | Fault) -> Place:
@@ -66,7 +70,8 @@ def read(
     """Return the jobs of the workflow, read in the directory ``root``; raises Refused if there are none."""
     _check_version()
     reading = Reading(spec, root, diagnostics.sources)
-    request = Request(str(root / spec.workflow_file), str(root), config, goes_on)
+    profiles = {name: spec.options[name] for name in _PROFILES if name in spec.options}
+    request = Request(str(root / spec.workflow_file), str(root), config, goes_on, profiles)
     command = [sys.executable, "-P", "-W", "ignore", "-m", "reana_batch.frontends.snakemake_reader"]
     with tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(
@@ -78,7 +83,7 @@ def read(
             encoding="utf-8",
             cwd=root,
             # Sets come in the same order each time, and {resources.tmpdir} is the workers'.
-            env={**os.environ, "PYTHONHASHSEED": "0", "TMPDIR": "/tmp"},  # noqa: S108  # a name, not a file
+            env=_environment(),
         )
         assert process.stdin is not None
         assert process.stdout is not None
@@ -100,6 +105,11 @@ def read(
     return reading
 
 
+def _environment() -> dict[str, str]:
+    ours = {"PYTHONHASHSEED": "0", "TMPDIR": "/tmp"}  # noqa: S108  # a name, not a file
+    return {name: value for name, value in os.environ.items() if name != "SNAKEMAKE_PROFILE"} | ours
+
+
 def _check_version() -> None:
     try:
         version = importlib.metadata.version("snakemake")
@@ -108,6 +118,10 @@ def _check_version() -> None:
     numbers = tuple(int(part) for part in re.findall(r"\d+", version)[:2])
     if not _OLDEST <= numbers < _TOO_NEW:
         raise refuse("missing-tool", f"Snakemake must be 9.22 or newer, but not 10; this is {version}.", hint=_INSTALL)
+
+
+# Records that are one fact about the workflow.
+_ATTRIBUTES = {"open": "open_target", "end": "shell_prefix", "options": "options", "config": "config"}
 
 
 def _take(reading: Reading, record: list[Any], diagnostics: Diagnostics) -> None:
@@ -119,22 +133,27 @@ def _take(reading: Reading, record: list[Any], diagnostics: Diagnostics) -> None
         reading.jobs.append(JobRecord(*content))
     elif kind == "handler":
         reading.handlers.append(content)
+    elif kind in _ATTRIBUTES:
+        setattr(reading, _ATTRIBUTES[kind], content)
+    elif kind == "profile":
+        path, keys = content
+        for key in keys:
+            what = "An expression in default-resources" if key == "default-resources" else key
+            message = f"{what} has no effect."
+            diagnostics.warning("hint-ignored", message, _directive(reading, Path(path), key))
     elif kind == "envvars":
         message = f"Jobs have {', '.join(content)} only if the site gives them the environment of the submission."
-        diagnostics.warning("hint-ignored", message, _directive(reading, "envvars"), "--set inherit_environment=true")
-    elif kind == "open":
-        reading.open_target = True
+        place = _directive(reading, reading.root / reading.spec.workflow_file, "envvars")
+        diagnostics.warning("hint-ignored", message, place, "--set inherit_environment=true")
     elif kind == "wish":
         reading.wishes.add(content)
-    elif kind == "end":
-        reading.shell_prefix = content
     else:
         _report(reading, Fault(*content), diagnostics)
 
 
-def _directive(reading: Reading, name: str) -> Place:
-    """Return the place of a directive in the Snakefile, or that of the Snakefile if another file holds it."""
-    path = reading.root / reading.spec.workflow_file
+def _directive(reading: Reading, path: Path, name: str) -> Place:
+    """Return the place of a directive or key in a file, or that of the Snakefile if another file holds it."""
+    path = reading.root / path
     for number, line in enumerate(path.read_text("utf-8", "replace").splitlines(), 1):
         if re.match(rf"\s*{name}\s*:", line):
             return reading.place(Fault("", "", str(path), number, ""))

@@ -10,9 +10,12 @@ imports Snakemake.
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import re
+import shlex
 import sys
 import tokenize
 import traceback
@@ -22,11 +25,15 @@ from typing import Any, NoReturn, TextIO
 
 from snakemake import exceptions
 from snakemake.api import SnakemakeApi
+from snakemake.cli import get_argument_parser, get_profile_dir, parse_config
 from snakemake.io import is_flagged
 from snakemake.jobs import Job
+from snakemake.profiles import ProfileConfigFileParser
+from snakemake.resources import Resources
 from snakemake.settings.enums import Quietness, RerunTrigger
 from snakemake.settings.types import ConfigSettings, DAGSettings, ExecutionSettings, OutputSettings, ResourceSettings
 from snakemake.shell import shell
+from snakemake.utils import update_config
 from snakemake_interface_executor_plugins.executors.base import AbstractExecutor
 from snakemake_interface_executor_plugins.registry import ExecutorPluginRegistry
 from snakemake_interface_executor_plugins.settings import CommonSettings
@@ -40,6 +47,20 @@ CORES = 1_000_000
 
 # What Snakemake sets at files and the jobs have to heed.
 FLAGS = ("touch", "temp", "protected", "directory", "update", "ensure", "storage_object")
+
+# The keys of a profile that are honoured.
+_PROFILE_KEYS = frozenset(
+    {
+        "set-threads",
+        "set-resources",
+        "set-scatter",
+        "default-resources",
+        "max-threads",
+        "config",
+        "configfile",
+        "configfiles",
+    }
+)
 
 # Directives by which a rule's action is more than a command for bash.
 _ACTIONS = ("script", "notebook", "wrapper", "cwl", "template_engine", "run")
@@ -97,6 +118,8 @@ class Graph:
         """Yield the records, each a line of JSON: a rule before the first of its jobs."""
         for name in self._handlers():
             yield _line("handler", name)
+        yield _line("options", _options(self._workflow))
+        yield _line("config", dict(self._workflow.config_settings.overwrite_config))
         if self._workflow.envvars:
             yield _line("envvars", sorted(self._workflow.envvars))
         if any(_is_open(job) for job in self._dag.jobs if job.rule.norun and not job.output):
@@ -243,12 +266,73 @@ def main() -> None:
             stream.write(_line("fault", _fault(error, linemaps)))
 
 
+def _options(workflow: Any) -> list[str]:
+    """Return what the profile sets as options, each quoted, for Snakemake on the worker."""
+    settings, factory = workflow.resource_settings, workflow.spawned_job_args_factory
+    default = [f"{name}={each.raw}" for name, each in (settings.default_resources or {}).items() if name != "tmpdir"]
+    return [
+        *filter(None, factory.get_set_resources_args()),
+        *(shlex.join(["--set-scatter", f"{name}={count}"]) for name, count in settings.overwrite_scatter.items()),
+        *([shlex.join(["--default-resources", *default])] if default else []),
+        *([f"--max-threads {settings.max_threads}"] if settings.max_threads else []),
+    ]
+
+
+def _profiles(request: Request) -> list[Path]:
+    """Return the files of the profiles, as Snakemake finds them; the last one is the workflow's own."""
+    own = request.profiles.get("workflow-profile", "default")
+    places = [Path("profiles") / own, Path(request.snakefile).parent / "profiles" / own]
+    if "workflow-profile" in request.profiles:
+        places.insert(0, Path(own))
+    named = [request.profiles["profile"]] if "profile" in request.profiles else []
+    named += [str(place) for place in places if place.exists()][:1] or [own] * ("workflow-profile" in request.profiles)
+    found = {name: get_profile_dir(name) for name in named if name != "none"}
+    for name, place in found.items():
+        if place is None:
+            raise exceptions.WorkflowError(f"There is no profile {name}, or it has no config.yaml.")
+    return [place[1] for place in found.values() if place is not None]
+
+
+def _profile(request: Request) -> tuple[ResourceSettings, ConfigSettings]:
+    """Return the settings of the profiles that Snakemake finds, and write which of their keys have no effect."""
+    words: dict[str, list[str]] = {}
+    for path in _profiles(request):
+        with path.open(encoding="utf-8") as stream:
+            given = ProfileConfigFileParser().parse(stream)
+        words.update((key, value if isinstance(value, list) else [value]) for key, value in given.items())
+        Executor.stream.write(_line("profile", [str(path), [key for key in given if key not in _PROFILE_KEYS]]))
+    told = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(told):
+            honoured = ([f"--{key}", *map(str, values)] for key, values in words.items() if key in _PROFILE_KEYS)
+            args = get_argument_parser().parse_args([word for option in honoured for word in option])
+    except SystemExit as error:
+        raise exceptions.WorkflowError(f"The profile: {told.getvalue().strip().rpartition('error: ')[2]}") from error
+    default = dict(args.default_resources or {})
+    # What depends on the inputs' sizes would make an expansion of each job. Snakemake adds some without a text.
+    late = {n for n, each in default.items() if each.raw is None or re.search(r"\binput\b", str(each.raw))}
+    if any(default[name].raw is not None for name in late):
+        Executor.stream.write(_line("profile", [str(_profiles(request)[-1]), ["default-resources"]]))
+    resources = ResourceSettings(
+        cores=CORES,
+        max_threads=args.max_threads,
+        overwrite_threads=args.set_threads,
+        overwrite_scatter=args.set_scatter,
+        overwrite_resources=args.set_resources,
+        default_resources=Resources({n: each for n, each in default.items() if n not in late}) if default else None,
+    )
+    config = ConfigSettings(config=parse_config(args.config), configfiles=args.configfile).overwrite_config
+    update_config(config, request.config)
+    return resources, ConfigSettings(config=config)
+
+
 def _read(request: Request, linemaps: dict[str, Any]) -> None:
     ExecutorPluginRegistry().register_plugin("snakemake_executor_plugin_reana_batch", sys.modules[__name__])
+    resources, config = _profile(request)
     with SnakemakeApi(OutputSettings(quiet={Quietness.ALL}, enable_file_logging=False)) as api:
         workflow = api.workflow(
-            resource_settings=ResourceSettings(cores=CORES),
-            config_settings=ConfigSettings(config=request.config),
+            resource_settings=resources,
+            config_settings=config,
             snakefile=Path(request.snakefile),
             workdir=Path(request.directory),
         )

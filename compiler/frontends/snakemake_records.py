@@ -13,6 +13,7 @@ class Request(NamedTuple):
     directory: str  # where the workflow works: its paths are relative to it
     config: Mapping[str, Any]
     goes_on: bool  # whether to list only what is left to do, or all of the workflow
+    profiles: Mapping[str, str]  # what names them: profile, workflow-profile
 
 
 class RuleRecord(NamedTuple):

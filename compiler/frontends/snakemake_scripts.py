@@ -64,8 +64,8 @@ def _words(paths: Iterable[str]) -> str:
     return " ".join(map(shlex.quote, paths))
 
 
-def worker(job: JobRecord, snakefile: str) -> str:
-    """Return the words by which Snakemake on the worker runs the job, without looking at any other."""
+def worker(job: JobRecord, snakefile: str, options: Sequence[str]) -> str:
+    """Return the words, with ``options`` that are quoted already, by which Snakemake on the worker runs the job, without looking at any other."""
     words = [
         "-m", "snakemake", "--snakefile", snakefile,
         "--target-jobs", *job.targets,
@@ -81,7 +81,7 @@ def worker(job: JobRecord, snakefile: str) -> str:
         words += ["--local-groupid", "reana-batch"]
     else:
         words.append("--force-use-threads")
-    return f'{shlex.join(words)} --attempt "$REANA_BATCH_ATTEMPT"'
+    return f'{" ".join([shlex.join(words), *options])} --attempt "$REANA_BATCH_ATTEMPT"'
 
 
 def report(name: str, snakefile: str, config: Mapping[str, Any]) -> str:

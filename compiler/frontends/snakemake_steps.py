@@ -305,7 +305,9 @@ class _Maker:
 
         if kind.on_worker:
             head, tail = scripts.with_config(self._config)
-            words = columns.split([scripts.worker(record, self._snakefile) for record in records])
+            words = columns.split(
+                [scripts.worker(record, self._snakefile, self._reading.options) for record in records]
+            )
             return (Command(folding.joined((head, *words, tail)), origin),), None, None
         before = [scripts.before(record) for record in records]
         after = [scripts.after(record) for record in records]
