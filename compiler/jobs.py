@@ -98,6 +98,7 @@ def _job_script(
         container_runtime=site.container_runtime,
         binds=site.binds,
         cvmfs=step.cvmfs,
+        container_home=site.container_home,
         row_time_limit=runtime if watches_rows and runtime else "",
         credentials=[each.value for each in Credential if each in step.credentials],
         life_needed=runtime * max(1, len(step.commands)),

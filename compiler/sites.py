@@ -105,6 +105,7 @@ class Site:
     container_runtime: str = "none"
     unpacked_images: str | None = None
     binds: tuple[str, ...] = ()
+    container_home: bool = False
     inherit_environment: bool = False
     python: str | None = None
     default_runtime: int | str | None = None  # seconds or a job flavour

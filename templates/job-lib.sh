@@ -4,7 +4,7 @@
 #
 # Facts (all set by job.sh): step origin folder row_count chunk_size commands needs outputs images
 # container_runtime binds cvmfs row_time_limit; and where they are not empty, before after retries
-# python programs depth
+# container_home python programs depth
 # shellcheck disable=SC2154,SC2206  # the facts are assigned in job.sh; words are split on purpose
 
 # Exit codes of our own; credentials-lib.sh has one more. A command's own code passes through; the record says
@@ -23,6 +23,7 @@ readonly AHEAD=100
 set -f  # words are split here and there, and never are patterns
 
 child=
+home=
 row=
 worker_ready=
 declare -A text_of=() ahead=() written=()
@@ -103,6 +104,7 @@ on_signal() { # NAME NUMBER
 leave() {
   local code=$?
   ! declare -F drop_credentials >/dev/null || drop_credentials
+  [[ -z $home ]] || rm -rf "$home"
   exit "$code"
 }
 
@@ -244,11 +246,25 @@ set_launcher() {
   for image in "${images[@]}"; do
     [[ $image == /* || $image == docker://* ]] || image=$REANA_WORKSPACE/$image
     if [[ $image == docker://* || -e $image ]]; then
-      launcher+=("$image")
+      add_image "$image"
       return
     fi
   done
   worker_lacks "the image ${images[*]} is not there"
+}
+
+# As in REANA, the home in a container is not the user's, and its image can be written to, if apptainer lets us.
+add_image() { # IMAGE
+  local said
+  if [[ -z ${container_home-} ]]; then
+    home=$(mktemp -d "${_CONDOR_SCRATCH_DIR:-${TMPDIR:-/tmp}}/reana-batch.XXXXXXXX") ||
+      { worker_lacks "no home for the container can be made"; return; }
+    launcher+=(--home "$home")
+  fi
+  if said=$("${launcher[@]}" --writable-tmpfs "$1" bash -c : 2>&1 </dev/null); then launcher+=(--writable-tmpfs)
+  else say "the image is read-only on ${HOSTNAME:-this worker}: ${said##*$'\n'}"
+  fi
+  launcher+=("$1")
 }
 
 worker_lacks() { say "$1 on ${HOSTNAME:-this worker}"; lacking=$1; return "$EXIT_WORKER"; }

@@ -282,6 +282,7 @@ def test_time_limits_memory_and_removal_are_told_in_plain_words(desk: Desk) -> N
 
 TREE, SIF = "/opt/images/py", "/opt/images/py.sif"
 PYTHON = "python3 -c 'import sys, os; print(sys.version_info[0], os.getcwd())' >\"$$REANA_WORKSPACE/here\""
+HOME = "touch \"$$HOME/mine\"; ls -A \"$$HOME\" >home; touch /opt/mine && echo yes >written; python3 -c 'import shadow' || :"
 
 
 def step_in(image: str, command: str) -> dict[str, object]:
@@ -312,6 +313,20 @@ def test_images_run_by_apptainer_and_by_the_container_universe(desk: Desk) -> No
     for run in runs:
         assert desk.wait(run)["status"] == "finished"
         assert desk.file(f"runs/{run}/workspace/here") == f"3 {desk.folder}/runs/{run}/workspace\n"
+
+
+def test_the_image_can_be_written_to_and_the_users_home_is_not_visible_unless_asked(desk: Desk) -> None:
+    packages = "/home/alice/.local/lib/python3.13/site-packages"
+    desk.box.alice("bash", "-c", f"mkdir -p {packages}; echo 'open(\"shadowed\", \"w\")' >{packages}/shadow.py")
+    apart = submit_step(desk, "apart", SIF, HOME)
+    asked = submit_step(desk, "asked", SIF, HOME, "container_home=true")
+    for run in (apart, asked):
+        assert desk.wait(run)["status"] == "finished"
+        assert desk.file(f"runs/{run}/workspace/written") == "yes\n"
+    assert desk.file(f"runs/{apart}/workspace/home") == "mine\n"
+    assert not (desk.path / f"runs/{apart}/workspace/shadowed").exists()
+    assert ".local" in desk.file(f"runs/{asked}/workspace/home").split()
+    assert (desk.path / f"runs/{asked}/workspace/shadowed").exists()
 
 
 def test_a_container_sees_the_repositories_of_the_analysis(desk: Desk) -> None:

@@ -610,6 +610,7 @@ def test_log_that_cannot_be_written(tmp_path: Path) -> None:
 
 # Stands for apptainer, which the site in a box has: it notes its arguments and runs the command behind the image.
 APPTAINER = r"""#!/bin/bash
+[[ -z ${NO_OVERLAY-} || $* != *--writable-tmpfs* ]] || { printf 'INFO\nFATAL: no overlay\n' >&2; exit 255; }
 printf '%s\0' "$@" >"$REANA_WORKSPACE/arguments"
 printf '%s' "$PWD" >"$REANA_WORKSPACE/directory"
 while [[ $1 != bash ]]; do shift; done
@@ -641,7 +642,11 @@ def test_command_line_of_a_container(name: str, tmp_path: Path, apptainer: dict[
     bound = tmp_path / "bound"
     bound.mkdir()
     run = in_image(tmp_path / name, "a/b:1", binds=(str(bound), str(tmp_path / "absent")))
-    assert run.job("fit", environment=apptainer).returncode == 0
+    job = run.job("fit", environment=apptainer | {"TMPDIR": str(tmp_path)})
+    assert (job.returncode, job.stderr) == (0, "")
+    home = arguments(run)[9]
+    assert home.startswith(f"{tmp_path}/reana-batch.")
+    assert not Path(home).exists()
     assert arguments(run) == [
         "--silent",
         "exec",
@@ -651,12 +656,29 @@ def test_command_line_of_a_container(name: str, tmp_path: Path, apptainer: dict[
         f'type=bind,"source={run.directory}","destination={run.directory}"',
         "--mount",
         f"type=bind,source={bound},destination={bound}",
+        "--home",
+        home,
+        "--writable-tmpfs",
         "docker://docker.io/a/b:1",
         "bash",
         f"{run.directory}/batch/steps/fit/command.1",
     ]
     assert (run.workspace / "directory").read_text() == str(run.workspace)
     assert run.log("fit/0.out") == "ran\n"
+
+
+def test_an_image_is_read_only_where_apptainer_has_no_overlay(tmp_path: Path, apptainer: dict[str, str]) -> None:
+    run = in_image(tmp_path / "run", "a/b:1")
+    job = run.job("fit", environment=apptainer | {"NO_OVERLAY": "yes"})
+    assert job.returncode == 0
+    assert job.stderr == f"reana-batch: fit: the image is read-only on {HOST}: FATAL: no overlay\n"
+    assert run.log("fit/0.out") == "ran\n"
+
+
+def test_a_container_sees_the_users_home_if_the_site_says_so(tmp_path: Path, apptainer: dict[str, str]) -> None:
+    run = in_image(tmp_path / "run", "a/b:1", container_home=True)
+    assert run.job("fit", environment=apptainer).returncode == 0
+    assert "--home" not in arguments(run)
 
 
 def test_unpacked_image_is_taken_where_it_is(tmp_path: Path, apptainer: dict[str, str]) -> None:
