@@ -48,6 +48,8 @@ TARGET = Target(
     sends_files=True,
     enforces_runtime=True,
     forwards_tickets=True,
+    # getenv leaves out values of several lines, DAGMan passes few variables on, and the job ad shows them to everybody.
+    copies_environment=False,
     holds=frozenset({"slurm"}),
     retries_jobs=True,
     # Macros, commands that print a configuration, and an escaped slash.
@@ -88,11 +90,14 @@ def lower(workflow: Workflow, site: Site) -> Iterator[File]:
     yield File(f"{layout.BATCH}/dagman.config", config)
     for step in workflow.steps:
         folder = folder_of[step.name]
-        submit_file = _waiting_file(step, folder, site) if step.target else _submit_file(step, folder, workflow, site)
+        lowered = _waiting_file if step.target else _submit_file
+        submit_file = lowered(step, folder, workflow, site)
         yield File(f"{layout.BATCH}/steps/{folder}/job.sub", submit_file)
         paths = [output for output in step.outputs if isinstance(output, str)]
         if site.htcondor.file_transfer and paths and len(paths) == len(step.outputs):
             yield File(f"{layout.BATCH}/steps/{folder}/outputs", (f"{path}\0" for path in paths))
+    if workflow.credential_plan.environment:
+        yield File(credentials.ENVIRONMENT, packaged("htcondor/environment.sh"))
     if site.htcondor.file_transfer:
         yield File(_SHIP, packaged("htcondor/ship.sh"))
 
@@ -195,13 +200,13 @@ def _submit_file(step: Step, folder: str, workflow: Workflow, site: Site) -> str
         file_transfer=site.htcondor.file_transfer,
         stages_data=bool(step.data),
         shared_log=site.htcondor.shared_log,
-        inherit_environment=site.inherit_environment,
+        kept_environment=workflow.credential_plan.environment,
         shipped=credentials.shipped(step, workflow.credential_plan),
         label=step.label,
     )
 
 
-def _waiting_file(step: Step, folder: str, site: Site) -> str:
+def _waiting_file(step: Step, folder: str, workflow: Workflow, site: Site) -> str:
     """Return the submit file of a step whose jobs are handed to another system."""
     assert step.target is not None
     return render(
@@ -210,7 +215,8 @@ def _waiting_file(step: Step, folder: str, site: Site) -> str:
         origin=step.origin.short,
         system=step.target.title,
         folder=folder,
-        environment="true" if site.inherit_environment else ", ".join(("PATH", *step.target.environment)),
+        kept_environment=workflow.credential_plan.environment,
+        environment=", ".join(("PATH", *step.target.environment)),
         shared_log=site.htcondor.shared_log,
         label=step.label,
     )

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 SCRIPT = f"{layout.BATCH}/credentials.sh"
 LIBRARY = f"{layout.BATCH}/credentials-lib.sh"
+# Runs a job in the environment that the script has kept.
+ENVIRONMENT = f"{layout.BATCH}/environment.sh"
 RUCIO_CONFIG = f"{layout.BATCH}/rucio.cfg"
 
 
@@ -46,9 +48,10 @@ def files(workflow: Workflow, site: Site) -> Iterator[File]:
 
 def shipped(step: Step, plan: CredentialPlan) -> list[str]:
     """Return the files that a job of ``step`` needs where it sees no shared file system."""
+    found = [ENVIRONMENT, f"{layout.CREDENTIALS}/environment"] if plan.environment else []
     if not step.credentials:
-        return []
-    found = [SCRIPT, LIBRARY, f"{layout.CREDENTIALS}/names"]
+        return found
+    found += [SCRIPT, LIBRARY, f"{layout.CREDENTIALS}/names"]
     kept = {"keytab": ["keytab"], "ticket": ["krb5cc"]}
     made = {"worker": ["usercert.pem", "userkey.pem", "passphrase"]}
     rucio = {"x509": ["usercert.pem", "userkey.pem"], "userpass": ["rucio-password"], "oidc": ["rucio-token"]}

@@ -124,6 +124,7 @@ class CredentialPlan:
     rucio: str = ""  # the client's type of authentication
     proxy_needed: tuple[int, int, str] = (0, 0, "")
     ticket_needed: tuple[int, int, str] = (0, 0, "")
+    environment: bool = False  # is the environment of whoever submits kept for the jobs?
 
 
 @dataclass(frozen=True, slots=True)

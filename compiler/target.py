@@ -31,6 +31,7 @@ class Target:
     forwards_tickets: bool = False  # can the system bring the submitter's Kerberos ticket to the job?
     holds: frozenset[str] = frozenset()  # systems to which a node of its graph can hand jobs, and wait for them
     misread_paths: str = ""  # a pattern of what the system takes for something else in the path of a run
+    copies_environment: bool = True  # do jobs get all of the submitter's environment from it, if they are to have that?
     environment: tuple[str, ...] = ()  # variables that tell its tools where it is
     retries_jobs: bool = False  # does it start failed jobs again by itself?
     # What the job of an expansion calls to hand over what it has compiled; nothing where the system takes it by itself.

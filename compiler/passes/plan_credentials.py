@@ -27,8 +27,9 @@ def plan_credentials(workflow: Workflow, context: Context) -> Workflow:
     if workflow.within:
         return _checked_in_the_run(workflow, context)
     places = {c: _place(steps, c) for c in Credential if any(c in step.credentials for step in steps)}
+    environment = _keeps_environment(steps, context)
     if not places or context.diagnostics.errors:
-        return workflow
+        return replace(workflow, credential_plan=CredentialPlan(environment=environment))
     store = secrets.store(context.site.credentials.secrets)
     asking = (step for step in steps if Credential.KERBEROS in step.credentials)
     forwarded = all(context.target_of(step).forwards_tickets for step in asking)
@@ -36,7 +37,20 @@ def plan_credentials(workflow: Workflow, context: Context) -> Workflow:
     for credential, place in places.items():
         for secret in _needed(credential, plan, store):
             _check_secret(secret, credential, place, store, context)
-    return replace(workflow, credential_plan=_with_lives(plan, workflow, places, context))
+    plan = replace(_with_lives(plan, workflow, places, context), environment=environment)
+    return replace(workflow, credential_plan=plan)
+
+
+def _keeps_environment(steps: tuple[Step, ...], context: Context) -> bool:
+    """Return whether the environment is kept in a file; that is as private as a secret, and beside the secrets."""
+    if not context.site.inherit_environment or context.target.copies_environment:
+        return False
+    if context.site.container_runtime == "htcondor" and any(step.image for step in steps):
+        message = (
+            "inherit_environment: containers that HTCondor starts do not see the environment that is kept for them."
+        )
+        context.diagnostics.error("unsupported", message, hint="choose --set container_runtime=apptainer.")
+    return True
 
 
 def _checked_in_the_run(workflow: Workflow, context: Context) -> Workflow:

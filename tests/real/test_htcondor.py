@@ -351,19 +351,36 @@ def test_what_a_worker_lacks_is_named(desk: Desk) -> None:
 
 
 def test_a_job_has_a_home_and_none_of_the_submitters_secrets(desk: Desk) -> None:
-    desk.write("reana.yaml", serial("env >environment"))
-    secret = {"SECRET_CANARY": "tweet"}
-    desk.reana_batch("run", *HERE, "--runs", "runs", "-w", "bare", env=secret)
-    desk.reana_batch("run", *HERE, "--set", "inherit_environment=true", "--runs", "runs", "-w", "full", env=secret)
-    for run in ("bare.1", "full.1"):
+    desk.write("reana.yaml", serial("env -0 >environment"))
+    lines = "two\nlines, 'quotes' and \"quotes\" \\"
+    given = {"SECRET_CANARY": "tweet", "LINES_": lines, "LD_LIBRARY_PATH": "/lib", "BIG": "x" * 100_000}
+    given |= {"BASH_FUNC_ml%%": "() {  echo \"$1\n $2\"\n}", "TMPDIR": "/nowhere", "LANG": "C.UTF-8"}
+    desk.reana_batch("run", *HERE, "--runs", "runs", "-w", "bare", env=given)
+    full = ("--set", "inherit_environment=true", "--runs", "runs", "-w")
+    desk.reana_batch("run", *HERE, *full, "full", env=given)
+    desk.reana_batch("run", *HERE, *full, "sent", "--set", "htcondor.file_transfer=true", env=given)
+    for run in ("full.1", "sent.1"):
         assert desk.wait(run)["status"] == "finished"
-    lines = desk.file("runs/bare.1/workspace/environment").splitlines()
-    found = dict(line.split("=", 1) for line in lines if "=" in line)
+        found = environment_of(desk, run)
+        assert {name: found[name] for name in given} == given | {"TMPDIR": "/tmp"}  # which is HTCondor's
+        everything = desk.box.root("grep", "-rlw", "tweet", f"{desk.folder}/runs/{run}", check=False)
+        assert everything.stdout == f"{desk.folder}/runs/{run}/workspace/environment\n"
+        ads_of = desk.box.root("condor_history", "-l", "-constraint", f'Iwd == "{desk.folder}/runs/{run}"').stdout
+        assert "Cmd" in ads_of
+        assert "tweet" not in ads_of
+    assert desk.wait("bare.1")["status"] == "finished"
+    found = environment_of(desk, "bare.1")
     assert (found["HOME"], found["USER"]) == ("/home/alice", "alice")
     assert {"/usr/bin", "/bin"} <= set(found["PATH"].split(":"))
     assert "SECRET_CANARY" not in found
     everything = desk.box.root("grep", "-rl", "tweet", f"{desk.folder}/runs/bare.1", check=False)
     assert everything.stdout == ""
+
+
+def environment_of(desk: Desk, run: str) -> dict[str, str]:
+    """Return the variables that a job has written down."""
+    words = desk.file(f"runs/{run}/workspace/environment").split("\0")[:-1]
+    return dict(word.split("=", 1) for word in words)
 
 
 def test_the_profile_of_cern_asks_for_credentials_flavour_and_group(desk: Desk) -> None:
