@@ -57,6 +57,7 @@ CODES = {
     "ambiguous-rules": "Two rules make the same file.",
     "unsupported-type": "A workflow type that this version cannot compile.",
     "unsupported": "Something that the chosen back end cannot do.",
+    "default-runtime": "Steps that ask for no runtime, where the site gives such steps little.",
     "hint-ignored": "A resource hint that has no meaning on the chosen back end.",
     "image-ignored": "Steps that run without their container image, for their site or their kind.",
     "changed-directory": "A Snakemake rule that leaves the workspace before it uses absolute paths into it.",

@@ -27,6 +27,7 @@ from reana_batch import (
     staging,
 )
 from reana_batch.diagnostics import Diagnostics, Refused, refuse
+from reana_batch.expressions import FLAVOURS
 from reana_batch.ir import CredentialPlan, Workflow
 from reana_batch.lock import locked
 from reana_batch.passes import run_passes
@@ -147,8 +148,31 @@ def compile_spec(path: Path, options: Options, diagnostics: Diagnostics) -> Comp
     choice = backends.choose(workflow, resolved.site, options.backend, diagnostics)
     if options.backend == "auto":
         resolved = sites.resolve(options.site, options.settings, path.parent, diagnostics, backend=choice.engine)
+    _warn_of_default_runtime(workflow, resolved, backends.backend(choice.engine).TARGET, diagnostics)
     compilation = _lower_as_chosen(workflow, resolved.site, choice, options, diagnostics)
     return replace(compilation, spec=spec, inputs=inputs, options=options, durations=durations)
+
+
+# Below this, a default of the site is likely to end a job that meant to run on, in seconds.
+_LONG = 86_400
+_NAMED = 5
+
+
+def _warn_of_default_runtime(
+    workflow: Workflow, resolved: sites.ResolvedSite, target: Target, diagnostics: Diagnostics
+) -> None:
+    """Warn of the steps to which the site gives a short time limit, because they ask for none."""
+    site, names = resolved.site, target.hints["runtime"]
+    default = FLAVOURS[site.default_runtime] if isinstance(site.default_runtime, str) else site.default_runtime
+    if default is None or default >= _LONG or sites.is_chosen(resolved.origins["default_runtime"]):
+        return
+    steps = [each for each in workflow.steps if each.resources.runtime is None and each.hints.keys().isdisjoint(names)]
+    if steps:
+        labels = list(dict.fromkeys(f'"{step.label}"' for step in steps))
+        named = ", ".join(labels[:_NAMED]) + (f" and {len(labels) - _NAMED} more" if len(labels) > _NAMED else "")
+        message = f"{site.name} ends jobs after {default:,} s where a step asks for no runtime: {named}."
+        hint = f"give each its {names[0]}, or choose for all: --set default_runtime=SECONDS."
+        diagnostics.warning("default-runtime", message, steps[0].origin, hint)
 
 
 def _ignore_codes(options: Options, diagnostics: Diagnostics) -> None:

@@ -207,6 +207,11 @@ def resolve(
     return ResolvedSite(site_of(profile, settings), {key: origins[key] for key in sorted(origins)}, chosen_by)
 
 
+def is_chosen(origin: str) -> bool:
+    """Return whether a setting was made for this analysis or by its user, and not by the profile of a site."""
+    return origin in ("command line", "environment", PROJECT_FILE) or origin.startswith(f"{user_file()}:")
+
+
 def site_of(name: str, settings: Mapping[str, Any]) -> Site:
     """Return the site of this name with the settings that :func:`settings_of` gave."""
     site: Site = _fill(Site, {**settings, "name": name}, "")

@@ -48,6 +48,15 @@ def test_a_run_directory_with_blanks_can_be_started_as_it_says(hello: Tool) -> N
     assert greetings.read_text("utf-8") == "Hello Ann\nHello Bob\n"
 
 
+def test_a_chosen_default_runtime_is_not_warned_about(hello: Tool) -> None:
+    """That of the site's own profile is, as tests/golden/errors shows."""
+    words = ("validate", "--site", "cern-lxplus")
+    assert "[default-runtime]" in hello.run(*words).stderr
+    assert "[default-runtime]" not in hello.run(*words, "--set", "default_runtime=1800").stderr
+    hello.write(".reana-batch.yaml", "default_runtime: workday\n")
+    assert "[default-runtime]" not in hello.run(*words).stderr
+
+
 @pytest.mark.parametrize("misread", ["x$(step)", "x$ENV(HOME)", "a|b", "back\\/slash"])
 def test_a_path_that_htcondor_misreads_is_refused(misread: str, hello: Tool) -> None:
     before = hello.files()
