@@ -282,7 +282,9 @@ def test_time_limits_memory_and_removal_are_told_in_plain_words(desk: Desk) -> N
 
 TREE, SIF = "/opt/images/py", "/opt/images/py.sif"
 PYTHON = "python3 -c 'import sys, os; print(sys.version_info[0], os.getcwd())' >\"$$REANA_WORKSPACE/here\""
-HOME = "touch \"$$HOME/mine\"; ls -A \"$$HOME\" >home; touch /opt/mine && echo yes >written; python3 -c 'import shadow' || :"
+HOME = (
+    'touch "$$HOME/mine"; ls -A "$$HOME" >home; touch /opt/mine && echo yes >written; python3 -c \'import shadow\' || :'
+)
 
 
 def step_in(image: str, command: str) -> dict[str, object]:
@@ -317,7 +319,7 @@ def test_images_run_by_apptainer_and_by_the_container_universe(desk: Desk) -> No
 
 def test_the_image_can_be_written_to_and_the_users_home_is_not_visible_unless_asked(desk: Desk) -> None:
     packages = "/home/alice/.local/lib/python3.13/site-packages"
-    desk.box.alice("bash", "-c", f"mkdir -p {packages}; echo 'open(\"shadowed\", \"w\")' >{packages}/shadow.py")
+    desk.box.alice("bash", "-c", f'mkdir -p {packages}; echo \'open("shadowed", "w")\' >{packages}/shadow.py')
     apart = submit_step(desk, "apart", SIF, HOME)
     asked = submit_step(desk, "asked", SIF, HOME, "container_home=true")
     for run in (apart, asked):
@@ -354,7 +356,7 @@ def test_a_job_has_a_home_and_none_of_the_submitters_secrets(desk: Desk) -> None
     desk.write("reana.yaml", serial("env -0 >environment"))
     lines = "two\nlines, 'quotes' and \"quotes\" \\"
     given = {"SECRET_CANARY": "tweet", "LINES_": lines, "LD_LIBRARY_PATH": "/lib", "BIG": "x" * 100_000}
-    given |= {"BASH_FUNC_ml%%": "() {  echo \"$1\n $2\"\n}", "TMPDIR": "/nowhere", "LANG": "C.UTF-8"}
+    given |= {"BASH_FUNC_ml%%": '() {  echo "$1\n $2"\n}', "TMPDIR": "/nowhere", "LANG": "C.UTF-8"}
     desk.reana_batch("run", *HERE, "--runs", "runs", "-w", "bare", env=given)
     full = ("--set", "inherit_environment=true", "--runs", "runs", "-w")
     desk.reana_batch("run", *HERE, *full, "full", env=given)
