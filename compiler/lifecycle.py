@@ -187,11 +187,11 @@ def status(directory: Path) -> RunStatus:
     state = _state(record, run, progress, queue)
     endings = _endings(run) if state == "failed" else {}
     failures = tuple(run.failures(endings)) if state not in ("created", "queued") else ()
-    found = {"open_expansions": tuple(run.open_expansions())}
+    opened = tuple(run.open_expansions())
     if state == "failed" and not failures:
         words = backends.backend(run.manifest["backend"]).last_words(directory)
-        return RunStatus(run, state, tuple(progress), queue, record, last_words=words, **found)
-    return RunStatus(run, state, tuple(progress), queue, record, failures, **found)
+        return RunStatus(run, state, tuple(progress), queue, record, last_words=words, open_expansions=opened)
+    return RunStatus(run, state, tuple(progress), queue, record, failures, open_expansions=opened)
 
 
 def _look(run: Run, before: list[StepProgress], ids: list[str]) -> tuple[list[StepProgress], Queue]:
