@@ -113,7 +113,7 @@ def test_folders_are_those_of_the_stems(count: int) -> None:
 
 @pytest.mark.parametrize(
     ("index", "count", "folder"),
-    [(0, 1, "fit"), (999, 1000, "fit"), (0, 1001, "0/fit"), (999, 1001, "0/fit"), (1000, 1001, "1/fit")],
+    [(0, 1, "fit"), (249, 250, "fit"), (0, 251, "0/fit"), (249, 251, "0/fit"), (250, 251, "1/fit")],
 )
 def test_folder_of_a_step(index: int, count: int, folder: str) -> None:
     assert layout.step_folder("fit", index, count) == folder
