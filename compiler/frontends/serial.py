@@ -6,7 +6,6 @@ Semantics: reana-workflow-engine-serial 0.9.4. Each command is a job of its own;
 
 from __future__ import annotations
 
-import functools
 import re
 from collections import Counter
 from collections.abc import Mapping
@@ -15,7 +14,7 @@ from typing import Any
 
 from reana_batch import diagnostics as messages
 from reana_batch import expressions, hints, images, names, places, schema
-from reana_batch.diagnostics import Diagnostics, Later, closest, suggestion
+from reana_batch.diagnostics import Diagnostics, closest, suggestion
 from reana_batch.ir import Command, Hint, Need, Step, Workflow, literal
 from reana_batch.spec import Spec
 
@@ -205,7 +204,7 @@ def _only_sets(command: str) -> bool:
 # A parameter as other tools write it: ${inputs.parameters.x}, ${{x}}, $(inputs.x), $inputs.parameters.x
 _DOTTED = re.compile(r"\$(?:\{+\s*(?:\w+\.)*(\w+)\s*\}|\((?:\w+\.)+(\w+)\)|(?:\w+\.)+(\w+))")
 # The same without a dollar sign.
-_BRACED = r"\{\{?\s*(?:\w+\.)*NAME\s*\}|%\(NAME\)s"
+_BRACED = re.compile(r"\{\s*(?:\w+\.)*(\w+)\s*\}|%\((\w+)\)s")
 
 
 def _dotted(text: str, start: int, parameters: Mapping[str, Any]) -> str:
@@ -223,21 +222,18 @@ def _check_parameters_used(spec: Spec, entries: list[_Entry], diagnostics: Diagn
         for piece in expressions.split_placeholders(text):
             if isinstance(piece, expressions.Placeholder) and piece.name in unused:
                 del unused[piece.name]
+    braced = _braced(entries) if unused else frozenset()
     for name in unused:
         place = spec.document.key_place(["inputs", "parameters", name])
-        cure = Later(name, functools.partial(_braced, name, entries))
-        diagnostics.warning("unused-parameter", f'No command uses the parameter "{name}".', place, cure)
+        hint = f"write ${{{name}}} in the command." if name in braced else ""
+        diagnostics.warning("unused-parameter", f'No command uses the parameter "{name}".', place, hint)
 
 
-def _braced(name: str, entries: list[_Entry]) -> str:
-    """Return the cure for an unused parameter that a command names as other tools do; empty if none does."""
-    pattern = re.compile(_BRACED.replace("NAME", re.escape(name)))
+def _braced(entries: list[_Entry]) -> frozenset[str]:
+    """Return the names that commands hold as other tools write parameters, such as {x}."""
     commands = (text for entry in entries for _, text in entry.commands)
-    return (
-        f"write ${{{name}}} in the command."
-        if name.isidentifier() and any(pattern.search(text) for text in commands)
-        else ""
-    )
+    found = (match[1] or match[2] for text in commands for match in _BRACED.finditer(text))
+    return frozenset(name for name in found if name.isidentifier())
 
 
 # --- images --------------------------------------------------------------------------------------

@@ -142,9 +142,13 @@ def test_a_compiled_make_directory_is_not_submitted(desk: Desk) -> None:
     desk.write("reana.yaml", serial("true"))
     desk("compile", "-o", "here")
     done = desk("submit", "here", exits=3)
-    said(done, "error: here is compiled for make. [run-state]", "hint: reana-batch run runs it here.")
+    said(
+        done,
+        "error: here is compiled for make, which submits nothing. [run-state]",
+        "hint: to run it here: cd here && make -j4 -f batch/Makefile",
+    )
     assert desk.json("submit", str(desk.path / "here"), exits=3)["error"] is True
-    assert not (desk.path / "here/state/lock").exists()
+    assert not (desk.path / "here/state/run.lock").exists()
 
 
 def test_a_running_run(desk: Desk, running: Path) -> None:
@@ -492,7 +496,7 @@ def test_looking_never_waits_for_the_lock(desk: Desk, running: Path) -> None:
     assert desk.state("test") == "running"
     desk("ls", "-w", "test")
     assert desk.json("logs", "-w", "test")["name"] == "test.1"
-    (running / "state/lock").unlink()
+    (running / "state/run.lock").unlink()
 
 
 def test_the_lock_of_a_command_that_died_is_taken_over(desk: Desk, running: Path) -> None:
@@ -500,9 +504,9 @@ def test_the_lock_of_a_command_that_died_is_taken_over(desk: Desk, running: Path
         pass
     hold(running, pid=gone.pid)
     said(desk("stop", "-w", "test"), "==> SUCCESS: test.1 has been stopped.")
-    until(lambda: not (running / "state/lock").exists())  # which the first command takes for a moment
+    until(lambda: not (running / "state/run.lock").exists())  # which the first command takes for a moment
 
 
 def hold(run: Path, pid: int) -> None:
     """Leave the lock that a process of this number would have taken."""
-    (run / "state/lock").write_text(f"{pid}\n{socket.gethostname()}\n", "utf-8")
+    (run / "state/run.lock").write_text(f"{pid}\n{socket.gethostname()}\n", "utf-8")
