@@ -317,23 +317,24 @@ def render(diagnostics: Iterable[Diagnostic], sources: Mapping[str, str], total:
     for each in diagnostics:
         groups.setdefault((each.severity, each.code, each.message, each.hint), []).append(each)
     shown = _merged(itertools.islice(groups.values(), MOST_SHOWN))
-    files = {group[0].place.file for group in shown if group[0].place} & sources.keys()
+    files = {group[0].place.file for group, _ in shown if group[0].place} & sources.keys()
     lines = {file: LINE_BREAK.split(sources[file]) for file in files}
-    text = "".join(_render_group(group, lines) for group in shown)
-    rest = max(total, sum(map(len, groups.values()))) - sum(map(len, shown))
-    return text + (f"{rest:,} more {shown[0][0].severity.value}{'' if rest == 1 else 's'} not shown.\n" if rest else "")
+    text = "".join(_render_group(group, hint, lines) for group, hint in shown)
+    rest = max(total, sum(map(len, groups.values()))) - sum(len(group) for group, _ in shown)
+    kind = next((group[0].severity.value for group, _ in shown), "")
+    return text + (f"{rest:,} more {kind}{'' if rest == 1 else 's'} not shown.\n" if rest else "")
 
 
-def _merged(groups: Iterable[list[Diagnostic]]) -> list[list[Diagnostic]]:
-    """Return the groups, those together whose hints, made only now, turn out to be the same."""
-    merged: dict[tuple[object, ...], list[Diagnostic]] = {}
+def _merged(groups: Iterable[list[Diagnostic]]) -> list[tuple[list[Diagnostic], str]]:
+    """Return the groups with their hints; those are together whose hints, made only now, turn out to be the same."""
+    merged: dict[tuple[object, ...], tuple[list[Diagnostic], str]] = {}
     for group in groups:
-        first = group[0]
-        merged.setdefault((first.severity, first.code, first.message, str(first.hint)), []).extend(group)
+        first, hint = group[0], str(group[0].hint)
+        merged.setdefault((first.severity, first.code, first.message, hint), ([], hint))[0].extend(group)
     return list(merged.values())
 
 
-def _render_group(group: list[Diagnostic], lines: Mapping[str, list[str]]) -> str:
+def _render_group(group: list[Diagnostic], hint: str, lines: Mapping[str, list[str]]) -> str:
     first = group[0]
     where = f"{first.place}:{first.place.column}: " if first.place else ""
     text = [f"{where}{first.severity.value}: {_shortened(first.message)} [{first.code}]"]
@@ -341,8 +342,7 @@ def _render_group(group: list[Diagnostic], lines: Mapping[str, list[str]]) -> st
         text += _excerpt(first.place, lines)
     if len(group) > 1:
         text.append(_other_places(group[1:]))
-    hint = _shortened(str(first.hint))
-    text += [f"hint: {hint}"] if hint else []
+    text += [f"hint: {_shortened(hint)}"] if hint else []
     return "\n".join(text) + "\n"
 
 

@@ -261,7 +261,7 @@ def file_parameters(spec: Spec, diagnostics: Diagnostics) -> dict[str, Any]:
         diagnostics.error("bad-value", message, place, "keep one of the two.")
     name = _mapping(spec.document.data, *path[:-1])[path[-1]]
     file = spec.directory / name
-    if not file.is_file():
+    if not os.path.isfile(file):
         diagnostics.error("missing-file", f'The parameter file "{name}" does not exist.', place, _PATH_HINT)
         return dict(spec.given)
     document = read_document(file, os.path.join(os.path.dirname(spec.document.file), name), diagnostics)
@@ -511,6 +511,10 @@ def _path_hint(path: str) -> str:
     return next(found, _PATH_HINT)
 
 
+# What leaves room for the directory of the run in the 4,096 bytes of Linux.
+_LONGEST_PATH = 3000
+
+
 def path_problem(path: str) -> str:
     """Return the sentence that says why a declared path cannot be, or nothing."""
     if not path.strip():
@@ -521,6 +525,8 @@ def path_problem(path: str) -> str:
         return f'A path must not hold "..", as "{path}" does.'
     if "\0" in path or "\n" in path:
         return "A path must be one line of text."
+    if len(os.fsencode(path)) > _LONGEST_PATH or any(len(os.fsencode(part)) > 255 for part in path.split("/")):
+        return f"A path has at most {_LONGEST_PATH:,} bytes, and 255 between slashes."
     return ""
 
 
@@ -587,7 +593,7 @@ def _hint_of_missing(directory: Path, declared: str, is_file: bool) -> str:
     hint = _path_hint(declared)
     if hint == _PATH_HINT and not is_file:
         hint = "git keeps no empty directories; a command can make it with mkdir -p."
-    if hint == _PATH_HINT and Path(declared).exists():
+    if hint == _PATH_HINT and os.path.exists(declared):
         return f"paths are relative to {directory}, and it lies in the current directory: move reana.yaml there."
     return hint
 
