@@ -218,9 +218,9 @@ def show_status(current: RunStatus) -> None:
 
 
 def show_hindrances(current: RunStatus, told: set[str]) -> set[str]:
-    """Print why jobs are held or do not get on, but for what is in ``told``; return all that holds now.
+    """Print why jobs are held or make no progress, except what is in ``told``; return all that holds now.
 
-    Jobs of one step that are hindered by the same thing are one line, whatever numbers it holds.
+    Jobs of one step with one reason are one line; numbers in the reason do not count.
     """
     keeper = backends.backend(current.run.manifest["backend"]).TARGET.keeper
     groups: dict[str, list[QueuedJob]] = {}

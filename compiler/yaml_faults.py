@@ -130,7 +130,7 @@ def _tokens(text: str, loader: Any) -> Iterator[Any]:
 
 
 def _missing_blank(problem: str, mark: Any, lines: list[str]) -> Slip | None:
-    """Return what a line lacks that is no entry and no key so, or that swallows the line after it."""
+    """Return what a line lacks to be an entry or a key, or to end before the line after it."""
     if problem.startswith("could not find expected ':'"):
         return _unlike_yaml(mark.line, lines)
     if not problem.startswith("mapping values are not allowed") or mark.line >= len(lines):

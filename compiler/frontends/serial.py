@@ -25,7 +25,7 @@ _LONGEST_NAME = 120
 _DANGEROUS = ("sudo ", "cd /")
 
 
-# What sets something in its own shell, and nothing else.
+# Commands that only set something in their own shell.
 _SETTING = re.compile(
     r"(?:cd|pushd|popd|export|declare|typeset|source|\.|alias|unalias|unset|umask|ulimit|set|shopt|module|ml|lsetup"
     r"|asetup|cmsenv|deactivate|(?:conda|mamba|micromamba)\s+(?:de)?activate)(?:\s[^|<>&]*)?"
