@@ -32,9 +32,19 @@ def naming(path: Path) -> Iterator[None]:
 
 def read_regular(path: Path) -> bytes:
     """Return the content of a regular file, also behind a link. OSError if it is anything else."""
-    with naming(path), open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as stream:
-        _demand_file(os.fstat(stream.fileno()).st_mode)
+    with naming(path), open(path, "rb", opener=regular) as stream:
         return stream.read()
+
+
+def regular(path: str, flags: int) -> int:
+    """Open a regular file, for ``open``; OSError if it is anything else, as a FIFO, which would be waited for."""
+    descriptor = os.open(path, flags | os.O_NONBLOCK)
+    try:
+        _demand_file(os.fstat(descriptor).st_mode)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
 def _demand_file(mode: int) -> None:
@@ -43,9 +53,9 @@ def _demand_file(mode: int) -> None:
 
 
 def read_text(path: Path) -> str:
-    """Return the text of a file; what is not UTF-8 is replaced. An OSError names the file."""
-    with naming(path):
-        return path.read_text("utf-8", "replace")
+    """Return the text of a regular file; what is not UTF-8 is replaced. OSError if it is anything else."""
+    with naming(path), open(path, encoding="utf-8", errors="replace", opener=regular) as stream:
+        return stream.read()
 
 
 def kind_of(mode: int) -> str:

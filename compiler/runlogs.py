@@ -12,7 +12,7 @@ from typing import Any
 
 from reana_batch import layout
 from reana_batch.diagnostics import closest, refuse
-from reana_batch.files import naming
+from reana_batch.files import naming, read_regular, regular
 from reana_batch.runstate import Run, namesakes, row_label, row_origin
 
 _PAUSE = 1.0  # seconds between two looks at growing files
@@ -98,10 +98,7 @@ def read(logs: Sequence[JobLog]) -> Iterator[str]:
 
 
 def _text(path: Path, errors: str) -> str:
-    if not path.exists():
-        return ""
-    with naming(path):
-        return path.read_bytes().decode("utf-8", errors)
+    return read_regular(path).decode("utf-8", errors) if path.exists() else ""
 
 
 def follow(find: Callable[[], Sequence[JobLog]], state: Callable[[], str]) -> Iterator[str]:
@@ -136,7 +133,7 @@ class _Tail:
         """Return what was added since the last call; the final one holds nothing back."""
         if not self._path.exists():
             return ""
-        with self._path.open("rb") as stream:
+        with naming(self._path), open(self._path, "rb", opener=regular) as stream:
             stream.seek(self._position)
             added = stream.read()
         self._position += len(added)

@@ -346,8 +346,7 @@ def namesakes(step: dict[str, Any]) -> int:
 def read_json(path: Path) -> dict[str, Any]:
     """Return the JSON object in a file of the run; Refused if it holds anything else."""
     try:
-        with files.naming(path):
-            value = json.loads(path.read_text("utf-8"))
+        value = json.loads(files.read_regular(path).decode())
     except ValueError:
         raise damaged(path) from None
     if not isinstance(value, dict):
@@ -385,7 +384,7 @@ def _integer(text: str | None) -> int:
 def tail(path: Path, lines: int) -> str:
     """Return the last lines of a log, from its last kilobytes; empty if there is none."""
     try:
-        with files.naming(path), path.open("rb") as stream:
+        with files.naming(path), open(path, "rb", opener=files.regular) as stream:
             stream.seek(max(0, path.stat().st_size - _TAIL_BYTES))
             text = stream.read().decode("utf-8", "replace")
     except FileNotFoundError:

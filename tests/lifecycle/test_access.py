@@ -118,6 +118,19 @@ def test_a_failing_disk_is_named(alice: Desk) -> None:
     assert [each["name"] for each in alice.json("list", exits=3)["runs"]] == ["other.1"]
 
 
+FIFOS = {"batch/manifest.json": ALL, "state/run.json": LIFE, "state/s1/0.failed": ("status", "logs")}
+FIFOS["logs/s1/0.out"] = ("status", "logs")
+
+
+@pytest.mark.parametrize("name", FIFOS)
+def test_a_fifo_is_not_waited_for(alice: Desk, name: str) -> None:
+    (alice.path / "runs/test.1" / name).unlink()
+    os.mkfifo(alice.path / "runs/test.1" / name)
+    for command in FIFOS[name]:
+        done = alice(command, "-w", "test.1", exits=3)
+        said(done, f"error: runs/test.1/{name}: It is a FIFO, not a file. [file-access]")
+
+
 CONFIGURATION = ("reana.yaml", "data", ".config/reana-batch", ".config/reana-batch/sites.yaml", ".gitignore")
 
 
