@@ -63,6 +63,10 @@ box: ## Build the box with real HTCondor and Slurm, where this machine allows on
 site: $(INSTALLED) ## Run the tests on real HTCondor and Slurm in the box
 	@BIN=$(BIN) exec bash tests/run-site-tests.sh
 
+.PHONY: site-matrix
+site-matrix: $(INSTALLED) ## Run the tests of HTCondor on both releases of it: 25.6 and Debian's 23.9
+	@for each in 25.6 23.9; do REANA_BATCH_BOX_CONDOR=$$each BIN=$(BIN) bash tests/run-site-tests.sh condor || exit; done
+
 .PHONY: install
 install: $(INSTALLED) ## Set up .venv with the project and the tools of the tests
 

@@ -353,7 +353,7 @@ def _settings_files(project: Path | None, diagnostics: Diagnostics) -> Iterator[
 # Variables that are no settings of a profile: of the command line, of the jobs, and of the tests' box.
 _OTHER_VARIABLES = (
     *("SITE", "RUNS", "PATIENCE", "SBATCH_TIMEOUT", "ALONE", "JOB"),
-    *("BOX", "BOXES", "KEEP_BOX", "BOX_MIRROR", "BOX_UBUNTU"),
+    *("BOX", "BOXES", "KEEP_BOX", "BOX_MIRROR", "BOX_UBUNTU", "BOX_CONDOR"),
 )
 
 

@@ -337,6 +337,23 @@ def test_a_container_sees_the_repositories_of_the_analysis(desk: Desk) -> None:
     assert "py" in desk.file(f"runs/{run}/workspace/seen").split()
 
 
+def test_htcondors_own_checker_finds_no_fault_in_any_golden_dag(desk: Desk) -> None:
+    if desk.box.alice("which", "condor_dag_checker", check=False).returncode != 0:
+        pytest.skip("condor_dag_checker came with HTCondor 25")
+    desk.write("batch/dagman.config", "")
+    pattern = re.compile(r"^==> batch/workflow\.dag\n(.*?)(?=^==> |\Z)", re.MULTILINE | re.DOTALL)
+    names = []
+    for golden in sorted((ROOT / "tests/golden/htcondor").glob("*.txt")):
+        for dag in pattern.findall(golden.read_text("utf-8")):
+            names.append(f"{golden.stem}.dag")
+            desk.write(names[-1], dag)
+    assert len(names) > 20
+    checked = desk.box.alice("condor_dag_checker", *names, cwd=desk.folder, check=False)
+    assert checked.returncode == 0, checked.stdout
+    desk.write("bad.dag", "JOBB a b\n")
+    assert desk.box.alice("condor_dag_checker", "bad.dag", cwd=desk.folder, check=False).returncode != 0
+
+
 def test_what_a_worker_lacks_is_named(desk: Desk) -> None:
     universe = submit_step(desk, "universe", "/opt/images/none.sif", "true", "container_runtime=htcondor")
     runs = {

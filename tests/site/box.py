@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 SITE = Path(__file__).resolve().with_name("site")
-CACHE = Path(
-    os.environ.get("REANA_BATCH_BOX") or Path(os.environ.get("CALLERS_HOME") or Path.home(), ".cache/reana-batch/site")
+_HOME = os.environ.get("CALLERS_HOME") or str(Path.home())
+_ASKED = subprocess.run(
+    [str(SITE), "cache"], capture_output=True, text=True, env={**os.environ, "HOME": _HOME}, check=True
 )
+CACHE = Path(_ASKED.stdout.strip())
 # Each worker of pytest-xdist has its own box. The box ends with the process that started it, unless it is to be kept.
 _WORKER = os.environ.get("PYTEST_XDIST_WORKER", "pytest")
 _OWNER = "" if os.environ.get("REANA_BATCH_KEEP_BOX") else str(os.getpid())

@@ -5,7 +5,6 @@ set -euo pipefail
 
 packages=(
     munge mariadb-server
-    condor
     krb5-kdc krb5-admin-server krb5-user kstart
     voms-server voms-clients voms-mysql-plugin
     xrootd-server xrootd-client xrootd-server-plugins xrootd-client-plugins xrootd-voms-plugins
@@ -14,9 +13,6 @@ packages=(
     python3-venv make tini procps psmisc iproute2 curl openssl jq rsync
 )
 apt_install "$SITE_ROOT" "${packages[@]}"
-
-# The blahp of HTCondor 23.9.6 calls ConfigParser.readfp, which Python 3.12 took out: its Slurm jobs would never end.
-sed -i 's/\.readfp(/.read_file(/' "$SITE_ROOT"/usr/libexec/blahp/*.py
 
 for user in alice:1000 bob:1001; do
     in_root id "${user%:*}" >/dev/null 2>&1 || in_root useradd --create-home --shell /bin/bash --uid "${user#*:}" "${user%:*}"

@@ -37,7 +37,7 @@ STARTER_ALLOW_RUNAS_OWNER = TRUE
 # everybody is on one host: the real uid, proved through the file system
 SEC_DEFAULT_AUTHENTICATION = REQUIRED
 SEC_DEFAULT_AUTHENTICATION_METHODS = FS
-# only the 25.x bindings read this; without it they refuse to talk to this 23.9 schedd
+# Debian's 23.9 does not know this: without it the 25.x bindings refuse to talk to that schedd
 SEC_FS_ENFORCE_CHANNEL_BINDING = FALSE
 ALLOW_READ = *
 ALLOW_WRITE = *@site.test
