@@ -40,6 +40,7 @@ CODES = {
     "input-missing": "A declared input does not exist.",
     "input-kind": "A directory declared as a file, or a file as a directory.",
     "input-duplicate": "The same input, or the same place for an output, is declared twice.",
+    "input-kept": "A rule has less to do, because what it makes is a declared input.",
     "input-symlink": "A declared input is, or leads through, a symbolic link out of the analysis.",
     "placeholder": "A $ in a command that REANA cannot substitute.",
     "undefined-parameter": "A command uses a parameter that inputs.parameters does not define.",

@@ -154,6 +154,16 @@ class DataFile:
 
 
 @dataclass(frozen=True, slots=True)
+class MadeFile:
+    """What reading the workflow has made, and the run finds in its workspace: a file, a link or an empty folder."""
+
+    path: str
+    mode: int
+    content: bytes | None = None
+    link: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """A job template and a table; each row is one job."""
 
@@ -235,6 +245,7 @@ class Workflow:
     tests: tuple[str, ...] = ()  # Gherkin files for `reana-batch test`
     credential_plan: CredentialPlan = CredentialPlan()
     data: tuple[DataFile, ...] = ()
+    made: tuple[MadeFile, ...] = ()
 
     def step(self, name: str) -> Step:
         """Return the step of this name; KeyError if there is none."""

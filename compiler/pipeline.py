@@ -244,6 +244,7 @@ def write(compilation: Compilation, directory: Path, *, force: bool = False) -> 
                 (new / layout.WORKSPACE).mkdir(mode=0o700, parents=True)
                 if compilation.spec is not None:
                     staging.copy_inputs(compilation.spec, compilation.inputs, new / layout.WORKSPACE)
+                staging.write_made(compilation.workflow.made, new / layout.WORKSPACE)
                 _fill(compilation, new)
                 replacing.replace(directory, new, Path(folder) / "old")
     except OSError as error:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pathspec
@@ -16,6 +16,7 @@ import pathspec
 from reana_batch import layout
 from reana_batch.diagnostics import Diagnostics
 from reana_batch.expressions import is_data_reference
+from reana_batch.ir import MadeFile
 from reana_batch.spec import Spec, path_problem
 
 _IGNORE_FILES = (".gitignore", ".reanaignore")
@@ -89,3 +90,19 @@ def copy_inputs(spec: Spec, paths: list[str], workspace: Path) -> None:
         target = workspace / path
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(spec.directory / path, target)
+
+
+def write_made(files: Iterable[MadeFile], workspace: Path) -> None:
+    """Write what was made while the workflow was read; what is there in its place goes."""
+    for file in files:
+        target = workspace / file.path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if file.content is None and not file.link:
+            target.mkdir(mode=file.mode, exist_ok=True)
+            continue
+        target.unlink(missing_ok=True)
+        if file.link:
+            target.symlink_to(file.link)
+        else:
+            with open(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, file.mode), "wb") as stream:
+                stream.write(file.content or b"")

@@ -7,19 +7,17 @@ done as Snakemake does it. What lies behind a checkpoint is an expansion.
 from __future__ import annotations
 
 import os
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from reana_batch import hints, names, staging
+from reana_batch import hints, names
 from reana_batch.diagnostics import Diagnostics, closest
 from reana_batch.expressions import is_data_reference
-from reana_batch.frontends import snakemake_scripts, snakemake_steps
+from reana_batch.frontends import snakemake_mirror, snakemake_scripts, snakemake_steps
 from reana_batch.frontends.snakemake_process import Reading, read
-from reana_batch.frontends.snakemake_records import JobRecord, RuleRecord
-from reana_batch.ir import Credential, Expansion, Need, Step, Workflow, last_steps, literal
+from reana_batch.frontends.snakemake_records import JobRecord, Past, RuleRecord
+from reana_batch.ir import Credential, Expansion, MadeFile, Need, Step, Workflow, last_steps, literal
 from reana_batch.spec import Spec, entries, file_parameters
 
 
@@ -29,22 +27,26 @@ def load(spec: Spec, diagnostics: Diagnostics, results: Mapping[str, Any]) -> Wo
     ``results`` are those of an expansion: then the workflow is what is left to do in the workspace.
     """
     config = results["state"]["config"] if results else file_parameters(spec, diagnostics)
+    made: tuple[MadeFile, ...] = ()
     if results:
-        reading = read(spec, spec.directory, config, diagnostics, goes_on=True)
+        reading = read(spec, spec.directory, config, diagnostics, Past(*results["state"]["past"]))
     else:
         diagnostics.stop_if_errors()
-        with _mirror(spec, diagnostics) as directory:
+        with snakemake_mirror.mirror(spec, diagnostics) as directory:
             _warn_of_profile(spec, directory, diagnostics)
             reading = read(spec, directory, config, diagnostics)
+            made = tuple(snakemake_mirror.made(spec, directory, diagnostics))
     for handler in reading.handlers:
         place = spec.document.place(["workflow", "file"])
         diagnostics.warning("hint-ignored", f"{handler} has no effect: no process waits for the end.", place)
     config = reading.config or config
+    _warn_of_kept(reading, diagnostics)
     static, deferred = _divide(reading)
     snakemake_steps.check(reading, static, diagnostics)
     steps = snakemake_steps.steps(spec, reading, static, config, diagnostics)
     temporary = _temporary(reading, static, results) if spec.strict else []
-    state = {"config": dict(config), "temporary": temporary}
+    past = _past(reading, static, results)
+    state = {"config": dict(config), "temporary": temporary, "past": list(past)}
     waits = bool(deferred) or reading.open_target
     expansions = (_expansion(spec, reading, static, steps, state),) if waits else ()
     if temporary and not expansions:
@@ -52,26 +54,48 @@ def load(spec: Spec, diagnostics: Diagnostics, results: Mapping[str, Any]) -> Wo
     if "report" in spec.options and steps and not expansions:
         steps = (*steps, _report(spec, steps, config))
     if not (results or steps or expansions):
-        message = "The first rule asks for nothing that a job has to make."
-        diagnostics.error("snakefile", message, spec.document.place(["workflow", "file"]))
+        message = "There is nothing to do: no job has to make what the first rule asks for."
+        diagnostics.warning("snakefile", message, spec.document.place(["workflow", "file"]))
     if not (results or expansions):
-        _check_outputs(spec, reading, diagnostics)
+        _check_outputs(spec, reading, made, diagnostics)
     if results and expansions and not steps:
         message = f"The run still does not know {expansions[0].reason}, though all other jobs are done."
         diagnostics.error("snakefile", message, expansions[0].origin)
-    return Workflow(name=spec.directory.name, type="snakemake", steps=steps, expansions=expansions)
+    return Workflow(name=spec.directory.name, type="snakemake", steps=steps, expansions=expansions, made=made)
+
+
+def _warn_of_kept(reading: Reading, diagnostics: Diagnostics) -> None:
+    """Say which rules have less to do because their outputs are inputs of the analysis."""
+    kept: dict[int, list[str]] = {}
+    for job in reading.kept:
+        kept.setdefault(job.rule, []).extend(job.outputs)
+    for rule, outputs in kept.items():
+        more = f" and {len(outputs) - 1:,} more" if len(outputs) > 1 else ""
+        message = (
+            f'Rule "{reading.rules[rule].name}" does not make {outputs[0]}{more}: the analysis has it as an input.'
+        )
+        hint = "take it out of the inputs to have it made."
+        diagnostics.warning("input-kept", message, reading.place(reading.rules[rule]), hint)
+
+
+def _past(reading: Reading, jobs: list[int], results: Mapping[str, Any]) -> Past:
+    """Return what an expansion after these jobs has to know, with what was known before them."""
+    before = Past(*results["state"]["past"]) if results else Past([], [], reading.end.given)
+    ran = [key for number in jobs for key in reading.jobs[number].keys]
+    return Past([*before.ran, *ran], [*before.kept, *(job.key for job in reading.kept)], before.given)
 
 
 # Outputs among which a misspelt one is looked for.
 _NEAR = 1000
 
 
-def _check_outputs(spec: Spec, reading: Reading, diagnostics: Diagnostics) -> None:
+def _check_outputs(spec: Spec, reading: Reading, made: Sequence[MadeFile], diagnostics: Diagnostics) -> None:
     """Warn of declared outputs that no job names, and that no input is. Benchmarks are not known here."""
     if any(job.benchmark for job in reading.jobs):
         return
-    made = [path for job in reading.jobs for path in (*job.outputs, *job.logs)]
-    there = {os.path.normpath(path) for path in (*made, *spec.input_files, *spec.input_directories)}
+    named = [path for job in reading.jobs for path in (*job.outputs, *job.logs)]
+    named += [file.path for file in made]
+    there = {os.path.normpath(path) for path in (*named, *spec.input_files, *spec.input_directories)}
     there.add(os.path.normpath(spec.options.get("report", "report.html")))
     folders = {str(parent) for path in there for parent in PurePosixPath(path).parents}
     for name in ("files", "directories"):
@@ -101,12 +125,15 @@ def _warn_of_profile(spec: Spec, root: Path, diagnostics: Diagnostics) -> None:
 
 
 def _temporary(reading: Reading, jobs: list[int], results: Mapping[str, Any]) -> list[str]:
-    """Return the outputs that nobody wants at the end, with those of the workflows before an expansion."""
+    """Return the outputs that may go at the end, with those of the workflows before an expansion.
+
+    What is asked for stays, and so does what a checkpoint makes, as in Snakemake.
+    """
     found = list(results["state"]["temporary"]) if results else []
-    for number in jobs:
-        job = reading.jobs[number]
-        found += [path for path, flags in zip(job.outputs, job.flags, strict=True) if "temp" in flags.split(",")]
-    return found
+    for job in (reading.jobs[number] for number in jobs):
+        if not reading.rules[job.rule].checkpoint:
+            found += [path for path, flags in zip(job.outputs, job.flags, strict=True) if "temp" in flags.split(",")]
+    return [path for path in found if path not in set(reading.end.targets)]
 
 
 def _cleanup(spec: Spec, steps: tuple[Step, ...], paths: list[str]) -> Step:
@@ -134,27 +161,6 @@ def _report(spec: Spec, steps: tuple[Step, ...], config: Mapping[str, Any]) -> S
         outputs=(name,),
         uses_python=True,
     )
-
-
-@contextmanager
-def _mirror(spec: Spec, diagnostics: Diagnostics) -> Iterator[Path]:
-    """Make a directory with what the workspace will hold at the start, as links, and give it back.
-
-    So what is not declared is missing when compiling and not in the middle of the run, and Snakemake
-    leaves nothing in the analysis.
-    """
-    with tempfile.TemporaryDirectory(prefix="reana-batch-", ignore_cleanup_errors=True) as name:
-        root = Path(os.path.realpath(name))
-        for path in staging.input_paths(spec, diagnostics):
-            link = root / path
-            if (spec.directory / path).is_file() and not link.exists():
-                link.parent.mkdir(parents=True, exist_ok=True)
-                link.symlink_to(spec.directory / path)
-        for file in spec.data:
-            if not file.is_output:  # a job brings it
-                (root / file.path).parent.mkdir(parents=True, exist_ok=True)
-                (root / file.path).touch()
-        yield root
 
 
 def _divide(reading: Reading) -> tuple[list[int], list[int]]:
@@ -186,7 +192,7 @@ def _expansion(
     known = {reading.jobs[number].rule for number in static if reading.rules[reading.jobs[number].rule].checkpoint}
     rules = [reading.rules[number] for number in sorted(known)]
     if reading.open_target or any(job.deferred for job in reading.jobs):
-        rules = rules or [rule for rule in reading.rules if rule.checkpoint]
+        rules = rules or [rule for rule in reading.rules if rule.checkpoint] or reading.rules
         reason = f"the files that {_listed(rules)} makes"
     else:
         rules = [reading.rules[number] for number in late]

@@ -16,7 +16,15 @@ from pathlib import Path
 from typing import Any
 
 from reana_batch.diagnostics import Diagnostics, Place, refuse
-from reana_batch.frontends.snakemake_records import Fault, JobRecord, Request, RuleRecord
+from reana_batch.frontends.snakemake_records import (
+    EndRecord,
+    Fault,
+    JobRecord,
+    KeptRecord,
+    Past,
+    Request,
+    RuleRecord,
+)
 from reana_batch.spec import Spec
 
 _INSTALL = "install it: pip install 'reana-batch[snakemake]'"
@@ -31,6 +39,9 @@ _WORD = re.compile(r"""'([^']+)'|"([^"]+)"|([^\s'"(),:;]+)""")
 _PLACE = re.compile(r" \(rule [^,()]*, line \d+, [^()]*\)")
 
 
+_NO_END = EndRecord("", "", [], [])
+
+
 @dataclass(slots=True)
 class Reading:
     """What Snakemake says of a workflow."""
@@ -40,8 +51,9 @@ class Reading:
     sources: dict[str, str]  # the texts that places point into
     rules: list[RuleRecord] = field(default_factory=list)
     jobs: list[JobRecord] = field(default_factory=list)
+    kept: list[KeptRecord] = field(default_factory=list)
     handlers: list[str] = field(default_factory=list)
-    shell_prefix: str = ""
+    end: EndRecord = _NO_END
     wishes: set[str] = field(default_factory=set)  # the resources that any rule sets to True
     options: list[str] = field(default_factory=list)  # what a profile sets, as words for Snakemake on the worker
     config: dict[str, Any] = field(default_factory=dict)  # with what a profile sets
@@ -65,13 +77,17 @@ class Reading:
 
 
 def read(
-    spec: Spec, root: Path, config: Mapping[str, Any], diagnostics: Diagnostics, *, goes_on: bool = False
+    spec: Spec, root: Path, config: Mapping[str, Any], diagnostics: Diagnostics, past: Past | None = None
 ) -> Reading:
-    """Return the jobs of the workflow, read in the directory ``root``; raises Refused if there are none."""
+    """Return the jobs of the workflow, read in the directory ``root``; raises Refused if it has faults.
+
+    With ``past`` they are those that an expansion adds.
+    """
     _check_version()
+    root = Path(os.path.realpath(root))  # as Python's getcwd() has it
     reading = Reading(spec, root, diagnostics.sources)
     profiles = {name: spec.options[name] for name in _PROFILES if name in spec.options}
-    request = Request(str(root / spec.workflow_file), str(root), config, goes_on, profiles)
+    request = Request(str(root / spec.workflow_file), str(root), config, past, profiles)
     command = [sys.executable, "-P", "-W", "ignore", "-m", "reana_batch.frontends.snakemake_reader"]
     with tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(
@@ -121,7 +137,8 @@ def _check_version() -> None:
 
 
 # Records that are one fact about the workflow.
-_ATTRIBUTES = {"open": "open_target", "end": "shell_prefix", "options": "options", "config": "config"}
+_LISTS = {"job": ("jobs", JobRecord), "kept": ("kept", KeptRecord)}
+_ATTRIBUTES = {"open": "open_target", "options": "options", "config": "config"}
 
 
 def _take(reading: Reading, record: list[Any], diagnostics: Diagnostics) -> None:
@@ -129,8 +146,9 @@ def _take(reading: Reading, record: list[Any], diagnostics: Diagnostics) -> None
     if kind == "rule":
         reading.rules.append(RuleRecord(*content))
         reading.place(reading.rules[-1])  # its text is kept: the files may be gone when a fault is shown
-    elif kind == "job":
-        reading.jobs.append(JobRecord(*content))
+    elif kind in _LISTS:
+        name, record_type = _LISTS[kind]
+        getattr(reading, name).append(record_type(*content))
     elif kind == "handler":
         reading.handlers.append(content)
     elif kind in _ATTRIBUTES:
@@ -147,6 +165,8 @@ def _take(reading: Reading, record: list[Any], diagnostics: Diagnostics) -> None
         diagnostics.warning("hint-ignored", message, place, "--set inherit_environment=true")
     elif kind == "wish":
         reading.wishes.add(content)
+    elif kind == "end":
+        reading.end = EndRecord(*content)
     else:
         _report(reading, Fault(*content), diagnostics)
 
@@ -197,6 +217,8 @@ def _sentence(fault: Fault, root: str) -> tuple[str, str]:
     if fault.kind == "AmbiguousRuleException":
         return lines[0], "constrain the wildcards, or say which rule comes first with ruleorder."
     message = " ".join(lines).removeprefix("Error: ").partition(" Wildcards:")[0]
+    if fault.kind in _CURES:
+        return message, _CURES[fault.kind]
     for words, sentence in _UNCLOSED.items():
         if words in message:
             return sentence, "close it."
@@ -211,4 +233,12 @@ _UNCLOSED = {
     "EOF in multi-line string": "This string is never closed.",
     "unterminated triple-quoted string": "This string is never closed.",
 }
+
+# By the reader's own exceptions.
+_CURES = {
+    "UnknownCores": "write a number: threads: 8, or min(8, workflow.cores).",
+    "QueueInput": "make the files in a checkpoint, and have an input function list them.",
+    "RemoteSource": "copy the file into the analysis.",
+}
+
 _CONFIG_HINT = "config holds the parameters in reana.yaml, over those of the Snakefile's configfile."

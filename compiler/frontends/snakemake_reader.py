@@ -22,10 +22,12 @@ import traceback
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
+from urllib.parse import parse_qsl, urlencode
 
+import snakemake.api
 from snakemake import exceptions
-from snakemake.api import SnakemakeApi
 from snakemake.cli import get_argument_parser, get_profile_dir, parse_config
+from snakemake.dag import DAG
 from snakemake.io import is_flagged
 from snakemake.jobs import Job
 from snakemake.profiles import ProfileConfigFileParser
@@ -33,20 +35,30 @@ from snakemake.resources import Resources
 from snakemake.settings.enums import Quietness, RerunTrigger
 from snakemake.settings.types import ConfigSettings, DAGSettings, ExecutionSettings, OutputSettings, ResourceSettings
 from snakemake.shell import shell
+from snakemake.sourcecache import SourceCache
 from snakemake.utils import update_config
 from snakemake_interface_executor_plugins.executors.base import AbstractExecutor
 from snakemake_interface_executor_plugins.registry import ExecutorPluginRegistry
 from snakemake_interface_executor_plugins.settings import CommonSettings
 from snakemake_interface_executor_plugins.utils import encode_target_jobs_cli_args
 
-from reana_batch.frontends.snakemake_records import Fault, JobRecord, Request, RuleRecord
+from reana_batch.frontends.snakemake_records import (
+    WORKSPACE,
+    EndRecord,
+    Fault,
+    JobRecord,
+    KeptRecord,
+    Past,
+    Request,
+    RuleRecord,
+)
 from reana_batch.frontends.snakemake_values import Evaluation, Values
 
 # Threads are scaled down to the cores of the run; a batch system sets its own limit.
 CORES = 1_000_000
 
 # What Snakemake sets at files and the jobs have to heed.
-FLAGS = ("touch", "temp", "protected", "directory", "update", "ensure", "storage_object")
+FLAGS = ("touch", "temp", "protected", "directory", "update", "ensure")
 
 # The keys of a profile that are honoured.
 _PROFILE_KEYS = frozenset(
@@ -80,18 +92,16 @@ _FRAME = re.compile(r'File "([^"]+)", line (\d+), in ')
 
 
 class AllRead(BaseException):
-    """Ends Snakemake when the graph has been written."""
+    """Ends Snakemake when the graph is complete."""
 
 
 class Executor(AbstractExecutor):  # type: ignore[misc]  # Snakemake has no types
-    """Takes the graph as soon as it is complete and ends the run before it starts."""
+    """Ends the run before it starts."""
 
     stream: TextIO
 
     def __init__(self, workflow: Any, logger: Any) -> None:
         super().__init__(workflow, logger)
-        for line in Graph(workflow).lines():
-            self.stream.write(line)
         raise AllRead
 
     def run_job(self, job: Any) -> NoReturn:
@@ -104,15 +114,135 @@ class Executor(AbstractExecutor):  # type: ignore[misc]  # Snakemake has no type
 _UNKNOWN = Values(threads=1, resources=[{"threads": 1}], commands=[], late=[], inside=[])
 
 
+class AllCores(int):
+    """What ``workflow.cores`` is: more than any number, and not to be used as one.
+
+    So ``min(workflow.cores, 8)`` is 8, and what needs the number itself is refused.
+    """
+
+    def _less(self, *_: object) -> AllCores:
+        return self
+
+    __add__ = __sub__ = __mul__ = __truediv__ = __floordiv__ = __radd__ = __rmul__ = _less
+
+    def _refuse(self, *_: object) -> NoReturn:
+        raise UnknownCores("The number of all cores, workflow.cores, is not known when compiling.")
+
+    __int__ = __index__ = __float__ = __round__ = __str__ = __repr__ = __format__ = _refuse
+
+
+class Unsupported(exceptions.WorkflowError):  # type: ignore[misc]  # Snakemake has no types
+    """What can be only where one process runs the whole workflow."""
+
+
+class UnknownCores(Unsupported):
+    """The workflow depends on the number of cores that Snakemake is given."""
+
+
+class QueueInput(Unsupported):
+    """A rule waits for files that the Snakefile names while the workflow runs."""
+
+
+class RemoteSource(Unsupported):
+    """A job reads a file that belongs to a workflow on another host."""
+
+
+def _refuse_queue(*_: object, **__: object) -> NoReturn:
+    raise QueueInput("from_queue() names files while the workflow runs, when no process has read the Snakefile.")
+
+
+def _source(file: Any) -> str:
+    """Return the path of a file that belongs to the workflow itself, instead of that of Snakemake's copy."""
+    if not file.is_local:
+        raise RemoteSource(f"{file.get_path_or_uri(secret_free=True)} is not a file of the analysis.")
+    if not os.path.exists(file.get_path_or_uri(secret_free=True)):
+        raise exceptions.WorkflowError(f"Source file {file.get_path_or_uri(secret_free=True)} does not exist.")
+    return os.path.abspath(file.get_path_or_uri(secret_free=True))
+
+
+class Workspace:
+    """The directory that is read in, which the paths of the run do not depend on."""
+
+    def __init__(self, root: str) -> None:
+        self.root = root
+
+    def path(self, path: str) -> str:
+        """Return a path of the workflow relative to the workspace; one outside of it stays absolute."""
+        if not os.path.isabs(path) and os.getcwd() == self.root:
+            return path
+        relative = os.path.relpath(path, self.root)
+        return os.path.abspath(path) if relative.split("/")[0] == ".." else relative
+
+    def key(self, job: Any) -> str:
+        """Return what the job is known by in the run's state: ``RULE?WILDCARD=VALUE&...``."""
+        wildcards = sorted(job.wildcards_dict.items())
+        portable = [(name, str(value).replace(self.root, WORKSPACE)) for name, value in wildcards]
+        return f"{job.rule.name}?{urlencode(portable)}"
+
+    def rule_and_wildcards(self, key: str) -> tuple[str, dict[str, str]]:
+        """Return what :meth:`key` was made of."""
+        rule, _, wildcards = key.partition("?")
+        found = parse_qsl(wildcards, keep_blank_values=True)
+        return rule, {name: value.replace(WORKSPACE, self.root) for name, value in found}
+
+
+class ContinuedDAG(DAG):  # type: ignore[misc]  # Snakemake has no types
+    """The graph that goes on where the compilations before an expansion ended.
+
+    What the run has done is done, whatever the times of its files say. Of the rest, only what the analysis
+    has given is taken as it is, unless it is older than what it is made from.
+    """
+
+    workspace: Workspace
+    past: Past
+
+    def __init__(self, workflow: Any, *args: Any, **options: Any) -> None:
+        super().__init__(workflow, *args, **options)
+        self._ran, kept, self._given = map(set, self.past)
+        self._done = self._ran | kept
+        for key in (*self.past.ran, *self.past.kept):
+            name, wildcards = self.workspace.rule_and_wildcards(key)
+            if workflow.is_rule(name) and workflow.get_rule(name).is_checkpoint:
+                outputs, _ = workflow.get_rule(name).expand_output(wildcards)
+                workflow.checkpoints.created_output.update(outputs)
+
+    async def update_(self, job: Any, *args: Any, **options: Any) -> None:
+        """Add the job and what it needs; what a job that is done needed does not matter any more."""
+        if self._is_done(job):
+            self._dependencies[job].clear()  # in a defaultdict, this adds the job
+        else:
+            await super().update_(job, *args, **options)
+
+    async def update_needrun(self, *args: Any, **options: Any) -> None:
+        """Find out what is to be done."""
+        for job in self.jobs:
+            if self._is_done(job):
+                self._finished.add(job)
+            elif self._is_stale(job):
+                self.forcefiles.update(job.output)
+        await super().update_needrun(*args, **options)
+
+    def _is_done(self, job: Any) -> bool:
+        return self.workspace.key(job) in self._done
+
+    def _is_stale(self, job: Any) -> bool:
+        """Return whether outputs that are there are not the analysis' own, or older than what the run made."""
+        there = {self.workspace.path(str(file)) for file in job.output if os.path.lexists(file)}
+        older = any(self.workspace.key(parent) in self._ran for parent in self._dependencies[job])
+        return bool(there - self._given) or (bool(there) and older)
+
+
 class Graph:
     """The jobs of a workflow that Snakemake would run, groups as one, parents before their children."""
 
-    def __init__(self, workflow: Any) -> None:
+    def __init__(self, workflow: Any, workspace: Workspace) -> None:
         self._workflow = workflow
+        self._workspace = workspace
         self._dag = workflow.dag
         self._rules: dict[str, int] = {}
         self._numbers: dict[Any, int] = {}
         self._evaluation = Evaluation(job for job in self._dag.jobs if self._dag.needrun(job))
+        self._before = self._before_updates()
 
     def lines(self) -> Iterator[str]:
         """Yield the records, each a line of JSON: a rule before the first of its jobs."""
@@ -127,11 +257,46 @@ class Graph:
         for name in sorted(self._wishes()):
             yield _line("wish", name)
         for members in self._nodes():
-            for job in members:
-                if job.rule.name not in self._rules:
-                    self._rules[job.rule.name] = len(self._rules)
-                    yield _line("rule", self._rule(job))
+            yield from self._new_rules(members)
             yield _line("job", self._job(members))
+        for job in sorted(filter(self._is_kept, self._dag.jobs), key=_sort_key):
+            yield from self._new_rules([job])
+            outputs = list(map(self._path, job.output))
+            yield _line("kept", KeptRecord(self._rules[job.rule.name], self._workspace.key(job), outputs))
+        yield _line("end", self._end())
+
+    def _new_rules(self, jobs: list[Any]) -> Iterator[str]:
+        for job in jobs:
+            if job.rule.name not in self._rules:
+                self._rules[job.rule.name] = len(self._rules)
+                yield _line("rule", self._rule(job))
+
+    def _path(self, file: Any) -> str:
+        return self._workspace.path(str(file))
+
+    def _is_kept(self, job: Any) -> bool:
+        """Return whether a job does not run because all that it makes is there when the run starts."""
+        done = self._dag.needrun(job) or self._dag.finished(job)
+        return bool(job.output) and not done and all(map(os.path.exists, job.output))
+
+    def _end(self) -> EndRecord:
+        workdir = self._path(os.getcwd())
+        return EndRecord(
+            shell_prefix=shell._get_process_prefix(),  # noqa: SLF001  # shell.prefix only sets it
+            workdir="" if workdir == "." else workdir,
+            targets=sorted(map(self._path, self._dag.derived_targetfiles)),
+            given=sorted(self._given()) if any(rule.is_checkpoint for rule in self._workflow.rules) else [],
+        )
+
+    def _given(self) -> Iterator[str]:
+        """Yield what is there before the run starts and a rule could make."""
+        root = self._workspace.root
+        for folder, inner, files in os.walk(root):
+            inner[:] = [name for name in inner if os.path.join(folder, name) != f"{root}/.snakemake"]
+            for name in (*inner, *files):
+                path = os.path.join(folder, name)
+                if any(self._dag.output_index.match_producers(each) for each in (path, os.path.relpath(path))):
+                    yield self._path(path)
 
     def _handlers(self) -> Iterator[str]:
         for name in ("onstart", "onsuccess", "onerror"):
@@ -179,12 +344,13 @@ class Graph:
         values = _UNKNOWN if deferred else self._values(members, group)
         return JobRecord(
             rule=self._rules[first.rule.name],
+            keys=[self._workspace.key(job) for job in members],
             label=str(group.groupid) if group and not _is_pipe_group(first) else "",
             wildcards=[[name, str(value)] for name, value in first.wildcards_dict.items()],
-            inputs=[str(f) for job in members for f in job.input if str(f) not in inside],
-            outputs=[str(file) for file in outputs if not is_flagged(file, "pipe") and not is_flagged(file, "service")],
+            inputs=[self._path(f) for job in members for f in job.input if str(f) not in inside],
+            outputs=[self._path(file) for file in outputs if _flags(file) is not None],
             flags=[flag for flag in (_flags(file) for file in outputs) if flag is not None],
-            logs=[str(file) for job in members for file in job.log],
+            logs=[self._path(file) for job in members for file in job.log],
             benchmark=any(job.benchmark for job in members),
             commands=values.commands,
             targets=encode_target_jobs_cli_args([spec for job in members for spec in job.get_target_spec()]),
@@ -198,16 +364,38 @@ class Graph:
             grouped=group is not None,
             late=values.late,
             inside=values.inside,
+            storage=any(
+                is_flagged(f, "storage_object") for job in members for f in (*job.input, *job.output, *job.log)
+            ),
         )
 
     def _values(self, members: list[Any], group: Any) -> Values:
         is_shell = group is None and _action(members[0]) == "shell"
-        return self._evaluation.values(members, group or members[0], is_shell=is_shell)
+        values = self._evaluation.values(members, group or members[0], is_shell=is_shell)
+        if any(asked["threads"] >= CORES for asked in values.resources):
+            message = "The jobs ask for all cores, whose number is not known when compiling."
+            raise UnknownCores(message, rule=members[0].rule)
+        return values
 
     def _parents(self, members: list[Any]) -> list[int]:
         own = self._numbers[members[0]]
-        found = {self._numbers.get(parent, own) for job in members for parent in self._dag.dependencies[job]}
+        parents = (parent for job in members for parent in (*self._dag.dependencies[job], *self._before.get(job, ())))
+        found = {self._numbers.get(parent, own) for parent in parents}
         return sorted(found - {own})  # those without a number are done already
+
+    def _before_updates(self) -> dict[Any, list[Any]]:
+        """Return, of each job that updates a file, those that want the file before that."""
+        readers: dict[str, list[Any]] = {}
+        for job in self._dag.needrun_jobs():
+            for file in job.input:
+                if is_flagged(file, "before_update"):
+                    readers.setdefault(str(file), []).append(job)
+        found = {}
+        for job in self._dag.needrun_jobs():
+            updated = [str(file) for file in job.output if is_flagged(file, "update")]
+            later = set(self._dag.bfs(self._dag.depending, job)) if readers and updated else set()
+            found[job] = [each for file in updated for each in readers.get(file, ()) if each not in later]
+        return found
 
 
 def _is_open(job: Any) -> bool:
@@ -237,8 +425,8 @@ def _action(job: Any) -> str:
 
 
 def _flags(file: Any) -> str | None:
-    """Return the flags of an output as one word, or None for what is no file."""
-    if is_flagged(file, "pipe") or is_flagged(file, "service"):
+    """Return the flags of an output as one word, or None for what is not a file in the workspace when the job ends."""
+    if any(is_flagged(file, each) for each in ("pipe", "service", "storage_object")):
         return None
     return ",".join(flag for flag in FLAGS if is_flagged(file, flag))
 
@@ -253,15 +441,16 @@ def _line(kind: str, record: object) -> str:
 def main() -> None:
     """Read the request, write the records, and end with 0 even for a faulty Snakefile: a fault is a record."""
     request = Request(*json.load(sys.stdin))
+    if request.past is not None:
+        request = request._replace(past=Past(*request.past))
     # Whatever the Snakefile and its processes print must not mix with the records.
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as stream:
         os.dup2(2, 1)
         Executor.stream = stream
         linemaps: dict[str, Any] = {}  # by file, the lines of the Snakefile that compiled lines come from
         try:
-            _read(request, linemaps)
-        except AllRead:
-            stream.write(_line("end", shell._get_process_prefix()))  # noqa: SLF001  # shell.prefix only sets it
+            for line in _read(request, linemaps):
+                stream.write(line)
         except BaseException as error:  # noqa: BLE001  # a Snakefile may raise anything, SystemExit too
             stream.write(_line("fault", _fault(error, linemaps)))
 
@@ -326,28 +515,31 @@ def _profile(request: Request) -> tuple[ResourceSettings, ConfigSettings]:
     return resources, ConfigSettings(config=config)
 
 
-def _read(request: Request, linemaps: dict[str, Any]) -> None:
+def _read(request: Request, linemaps: dict[str, Any]) -> Iterator[str]:
     ExecutorPluginRegistry().register_plugin("snakemake_executor_plugin_reana_batch", sys.modules[__name__])
     resources, config = _profile(request)
-    with SnakemakeApi(OutputSettings(quiet={Quietness.ALL}, enable_file_logging=False)) as api:
+    workspace = Workspace(request.directory)
+    snakemake.workflow.from_queue = _refuse_queue
+    snakemake.workflow.Workflow.cores = AllCores(CORES)
+    SourceCache.get_path = lambda _, file: _source(file)
+    if request.past is not None:
+        ContinuedDAG.workspace, ContinuedDAG.past = workspace, request.past
+        snakemake.workflow.DAG = ContinuedDAG  # the API imports it
+    with snakemake.api.SnakemakeApi(OutputSettings(quiet={Quietness.ALL}, enable_file_logging=False)) as api:
         workflow = api.workflow(
             resource_settings=resources,
             config_settings=config,
             snakefile=Path(request.snakefile),
-            workdir=Path(request.directory),
         )
-        dag_settings = DAGSettings(
-            forceall=not request.goes_on,
-            rerun_triggers={RerunTrigger.MTIME},
-            max_inventory_wait_time=0,
-        )
+        dag_settings = DAGSettings(rerun_triggers={RerunTrigger.MTIME}, max_inventory_wait_time=0)
         settings = ExecutionSettings(lock=False, ignore_incomplete=True, latency_wait=0)
         try:
-            workflow.dag(dag_settings).execute_workflow(executor="reana-batch", execution_settings=settings)
+            # Returns without an executor if there is nothing to do.
+            with contextlib.suppress(AllRead):
+                workflow.dag(dag_settings).execute_workflow(executor="reana-batch", execution_settings=settings)
+            yield from Graph(workflow._workflow, workspace).lines()  # noqa: SLF001  # the public interface lists no jobs
         finally:
             linemaps.update(workflow._workflow_store.linemaps)  # noqa: SLF001  # Snakemake's own API prints by them
-    # No job is left to run: Snakemake says so and makes no executor.
-    raise AllRead
 
 
 # --- faults --------------------------------------------------------------------------------------
@@ -357,6 +549,7 @@ def _fault(error: BaseException, linemaps: Mapping[str, Any]) -> Fault:
     """Return what is wrong, and where as far as Snakemake tells."""
     file, line = _origin(error, linemaps)
     rule = getattr(error, "rule", None)
+    error = next((each for each in _causes(error) if isinstance(each, Unsupported)), error)
     message = str(error) or type(error).__name__
     if isinstance(error, tokenize.TokenError):
         message = str(error.args[0])
@@ -369,10 +562,17 @@ def _fault(error: BaseException, linemaps: Mapping[str, Any]) -> Fault:
     return Fault(type(error).__name__, message, file, line, str(rule) if rule else "")
 
 
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
 def _origin(error: BaseException, linemaps: Mapping[str, Any]) -> tuple[str, int]:
     if isinstance(error, exceptions.InputFunctionException):
         # Its own traceback is of Snakemake; that of the function is in the text.
         frames = _FRAME.findall(str(error))
+        frames = [frame for frame in frames if frame[0] in linemaps] or frames
         if frames:
             return frames[-1][0], int(frames[-1][1])
     if isinstance(error, SyntaxError | tokenize.TokenError):

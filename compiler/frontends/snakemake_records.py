@@ -5,14 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+# What stands for the path of the workspace in what outlasts the reading.
+WORKSPACE = "$REANA_WORKSPACE"
+
+
+class Past(NamedTuple):
+    """What the compilations before an expansion know; a job is its rule and its wildcards, as text."""
+
+    ran: list[str]  # the run has done these, whatever the times of their files say
+    kept: list[str]  # these did not have to run: their outputs are inputs of the analysis
+    given: list[str]  # inputs of the analysis that a rule could make
+
 
 class Request(NamedTuple):
     """What to read, and as what."""
 
     snakefile: str
-    directory: str  # where the workflow works: its paths are relative to it
+    directory: str  # the workspace, or what stands for it when the user compiles
     config: Mapping[str, Any]
-    goes_on: bool  # whether to list only what is left to do, or all of the workflow
+    past: Past | None  # None when the user compiles
     profiles: Mapping[str, str]  # what names them: profile, workflow-profile
 
 
@@ -34,6 +45,7 @@ class JobRecord(NamedTuple):
     """A job, or a group of jobs that run as one."""
 
     rule: int  # by the order of the rules' records
+    keys: list[str]  # of each member
     label: str  # of a group
     wildcards: list[list[str]]
     inputs: list[str]
@@ -53,6 +65,24 @@ class JobRecord(NamedTuple):
     grouped: bool
     late: list[str]  # the params, resources and threads that only the run can know
     inside: list[str]  # those of the resources that depend on what the group itself makes
+    storage: bool  # is any of its files in a storage, from which Snakemake fetches it?
+
+
+class KeptRecord(NamedTuple):
+    """A job that does not run: its outputs are inputs of the analysis."""
+
+    rule: int
+    key: str
+    outputs: list[str]
+
+
+class EndRecord(NamedTuple):
+    """What is known when the graph is complete."""
+
+    shell_prefix: str
+    workdir: str  # where commands work, relative to the workspace; empty if there
+    targets: list[str]  # the files that are asked for
+    given: list[str]  # as in Past
 
 
 class Fault(NamedTuple):

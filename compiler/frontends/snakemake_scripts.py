@@ -32,8 +32,10 @@ def before(job: JobRecord) -> str:
 
 
 def after(job: JobRecord) -> str:
-    """Return what touches and protects the job's outputs."""
+    """Return what touches and protects the job's outputs, and makes the logs that it has not written."""
     lines = []
+    if job.logs:
+        lines.append(f'for each in {_words(job.logs)}; do [[ -e $each ]] || : >"$each" || return; done')
     for path, flags in zip(job.outputs, job.flags, strict=True):
         word = shlex.quote(path)
         if "touch" in flags.split(","):
@@ -64,8 +66,24 @@ def _words(paths: Iterable[str]) -> str:
     return " ".join(map(shlex.quote, paths))
 
 
-def worker(job: JobRecord, snakefile: str, options: Sequence[str]) -> str:
-    """Return the words, with ``options`` that are quoted already, by which Snakemake on the worker runs the job, without looking at any other."""
+def relative(text: str, root: str, workdir: str) -> str:
+    """Return the text of a command with the paths below ``root`` relative to the folder in which it works."""
+    up = "/".join(".." for _ in filter(None, workdir.split("/"))) or "."
+    if workdir:
+        text = text.replace(f"{root}/{workdir}/", "")
+    return text.replace(f"{root}/", "" if up == "." else f"{up}/").replace(root, up)
+
+
+def within(workdir: str, text: str) -> str:
+    """Return the command as it runs in this folder of the workspace."""
+    return f"cd -- {shlex.quote(workdir)} || exit\n{text}" if workdir else text
+
+
+def worker(job: JobRecord, snakefile: str, root: str, options: Sequence[str]) -> str:
+    """Return the words by which Snakemake on the worker runs the job, without looking at any other.
+
+    The words of ``options`` are quoted already. Paths below ``root``, where the workflow was read, are below the workspace there.
+    """
     words = [
         "-m", "snakemake", "--snakefile", snakefile,
         "--target-jobs", *job.targets,
@@ -75,13 +93,27 @@ def worker(job: JobRecord, snakefile: str, options: Sequence[str]) -> str:
         "--retries", "0", "--nocolor", "--no-hooks", "--nolock", "--ignore-incomplete",
         "--rerun-triggers", "mtime", "--latency-wait", "5", "--notemp", "--quiet", "progress", "rules", "host", "reason",
         "--shared-fs-usage", "input-output", "persistence", "software-deployment", "source-cache", "sources",
-        "storage-local-copies", "--mode", "remote",
+        *(() if job.storage else ("storage-local-copies",)), "--mode", "remote",
     ]  # fmt: skip  # an option and its values belong together
     if job.grouped:
         words += ["--local-groupid", "reana-batch"]
     else:
         words.append("--force-use-threads")
-    return f'{" ".join([shlex.join(words), *options])} --attempt "$REANA_BATCH_ATTEMPT"'
+    # Each job fetches what it needs, and has copies of its own.
+    storage = '--local-storage-prefix "$storage" ' if job.storage else ""
+    return f'{" ".join([*(_in_workspace(word, root) for word in words), *options])} {storage}--attempt "$REANA_BATCH_ATTEMPT"'
+
+
+def _in_workspace(word: str, root: str) -> str:
+    """Return the word for bash, with the path that the workspace has on the worker, as Python's getcwd() has it."""
+    return '"$(pwd -P)"'.join(shlex.quote(part) if part else "" for part in word.split(root)) or "''"
+
+
+# Makes the folder for a job's copies of files in a storage, which goes when the job ends.
+STORAGE = (
+    'mkdir -p .snakemake/storage && storage=$(mktemp -d -p "$PWD/.snakemake/storage") || exit\n'
+    """trap 'rm -rf "$config" "$storage"' EXIT\n"""
+)
 
 
 def report(name: str, snakefile: str, config: Mapping[str, Any]) -> str:
@@ -91,13 +123,14 @@ def report(name: str, snakefile: str, config: Mapping[str, Any]) -> str:
     return f"{head}{shlex.join(words)}{tail}"
 
 
-def with_config(config: Mapping[str, Any]) -> tuple[str, str]:
+def with_config(config: Mapping[str, Any], preparation: str = "") -> tuple[str, str]:
     """Return what stands around the words of a call of Snakemake, with the config as it was when compiling."""
     text = shlex.quote(json.dumps(config, ensure_ascii=False))
     head = (
         "config=$(mktemp) || exit\n"
         "trap 'rm -f \"$config\"' EXIT\n"
         f'printf %s {text} >"$config" || exit\n'
+        f"{preparation}"
         '"$REANA_BATCH_PYTHON" '
     )
     return head, ' --configfile "$config"\n'

@@ -24,7 +24,7 @@ from reana_batch.spec import Spec
 LATE = "<TBD>"
 
 # Flags of outputs that only Snakemake can deal with.
-_SNAKEMAKE_FLAGS = frozenset({"ensure", "storage_object"})
+_SNAKEMAKE_FLAGS = frozenset({"ensure"})
 
 # The steps that a rule gets because its jobs ask for different things. If there are more, what they ask for is
 # rounded up so that fewer differ, in these ratios; with the last they all ask for the most.
@@ -76,6 +76,7 @@ class Kind:
     rule: int
     label: str
     on_worker: bool  # is it Snakemake that runs the job?
+    storage: bool  # does it fetch files from a storage?
     outputs: tuple[str, ...]  # the flags of each
     container: str
     asked: str  # JSON of what it asks for
@@ -180,6 +181,7 @@ def _kinds(reading: Reading, records: Sequence[JobRecord], families: Mapping[int
             families[record.rule],
             record.label,
             _on_worker(reading.rules[record.rule], record),
+            record.storage,
             tuple(record.flags),
             record.container,
             rounded.get(families[record.rule], {}).get(text, text),
@@ -232,6 +234,7 @@ def _on_worker(rule: RuleRecord, record: JobRecord) -> bool:
     return (
         record.grouped
         or record.benchmark
+        or record.storage
         or not is_bash
         or is_late
         or bool(rule.shadow)
@@ -273,7 +276,7 @@ class _Maker:
         self._check(rule, kind, records, found, origin)
         columns = Columns(len(records))
         for index, (wildcard, _) in enumerate(records[0].wildcards):
-            columns.suggest(wildcard, [record.wildcards[index][1] for record in records])
+            columns.suggest(wildcard, [self._relative(record.wildcards[index][1]) for record in records])
         columns.suggest("rule", [each.name for each in rules])
         commands, before, after = self._scripts(rule, kind, records, columns, origin)
         outputs = tuple(columns.column([r.outputs[i] for r in records]) for i in range(len(kind.outputs)))
@@ -282,7 +285,7 @@ class _Maker:
             label=_label(records, self._reading),
             origin=origin,
             commands=commands,
-            environment="" if _is_outside(rule, kind) else _image(kind.container),
+            environment="" if _is_outside(rule, kind) else self._relative(_image(kind.container)),
             hints=found,
             resources=_native(asked),
             credentials=hints.credentials(found),
@@ -304,9 +307,12 @@ class _Maker:
             return Command(columns.split(texts), origin)
 
         if kind.on_worker:
-            head, tail = scripts.with_config(self._config)
+            head, tail = scripts.with_config(self._config, scripts.STORAGE if kind.storage else "")
             words = columns.split(
-                [scripts.worker(record, self._snakefile, self._reading.options) for record in records]
+                [
+                    scripts.worker(record, self._snakefile, str(self._reading.root), self._reading.options)
+                    for record in records
+                ]
             )
             return (Command(folding.joined((head, *words, tail)), origin),), None, None
         before = [scripts.before(record) for record in records]
@@ -325,8 +331,12 @@ class _Maker:
 
     def _command(self, rule: RuleRecord, text: str) -> str:
         """Return the command; REANA runs it without Snakemake's prefix, except for local rules."""
-        text = text.replace(f"{self._reading.root}/", "").replace(str(self._reading.root), ".")
-        return f"{self._reading.shell_prefix}{text}" if self._spec.strict or rule.local else text
+        text = scripts.relative(text, str(self._reading.root), self._reading.end.workdir)
+        text = f"{self._reading.end.shell_prefix}{text}" if self._spec.strict or rule.local else text
+        return scripts.within(self._reading.end.workdir, text)
+
+    def _relative(self, path: str) -> str:
+        return path.replace(f"{self._reading.root}/", "")
 
     def _leaves_workspace(self, command: str) -> bool:
         """Return whether the command looks for the workspace's files from another directory."""

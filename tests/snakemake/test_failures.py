@@ -61,3 +61,39 @@ def test_what_failed_leaves_nothing_to_the_next_attempt(tmp_path: Path) -> None:
     ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr  # the second time, "once" is there
     assert (tmp_path / "runs/flow.1/workspace/out/a.txt").read_text() == "x\n"
+
+
+# What the checkpoint does to what is read again behind it, or the functions there; and what is shown of that.
+BEHIND = {
+    "a function fails": ("touch parts", "open('lost.txt')", ("Snakefile:8", "lost.txt")),
+    "a function gives nonsense": ("touch parts", "7", ("Snakefile:9",)),
+    "a file that no rule makes": ("touch parts", "'lost.txt'", ("Snakefile:9", "lost.txt")),
+    "the Snakefile is gone": ("touch parts; rm Snakefile", "[]", ("Snakefile", "does not exist")),
+    "the Snakefile is broken": ("touch parts; echo ')' >> Snakefile", "[]", ("error: ", "[snakefile]")),
+    "the checkpoint is gone": ("touch parts; sed -i s/checkpoint/rule/ Snakefile", "[]", ("Snakefile:7", "split")),
+}
+
+
+@pytest.mark.parametrize("fault", BEHIND)
+def test_a_fault_behind_a_checkpoint_is_shown_with_its_place(fault: str, tmp_path: Path) -> None:
+    command, value, shown = BEHIND[fault]
+    (tmp_path / "reana.yaml").write_text("workflow: {type: snakemake, file: Snakefile}\n")
+    (tmp_path / "Snakefile").write_text(f"""rule all:
+    input: "all.txt"
+checkpoint split:
+    output: "parts"
+    shell: "{command}"
+def parts(wildcards):
+    checkpoints.split.get()
+    return {value}
+rule join:
+    input: parts
+    output: "all.txt"
+    shell: "touch {{output}}"
+""")
+    command = [sys.executable, "-m", "reana_batch", "run", "-b", "make", "--runs", "runs", "-w", "flow"]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    assert "Traceback" not in ended.stderr
+    for text in (*shown, "what follows from it was refused"):
+        assert text in ended.stderr

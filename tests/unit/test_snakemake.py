@@ -280,7 +280,7 @@ rule make:
     assert (expansion.name, expansion.label, expansion.origin.line) == ("use.rest", "use", 3)
     assert expansion.reason == "what the functions of use read"
     (tmp_path / "made").write_text("4\n")
-    state = {"config": {}, "temporary": []}
+    state = {"config": {}, "temporary": [], "past": [["make?"], [], []]}
     workflow = load(snakefile, results={"state": state, "workspace": str(tmp_path), "expansion": "use.rest"})
     (use,) = workflow.steps
     assert workflow.expansions == ()
@@ -404,17 +404,17 @@ def test_what_is_behind_a_checkpoint_is_an_expansion(load: Load) -> None:
     (expansion,) = workflow.expansions
     assert (expansion.name, expansion.label, expansion.origin.line) == ("split.rest", "split", 7)
     assert expansion.needs == ("before", "split")
-    assert json.loads(json.dumps(expansion.state)) == {"config": {"n": 1}, "temporary": []}
+    past = [["before?", "split?"], [], []]
+    assert json.loads(json.dumps(expansion.state)) == {"config": {"n": 1}, "temporary": [], "past": past}
 
 
 def test_what_an_expansion_becomes(load: Load, tmp_path: Path) -> None:
     for path in ("before", "parts/1", "parts/2"):
         (tmp_path / path).parent.mkdir(exist_ok=True)
         (tmp_path / path).touch()
-    workflow = load(
-        CHECKPOINT,
-        results={"state": {"config": {}, "temporary": []}, "workspace": str(tmp_path), "expansion": "split.rest"},
-    )
+    past = [["before?", "split?"], [], []]
+    state = {"config": {}, "temporary": [], "past": past}
+    workflow = load(CHECKPOINT, results={"state": state, "workspace": str(tmp_path), "expansion": "split.rest"})
     assert [(step.name, step.table.count) for step in workflow.steps] == [("part", 2), ("sum", 1)]
     assert workflow.expansions == ()
 
