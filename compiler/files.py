@@ -59,7 +59,7 @@ def read_text(path: Path) -> str:
 
 
 def kind_of(mode: int) -> str:
-    """Return what it is that is no regular file, with its article; empty for a regular file."""
+    """Return the kind of a file by its mode, such as "a FIFO"; empty for a regular file."""
     kinds = {
         stat.S_IFLNK: "a link",
         stat.S_IFDIR: "a directory",
@@ -85,7 +85,7 @@ def write_whole(path: Path, content: bytes, *, by: Path | None = None) -> None:
 
 
 def make_private(folder: Path) -> None:
-    """Make a folder, and those above it that are missing, so that nobody else can enter, whatever the umask."""
+    """Make a folder, and those above it that are missing, private to the user, whatever the umask."""
     if folder.is_dir():
         return
     make_private(folder.parent)
@@ -109,7 +109,7 @@ def is_there(path: Path) -> bool:
 
 
 def walk(root: Path, folder: str = "", depth: int | None = None) -> Iterator[tuple[str, os.stat_result]]:
-    """Yield all that is no directory below ``folder`` of ``root``, by its path from ``root``, with its own facts.
+    """Yield everything except directories below ``folder`` of ``root``, by its path from ``root``, with its own facts.
 
     No link is followed. ``depth`` is the number of folders to enter, one after the other; None for all.
     Raises OSError if a directory cannot be read. What is removed meanwhile is left out.
@@ -151,7 +151,7 @@ def remove_links(root: Path) -> None:
 
 
 def no_follow(path: str, flags: int) -> int:
-    """Open a file, for ``open``; OSError if it is a link, or a FIFO that no one reads."""
+    """Open a file, for ``open``; OSError if it is a link, or a FIFO without a reader."""
     return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
 
 
