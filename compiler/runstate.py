@@ -120,7 +120,7 @@ class Run:
         if not files.is_there(path):
             raise refuse("unknown-run", f"There is no run in {self.directory}.")
         self.manifest = read_json(path)
-        if not self.manifest.keys() >= {"backend", "outputs", "steps"}:
+        if not _is_manifest(self.manifest):
             raise damaged(path)
 
     @property
@@ -341,6 +341,35 @@ def row_label(step: dict[str, Any], row: int) -> str:
 def namesakes(step: dict[str, Any]) -> int:
     """Return how many rows have the label of a row."""
     return 1 if "row_names" in step else int(step["rows"])
+
+
+def _is_manifest(value: Any) -> bool:
+    """Return whether a manifest has the form that the commands count on."""
+    texts, lists = ("name", "label", "folder", "origin"), ("files", "directories")
+    return (
+        value.keys() >= {"backend", "outputs", "steps"}
+        and isinstance(value["backend"], str)
+        and isinstance(value["outputs"], dict)
+        and all(_are_texts(value["outputs"].get(name)) for name in lists)
+        and _are_texts(value.get("tests", []))
+        and _are_records(value["steps"], texts)
+        and all(type(step.get(name)) is int and step[name] > 0 for step in value["steps"] for name in _COUNTS)
+        and _are_records(value.get("expansions", []), ("name", "label", "origin", "reason"))
+    )
+
+
+_COUNTS = ("rows", "chunk_size")
+
+
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(each, str) for each in value)
+
+
+def _are_records(value: Any, names: tuple[str, ...]) -> bool:
+    """Return whether a value is a list of mappings that have texts of these names."""
+    return isinstance(value, list) and all(
+        isinstance(each, dict) and all(isinstance(each.get(name), str) for name in names) for each in value
+    )
 
 
 def read_json(path: Path) -> dict[str, Any]:

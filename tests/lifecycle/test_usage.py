@@ -143,7 +143,22 @@ LOOKING = ("status", "list", "wait", "logs", "stop", "delete", "restart", "resum
 HINT = "hint: the workspace beside it is as it was; run the analysis again, or put a copy of the file there."
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "{}", "null", '{"steps": []}', b"\377", "{" * 50])
+MANIFEST = '{"backend": "make", "outputs": {"files": [], "directories": []}, "steps": %s}'
+MANIFESTS = (
+    "",
+    "{",
+    "[]",
+    "{}",
+    "null",
+    '{"steps": []}',
+    b"\377",
+    "{" * 50,
+    MANIFEST % "[7]",
+    MANIFEST % '[{"name": 1}]',
+)
+
+
+@pytest.mark.parametrize("text", MANIFESTS)
 def test_a_damaged_manifest(desk: Desk, text: str | bytes) -> None:
     desk.write("reana.yaml", serial("echo > out.txt"))
     run = desk.run()

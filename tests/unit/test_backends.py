@@ -41,7 +41,9 @@ def test_slurm_reads_no_records_of_a_run_without_expansions(tmp_path: Path, monk
     def read(*_: object) -> None:
         raise AssertionError
 
-    manifest = {"backend": "slurm", "outputs": {}, "steps": [{"name": "a", "folder": "a", "rows": 1_000_000}]}
+    names = dict.fromkeys(("name", "label", "folder", "origin"), "a")
+    outputs: dict[str, list[str]] = {"files": [], "directories": []}
+    manifest = {"backend": "slurm", "outputs": outputs, "steps": [{**names, "rows": 1_000_000, "chunk_size": 1}]}
     (tmp_path / "batch").mkdir()
     (tmp_path / "batch/manifest.json").write_text(json.dumps(manifest))
     (tmp_path / "batch/submit.sh").touch()
