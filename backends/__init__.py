@@ -1,8 +1,8 @@
-"""The back ends: one module per batch system, each with ``TARGET`` and functions.
+"""The back ends: one module per batch system, each with ``TARGET`` and the functions of :class:`BackEnd`.
 
 ``lower`` yields the files of the batch system itself; those that all jobs share are not its concern.
-``submit``, ``query``, ``cancel`` and ``release`` talk to it; ``endings`` and ``last_words`` read what
-it left behind.
+``submit``, ``query``, ``cancel`` and ``release`` talk to it; ``trace``, ``endings`` and
+``last_words`` read what it left behind.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 if TYPE_CHECKING:
     from reana_batch.diagnostics import Diagnostics, Place
     from reana_batch.ir import Step, Workflow
-    from reana_batch.jobqueue import Queue, QueuedJob
+    from reana_batch.jobqueue import Queue, QueuedJob, Submission, Trace
     from reana_batch.render import File
     from reana_batch.runstate import Run
     from reana_batch.sites import Site
@@ -49,19 +49,31 @@ class BackEnd(Protocol):
     def lower(self, workflow: Workflow, site: Site) -> Iterator[File]:
         """Yield the batch system's own files."""
 
-    def submit(self, run: Run) -> list[str]:
-        """Hand a compiled run to the batch system and return the ids of what it accepted."""
+    def place(self, run: Run, last: Submission) -> Mapping[str, str]:
+        """Return which scheduler ``submit`` will ask: that of the last submission, or the default of this machine.
+
+        Refused if the run cannot be submitted.
+        """
+
+    def submit(self, run: Run, place: Mapping[str, str]) -> list[str]:
+        """Hand a compiled run to the scheduler at ``place`` and return the ids of what it accepted."""
 
     def submit_part(self, part: Run) -> None:
         """Hand over, from a job of the run, what an expansion has compiled; only where TARGET has submit_programs."""
 
-    def query(self, directory: Path, ids: list[str]) -> Queue:
-        """Return what the batch system knows of a run, by one query."""
+    def trace(self, directory: Path) -> Trace:
+        """Return what the batch system's own files in a run say of its submission, without asking anybody."""
 
-    def cancel(self, directory: Path, ids: list[str]) -> None:
+    def query(self, directory: Path, last: Submission) -> Queue:
+        """Return what the batch system knows of a run, by its directory.
+
+        Refused with the code ``scheduler`` or ``missing-tool`` if nobody answers that can know.
+        """
+
+    def cancel(self, directory: Path, last: Submission) -> None:
         """Take a run out of the batch system."""
 
-    def release(self, directory: Path, held: list[QueuedJob]) -> list[str]:
+    def release(self, directory: Path, last: Submission, held: list[QueuedJob]) -> list[str]:
         """Let those of the held jobs of a run go that their owner may let go, and return their ids."""
 
     def endings(self, directory: Path) -> Mapping[tuple[str, int], str]:

@@ -6,7 +6,7 @@ rows are independent. All files are named relative to the run directory, where t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ from reana_batch import credentials, layout
 from reana_batch.diagnostics import refuse
 from reana_batch.images import is_path
 from reana_batch.ir import ChunkPattern, Pattern, Step, Workflow, chunk_pattern
-from reana_batch.jobqueue import Queue, QueuedJob
+from reana_batch.jobqueue import Queue, QueuedJob, Submission, Trace
 from reana_batch.jobs import folders
 from reana_batch.render import File, packaged, render, stream
 from reana_batch.runstate import Run
@@ -102,20 +102,28 @@ def lower(workflow: Workflow, site: Site) -> Iterator[File]:
         yield File(_SHIP, packaged("htcondor/ship.sh"))
 
 
-def submit(run: Run) -> list[str]:
-    """Hand the DAG to the schedd and return the id of its DAGMan job; finished nodes are marked as done.
-
-    DAGs that expansions have compiled before are submitted by DAGMan again, and get the same marks.
-    """
+def place(run: Run, last: Submission) -> Mapping[str, str]:
+    """Return the schedd and pool of the run, or this machine's."""
     from reana_batch.backends import htcondor_schedd
 
     if (run.directory / _SHIP).exists() and (run.directory / layout.WORKSPACE).is_symlink():
         message = "HTCondor sends no directory that is a link, as the workspace of a restarted run is."
         hint = "go on with reana-batch resume, which stays in the same run."
         raise refuse("unsupported", message, hint=hint)
+    return last.place or htcondor_schedd.default_place()
+
+
+def submit(run: Run, place: Mapping[str, str]) -> list[str]:
+    """Hand the DAG to the schedd and return the id of its DAGMan job; finished nodes are marked as done.
+
+    DAGs that expansions have compiled before are submitted by DAGMan again, and get the same marks.
+    """
+    from reana_batch.backends import htcondor_schedd
+
     goes_on = (run.directory / layout.STATE / "restarted").exists()
-    if goes_on:  # beside what is left of the run before, in the same workspace, nothing may start
-        htcondor_schedd.check_gone(run.directory, (run.directory / layout.WORKSPACE).resolve().parent)
+    if goes_on or trace(run.directory) is not Trace.NONE:
+        # While jobs are left of an earlier submission, in the same workspace, nothing may start.
+        htcondor_schedd.check_gone(place, run.directory, (run.directory / layout.WORKSPACE).resolve().parent)
     for part in run.parts():
         dag = part.directory / htcondor_schedd.DAG_FILE
         for made_before in dag.parent.glob(f"{dag.name}.*"):
@@ -123,7 +131,7 @@ def submit(run: Run) -> list[str]:
         if goes_on:
             with dag.with_name(f"{dag.name}.rescue001").open("w", encoding="utf-8") as rescue:
                 rescue.writelines(f"DONE {node}\n" for node in _done_nodes(part))
-    return [htcondor_schedd.submit(run.directory)]
+    return [htcondor_schedd.submit(run.directory, place)]
 
 
 def _done_nodes(part: Run) -> Iterator[str]:
@@ -139,28 +147,33 @@ def _done_nodes(part: Run) -> Iterator[str]:
             yield _expansion_node(name)
 
 
-def query(directory: Path, ids: list[str]) -> Queue:
+def trace(directory: Path) -> Trace:
+    """Return what condor_submit_dag and DAGMan wrote down, whoever called them."""
+    dag = directory / f"{layout.BATCH}/workflow.dag"
+    if any(dag.with_name(f"{dag.name}.{ending}").exists() for ending in ("dagman.log", "dagman.out", "nodes.log")):
+        return Trace.ACCEPTED
+    return Trace.ASKED if dag.with_name(f"{dag.name}.condor.sub").exists() else Trace.NONE
+
+
+def query(directory: Path, last: Submission) -> Queue:
     """Return what the schedd knows of the run."""
     from reana_batch.backends import htcondor_schedd
 
-    (cluster,) = ids
-    return htcondor_schedd.query(cluster, directory)
+    return htcondor_schedd.query(directory, last.place)
 
 
-def cancel(directory: Path, ids: list[str]) -> None:
+def cancel(directory: Path, last: Submission) -> None:
     """Remove the run from the queue."""
     from reana_batch.backends import htcondor_schedd
 
-    (cluster,) = ids
-    htcondor_schedd.cancel(cluster, directory)
+    htcondor_schedd.cancel(directory, last.place)
 
 
-def release(directory: Path, held: list[QueuedJob]) -> list[str]:
+def release(directory: Path, last: Submission, held: list[QueuedJob]) -> list[str]:
     """Let the held jobs go and return their ids."""
-    del directory
     from reana_batch.backends import htcondor_schedd
 
-    return htcondor_schedd.release([job.id for job in held])
+    return htcondor_schedd.release(directory, last.place, [job.id for job in held])
 
 
 def endings(directory: Path) -> dict[tuple[str, int], str]:

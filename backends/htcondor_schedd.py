@@ -13,9 +13,9 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Any, TypeVar
 
 from reana_batch import layout
@@ -33,6 +33,7 @@ _ATTRIBUTES = (
     "ProcId",
     "Iwd",
     "JobStatus",
+    "DAGManJobId",
     "DAGNodeName",
     "HoldReason",
     "HoldReasonCode",
@@ -41,11 +42,15 @@ _ATTRIBUTES = (
     "VacateReason",
 )
 
+# The DAGMan of a node.
+_DAGMAN = "DAGManJobId"
+
 # JobStatus, from the manual's list of job ClassAd attributes.
+_REMOVED = 3
 _STATES = {
     1: JobState.WAITING,
     2: JobState.RUNNING,
-    3: JobState.ENDED,  # removed
+    _REMOVED: JobState.ENDING,
     4: JobState.ENDED,  # completed
     5: JobState.HELD,
     6: JobState.RUNNING,  # transferring output
@@ -75,26 +80,118 @@ _HOLD_CODES = {
 _MANY_STARTS = 4
 
 
-def submit(directory: Path) -> str:
+# --- which schedd --------------------------------------------------------------------------------
+
+
+def default_place() -> dict[str, str]:
+    """Return the name of the schedd that this machine's tools ask, and its pool; nothing that is not known."""
+
+    def by_tool() -> dict[str, Any]:
+        answer = _tool("condor_config_val", "-macro", "|".join(f"$({name}:)" for name in _PLACE_SETTINGS))
+        return dict(zip(_PLACE_SETTINGS, answer.strip().split("|"), strict=False))
+
+    try:
+        found = _by_either(lambda bindings: {name: bindings.param.get(name) for name in _PLACE_SETTINGS}, by_tool)
+    except Refused:  # as of a fault in the configuration, which submitting tells
+        return {}
+    host = str(found.get("FULL_HOSTNAME") or "")
+    schedd = str(found.get("SCHEDD_HOST") or found.get("SCHEDD_NAME") or host)
+    if schedd.endswith("@"):
+        schedd += host
+    elif not found.get("SCHEDD_HOST") and "@" not in schedd and schedd != host:
+        schedd = f"{schedd}@{host}"
+    place = {"schedd": schedd, "pool": str(found.get("COLLECTOR_HOST") or "")}
+    return {name: value for name, value in place.items() if value}
+
+
+_PLACE_SETTINGS = ("SCHEDD_HOST", "SCHEDD_NAME", "FULL_HOSTNAME", "COLLECTOR_HOST")
+
+
+def _settings(place: Mapping[str, str] | None) -> dict[str, str]:
+    """Return the environment variables by which HTCondor's tools ask this schedd, where their default is another."""
+    if not place or place == default_place():
+        return {}
+    return {_VARIABLES[name]: value for name, value in place.items()}
+
+
+_VARIABLES = {"schedd": "_CONDOR_SCHEDD_HOST", "pool": "_CONDOR_COLLECTOR_HOST"}
+
+
+def _schedd(bindings: ModuleType, settings: Mapping[str, str]) -> Any:
+    """Return the bindings' schedd of these settings."""
+    if not settings:
+        return bindings.Schedd()
+    collector = bindings.Collector(settings.get(_VARIABLES["pool"]))
+    location = collector.locate(bindings.DaemonType.Schedd, settings[_VARIABLES["schedd"]])
+    if location is None:  # which Schedd would take for this machine's
+        raise _OutOfReach
+    return bindings.Schedd(location)
+
+
+# --- asking it -----------------------------------------------------------------------------------
+
+
+def submit(directory: Path, place: Mapping[str, str]) -> str:
     """Hand the DAG in ``directory`` to the schedd and return the id of its DAGMan job."""
+    settings = _settings(place)
     with contextlib.chdir(directory):
-        return _by_either(_submit_by_bindings, _submit_by_tool)
+        return _by_either(lambda bindings: _submit_by_bindings(bindings, settings), lambda: _submit_by_tool(settings))
 
 
-def query(cluster: str, directory: Path) -> Queue:
-    """Return what the schedd knows of the DAG, its nodes and the DAGs of its expansions, by one query."""
-    wanted = f"ClusterId == {cluster} || DAGManJobId == {cluster}"
-    if (directory / layout.EXPANSIONS).exists():
-        wanted += f" || {_inside(directory)}"
-    return _query(wanted, directory)
+def query(directory: Path, place: Mapping[str, str] | None) -> Queue:
+    """Return what the schedd knows of the DAG, its nodes and the DAGs of its expansions, by one query.
+
+    Without a place the DAG was submitted by hand, to this machine's schedd or another one. Then HTCondor's log of
+    the DAG is read as well. Refused if that says that DAGMan goes on, but this machine's schedd does not know it.
+    """
+    return _find(directory, place)[1]
 
 
-def check_gone(*directories: Path) -> None:
+def _find(directory: Path, place: Mapping[str, str] | None) -> tuple[Mapping[str, str], Queue]:
+    """Return the settings by which the schedd of a run is asked, and what it knows of the run."""
+    settings, of_run = _settings(place), _of_run(directory)
+    queue = _query(of_run, settings, directory)
+    open_dagman = _open_dagman(directory) if place is None and not queue.jobs else None
+    if open_dagman is None:
+        return settings, queue
+    job, address = open_dagman
+    # The log has the address. The collector knows the name, unless the schedd was started again since then.
+    names = _tool("condor_status", "-schedd", "-constraint", f"MyAddress == {json.dumps(address)}", "-af", "Name")
+    if names.strip():
+        settings = {_VARIABLES["schedd"]: names.split()[0]}
+        queue = _query(of_run, settings, directory)
+    if queue.jobs:
+        return settings, queue
+    host = found[1] if (found := re.search(r"alias=([^&>]+)", address)) else address
+    message = f"This machine's schedd does not know DAGMan's job {job}, which was submitted on {host}."
+    raise refuse("scheduler", message, hint="ask there, or set _CONDOR_SCHEDD_HOST to the name of its schedd.")
+
+
+def _open_dagman(directory: Path) -> tuple[str, str] | None:
+    """Return the job and the schedd's address of the DAGMan that has not ended, by HTCondor's log; None if all have."""
+    found = None
+    for number, job, lines in _events(directory / f"{DAG_FILE}.dagman.log", heads=True):
+        if number == "000":
+            address = re.search(r"<.*>", lines[0])
+            found = (job, address[0] if address else "")
+        elif number in ("005", "009"):
+            found = None
+    return found
+
+
+def check_gone(place: Mapping[str, str], *directories: Path) -> None:
     """Raise Refused if jobs that were submitted from these directories are still in the queue."""
-    jobs = _query(" || ".join(f"Iwd == {_place(each)} || {_inside(each)}" for each in directories)).jobs
+    jobs = _query(" || ".join(_of_run(each, expands=True) for each in directories), _settings(place)).jobs
     if jobs:
         message = f"Jobs of this run are still in the queue ({jobs[0].id}), though it was stopped or failed."
         raise refuse("run-state", message, hint="if they are being removed, try again in a moment.")
+
+
+def _of_run(directory: Path, *, expands: bool | None = None) -> str:
+    """Return the expression that holds for the jobs of a run, its DAGMan and those of its expansions."""
+    if expands is None:
+        expands = (directory / layout.EXPANSIONS).exists()
+    return f"Iwd == {_place(directory)}" + (f" || {_inside(directory)}" if expands else "")
 
 
 def _place(path: Path) -> str:
@@ -108,38 +205,53 @@ def _inside(directory: Path) -> str:
     return f"substr(Iwd, 0, {len(os.fsencode(prefix))}) == {json.dumps(prefix, ensure_ascii=False)}"
 
 
-def _query(constraint: str, directory: Path = Path()) -> Queue:
+def _query(constraint: str, settings: Mapping[str, str], directory: Path = Path()) -> Queue:
     def by_bindings(bindings: ModuleType) -> list[Mapping[str, Any]]:
-        return list(_reaching(lambda: bindings.Schedd().query(constraint, list(_ATTRIBUTES))))
+        return list(_reaching(lambda: _schedd(bindings, settings).query(constraint, list(_ATTRIBUTES))))
 
     def by_tool() -> list[Mapping[str, Any]]:
-        answer = _tool("condor_q", "-json", "-attributes", ",".join(_ATTRIBUTES), "-constraint", constraint)
+        words = ("-allusers", "-json", "-attributes", ",".join(_ATTRIBUTES), "-constraint", constraint)
+        answer = _tool("condor_q", *words, settings=settings)
         return json.loads(answer) if answer.strip() else []
 
     run = directory.resolve()
-    return Queue(tuple(_queued_job(ad, run) for ad in _by_either(by_bindings, by_tool)))
+    ads = _by_either(by_bindings, by_tool)
+    ending = _ending(ads)
+    return Queue(tuple(_queued_job(ad, run, ending) for ad in ads))
 
 
-def cancel(cluster: str, directory: Path) -> None:
-    """Remove the DAG in ``directory``; DAGMan removes its nodes. One that is not there any more is no fault.
+def _ending(ads: Sequence[Mapping[str, Any]]) -> set[int]:
+    """Return the DAGMan jobs that are being removed, by their clusters: HTCondor removes their nodes as well."""
+    found: set[int] = set()
+    while True:
+        more = {int(ad["ClusterId"]) for ad in ads if ad["JobStatus"] == _REMOVED or ad.get(_DAGMAN) in found}
+        if more == found:
+            return found
+        found = more
 
-    Another schedd, which a login node may choose on another day, may have given its number to something else.
-    """
-    constraint = f"ClusterId == {cluster} && Iwd == {_place(directory)}"
+
+def cancel(directory: Path, place: Mapping[str, str] | None) -> None:
+    """Remove the DAG in ``directory`` and its nodes. What is not there any more is no fault."""
+    settings = _find(directory, place)[0] if place is None else _settings(place)
+    constraint = _of_run(directory)
 
     def by_bindings(bindings: ModuleType) -> None:
-        _reaching(lambda: bindings.Schedd().act(bindings.JobAction.Remove, constraint))
+        _reaching(lambda: _schedd(bindings, settings).act(bindings.JobAction.Remove, constraint))
 
-    _by_either(by_bindings, lambda: _tool("condor_rm", "-constraint", constraint, tolerate="Couldn't find"))
+    def by_tool() -> None:
+        _tool("condor_rm", "-constraint", constraint, tolerate="Couldn't find", settings=settings)
+
+    _by_either(by_bindings, by_tool)
 
 
-def release(jobs: list[str]) -> list[str]:
-    """Let held jobs go and return their ids. One that is not held any more is no fault."""
+def release(directory: Path, place: Mapping[str, str] | None, jobs: list[str]) -> list[str]:
+    """Let held jobs of a run go and return their ids. One that is not held any more is no fault."""
+    settings = _find(directory, place)[0] if place is None else _settings(place)
 
     def by_bindings(bindings: ModuleType) -> None:
-        _reaching(lambda: bindings.Schedd().act(bindings.JobAction.Release, jobs))
+        _reaching(lambda: _schedd(bindings, settings).act(bindings.JobAction.Release, jobs))
 
-    _by_either(by_bindings, lambda: _tool("condor_release", *jobs, tolerate="not found"))
+    _by_either(by_bindings, lambda: _tool("condor_release", *jobs, tolerate="not found", settings=settings))
     return jobs
 
 
@@ -185,8 +297,8 @@ def _reaching(call: Callable[[], _T]) -> _T:
         raise _OutOfReach from error
 
 
-def _submit_by_bindings(bindings: ModuleType) -> str:
-    schedd, job = _reaching(lambda: (bindings.Schedd(), _dagman_job(bindings)))
+def _submit_by_bindings(bindings: ModuleType, settings: Mapping[str, str]) -> str:
+    schedd, job = _reaching(lambda: (_schedd(bindings, settings), _dagman_job(bindings)))
     try:
         return str(schedd.submit(job).cluster())
     except Exception as error:  # the bindings raise RuntimeError, OSError and classes of their own
@@ -218,26 +330,35 @@ def _store_ticket(bindings: ModuleType) -> None:
     bindings.Credd().add_user_cred(bindings.CredType.Kerberos, made.stdout)
 
 
-def _submit_by_tool() -> str:
+def _submit_by_tool(settings: Mapping[str, str]) -> str:
     # The bindings may have been here before, and have left their submit file.
-    answer = _tool("condor_submit_dag", "-update_submit", "-batch-name", Path.cwd().name, DAG_FILE)
+    words = ("-update_submit", "-batch-name", Path.cwd().name, DAG_FILE)
+    answer = _tool("condor_submit_dag", *words, settings=settings)
     found = re.search(r"submitted to cluster (\d+)", answer)
     if found is None:
         raise refuse("scheduler", f"condor_submit_dag gave no job id: {_last_line(answer)}")
     return found[1]
 
 
-def _tool(name: str, *arguments: str, tolerate: str = "") -> str:
+def _tool(name: str, *arguments: str, tolerate: str = "", settings: Mapping[str, str] = MappingProxyType({})) -> str:
+    environment = {**os.environ, **settings}
+    words = [name, *arguments]
     try:
-        done = subprocess.run([name, *arguments], capture_output=True, text=True, timeout=_TIMEOUT, check=False)
+        done = subprocess.run(words, capture_output=True, text=True, timeout=_TIMEOUT, check=False, env=environment)
     except FileNotFoundError:
         hint = "run this on a machine that submits to HTCondor."
         raise refuse("missing-tool", f"{name} is not installed here.", hint=hint) from None
     except subprocess.TimeoutExpired:
         raise refuse("scheduler", f"{name} had no answer from the schedd in {_TIMEOUT} s.") from None
     if done.returncode != 0 and not (tolerate and tolerate in done.stdout + done.stderr):
-        raise refuse("scheduler", f"{name} failed: {_last_line(done.stderr or done.stdout)}")
+        raise refuse("scheduler", f"{name} failed: {_error(done.stderr or done.stdout)}")
     return done.stdout
+
+
+def _error(text: str) -> str:
+    """Return the line that begins with "Error", which a long explanation may follow; else the last line."""
+    found = re.search(r"^Error: *(.+)", text, re.MULTILINE)
+    return found[1].strip() if found else _last_line(text)
 
 
 def _last_line(text: str) -> str:
@@ -245,8 +366,8 @@ def _last_line(text: str) -> str:
     return lines[-1] if lines else "it gave no reason"
 
 
-def _queued_job(ad: Mapping[str, Any], run: Path) -> QueuedJob:
-    state = _STATES.get(int(ad["JobStatus"]), JobState.UNKNOWN)
+def _queued_job(ad: Mapping[str, Any], run: Path, ending: Collection[int]) -> QueuedJob:
+    state = JobState.ENDING if ad.get(_DAGMAN) in ending else _STATES.get(int(ad["JobStatus"]), JobState.UNKNOWN)
     node = _node(str(ad.get("DAGNodeName", "")))
     job = f"{ad['ClusterId']}.{ad['ProcId']}"
     return QueuedJob(
@@ -322,8 +443,8 @@ def last_words(directory: Path) -> str:
     return "\n".join(errors[-_MOST_ERRORS:]) or tail(directory / f"{DAG_FILE}.lib.err", _MOST_ERRORS)
 
 
-def _events(log: Path) -> Iterator[tuple[str, str, list[str]]]:
-    """Yield each event's number, job and further lines."""
+def _events(log: Path, *, heads: bool = False) -> Iterator[tuple[str, str, list[str]]]:
+    """Yield each event's number, job and further lines; with ``heads``, its first line as well."""
     if not log.exists():
         return
     lines: list[str] = []
@@ -334,7 +455,7 @@ def _events(log: Path) -> Iterator[tuple[str, str, list[str]]]:
             else:
                 head = _EVENT.match(lines[0]) if lines else None
                 if head:
-                    yield head[1], head[2], lines[1:]
+                    yield head[1], head[2], lines if heads else lines[1:]
                 lines = []
 
 

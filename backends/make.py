@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shlex
 import shutil
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reana_batch import layout
 from reana_batch.diagnostics import refuse
 from reana_batch.ir import Pattern, Step, Workflow, chunk_pattern
-from reana_batch.jobqueue import JobState, Queue, QueuedJob
+from reana_batch.jobqueue import JobState, Queue, QueuedJob, Submission, Trace
 from reana_batch.jobs import folders
 from reana_batch.render import File, stream
 from reana_batch.runstate import Run, tail
@@ -42,6 +43,8 @@ TARGET = Target(
     enforces_runtime=False,
 )
 
+# An argument of a process that runs a workflow: make's, and each job's.
+_RUNS = re.compile(rf"(.*/)?{layout.BATCH}/(Makefile|steps/.*/job\.sh)")
 # How long `stop` waits for the jobs to end.
 _LAST_SECONDS = 20
 # Bytes; with less on a disk, no record can be written.
@@ -64,39 +67,55 @@ def lower(workflow: Workflow, site: Site) -> Iterator[File]:
     yield File(f"{layout.BATCH}/Makefile", stream("make/Makefile.j2", "make", **values))
 
 
-def submit(run: Run) -> list[str]:
+def place(run: Run, last: Submission) -> Mapping[str, str]:
     """Refuse: make is a process of this machine, and runs in the foreground."""
+    del last
     here = shlex.quote(str(run.directory))
     credentials = "bash batch/credentials.sh && " if (run.directory / "batch/credentials.sh").exists() else ""
     hint = f"to run it here: cd {here} && {credentials}{TARGET.start_command}"
     raise refuse("run-state", f"{run.directory.name} is compiled for make, which submits nothing.", hint=hint)
 
 
-def query(directory: Path, ids: list[str]) -> Queue:
-    """Return whether the make that runs the workflow is still alive, as far as this machine can see."""
-    alive = [QueuedJob(name, "", (), JobState.RUNNING) for name in ids if _is_alive(directory, name)]
-    return Queue(tuple(alive))
+def submit(run: Run, place: Mapping[str, str]) -> list[str]:
+    """Refuse, as :func:`place` did before."""
+    raise refuse("run-state", f"{run.directory.name} is compiled for make, not for {place}.")
 
 
-def cancel(directory: Path, ids: list[str]) -> None:
+def trace(directory: Path) -> Trace:
+    """Return whether a process of the run is alive here: make itself leaves nothing in the run."""
+    return Trace.ACCEPTED if any(_engines(directory)) else Trace.NONE
+
+
+def query(directory: Path, last: Submission) -> Queue:
+    """Return the processes of the run: make, its jobs, and what is left of their process groups.
+
+    Refused if it was started on another machine, because nothing is known of the processes there.
+    """
+    _check_host(directory, last)
+    groups = [QueuedJob(name, "", (), JobState.RUNNING) for name in last.ids if _is_alive(directory, name)]
+    found = [QueuedJob(str(pid), "", (), JobState.RUNNING) for pid in _engines(directory)]
+    return Queue((*groups, *found))
+
+
+def cancel(directory: Path, last: Submission) -> None:
     """End make and its jobs, and wait until each has written its record."""
-    for name in ids:
-        host, _, pid = name.rpartition(":")
-        if host != socket.gethostname():
-            # A process of that number here is somebody else's.
-            hint = "stop it there, or with --force if that machine is no more."
-            raise refuse("scheduler", f"{directory.name} runs on {host}.", hint=hint)
+    _check_host(directory, last)
+    for name in last.ids:
         if _is_alive(directory, name):
             with contextlib.suppress(ProcessLookupError):  # it has ended just now
-                os.killpg(int(pid), signal.SIGTERM)
-        end = time.monotonic() + _LAST_SECONDS
-        while _is_alive(directory, name) and time.monotonic() < end:
-            time.sleep(0.1)
+                os.killpg(int(name.rpartition(":")[2]), signal.SIGTERM)
+    end = time.monotonic() + _LAST_SECONDS
+    while query(directory, last).jobs and time.monotonic() < end:
+        if not any(_is_alive(directory, name) for name in last.ids):
+            for pid in _engines(directory):  # started by hand, in a process group that holds others as well
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGTERM)
+        time.sleep(0.1)
 
 
-def release(directory: Path, held: list[QueuedJob]) -> list[str]:
+def release(directory: Path, last: Submission, held: list[QueuedJob]) -> list[str]:
     """Return nothing: make holds no jobs."""
-    del directory, held
+    del directory, last, held
     return []
 
 
@@ -117,14 +136,21 @@ def last_words(directory: Path) -> str:
     return tail(directory / layout.MAKE_LOG, _LOG_LINES)
 
 
+def _check_host(directory: Path, last: Submission) -> None:
+    """Raise Refused if the run was started on another machine, or jobs of it are at work there."""
+    here = socket.gethostname()
+    hosts = {name.rpartition(":")[0] for name in last.ids} or {last.host or here}
+    if hosts != {here}:
+        hint = "stop it there, or with --force if that machine is no more."
+        raise refuse("scheduler", f"{directory.name} runs on {', '.join(sorted(hosts - {here}))}.", hint=hint)
+
+
 def _is_alive(directory: Path, name: str) -> bool:
-    """Return whether ``HOST:GROUP`` has a process of this run; of another host nothing is known, so it may have.
+    """Return whether ``HOST:GROUP`` of this host has a process of this run.
 
     A signal ends make at once, and its jobs when they have ended what they run: so the group is looked at.
     """
-    host, _, group = name.rpartition(":")
-    if host != socket.gethostname():
-        return True
+    group = name.rpartition(":")[2]
     return any(_belongs(process, group, directory) for process in Path("/proc").glob("[0-9]*"))
 
 
@@ -135,6 +161,24 @@ def _belongs(process: Path, group: str, directory: Path) -> bool:
         return its_group == group and (process / "cwd").resolve().is_relative_to(directory.resolve())
     except OSError:  # it has ended, or is somebody else's
         return False
+
+
+def _engines(directory: Path) -> Iterator[int]:
+    """Yield the processes of this machine that run the workflow, whoever started them: make, and jobs."""
+    run = directory.resolve()
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (process / "cmdline").read_bytes().decode("utf-8", "replace").split("\0")
+            works_here = any(_RUNS.fullmatch(word) for word in words[1:])
+            if works_here and (process / "cwd").resolve().is_relative_to(run) and _is_running(process):
+                yield int(process.name)
+        except OSError:  # it has ended, or is somebody else's
+            continue
+
+
+def _is_running(process: Path) -> bool:
+    """Return whether a process is more than the entry that its parent has not read yet."""
+    return (process / "stat").read_text("utf-8", "replace").rpartition(")")[2].split()[0] not in ("Z", "X")
 
 
 def _step(step: Step, folder_of: dict[str, str], steps: dict[str, Step]) -> dict[str, object]:

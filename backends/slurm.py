@@ -6,13 +6,13 @@ accepted is cancelled. Jobs check their parents' records themselves.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reana_batch import layout
 from reana_batch.ir import Need, Pattern, Step, Workflow, chunk_pattern
-from reana_batch.jobqueue import Queue, QueuedJob
+from reana_batch.jobqueue import Queue, QueuedJob, Submission, Trace
 from reana_batch.jobs import folders
 from reana_batch.render import File, Verbatim, packaged, render, stream
 from reana_batch.runstate import Run
@@ -88,13 +88,20 @@ def lower_nodes(workflow: Workflow, site: Site) -> Iterator[File]:
             yield File(f"{layout.BATCH}/steps/{folder}/job.sbatch", _batch_script(step, folder, site))
 
 
-def submit(run: Run) -> list[str]:
+def place(run: Run, last: Submission) -> Mapping[str, str]:
+    """Return nothing: submit.sh itself writes down the cluster, also when a user calls it."""
+    del run, last
+    return {}
+
+
+def submit(run: Run, place: Mapping[str, str]) -> list[str]:
     """Hand the chain to Slurm and return the ids of its jobs and arrays.
 
     When a run goes on, that is the chain of each part, but for those that an expansion's job will submit.
     """
     from reana_batch.backends import slurm_controller
 
+    del place
     return slurm_controller.submit(run)
 
 
@@ -105,26 +112,34 @@ def submit_part(part: Run) -> None:
     slurm_controller.submit_part(part.directory)
 
 
-def query(directory: Path, ids: list[str]) -> Queue:
+def trace(directory: Path) -> Trace:
+    """Return what the journal of submit.sh says."""
+    from reana_batch.backends import slurm_controller
+
+    return slurm_controller.trace(directory)
+
+
+def query(directory: Path, last: Submission) -> Queue:
     """Return what slurmctld knows of the run."""
     from reana_batch.backends import slurm_controller
 
-    del ids  # the finaliser adds to the journal that slurm_controller reads
+    del last  # the journal that slurm_controller reads knows more: the finaliser adds to it
     return slurm_controller.query(directory)
 
 
-def cancel(directory: Path, ids: list[str]) -> None:
+def cancel(directory: Path, last: Submission) -> None:
     """Cancel all jobs of the run."""
     from reana_batch.backends import slurm_controller
 
-    del ids
+    del last
     slurm_controller.cancel(directory)
 
 
-def release(directory: Path, held: list[QueuedJob]) -> list[str]:
+def release(directory: Path, last: Submission, held: list[QueuedJob]) -> list[str]:
     """Let those of the held jobs go that their owner may let go, replace lost finalisers, and return the jobs' ids."""
     from reana_batch.backends import slurm_controller
 
+    del last
     return slurm_controller.release(directory, held)
 
 

@@ -19,11 +19,12 @@ from typing import Any
 
 from reana_batch.backends.slurm_reasons import RELEASABLE, explain
 from reana_batch.diagnostics import refuse
-from reana_batch.jobqueue import LINGERING, JobState, Queue, QueuedJob
+from reana_batch.jobqueue import LINGERING, JobState, Queue, QueuedJob, Trace
 from reana_batch.runstate import Run
 
 JOURNAL = "state/slurm-jobs"
 _UNDER_WAY = "state/slurm-submitting"
+_CLUSTER = "state/slurm-cluster"
 _FINALISER = ".finaliser/"  # no step of the user's has a dot in its name
 # Why a run that has lost its finaliser gets nowhere.
 _LOST = "it is gone, so jobs that can never start stay in the queue; to go on: reana-batch resume"
@@ -44,7 +45,7 @@ _STATES = {
     "RUNNING": JobState.RUNNING,
     "SUSPENDED": JobState.RUNNING,
     "STAGE_OUT": JobState.RUNNING,
-    "COMPLETING": JobState.RUNNING,
+    "COMPLETING": JobState.ENDING,
     "COMPLETED": JobState.ENDED,
     "FAILED": JobState.ENDED,
     "CANCELLED": JobState.ENDED,
@@ -108,7 +109,10 @@ def submit_part(directory: Path) -> None:
 def _submit_chain(directory: Path) -> None:
     # No time limit: a chain of many steps takes its time, and submit.sh bounds each call itself.
     command, pipe = ["bash", "batch/submit.sh", sys.executable], subprocess.PIPE
-    with subprocess.Popen(command, cwd=directory, stdout=subprocess.DEVNULL, stderr=pipe, text=True) as script:
+    environment = os.environ | _elsewhere(directory)
+    with subprocess.Popen(
+        command, cwd=directory, stdout=subprocess.DEVNULL, stderr=pipe, text=True, env=environment
+    ) as script:
         try:
             _, said = script.communicate()
         except KeyboardInterrupt:
@@ -120,22 +124,79 @@ def _submit_chain(directory: Path) -> None:
     sys.stderr.write(said)  # such as why pyslurm does not fit
 
 
+def trace(directory: Path) -> Trace:
+    """Return what submit.sh wrote down, whoever called it."""
+    with contextlib.suppress(FileNotFoundError):
+        if (directory / JOURNAL).stat().st_size:
+            return Trace.ACCEPTED
+    return Trace.ASKED if (directory / _UNDER_WAY).exists() else Trace.NONE
+
+
 def query(directory: Path) -> Queue:
-    """Return what slurmctld knows of the run's jobs, by one call of squeue."""
+    """Return what slurmctld knows of the run's jobs, by one call of squeue, or two for a run that has none.
+
+    Another cluster than that of the run knows nothing of them. So the cluster is looked at before a run has no jobs.
+    """
     journal = _journal(Run(directory))
-    if not journal:
+    queue = _query(directory, journal, {})
+    if not queue.active:
+        elsewhere = _elsewhere(directory)
+        queue = _query(directory, journal, elsewhere) if elsewhere else queue
+    return queue
+
+
+def _query(directory: Path, journal: Mapping[str, tuple[str, int]], cluster: Mapping[str, str]) -> Queue:
+    under_way = (directory / _UNDER_WAY).exists()
+    if not journal and not under_way:
         return Queue(())
-    done = _run(["squeue", "--noheader", "--states=all", "--format=%i|%T|%r|%Z", f"--jobs={','.join(journal)}"])
-    if done.returncode != 0:
-        if "Invalid job id" in done.stderr:  # all of them ended longer ago than MinJobAge
-            return Queue(())
+    # While jobs are being submitted, the journal may lack the last of them.
+    which = f"--user={os.getuid()}" if under_way else f"--jobs={','.join(journal)}"
+    done = _run(["squeue", "--noheader", "--states=all", "--format=%i|%T|%r|%Z", which], cluster)
+    if done.returncode != 0 and "Invalid job id" not in done.stderr:  # they ended longer ago than MinJobAge
         raise refuse("scheduler", f"squeue failed: {' '.join(done.stderr.split())}")
     shown = [line.groups() for line in _SHOWN.finditer(done.stdout)]
     places = {place for *_, place in shown}
+    ours = {place for place in places if Path(place).resolve().is_relative_to(directory.resolve())}
     elsewhere = {place for place in places if _is_elsewhere(place, directory)}
-    jobs = [_queued_job(job, word, why, journal) for job, word, why, place in shown if place not in elsewhere]
-    run, ours = Run(directory), [each for each in shown if each[-1] not in elsewhere]
-    return Queue((*_without_consequences(run, jobs), *_lost_finalisers(run, ours, journal.keys())))
+    mine = [
+        each
+        for each in shown
+        if each[-1] in ours or (each[-1] not in elsewhere and each[0].partition("_")[0] in journal)
+    ]
+    run, jobs = Run(directory), [_queued_job(job, word, why, journal) for job, word, why, _ in mine]
+    held = any(why == "JobHeldUser" for _, _, why, place in mine if place in ours)
+    cut_short = under_way and held and _was_cut_short(directory)
+    lost = () if cut_short else _lost_finalisers(run, mine, journal.keys())
+    return Queue((*_without_consequences(run, jobs), *lost), cut_short)
+
+
+def _was_cut_short(directory: Path) -> bool:
+    """Return whether submit.sh, which is not at its end, is no longer alive; nothing is known of another machine."""
+    try:
+        _, host, pid = (directory / _UNDER_WAY).read_text("utf-8").split()
+    except (FileNotFoundError, ValueError):
+        return False
+    if host != os.uname().nodename:
+        return False
+    try:
+        return not Path(f"/proc/{int(pid)}/cwd").resolve(strict=True).samefile(directory)
+    except OSError:
+        return True
+
+
+def _elsewhere(directory: Path) -> Mapping[str, str]:
+    """Return the variables by which Slurm's tools ask the cluster of the run, where their default is another."""
+    try:
+        cluster = (directory / _CLUSTER).read_text("utf-8").strip()
+    except FileNotFoundError:
+        cluster = ""
+    if not cluster:
+        return {}
+    done = _run(["scontrol", "show", "config"], {})
+    if done.returncode != 0:
+        raise refuse("scheduler", f"scontrol failed: {' '.join(done.stderr.split())}")
+    found = re.search(r"^ClusterName *= *(\S+)", done.stdout, re.MULTILINE)
+    return {} if found is None or found[1] == cluster else {"SLURM_CLUSTERS": cluster}
 
 
 def _is_elsewhere(working: str, directory: Path) -> bool:
@@ -209,9 +270,14 @@ def _is_expanding(directory: Path) -> bool:
 
 
 def _cancel_known(directory: Path) -> None:
+    elsewhere = _elsewhere(directory)
     journal = _journal(Run(directory))
-    if journal:
-        done = _run(["scancel", "--quiet", *journal])
+    ids = list(journal)
+    if (directory / _UNDER_WAY).exists():
+        jobs = _query(directory, journal, elsewhere).jobs
+        ids += {job.id.partition("_")[0] for job in jobs if job.state is not JobState.ENDED} - set(journal)
+    if ids:
+        done = _run(["scancel", "--quiet", *ids], elsewhere)
         if done.returncode != 0 and "Invalid job id" not in done.stderr:
             raise refuse("scheduler", f"scancel failed: {' '.join(done.stderr.split())}")
 
@@ -225,7 +291,7 @@ def release(directory: Path, held: list[QueuedJob]) -> list[str]:
     if _has_lost_jobs(directory):
         ids = _submit_again(directory)
     else:
-        ids = _release(held)
+        ids = _release(directory, held)
         lost = {job.id for job in held if job.reason == _LOST}
         for part in Run(directory).parts() if lost else []:
             kinds = [kind for kind, known in _finalisers(part).items() if lost & set(known)]
@@ -235,10 +301,10 @@ def release(directory: Path, held: list[QueuedJob]) -> list[str]:
     return ids
 
 
-def _release(held: Iterable[QueuedJob]) -> list[str]:
+def _release(directory: Path, held: Iterable[QueuedJob]) -> list[str]:
     ids = [job.id for job in held if job.reason in RELEASABLE]
     if ids:
-        done = _run(["scontrol", "release", ",".join(ids)])
+        done = _run(["scontrol", "release", ",".join(ids)], _elsewhere(directory))
         if done.returncode != 0:
             raise refuse("scheduler", f"scontrol failed: {' '.join(done.stderr.split())}")
     return ids
@@ -252,7 +318,7 @@ def _release_refused(directory: Path) -> None:
     for _ in range(_LOOKS):
         time.sleep(_PAUSE)
         jobs = [job for job in query(directory).jobs if job.step and job.state is not JobState.ENDED]
-        refused = _release(jobs)
+        refused = _release(directory, jobs)
         if not refused and (not jobs or any(job.state is JobState.RUNNING for job in jobs)):
             return
 
@@ -290,16 +356,17 @@ def _submit_again(directory: Path) -> list[str]:
 def _replace(part: Run, kinds: list[str]) -> list[str]:
     """Submit finalisers of these kinds for a part of a run that has lost its own, and return their ids."""
     command = ["bash", "-c", 'set -u; . batch/submit-lib.sh && replace_finalisers "$@"', "bash", *kinds]
-    done = subprocess.run(command, cwd=part.directory, capture_output=True, text=True, check=False)
+    env = os.environ | _elsewhere(part.directory)
+    done = subprocess.run(command, cwd=part.directory, capture_output=True, text=True, check=False, env=env)
     if done.returncode != 0:
         raise refuse("scheduler", f"No finaliser could be submitted: {' '.join(done.stderr.split())}")
     return done.stdout.split()
 
 
-def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
+def _run(command: list[str], cluster: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
     # Variables such as SQUEUE_USERS would change what is asked; squeue cuts long lists of elements short.
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("SQUEUE_", "SCANCEL_"))}
-    environment = kept | {"SLURM_BITSTR_LEN": "0"}
+    environment = kept | {"SLURM_BITSTR_LEN": "0"} | dict(cluster)
     try:
         return subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT, check=False, env=environment)
     except FileNotFoundError:

@@ -31,9 +31,12 @@ from reana_batch.cli import (
 from reana_batch.terminal import printable_log
 
 if TYPE_CHECKING:
-    from reana_batch.diagnostics import Diagnostics
+    import subprocess
+
+    from reana_batch.diagnostics import Diagnostics, Refused
     from reana_batch.lifecycle import RunStatus
     from reana_batch.pipeline import Options
+    from reana_batch.runstate import Run
 
 _COMMANDS: list[click.Command] = []
 _TRIES = 20
@@ -130,8 +133,8 @@ def run(
         raise
     lifecycle.note_creation(directory, compilation)
     if compilation.target.name == "make":
-        _run_here(directory, jobs, as_json, diagnostics)
-    ids = lifecycle.submit(directory)
+        _watch_here(directory, lifecycle.submit(directory, _starting_here(jobs)), as_json, diagnostics)
+    ids = lifecycle.submit(directory, lifecycle.hand_in)
     say(f"==> SUCCESS: {directory.name} has been submitted to {compilation.target.title}.", "green")
     say(f"To see what becomes of it: reana-batch status -w {shlex.quote(str(directory))}")
     if follow:
@@ -167,14 +170,23 @@ def _with_site(file: Path | None, options: Options) -> Options:
     return replace(options, site=site)
 
 
-def _run_here(directory: Path, jobs: int | None, as_json: bool, diagnostics: Diagnostics | None = None) -> None:
-    """Run by make in the foreground and exit with what came of it."""
+def _starting_here(jobs: int | None) -> Callable[[Run], subprocess.Popen[bytes]]:
+    """Return what starts a run by make."""
+    from reana_batch import local_run
+
+    return lambda run: local_run.start(run, jobs)
+
+
+def _watch_here(
+    directory: Path, make: subprocess.Popen[bytes], as_json: bool, diagnostics: Diagnostics | None = None
+) -> None:
+    """Stay with a run by make to its end and exit with what came of it."""
     from reana_batch import local_run
     from reana_batch.tables import watching
 
     say(f"==> Running {directory.name} in {directory}")
     with watching(quiet=as_json) as report:
-        local_run.run_by_make(directory, jobs, report)
+        local_run.watch(directory, make, report)
     _show_and_exit(directory, as_json, diagnostics)
 
 
@@ -186,7 +198,7 @@ def submit(directory: Path, as_json: bool) -> None:
     from reana_batch.runs import itself
 
     directory = itself(directory)
-    ids = lifecycle.submit(directory)
+    ids = lifecycle.submit(directory, lifecycle.hand_in)
     say(f"==> SUCCESS: {directory.name} has been submitted.", "green")
     say(f"To see what becomes of it: reana-batch status -w {shlex.quote(str(directory.absolute()))}")
     if as_json:
@@ -199,31 +211,24 @@ def submit(directory: Path, as_json: bool) -> None:
 @click.option("-j", "--jobs", type=click.IntRange(min=1), help="Jobs at a time, with make.")
 def restart(name: str, runs: Path | None, jobs: int | None, as_json: bool) -> None:
     """Start an ended run again, as NAME.N.1, in the same workspace; finished jobs are not run again."""
-    import shutil
-
     from reana_batch import lifecycle, local_run
-    from reana_batch.diagnostics import Refused
-    from reana_batch.runs import next_restart
     from reana_batch.runstate import Run
 
     old = _find(name, runs)
-    here = Run(old).manifest["backend"] == "make"
-    if here:
+    if Run(old).manifest["backend"] == "make":
         local_run.check_tools()
-    lifecycle.check_ended(old)
-    new = next_restart(old)
-    done = lifecycle.restart(old, new)
-    say(f"==> {new.name} goes on where {old.name} ended; {done:,} of its jobs are done already.")
-    if here:
-        _run_here(new, jobs, as_json)
-    try:
-        ids = lifecycle.submit(new)
-    except Refused:
-        shutil.rmtree(new)  # its workspace is a link, which is not followed
-        raise
+        new, done, make = lifecycle.restart(old, _starting_here(jobs))
+        _say_restarted(old, new, done)
+        _watch_here(new, make, as_json)
+    new, done, ids = lifecycle.restart(old, lifecycle.hand_in)
+    _say_restarted(old, new, done)
     say(f"==> SUCCESS: {new.name} has been submitted.", "green")
     if as_json:
         print_json({"name": new.name, "directory": str(new), "ids": ids, "done": done})
+
+
+def _say_restarted(old: Path, new: Path, done: int) -> None:
+    say(f"==> {new.name} goes on where {old.name} ended; {done:,} of its jobs are done already.")
 
 
 @command("resume")
@@ -237,13 +242,12 @@ def resume(name: str, runs: Path | None, jobs: int | None, as_json: bool) -> Non
 
     directory = _find(name, runs)
     if Run(directory).manifest["backend"] == "make":
-        lifecycle.check_resumable(directory)
-        _run_here(directory, jobs, as_json)
+        _watch_here(directory, lifecycle.resume(directory, _starting_here(jobs)), as_json)
     ids = lifecycle.release(directory)
     if ids:
         say(f"==> SUCCESS: {directory.name} goes on; released: {', '.join(ids)}.", "green")
     else:
-        ids = lifecycle.resume(directory)
+        ids = lifecycle.resume(directory, lifecycle.hand_in)
         say(f"==> SUCCESS: {directory.name} has been submitted again.", "green")
     if as_json:
         print_json({"name": directory.name, "directory": str(directory), "ids": ids})
@@ -289,8 +293,11 @@ def status(name: str, runs: Path | None, as_json: bool) -> None:
 
     current = lifecycle.status(_find(name, runs))
     show_status(current)
+    if current.silence is not None:
+        show(current.silence.diagnostics)
     if as_json:
-        print_json(_status_record(current))
+        print_json(_status_record(current), current.silence.diagnostics if current.silence else None)
+    sys.exit(EXIT_REFUSED if current.state == "unknown" else 0)
 
 
 def _status_record(current: RunStatus) -> dict[str, Any]:
@@ -329,7 +336,10 @@ def list_runs(name: str | None, runs: Path | None, as_json: bool) -> None:
     found, diagnostics = [], Diagnostics()
     for directory in reversed(all_runs(_root(runs), name)):
         try:
-            found.append(lifecycle.status(directory))
+            current = lifecycle.status(directory)
+            found.append(current)
+            if current.state == "unknown" and current.silence is not None:
+                show(current.silence.diagnostics)
         except Refused as refused:  # one run that cannot be looked at hides no other
             diagnostics.add(refused.diagnostics)
         except OSError as error:
@@ -378,6 +388,11 @@ def _wait_and_exit(directory: Path, as_json: bool, diagnostics: Diagnostics | No
             current = _patient_status(directory)
             if current.state == "created":
                 raise refuse("run-state", f"{directory.name} has not been submitted.")
+            if current.queue.cut_short:
+                message = f"The submission of {directory.name} was cut short; what was accepted waits in the queue."
+                named = shlex.quote(str(directory))
+                hint = f"go on with reana-batch resume -w {named}, or end it with reana-batch stop -w {named}."
+                raise refuse("run-state", message, hint=hint)
             report(current.progress)
             if current.state not in ("queued", "running"):
                 break
@@ -392,16 +407,18 @@ def _patient_status(directory: Path) -> RunStatus:
     import time
 
     from reana_batch import lifecycle
-    from reana_batch.diagnostics import Refused
 
     for _ in range(_TRIES):
-        try:
-            return lifecycle.status(directory)
-        except Refused as refused:
-            if any(fault.code != "scheduler" for fault in refused.diagnostics.errors):
-                raise
-            time.sleep(_POLL_SECONDS)
-    return lifecycle.status(directory)
+        current = lifecycle.status(directory)
+        if current.state != "unknown" or _is_lacking(current.silence):
+            break
+        time.sleep(_POLL_SECONDS)
+    return lifecycle.known_status(directory) if current.state == "unknown" else current
+
+
+def _is_lacking(silence: Refused | None) -> bool:
+    """Return whether waiting gives no answer either, because the batch system's tools are missing here."""
+    return silence is not None and any(fault.code != "scheduler" for fault in silence.diagnostics.errors)
 
 
 def _show_and_exit(directory: Path, as_json: bool, diagnostics: Diagnostics | None) -> None:

@@ -6,7 +6,7 @@ Only a help: the truth about a job is in its records.
 from __future__ import annotations
 
 import enum
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 # How the words begin on a job that ended by itself: what it wrote down before tells more.
@@ -21,8 +21,29 @@ class JobState(enum.Enum):
     WAITING = "waiting"
     HELD = "held"  # needs somebody to act
     RUNNING = "running"
+    ENDING = "ending"  # cancelled, or being tidied up
     ENDED = "ended"
     UNKNOWN = "unknown"
+
+
+class Trace(enum.IntEnum):
+    """What the files in a run say of its submission, whoever submitted it."""
+
+    NONE = 0
+    ASKED = 1  # a scheduler may have been asked to take it
+    ACCEPTED = 2  # a scheduler took it, or some of it
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """What a run's record says of its last submission.
+
+    ``place`` names the scheduler in the words of the back end. It is None if nobody wrote it down.
+    """
+
+    ids: tuple[str, ...] = ()
+    host: str = ""
+    place: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +65,12 @@ class Queue:
     """All that one query found."""
 
     jobs: tuple[QueuedJob, ...]
+    cut_short: bool = False  # the submission ended half-way, and the scheduler holds what it accepted
+
+    @property
+    def alive(self) -> bool:
+        """Whether any job may still start, or runs and was not cancelled."""
+        return any(job.state not in (JobState.ENDED, JobState.ENDING) for job in self.jobs)
 
     @property
     def active(self) -> bool:
@@ -56,7 +83,7 @@ class Queue:
             replace(job, state=JobState.WAITING) if job.step in steps and job.state is JobState.RUNNING else job
             for job in self.jobs
         )
-        return Queue((*here, *other.jobs))
+        return Queue((*here, *other.jobs), self.cut_short)
 
     @property
     def held(self) -> list[QueuedJob]:

@@ -1,7 +1,7 @@
 """The life of a run: submitting it, what has become of it, stopping it, starting it again.
 
-A run's directory holds all that is known of it. Changing it takes the run's lock; looking does not.
-States are REANA's words.
+What schedulers and the records of jobs say decides where a run is. Its own record, run.json, only helps to ask.
+Changing a run takes the lock of its workspace; looking does not. States are REANA's words, and "unknown".
 """
 
 from __future__ import annotations
@@ -12,15 +12,16 @@ import json
 import os
 import shlex
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from reana_batch import backends, credentials, files, layout
 from reana_batch.diagnostics import Refused, refuse
-from reana_batch.jobqueue import LINGERING, JobState, Queue
+from reana_batch.jobqueue import LINGERING, JobState, Queue, Submission, Trace
 from reana_batch.lock import locked
+from reana_batch.runs import next_restart
 from reana_batch.runstate import Failure, OpenExpansion, Run, StepProgress, damaged, read_json
 
 if TYPE_CHECKING:
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 RECORD = f"{layout.STATE}/run.json"
 # Codes of faults that say that a batch system, or the machine of a run, cannot be asked.
 _NO_ANSWER = ("scheduler", "missing-tool")
+# How the name of a directory ends that is being made or deleted; it begins with a dot.
+_MAKING, _DELETING = ".new", ".deleted"
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +40,7 @@ class RunStatus:
     """What has become of a run."""
 
     run: Run
-    state: str  # created, queued, running, finished, failed, stopped
+    state: str  # created, queued, running, finished, failed, stopped, unknown
     progress: tuple[StepProgress, ...]
     queue: Queue
     record: dict[str, Any]
@@ -44,6 +48,7 @@ class RunStatus:
     missing_outputs: tuple[str, ...] = field(default=())
     last_words: str = ""  # of what ran the workflow, where no job tells why it failed
     open_expansions: tuple[OpenExpansion, ...] = ()  # what only the rest of the run will tell
+    silence: Refused | None = None  # why the batch system did not answer
 
     @property
     def done(self) -> int:
@@ -87,32 +92,178 @@ def note_creation(directory: Path, compilation: Compilation) -> None:
     note(directory, created=time.time(), spec=str(spec))
 
 
+def note_intent(directory: Path, backend: str, place: Mapping[str, str]) -> None:
+    """Write down that a batch system is about to be asked to take the run, and which."""
+    intent = {"time": time.time(), "host": os.uname().nodename, "backend": backend, **place}
+    note(directory, intent=intent, stopped=None)
+
+
+def note_submission(directory: Path, ids: list[str]) -> None:
+    """Write down what the batch system accepted."""
+    note(directory, submitted=time.time(), ids=ids, host=os.uname().nodename)
+
+
+def last_submission(record: Mapping[str, Any]) -> Submission:
+    """Return what a run's record says of where it was submitted."""
+    intent: dict[str, Any] | None = record.get("intent")
+    place = None
+    if intent is not None:
+        place = {name: str(value) for name, value in intent.items() if name not in ("time", "host", "backend")}
+    host = str((intent or record).get("host", ""))
+    return Submission(tuple(record.get("ids", ())), host, place)
+
+
 def created(current: RunStatus) -> str:
     """Return when the run was made, as REANA writes times; empty if nobody wrote it down."""
     seconds = current.record.get("created")
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) if seconds else ""
 
 
+# --- what has become of a run --------------------------------------------------------------------
+
+
+def status(directory: Path) -> RunStatus:
+    """Return what has become of a run, by its records and, unless they tell all, one query."""
+    run = Run(directory)
+    record = read_record(directory)
+    progress, queue, silence = run.progress(), Queue(()), None
+    if run.is_complete(progress):
+        missing = tuple(run.missing_outputs())
+        return RunStatus(run, "finished", tuple(progress), queue, record, missing_outputs=missing)
+    trace = _trace(run, record, progress)
+    if trace is not Trace.NONE:
+        try:
+            progress, queue = _look(run, progress, last_submission(record))
+        except Refused as refused:
+            silence = _silence(refused)
+    state = _state(record, run, progress, queue, trace, silence)
+    endings = _endings(run) if state == "failed" else {}
+    failures = tuple(run.failures(endings)) if state not in ("created", "queued") else ()
+    opened = tuple(run.open_expansions())
+    words = ""
+    if state == "failed" and not failures:
+        words = backends.backend(run.manifest["backend"]).last_words(directory)
+    seen = (run, state, tuple(progress), queue, record, failures)
+    return RunStatus(*seen, last_words=words, open_expansions=opened, silence=silence)
+
+
+def known_status(directory: Path) -> RunStatus:
+    """Return the status of a run; Refused if its batch system does not say."""
+    current = status(directory)
+    if current.state == "unknown" and current.silence is not None:
+        raise current.silence
+    return current
+
+
+def _silence(refused: Refused) -> Refused:
+    """Return the exception if it says that a batch system did not answer, and raise it if it says anything else."""
+    if any(fault.code not in _NO_ANSWER for fault in refused.diagnostics.errors):
+        raise refused
+    return refused
+
+
+def _trace(run: Run, record: Mapping[str, Any], progress: list[StepProgress]) -> Trace:
+    """Return what files say of the run's submission: its record, the batch system's own, and those of its jobs."""
+    if record.get("submitted") or any(step.done + step.failed + step.running for step in progress):
+        return Trace.ACCEPTED
+    asked = Trace.ASKED if record.get("intent") else Trace.NONE
+    return max(asked, backends.backend(run.manifest["backend"]).trace(run.directory))
+
+
+def _look(run: Run, before: list[StepProgress], last: Submission) -> tuple[list[StepProgress], Queue]:
+    """Return the progress after one query, and its answer.
+
+    Jobs that ended meanwhile may have submitted others: then an empty queue means nothing, and we ask again.
+    """
+    while True:
+        queue = _query(run, last)
+        progress = run.progress()
+        if queue.active or progress == before:
+            return progress, queue
+        before = progress
+
+
+def _query(run: Run, last: Submission) -> Queue:
+    """Return what the batch systems of the run know; of those that steps are handed on to, only if they answer."""
+    queues = _queues(run, last)
+    queue = queues.pop(run.manifest["backend"])
+    for name, other in queues.items():
+        queue = queue.joined(other, run.guests[name])
+    return queue
+
+
+def _queues(run: Run, last: Submission) -> dict[str, Queue]:
+    """Return what each batch system of the run knows, by its name."""
+    own = run.manifest["backend"]
+    queues = {own: backends.backend(own).query(run.directory, last)}
+    for name in run.guests:
+        with contextlib.suppress(Refused):
+            queues[name] = backends.backend(name).query(run.directory, Submission())
+    return queues
+
+
+def _endings(run: Run) -> dict[tuple[str, int], str]:
+    """Return, by step and chunk, why jobs of an ended run were ended by anything but themselves."""
+    backend = backends.backend(run.manifest["backend"])
+    return {
+        (part.path + step, chunk): reason
+        for part in run.parts()
+        for (step, chunk), reason in backend.endings(part.directory).items()
+    }
+
+
+def _state(
+    record: Mapping[str, Any],
+    run: Run,
+    progress: list[StepProgress],
+    queue: Queue,
+    trace: Trace,
+    silence: Refused | None,
+) -> str:
+    if run.is_complete(progress):
+        return "finished"
+    if queue.alive or (queue.active and not record.get("stopped")):
+        started = any(step.done + step.failed + step.running for step in progress)
+        runs = any(job.state is JobState.RUNNING and job.step for job in queue.jobs)
+        return "running" if started or runs else "queued"
+    if record.get("stopped"):
+        return "stopped"
+    if silence is not None:
+        return "unknown"
+    return "failed" if trace is Trace.ACCEPTED else "created"
+
+
 # --- submitting and stopping ---------------------------------------------------------------------
 
 
-def submit(directory: Path) -> list[str]:
-    """Hand a compiled run to its batch system and return the ids of what was submitted."""
-    run = Run(directory)
-    with locked(directory):  # which would make its folder, where there is no run
-        if read_record(directory).get("submitted"):
-            raise refuse("run-state", f"{directory.name} has been submitted already.")
-        return _hand_in(run)
-
-
-def _hand_in(run: Run) -> list[str]:
+def hand_in(run: Run) -> list[str]:
+    """Hand a run to its batch system and return the ids of what was submitted. The caller holds the lock."""
+    backend = backends.backend(run.manifest["backend"])
+    place = backend.place(run, last_submission(read_record(run.directory)))
     for part in run.parts():
         for name in (layout.BATCH, layout.STATE, layout.LOGS):
             files.remove_links(part.directory / name)  # that jobs of an earlier attempt may have made
     credentials.hand_on(run.directory)
-    ids = backends.backend(run.manifest["backend"]).submit(run)
-    note(run.directory, submitted=time.time(), stopped=None, ids=ids, host=os.uname().nodename)
+    note_intent(run.directory, run.manifest["backend"], place)
+    ids = backend.submit(run, place)
+    note_submission(run.directory, ids)
     return ids
+
+
+def submit(directory: Path, start: Callable[[Run], _T]) -> _T:
+    """Start a compiled run that was not submitted yet, and return what ``start`` returns."""
+    run = Run(directory)
+    with locked(directory):  # which would make its folder, where there is no run
+        current = known_status(directory)
+        if current.state != "created" and not current.queue.cut_short:
+            more = "." if current.state in ("stopped", "failed") else f" and is {current.state}."
+            hint = _to_go_on(directory) if current.state in ("stopped", "failed") else ""
+            raise refuse("run-state", f"{directory.name} has been submitted already{more}", hint=hint)
+        return start(run)
+
+
+def _to_go_on(directory: Path) -> str:
+    return f"to go on: reana-batch resume -w {shlex.quote(str(directory))}"
 
 
 def submit_part(part: Run) -> None:
@@ -128,17 +279,22 @@ def stop(directory: Path, *, force: bool = False) -> None:
 
     With ``force`` a run counts as stopped also where nobody answers for it, such as a machine that has died.
     """
+    run = Run(directory)
     with locked(directory):
-        run, ids = Run(directory), read_record(directory).get("ids", [])
-        silence = _NO_ANSWER if force else ()
-        with _tolerating(*silence):
+        last, silent = last_submission(read_record(directory)), _NO_ANSWER if force else ()
+        try:
             _check_active(directory)
-        with _tolerating(*silence):
-            backends.backend(run.manifest["backend"]).cancel(directory, ids)
+            backends.backend(run.manifest["backend"]).cancel(directory, last)
+        except Refused as refused:
+            if not force:
+                raise
+            _silence(refused)
+            # The user's word counts from now on. A machine or scheduler that is no more is not asked again.
+            note(directory, ids=[], intent={"host": os.uname().nodename})
         note(directory, stopped=time.time())
         for name in run.guests:  # where their system's tools are not at hand, the nodes do it alone
-            with _tolerating("missing-tool", *silence):
-                backends.backend(name).cancel(directory, [])
+            with _tolerating("missing-tool", *silent):
+                backends.backend(name).cancel(directory, Submission())
 
 
 def _leave_queue(ended: Run) -> None:
@@ -147,13 +303,15 @@ def _leave_queue(ended: Run) -> None:
     Jobs that are being cancelled may still write into the workspace. And of Slurm's finalisers, the one that has to
     take the others away finds nothing of a deleted run.
     """
-    ids = read_record(ended.directory).get("ids", [])
-    end = time.monotonic() + LINGERING
-    while ids and (left := [name for name, queue in _queues(ended, ids).items() if queue.active]):
+    record = read_record(ended.directory)
+    if _trace(ended, record, ended.progress()) is Trace.NONE:
+        return
+    last, end = last_submission(record), time.monotonic() + LINGERING
+    while left := [name for name, queue in _queues(ended, last).items() if queue.active]:
         if time.monotonic() > end:
             raise refuse("run-state", f"Jobs of {ended.directory.name} are still ending; try again later.")
         for name in left:
-            backends.backend(name).cancel(ended.directory, ids)
+            backends.backend(name).cancel(ended.directory, last)
         time.sleep(2)
 
 
@@ -168,85 +326,9 @@ def _tolerating(*codes: str) -> Iterator[None]:
 
 
 def _check_active(directory: Path) -> None:
-    state = status(directory).state
+    state = known_status(directory).state
     if state not in ("queued", "running"):
         raise refuse("run-state", f"{directory.name} is {state}; only a queued or running run can be stopped.")
-
-
-def status(directory: Path) -> RunStatus:
-    """Return what has become of a run, by its records and, unless they tell all, one query."""
-    run = Run(directory)
-    record = read_record(directory)
-    progress = run.progress()
-    queue = Queue(())
-    if run.is_complete(progress):
-        missing = tuple(run.missing_outputs())
-        return RunStatus(run, "finished", tuple(progress), queue, record, missing_outputs=missing)
-    if record.get("submitted") and not record.get("stopped"):
-        progress, queue = _look(run, progress, record["ids"])
-    state = _state(record, run, progress, queue)
-    endings = _endings(run) if state == "failed" else {}
-    failures = tuple(run.failures(endings)) if state not in ("created", "queued") else ()
-    opened = tuple(run.open_expansions())
-    if state == "failed" and not failures:
-        words = backends.backend(run.manifest["backend"]).last_words(directory)
-        return RunStatus(run, state, tuple(progress), queue, record, last_words=words, open_expansions=opened)
-    return RunStatus(run, state, tuple(progress), queue, record, failures, open_expansions=opened)
-
-
-def _look(run: Run, before: list[StepProgress], ids: list[str]) -> tuple[list[StepProgress], Queue]:
-    """Return the progress after one query, and its answer.
-
-    Jobs that ended meanwhile may have submitted others: then an empty queue means nothing, and we ask again.
-    """
-    while True:
-        queue = _query(run, ids)
-        progress = run.progress()
-        if queue.active or progress == before:
-            return progress, queue
-        before = progress
-
-
-def _query(run: Run, ids: list[str]) -> Queue:
-    """Return what the batch systems of the run know; of those that steps are handed on to, only if they answer."""
-    queues = _queues(run, ids)
-    queue = queues.pop(run.manifest["backend"])
-    for name, other in queues.items():
-        queue = queue.joined(other, run.guests[name])
-    return queue
-
-
-def _queues(run: Run, ids: list[str]) -> dict[str, Queue]:
-    """Return what each batch system of the run knows, by its name."""
-    own = run.manifest["backend"]
-    queues = {own: backends.backend(own).query(run.directory, ids)}
-    for name in run.guests:
-        with contextlib.suppress(Refused):
-            queues[name] = backends.backend(name).query(run.directory, [])
-    return queues
-
-
-def _endings(run: Run) -> dict[tuple[str, int], str]:
-    """Return, by step and chunk, why jobs of an ended run were ended by anything but themselves."""
-    backend = backends.backend(run.manifest["backend"])
-    return {
-        (part.path + step, chunk): reason
-        for part in run.parts()
-        for (step, chunk), reason in backend.endings(part.directory).items()
-    }
-
-
-def _state(record: dict[str, Any], run: Run, progress: list[StepProgress], queue: Queue) -> str:
-    if not record.get("submitted"):
-        return "created"
-    if record.get("stopped"):
-        return "stopped"
-    if run.is_complete(progress):
-        return "finished"
-    if not queue.active:
-        return "failed"
-    started = any(step.done + step.failed + step.running for step in progress)
-    return "running" if started or any(job.state is JobState.RUNNING and job.step for job in queue.jobs) else "queued"
 
 
 def check_needs(part: Run, expansion: str) -> None:
@@ -259,22 +341,25 @@ def check_needs(part: Run, expansion: str) -> None:
             raise refuse("run-state", message)
 
 
-def check_resumable(directory: Path) -> None:
-    """Raise Refused unless the run has failed or was stopped, and no restart runs in its workspace."""
-    state = status(directory).state
-    if state not in ("failed", "stopped"):
-        raise refuse("run-state", f"{directory.name} is {state}; only a failed or stopped run can be resumed.")
+def _check_resumable(directory: Path) -> None:
+    """Raise Refused unless the run has ended or its submission was cut short, and no other uses its workspace."""
+    current = known_status(directory)
+    tried = current.state == "created" and current.record.get("intent")
+    if current.state not in ("failed", "stopped") and not current.queue.cut_short and not tried:
+        hint = f"to start it: reana-batch submit {shlex.quote(str(directory))}" if current.state == "created" else ""
+        message = f"{directory.name} is {current.state}; only a failed or stopped run can be resumed."
+        raise refuse("run-state", message, hint=hint)
     _check_workspace_free(directory)
 
 
-def resume(directory: Path) -> list[str]:
-    """Submit again, in its own directory, a run that failed or was stopped; finished jobs are not run again."""
+def resume(directory: Path, start: Callable[[Run], _T]) -> _T:
+    """Start again, in its own directory, a run that failed or was stopped; finished jobs are not run again."""
+    run = Run(directory)
     with locked(directory):
-        check_resumable(directory)
-        run = Run(directory)
+        _check_resumable(directory)
         _leave_queue(run)
         _mark_restarted(run)
-        return _hand_in(run)
+        return start(run)
 
 
 def _mark_restarted(run: Run) -> None:
@@ -284,50 +369,95 @@ def _mark_restarted(run: Run) -> None:
 
 
 def release(directory: Path) -> list[str]:
-    """Let the held jobs of a run go, and return their ids: none if nothing is held that can be let go."""
+    """Let the held jobs of a run go, and return their ids: none if nothing is held that can be let go.
+
+    Of a submission that was cut short nothing is let go: the rest of it is missing.
+    """
     with locked(directory):
         current = status(directory)
-        if not current.queue.held:
+        if not current.queue.held or current.queue.cut_short:
             return []
         # Each system its own jobs: the same id may be somebody else's job in the other.
-        queues = _queues(current.run, current.record["ids"])
-        held = {name: queue.held for name, queue in queues.items() if queue.held}
-        return [job for name, jobs in held.items() for job in backends.backend(name).release(directory, jobs)]
+        last = last_submission(current.record)
+        held = {name: queue.held for name, queue in _queues(current.run, last).items() if queue.held}
+        return [job for name, jobs in held.items() for job in backends.backend(name).release(directory, last, jobs)]
+
+
+# --- deleting and replacing ----------------------------------------------------------------------
 
 
 def delete(directory: Path) -> None:
     """Delete a run with its workspace; Refused while it is queued or running."""
-    import shutil
+    run = Run(directory)
+    with locked(directory):
+        _check_deletable(directory)
+        try:
+            if not directory.is_symlink():  # which is refused below
+                with _tolerating(*_NO_ANSWER):  # a run can be deleted where its batch system is no more
+                    _leave_queue(run)
+                credentials.withdraw(directory)
+            _remove(directory)
+        except OSError as error:
+            # rmtree names what it cannot delete by its last part alone.
+            path = directory if error.filename is None else Path(directory.name, error.filename)
+            raise refuse("cannot-write", f"{path}: {error.strerror or error}.") from error
 
-    current = status(directory)
-    if current.state in ("queued", "running"):
-        message = f"{directory.name} is {current.state}; stop it first."
-        raise refuse("run-state", message, hint=f"reana-batch stop -w {directory.name}")
+
+def _check_deletable(directory: Path) -> None:
+    state = known_status(directory).state
+    if state in ("queued", "running"):
+        message = f"{directory.name} is {state}; stop it first."
+        raise refuse("run-state", message, hint=f"reana-batch stop -w {shlex.quote(str(directory))}")
     sharing = [path.name for path in _sharing(directory)]
     if sharing and not (directory / layout.WORKSPACE).is_symlink():
         works = "works" if len(sharing) == 1 else "work"
         raise refuse("run-state", f"{', '.join(sharing)} {works} in the workspace of {directory.name}.")
+
+
+def _remove(directory: Path) -> None:
+    """Delete a directory: it loses its name first, so that no half of a run is left if we are ended meanwhile."""
+    import shutil
+
+    if directory.is_symlink():
+        shutil.rmtree(directory)  # which says why not
+    _sweep(directory, _DELETING)
+    unnamed = _unnamed(directory, _DELETING)
+    directory.rename(unnamed)
     try:
-        if not directory.is_symlink():  # which is refused below
-            with _tolerating(*_NO_ANSWER):  # a run can be deleted where its batch system is no more
-                _leave_queue(current.run)
-            credentials.withdraw(directory)
-        shutil.rmtree(directory)
-    except OSError as error:
-        # rmtree names what it cannot delete by its last part alone.
-        path = directory if error.filename is None else Path(directory.name, error.filename)
-        raise refuse("cannot-write", f"{path}: {error.strerror or error}.") from error
+        shutil.rmtree(unnamed)
+    except OSError:
+        unnamed.rename(directory)
+        raise
+
+
+def _unnamed(directory: Path, ending: str) -> Path:
+    """Return where a directory is made or deleted that is called ``directory`` before or afterwards."""
+    return directory.with_name(f".{directory.name}{ending}")
+
+
+def _sweep(directory: Path, ending: str) -> None:
+    """Delete what a command left that was ended while it made or deleted ``directory``. The caller holds the lock."""
+    import shutil
+
+    left = _unnamed(directory, ending)
+    if left.is_dir():
+        shutil.rmtree(left)
 
 
 def check_replaceable(directory: Path) -> None:
-    """Raise Refused if the run in ``directory`` is live, if its scheduler cannot say, or if others use its workspace."""
-    state = status(directory).state
-    if state in ("queued", "running"):
-        message = f"{directory.name} is {state}; it cannot be replaced."
+    """Raise Refused if the run in ``directory`` is live, if its scheduler cannot say, or if others use its workspace.
+
+    What is still ending of a run is waited for.
+    """
+    current = known_status(directory)
+    if current.state in ("queued", "running"):
+        message = f"{directory.name} is {current.state}; it cannot be replaced."
         raise refuse("run-state", message, hint=f"stop it first: reana-batch stop -w {shlex.quote(str(directory))}")
     sharing = [path.name for path in _sharing(directory)]
     if sharing:
         raise refuse("run-state", f"{directory.name} shares its workspace with {', '.join(sharing)}.")
+    with _tolerating(*_NO_ANSWER):
+        _leave_queue(current.run)
 
 
 def _sharing(directory: Path) -> list[Path]:
@@ -340,9 +470,9 @@ def _sharing(directory: Path) -> list[Path]:
 
 def check_ended(directory: Path) -> None:
     """Raise Refused unless the run has ended, and so has all that runs in its workspace."""
-    state = status(directory).state
-    if state not in ("finished", "failed", "stopped"):
-        message = f"{directory.name} is {state}; only a run that has ended can be restarted."
+    current = known_status(directory)
+    if current.state not in ("finished", "failed", "stopped") and not current.queue.cut_short:
+        message = f"{directory.name} is {current.state}; only a run that has ended can be restarted."
         raise refuse("run-state", message)
     _check_guests_gone(Run(directory))
     _check_workspace_free(directory)
@@ -351,7 +481,8 @@ def check_ended(directory: Path) -> None:
 def _check_guests_gone(run: Run) -> None:
     """Raise Refused while jobs that were handed on are still ending; in the same run, their nodes wait for that."""
     for name in run.guests:
-        jobs = [job for job in backends.backend(name).query(run.directory, []).jobs if job.state is not JobState.ENDED]
+        queue = backends.backend(name).query(run.directory, Submission())
+        jobs = [job for job in queue.jobs if job.state is not JobState.ENDED]
         if jobs:
             message = f"Jobs of {run.directory.name} are still in the queue ({jobs[0].id})."
             raise refuse("run-state", message, hint="they are being cancelled; try again in a moment.")
@@ -359,29 +490,61 @@ def _check_guests_gone(run: Run) -> None:
 
 def _check_workspace_free(directory: Path) -> None:
     for other in _sharing(directory):
-        state = status(other).state
-        if state in ("queued", "running"):
-            raise refuse("run-state", f"{other.name} is {state}, in the workspace of {directory.name}.")
+        current = known_status(other)
+        if current.state in ("queued", "running"):
+            raise refuse("run-state", f"{other.name} is {current.state}, in the workspace of {directory.name}.")
+        if current.queue.active:
+            message = f"Jobs of {other.name} are still ending, in the workspace of {directory.name}."
+            raise refuse("run-state", message, hint="try again in a moment.")
 
 
 # --- starting again ------------------------------------------------------------------------------
 
 
-def restart(directory: Path, new: Path) -> int:
-    """Make ``new`` a run that goes on where ``directory`` ended; return how many jobs are done already.
+def restart(directory: Path, start: Callable[[Run], _T]) -> tuple[Path, int, _T]:
+    """Go on where ``directory`` ended, in a new run: return it, how many of its jobs are done, and what starts it."""
+    run = Run(directory)
+    with locked(directory):
+        check_ended(directory)
+        _leave_queue(run)
+        new = next_restart(directory)
+        done = copy_run(run, new)
+        try:
+            return new, done, start(Run(new))
+        except Refused:
+            _forget(new)
+            raise
+
+
+def _forget(new: Path) -> None:
+    """Delete a restart that its batch system refused; without a clear answer it stays."""
+    current = status(new)
+    if current.silence is None and not current.queue.active:
+        credentials.withdraw(new)
+        _remove(new)  # its workspace is a link, which is not followed
+
+
+def copy_run(run: Run, new: Path) -> int:
+    """Make ``new`` a run that goes on where ``run`` ended; return how many jobs are done already.
 
     Both share the workspace, as in REANA; the batch files and the records of finished jobs are copied.
     """
-    workspace = os.path.relpath((directory / layout.WORKSPACE).resolve(), new.resolve())
+    _sweep(new, _MAKING)
+    unnamed = _unnamed(new, _MAKING)
+    unnamed.mkdir(mode=0o700)
+    workspace = os.path.relpath((run.directory / layout.WORKSPACE).resolve(), new.resolve())
     done = 0
-    for part in Run(directory).parts():
-        target = new / part.directory.relative_to(directory)
+    for part in run.parts():
+        target = unnamed / part.directory.relative_to(run.directory)
         done += _copy_part(part, target)
-        for name in layout.SHARED if target != new else ():
+        for name in layout.SHARED if target != unnamed else ():
             (target / name).symlink_to(Path("../..") / name)
-    (new / layout.WORKSPACE).symlink_to(workspace)
-    note(new, created=time.time(), spec=read_record(directory).get("spec", ""), restarts=directory.name)
-    _mark_restarted(Run(new))
+    (unnamed / layout.WORKSPACE).symlink_to(workspace)
+    spec = read_record(run.directory).get("spec", "")
+    # It was made to be submitted: if that is cut short, resume does it.
+    note(unnamed, created=time.time(), spec=spec, restarts=run.directory.name, intent={"time": time.time()})
+    _mark_restarted(Run(unnamed))
+    unnamed.rename(new)
     return done
 
 

@@ -14,13 +14,15 @@ from pathlib import Path
 from reana_batch import cpus, credentials, layout
 from reana_batch.diagnostics import refuse
 from reana_batch.files import no_follow
-from reana_batch.lifecycle import note, status
+from reana_batch.lifecycle import note, note_intent, note_submission
 from reana_batch.lock import locked
 from reana_batch.runstate import Run, StepProgress
 
 # Reading the records may take a twentieth of the time at most.
 _SHARE = 20
 _SHORTEST_PAUSE = 0.1  # seconds
+
+_INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 Report = Callable[[Sequence[StepProgress]], None]
 
@@ -32,17 +34,34 @@ def check_tools() -> None:
             raise refuse("missing-tool", f"{tool} is not installed.", hint=f"install the package {package}.")
 
 
-def run_by_make(directory: Path, jobs: int | None, report: Report) -> None:
-    """Run the workflow in ``directory`` to its end; ``report`` is called while it runs.
+def start(run: Run, jobs: int | None) -> subprocess.Popen[bytes]:
+    """Start make for a run. The caller holds the lock, and has seen that nothing of the run is alive."""
+    check_tools()
+    credentials.hand_on(run.directory)
+    note_intent(run.directory, "make", {})
+    for number in _INTERRUPTS:  # from now on there is a make, which must not go on without us
+        signal.signal(number, _keep)
+    command = ["make", f"-j{jobs or cpus.usable()}", "-f", f"{layout.BATCH}/Makefile"]
+    with open(run.directory / layout.MAKE_LOG, "ab", opener=no_follow) as log:
+        # A session of its own: an interrupt reaches us alone, and we end the jobs in order.
+        make = subprocess.Popen(
+            command, cwd=run.directory, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+        )
+    note_submission(run.directory, [f"{socket.gethostname()}:{make.pid}"])
+    return make
+
+
+def watch(directory: Path, make: subprocess.Popen[bytes], report: Report) -> None:
+    """Stay with a make until it ends; ``report`` is called meanwhile.
 
     An interrupt ends the jobs that run and is noted with the run; it is no exception.
     """
-    check_tools()
     run = Run(directory)
-    make = _start(directory, jobs)
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
     try:
+        for number in _INTERRUPTS:
+            signal.signal(number, _interrupt)
+        for early in _kept:
+            _interrupt(early, None)
         _watch(make, run, report)
     except KeyboardInterrupt:
         _end(make)
@@ -51,26 +70,20 @@ def run_by_make(directory: Path, jobs: int | None, report: Report) -> None:
         report(run.progress())
 
 
+# Signals that came before there was anything to watch.
+_kept: list[int] = []
+
+
+def _keep(number: int, frame: object) -> None:
+    """Remember a signal until :func:`watch` is called."""
+    del frame
+    _kept.append(number)
+
+
 def _interrupt(number: int, frame: object) -> None:
     """Take the end of this process like an interrupt: make and its jobs do not go on without it."""
     del number, frame
     raise KeyboardInterrupt
-
-
-def _start(directory: Path, jobs: int | None) -> subprocess.Popen[bytes]:
-    """Start make, unless one is at work for this run already."""
-    command = ["make", f"-j{jobs or cpus.usable()}", "-f", f"{layout.BATCH}/Makefile"]
-    with locked(directory), open(directory / layout.MAKE_LOG, "ab", opener=no_follow) as log:
-        state = status(directory).state
-        if state in ("queued", "running"):
-            raise refuse("run-state", f"{directory.name} is {state} already.")
-        credentials.hand_on(directory)
-        # A session of its own: an interrupt reaches us alone, and we end the jobs in order.
-        make = subprocess.Popen(
-            command, cwd=directory, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-        )
-        note(directory, submitted=time.time(), stopped=None, ids=[f"{socket.gethostname()}:{make.pid}"])
-    return make
 
 
 def _watch(make: subprocess.Popen[bytes], run: Run, report: Report) -> None:

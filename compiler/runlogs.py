@@ -109,7 +109,7 @@ def follow(find: Callable[[], Sequence[JobLog]], state: Callable[[], str]) -> It
         ended = False
         if look == next_question:
             next_question += min(look + 1, _STATE_EVERY)
-            ended = state() not in ("queued", "running")
+            ended = state() not in ("queued", "running", "unknown")
         # What was written before the end is there now.
         before = time.monotonic()
         for log in find():

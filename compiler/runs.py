@@ -108,16 +108,11 @@ def _is_run(directory: Path) -> bool:
 
 
 def next_restart(directory: Path) -> Path:
-    """Return a new, empty directory for a restart of ``NAME.N``: ``NAME.N.1``, then ``NAME.N.2``."""
+    """Return the directory for a restart of ``NAME.N``: ``NAME.N.1``, then ``NAME.N.2``. The caller holds the lock."""
     match = _RUN.fullmatch(directory.name)
     if match is None:
         raise refuse("run-name", f"{directory.name} is not NAME.N, so it cannot be restarted under a number.")
-    minor = int(match["minor"] or 0)
-    while True:
+    minor = int(match["minor"] or 0) + 1
+    while (new := directory.with_name(f"{match['name']}.{match['major']}.{minor}")).exists():
         minor += 1
-        new = directory.with_name(f"{match['name']}.{match['major']}.{minor}")
-        try:
-            new.mkdir(mode=0o700)
-        except FileExistsError:
-            continue
-        return new
+    return new

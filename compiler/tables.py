@@ -206,8 +206,11 @@ def show_status(current: RunStatus) -> None:
         _show_failure(current.failures[0])
     if len(current.failures) > 1:
         _line(f"{_jobs(len(current.failures) - 1)} more failed.", None)
-    if current.state in ("created", "queued", "running"):
+    if current.state in ("created", "queued", "running", "unknown"):
         _line(f"==> {name} {_VERBS[current.state]}: {current.done:,} of {_jobs(current.total)} done.", None)
+        if current.queue.cut_short:
+            message = "Its submission was cut short, and what was accepted waits. To go on: reana-batch resume -w"
+            _line(f"{message} {shlex.quote(str(directory))}", "yellow")
         _show_open(current)
         return
     if not current.failures and current.state == "failed":
@@ -246,6 +249,7 @@ _VERBS = {
     "running": "is running",
     "stopped": "has been stopped",
     "failed": "has failed",
+    "unknown": "cannot be seen, because its batch system does not answer",
 }
 
 

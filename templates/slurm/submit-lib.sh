@@ -15,6 +15,8 @@ readonly UNDER_WAY=state/slurm-submitting
 readonly UNANSWERED=state/slurm-unanswered
 # The directory of Slurm's tools, for jobs that submit others.
 readonly TOOLS=state/slurm-tools
+# The name of the cluster that has the jobs, where the default may be another one.
+readonly CLUSTER=state/slurm-cluster
 # How long one call of Slurm's tools may take, and how often sbatch is called before we give up.
 readonly CALL_TIMEOUT=${REANA_BATCH_SBATCH_TIMEOUT:-60} CALL_TRIES=3
 # The kernel hands over words of up to 128 KiB.
@@ -64,9 +66,18 @@ begin() { # [SUBMISSION PYTHON]
   new_token
   trap 'abandon "interrupted"' INT TERM HUP
   { printf '%s %s %s\n' "$token" "$HOSTNAME" "$$" >"$UNDER_WAY" && : >"$JOURNAL"; } || exit 92
+  ask_config
   # The workers may have the tools elsewhere than the PATH of a job without an environment says.
   tools=$(type -P sbatch)
   printf '%s\n' "${tools%/*}" >"$TOOLS"
+}
+
+# Write down the name of the cluster, and set $max_array_size. Without an answer, what follows gets none either.
+ask_config() {
+  local config
+  config=$(slurm scontrol show config 2>"$complaint") || return 0
+  max_array_size=$(sed -n 's/^MaxArraySize *= *//p' <<<"$config")
+  sed -n 's/^ClusterName *= *//p' <<<"$config" >"$CLUSTER"
 }
 
 # The name of a submission, in $token, which the comments of its jobs begin with.
@@ -109,7 +120,6 @@ set_indices() { # FOLDER FIRST COUNT ROWS CHUNK_SIZE
 }
 
 check_array_size() { # COUNT
-  [[ -n $max_array_size ]] || max_array_size=$(slurm scontrol show config | sed -n 's/^MaxArraySize *= *//p')
   [[ -z $max_array_size ]] || (($1 <= max_array_size)) || abandon "this Slurm takes arrays of up to \
 $max_array_size elements, not $1; compile it again with --set slurm.max_array_size=$max_array_size"
 }

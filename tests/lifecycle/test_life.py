@@ -138,6 +138,36 @@ def test_a_run_started_by_hand_is_finished_when_its_jobs_are(desk: Desk) -> None
     assert desk.state("test") == "finished"
 
 
+def test_a_make_that_was_started_by_hand_is_known(desk: Desk) -> None:
+    """And so are its jobs after make itself was killed. The group of its processes holds others, which go on."""
+    desk.write("reana.yaml", serial("true", ENDLESS))
+    desk("compile", "-o", "hand")
+    run = desk.path / "hand"
+    script = "sleep 1000 & echo $!; make -f batch/Makefile >make.log 2>&1 & echo $!; wait"
+    with subprocess.Popen(["bash", "-c", script], cwd=run, stdout=subprocess.PIPE, text=True) as shell:
+        assert shell.stdout is not None
+        bystander, make = int(shell.stdout.readline()), int(shell.stdout.readline())
+        until(lambda: records(run, "started") == ["s1/0", "s2/0"])
+        refused = {
+            ("submit", "hand"): "hand has been submitted already and is running.",
+            ("resume", "-w", "./hand"): "hand is running; only a failed or stopped run can be resumed.",
+            ("delete", "-w", "./hand"): "hand is running; stop it first.",
+        }
+        for kill in (False, True):
+            if kill:
+                os.kill(make, signal.SIGKILL)
+            assert desk.state("./hand") == "running"
+            for words, message in refused.items():
+                said(desk(*words, exits=3), f"error: {message} [run-state]")
+        said(desk("stop", "-w", "./hand"), "==> SUCCESS: hand has been stopped.")
+        assert records(run, "failed") == ["s2/0"]
+        os.kill(bystander, 0)
+        os.kill(bystander, signal.SIGKILL)
+    (run / "workspace/go").touch()
+    said(desk("resume", "-w", "./hand"), "==> SUCCESS: hand has finished.")
+    said(desk("delete", "-w", "./hand"), "==> SUCCESS: hand has been deleted.")
+
+
 def test_a_compiled_make_directory_is_not_submitted(desk: Desk) -> None:
     desk.write("reana.yaml", serial("true"))
     desk("compile", "-o", "here")
@@ -280,15 +310,15 @@ def test_a_make_of_another_machine_is_not_signalled_here(desk: Desk) -> None:
     with subprocess.Popen(["sleep", "60"], start_new_session=True) as bystander:
         record = {"submitted": 1, "ids": [f"elsewhere.example.org:{bystander.pid}"]}
         desk.write("runs/test.1/state/run.json", json.dumps(record))
-        states = [desk.state("test")]
+        states = [desk.json("status", "-w", "test", exits=3)["status"]]
         done = desk.forked.run(["stop", "-w", "test"], desk.path, {"REANA_BATCH_RUNS": "runs"})
-        states.append(desk.state("test"))
+        states.append(desk.json("list")["runs"][0]["status"])
         said(desk("stop", "-w", "test", "--force"), "==> SUCCESS: test.1 has been stopped.")
         states.append(desk.state("test"))
         ended = bystander.poll()
         bystander.kill()
     assert ended is None
-    assert (done.code, states) == (3, ["running", "running", "stopped"])
+    assert (done.code, states) == (3, ["unknown", "unknown", "stopped"])
     assert "elsewhere.example.org" in done.stderr
     assert "hint: stop it there, or with --force if that machine is no more.\n" in done.stderr
 
@@ -479,6 +509,28 @@ def test_of_two_that_resume_at_once_one_is_refused(desk: Desk) -> None:
     resumed.communicate(timeout=240)
     assert resumed.returncode == 0
     assert desk.read("runs/test.1/workspace/starts.txt") == "started\n"
+
+
+@pytest.mark.parametrize("others", [("restart",), ("resume",), ("delete",), ("restart", "restart", "delete", "resume")])
+def test_commands_that_meet_a_restart(desk: Desk, others: tuple[str, ...]) -> None:
+    """Whichever comes first, no two runs work in the workspace at a time, and none is deleted under another."""
+    desk.write("reana.yaml", serial("test -e again || exit 1; mkdir alone || touch both; " + ENDLESS + "; rmdir alone"))
+    run = desk.run(exits=1)
+    (run / "workspace/again").touch()
+    started = [desk.start(verb, "-w", "test.1") for verb in ("restart", *others)]
+    until(lambda: sum(process.poll() is None for process in started) <= 1)
+    until(lambda: (run / "workspace/starts.txt").exists() or not run.exists())
+    if run.exists():
+        assert not (run / "workspace/both").exists()
+        assert desk.read("runs/test.1/workspace/starts.txt") == "started\n"
+        (run / "workspace/go").touch()
+        assert desk.json("wait", "-w", "test")["status"] == "finished"
+    codes = sorted(process.wait() for process in started)
+    assert codes == [0, *[3] * len(others)]
+    for process in started:
+        assert process.stderr is not None
+        assert "Traceback" not in process.stderr.read()
+    assert [path.name for path in (desk.path / "runs").iterdir() if path.name.startswith(".")] == []
 
 
 def test_of_two_that_stop_at_once_one_is_refused(desk: Desk, running: Path) -> None:

@@ -205,11 +205,11 @@ def test_a_run_without_a_manifest_is_none(desk: Desk) -> None:
     assert desk.json("list")["runs"] == []
 
 
-def test_a_run_without_a_record_was_made_and_not_submitted(desk: Desk) -> None:
+def test_a_run_without_a_record_is_known_by_those_of_its_jobs(desk: Desk) -> None:
     desk.write("reana.yaml", serial("false"))
     run = desk.run(exits=1)
     (run / "state/run.json").unlink()
-    assert desk.state("test") == "created"
+    assert desk.state("test") == "failed"
 
 
 def test_records_of_jobs_that_are_damaged(desk: Desk) -> None:

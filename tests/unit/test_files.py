@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from reana_batch import backends, files, lifecycle
+from reana_batch.jobqueue import Trace
 from reana_batch.runstate import Run
 
 MANIFEST = '{"backend": "slurm", "outputs": {"files": [], "directories": []}, "steps": []}'
@@ -50,13 +51,15 @@ def test_a_run_that_is_submitted_again_holds_no_links(
     (run / "workspace/link").symlink_to(victim)
     (run / "state/run.json").unlink()
 
-    def submit(submitted: Run) -> list[str]:
+    def submit(submitted: Run, place: dict[str, str]) -> list[str]:
+        del place
         for name in ("state/slurm-jobs", "logs/finaliser.out"):
             (submitted.directory / name).write_text("new")
         return ["1"]
 
-    monkeypatch.setattr(backends, "backend", lambda _: SimpleNamespace(submit=submit, query=None))
-    lifecycle.submit(run)
+    system = SimpleNamespace(submit=submit, place=lambda *_: {}, trace=lambda _: Trace.NONE)
+    monkeypatch.setattr(backends, "backend", lambda _: system)
+    lifecycle.hand_in(Run(run))
     assert victim.read_text() == "precious"
     assert [path for path in run.rglob("*") if path.is_symlink()] == [run / "workspace/link"]
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import filelock
 import pytest
 
 from reana_batch import lock
@@ -27,7 +29,10 @@ for _ in range(20):
 
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
-    (tmp_path / LOCK).parent.mkdir()
+    """A run, with a record, so that its folder of records is not empty."""
+    for name in ("batch/manifest.json", "state/run.json"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).touch()
     return tmp_path
 
 
@@ -48,7 +53,7 @@ def test_one_at_a_time_also_behind_one_that_died(run: Path) -> None:
     counting = [subprocess.Popen([sys.executable, "-c", COUNTING, str(run)]) for _ in range(4)]
     assert [process.wait() for process in counting] == [0, 0, 0, 0]
     assert (run / "count").read_text() == "80"
-    assert list((run / LOCK).parent.iterdir()) == []
+    assert [path.name for path in (run / LOCK).parent.iterdir()] == ["run.json"]
 
 
 def test_it_is_given_back_after_a_fault(run: Path) -> None:
@@ -76,3 +81,16 @@ def test_one_that_says_nothing_is_not_taken_from(run: Path, monkeypatch: pytest.
     with pytest.raises(Refused), locked(run):
         pass
     assert (run / LOCK).exists()
+
+
+def test_a_run_that_was_deleted_meanwhile_does_not_come_back(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    acquire = filelock.SoftFileLock.acquire
+
+    def late(lock: filelock.SoftFileLock) -> object:
+        shutil.rmtree(run)
+        return acquire(lock)
+
+    monkeypatch.setattr(filelock.SoftFileLock, "acquire", late)
+    with pytest.raises(Refused, match="There is no run in"), locked(run):
+        pass
+    assert not run.exists()

@@ -40,7 +40,7 @@ def no_tools(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_ticket_that_is_forwarded_is_stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bindings = Bindings("echo ticket")
     monkeypatch.setitem(sys.modules, "htcondor2", bindings)
-    assert htcondor_schedd.submit(tmp_path) == "7"
+    assert htcondor_schedd.submit(tmp_path, {}) == "7"
     assert bindings.stored == [b"ticket\n"]
 
 
@@ -62,5 +62,5 @@ def test_a_ticket_that_cannot_be_had_is_refused(
 ) -> None:
     monkeypatch.setitem(sys.modules, "htcondor2", Bindings(producer))
     with pytest.raises(Refused) as refused:
-        htcondor_schedd.submit(tmp_path)
+        htcondor_schedd.submit(tmp_path, {})
     assert message in render(refused.value.diagnostics, {})

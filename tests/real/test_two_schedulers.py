@@ -1,0 +1,138 @@
+"""Runs on a scheduler that is not the default one of the machine that asks, and runs that were started by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+import pytest
+
+from .conftest import Desk, eventually, serial
+from .test_htcondor import by_bindings, by_tools
+
+pytestmark = pytest.mark.site
+
+CONDOR = ("--site", "generic-htcondor", "--set", "container_runtime=none")
+SLURM = ("--site", "generic-slurm", "--set", "container_runtime=none")
+NAP = serial("echo start >>t.txt; while [ ! -e go ]; do sleep 0.2; done; echo end >>t.txt")
+SECOND = "bigbird2@login.site.test"
+CONFIGURATION = "/etc/condor/config.d/99-zz-second.conf"
+# A schedd of its own, with its own queue, as a site's second submission host has one.
+SECOND_SCHEDD = """SCHEDD2 = $(SCHEDD)
+SCHEDD2_ARGS = -local-name schedd2
+SCHEDD2.SCHEDD_NAME = bigbird2
+SCHEDD2.SCHEDD_LOG = /var/log/condor/Schedd2Log
+SCHEDD2.SPOOL = /var/lib/condor/spool2
+SCHEDD2.SCHEDD_ADDRESS_FILE = /var/lib/condor/spool2/.schedd_address
+SCHEDD2.JOB_QUEUE_LOG = /var/lib/condor/spool2/job_queue.log
+DAEMON_LIST = $(DAEMON_LIST) SCHEDD2
+DC_DAEMON_LIST = +SCHEDD2
+"""
+
+
+@pytest.fixture
+def second_schedd(desk: Desk) -> Iterator[dict[str, str]]:
+    """A second schedd, and the environment of a login node on which it is the default."""
+    start = f"install -d -o condor -g condor /var/lib/condor/spool2 && cat >{CONFIGURATION} && condor_reconfig"
+    desk.box.root("bash", "-c", f"{start} && condor_on -daemon schedd2", input=SECOND_SCHEDD)
+    known = ("condor_status", "-schedd", "-af", "Name")
+    eventually(lambda: SECOND in desk.box.alice(*known, check=False).stdout.split())
+    yield {"_CONDOR_SCHEDD_HOST": SECOND}
+    desk.box.root("bash", "-c", f"condor_off -fast -daemon schedd2; rm {CONFIGURATION}; condor_reconfig")
+
+
+def queued(desk: Desk, env: dict[str, str] | None = None) -> list[str]:
+    """Return the clusters in a schedd's queue that were submitted here, and are not being removed."""
+    where = ("-constraint", f'regexp("^{desk.folder}/", Iwd) && JobStatus != 3')
+    return desk.box.alice("condor_q", *where, "-af", "ClusterId", env=env).stdout.split()
+
+
+def is_idle(desk: Desk, env: dict[str, str]) -> bool:
+    return not queued(desk, env)
+
+
+def until_started(desk: Desk, run: str) -> None:
+    eventually((desk.path / run / "workspace/t.txt").exists, said=lambda: str(desk.condor_jobs() + desk.slurm_jobs()))
+
+
+def refuses(desk: Desk, *words: str, env: dict[str, str] | None = None) -> str:
+    answer = desk.reana_batch(*words, check=False, env=env)
+    assert answer.returncode == 3, answer.stderr
+    return answer.stderr
+
+
+@pytest.mark.parametrize("way", [by_bindings, by_tools])
+def test_a_run_keeps_its_schedd(desk: Desk, second_schedd: dict[str, str], way: object) -> None:
+    """Whatever the default is where a command is given, it asks the schedd that has the jobs."""
+    assert callable(way)
+    plain: dict[str, str] = way(desk)
+    other = plain | second_schedd
+    desk.write("reana.yaml", NAP)
+    desk.reana_batch("run", *CONDOR, "--runs", "runs", "-w", "test", env=other)
+    until_started(desk, "runs/test.1")
+    assert not queued(desk)
+    assert queued(desk, second_schedd)
+    for env in (plain, other):
+        assert "test.1 is running" in desk.reana_batch("status", "--runs", "runs", "-w", "test", env=env).stderr
+    assert "is running" in refuses(desk, "delete", "--runs", "runs", "-w", "test", env=plain)
+    assert "submitted already and is running" in refuses(desk, "submit", "runs/test.1", env=plain)
+    desk.reana_batch("stop", "--runs", "runs", "-w", "test", env=plain)
+    eventually(partial(is_idle, desk, second_schedd))
+    desk.reana_batch("resume", "--runs", "runs", "-w", "test", env=plain)
+    assert not queued(desk)
+    assert queued(desk, second_schedd)
+    desk.write("runs/test.1/workspace/go", "")
+    desk.reana_batch("wait", "--runs", "runs", "-w", "test", env=plain)
+    assert desk.file("runs/test.1/workspace/t.txt") == "start\nstart\nend\n"
+    # Out of reach it is neither failed nor ended, and nothing is submitted again.
+    (desk.path / "runs/test.1/workspace/go").unlink()
+    desk.reana_batch("run", *CONDOR, "--runs", "runs", "-w", "far", env=other)
+    until_started(desk, "runs/far.1")
+    desk.box.root("condor_off", "-fast", "-daemon", "schedd2")
+    eventually(lambda: desk.box.alice("condor_q", check=False, env=second_schedd).returncode != 0)
+    for verb in ("status", "stop", "resume", "restart", "delete"):
+        assert "[scheduler]" in refuses(desk, verb, "--runs", "runs", "-w", "far", env=plain)
+    assert '"status": "unknown"' in desk.reana_batch("list", "--runs", "runs", "--json", env=plain).stdout
+    assert not queued(desk)
+
+
+def test_a_dag_that_was_submitted_by_hand_is_known(desk: Desk, second_schedd: dict[str, str]) -> None:
+    desk.write("reana.yaml", NAP)
+    for name, env in (("here", {}), ("there", second_schedd)):
+        desk.reana_batch("compile", *CONDOR, "-o", name)
+        desk.box.alice("condor_submit_dag", "batch/workflow.dag", cwd=f"{desk.folder}/{name}", env=env)
+        until_started(desk, name)
+        assert f"{name} is running" in desk.reana_batch("status", "-w", f"./{name}").stderr
+        assert "is running" in refuses(desk, "submit", name)
+        for verb in ("resume", "restart", "delete"):
+            assert "is running" in refuses(desk, verb, "-w", f"./{name}")
+        desk.reana_batch("stop", "-w", f"./{name}")
+        eventually(partial(is_idle, desk, env))
+        desk.write(f"{name}/workspace/go", "")
+        desk.reana_batch("resume", "-w", f"./{name}", env=env)
+        desk.reana_batch("wait", "-w", f"./{name}")
+        assert desk.file(f"{name}/workspace/t.txt") == "start\nstart\nend\n"
+        desk.reana_batch("delete", "-w", f"./{name}")
+
+
+def test_a_chain_that_was_submitted_by_hand_is_known(desk: Desk) -> None:
+    desk.write("reana.yaml", NAP)
+    desk.reana_batch("compile", *SLURM, "-o", "hand")
+    desk.box.alice("bash", "batch/submit.sh", cwd=f"{desk.folder}/hand")
+    until_started(desk, "hand")
+    assert "hand is running" in desk.reana_batch("status", "-w", "./hand").stderr
+    assert "is running" in refuses(desk, "submit", "hand")
+    for verb in ("resume", "restart", "delete"):
+        assert "is running" in refuses(desk, verb, "-w", "./hand")
+    desk.reana_batch("stop", "-w", "./hand")
+    desk.write("hand/workspace/go", "")
+    desk.reana_batch("resume", "-w", "./hand")
+    desk.reana_batch("wait", "-w", "./hand")
+    assert desk.file("hand/workspace/t.txt") == "start\nstart\nend\n"
+    # The cluster of the run is kept as well. Where the default is another one, "no such job" means nothing.
+    other = desk.file("hand/state/slurm-cluster").strip() + "2"
+    desk.write("hand/state/slurm-cluster", other + "\n")
+    (desk.path / "hand/state/step1/0.done").unlink()
+    assert "unknown" in desk.reana_batch("status", "-w", "./hand", "--json", check=False).stdout
+    for verb in ("resume", "restart", "delete"):
+        assert other in refuses(desk, verb, "-w", "./hand")
