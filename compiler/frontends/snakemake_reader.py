@@ -484,8 +484,11 @@ def _profiles(request: Request) -> list[Path]:
 
 def _profile(request: Request) -> tuple[ResourceSettings, ConfigSettings]:
     """Return the settings of the profiles that Snakemake finds, and write which of their keys have no effect."""
+    profiles = _profiles(request)
+    if not profiles:
+        return ResourceSettings(cores=CORES), ConfigSettings(config=request.config)
     words: dict[str, list[str]] = {}
-    for path in _profiles(request):
+    for path in profiles:
         with path.open(encoding="utf-8") as stream:
             given = ProfileConfigFileParser().parse(stream)
         words.update((key, value if isinstance(value, list) else [value]) for key, value in given.items())
@@ -501,7 +504,7 @@ def _profile(request: Request) -> tuple[ResourceSettings, ConfigSettings]:
     # What depends on the inputs' sizes would make an expansion of each job. Snakemake adds some without a text.
     late = {n for n, each in default.items() if each.raw is None or re.search(r"\binput\b", str(each.raw))}
     if any(default[name].raw is not None for name in late):
-        Executor.stream.write(_line("profile", [str(_profiles(request)[-1]), ["default-resources"]]))
+        Executor.stream.write(_line("profile", [str(profiles[-1]), ["default-resources"]]))
     resources = ResourceSettings(
         cores=CORES,
         max_threads=args.max_threads,
