@@ -21,7 +21,7 @@ demo: $(INSTALLED) ## Install, compile and run a real sample here, and show what
 	@echo "==> The sample samples/dimuon: generate, select, fit and plot toy dimuon events"
 	@$(BIN)/reana-batch inspect -f samples/dimuon
 	@echo "==> Running it with GNU make"
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/reana-batch run -f samples/dimuon --runs $(DEMO) -w dimuon
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/reana-batch run --site local -f samples/dimuon --runs $(DEMO) -w dimuon
 	@echo "==> The fit:"
 	@cat $(DEMO)/dimuon.1/workspace/results/fit.json
 	@echo "==> The same analysis as batch files for HTCondor and Slurm:"

@@ -153,11 +153,12 @@ def _refuse_queue(*_: object, **__: object) -> NoReturn:
 
 def _source(file: Any) -> str:
     """Return the path of a file that belongs to the workflow itself, instead of that of Snakemake's copy."""
+    path = str(file.get_path_or_uri(secret_free=True))
     if not file.is_local:
-        raise RemoteSource(f"{file.get_path_or_uri(secret_free=True)} is not a file of the analysis.")
-    if not os.path.exists(file.get_path_or_uri(secret_free=True)):
-        raise exceptions.WorkflowError(f"Source file {file.get_path_or_uri(secret_free=True)} does not exist.")
-    return os.path.abspath(file.get_path_or_uri(secret_free=True))
+        raise RemoteSource(f"{path} is not a file of the analysis.")
+    if not os.path.exists(path):
+        raise exceptions.WorkflowError(f"Source file {path} does not exist.")
+    return os.path.abspath(path)
 
 
 class Workspace:
