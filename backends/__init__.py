@@ -84,7 +84,12 @@ class BackEnd(Protocol):
 
 
 def backend(name: str) -> BackEnd:
-    """Return the back end of this name; KeyError if there is none."""
+    """Return the back end of this name; Refused if there is none, as of a run of a newer version."""
+    if name not in BACKENDS:
+        from reana_batch.diagnostics import refuse
+
+        hint = f"this version has {', '.join(sorted(BACKENDS))}."
+        raise refuse("unknown-run", f'The run is for "{name}", which this version does not know.', hint=hint)
     return cast(BackEnd, importlib.import_module(BACKENDS[name]))
 
 

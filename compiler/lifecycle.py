@@ -32,6 +32,7 @@ RECORD = f"{layout.STATE}/run.json"
 _NO_ANSWER = ("scheduler", "missing-tool")
 # How the name of a directory ends that is being made or deleted; it begins with a dot.
 _MAKING, _DELETING = ".new", ".deleted"
+_LAST_TIME = 253402300800  # the year 10000, in seconds
 _T = TypeVar("_T")
 
 
@@ -72,9 +73,22 @@ def read_record(directory: Path) -> dict[str, Any]:
         record = read_json(directory / RECORD)
     except FileNotFoundError:
         return {}
-    if record.get("submitted") and not isinstance(record.get("ids"), list):
+    if not _is_record(record):
         raise damaged(directory / RECORD)
     return record
+
+
+def _is_record(record: Mapping[str, Any]) -> bool:
+    """Return whether a record has the form that the commands count on."""
+    ids = record.get("ids", None if record.get("submitted") else [])
+    times = (record.get(name) or 0 for name in ("created", "submitted", "stopped"))
+    return (
+        isinstance(ids, list)
+        and all(isinstance(each, str) for each in ids)
+        and all(type(each) in (int, float) and 0 <= each < _LAST_TIME for each in times)
+        and isinstance(record.get("intent") or {}, dict)
+        and all(isinstance(record.get(name) or "", str) for name in ("spec", "restarts", "host"))
+    )
 
 
 def note(directory: Path, **facts: Any) -> None:

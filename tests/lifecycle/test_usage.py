@@ -172,7 +172,21 @@ def test_a_damaged_manifest(desk: Desk, text: str | bytes) -> None:
     assert (run / "workspace/out.txt").exists()
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"submitted": 1}', '{"submitted": 1, "ids": 7}', b"\377"])
+RECORDS = (
+    "",
+    "{",
+    "[]",
+    '{"submitted": 1}',
+    '{"submitted": 1, "ids": 7}',
+    b"\377",
+    '{"submitted": 1, "ids": [7]}',
+    '{"created": "today"}',
+    '{"created": 1e300}',
+    '{"intent": 7}',
+)
+
+
+@pytest.mark.parametrize("text", RECORDS)
 def test_a_damaged_record(desk: Desk, text: str | bytes) -> None:
     desk.write("reana.yaml", serial("false"))
     desk.run(exits=1)
@@ -185,6 +199,20 @@ def test_a_damaged_record(desk: Desk, text: str | bytes) -> None:
         )
     cause = "==> Status: failed: the command ended with exit code 1\n"
     assert desk("logs", "-w", "test").stdout == f"==> Step: s1 (reana.yaml:1)\n{cause}"
+
+
+def test_a_run_for_an_unknown_batch_system(desk: Desk) -> None:
+    desk.write("reana.yaml", serial("false"))
+    desk.run(exits=1)
+    desk.write(
+        "runs/test.1/batch/manifest.json", desk.read("runs/test.1/batch/manifest.json").replace('"make"', '"pbs"')
+    )
+    for command in ("status", "wait", "stop", "delete", "restart", "resume"):
+        said(
+            desk(command, "-w", "test", exits=3),
+            'error: The run is for "pbs", which this version does not know. [unknown-run]',
+            "hint: this version has htcondor, make, slurm.",
+        )
 
 
 def test_one_damaged_run_hides_no_other(desk: Desk) -> None:
