@@ -41,6 +41,7 @@ TARGET = Target(
         "requirements": ("htcondor_requirements", "c4p_additional_requirements"),
     },
     container_runtimes=frozenset({"none", "apptainer", "htcondor"}),
+    sealed_runtimes=frozenset({"htcondor"}),
     # On a shared file system HTCondor 23.9 looks for docker:// in the run directory and holds the job.
     pulls_no_images=frozenset({"htcondor"}),
     keeper="DAGMan",

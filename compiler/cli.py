@@ -474,6 +474,13 @@ def _show_settings(site: str | None, settings: tuple[str, ...], as_json: bool, c
     print_table(simple_table(header, rows))
 
 
+def batch_systems_here() -> list[str]:
+    """Return the batch systems that this machine submits to."""
+    from reana_batch import backends
+
+    return backends.found_here()
+
+
 def site_line(resolved: ResolvedSite) -> str:
     """Return the line that names the site in force, and what chose it."""
     return f"==> Site {resolved.site.name}, " + (f"by {resolved.chosen_by}" if resolved.chosen_by else "the default")

@@ -17,6 +17,7 @@ from reana_batch.cli import (
     EXIT_INTERRUPTED,
     EXIT_REFUSED,
     JSON_OPTION,
+    batch_systems_here,
     compile_analysis,
     counted,
     guarded,
@@ -147,11 +148,11 @@ def _with_site(file: Path | None, options: Options) -> Options:
     """Return the options with a site, where this machine submits to a batch system and nothing says what to use."""
     from dataclasses import replace
 
-    from reana_batch import backends, sites
+    from reana_batch import sites
     from reana_batch.diagnostics import Diagnostics, refuse
     from reana_batch.spec import find_spec
 
-    found = backends.found_here()
+    found = batch_systems_here()
     if not found or options.backend or options.site:
         return options
     resolved = sites.resolve(None, options.settings, find_spec(file, Path()).parent, Diagnostics())

@@ -60,6 +60,11 @@ class RunStatus:
         return sum(step.total for step in self.progress)
 
     @property
+    def keeper(self) -> str:
+        """What keeps the workflow going, as messages name it."""
+        return backends.backend(self.run.manifest["backend"]).TARGET.keeper
+
+    @property
     def not_started(self) -> int:
         return sum(step.waiting for step in self.progress)
 
@@ -269,7 +274,8 @@ def submit(directory: Path, start: Callable[[Run], _T]) -> _T:
     run = Run(directory)
     with locked(directory):  # which would make its folder, where there is no run
         current = known_status(directory)
-        if current.state != "created" and not current.queue.cut_short:
+        is_new = current.state == "created" or (not current.total and not current.record.get("submitted"))
+        if not is_new and not current.queue.cut_short:
             more = "." if current.state in ("stopped", "failed") else f" and is {current.state}."
             hint = _to_go_on(directory) if current.state in ("stopped", "failed") else ""
             raise refuse("run-state", f"{directory.name} has been submitted already{more}", hint=hint)

@@ -14,7 +14,6 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from reana_batch import backends
 from reana_batch.ir import Step, Workflow
 from reana_batch.jobqueue import JobState, QueuedJob
 from reana_batch.lifecycle import RunStatus
@@ -225,14 +224,13 @@ def show_hindrances(current: RunStatus, told: set[str]) -> set[str]:
 
     Jobs of one step with one reason are one line; numbers in the reason do not count.
     """
-    keeper = backends.backend(current.run.manifest["backend"]).TARGET.keeper
     groups: dict[str, list[QueuedJob]] = {}
     for job in (*current.queue.held, *current.queue.hindered):
         key = re.sub(r"[0-9]+", "", f"{job.step} {job.state.value} {job.reason.replace(job.id, '')}")
         groups.setdefault(key, []).append(job)
     for key, jobs in list(groups.items())[:_MOST_STEPS_LIVE]:
         if key not in told:
-            who, more = jobs[0].step or keeper, f" and {len(jobs) - 1:,} more" if len(jobs) > 1 else ""
+            who, more = jobs[0].step or current.keeper, f" and {len(jobs) - 1:,} more" if len(jobs) > 1 else ""
             verb = "does not go on" if jobs[0].state is JobState.HELD else f"is {jobs[0].state.value}"
             _line(f"==> WARNING: {who} ({jobs[0].id}{more}) {verb}: {jobs[0].reason}.", "yellow")
     return set(groups)

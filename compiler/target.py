@@ -32,6 +32,7 @@ class Target:
     holds: frozenset[str] = frozenset()  # systems to which a node of its graph can hand jobs, and wait for them
     misread_paths: str = ""  # a pattern of what the system takes for something else in the path of a run
     copies_environment: bool = True  # do jobs get all of the submitter's environment from it, if they are to have that?
+    sealed_runtimes: frozenset[str] = frozenset()  # the runtimes whose containers do not see what a job script sets
     environment: tuple[str, ...] = ()  # variables that tell its tools where it is
     retries_jobs: bool = False  # does it start failed jobs again by itself?
     # What the job of an expansion calls to hand over what it has compiled; nothing where the system takes it by itself.

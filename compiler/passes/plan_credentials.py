@@ -45,7 +45,7 @@ def _keeps_environment(steps: tuple[Step, ...], context: Context) -> bool:
     """Return whether the environment is kept in a file; that is as private as a secret, and beside the secrets."""
     if not context.site.inherit_environment or context.target.copies_environment:
         return False
-    if context.site.container_runtime == "htcondor" and any(step.image for step in steps):
+    if context.site.container_runtime in context.target.sealed_runtimes and any(step.image for step in steps):
         message = (
             "inherit_environment: containers that HTCondor starts do not see the environment that is kept for them."
         )

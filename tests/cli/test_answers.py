@@ -19,6 +19,13 @@ from .conftest import PROGRAM, Tool
 MISSING = ("--runs", "runs", "-w", "nowhere")
 RUN = ("--runs", "runs", "-w", "done")
 
+FEATURE = """\
+Feature: The run
+  Scenario: It has ended
+    When the workflow is finished
+    Then the workflow status should be "finished"
+"""
+
 # Each command, as it succeeds beside the analysis and its run `done`; then what its answer must hold.
 ANSWERS: dict[str, tuple[Sequence[str], set[str]]] = {
     "validate": (["validate"], {"valid", "diagnostics"}),
@@ -39,7 +46,7 @@ ANSWERS: dict[str, tuple[Sequence[str], set[str]]] = {
     "du": (["du", *RUN], {"total", "files"}),
     "download": (["download", *RUN, "-o", "here"], {"files", "directory"}),
     "diff": (["diff", "--runs", "runs", "done.1", "done.1"], {"differences"}),
-    "test": (["test", *RUN], {"scenarios"}),
+    "test": (["test", *RUN, "-n", "done.feature"], {"scenarios"}),
     "restart": (["restart", *RUN], {"name", "status"}),
     "delete": (["delete", *RUN], {"name", "status"}),
 }
@@ -71,6 +78,7 @@ def test_json_is_one_object_on_stdout(hello: Tool, finished: Path) -> None:
         copy = Tool(hello.directory.parent / name, hello.environment)
         shutil.copytree(hello.directory, copy.directory)
         shutil.copytree(finished, copy.directory / "runs")
+        (copy.directory / "runs/done.1/workspace/done.feature").write_text(FEATURE)
         started[name] = copy.start(*args, "--json")
     for name, process in started.items():
         stdout, stderr = process.communicate()

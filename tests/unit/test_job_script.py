@@ -27,6 +27,8 @@ from reana_batch.sites import Site
 ORIGIN = Place("/home/me/analysis/reana.yaml", 7)
 
 # Root may write anywhere, unless it gives up the capability to.
+# No file can be written into: each write fails, as on a full disk.
+FULL = ("bash", "-c", 'trap "" XFSZ; ulimit -f 0; exec "$@"', "bash")
 POWERLESS = ("setpriv", "--bounding-set=-dac_override", "--inh-caps=-dac_override") if os.geteuid() == 0 else ()
 
 
@@ -583,8 +585,7 @@ def test_state_that_is_not_writable(tmp_path: Path) -> None:
 
 def test_full_disk(tmp_path: Path) -> None:
     run = compiled(tmp_path, step("fit", "touch ran"))
-    (run.directory / "state/fit/0.started").symlink_to("/dev/full")
-    job = run.job("fit")
+    job = run.job("fit", prefix=FULL)
     assert job.returncode == 92
     assert job.stderr.splitlines()[-1] == "reana-batch: fit: row 0: state/fit is not writable"
 
