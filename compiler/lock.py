@@ -27,6 +27,8 @@ def locked(directory: Path) -> Iterator[None]:
     import filelock
 
     path, is_run = owner(directory) / LOCK, (directory / layout.MANIFEST).is_file()
+    if not is_run and not directory.is_dir():  # filelock would make it
+        raise _gone(directory)
     lock = filelock.SoftFileLock(str(path), timeout=_PATIENCE)
     try:
         lock.acquire()

@@ -94,3 +94,10 @@ def test_a_run_that_was_deleted_meanwhile_does_not_come_back(run: Path, monkeypa
     with pytest.raises(Refused, match="There is no run in"), locked(run):
         pass
     assert not run.exists()
+
+
+def test_a_directory_that_is_gone_is_not_made(run: Path) -> None:
+    shutil.rmtree(run)
+    with pytest.raises(Refused, match="There is no run in"), locked(run):
+        pass
+    assert not run.exists()
