@@ -55,7 +55,7 @@ def starts(desk: Desk, run: str) -> Counter[str]:
 
 def by_tools(desk: Desk) -> dict[str, str]:
     """Return an environment without the bindings, in which each of HTCondor's tools notes its call in ``calls``."""
-    desk.write("no-bindings/htcondor2.py", "raise ImportError\n")
+    desk.write("no-bindings/sitecustomize.py", "import sys\nsys.modules['htcondor2'] = None\n")
     for tool in ("condor_submit_dag", "condor_q", "condor_rm"):
         desk.write(f"bin/{tool}", f'#!/bin/bash\necho {tool} >>{desk.folder}/calls\nexec /usr/bin/{tool} "$@"\n')
         (desk.path / "bin" / tool).chmod(0o755)
