@@ -130,7 +130,9 @@ def where_secrets_show(box: Box, over: Callable[[], bool], *roots: str) -> str:
 
 
 def nothing_private_left(box: Box) -> bool:
-    left = box.root("sh", "-c", "ls -d /tmp/reana-batch.* /var/lib/condor/execute/*/reana-batch.* 2>/dev/null; true")
+    # HTCondor gives each job a /tmp of its own in its execute directory.
+    places = ("/tmp", "/var/lib/condor/execute")
+    left = box.root("find", *places, "-maxdepth", "5", "-name", "reana-batch.*", check=False)
     return not left.stdout.strip()
 
 
