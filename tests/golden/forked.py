@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -94,6 +95,8 @@ def _become(args: list[str], directory: str, environment: dict[str, str], stdout
     os.chdir(directory)
     os.environ.clear()
     os.environ.update(environment)
+    if "CRASH_AT" in environment:
+        _crash(int(environment["CRASH_AT"]))
     code: object = 0
     try:
         main(args, prog_name="reana-batch")
@@ -104,6 +107,28 @@ def _become(args: list[str], directory: str, environment: dict[str, str], stdout
         code = 1
     sys.stdout.flush()
     os._exit(code if isinstance(code, int) else 1)
+
+
+# What changes files or processes, by Python's own audit events.
+_CHANGES = frozenset({
+    *("os.rename", "os.mkdir", "os.remove", "os.rmdir", "os.symlink", "os.link", "os.chmod", "os.truncate", "os.utime"),
+    *("subprocess.Popen", "os.kill", "os.killpg", "shutil.rmtree"),
+})  # fmt: skip
+
+
+def _crash(number: int) -> None:
+    """Kill this process just before it changes something for the ``number``-th time."""
+    left = number
+
+    def hear(event: str, args: tuple[object, ...]) -> None:
+        nonlocal left
+        writes = event == "open" and isinstance(args[2], int) and args[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
+        if event in _CHANGES or (writes and "runs/" in str(args[0])):
+            left -= 1
+            if left == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.addaudithook(hear)
 
 
 # What the commands need; reana_batch.tables is missing, for it looks at the terminal when it is imported.

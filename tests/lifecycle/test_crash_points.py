@@ -1,0 +1,132 @@
+"""Each command is killed at each of its steps: nothing is lost, nothing is done twice, and all commands work after that.
+
+With make, whose jobs go on when the command that started them is killed.
+"""
+
+from __future__ import annotations
+
+import itertools
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.golden.forked import Forked
+
+from .conftest import ENDLESS, Desk, environment, records, serial, until
+
+# Each step leaves a line for each time that it ends well.
+FINE = serial("echo 1 >> ../../ends.txt", "echo 2 >> ../../ends.txt", outputs={"files": []})
+FAILING = serial("echo 1 >> ../../ends.txt", "test -e go && echo 2 >> ../../ends.txt")
+GOING = serial("echo 1 >> ../../ends.txt", ENDLESS, "echo 2 >> ../../ends.txt")
+
+Scene = Callable[[Desk], None]
+
+
+def failed(desk: Desk) -> None:
+    desk.write("reana.yaml", FAILING)
+    desk.run(exits=1)
+    desk.write("runs/test.1/workspace/go", "")
+
+
+def finished(desk: Desk) -> None:
+    desk.write("reana.yaml", FINE)
+    desk.run()
+
+
+def new(desk: Desk) -> None:
+    desk.write("reana.yaml", FINE)
+
+
+def going(desk: Desk) -> None:
+    desk.write("reana.yaml", GOING)
+    desk.start("run", "-w", "test", "-j", "2")
+    until(lambda: records(desk.path / "runs/test.1", "started") == ["s1/0", "s2/0"])
+
+
+def crashes(path: Path, forked: Forked, scene: Scene, *words: str) -> Iterator[tuple[int, Desk]]:
+    """Yield desks where a command was killed at its first, second, ... step; the last one is where it was not."""
+    for number in itertools.count(1):
+        desk = Desk(path / str(number), forked)
+        desk.path.mkdir()
+        scene(desk)
+        done = forked.run(list(words), desk.path, environment(CRASH_AT=str(number)))
+        assert "Traceback" not in done.stderr, done.stderr
+        assert done.code in (0, -signal.SIGKILL), done.stderr
+        yield number, desk
+        desk.close()
+        if done.code == 0:
+            assert number > 1
+            return
+
+
+def last(desk: Desk) -> str | None:
+    """Return the name of the newest run, if there is any; none is half there."""
+    names = [run["name"] for run in desk.json("list")["runs"]]
+    return max(names, key=len) if names else None
+
+
+def carry_on(desk: Desk) -> None:
+    """Bring the newest run to its end by what its state asks for."""
+    name = last(desk)
+    if name is None:
+        desk("run", "-w", "test")
+        return
+    state = desk.state(name)
+    if state in ("queued", "running"):
+        desk.json("wait", "-w", name)
+    elif state == "created":
+        desk("delete", "-w", name)
+        desk("run", "-w", "test")
+    elif state in ("failed", "stopped"):
+        desk("resume", "-w", name)
+
+
+def ends(desk: Desk) -> list[str]:
+    return desk.read("runs/ends.txt").split()
+
+
+@pytest.mark.parametrize(
+    ("scene", "words"),
+    [(new, ("run", "-w", "test")), (failed, ("resume", "-w", "test")), (failed, ("restart", "-w", "test"))],
+)
+def test_what_starts_a_run(scene: Scene, words: tuple[str, ...], tmp_path: Path, forked: Forked) -> None:
+    for number, desk in crashes(tmp_path, forked, scene, *words):
+        carry_on(desk)
+        name = last(desk)
+        assert name is not None
+        assert desk.state(name) == "finished", number
+        assert ends(desk) == ["1", "2"], number
+
+
+def test_stop(tmp_path: Path, forked: Forked) -> None:
+    for number, desk in crashes(tmp_path, forked, going, "stop", "-w", "test"):
+        if desk.state("test") == "running":
+            desk("stop", "-w", "test")
+        assert desk.state("test") in ("stopped", "failed"), number
+        desk.write("runs/test.1/workspace/go", "")
+        desk("resume", "-w", "test")
+        assert desk.state("test") == "finished", number
+        assert ends(desk) == ["1", "2"], number
+
+
+def test_delete(tmp_path: Path, forked: Forked) -> None:
+    for number, desk in crashes(tmp_path, forked, finished, "delete", "-w", "test"):
+        if last(desk):
+            assert desk.state("test") == "finished", number
+            desk("delete", "-w", "test")
+        assert last(desk) is None
+        desk("run", "-w", "test")
+
+
+def test_compile_over_a_run(tmp_path: Path, forked: Forked) -> None:
+    def compiled(desk: Desk) -> None:
+        desk.write("reana.yaml", FINE)
+        desk("compile", "-o", "runs/made")
+        desk.write("reana.yaml", FAILING)
+
+    for number, desk in crashes(tmp_path, forked, compiled, "compile", "-o", "runs/made", "--force"):
+        desk("compile", "-o", "runs/made", "--force")
+        assert desk.state("./runs/made") == "created", number
+        assert "go" in desk.read("runs/made/batch/steps/s2/command.1"), number
