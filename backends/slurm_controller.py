@@ -69,6 +69,8 @@ _ENDINGS = {
     "BOOT_FAIL": "its node did not boot",
     "PREEMPTED": "it was preempted",
 }
+# Of a job that failed, though the records say that its rows are done.
+_DONE = "its work is done, but its job was ended before it could end by itself"
 
 
 def submit(run: Run) -> list[str]:
@@ -205,11 +207,16 @@ def _is_elsewhere(working: str, directory: Path) -> bool:
 
 
 def _without_consequences(run: Run, jobs: list[QueuedJob]) -> Iterator[QueuedJob]:
-    """Yield the jobs; those that did not start because others failed give no reason where these do."""
+    """Yield the jobs; those that did not start because others failed give no reason where these do.
+
+    A job whose rows are all done was ended after their records were written.
+    """
     failed = {job.id: job for job in jobs if job.step and job.reason == _ENDINGS["FAILED"]}
     parts = run.parts() if failed else []
     steps = {part.path + step["name"]: (part, step) for part in parts for step in part.manifest["steps"]}
     unable = {name for name, job in failed.items() if job.step in steps and _is_skipped(*steps[job.step], job)}
+    done = {name for name, job in failed.items() if job.step in steps and _is_done(*steps[job.step], job)}
+    jobs = [replace(job, reason=_DONE) if job.id in done else job for job in jobs]
     told = {job.reason for job in jobs if job.state is JobState.ENDED and job.id not in unable}
     told -= {"", _ENDINGS["CANCELLED"]}
     for job in jobs:
@@ -241,6 +248,10 @@ def _finalisers(part: Run) -> dict[str, list[str]]:
         if key.startswith(_FINALISER):
             found.setdefault(key.removeprefix(_FINALISER), []).append(job)
     return found
+
+
+def _is_done(part: Run, step: dict[str, Any], job: QueuedJob) -> bool:
+    return set(part.done_chunks(step)).issuperset(job.chunks)
 
 
 def _is_skipped(part: Run, step: Mapping[str, Any], job: QueuedJob) -> bool:

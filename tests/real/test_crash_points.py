@@ -75,3 +75,24 @@ def test_run_is_killed_while_it_submits(desk: Desk, kind: str, points: list[tupl
         assert desk.wait(f"{name}.1")["status"] == "finished", name
         assert desk.file(f"runs/{name}.1/workspace/ends.txt") == "1\n2\n3\n", name
     eventually(lambda: not desk.condor_jobs(), said=desk.condor_jobs)
+
+
+# Writes the record of its own row and kills its job: what a node's death just after the record leaves.
+LAST_INSTANT = """\
+pid=$$PPID; echo fit >>ends.txt
+until tr '\\0' ' ' </proc/$$pid/cmdline | grep -q batch/steps/step1/job.sh; do
+  pid=$$(ps -o ppid= -p $$pid | tr -d ' ')
+done
+echo start=1 >../state/step1/0.done; kill -KILL $$pid
+"""
+
+
+def test_a_job_that_is_ended_just_after_its_record_is_told_as_such(desk: Desk) -> None:
+    desk.write("reana.yaml", serial(LAST_INSTANT, "echo plot >>ends.txt"))
+    run = desk.run("--site", "generic-slurm", "--set", "container_runtime=none")
+    assert desk.wait(run)["status"] == "failed"
+    said = desk.reana_batch("status", "--runs", "runs", "-w", run, check=False).stderr
+    assert "its work is done, but its job was ended before it could end by itself." in said
+    desk.reana_batch("resume", "--runs", "runs", "-w", run)
+    assert desk.wait(run)["status"] == "finished"
+    assert desk.file(f"runs/{run}/workspace/ends.txt") == "fit\nplot\n"
