@@ -339,7 +339,7 @@ def test_a_container_sees_the_repositories_of_the_analysis(desk: Desk) -> None:
 
 def test_htcondors_own_checker_finds_no_fault_in_any_golden_dag(desk: Desk) -> None:
     if desk.box.alice("which", "condor_dag_checker", check=False).returncode != 0:
-        pytest.skip("condor_dag_checker came with HTCondor 25")
+        pytest.skip("LEFT OUT: this box has HTCondor 23.9, and condor_dag_checker came with 25")
     desk.write("batch/dagman.config", "")
     pattern = re.compile(r"^==> batch/workflow\.dag\n(.*?)(?=^==> |\Z)", re.MULTILINE | re.DOTALL)
     names = []

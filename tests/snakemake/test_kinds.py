@@ -265,7 +265,7 @@ rule a:
     input: "../../data/in.txt", "../here.txt"
     output: "a.txt"
     log: "logs/a.log"
-    shell: "cat {input} > {output}; pwd | sed 's|.*/work/|work/|' >> {output}; cat {workflow.basedir}/data/in.txt >> {output}"
+    shell: "cat {input} > {output}; echo $(basename $(dirname $PWD))/$(basename $PWD) >> {output}; cat {workflow.basedir}/data/in.txt >> {output}"
 rule b:
     input: "a.txt"
     output: "sub/b.txt"
