@@ -587,7 +587,7 @@ def _report_missing(spec: Spec, declared: str, place: Place, is_file: bool, diag
 
 
 def _hint_of_missing(directory: Path, declared: str, is_file: bool) -> str:
-    near = _near_path(directory, declared)
+    near = _near_path(directory, declared.replace("\\", "/"))
     if near:
         return f"did you mean {near}?"
     hint = _path_hint(declared)
@@ -599,10 +599,17 @@ def _hint_of_missing(directory: Path, declared: str, is_file: bool) -> str:
 
 
 def _near_path(directory: Path, declared: str) -> str | None:
-    parent = PurePosixPath(declared).parent
-    try:
-        names = os.listdir(directory / parent)
-    except OSError:
-        return None
-    meant = closest(PurePosixPath(declared).name, sorted(names))
-    return str(parent / meant) if meant else None
+    """Return the path of a file or directory that is there and looks like ``declared``, part by part."""
+    found = PurePosixPath()
+    for part in PurePosixPath(declared).parts:
+        if os.path.lexists(directory / found / part):
+            found /= part
+            continue
+        try:
+            meant = closest(part, sorted(os.listdir(directory / found)))
+        except OSError:
+            return None
+        if meant is None:
+            return None
+        found /= meant
+    return str(found)
