@@ -7,15 +7,24 @@ A file works on network file systems, where flock may not.
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from reana_batch import layout
 from reana_batch.diagnostics import Refused, refuse
 
+if TYPE_CHECKING:
+    import filelock
+
 # No step has a dot in its name, and so no folder of this name.
 LOCK = f"{layout.STATE}/run.lock"
 _PATIENCE = 30  # seconds
+# How long a lock is watched that is empty. A command writes who it is into its lock at once.
+_MOMENT = 2  # seconds
+# What no command writes about itself: filelock takes such a lock away if it stays as it is.
+_NOBODY = b"killed\n"
 
 
 @contextlib.contextmanager
@@ -31,7 +40,7 @@ def locked(directory: Path) -> Iterator[None]:
         raise _gone(directory)
     lock = filelock.SoftFileLock(str(path), timeout=_PATIENCE)
     try:
-        lock.acquire()
+        _acquire(lock, path)
     except filelock.Timeout:
         message = f"Another command has been working on this run for {_PATIENCE} s."
         raise refuse("run-state", message, hint=f"if there is none any more, delete {path}.") from None
@@ -47,6 +56,31 @@ def locked(directory: Path) -> Iterator[None]:
             with contextlib.suppress(OSError):  # filelock makes the folders of a run that was deleted meanwhile
                 path.parent.rmdir()
                 path.parent.parent.rmdir()
+
+
+def _acquire(lock: filelock.SoftFileLock, path: Path) -> None:
+    """Take the lock. One that stays empty was left by a command that was killed before it wrote who it was."""
+    import filelock
+
+    before = _empty(path)
+    if before is not None:
+        with contextlib.suppress(filelock.Timeout):
+            lock.acquire(timeout=_MOMENT)
+        if not lock.is_locked and _empty(path) == before:
+            with contextlib.suppress(FileNotFoundError), open(path, "r+b", buffering=0) as left:
+                left.write(_NOBODY)
+    if not lock.is_locked:
+        lock.acquire()
+    with open(path, "rb") as own:  # so that commands on other machines see at once whose it is
+        os.fsync(own.fileno())
+
+
+def _empty(path: Path) -> tuple[int, int] | None:
+    """Return which file a lock is if it is empty, else None."""
+    with contextlib.suppress(OSError):
+        facts = path.stat()
+        return None if facts.st_size else (facts.st_ino, facts.st_ctime_ns)
+    return None
 
 
 def _gone(directory: Path) -> Refused:

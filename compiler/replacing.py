@@ -17,7 +17,16 @@ PREFIX = ".compile."
 
 def holds_run(directory: Path) -> bool:
     """Return whether a directory holds a run, or what is left of one if the command that replaced it was killed."""
-    return (directory / layout.MANIFEST).exists() or any(directory.glob(f"{PREFIX}*"))
+    made = (directory / layout.MANIFEST).exists() or any(directory.glob(f"{PREFIX}*"))
+    return made or (_names(directory) == {layout.STATE} and all(map(_is_lock, _names(directory / layout.STATE))))
+
+
+def _names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+
+
+def _is_lock(name: str) -> bool:
+    return name.startswith(Path(LOCK).name)
 
 
 def replace(directory: Path, new: Path, old: Path) -> None:
@@ -67,7 +76,5 @@ def _check_folder(workspace: Path, folder: Path) -> None:
 
 def _records(directory: Path, new: Path) -> Iterator[str]:
     """Yield what is in the folder of records, except the lock, which the command holds."""
-    folders = (directory / layout.STATE, new / layout.STATE)
-    found = {path.name for folder in folders if folder.is_dir() for path in folder.iterdir()}
-    lock = Path(LOCK).name
-    yield from (f"{layout.STATE}/{name}" for name in sorted(found) if not name.startswith(lock))
+    found = _names(directory / layout.STATE) | _names(new / layout.STATE)
+    yield from (f"{layout.STATE}/{name}" for name in sorted(found) if not _is_lock(name))

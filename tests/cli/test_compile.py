@@ -387,6 +387,13 @@ def test_what_a_killed_compilation_leaves_is_replaced(hello: Tool, compiled: Pat
     assert sorted(path.name for path in compiled.iterdir()) == ["batch", "logs", "state", "workspace"]
 
 
+def test_what_a_compilation_leaves_that_was_killed_at_its_lock_is_replaced(hello: Tool) -> None:
+    hello.write("run/state/run.lock", "")
+    assert hello.run("compile", "-o", "run", "--force").code == 0
+    hello.write("other/state/notes.txt", "")
+    assert hello.run("compile", "-o", "other", "--force").code == 3
+
+
 @pytest.mark.parametrize(("force", "codes"), [((), [0, 3, 3]), (("--force",), [0, 0, 0])])
 def test_compilations_at_once_do_not_mix(hello: Tool, force: tuple[str, ...], codes: list[int]) -> None:
     if force:

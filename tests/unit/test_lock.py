@@ -18,7 +18,9 @@ from reana_batch.lock import LOCK, locked
 # Counts up in a file, which loses counts if two do so at once.
 COUNTING = """
 import pathlib, sys
+from reana_batch import lock
 from reana_batch.lock import locked
+lock._MOMENT = 0.1
 run = pathlib.Path(sys.argv[1])
 for _ in range(20):
     with locked(run):
@@ -75,12 +77,35 @@ def test_what_may_still_be_at_work_is_not_taken_from(run: Path, host: str, monke
     assert fault.hint == f"if there is none any more, delete {run / LOCK}."
 
 
-def test_one_that_says_nothing_is_not_taken_from(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lock, "_PATIENCE", 0)
+def test_one_that_was_left_empty_holds_nobody_up(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command that is killed between making its lock and writing its number leaves it so."""
+    monkeypatch.setattr(lock, "_MOMENT", 0.1)
+    (run / "count").write_text("0")
     (run / LOCK).touch()
+    counting = [subprocess.Popen([sys.executable, "-c", COUNTING, str(run)]) for _ in range(3)]
+    with locked(run):
+        assert (run / LOCK).read_text().startswith(f"{os.getpid()}\n")
+    assert [process.wait() for process in counting] == [0, 0, 0]
+    assert (run / "count").read_text() == "60"
+    assert [path.name for path in (run / LOCK).parent.iterdir()] == ["run.json"]
+
+
+def test_one_that_is_just_being_written_is_not_taken_from(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lock, "_PATIENCE", 0)
+    monkeypatch.setattr(lock, "_MOMENT", 0.1)
+    (run / LOCK).touch()
+
+    empty, looks = lock._empty, iter((False, True))
+
+    def look(path: Path) -> object:
+        if next(looks):
+            leave(run, pid=os.getpid(), host=os.uname().nodename)
+        return empty(path)
+
+    monkeypatch.setattr(lock, "_empty", look)
     with pytest.raises(Refused), locked(run):
         pass
-    assert (run / LOCK).exists()
+    assert (run / LOCK).read_text().startswith(f"{os.getpid()}\n")
 
 
 def test_a_run_that_was_deleted_meanwhile_does_not_come_back(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
