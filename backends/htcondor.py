@@ -121,7 +121,7 @@ def submit(run: Run, place: Mapping[str, str]) -> list[str]:
     """
     from reana_batch.backends import htcondor_schedd
 
-    goes_on = (run.directory / layout.STATE / "restarted").exists()
+    goes_on = (run.directory / layout.RESTARTED).exists()
     if goes_on or trace(run.directory) is not Trace.NONE:
         # While jobs are left of an earlier submission, in the same workspace, nothing may start.
         htcondor_schedd.check_gone(place, run.directory, (run.directory / layout.WORKSPACE).resolve().parent)

@@ -17,14 +17,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from reana_batch import layout
 from reana_batch.backends.slurm_reasons import RELEASABLE, explain
 from reana_batch.diagnostics import refuse
 from reana_batch.jobqueue import LINGERING, JobState, Queue, QueuedJob, Trace
 from reana_batch.runstate import Run
 
-JOURNAL = "state/slurm-jobs"
-_UNDER_WAY = "state/slurm-submitting"
-_CLUSTER = "state/slurm-cluster"
+JOURNAL = "state/slurm.jobs"
+_UNDER_WAY = "state/slurm.submitting"
+_CLUSTER = "state/slurm.cluster"
 _FINALISER = ".finaliser/"  # no step of the user's has a dot in its name
 # Why a run that has lost its finaliser gets nowhere.
 _LOST = "it is gone, so jobs that can never start stay in the queue; to go on: reana-batch resume"
@@ -78,7 +79,7 @@ def submit(run: Run) -> list[str]:
 
     All or nothing: submit.sh cancels what was accepted if anything is refused.
     """
-    if (run.directory / JOURNAL).exists() and (run.directory / "state/restarted").exists():
+    if (run.directory / JOURNAL).exists() and (run.directory / layout.RESTARTED).exists():
         for part in run.parts():
             with contextlib.suppress(FileNotFoundError):
                 (part.directory / JOURNAL).replace(part.directory / f"{JOURNAL}.old")
@@ -360,7 +361,7 @@ def _submit_again(directory: Path) -> list[str]:
         time.sleep(1)
     run = Run(directory)
     for part in run.parts():
-        (part.directory / "state/restarted").touch(mode=0o600)
+        (part.directory / layout.RESTARTED).touch(mode=0o600)
     return submit(run)
 
 

@@ -15,6 +15,9 @@ WORKSPACE = "workspace"
 BATCH = "batch"
 LOGS = "logs"
 STATE = "state"
+# There if jobs that are done stay done at the next submission. What is ours in this folder has a dot in its name, and
+# names of steps have none.
+RESTARTED = f"{STATE}/run.restarted"
 EXPANSIONS = "expansions"
 # Links to what credentials.sh hands on to the jobs, which lies beside the user's secrets.
 CREDENTIALS = "credentials"

@@ -385,7 +385,7 @@ def resume(directory: Path, start: Callable[[Run], _T]) -> _T:
 def _mark_restarted(run: Run) -> None:
     """Let the jobs that are done stay done when the run is submitted again."""
     for part in run.parts():
-        files.write_whole(part.directory / layout.STATE / "restarted", b"")
+        files.write_whole(part.directory / layout.RESTARTED, b"")
 
 
 def release(directory: Path) -> list[str]:

@@ -18,7 +18,6 @@ from reana_batch.diagnostics import Refused, refuse
 if TYPE_CHECKING:
     import filelock
 
-# No step has a dot in its name, and so no folder of this name.
 LOCK = f"{layout.STATE}/run.lock"
 _PATIENCE = 30  # seconds
 # How long a lock is watched that is empty. A command writes who it is into its lock at once.

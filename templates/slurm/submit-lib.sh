@@ -8,15 +8,15 @@
 
 readonly SHARD=250 # as in job-lib.sh
 # What was accepted, a line for each job or array: ID KEY FIRST-CHUNK FOLDER ROWS CHUNK-SIZE DEPENDENCY.
-readonly JOURNAL=state/slurm-jobs
+readonly JOURNAL=state/slurm.jobs
 # There while a submission is under way: TOKEN HOST PID.
-readonly UNDER_WAY=state/slurm-submitting
+readonly UNDER_WAY=state/slurm.submitting
 # There if a call gave no answer: Slurm may accept that job late, and jobs look whether they are meant.
-readonly UNANSWERED=state/slurm-unanswered
+readonly UNANSWERED=state/slurm.unanswered
 # The directory of Slurm's tools, for jobs that submit others.
-readonly TOOLS=state/slurm-tools
+readonly TOOLS=state/slurm.tools
 # The name of the cluster that has the jobs, where the default may be another one.
-readonly CLUSTER=state/slurm-cluster
+readonly CLUSTER=state/slurm.cluster
 # How long one call of Slurm's tools may take, and how often sbatch is called before we give up.
 readonly CALL_TIMEOUT=${REANA_BATCH_SBATCH_TIMEOUT:-60} CALL_TRIES=3
 # The kernel hands over words of up to 128 KiB.
@@ -24,7 +24,7 @@ readonly MOST_CONDITIONS=5000 MOST_INDICES=100000
 
 declare -A ids=() waited_for=() partial=()
 held=() accepted=() max_array_size=''
-complaint=state/slurm-complaint # what sbatch or squeue said last
+complaint=state/slurm.complaint # what sbatch or squeue said last
 # How jobs are handed in (sbatch, pyslurm, or auto: pyslurm where it fits), the Python that has pyslurm, and the
 # process of it that does so: none where sbatch does.
 submission=sbatch python=python3 helper=''
@@ -129,7 +129,7 @@ submit() { # KEY FOLDER FIRST COUNT ROWS CHUNK_SIZE NEED...
   local key=$1 folder=$2 first=$3 count=$4 rows=$5 size=$6 need parent type dependency='' indices options=()
   shift 6
   indices=0-$((count - 1))
-  [[ ! -e state/restarted ]] || set_indices "$folder" "$first" "$count" "$rows" "$size"
+  [[ ! -e state/run.restarted ]] || set_indices "$folder" "$first" "$count" "$rows" "$size"
   [[ -n $indices ]] || { ids[$key]=; return; }
   [[ $indices == "0-$((count - 1))" ]] || partial[$key]=yes
   for need; do

@@ -419,9 +419,12 @@ def test_force_leaves_a_live_run_alone(desk: Desk, running: Path) -> None:
     assert desk.json("wait", "-w", "test")["status"] == "finished"
 
 
-def test_a_step_may_have_the_name_of_the_lock(desk: Desk) -> None:
-    desk.write("reana.yaml", serial("true").replace('"s1"', '"lock"'))
-    desk.run()
+@pytest.mark.parametrize("name", ["lock", "restarted", "run.restarted", "slurm-jobs", "slurm.jobs", "run.json"])
+def test_a_step_may_have_the_name_of_a_file_of_ours(desk: Desk, name: str) -> None:
+    desk.write("reana.yaml", serial("test -e good").replace('"s1"', f'"{name}"'))
+    run = desk.run(exits=1)
+    (run / "workspace/good").touch()
+    desk("restart", "-w", "test")
     assert desk.state("test") == "finished"
 
 

@@ -418,7 +418,7 @@ def _start_slurm(run: Path) -> None:
     texts = (run / "batch/submit.sh").read_text().splitlines()
     for number, line in enumerate(each for each in texts if each.startswith("submit ")):
         _, key, folder, first, count, rows, size, *needs = shlex.split(line)
-        with (run / "state/slurm-jobs").open("a") as journal:
+        with (run / "state/slurm.jobs").open("a") as journal:
             journal.write(f"{number} {key} {first} {folder} {rows} {size} -\n")
         well[key] = []
         for element in range(int(count)):

@@ -228,10 +228,10 @@ def test_a_job_that_submits_is_run_again_after_its_node_has_failed(desk: Desk) -
     run = submit(desk, "generic-slurm", flows.scatter(2, "until [ -e go ]; do sleep 0.2; done"))
     until_in_expansion(desk, run, "parts/work")
     desk.box.root("rm", f"{desk.folder}/runs/{run}/state/parts/0.done")
-    before = desk.file(f"runs/{run}/expansions/parts/state/slurm-jobs")
+    before = desk.file(f"runs/{run}/expansions/parts/state/slurm.jobs")
     again = ["bash", "batch/steps/parts/job.sh"]
     desk.box.alice(*again, cwd=f"{desk.folder}/runs/{run}")
-    assert desk.file(f"runs/{run}/expansions/parts/state/slurm-jobs") == before
+    assert desk.file(f"runs/{run}/expansions/parts/state/slurm.jobs") == before
     desk.write(f"runs/{run}/workspace/go", "")
     assert desk.wait(run)["status"] == "finished"
     assert started(desk, run) == ["aside", "join", "split", "work", "work"]
@@ -258,7 +258,7 @@ def submit_with_accident(desk: Desk, accident: str) -> str:
     real = f'[ ! -e {desk.folder}/called ] && touch {desk.folder}/called && exec /usr/bin/sbatch "$@"'
     desk.write("tools/sbatch", f"#!/bin/bash\n{real}\n{script}\n")
     desk.box.root("chmod", "755", f"{desk.folder}/tools/sbatch")
-    desk.write(f"runs/{run}/state/slurm-tools", f"{desk.folder}/tools\n")
+    desk.write(f"runs/{run}/state/slurm.tools", f"{desk.folder}/tools\n")
     desk.write(f"runs/{run}/workspace/go", "")
     return run
 

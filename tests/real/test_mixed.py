@@ -65,7 +65,7 @@ def starts(desk: Desk, name: str) -> Counter[str]:
 def ids(desk: Desk, name: str) -> dict[str, list[str]]:
     """Return the ids of each step's submissions to Slurm, the first one first."""
     found: dict[str, list[str]] = {}
-    for line in desk.file(f"runs/{name}/state/slurm-jobs").splitlines():
+    for line in desk.file(f"runs/{name}/state/slurm.jobs").splitlines():
         identity, key, *_ = line.split()
         found.setdefault(key.partition("/")[0], []).append(identity)
     return found

@@ -60,7 +60,7 @@ def pyslurm(box: Box) -> None:
 
 def jobs_of(desk: Desk, name: str) -> list[dict[str, str]]:
     """Return what Slurm knows of each job and array, with the ids of the run's own jobs as numbers of a line."""
-    lines = [line.split() for line in desk.file(f"runs/{name}/state/slurm-jobs").splitlines()]
+    lines = [line.split() for line in desk.file(f"runs/{name}/state/slurm.jobs").splitlines()]
     number = {line[0]: f"job{position}" for position, line in enumerate(lines)}
     shown = desk.box.alice("scontrol", "--oneliner", "show", "job").stdout.splitlines()
     found = []
@@ -88,7 +88,7 @@ def test_the_same_chain(desk: Desk) -> None:
         desk.reana_batch("submit", f"runs/{name}", env=env)
         found.append(jobs_of(desk, name))
         elements.append(sorted(desk.box.alice("squeue", "--array", "--noheader", "--format=%j %K").stdout.splitlines()))
-        journals.append(desk.file(f"runs/{name}/state/slurm-jobs").splitlines())
+        journals.append(desk.file(f"runs/{name}/state/slurm.jobs").splitlines())
         desk.reana_batch("stop", "--runs", "runs", "-w", name)
         desk.box.root("rm", "-r", f"{desk.folder}/runs/{name}")
         until_queue(desk, set())

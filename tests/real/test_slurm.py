@@ -141,7 +141,7 @@ def test_rows_follow_each_other_one_by_one_in_arrays_that_are_split(desk: Desk) 
         assert lines.index(f"end make {row}") < lines.index(f"start shape {row}")
         assert lines.index(f"end shape {row}") < lines.index(f"start draw {row}")
     assert lines[-2] == "start merge 0"
-    journal = [line.split() for line in desk.file(f"runs/{name}/state/slurm-jobs").splitlines()]
+    journal = [line.split() for line in desk.file(f"runs/{name}/state/slurm.jobs").splitlines()]
     assert [key for _, key, *_ in journal if key.startswith("shape/")] == ["shape/0", "shape/1", "shape/2"]
     assert sum(line[-1].startswith("aftercorr:") for line in journal) == 6
 
@@ -275,7 +275,7 @@ def test_the_last_job_ends_while_the_finaliser_of_the_end_submits_another(desk: 
     wait = f"touch {desk.folder}/called; while squeue -h --name=two0,two1 | grep .; do sleep 0.2; done"
     late = f"case $* in *'finaliser.sbatch end '*) {wait} ;; esac >&2"
     wrap(desk, sbatch=f'{late}\nexec /usr/bin/sbatch "$@"')
-    desk.write(f"runs/{name}/state/slurm-tools", f"{desk.folder}/bin\n")
+    desk.write(f"runs/{name}/state/slurm.tools", f"{desk.folder}/bin\n")
     assert desk.wait(name)["status"] == "failed"
     assert (desk.path / "called").exists()
     until_queue(desk, set(), 60)
@@ -283,7 +283,7 @@ def test_the_last_job_ends_while_the_finaliser_of_the_end_submits_another(desk: 
 
 def test_a_run_that_is_deleted_before_it_is_tidied_up_leaves_nothing(desk: Desk) -> None:
     name = submitted(desk, *scatter(2), sleep_merge="3")
-    finaliser = desk.file(f"runs/{name}/state/slurm-jobs").splitlines()[-1].split()[0]
+    finaliser = desk.file(f"runs/{name}/state/slurm.jobs").splitlines()[-1].split()[0]
     desk.box.alice("scontrol", "hold", finaliser)
     assert desk.wait(name)["status"] == "finished"
     desk.reana_batch("delete", "--runs", "runs", "-w", name)
@@ -296,8 +296,8 @@ def test_an_id_that_slurm_has_given_anew_is_not_cancelled(desk: Desk) -> None:
     until_queue(desk, set())
     other = desk.box.alice("sbatch", "--parsable", "--wrap=sleep 60", f"--chdir={desk.folder}").stdout.strip()
     # A Slurm that has lost its state counts from its first id again; the journal says what it then would.
-    journal = desk.file(f"runs/{name}/state/slurm-jobs").splitlines()
-    desk.write(f"runs/{name}/state/slurm-jobs", " ".join([other, *journal[0].split()[1:]]) + "\n")
+    journal = desk.file(f"runs/{name}/state/slurm.jobs").splitlines()
+    desk.write(f"runs/{name}/state/slurm.jobs", " ".join([other, *journal[0].split()[1:]]) + "\n")
     assert desk.status(name)["status"] == "finished"
     desk.reana_batch("delete", "--runs", "runs", "-w", name)
     queued = desk.box.alice("squeue", "--noheader", "--format=%T", f"--jobs={other}").stdout.split()
@@ -318,7 +318,7 @@ def test_a_failure_at_the_top_of_a_long_chain_is_tidied_up_in_one_go(desk: Desk)
 def test_a_job_cancelled_by_hand(desk: Desk) -> None:
     name = submitted(desk, *scatter(3), sleep_work="30")
     until_started(desk, name, "work", 3)
-    array = next(line.split()[0] for line in desk.file(f"runs/{name}/state/slurm-jobs").splitlines() if "work/" in line)
+    array = next(line.split()[0] for line in desk.file(f"runs/{name}/state/slurm.jobs").splitlines() if "work/" in line)
     desk.box.alice("scancel", f"{array}_1")
     desk.write(f"runs/{name}/workspace/sleep-work", "0")
     desk.box.alice("bash", "-c", f"sleep 3; scancel {array}_0 {array}_2")
@@ -335,10 +335,10 @@ def test_stop_and_resume(desk: Desk) -> None:
     desk.reana_batch("stop", "--runs", "runs", "-w", name)
     assert desk.status(name)["status"] == "stopped"
     desk.write(f"runs/{name}/workspace/sleep-work", "0")
-    journal = desk.file(f"runs/{name}/state/slurm-jobs")
+    journal = desk.file(f"runs/{name}/state/slurm.jobs")
     silent = wrap(desk, squeue='echo "slurm_load_jobs error: Unable to contact slurm controller" >&2; exit 1')
     assert desk.reana_batch("resume", "--runs", "runs", "-w", name, check=False, env=silent).returncode == 3
-    assert desk.file(f"runs/{name}/state/slurm-jobs") == journal
+    assert desk.file(f"runs/{name}/state/slurm.jobs") == journal
     desk.reana_batch("resume", "--runs", "runs", "-w", name)
     assert desk.wait(name)["status"] == "finished"
     starts = Counter(line for line in order(desk, name) if line.startswith("start"))
@@ -414,7 +414,7 @@ def test_no_job_runs_twice_when_sbatch_gives_no_answer(desk: Desk, accepted: str
 
 @pytest.mark.parametrize("signal", ["INT", "KILL"])
 def test_an_interrupted_submission(desk: Desk, signal: str) -> None:
-    interrupt = f'read -r _ _ pid <state/slurm-submitting; kill -{signal} "$pid"; exec /usr/bin/sbatch "$@"'
+    interrupt = f'read -r _ _ pid <state/slurm.submitting; kill -{signal} "$pid"; exec /usr/bin/sbatch "$@"'
     env = unanswered(desk, 2, interrupt)
     name = compiled(desk, *scatter(3))
     if signal == "INT":
@@ -497,7 +497,7 @@ MEMORY_HOG = "echo start; x=$$(head -c 300000000 /dev/zero | tr '\\0' x); sleep 
 
 def job_ids(desk: Desk, name: str) -> dict[str, str]:
     """Return the id of each submission by its key."""
-    lines = desk.file(f"runs/{name}/state/slurm-jobs").splitlines()
+    lines = desk.file(f"runs/{name}/state/slurm.jobs").splitlines()
     return {key: identity for identity, key, *_ in map(str.split, lines)}
 
 
@@ -528,7 +528,7 @@ def no_requeue(desk: Desk) -> Iterator[None]:
 @pytest.mark.usefixtures("no_requeue")
 def test_a_node_that_fails(desk: Desk) -> None:
     name = submitted(desk, *scatter(2), sleep_prepare="3")
-    for line in desk.file(f"runs/{name}/state/slurm-jobs").splitlines():
+    for line in desk.file(f"runs/{name}/state/slurm.jobs").splitlines():
         assert "Requeue=1" in desk.box.alice("scontrol", "show", "job", line.split()[0]).stdout
     until_started(desk, name, "prepare")
     identity = job_ids(desk, name)["prepare/0"]
@@ -598,7 +598,7 @@ def test_release_that_slurmctld_has_forgotten_is_made_good_by_resume(desk: Desk)
 def test_resume_makes_good_what_was_done_to_finalisers(desk: Desk, verb: str) -> None:
     name = submitted(desk, job("one"), job("two", "one"), hold_one="", fail_one_0="")
     until_started(desk, name, "one")
-    journal = [line.split() for line in desk.file(f"runs/{name}/state/slurm-jobs").splitlines()]
+    journal = [line.split() for line in desk.file(f"runs/{name}/state/slurm.jobs").splitlines()]
     finalisers = {id_: key for id_, key, *_ in journal if key.startswith(".finaliser/")}
     assert sorted(finalisers.values()) == [".finaliser/end", ".finaliser/failure"]
     desk.box.alice(*(("scontrol", "hold", ",".join(finalisers)) if verb == "hold" else ("scancel", *finalisers)))
@@ -616,7 +616,7 @@ def test_resume_makes_good_what_was_done_to_finalisers(desk: Desk, verb: str) ->
 def test_a_finaliser_that_was_cancelled_is_missed_at_once(desk: Desk) -> None:
     name = submitted(desk, job("one"), job("two", "one"), hold_one="")
     until_started(desk, name, "one")
-    journal = [line.split() for line in desk.file(f"runs/{name}/state/slurm-jobs").splitlines()]
+    journal = [line.split() for line in desk.file(f"runs/{name}/state/slurm.jobs").splitlines()]
     (failure,) = [id_ for id_, key, *_ in journal if key == ".finaliser/failure"]
     desk.box.alice("scancel", failure)
     eventually(lambda: [job["id"] for job in desk.status(name)["held"]] == [failure])

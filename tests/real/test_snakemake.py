@@ -53,7 +53,7 @@ def test_samples_do_not_make_submissions(desk: Desk, site: str) -> None:
     assert desk.wait(name, 300)["status"] == "finished"
     assert desk.file(f"runs/{name}/workspace/all.txt") == "".join(f"{i}\n" for i in range(200))
     if site == "generic-slurm":
-        journal = [line.split()[1] for line in desk.file(f"runs/{name}/state/slurm-jobs").splitlines()]
+        journal = [line.split()[1] for line in desk.file(f"runs/{name}/state/slurm.jobs").splitlines()]
         assert [key for key in journal if not key.startswith(".finaliser")] == ["one/0", "two/0", "merge/0"]
     else:
         assert len(list((desk.path / "runs" / name / "batch/steps").rglob("*.sub"))) == 3

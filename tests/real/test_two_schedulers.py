@@ -130,8 +130,8 @@ def test_a_chain_that_was_submitted_by_hand_is_known(desk: Desk) -> None:
     desk.reana_batch("wait", "-w", "./hand")
     assert desk.file("hand/workspace/t.txt") == "start\nstart\nend\n"
     # The cluster of the run is kept as well. Where the default is another one, "no such job" means nothing.
-    other = desk.file("hand/state/slurm-cluster").strip() + "2"
-    desk.write("hand/state/slurm-cluster", other + "\n")
+    other = desk.file("hand/state/slurm.cluster").strip() + "2"
+    desk.write("hand/state/slurm.cluster", other + "\n")
     (desk.path / "hand/state/step1/0.done").unlink()
     status = ("status", "-w", "./hand", "--json")
     eventually(lambda: '"unknown"' in desk.reana_batch(*status, check=False).stdout)  # its last finaliser may still end

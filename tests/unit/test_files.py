@@ -44,7 +44,7 @@ def test_a_run_that_is_submitted_again_holds_no_links(
     for folder in ("batch", "state/s/0", "logs", "workspace"):
         (run / folder).mkdir(parents=True)
     (run / "batch/manifest.json").write_text(MANIFEST)
-    for name in ("state/slurm-jobs", "state/s/0/1.started", "logs/finaliser.out", "batch/workflow.dag.rescue001"):
+    for name in ("state/slurm.jobs", "state/s/0/1.started", "logs/finaliser.out", "batch/workflow.dag.rescue001"):
         (run / name).symlink_to(victim)
     for name in ("state/run.json", "state/t"):
         (run / name).symlink_to(tmp_path)
@@ -53,7 +53,7 @@ def test_a_run_that_is_submitted_again_holds_no_links(
 
     def submit(submitted: Run, place: dict[str, str]) -> list[str]:
         del place
-        for name in ("state/slurm-jobs", "logs/finaliser.out"):
+        for name in ("state/slurm.jobs", "logs/finaliser.out"):
             (submitted.directory / name).write_text("new")
         return ["1"]
 

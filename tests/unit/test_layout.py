@@ -13,12 +13,27 @@ import pytest
 from reana_batch import jobs, layout
 from reana_batch.diagnostics import Place
 from reana_batch.ir import Step, Table, Workflow
+from reana_batch.names import encode
 
+ROOT = Path(__file__).resolve().parents[2]
 TEMPLATES = resources.files("reana_batch.templates")
 LIBRARY = TEMPLATES.joinpath("job-lib.sh").read_text("utf-8")
 SUBMISSION = TEMPLATES.joinpath("slurm/submit-lib.sh").read_text("utf-8")
 
 COUNTS = [1, 2, 249, 250, 251, 500, 10_000, 249_999, 250_000, 250_001, 1_000_000]
+
+
+def test_no_step_has_the_name_of_a_file_of_ours() -> None:
+    """The folders of steps lie beside our own files in state/, whose names have a dot."""
+    sources = [path for folder in ("backends", "compiler", "templates") for path in (ROOT / folder).rglob("*.*")]
+    texts = (path.read_text("utf-8") for path in sources if path.suffix in (".py", ".sh", ".j2"))
+    names = {
+        name
+        for text in texts
+        for name in re.findall(r"(?:state|\{STATE\}|layout\.STATE\})/([\w.~-]+)(?![\w/{~-])", text)
+    }
+    assert {"slurm.jobs", "run.lock", "run.json", "run.restarted"} <= names
+    assert [name for name in names if encode(name) == name] == []
 
 
 def function(name: str, library: str) -> str:

@@ -93,7 +93,7 @@ class Slurm:
 
     @property
     def journal(self) -> list[list[str]]:
-        file = self.run / "state/slurm-jobs"
+        file = self.run / "state/slurm.jobs"
         return [line.split() for line in file.read_text().splitlines()] if file.exists() else []
 
 
@@ -287,7 +287,7 @@ def _assert_unfit(here: Slurm, submission: str, reason: str, **variables: str) -
         assert done.stderr.endswith(f"{reason}; choose --set slurm.submission=sbatch\n")
         assert not calls.exists()
         assert here.journal == []
-        assert not (here.run / "state/slurm-submitting").exists()
+        assert not (here.run / "state/slurm.submitting").exists()
     assert here.submitted == []
 
 
@@ -314,5 +314,5 @@ class JobSubmitDescription(JobSubmitDescription):
     done = here.submit(REANA_BATCH_SBATCH_TIMEOUT="2")
     assert (done.returncode, done.stderr) == (0, "")
     assert [key for _, key, *_ in here.journal][:5] == ["a/0", "a/1", "b/0", "b/1", "c/0"]
-    assert (here.run / "state/slurm-unanswered").exists()
+    assert (here.run / "state/slurm.unanswered").exists()
     assert not (here.run / "sbatch-calls").exists()

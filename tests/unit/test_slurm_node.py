@@ -88,7 +88,7 @@ ALL_DONE = DONE.format(0) + DONE.format(1)
 
 
 def test_rows_that_are_done_end_the_node_without_a_question_to_slurm(node: Node) -> None:
-    node.write("on-release", f"cat state/fit/node-0 state/slurm-jobs >seen\n{ALL_DONE}")
+    node.write("on-release", f"cat state/fit/node-0 state/slurm.jobs >seen\n{ALL_DONE}")
     assert node.run() == 0
     (submission,) = node.called("sbatch")
     token = submission.partition("--comment=")[2].partition(":")[0]
@@ -198,7 +198,7 @@ def test_started_again(
 
 def test_started_again_while_its_job_runs_it_waits_and_calls_nothing(node: Node) -> None:
     node.write("state/fit/node-0", "tok 7 released\n")
-    node.write("state/slurm-jobs", "7 fit/0 0 fit 2 1 -\n")
+    node.write("state/slurm.jobs", "7 fit/0 0 fit 2 1 -\n")
     process = node.start()
     time.sleep(1)
     node.write("state/fit/0.done", "")
