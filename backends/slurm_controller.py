@@ -19,7 +19,7 @@ from typing import Any
 
 from reana_batch import layout
 from reana_batch.backends.slurm_reasons import RELEASABLE, explain
-from reana_batch.diagnostics import refuse
+from reana_batch.diagnostics import Refused, refuse
 from reana_batch.jobqueue import LINGERING, JobState, Queue, QueuedJob, Trace
 from reana_batch.runstate import Run
 
@@ -29,6 +29,8 @@ _CLUSTER = "state/slurm.cluster"
 _FINALISER = ".finaliser/"  # no step of the user's has a dot in its name
 # Why a run that has lost its finaliser gets nowhere.
 _LOST = "it is gone, so jobs that can never start stay in the queue; to go on: reana-batch resume"
+# The exit code of submit.sh where another one submits the same.
+_GIVES_WAY = 8
 # How often resume looks for jobs that nodes refuse, and the seconds between.
 _LOOKS, _PAUSE = 8, 2
 _TIMEOUT = 120  # seconds for a query; slurmctld answers in milliseconds, or is down
@@ -104,9 +106,19 @@ def _open_parts(run: Run) -> Iterator[Run]:
 
 
 def submit_part(directory: Path) -> None:
-    """Hand a chain to Slurm, unless that was done before; what was cut short is begun anew."""
-    if not (directory / JOURNAL).exists() or (directory / _UNDER_WAY).exists():
-        _submit_chain(directory)
+    """Hand a chain to Slurm, unless that was done before. What was cut short is begun again.
+
+    A job that was started twice waits while its other life submits.
+    """
+    while not (directory / JOURNAL).exists() or (directory / _UNDER_WAY).exists():
+        try:
+            _submit_chain(directory)
+        except _UnderWay:
+            time.sleep(1)
+
+
+class _UnderWay(Refused):
+    """Another submission of the same chain is at work."""
 
 
 def _submit_chain(directory: Path) -> None:
@@ -123,7 +135,8 @@ def _submit_chain(directory: Path) -> None:
             script.communicate()
             raise
     if script.returncode != 0:
-        raise refuse("scheduler", f"Slurm did not take the workflow: {' '.join(said.split())}")
+        refused = refuse("scheduler", f"Slurm did not take the workflow: {' '.join(said.split())}")
+        raise _UnderWay(refused.diagnostics) if script.returncode == _GIVES_WAY else refused
     sys.stderr.write(said)  # such as why pyslurm does not fit
 
 

@@ -55,7 +55,7 @@ begin() { # [SUBMISSION PYTHON]
   submission=${1:-$submission} python=${2:-$python}
   if [[ -e $UNDER_WAY ]]; then
     read -r token host pid <"$UNDER_WAY"
-    [[ $host != "$HOSTNAME" ]] || ! kill -0 "$pid" 2>/dev/null || { say "another submission is under way"; exit 7; }
+    [[ $host != "$HOSTNAME" ]] || ! kill -0 "$pid" 2>/dev/null || give_way
     say "an earlier submission was cut short"
     cancel_accepted || exit 7
   elif [[ -e $JOURNAL ]]; then
@@ -65,11 +65,42 @@ begin() { # [SUBMISSION PYTHON]
   start_helper || { say "$trouble"; exit 7; }
   new_token
   trap 'abandon "interrupted"' INT TERM HUP
-  { printf '%s %s %s\n' "$token" "$HOSTNAME" "$$" >"$UNDER_WAY" && : >"$JOURNAL"; } || exit 92
+  claim
   ask_config
   # The workers may have the tools elsewhere than the PATH of a job without an environment says.
   tools=$(type -P sbatch)
   printf '%s\n' "${tools%/*}" >"$TOOLS"
+}
+
+give_way() {
+  say "another submission is under way"
+  exit 8
+}
+
+# Be the one submission of this run, also of two that begin at once: a link is made once, and has its text at once.
+claim() {
+  local mine=$UNDER_WAY.$$
+  printf '%s %s %s\n' "$token" "$HOSTNAME" "$$" >"$mine" || exit 92
+  ln "$mine" "$UNDER_WAY" 2>/dev/null || [[ -e $UNDER_WAY ]] || mv "$mine" "$UNDER_WAY" # where there are no hard links
+  rm -f "$mine"
+  is_mine || give_way
+  # The other one may have come to its end since we looked.
+  [[ ! -s $JOURNAL ]] || { rm -f "$UNDER_WAY"; give_way; }
+  : >"$JOURNAL" || exit 92
+}
+
+# Another machine cannot see that we are alive, and may have begun again: its chain counts, and not ours.
+is_mine() {
+  local owner
+  read -r owner _ 2>/dev/null <"$UNDER_WAY" && [[ $owner == "$token" ]]
+}
+
+demand_mine() {
+  local found=()
+  is_mine && return
+  trap '' INT TERM HUP
+  ! list_accepted || [[ ${#found[@]} -eq 0 ]] || slurm scancel "${found[@]%% *}"
+  give_way
 }
 
 # Write down the name of the cluster, and set $max_array_size. Without an answer, what follows gets none either.
@@ -131,6 +162,7 @@ submit() { # KEY FOLDER FIRST COUNT ROWS CHUNK_SIZE NEED...
   indices=0-$((count - 1))
   [[ ! -e state/run.restarted ]] || set_indices "$folder" "$first" "$count" "$rows" "$size"
   [[ -n $indices ]] || { ids[$key]=; return; }
+  demand_mine
   [[ $indices == "0-$((count - 1))" ]] || partial[$key]=yes
   for need; do
     parent=${need#* } type=${need%% *}
@@ -261,7 +293,7 @@ cancel_accepted() {
     mapfile -t known < <(printf '%s\n' "${known[@]}" | sort -u | grep .)
     say "cancelling the ${#known[@]} jobs and arrays accepted so far"
     if [[ ${#known[@]} -eq 0 ]] || slurm scancel "${known[@]}"; then
-      rm -f "$JOURNAL" "$UNDER_WAY"
+      ! is_mine || rm -f "$JOURNAL" "$UNDER_WAY"
       return 0
     fi
   fi
@@ -285,6 +317,7 @@ release() {
     done
     { submit_finaliser failure "${parents[@]}" && submit_finaliser end "${last[@]}"; } || abandon "$trouble"
     cancel_duplicates || abandon "Slurm does not answer"
+    demand_mine
     printf -v list '%s,' "${held[@]}"
     slurm scontrol release "${list%,}" || abandon "the first jobs could not be released"
   fi

@@ -206,6 +206,20 @@ def test_the_same_is_compiled_twice_and_not_before_its_time(desk: Desk) -> None:
     assert f'error: {made} has no expansion "no-such". [unknown-step]' in said
 
 
+def test_two_that_compile_the_same_at_once_make_it_once(desk: Desk) -> None:
+    """As a job that its scheduler started twice."""
+    made = run(desk, flows.scatter())
+    part = made / "expansions/parts"
+    shutil.rmtree(part)
+    words = [sys.executable, "-m", "reana_batch", "expand", str(made), "parts"]
+    both = [subprocess.Popen(words, cwd=desk.path, env=TOY, stderr=subprocess.PIPE, text=True) for _ in range(3)]
+    assert [process.communicate()[1] for process in both] == [f"==> SUCCESS: 4 jobs in {part}.\n"] * 3
+    assert [path.name for path in part.parent.iterdir()] == ["parts"]
+    (made / "state/parts/expanded").unlink()
+    reana_batch(desk, "resume", "-w", "test")
+    assert lines(made, "result") == ["1", "2", "3"]
+
+
 def test_runs_with_expansions_are_compared_and_deleted_whole(desk: Desk) -> None:
     run(desk, flows.scatter(2))
     desk.write("flow.json", flows.scatter(3))

@@ -237,6 +237,19 @@ def test_a_job_that_submits_is_run_again_after_its_node_has_failed(desk: Desk) -
     assert started(desk, run) == ["aside", "join", "split", "work", "work"]
 
 
+def test_two_lives_of_a_job_that_submits_make_one_chain(desk: Desk) -> None:
+    run = submit(desk, "generic-slurm", flows.scatter(2, "until [ -e go ]; do sleep 0.2; done"))
+    planner = desk.file(f"runs/{run}/state/slurm.jobs").split(" parts/0 ")[0].split()[-1]
+    desk.box.alice("scontrol", "hold", planner)
+    eventually((desk.path / f"runs/{run}/state/split/0.done").exists, 60)
+    by_hand = "for each in 1 2; do bash batch/steps/parts/job.sh & done; wait -n && wait -n"
+    desk.box.alice("bash", "-c", f"scontrol release {planner}; {by_hand}", cwd=f"{desk.folder}/runs/{run}")
+    desk.write(f"runs/{run}/workspace/go", "")
+    assert desk.wait(run)["status"] == "finished"
+    assert started(desk, run) == ["aside", "join", "split", "work", "work"]
+    until_queue_empty(desk)
+
+
 # --- the job that submits, on Slurm ----------------------------------------------------------------------------------
 
 # What stands in for sbatch where the job of an expansion calls it, from its second call on.

@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -289,6 +290,51 @@ def _assert_unfit(here: Slurm, submission: str, reason: str, **variables: str) -
         assert here.journal == []
         assert not (here.run / "state/slurm.submitting").exists()
     assert here.submitted == []
+
+
+# --- two at once ------------------------------------------------------------------------------------
+
+# Numbers jobs for both, and lets the other one come in between; "release" tells whose jobs may start.
+SLOW_SBATCH = """#!/bin/bash
+exec 9>>lock; flock 9
+for word; do [[ $word != --comment=* ]] || printf '%s\\n' "${word#*=}" >>sbatch-calls; done
+grep -c . sbatch-calls
+sleep 0.1
+"""
+SHOWN = "#!/bin/bash\nnl -w 1 -s ' ' sbatch-calls\n"
+RELEASED = f'{SCONTROL}[[ $1 != release ]] || echo "$2" >>released\n'
+CANCELLED = """#!/bin/bash\nprintf '%s\\n' "$@" >>cancelled\n"""
+
+
+@pytest.mark.parametrize("hosts", [("here", "here"), ("here", "there")])
+def test_of_two_submissions_at_once_one_chain_starts(tmp_path: Path, hosts: tuple[str, str]) -> None:
+    """As of an expansion's job that was started twice. Another host cannot see that the first one is alive."""
+    here = slurm(tmp_path, "sbatch")
+    tools = {"sbatch": SLOW_SBATCH, "squeue": SHOWN, "scontrol": RELEASED, "scancel": CANCELLED}
+    for tool, text in tools.items():
+        (here.bin / tool).write_text(text)
+    with ThreadPoolExecutor(2) as pool:
+        done = list(pool.map(lambda host: here.submit(HOSTNAME=host), hosts))
+    assert sorted(each.returncode for each in done) == [0, 8]
+    [released] = (here.run / "released").read_text().splitlines()
+    [token] = {_comment(here, number).partition(":")[0] for number in released.split(",")}
+    assert [key for _, key, *_ in here.journal][-7:] == [*("a/0", "a/1", "b/0", "b/1", "c/0"), *FINALISERS]
+    assert {_comment(here, number).partition(":")[0] for number, *_ in here.journal[-7:]} == {token}
+    others = [number for number in range(1, 15) if token not in _comment(here, number, "")]
+    cancelled = here.run / "cancelled"
+    assert {number for number in others if _comment(here, number, "")} <= {
+        int(number) for number in (cancelled.read_text().split() if cancelled.exists() else ())
+    }
+    assert not list((here.run / "state").glob("slurm.submitting*"))
+
+
+FINALISERS = (".finaliser/failure", ".finaliser/end")
+
+
+def _comment(here: Slurm, number: int | str, missing: str | None = None) -> str:
+    """Return the comment of a job."""
+    comments = (here.run / "sbatch-calls").read_text().splitlines()
+    return comments[int(number) - 1] if missing is None or int(number) <= len(comments) else missing
 
 
 # --- one that fails on the way ----------------------------------------------------------------------
