@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reana_batch import layout
+from reana_batch import files, layout
 from reana_batch.diagnostics import refuse
 from reana_batch.ir import Pattern, Step, Workflow, chunk_pattern
 from reana_batch.jobqueue import JobState, Queue, QueuedJob, Submission, Trace
@@ -82,8 +82,9 @@ def submit(run: Run, place: Mapping[str, str]) -> list[str]:
 
 
 def trace(directory: Path) -> Trace:
-    """Return whether a process of the run is alive here: make itself leaves nothing in the run."""
-    return Trace.ACCEPTED if any(_engines(directory)) else Trace.NONE
+    """Return whether a process of the run is alive here, or a make was started somewhere."""
+    started = (directory / layout.MAKE_HOSTS).exists() or any(_engines(directory))
+    return Trace.ACCEPTED if started else Trace.NONE
 
 
 def query(directory: Path, last: Submission) -> Queue:
@@ -140,6 +141,8 @@ def _check_host(directory: Path, last: Submission) -> None:
     """Raise Refused if the run was started on another machine, or jobs of it are at work there."""
     here = socket.gethostname()
     hosts = {name.rpartition(":")[0] for name in last.ids} or {last.host or here}
+    with contextlib.suppress(FileNotFoundError):  # each make has noted it, also one that was started by hand
+        hosts = set(files.read_text(directory / layout.MAKE_HOSTS).split())
     if hosts != {here}:
         hint = "stop it there, or with --force if that machine is no more."
         raise refuse("scheduler", f"{directory.name} runs on {', '.join(sorted(hosts - {here}))}.", hint=hint)

@@ -25,6 +25,8 @@ CREDENTIALS = "credentials"
 SHARED = (WORKSPACE, CREDENTIALS)
 MANIFEST = f"{BATCH}/manifest.json"
 JOB_LIBRARY = f"{BATCH}/job-lib.sh"
+# The machines on which a make of this run was started.
+MAKE_HOSTS = f"{STATE}/make.hosts"
 MAKE_LOG = f"{LOGS}/make.log"  # what make itself has to say
 DATA_SCRIPTS = f"{BATCH}/data"  # what stages declared data
 

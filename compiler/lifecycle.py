@@ -311,6 +311,7 @@ def stop(directory: Path, *, force: bool = False) -> None:
             _silence(refused)
             # The user's word counts from now on. A machine or scheduler that is no more is not asked again.
             note(directory, ids=[], intent={"host": os.uname().nodename})
+            (directory / layout.MAKE_HOSTS).unlink(missing_ok=True)
         note(directory, stopped=time.time())
         for name in run.guests:  # where their system's tools are not at hand, the nodes do it alone
             with _tolerating("missing-tool", *silent):

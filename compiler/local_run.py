@@ -39,6 +39,7 @@ def start(run: Run, jobs: int | None) -> subprocess.Popen[bytes]:
     check_tools()
     credentials.hand_on(run.directory)
     note_intent(run.directory, "make", {})
+    (run.directory / layout.MAKE_HOSTS).unlink(missing_ok=True)
     for number in _INTERRUPTS:  # from now on there is a make, which must not go on without us
         signal.signal(number, _keep)
     command = ["make", f"-j{jobs or cpus.usable()}", "-f", f"{layout.BATCH}/Makefile"]

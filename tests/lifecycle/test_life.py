@@ -310,6 +310,7 @@ def test_a_make_of_another_machine_is_not_signalled_here(desk: Desk) -> None:
     with subprocess.Popen(["sleep", "60"], start_new_session=True) as bystander:
         record = {"submitted": 1, "ids": [f"elsewhere.example.org:{bystander.pid}"]}
         desk.write("runs/test.1/state/run.json", json.dumps(record))
+        desk.write("runs/test.1/state/make.hosts", "elsewhere.example.org\n")
         states = [desk.json("status", "-w", "test", exits=3)["status"]]
         done = desk.forked.run(["stop", "-w", "test"], desk.path, {"REANA_BATCH_RUNS": "runs"})
         states.append(desk.json("list")["runs"][0]["status"])
@@ -321,6 +322,22 @@ def test_a_make_of_another_machine_is_not_signalled_here(desk: Desk) -> None:
     assert (done.code, states) == (3, ["unknown", "unknown", "stopped"])
     assert "elsewhere.example.org" in done.stderr
     assert "hint: stop it there, or with --force if that machine is no more.\n" in done.stderr
+
+
+def test_a_make_that_was_started_by_hand_on_another_machine(desk: Desk) -> None:
+    """Nothing but its mark tells of it here; whether it is alive is not known."""
+    desk.write("reana.yaml", serial("test -e go"))
+    desk("compile", "-o", "runs/test.1")
+    desk.write("runs/test.1/state/make.hosts", "elsewhere.example.org\n")
+    assert desk.json("status", "-w", "test", exits=3)["status"] == "unknown"
+    for verb in ("stop", "resume", "restart", "delete"):
+        said(desk(verb, "-w", "test", exits=3), "error: test.1 runs on elsewhere.example.org. [scheduler]")
+    desk("compile", "-o", "runs/test.1", "--force", exits=3)
+    said(desk("stop", "-w", "test", "--force"), "==> SUCCESS: test.1 has been stopped.")
+    desk.write("runs/test.1/workspace/go", "")
+    desk("resume", "-w", "test")
+    assert desk.read("runs/test.1/state/make.hosts") == f"{socket.gethostname()}\n"
+    assert desk.state("test") == "finished"
 
 
 def test_force_stops_no_run_that_has_ended(desk: Desk) -> None:

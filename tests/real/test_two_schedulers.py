@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import pytest
@@ -12,6 +13,10 @@ from .test_htcondor import by_bindings, by_tools
 
 pytestmark = pytest.mark.site
 
+# Another login node: it has its own name and processes, and shares files.
+OTHER_NODE = """hostname other.site.test
+exec setpriv --reuid alice --regid alice --init-groups --reset-env bash -lc 'cd "$1" && shift && exec "$@"' _ "$@"
+"""
 CONDOR = ("--site", "generic-htcondor", "--set", "container_runtime=none")
 SLURM = ("--site", "generic-slurm", "--set", "container_runtime=none")
 NAP = serial("echo start >>t.txt; while [ ! -e go ]; do sleep 0.2; done; echo end >>t.txt")
@@ -113,6 +118,29 @@ def test_a_dag_that_was_submitted_by_hand_is_known(desk: Desk, second_schedd: di
         desk.reana_batch("wait", "-w", f"./{name}")
         assert desk.file(f"{name}/workspace/t.txt") == "start\nstart\nend\n"
         desk.reana_batch("delete", "-w", f"./{name}")
+
+
+def test_a_make_that_was_started_by_hand_on_another_login_node_is_known(desk: Desk) -> None:
+    def there(*words: str, check: bool = True) -> str:
+        alone = ("unshare", "--uts", "--pid", "--fork", "--mount-proc", "bash", "-c", OTHER_NODE, "_", desk.folder)
+        answer = desk.box.root(*alone, "reana-batch", *words, check=check)
+        assert check or answer.returncode == 3, answer.stderr
+        return answer.stderr
+
+    desk.write("reana.yaml", NAP)
+    desk.reana_batch("compile", "--site", "local", "-o", "hand")
+    make = partial(desk.box.alice, "make", "-f", "batch/Makefile", cwd=f"{desk.folder}/hand")
+    with ThreadPoolExecutor() as pool:
+        going = pool.submit(make)
+        until_started(desk, "hand")
+        assert "hand is running" in desk.reana_batch("status", "-w", "./hand").stderr
+        for verb in ("status", "stop", "resume", "restart", "delete"):
+            assert "hand runs on login.site.test. [scheduler]" in there(verb, "-w", "./hand", check=False), verb
+        desk.write("hand/workspace/go", "")
+        going.result()
+    there("wait", "-w", "./hand")
+    assert desk.file("hand/workspace/t.txt") == "start\nend\n"
+    there("delete", "-w", "./hand")
 
 
 def test_a_chain_that_was_submitted_by_hand_is_known(desk: Desk) -> None:
