@@ -12,7 +12,7 @@ import os
 import secrets
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,12 +21,16 @@ _PIECE = 1 << 20
 
 
 @contextlib.contextmanager
-def naming(path: Path) -> Iterator[None]:
-    """Name the file in an OSError: one of reading has no name, one of a directory's entry only its last part."""
+def naming(path: Path, *, named: bool = False) -> Iterator[None]:
+    """Name the file in an OSError: one of reading has no name, one of a directory's entry only its last part.
+
+    With ``named`` an error that has a name keeps it.
+    """
     try:
         yield
     except OSError as error:
-        error.filename = str(path)
+        if error.filename is None or not named:
+            error.filename = str(path)
         raise
 
 
@@ -150,6 +154,17 @@ def remove_links(root: Path) -> None:
                 pending.append(Path(entry.path))
 
 
+def demand_removable(root: Path) -> None:
+    """Raise OSError if there is something below a directory that the modes of its folders keep."""
+    pending = [root]
+    while pending:
+        folder = pending.pop()
+        entries = _entries(folder, vanishes=True)
+        if entries and not os.access(folder, os.W_OK | os.X_OK, effective_ids=True):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
+        pending += [Path(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False)]
+
+
 def no_follow(path: str, flags: int) -> int:
     """Open a file, for ``open``; OSError if it is a link, or a FIFO without a reader."""
     return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
@@ -213,19 +228,25 @@ def copy(source: BinaryIO, origin: Path, root: Path, path: str) -> None:
             _demand_other(name, parent, facts)
             descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=parent)
         try:
-            with open(descriptor, "wb") as target:
+            with naming(root / path, named=True), open(descriptor, "wb") as target:
                 while piece := _read(source, origin):
-                    with naming(root / path):
-                        target.write(piece)
-                with naming(root / path):
-                    target.flush()
-                    os.fchmod(descriptor, facts.st_mode & 0o777)
-                    os.utime(descriptor, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+                    target.write(piece)
+                target.flush()
+                os.fchmod(descriptor, facts.st_mode & 0o777)
+                os.utime(descriptor, ns=(facts.st_atime_ns, facts.st_mtime_ns))
             with naming(root / path):
                 os.rename(temporary, name, src_dir_fd=parent, dst_dir_fd=parent)
         except BaseException:
             os.unlink(temporary, dir_fd=parent)
             raise
+
+
+def copy_tree(source: Path, target: Path, paths: Iterable[str]) -> None:
+    """Copy regular files below ``source`` to the same paths below ``target``, which is made; an OSError as in copy."""
+    target.mkdir(parents=True, exist_ok=True)
+    for path in paths:
+        with opened(source, path) as stream:
+            copy(stream, source / path, target, path)
 
 
 def _read(source: BinaryIO, origin: Path) -> bytes:

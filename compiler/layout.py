@@ -24,6 +24,7 @@ CREDENTIALS = "credentials"
 # What the parts of a run have in common.
 SHARED = (WORKSPACE, CREDENTIALS)
 MANIFEST = f"{BATCH}/manifest.json"
+MADE_BY_DAGMAN = "workflow.dag."  # how the names begin of what DAGMan writes in the folder of batch files
 JOB_LIBRARY = f"{BATCH}/job-lib.sh"
 # The machines on which a make of this run was started.
 MAKE_HOSTS = f"{STATE}/make.hosts"

@@ -7,6 +7,7 @@ Changing a run takes the lock of its workspace; looking does not. States are REA
 from __future__ import annotations
 
 import contextlib
+import errno
 import glob
 import json
 import os
@@ -41,7 +42,7 @@ class RunStatus:
     """What has become of a run."""
 
     run: Run
-    state: str  # created, queued, running, finished, failed, stopped, unknown
+    state: str  # created, queued, running, finished, failed, stopped, deleted (in part), unknown
     progress: tuple[StepProgress, ...]
     queue: Queue
     record: dict[str, Any]
@@ -86,7 +87,7 @@ def read_record(directory: Path) -> dict[str, Any]:
 def _is_record(record: Mapping[str, Any]) -> bool:
     """Return whether a record has the form that the commands count on."""
     ids = record.get("ids", None if record.get("submitted") else [])
-    times = (record.get(name) or 0 for name in ("created", "submitted", "stopped"))
+    times = (record.get(name) or 0 for name in ("created", "submitted", "stopped", "deleted"))
     return (
         isinstance(ids, list)
         and all(isinstance(each, str) for each in ids)
@@ -146,6 +147,8 @@ def status(directory: Path) -> RunStatus:
     run = Run(directory)
     record = read_record(directory)
     progress, queue, silence = run.progress(), Queue(()), None
+    if record.get("deleted"):
+        return RunStatus(run, "deleted", tuple(progress), queue, record)
     if run.is_complete(progress):
         missing = tuple(run.missing_outputs())
         return RunStatus(run, "finished", tuple(progress), queue, record, missing_outputs=missing)
@@ -410,18 +413,32 @@ def release(directory: Path) -> list[str]:
 def delete(directory: Path) -> None:
     """Delete a run with its workspace; Refused while it is queued or running."""
     run = Run(directory)
-    with locked(directory):
+    with locked(directory, disk_may_be_full=True):
         _check_deletable(directory)
         try:
+            files.demand_removable(directory)
             if not directory.is_symlink():  # which is refused below
                 with _tolerating(*_NO_ANSWER):  # a run can be deleted where its batch system is no more
                     _leave_queue(run)
                 credentials.withdraw(directory)
             _remove(directory)
         except OSError as error:
-            # rmtree names what it cannot delete by its last part alone.
-            path = directory if error.filename is None else Path(directory.name, error.filename)
-            raise refuse("cannot-write", f"{path}: {error.strerror or error}.") from error
+            path = Path(error.filename or directory)
+            if path != directory and not path.parent.name:  # rmtree names what it cannot delete by its last part alone
+                path = Path(directory.name, path)
+            hint = _rest_of(directory, error)
+            raise refuse("cannot-write", f"{path}: {error.strerror or error}.", hint=hint) from error
+
+
+def _rest_of(directory: Path, error: OSError) -> str:
+    """Return the hint that says what a deletion that failed has left."""
+    name = shlex.quote(str(directory))
+    if not directory.exists():
+        return f"the run is deleted; nothing of it is left but {_unnamed(directory, _DELETING)}."
+    if not read_record(directory).get("deleted"):
+        cure = f"; where you may, chmod -R u+rwX {name}, and delete it again" * (error.errno == errno.EACCES)
+        return f"nothing was deleted{cure}."
+    return f"{directory.name} is deleted in part; for the rest, when the cause is gone: reana-batch delete -w {name}"
 
 
 def _check_deletable(directory: Path) -> None:
@@ -436,7 +453,10 @@ def _check_deletable(directory: Path) -> None:
 
 
 def _remove(directory: Path) -> None:
-    """Delete a directory: it loses its name first, so that no half of a run is left if we are ended meanwhile."""
+    """Delete a run: it loses its name first, so that no half of it is left if we are ended meanwhile.
+
+    If something cannot be deleted, it gets its name back, and its record says that it is deleted in part.
+    """
     import shutil
 
     if directory.is_symlink():
@@ -445,10 +465,24 @@ def _remove(directory: Path) -> None:
     unnamed = _unnamed(directory, _DELETING)
     directory.rename(unnamed)
     try:
+        for path in _but_for_the_record(unnamed):
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
         shutil.rmtree(unnamed)
     except OSError:
+        if not (unnamed / layout.MANIFEST).exists():
+            raise
+        with contextlib.suppress(OSError, Refused):  # a full disk is a reason to delete, and so it is not noted before
+            (unnamed / layout.STATE).mkdir(mode=0o700, exist_ok=True)
+            note(unnamed, deleted=time.time())
         unnamed.rename(directory)
         raise
+
+
+def _but_for_the_record(directory: Path) -> list[Path]:
+    """Return what to delete first of a run: everything except its manifest and its record."""
+    kept = {directory / layout.MANIFEST, directory / RECORD}
+    folders = (directory, *{path.parent for path in kept})
+    return [path for folder in folders for path in folder.iterdir() if path not in kept and path not in folders]
 
 
 def _unnamed(directory: Path, ending: str) -> Path:
@@ -532,7 +566,7 @@ def restart(directory: Path, start: Callable[[Run], _T]) -> tuple[Path, int, _T]
         done = copy_run(run, new)
         try:
             return new, done, start(Run(new))
-        except Refused:
+        except (OSError, Refused):
             _forget(new)
             raise
 
@@ -552,6 +586,17 @@ def copy_run(run: Run, new: Path) -> int:
     """
     _sweep(new, _MAKING)
     unnamed = _unnamed(new, _MAKING)
+    try:
+        done = _fill_restart(run, new, unnamed)
+        unnamed.rename(new)
+    except BaseException:
+        _sweep(new, _MAKING)
+        raise
+    return done
+
+
+def _fill_restart(run: Run, new: Path, unnamed: Path) -> int:
+    """Make in ``unnamed`` the run that will be called ``new``; return how many jobs are done already."""
     unnamed.mkdir(mode=0o700)
     workspace = os.path.relpath((run.directory / layout.WORKSPACE).resolve(), new.resolve())
     done = 0
@@ -565,16 +610,14 @@ def copy_run(run: Run, new: Path) -> int:
     # It was made to be submitted: if that is cut short, resume does it.
     note(unnamed, created=time.time(), spec=spec, restarts=run.directory.name, intent={"time": time.time()})
     _mark_restarted(Run(unnamed))
-    unnamed.rename(new)
     return done
 
 
 def _copy_part(part: Run, target: Path) -> int:
     """Copy the batch files and the records of finished jobs; return how many there are."""
-    import shutil
-
-    made_by_dagman = shutil.ignore_patterns("workflow.dag.*")
-    shutil.copytree(part.directory / layout.BATCH, target / layout.BATCH, symlinks=True, ignore=made_by_dagman)
+    batch = part.directory / layout.BATCH
+    names = (path for path, _ in files.walk(batch) if not path.startswith(layout.MADE_BY_DAGMAN))
+    files.copy_tree(batch, target / layout.BATCH, names)
     for name in (layout.STATE, layout.LOGS):
         (target / name).mkdir(mode=0o700)
     for expansion in part.expansions:  # DAGMan starts in the folder, also of what is not compiled yet
@@ -591,6 +634,7 @@ def _inherit(step: dict[str, Any], old: Path, new: Path) -> int:
             (new / kind / step["folder"] / shard).mkdir(parents=True, exist_ok=True)
         folder = Path(layout.STATE) / step["folder"] / shard
         for record in (old / folder).glob("*.done"):
-            (new / folder / record.name).write_bytes(files.read_regular(record))
+            with files.naming(new / folder / record.name):
+                (new / folder / record.name).write_bytes(files.read_regular(record))
             count += 1
     return count

@@ -67,7 +67,7 @@ def watch(directory: Path, make: subprocess.Popen[bytes], report: Report) -> Non
     except KeyboardInterrupt:
         _end(make)
         note(directory, stopped=time.time())
-    with locked(directory):  # a stop from another terminal has been written down
+    with locked(directory, disk_may_be_full=True):  # a stop from another terminal has been written down
         report(run.progress())
 
 

@@ -7,12 +7,13 @@ A file works on network file systems, where flock may not.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reana_batch import layout
+from reana_batch import files, layout
 from reana_batch.diagnostics import Refused, refuse
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 LOCK = f"{layout.STATE}/run.lock"
 _PATIENCE = 30  # seconds
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 # How long a lock is watched that is empty. A command writes who it is into its lock at once.
 _MOMENT = 2  # seconds
 # What no command writes about itself: filelock takes such a lock away if it stays as it is.
@@ -27,10 +29,11 @@ _NOBODY = b"killed\n"
 
 
 @contextlib.contextmanager
-def locked(directory: Path) -> Iterator[None]:
+def locked(directory: Path, *, disk_may_be_full: bool = False) -> Iterator[None]:
     """Keep other commands from changing runs in this run's workspace; Refused if another one takes too long.
 
-    Refused as well if the run was deleted meanwhile.
+    Refused as well if the run was deleted meanwhile. On a full disk no command can take a lock: one that frees space, or
+    only looks, need not have it.
     """
     import filelock
 
@@ -39,12 +42,16 @@ def locked(directory: Path) -> Iterator[None]:
         raise _gone(directory)
     lock = filelock.SoftFileLock(str(path), timeout=_PATIENCE)
     try:
-        _acquire(lock, path)
+        with files.naming(path):
+            _acquire(lock, path)
     except filelock.Timeout:
         message = f"Another command has been working on this run for {_PATIENCE} s."
         raise refuse("run-state", message, hint=f"if there is none any more, delete {path}.") from None
     except FileNotFoundError:
         raise _gone(directory) from None
+    except OSError as error:
+        if not (disk_may_be_full and error.errno in _FULL):
+            raise
     try:
         if is_run and not (directory / layout.MANIFEST).is_file():
             raise _gone(directory)

@@ -28,6 +28,7 @@ from reana_batch import (
 )
 from reana_batch.diagnostics import Diagnostics, Refused, refuse
 from reana_batch.expressions import FLAVOURS
+from reana_batch.files import naming
 from reana_batch.ir import CredentialPlan, Workflow
 from reana_batch.lock import locked
 from reana_batch.passes import run_passes
@@ -239,7 +240,9 @@ def write(compilation: Compilation, directory: Path, *, force: bool = False) -> 
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         with locked(directory):
             _check_free(directory, force)
-            with tempfile.TemporaryDirectory(prefix=replacing.PREFIX, dir=directory) as folder:
+            # What cannot be removed of it, the next command removes.
+            temporary = tempfile.TemporaryDirectory(prefix=replacing.PREFIX, dir=directory, ignore_cleanup_errors=True)
+            with temporary as folder:
                 new = Path(folder) / "new"
                 (new / layout.WORKSPACE).mkdir(mode=0o700, parents=True)
                 if compilation.spec is not None:
@@ -277,7 +280,7 @@ def _fill(compilation: Compilation, directory: Path) -> None:
 
 
 def _cannot_write(error: OSError, directory: Path) -> Refused:
-    reason = f"{error.filename or directory}: {error.strerror}"
+    reason = f"{error.filename2 or error.filename or directory}: {error.strerror}"  # of two, the copy
     return refuse("cannot-write", f"The run cannot be written: {reason}.")
 
 
@@ -315,7 +318,7 @@ def _write_files(files: Iterator[File], directory: Path) -> None:
             made.add(folder)
         mode = 0o700 if file.executable else 0o600
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-        with open(descriptor, "w", encoding="utf-8", newline="") as stream:
+        with naming(Path(path)), open(descriptor, "w", encoding="utf-8", newline="") as stream:
             stream.writelines((file.text,) if isinstance(file.text, str) else file.text)
 
 

@@ -16,6 +16,7 @@ import pathspec
 from reana_batch import layout
 from reana_batch.diagnostics import Diagnostics
 from reana_batch.expressions import is_data_reference
+from reana_batch.files import naming, read_regular
 from reana_batch.ir import MadeFile
 from reana_batch.spec import Spec, path_problem
 
@@ -80,7 +81,7 @@ def _ignored(root: Path) -> pathspec.GitIgnoreSpec:
     lines: list[str] = []
     for name in _IGNORE_FILES:
         if (root / name).is_file():
-            lines += os.fsdecode((root / name).read_bytes()).splitlines()
+            lines += os.fsdecode(read_regular(root / name)).splitlines()
     return pathspec.GitIgnoreSpec.from_lines(lines)
 
 
@@ -104,5 +105,6 @@ def write_made(files: Iterable[MadeFile], workspace: Path) -> None:
         if file.link:
             target.symlink_to(file.link)
         else:
-            with open(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, file.mode), "wb") as stream:
+            descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, file.mode)
+            with naming(target), open(descriptor, "wb") as stream:
                 stream.write(file.content or b"")

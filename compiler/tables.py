@@ -200,6 +200,10 @@ def show_status(current: RunStatus) -> None:
         _line(f"==> SUCCESS: {name} has finished.", "green")
         _show_outputs(current)
         return
+    if current.state == "deleted":
+        _line(f"==> ERROR: {name} has been deleted in part.", "red")
+        _line(f"To delete the rest: reana-batch delete -w {shlex.quote(str(directory))}", None)
+        return
     show_hindrances(current, set())
     if current.failures:
         _show_failure(current.failures[0])

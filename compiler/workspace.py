@@ -15,8 +15,6 @@ from reana_batch.diagnostics import Refused, refuse
 from reana_batch.files import copy, entered, kind_of, opened, read_regular, walk
 from reana_batch.runstate import Run
 
-# What DAGMan writes beside a run's batch files.
-_MADE_BY_DAGMAN = "workflow.dag."
 # Bytes that are compared at a time.
 _PIECE = 1 << 20
 
@@ -130,7 +128,7 @@ def _batch_files(run: Run) -> dict[str, Path]:
         part.path + name: part.directory / layout.BATCH / name
         for part in run.parts()
         for name in _names(part.directory / layout.BATCH)
-        if not name.startswith(_MADE_BY_DAGMAN)
+        if not name.startswith(layout.MADE_BY_DAGMAN)
     }
 
 

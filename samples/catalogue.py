@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
+import re
 from importlib import resources
 from pathlib import Path
 
+from reana_batch import files
 from reana_batch.diagnostics import closest, refuse
 
 # What Python leaves behind where it runs.
-_LEFTOVERS = shutil.ignore_patterns("__pycache__", "*.pyc")
+_LEFTOVER = re.compile(r"(^|/)__pycache__/|\.pyc$")
 
 
 def descriptions() -> dict[str, str]:
@@ -35,7 +36,7 @@ def copy(name: str, directory: Path) -> Path:
         raise refuse("output-exists", f"{directory} is not empty.", hint="name another directory.")
     source = Path(str(resources.files("reana_batch.samples"))) / name
     try:
-        shutil.copytree(source, directory, ignore=_LEFTOVERS, dirs_exist_ok=True)
+        files.copy_tree(source, directory, (path for path, _ in files.walk(source) if not _LEFTOVER.search(path)))
     except OSError as error:
-        raise refuse("cannot-write", f"{directory} cannot be written: {error.strerror or error}.") from error
+        raise refuse("cannot-write", f"{error.filename} cannot be written: {error.strerror}.") from error
     return directory

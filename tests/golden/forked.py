@@ -7,6 +7,7 @@ What a command imports is loaded beforehand, once.
 
 from __future__ import annotations
 
+import errno
 import importlib
 import json
 import os
@@ -57,6 +58,11 @@ class Forked:
         # Without requests the server ends.
         self._server.communicate()
 
+    @property
+    def pid(self) -> int:
+        """The process that answers: /proc/PID/root is the file system as the commands see it."""
+        return self._server.pid
+
     def run(self, args: list[str], directory: Path, environment: dict[str, str] | None = None) -> Ended:
         """Return how ``reana-batch ARGS`` ends in ``directory``, with this environment and no other."""
         assert self._server.stdin is not None
@@ -97,6 +103,8 @@ def _become(args: list[str], directory: str, environment: dict[str, str], stdout
     os.environ.update(environment)
     if "CRASH_AT" in environment:
         _crash(int(environment["CRASH_AT"]))
+    if "FAIL_AT" in environment:
+        _fail(int(environment["FAIL_AT"]), directory)
     code: object = 0
     try:
         main(args, prog_name="reana-batch")
@@ -129,6 +137,26 @@ def _crash(number: int) -> None:
                 os.kill(os.getpid(), signal.SIGKILL)
 
     sys.addaudithook(hear)
+
+
+def _fail(number: int, directory: str) -> None:
+    """Let the ``number``-th call that opens or changes a file below the directory fail, and say so on stderr."""
+    left = number
+
+    def hear(event: str, args: tuple[object, ...]) -> None:
+        nonlocal left
+        if event in ("open", *_CHANGES) and args and _is_ours(str(args[0]), directory):
+            left -= 1
+            if left == 0:
+                print(f"FAILED AT {event} {args[0]}", file=sys.stderr)
+                raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), args[0])
+
+    sys.addaudithook(hear)
+
+
+def _is_ours(path: str, directory: str) -> bool:
+    """Return whether a path, which may be relative, is one of a command's own, and not of Python's library."""
+    return not path.startswith("/") or path.startswith(directory)
 
 
 # What the commands need; reana_batch.tables is missing, for it looks at the terminal when it is imported.
