@@ -72,7 +72,7 @@ def _pickles(path: Path, file: str) -> list[dict[str, Any]]:
     from gherkin.pickles.compiler import Compiler
 
     try:
-        document: Any = Parser().parse(path.read_text("utf-8"))
+        document: Any = Parser().parse(files.read_regular(path).decode())
     except UnicodeDecodeError:
         raise refuse("bad-feature", f"{file} is not UTF-8 text.") from None
     except CompositeParserException as error:
@@ -148,7 +148,7 @@ def _path(status: RunStatus, name: str) -> Path:
 def _bytes(status: RunStatus, name: str) -> bytes:
     _file_there(status, name)
     _demand(_path(status, name).is_file(), f"{name} is a directory")
-    return _path(status, name).read_bytes()
+    return files.read_regular(_path(status, name))
 
 
 def _file_contains(status: RunStatus, name: str, expected: str) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import bisect
 import codecs
+import errno
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -19,6 +20,7 @@ from typing import Any
 import yaml
 
 from reana_batch.diagnostics import LINE_BREAK, Diagnostics, Place
+from reana_batch.files import read_regular
 from reana_batch.yaml_faults import find_slip
 
 # libyaml where PyYAML was built with it: a spec of 20,000 lines in 0.2 s instead of 3.4 s.
@@ -31,6 +33,9 @@ _DEEPEST = 100
 
 # A bracket where a value can begin; others, as in ${name}, open nothing.
 _OPENING = re.compile(r"(?<![^\s\[{,:])[\[{]")
+
+# Nodes that are kept by their paths.
+_MOST_PARENTS = 1000
 
 # An alias counts as often as it is used: 9 lines can stand for 10^9 values.
 _MOST_VALUES = 5_000_000
@@ -47,6 +52,7 @@ class Document:
     # What has been looked up, by the id of its node: a file of 100,000 entries is asked for each of them.
     _entries: dict[int, Mapping[str, _Entry]] = field(default_factory=dict, repr=False, compare=False)
     _dollars: dict[int, _Dollars | None] = field(default_factory=dict, repr=False, compare=False)
+    _parents: dict[tuple[str | int, ...], yaml.Node | None] = field(default_factory=dict, repr=False, compare=False)
 
     def place(self, path: DocumentPath) -> Place:
         """Return the place of the value at ``path``, or of its nearest parent that is there."""
@@ -91,16 +97,28 @@ class Document:
         return self.text[node.start_mark.index : node.end_mark.index]
 
     def _node(self, path: DocumentPath) -> yaml.Node:
-        node = self.root
-        for part in path:
-            if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
-                node = node.value[part]
-                continue
-            entry = self._entry(node, part)
-            if entry is None:
-                break
-            node = entry[1]
-        return node
+        """Return the node at ``path``, or its nearest parent that is there."""
+        if not path:
+            return self.root
+        parent = self._parent(tuple(path[:-1]))
+        return self._node(path[:-1]) if parent is None else self._child(parent, path[-1]) or parent
+
+    def _parent(self, path: tuple[str | int, ...]) -> yaml.Node | None:
+        """Return the node at ``path``, or None; neighbours are asked for one after the other, and so it is kept."""
+        if not path:
+            return self.root
+        if path not in self._parents:
+            above = self._parent(path[:-1])
+            if len(self._parents) > _MOST_PARENTS:
+                self._parents.clear()
+            self._parents[path] = above and self._child(above, path[-1])
+        return self._parents[path]
+
+    def _child(self, node: yaml.Node, part: str | int) -> yaml.Node | None:
+        if isinstance(node, yaml.SequenceNode):
+            return node.value[part] if isinstance(part, int) and part < len(node.value) else None
+        entry = self._entry(node, part)
+        return entry and entry[1]
 
     def _entry(self, node: yaml.Node, key: str | int) -> _Entry | None:
         """Return the key and the value of an entry of a mapping, or None if there is none."""
@@ -149,9 +167,10 @@ def read_document(path: Path, file: str, diagnostics: Diagnostics) -> Document |
 
 def _read_text(path: Path, file: str, diagnostics: Diagnostics) -> str | None:
     try:
-        raw = path.read_bytes().removeprefix(codecs.BOM_UTF8)
+        raw = read_regular(path).removeprefix(codecs.BOM_UTF8)
     except OSError as error:
-        diagnostics.error("missing-file", f"{file} cannot be read: {error.strerror}.")
+        hint = "" if error.errno != errno.EINVAL or path.is_dir() else "save its content to a file."
+        diagnostics.error("missing-file", f"{file} cannot be read: {error.strerror}.", hint=hint)
         return None
     try:
         return raw.decode("utf-8")
@@ -287,18 +306,22 @@ class _Builder:
 
 def _check_aliases(root: yaml.Node, file: str, diagnostics: Diagnostics) -> bool:
     """Record an alias that leads back to itself or blows the document up; return whether there was none."""
-    sizes: dict[int, int] = {}  # by node, -1 while the walk is below it
+    if isinstance(root, yaml.ScalarNode):
+        return True
+    sizes: dict[int, int] = {}  # by list or mapping, -1 while the walk is below it
     depths: dict[int, int] = {}
     stack: list[tuple[yaml.Node, bool]] = [(root, False)]
     while stack:
         node, children_known = stack.pop()
         if children_known:
-            sizes[id(node)] = 1 + sum(sizes[id(child)] for child in _children(node))
-            depths[id(node)] = 1 + max((depths[id(child)] for child in _children(node)), default=0)
+            children = _collections(node)
+            texts = len(node.value) - len(children)
+            sizes[id(node)] = 1 + texts + sum(sizes[id(child)] for child in children)
+            depths[id(node)] = 1 + max((depths[id(child)] for child in children), default=min(texts, 1))
         elif id(node) not in sizes:
             sizes[id(node)] = -1
             stack.append((node, True))
-            stack.extend((child, False) for child in _children(node))
+            stack.extend((child, False) for child in _collections(node))
         elif sizes[id(node)] < 0:
             diagnostics.error("not-json", "An alias stands for a value that holds it.", _place(node, file))
             return False
@@ -313,12 +336,11 @@ def _check_aliases(root: yaml.Node, file: str, diagnostics: Diagnostics) -> bool
     return True
 
 
-def _children(node: yaml.Node) -> list[yaml.Node]:
+def _collections(node: yaml.Node) -> list[yaml.Node]:
+    """Return the lists and mappings directly in a list or mapping; most values are neither."""
     if isinstance(node, yaml.SequenceNode):
-        return list(node.value)
-    if isinstance(node, yaml.MappingNode):
-        return [value for _, value in node.value]
-    return []
+        return [child for child in node.value if not isinstance(child, yaml.ScalarNode)]
+    return [value for _, value in node.value if not isinstance(value, yaml.ScalarNode)]
 
 
 def _place(node: yaml.Node, file: str) -> Place:

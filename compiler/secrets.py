@@ -72,7 +72,7 @@ class Store:
     def value(self, name: str) -> str:
         """Return the value of a secret of type env, without the newline at its end; empty if there is none."""
         try:
-            return self.path(Secret(name, ENV)).read_text("utf-8", "replace").removesuffix("\n")
+            return files.read_text(self.path(Secret(name, ENV))).removesuffix("\n")
         except OSError:
             return ""
 
@@ -82,7 +82,7 @@ class Store:
         try:
             mode = path.stat().st_mode
             open_folders = [p for p in (self.directory, path.parent) if stat.S_IMODE(p.stat().st_mode) & 0o077]
-            empty = not path.read_bytes().strip()
+            empty = not files.read_regular(path).strip()
         except FileNotFoundError:
             return "is not there"
         except OSError as error:

@@ -17,7 +17,7 @@ from typing import Any
 
 import yaml
 
-from reana_batch import schema
+from reana_batch import files, schema
 from reana_batch.diagnostics import Diagnostics, closest
 from reana_batch.document import Document, read_document
 
@@ -145,10 +145,8 @@ def home_file() -> Path:
 def keep_choice(name: str) -> None:
     """Write the site into the user's settings for all analyses."""
     file = home_file()
-    text = file.read_text("utf-8") if file.exists() else ""
-    temporary = file.with_name(f"{file.name}.{os.getpid()}.tmp")
-    temporary.write_text(f"site: {name}\n{text}", "utf-8")
-    temporary.replace(file)
+    text = files.read_text(file) if file.exists() else ""
+    files.write_whole(file, f"site: {name}\n{text}".encode())
 
 
 def user_file() -> Path:
@@ -182,18 +180,18 @@ def resolve(
     settings, ``project`` is the directory of the analysis; without a profile anywhere, it follows from
     ``backend``. Raises Refused with every fault.
     """
-    files = list(_settings_files(project, diagnostics))
+    chosen = list(_settings_files(project, diagnostics))
     variable = f"{_PREFIX}SITE"
     namings = [
         (name, "--site"),
         (environment.get(variable), variable),
-        *((site, layer.origin) for layer, site in reversed(files)),
+        *((site, layer.origin) for layer, site in reversed(chosen)),
         (DEFAULT_SITES.get(backend or ""), "--backend"),
     ]
     profile, chosen_by = next(((site, origin) for site, origin in namings if site), (DEFAULT_SITE, ""))
     layers = [
         *_profile_layers(profile, diagnostics),
-        *(layer for layer, _ in files),
+        *(layer for layer, _ in chosen),
         _environment_layer(environment, diagnostics),
         _Layer(_read_overrides(overrides, "--set", diagnostics), "command line"),
     ]

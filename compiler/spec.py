@@ -261,7 +261,7 @@ def file_parameters(spec: Spec, diagnostics: Diagnostics) -> dict[str, Any]:
         diagnostics.error("bad-value", message, place, "keep one of the two.")
     name = _mapping(spec.document.data, *path[:-1])[path[-1]]
     file = spec.directory / name
-    if not os.path.isfile(file):
+    if not os.path.exists(file) or os.path.isdir(file):
         diagnostics.error("missing-file", f'The parameter file "{name}" does not exist.', place, _PATH_HINT)
         return dict(spec.given)
     document = read_document(file, os.path.join(os.path.dirname(spec.document.file), name), diagnostics)

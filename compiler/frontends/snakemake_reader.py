@@ -11,11 +11,13 @@ imports Snakemake.
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import json
 import os
 import re
 import shlex
+import stat
 import sys
 import tokenize
 import traceback
@@ -442,6 +444,7 @@ def _line(kind: str, record: object) -> str:
 def main() -> None:
     """Read the request, write the records, and end with 0 even for a faulty Snakefile: a fault is a record."""
     request = Request(*json.load(sys.stdin))
+    sys.addaudithook(_refuse_waiting)
     if request.past is not None:
         request = request._replace(past=Past(*request.past))
     # Whatever the Snakefile and its processes print must not mix with the records.
@@ -517,6 +520,15 @@ def _profile(request: Request) -> tuple[ResourceSettings, ConfigSettings]:
     config = ConfigSettings(config=parse_config(args.config), configfiles=args.configfile).overwrite_config
     update_config(config, request.config)
     return resources, ConfigSettings(config=config)
+
+
+def _refuse_waiting(event: str, args: tuple[Any, ...]) -> None:
+    """Raise OSError where somebody opens a FIFO or a socket, and would wait for its other end."""
+    if event == "open" and isinstance(args[0], str | bytes | os.PathLike):
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError, PermissionError, ValueError):
+            mode = os.stat(args[0]).st_mode
+            if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode):
+                raise OSError(errno.EINVAL, "It is a FIFO or socket, not a file", args[0])
 
 
 def _read(request: Request, linemaps: dict[str, Any]) -> Iterator[str]:

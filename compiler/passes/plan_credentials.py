@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from reana_batch import secrets
 from reana_batch.diagnostics import Place
+from reana_batch.files import read_regular
 from reana_batch.ir import Credential, CredentialPlan, Step, Workflow
 from reana_batch.lifetimes import Latest, latest
 from reana_batch.passes.context import Context
@@ -142,7 +143,7 @@ def _named_file(name: str, store: Store) -> Iterator[Secret]:
 
 def _is_encrypted(store: Store) -> bool:
     try:
-        return b"ENCRYPTED" in store.path(_KEY).read_bytes()
+        return b"ENCRYPTED" in read_regular(store.path(_KEY))
     except OSError:
         return False
 

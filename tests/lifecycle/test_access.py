@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -165,3 +167,51 @@ def test_where_nothing_may_be_written(alice: Desk) -> None:
     (alice.path / "runs/test.1").chmod(0o500)
     done = alice("delete", "-w", "test.1", exits=3)
     assert re.search(r"^error: \S*test\.1/\S+: Permission denied\. \[\S+\]$", done.stderr, re.MULTILINE)
+
+
+SNAKEFILE = 'include: "{folder}/included"\nrule all:\n  output: "x"\n  shell: "touch x"\n'
+READ = {
+    "reana.yaml": "error: reana.yaml cannot be read: It is a FIFO, not a file. [missing-file]",
+    "Snakefile": 'error: "Snakefile" is no ordinary file. [input-kind]',
+    "included": "It is a FIFO or socket, not a file",
+    "parameters.yaml": "error: parameters.yaml cannot be read: It is a FIFO, not a file. [missing-file]",
+    ".reana-batch.yaml": "error: .reana-batch.yaml cannot be read: It is a FIFO, not a file. [missing-file]",
+    ".config/reana-batch/sites.yaml": "sites.yaml cannot be read: It is a FIFO, not a file. [missing-file]",
+    "in.txt": 'error: "in.txt" is no ordinary file. [input-kind]',
+    "data/in.txt": "is a link to nothing, or no ordinary file. [input-symlink]",
+}
+
+
+@pytest.mark.parametrize("name", READ)
+def test_a_fifo_is_no_analysis_and_no_setting(desk: Desk, name: str) -> None:
+    desk.write("reana.yaml", "workflow: {type: snakemake, file: Snakefile}\n" + FILES)
+    desk.write("Snakefile", SNAKEFILE.format(folder=desk.path))
+    for other in ("included", "parameters.yaml", "in.txt", "data/in.txt"):
+        desk.write(other, "a: 1\n" if other.endswith(".yaml") else "")
+    path = desk.write(name, "")
+    path.unlink()
+    os.mkfifo(path)
+    done = desk("validate", exits=3, env={"HOME": str(desk.path)})
+    assert READ[name] in done.stderr
+
+
+FILES = "inputs: {parameters: {input: parameters.yaml}, files: [in.txt, parameters.yaml], directories: [data]}\n"
+
+
+def test_a_pipe_is_no_analysis(desk: Desk) -> None:
+    command = f'exec "{sys.executable}" -m reana_batch validate -f <(echo)'
+    done = subprocess.run(["bash", "-c", command], cwd=desk.path, capture_output=True, text=True, check=False)
+    assert "cannot be read: It is a FIFO, not a file. [missing-file]\nhint: save its content to a file." in done.stderr
+    assert done.returncode == 3
+
+
+def test_a_run_that_cannot_be_deleted_is_whole(alice: Desk) -> None:
+    before = _files(alice.path)
+    (alice.path / "runs/test.1/workspace/plots").chmod(0o500)
+    done = alice("delete", "-w", "test.1", exits=3)
+    assert re.search(
+        r"^error: runs/test\.1/workspace/plots: Permission denied\. \[cannot-write\]$", done.stderr, re.MULTILINE
+    )
+    assert "hint: nothing was deleted" in done.stderr
+    assert _files(alice.path) == before
+    assert alice.state("test.1") == "failed"

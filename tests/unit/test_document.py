@@ -413,4 +413,4 @@ def test_file_that_is_not_there(tmp_path: Path) -> None:
 def test_folder_in_place_of_a_file(tmp_path: Path) -> None:
     diagnostics = Diagnostics()
     assert read_document(tmp_path, "here", diagnostics) is None
-    assert render(diagnostics, {}) == "error: here cannot be read: Is a directory. [missing-file]\n"
+    assert render(diagnostics, {}) == "error: here cannot be read: It is a directory, not a file. [missing-file]\n"
