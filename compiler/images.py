@@ -100,6 +100,7 @@ def parse(name: str) -> Reference:
     return Reference(registry, repository, match["tag"], match["digest"])
 
 
+@functools.cache
 def locate(name: str, unpacked_root: str | None) -> Image:
     """Return where an image can be run from; ``unpacked_root`` is the site's tree of unpacked images."""
     if is_path(name):

@@ -7,6 +7,7 @@ networkx graph is derived from them. Knows no workflow language and no batch sys
 from __future__ import annotations
 
 import enum
+import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -208,6 +209,20 @@ class Step:
         """The seconds that a scheduler job asks for: the limit, which is of one command, for all that it runs."""
         runtime = self.resources.runtime
         return None if runtime is None else runtime * self.chunk_size * max(1, len(self.commands))
+
+
+_VALUES = operator.attrgetter(*Step.__slots__)
+_SETTERS = {name: Step.__dict__[name].__set__ for name in Step.__slots__}
+
+
+def changed(step: Step, **values: Any) -> Step:
+    """Return a copy of a step with other values: ``dataclasses.replace``, in a third of its time."""
+    copy = object.__new__(Step)
+    for set_value, value in zip(_SETTERS.values(), _VALUES(step), strict=True):
+        set_value(copy, value)
+    for name, value in values.items():
+        _SETTERS[name](copy, value)
+    return copy
 
 
 @dataclass(frozen=True, slots=True)

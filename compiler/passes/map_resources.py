@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 from reana_batch import hints
 from reana_batch.diagnostics import Place
 from reana_batch.expressions import FLAVOURS
-from reana_batch.ir import Resources, Step, Workflow
+from reana_batch.ir import Resources, Step, Workflow, changed
 from reana_batch.passes.context import Context
 
 
@@ -19,10 +19,16 @@ def map_resources(workflow: Workflow, context: Context) -> Workflow:
     return replace(workflow, steps=tuple(_with_resources(step, context) for step in workflow.steps))
 
 
+# That of every step for which the front end asks for nothing.
+_NOTHING_ASKED = next(each.default for each in fields(Step) if each.name == "resources")
+
+
 def _with_resources(step: Step, context: Context) -> Step:
     table = context.target_of(step).hints
-    asked = {name: getattr(step.resources, name) for name in table}
-    values: dict[str, object] = {name: value for name, value in asked.items() if value is not None}
+    values: dict[str, object] = {}
+    if step.resources is not _NOTHING_ASKED:
+        asked = {name: getattr(step.resources, name) for name in table}
+        values |= {name: value for name, value in asked.items() if value is not None}
     places: dict[str, Place] = {}
     for field, names in table.items() if step.hints else ():
         for hint, value in hints.first(names, step.hints):
@@ -34,7 +40,7 @@ def _with_resources(step: Step, context: Context) -> Step:
     resources = Resources(runtime=runtime, **values)  # type: ignore[arg-type]  # fields by name
     _warn_of_ignored(step, context)
     _check_limits(resources, places, step, context)
-    return replace(step, resources=resources)
+    return step if resources == step.resources else changed(step, resources=resources)
 
 
 def _warn_of_ignored(step: Step, context: Context) -> None:
