@@ -212,6 +212,7 @@ def _submit_file(step: Step, folder: str, workflow: Workflow, site: Site) -> str
         requirements=resources.requirements or "",
         send_credential=site.htcondor.send_credential,
         file_transfer=site.htcondor.file_transfer,
+        writable_images=site.htcondor.writable_images,
         stages_data=bool(step.data),
         shared_log=site.htcondor.shared_log,
         kept_environment=workflow.credential_plan.environment,

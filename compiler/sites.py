@@ -36,6 +36,7 @@ class HTCondorSettings:
     job_flavours: bool = False
     send_credential: bool = False
     file_transfer: bool = False
+    writable_images: bool = True
     max_idle: int | None = None
     shared_log: bool = True
     retries: int = 0

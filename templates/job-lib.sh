@@ -23,7 +23,8 @@ readonly AHEAD=100
 set -f  # words are split here and there, and never are patterns
 
 child=
-home=
+scratch=
+overlay=
 row=
 worker_ready=
 declare -A text_of=() ahead=() written=()
@@ -104,8 +105,12 @@ on_signal() { # NAME NUMBER
 leave() {
   local code=$?
   ! declare -F drop_credentials >/dev/null || drop_credentials
-  [[ -z $home ]] || rm -rf "$home"
+  [[ -z $scratch ]] || clear_away "$scratch"
   exit "$code"
+}
+
+clear_away() { # DIRECTORY: also where a command has closed directories in it
+  rm -rf "$1" 2>/dev/null || { chmod -R u+rwX "$1" && rm -rf "$1"; }
 }
 
 trap leave EXIT
@@ -253,18 +258,28 @@ set_launcher() {
   worker_lacks "the image ${images[*]} is not there"
 }
 
-# As in REANA, the home in a container is not the user's, and its image can be written to, if apptainer lets us.
+# As in REANA, the home in a container is not the user's, and its image can be written to: on the job's disk, or in the
+# little memory that apptainer has for it, if it lets us.
 add_image() { # IMAGE
   local said
-  if [[ -z ${container_home-} ]]; then
-    home=$(mktemp -d "${_CONDOR_SCRATCH_DIR:-${TMPDIR:-/tmp}}/reana-batch.XXXXXXXX") ||
-      { worker_lacks "no home for the container can be made"; return; }
-    launcher+=(--home "$home")
-  fi
-  if said=$("${launcher[@]}" --writable-tmpfs "$1" bash -c : 2>&1 </dev/null); then launcher+=(--writable-tmpfs)
-  else say "the image is read-only on ${HOSTNAME:-this worker}: ${said##*$'\n'}"
-  fi
+  { scratch=$(mktemp -d "${_CONDOR_SCRATCH_DIR:-${TMPDIR:-/tmp}}/reana-batch.XXXXXXXX") && mkdir "$scratch/home"; } ||
+    { worker_lacks "no home for the container can be made"; return; }
+  [[ -n ${container_home-} ]] || launcher+=(--home "$scratch/home")
+  renew_overlay
+  starts_with "$1" --overlay "$overlay" || { overlay=; starts_with "$1" --writable-tmpfs; } ||
+    say "the image is read-only on ${HOSTNAME:-this worker}: ${said##*$'\n'}"
   launcher+=("$1")
+}
+
+starts_with() { # IMAGE OPTION...: does the image start? Then the options are kept; else $said says why not.
+  said=$("${launcher[@]}" "${@:2}" "$1" bash -c : 2>&1 </dev/null) && launcher+=("${@:2}")
+}
+
+# What a command changes in its image goes with it, for each command is a job of its own in REANA.
+renew_overlay() {
+  overlay=$scratch/image
+  [[ ! -e $overlay ]] || clear_away "$overlay"
+  mkdir "$overlay"
 }
 
 worker_lacks() { say "$1 on ${HOSTNAME:-this worker}"; lacking=$1; return "$EXIT_WORKER"; }
@@ -293,6 +308,7 @@ check_programs() {
 # Run one script; its output goes to the row's logs. Job control gives it a process group of its own,
 # so that all of it can be ended, and leaves its signals as they are.
 run_command() { # FILE
+  [[ -z $overlay ]] || renew_overlay
   command_start=$SECONDS
   set -m
   (cd "$REANA_WORKSPACE" && exec "${launcher[@]}" bash "$1") \

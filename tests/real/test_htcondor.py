@@ -322,13 +322,31 @@ def test_the_image_can_be_written_to_and_the_users_home_is_not_visible_unless_as
     desk.box.alice("bash", "-c", f'mkdir -p {packages}; echo \'open("shadowed", "w")\' >{packages}/shadow.py')
     apart = submit_step(desk, "apart", SIF, HOME)
     asked = submit_step(desk, "asked", SIF, HOME, "container_home=true")
-    for run in (apart, asked):
+    universe = submit_step(desk, "universe", SIF, HOME, "container_runtime=htcondor")
+    for run in (apart, asked, universe):
         assert desk.wait(run)["status"] == "finished"
         assert desk.file(f"runs/{run}/workspace/written") == "yes\n"
-    assert desk.file(f"runs/{apart}/workspace/home") == "mine\n"
-    assert not (desk.path / f"runs/{apart}/workspace/shadowed").exists()
+    for run in (apart, universe):
+        assert desk.file(f"runs/{run}/workspace/home") == "mine\n"
+        assert not (desk.path / f"runs/{run}/workspace/shadowed").exists()
     assert ".local" in desk.file(f"runs/{asked}/workspace/home").split()
     assert (desk.path / f"runs/{asked}/workspace/shadowed").exists()
+
+
+def test_changes_of_the_image_have_the_disk_of_the_job_and_go_with_their_command(desk: Desk) -> None:
+    # Apptainer has less memory for them.
+    big = "head -c 100000000 /dev/zero >/opt/mine && mkdir -m 0 /opt/closed"
+    gone = "ls /opt >left"
+    workflow = {"type": "serial", "specification": {"steps": [{"environment": SIF, "commands": [big, gone]}]}}
+    desk.write("reana.yaml", json.dumps({"workflow": workflow}))
+    # The box's own disk is an overlay, and no overlay lies on another one.
+    desk.box.root("mount", "-t", "tmpfs", "-o", "size=300M,mode=1777", "tmpfs", "/var/lib/condor/execute")
+    try:
+        run = desk.run("--site", SITE)
+        assert desk.wait(run)["status"] == "finished"
+    finally:
+        desk.box.root("umount", "--lazy", "/var/lib/condor/execute")
+    assert desk.file(f"runs/{run}/workspace/left") == ""
 
 
 def test_a_container_sees_the_repositories_of_the_analysis(desk: Desk) -> None:

@@ -611,7 +611,12 @@ def test_log_that_cannot_be_written(tmp_path: Path) -> None:
 
 # Stands for apptainer, which the site in a box has: it notes its arguments and runs the command behind the image.
 APPTAINER = r"""#!/bin/bash
-[[ -z ${NO_OVERLAY-} || $* != *--writable-tmpfs* ]] || { printf 'INFO\nFATAL: no overlay\n' >&2; exit 255; }
+for option in ${REFUSED-}; do
+  [[ " $* " != *" $option "* ]] || { printf 'INFO\nFATAL: no %s\n' "$option" >&2; exit 255; }
+done
+if [[ $* =~ --overlay\ ([^ ]*) ]]; then # it fills this directory, and closes what it makes there
+  mkdir "${BASH_REMATCH[1]}/work" && touch "${BASH_REMATCH[1]}/work/file" && chmod 0 "${BASH_REMATCH[1]}/work" || exit
+fi
 printf '%s\0' "$@" >"$REANA_WORKSPACE/arguments"
 printf '%s' "$PWD" >"$REANA_WORKSPACE/directory"
 while [[ $1 != bash ]]; do shift; done
@@ -643,11 +648,11 @@ def test_command_line_of_a_container(name: str, tmp_path: Path, apptainer: dict[
     bound = tmp_path / "bound"
     bound.mkdir()
     run = in_image(tmp_path / name, "a/b:1", binds=(str(bound), str(tmp_path / "absent")))
-    job = run.job("fit", environment=apptainer | {"TMPDIR": str(tmp_path)})
+    job = run.job("fit", environment=apptainer | {"TMPDIR": str(tmp_path)}, prefix=POWERLESS)
     assert (job.returncode, job.stderr) == (0, "")
-    home = arguments(run)[9]
-    assert home.startswith(f"{tmp_path}/reana-batch.")
-    assert not Path(home).exists()
+    scratch = Path(arguments(run)[9]).parent
+    assert str(scratch).startswith(f"{tmp_path}/reana-batch.")
+    assert not scratch.exists()
     assert arguments(run) == [
         "--silent",
         "exec",
@@ -658,8 +663,9 @@ def test_command_line_of_a_container(name: str, tmp_path: Path, apptainer: dict[
         "--mount",
         f"type=bind,source={bound},destination={bound}",
         "--home",
-        home,
-        "--writable-tmpfs",
+        f"{scratch}/home",
+        "--overlay",
+        f"{scratch}/image",
         "docker://docker.io/a/b:1",
         "bash",
         f"{run.directory}/batch/steps/fit/command.1",
@@ -668,12 +674,17 @@ def test_command_line_of_a_container(name: str, tmp_path: Path, apptainer: dict[
     assert run.log("fit/0.out") == "ran\n"
 
 
-def test_an_image_is_read_only_where_apptainer_has_no_overlay(tmp_path: Path, apptainer: dict[str, str]) -> None:
+def test_changes_of_the_image_go_to_memory_or_nowhere_where_apptainer_has_no_overlay(
+    tmp_path: Path, apptainer: dict[str, str]
+) -> None:
     run = in_image(tmp_path / "run", "a/b:1")
-    job = run.job("fit", environment=apptainer | {"NO_OVERLAY": "yes"})
+    job = run.job("fit", environment=apptainer | {"REFUSED": "--overlay"})
+    assert (job.returncode, job.stderr, arguments(run)[-4]) == (0, "", "--writable-tmpfs")
+    (run.directory / "state/fit/0.done").unlink()
+    job = run.job("fit", environment=apptainer | {"REFUSED": "--overlay --writable-tmpfs"})
     assert job.returncode == 0
-    assert job.stderr == f"reana-batch: fit: the image is read-only on {HOST}: FATAL: no overlay\n"
-    assert run.log("fit/0.out") == "ran\n"
+    assert job.stderr == f"reana-batch: fit: the image is read-only on {HOST}: FATAL: no --writable-tmpfs\n"
+    assert run.log("fit/0.out") == "ran\nran\n"
 
 
 def test_a_container_sees_the_users_home_if_the_site_says_so(tmp_path: Path, apptainer: dict[str, str]) -> None:
