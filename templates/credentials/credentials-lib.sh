@@ -111,7 +111,7 @@ hand_on() {
   [[ -z $kerberos ]] || "hand_on_$kerberos"
   [[ -z $voms_proxy ]] || "hand_on_proxy_$voms_proxy"
   [[ -z $rucio ]] || hand_on_rucio
-  [[ -z ${callers_environment-} ]] || printf '%s\n' "$callers_environment" >"$handed/environment" ||
+  [[ -z ${callers_environment-} ]] || cat <&"$callers_environment" >"$handed/environment" ||
     give_up "$kept cannot be written"
   for each in "$handed"/*; do
     # Links to files: HTCondor sends no file that is behind a link to a directory.

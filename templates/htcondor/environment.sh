@@ -6,18 +6,41 @@ if [[ ! -r credentials/environment ]]; then
   echo 'reana-batch: no environment was kept; "bash batch/credentials.sh" does it' >&2
   exit 95
 fi
-# What HTCondor tells the job of its worker stays as it is.
-_reana_batch_own=
-for _reana_batch_name in $(compgen -e); do
+_reana_batch_functions=()
+_reana_batch_refused=()
+while IFS= read -rd '' _reana_batch_variable; do
+  _reana_batch_name=${_reana_batch_variable%%=*}
   case $_reana_batch_name in
-    _CONDOR_* | _CHIRP_* | BATCH_SYSTEM | TMP | TEMP | TMPDIR | *_CACHEDIR | KRB5CCNAME | X509_USER_PROXY | \
-      *_VISIBLE_DEVICES | GPU_DEVICE_ORDINAL | PWD | SHLVL)
-      _reana_batch_own+=$(declare -p "$_reana_batch_name")$'\n'
+    # What HTCondor tells the job of its worker stays as it is.
+    TMP | TEMP | TMPDIR | BATCH_SYSTEM | _CHIRP_* | *_CACHEDIR | KRB5CCNAME | X509_USER_PROXY | *_VISIBLE_DEVICES | \
+      GPU_DEVICE_ORDINAL | PWD | SHLVL)
+      [[ -v $_reana_batch_name ]] || export "${_reana_batch_variable?}"
       ;;
+    # These are bash's own.
+    _ | BASHOPTS | SHELLOPTS | UID | EUID | PPID) ;;
+    BASH_FUNC_*%%)
+      _reana_batch_name=${_reana_batch_name#BASH_FUNC_} _reana_batch_name=${_reana_batch_name%\%\%}
+      _reana_batch_functions+=("$_reana_batch_name ${_reana_batch_variable#*=}; builtin export -f $_reana_batch_name")
+      ;;
+    # Bash cannot make these, or would read its functions differently.
+    [0-9]* | *[!A-Za-z0-9_]* | POSIXLY_CORRECT) _reana_batch_refused+=("$_reana_batch_name") ;;
+    *) export "${_reana_batch_variable?}" ;;
   esac
-done
-# Some variables of bash are read-only.
-# shellcheck source=/dev/null
-. credentials/environment 2>/dev/null
-builtin eval "$_reana_batch_own"
+done <credentials/environment
+for _reana_batch_variable in "${_reana_batch_functions[@]}"; do builtin eval "$_reana_batch_variable"; done
+[[ ${#_reana_batch_refused[@]} -gt 0 ]] || builtin exec bash "$@"
+
+# Bash hands on what it cannot make. No argument holds a value: everybody can read those.
+if python3 -I -c '' 2>/dev/null; then
+  builtin exec python3 -I -c 'import os, sys
+count = int(sys.argv[1])
+refused = {os.fsencode(name) for name in sys.argv[2 : 2 + count]}
+for variable in open("credentials/environment", "rb").read().split(b"\0"):
+    name, _, value = variable.partition(b"=")
+    if name in refused:
+        os.environb[name] = value
+os.execvp("bash", ["bash", *sys.argv[2 + count :]])' "${#_reana_batch_refused[@]}" "${_reana_batch_refused[@]}" "$@"
+fi
+printf 'reana-batch: left out, for want of a python3 on %s: %s\n' "${HOSTNAME:-this worker}" \
+  "${_reana_batch_refused[*]}" >&2
 builtin exec bash "$@"

@@ -392,6 +392,7 @@ def test_a_job_has_a_home_and_none_of_the_submitters_secrets(desk: Desk) -> None
     lines = "two\nlines, 'quotes' and \"quotes\" \\"
     given = {"SECRET_CANARY": "tweet", "LINES_": lines, "LD_LIBRARY_PATH": "/lib", "BIG": "x" * 100_000}
     given |= {"BASH_FUNC_ml%%": '() {  echo "$1\n $2"\n}', "TMPDIR": "/nowhere", "LANG": "C.UTF-8"}
+    given |= {"MY-VAR.1": f"tweet\n{lines}", "1": "one"}
     desk.reana_batch("run", *HERE, "--runs", "runs", "-w", "bare", env=given)
     full = ("--set", "inherit_environment=true", "--runs", "runs", "-w")
     desk.reana_batch("run", *HERE, *full, "full", env=given)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shlex
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -254,3 +255,23 @@ SAID = {
 @pytest.mark.parametrize("printed", SAID, ids=range(len(SAID)))
 def test_what_voms_says_is_told_without_the_noise_of_openssl(printed: str) -> None:
     assert bash(f'all={shlex.quote(printed)}; say_plainly; echo "$message"') == f"{SAID[printed]}\n"
+
+
+ODD = ("MY-VAR=secret\ntext", "1=one", "POSIXLY_CORRECT=1", "BASH_FUNC_old()=() {  :\n}")
+PLAIN = ("A='two\nlines' $HOME", "BASH_FUNC_f%%=() {  echo ran\n}")
+
+
+@pytest.mark.parametrize("python", [True, False], ids=["python3", "no python3"])
+def test_a_kept_environment_is_whole_or_what_is_left_out_is_named(python: bool, tools: Path) -> None:
+    Path("credentials").mkdir()
+    Path("credentials/environment").write_text("\0".join((*ODD, "PPID=1", "PWD=/nowhere", *PLAIN, "")))
+    for tool in ("bash", "cat", *(("python3",) if python else ())):
+        tools.joinpath(tool).symlink_to(shutil.which(tool) or tool)
+    job = "f || exit; [[ $PWD != /nowhere ]] || exit; cat /proc/self/environ"
+    words = ["bash", str(LIBRARY.parents[1] / "htcondor/environment.sh"), "-c", job]
+    told = subprocess.run(words, env={"PATH": str(tools), "HOSTNAME": "worker"}, check=True, capture_output=True)
+    found = set(told.stdout.decode().removeprefix("ran\n").split("\0"))
+    assert found >= {*PLAIN, *(ODD if python else ())}
+    names = "MY-VAR 1 POSIXLY_CORRECT BASH_FUNC_old()"
+    said = "" if python else f"reana-batch: left out, for want of a python3 on worker: {names}\n"
+    assert told.stderr.decode() == said
