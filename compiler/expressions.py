@@ -37,6 +37,7 @@ _CONDOR_POWERS = {letter: power for power, letter in enumerate("KMGT", start=1)}
 
 # The languages in which blanks mean nothing; in the others there are none.
 _WITH_BLANKS = ("condor_size", "rucio", "url")
+_LANGUAGES = ("kubernetes_cpu", "kubernetes_memory", "max_runtime", "slurm_time", *_WITH_BLANKS)
 
 
 class Unreadable(ValueError):
@@ -48,11 +49,12 @@ class Unreadable(ValueError):
 
 
 @functools.cache
-def _lark(start: str) -> Lark:
+def _lark() -> Lark:
+    """Return the parser of all languages: to make one of them takes longer than to read a workflow."""
     from lark import Lark
 
     grammar = resources.files("reana_batch").joinpath("values.lark").read_text("utf-8")
-    return Lark(grammar, start=start, parser="lalr")
+    return Lark(grammar, start=list(_LANGUAGES), parser="lalr")
 
 
 @functools.lru_cache
@@ -64,7 +66,7 @@ def _parse(start: str, text: str, expected: str) -> Tree[Any]:
     if blank and start not in _WITH_BLANKS:
         raise Unreadable(f'{expected}, not "{text}"', blank.end())
     try:
-        return _lark(start).parse(text)
+        return _lark().parse(text, start=start)
     except UnexpectedInput as error:
         column = error.pos_in_stream if isinstance(error.pos_in_stream, int) else len(text)
         raise Unreadable(f'{expected}, not "{text}"', max(column, 0)) from None

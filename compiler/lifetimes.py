@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import networkx
-
 from reana_batch.ir import Step, Workflow
 
 
@@ -27,6 +25,8 @@ def latest(workflow: Workflow, queue_time: int, tries: Callable[[Step], int]) ->
 
     Each job waits ``queue_time`` seconds and uses its time limit up to ``tries`` times.
     """
+    import networkx
+
     steps = {step.name: step for step in workflow.steps}
     found: dict[str, Latest] = {}
     for name in networkx.topological_sort(workflow.graph()):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-
-import networkx
+from typing import TYPE_CHECKING
 
 from reana_batch.ir import Pattern, Step, Workflow
 from reana_batch.passes.context import Context
+
+if TYPE_CHECKING:
+    import networkx
 
 
 def check_graph(workflow: Workflow, context: Context) -> Workflow:
@@ -27,6 +29,8 @@ def check_graph(workflow: Workflow, context: Context) -> Workflow:
         assert not unknown, f"{expansion.name} needs the unknown steps {sorted(unknown)}"
     if _is_in_order(workflow.steps):
         return workflow
+    import networkx  # takes longer than all the rest, and most graphs are in order
+
     graph = workflow.graph()
     if not networkx.is_directed_acyclic_graph(graph):
         circle = [edge[0] for edge in networkx.find_cycle(graph)]
@@ -49,6 +53,8 @@ def _is_in_order(steps: Iterable[Step]) -> bool:
 
 def _in_order(workflow: Workflow, graph: networkx.DiGraph[str], steps: dict[str, Step]) -> Iterator[Step]:
     """Yield the steps, each behind those that it waits for, and in the author's order as far as that goes."""
+    import networkx
+
     position = {step.name: index for index, step in enumerate(workflow.steps)}
     for name in networkx.lexicographical_topological_sort(graph, key=position.__getitem__):
         yield steps[name]

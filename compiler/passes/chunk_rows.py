@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import networkx
-
 from reana_batch.ir import Pattern, Step, Workflow
 from reana_batch.passes.context import Context
 
@@ -39,6 +37,8 @@ def _chunked(step: Step, size: int) -> Step:
 
 def _alike(workflow: Workflow, sizes: dict[str, int]) -> dict[str, int]:
     """Return the sizes with that of the smallest for all steps that EACH edges tie together."""
+    import networkx
+
     pairs: networkx.Graph[str] = networkx.Graph()
     pairs.add_nodes_from(sizes)
     for step in workflow.steps:
