@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from .forked import Forked
 
@@ -55,13 +56,23 @@ SURROUNDINGS = (
 
 @pytest.fixture(scope="session")
 def compiled_twice(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """The directories of two processes that compiled every case and sample."""
+    """The directories of two processes that compiled every case and sample, for all workers of pytest-xdist."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "golden"
+    with FileLock(f"{folder}.lock"):
+        if not (folder / "complete").exists():
+            _compile_twice(folder)
+            (folder / "complete").touch()
+    return [folder / surroundings.name / "compiled" for surroundings in SURROUNDINGS]
+
+
+def _compile_twice(folder: Path) -> None:
     started = []
     with contextlib.ExitStack() as stack:
         for surroundings in SURROUNDINGS:
-            base = tmp_path_factory.mktemp(surroundings.name)
+            base = folder / surroundings.name
             home = base / PLANTED_HOME
-            home.mkdir()
+            home.mkdir(parents=True)
             command = [sys.executable, "-m", "tests.golden.golden_cases", str(base / "compiled")]
             stderr = stack.enter_context((base / "stderr").open("wb"))
             environment = surroundings.environment(home)
@@ -69,7 +80,6 @@ def compiled_twice(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
             started.append((process, base))
     for process, base in started:
         assert process.returncode == 0, (base / "stderr").read_text("utf-8")
-    return [base / "compiled" for _, base in started]
 
 
 @pytest.fixture(scope="session")
