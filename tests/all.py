@@ -39,6 +39,7 @@ class Layer:
     causes: tuple[str, ...]  # match the lines of its output that say why it failed, the best ones first
 
 
+_LEFT_OUT = "LEFT OUT: "
 _TESTS_FAILED = (r"^(FAILED|ERROR) ", r"Error\b")
 LAYERS = (
     Layer("install", "pip installs the pinned tools into .venv", 100, ("ERROR", "needs Python|Run: ", "[Ee]rror")),
@@ -70,7 +71,8 @@ def main() -> int:
                 print(f"==> make test stopped at {layer.target}: {said(layer)}")
                 print(f"    Its output is in {log_of(layer)}.", flush=True)
                 return 1
-        passed = "all of it passed" if missing is None else f"all passed that was not LEFT OUT ({missing})"
+        left = left_out() if missing is None else [missing]
+        passed = f"all passed that was not LEFT OUT ({' '.join(left)})" if left else "all of it passed"
         print(f"==> make test: {passed}, in {length(time.monotonic() - begun)}", flush=True)
     except KeyboardInterrupt:
         for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -124,6 +126,12 @@ def said(layer: Layer) -> str:
     lines = [line.strip() for line in log_of(layer).read_text("utf-8", "replace").splitlines() if line.strip()]
     kinds = [[line for line in lines if re.search(cause, line)] for cause in layer.causes]
     return next((kind[0] for kind in kinds if kind), lines[-1] if lines else "it said nothing")
+
+
+def left_out() -> list[str]:
+    """Return what the layers said that they left out."""
+    lines = [line for layer in LAYERS for line in log_of(layer).read_text("utf-8", "replace").splitlines()]
+    return [line.removeprefix(_LEFT_OUT) for line in lines if line.startswith(_LEFT_OUT)]
 
 
 def run(layer: Layer) -> int:

@@ -21,7 +21,8 @@ echo "==> box: real HTCondor and Slurm"
 "$site" build
 [ "${1:-}" != build ] || exit 0
 grep -q 'is left out' "$cache/log/70-pyslurm.log" &&
-  left_out "the tests of pyslurm and HTCondor 25.6, because Ubuntu's archive was out of reach when the box was built."
+  left_out "the tests of pyslurm and of HTCondor 25.6: Ubuntu's archive was out of reach when the box was built, so it has" \
+    "Debian's Slurm and HTCondor. \"tests/site/site build --clean\" tries again."
 tests=("$root/tests")
 [ "${1:-}" != condor ] || tests=("$root"/tests/real/test_{htcondor,htcondor_transfer,expansions,mixed,data,credentials}.py)
 # Most of the time jobs wait for their schedulers: several boxes side by side, each with whole files of tests.

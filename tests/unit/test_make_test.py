@@ -82,6 +82,13 @@ def test_what_is_done_takes_no_time_and_what_is_left_out_is_said_at_once(folder:
     assert said.endswith("==> make test: all passed that was not LEFT OUT (The command ip is missing.), in 0 s\n")
 
 
+def test_what_a_layer_leaves_out_is_said_at_the_end(folder: Path) -> None:
+    write(folder / "bin/site.sh", "echo 'LEFT OUT: the tests of pyslurm.'\n")
+    code, said = finish(start(folder))
+    assert code == 0
+    assert said.endswith("==> make test: all passed that was not LEFT OUT (the tests of pyslurm.), in 0 s\n")
+
+
 @pytest.mark.parametrize(
     ("layer", "output", "cause"),
     [
