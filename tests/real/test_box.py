@@ -129,6 +129,30 @@ def test_an_interrupted_build_leaves_nothing(number: signal.Signals, tmp_path: P
     eventually(lambda: subprocess.run(session, check=False, stdout=subprocess.DEVNULL).returncode == 1)
 
 
+def test_each_release_of_htcondor_has_layers_of_its_own(tmp_path: Path) -> None:
+    def answer(condor: str, *words: str) -> str:
+        environment = {**os.environ, "REANA_BATCH_BOX": f"{tmp_path}/site", "REANA_BATCH_BOX_CONDOR": condor}
+        ended = subprocess.run([SITE, *words], env=environment, capture_output=True, text=True, check=False)
+        return (ended.stdout + ended.stderr).strip()
+
+    folders = {condor: Path(answer(condor, "cache")) for condor in ("25.6", "23.9")}
+    for condor, folder in folders.items():
+        folder.mkdir()
+        (folder / "built").write_text(condor)
+        answer(condor, "down", "--all")
+    assert {condor: (folder / "built").read_text() for condor, folder in folders.items()} == {c: c for c in folders}
+    assert answer("9.0", "cache") == "site: REANA_BATCH_BOX_CONDOR is 25.6 or 23.9, not 9.0."
+
+
+def test_the_script_may_change_while_it_runs(tmp_path: Path) -> None:
+    script = tmp_path / "site"
+    script.write_text(SITE.read_text("utf-8"), "utf-8")
+    with script.open("a", encoding="utf-8") as end:
+        end.write("'")  # what bash would read next, if the file had grown
+    ended = subprocess.run(["bash", script, "help"], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
 def test_another_recipe_or_an_old_box_is_not_used(tmp_path: Path) -> None:
     def answer() -> str:
         environment = {**os.environ, "REANA_BATCH_BOX": str(tmp_path)}
