@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from reana_batch import credentials, layout
 from reana_batch.diagnostics import refuse
 from reana_batch.images import is_path
-from reana_batch.ir import ChunkPattern, Pattern, Step, Workflow, chunk_pattern
+from reana_batch.ir import ChunkPattern, Pattern, Step, Workflow, chunk_pattern, followed_by_rows
 from reana_batch.jobqueue import Queue, QueuedJob, Submission, Trace
 from reana_batch.jobs import folders
 from reana_batch.render import File, packaged, render, stream
@@ -59,6 +59,8 @@ TARGET = Target(
 
 # Of runs whose files HTCondor sends along: what each job starts with.
 _SHIP = f"{layout.BATCH}/ship.sh"
+# What says whether the steps are done whose jobs count as done in the DAG whatever became of their rows.
+_VERDICT = f"{layout.BATCH}/verdict.sh"
 
 
 def no_guests(site: Site) -> str:
@@ -71,14 +73,15 @@ def no_guests(site: Site) -> str:
 def lower(workflow: Workflow, site: Site) -> Iterator[File]:
     """Yield the DAG, its configuration and the submit files."""
     folder_of = folders(workflow)
-    steps = {step.name: step for step in workflow.steps}
+    # A job to which its files are sent has no records of others, and cannot look for the parents of its rows.
+    followed = set() if site.htcondor.file_transfer else followed_by_rows(workflow.steps)
     yield File(
         f"{layout.BATCH}/workflow.dag",
         stream(
             "htcondor/workflow.dag.j2",
             "dag",
-            steps=[_nodes(step, folder_of, site) for step in workflow.steps],
-            edges=_edges(workflow, steps),
+            steps=[_nodes(step, folder_of, site, followed) for step in workflow.steps],
+            edges=_edges(workflow, followed),
             expansions=[
                 (e.origin.short, f"{e.name}.0", _expansion_node(e.name), layout.expansion_folder(e.name))
                 for e in workflow.expansions
@@ -99,6 +102,8 @@ def lower(workflow: Workflow, site: Site) -> Iterator[File]:
             yield File(f"{layout.BATCH}/steps/{folder}/outputs", (f"{path}\0" for path in paths))
     if workflow.credential_plan.environment:
         yield File(credentials.ENVIRONMENT, packaged("htcondor/environment.sh"))
+    if followed:
+        yield File(_VERDICT, packaged("htcondor/verdict.sh"))
     if site.htcondor.file_transfer:
         yield File(_SHIP, packaged("htcondor/ship.sh"))
 
@@ -241,16 +246,18 @@ def _mebibytes(size: int | None) -> int | str:
     return -(-size // 1024**2) if size else ""
 
 
-def _nodes(step: Step, folder_of: dict[str, str], site: Site) -> dict[str, object]:
+def _nodes(step: Step, folder_of: dict[str, str], site: Site, followed: set[str]) -> dict[str, object]:
     folder = folder_of[step.name]
     return {
         "origin": step.origin.short,
         # What is handed on is tried again there, row by row.
         "retries": max(0 if step.target else step.retries, site.htcondor.retries),
         "submit_file": f"{layout.BATCH}/steps/{folder}/job.sub",
+        "folder": folder,
+        "verdict": _verdict_node(step.name) if step.name in followed else "",
         "nodes": (
-            (_node(step, chunk), chunk, f"{layout.LOGS}/{folder}/{layout.row_stem(chunk, step.chunks)}")
-            for chunk in step.nodes
+            (_node(step, chunk), chunk, *(f"{kind}/{folder}/{stem}" for kind in (layout.LOGS, layout.STATE)))
+            for chunk, stem in ((chunk, layout.row_stem(chunk, step.chunks)) for chunk in step.nodes)
         ),
     }
 
@@ -265,17 +272,26 @@ def _expansion_node(name: str) -> str:
     return f"{name}.dag"
 
 
-def _edges(workflow: Workflow, steps: dict[str, Step]) -> Iterator[tuple[Iterator[str], Iterator[str]]]:
+def _verdict_node(step: str) -> str:
+    """Return the name of the node that says whether all jobs of a step are done."""
+    return f"{step}.verdict"
+
+
+def _edges(workflow: Workflow, followed: set[str]) -> Iterator[tuple[Iterator[str], Iterator[str]]]:
     """Yield the parents and children of each PARENT line.
 
     DAGMan puts a join node of its own between many parents and many children.
     """
+    steps = {step.name: step for step in workflow.steps}
     for child in workflow.steps:
+        if child.name in followed:
+            yield _all_nodes(child), iter((_verdict_node(child.name),))
         for need in child.needs:
             parent = steps[need.step]
             pattern = chunk_pattern(need, child, parent)
             if pattern is Pattern.ALL:
-                yield _all_nodes(parent), _all_nodes(child)
+                judged = parent.name in followed and child.name not in followed
+                yield iter((_verdict_node(parent.name),)) if judged else _all_nodes(parent), _all_nodes(child)
             else:
                 for node in child.nodes:
                     parents = _nodes_before(node, child, pattern, parent)

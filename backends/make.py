@@ -2,6 +2,7 @@
 
 A chunk is done when its stamp ``state/<step>/<chunk>.chunk`` is there, and a step when ``complete``
 is. Independent jobs go on when one fails (``--keep-going``); what depends on it is not started.
+Where chunks wait for single rows of others, they wait for ``<chunk>.ended``, which never fails and is never made.
 """
 
 from __future__ import annotations
@@ -15,12 +16,13 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reana_batch import files, layout
 from reana_batch.diagnostics import refuse
-from reana_batch.ir import Pattern, Step, Workflow, chunk_pattern
+from reana_batch.ir import Pattern, Step, Workflow, chunk_pattern, followed_by_rows
 from reana_batch.jobqueue import JobState, Queue, QueuedJob, Submission, Trace
 from reana_batch.jobs import folders
 from reana_batch.render import File, stream
@@ -56,8 +58,9 @@ def lower(workflow: Workflow, site: Site) -> Iterator[File]:
     """Yield the Makefile, to be run in the run directory: ``make -j4 -f batch/Makefile``."""
     folder_of = folders(workflow)
     steps = {step.name: step for step in workflow.steps}
+    followed = followed_by_rows(workflow.steps)
     values = {
-        "steps": [_step(step, folder_of, steps) for step in workflow.steps],
+        "steps": [_step(step, folder_of, steps, followed) for step in workflow.steps],
         "expansions": [
             {"state": f"state/{folder_of[e.name]}", "directory": layout.expansion_folder(e.name)}
             for e in workflow.expansions
@@ -184,26 +187,30 @@ def _is_running(process: Path) -> bool:
     return (process / "stat").read_text("utf-8", "replace").rpartition(")")[2].split()[0] not in ("Z", "X")
 
 
-def _step(step: Step, folder_of: dict[str, str], steps: dict[str, Step]) -> dict[str, object]:
+def _step(step: Step, folder_of: dict[str, str], steps: dict[str, Step], followed: set[str]) -> dict[str, object]:
     """Return what the template needs to know of a step; lists are walked while it is written."""
     folder = folder_of[step.name]
-    each: list[str] = []
+    each: list[tuple[str, str]] = []
     whole: list[str] = []
     explicit: list[Iterator[tuple[str, list[str]]]] = []
     for need in step.needs:
-        parent = folder_of[need.step]
+        parent, ending = folder_of[need.step], _ending(need.step, followed)
         pattern = chunk_pattern(need, step, steps[need.step])
         if pattern is Pattern.ALL:
-            whole.append(f"state/{parent}/complete")
+            whole.append(f"state/{parent}/{'ended' if step.name in followed else 'complete'}")
         elif pattern is Pattern.EACH:
-            each.append(parent)
+            each.append((parent, ending))
         else:
-            explicit.append(_explicit(folder, step.chunks, parent, steps[need.step].chunks, pattern))
+            before = partial(_stamp, parent, count=steps[need.step].chunks, ending=ending)
+            own = partial(_stamp, folder, count=step.chunks, ending=_ending(step.name, followed))
+            explicit.append(_explicit(step.chunks, own, before, pattern))
     return {
         "name": step.name,
         "folder": folder,
         "origin": step.origin.short,
-        "stamps": (_stamp(folder, chunk, step.chunks) for chunk in range(step.chunks)),
+        "stamps": (_stamp(folder, chunk, step.chunks, ".chunk") for chunk in range(step.chunks)),
+        "followed": step.name in followed,
+        "ended": (_stamp(folder, chunk, step.chunks, ".ended") for chunk in range(step.chunks)),
         "each": each,
         "whole": whole,
         "explicit": explicit,
@@ -211,12 +218,17 @@ def _step(step: Step, folder_of: dict[str, str], steps: dict[str, Step]) -> dict
 
 
 def _explicit(
-    folder: str, chunks: int, parent: str, parent_chunks: int, pattern: Callable[[int], tuple[int, ...]]
+    chunks: int, own: Callable[[int], str], before: Callable[[int], str], pattern: Callable[[int], tuple[int, ...]]
 ) -> Iterator[tuple[str, list[str]]]:
-    """Yield each chunk's stamp with those of the parent's that it waits for."""
+    """Yield each chunk's target with those of the parent's that it waits for."""
     for chunk in range(chunks):
-        yield _stamp(folder, chunk, chunks), [_stamp(parent, each, parent_chunks) for each in pattern(chunk)]
+        yield own(chunk), list(map(before, pattern(chunk)))
 
 
-def _stamp(folder: str, chunk: int, count: int) -> str:
-    return f"state/{folder}/{layout.row_stem(chunk, count)}.chunk"
+def _ending(name: str, followed: set[str]) -> str:
+    """Return the ending of the targets that run the chunks of a step."""
+    return ".ended" if name in followed else ".chunk"
+
+
+def _stamp(folder: str, chunk: int, count: int, ending: str) -> str:
+    return f"state/{folder}/{layout.row_stem(chunk, count)}{ending}"

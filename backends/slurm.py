@@ -6,7 +6,7 @@ accepted is cancelled. Jobs check their parents' records themselves.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -66,9 +66,24 @@ def lower(workflow: Workflow, site: Site) -> Iterator[File]:
     yield File(f"{layout.BATCH}/submit.sh", text, executable=True)
     named = {name: getattr(site.slurm, name) or "" for name in ("partition", "account", "qos")}
     yield File(f"{layout.BATCH}/finaliser.sbatch", render("slurm/finaliser.sbatch.j2", "sbatch", **named))
+    followed = _followed(workflow.steps)
     for step in workflow.steps:
         folder = folder_of[step.name]
-        yield File(f"{layout.BATCH}/steps/{folder}/job.sbatch", _batch_script(step, folder, site))
+        script = _batch_script(step, folder, site, followed=step.name in followed)
+        yield File(f"{layout.BATCH}/steps/{folder}/job.sbatch", script)
+
+
+def _followed(steps: Sequence[Step]) -> set[str]:
+    """Return the steps whose jobs of several rows jobs of another step follow one by one, by aftercorr.
+
+    They end well whatever came of their rows: the others look for the parents of each row themselves.
+    """
+    return {
+        need.step
+        for step in steps
+        for need in step.needs
+        if need.pattern is Pattern.EACH and step.chunks > 1 and step.chunk_size > 1
+    }
 
 
 def bundle(site: Site) -> int:
@@ -173,7 +188,7 @@ def _node_script(step: Step, folder: str) -> str:
     )
 
 
-def _batch_script(step: Step, folder: str, site: Site) -> str:
+def _batch_script(step: Step, folder: str, site: Site, *, followed: bool = False) -> str:
     runtime = step.job_runtime
     return render(
         "slurm/job.sbatch.j2",
@@ -191,6 +206,7 @@ def _batch_script(step: Step, folder: str, site: Site) -> str:
         account=site.slurm.account or "",
         qos=site.slurm.qos or "",
         environment="ALL" if site.inherit_environment else "NIL",
+        followed=followed,
         submits=any(program in step.programs for program in TARGET.submit_programs),
     )
 
@@ -231,6 +247,8 @@ def _dependency(need: Need, child: Step, parent: Step, number: int, max_array_si
     pattern = chunk_pattern(need, child, parent)
     if pattern is Pattern.EACH and child.chunks > 1:
         yield f"aftercorr {_key(parent, number)}"
+    elif pattern is Pattern.EACH and child.chunk_size > 1:
+        yield f"afterany {_key(parent, number)}"
     elif isinstance(pattern, Pattern):
         for slice_number in range(-(-parent.chunks // max_array_size)):
             yield f"afterok {_key(parent, slice_number)}"

@@ -291,6 +291,29 @@ def last_steps(steps: Sequence[Step]) -> tuple[Step, ...]:
     return tuple(step for step in steps if step.name not in waited_for)
 
 
+def followed_by_rows(steps: Sequence[Step]) -> set[str]:
+    """Return the steps whose jobs count as ended in the graph whatever came of their rows, with all before them.
+
+    Of what waits for them, single rows can start though others cannot: jobs of several rows look for the parents of
+    each row themselves. A graph cannot say that, because it knows jobs only.
+    """
+    named = {step.name: step for step in steps}
+    found: set[str] = set()
+    left = [need.step for step in steps for need in step.needs if splits_jobs(need, step, named[need.step])]
+    while left:
+        name = left.pop()
+        if name not in found:
+            found.add(name)
+            left += [need.step for need in named[name].needs]
+    return found
+
+
+def splits_jobs(need: Need, child: Step, parent: Step) -> bool:
+    """Return whether some rows of a job of ``child`` may start though others wait for rows of ``parent`` in vain."""
+    size = max(min(step.chunk_size * step.bundle, step.table.count) for step in (child, parent))
+    return need.pattern is not Pattern.ALL and size > 1
+
+
 # An edge between the chunks of two steps: ALL, EACH, or the parent's chunks by chunk.
 ChunkPattern = Pattern | Callable[[int], tuple[int, ...]]
 

@@ -265,7 +265,7 @@ class Run:
         done, failed, started = self._records(step)
         for chunk in ended:
             rows = _chunk(step, chunk)
-            open_rows = set(rows) - done - failed
+            open_rows = {row for row in {*rows} - done - failed if not self._state(step, row, "skipped").exists()}
             if open_rows and not failed.intersection(rows):
                 failed.add(max(open_rows & started, default=min(open_rows)))
         return sorted(failed - done)

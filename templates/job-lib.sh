@@ -479,4 +479,5 @@ set_environment() {
 set_environment
 hash bash  # or each row would look for it
 run_chunk "${1:-0}"
-exit
+code=$?
+[[ ${2-} == followed ]] || exit "$code"

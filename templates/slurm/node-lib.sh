@@ -127,12 +127,13 @@ submit_held() {
   done
 }
 
-# What failed in an earlier attempt is about to be run again.
+# What failed or was skipped in an earlier attempt is about to be run again.
 forget_failures() {
   local row stem
   for ((row = first * size; row < last_row; row++)); do
     set_stem "$row" "$rows"
-    [[ ! -e state/$folder/$stem.failed ]] || rm -f "state/$folder/$stem.failed" "state/$folder/$stem.command"
+    [[ ! -e state/$folder/$stem.failed && ! -e state/$folder/$stem.skipped ]] ||
+      rm -f "state/$folder/$stem.failed" "state/$folder/$stem.skipped" "state/$folder/$stem.command"
   done
 }
 
@@ -150,7 +151,7 @@ cancel_node() {
 
 # --- waiting ------------------------------------------------------------------------------------------
 
-# Has every row a record? Goes on where it stopped, and notes in $failed that a row has failed.
+# Has every row a record? Goes on where it stopped, and notes in $failed that a row has failed or was skipped.
 all_recorded() {
   local stem record
   for (( ; next_row < last_row; next_row++)); do
@@ -158,7 +159,7 @@ all_recorded() {
     record=state/$folder/$stem
     [[ ! -e $record.done ]] || continue
     ls "${record%/*}" >/dev/null 2>&1 # reading the directory makes NFS ask its server again
-    [[ -e $record.failed ]] || return
+    [[ -e $record.failed || -e $record.skipped ]] || return
     failed=yes
   done
 }
@@ -206,7 +207,7 @@ conclude() {
   exit "$code"
 }
 
-# The exit code of the first row that failed, in $code.
+# The exit code of the first row that failed, in $code; if none did, that of rows whose parents are not done.
 set_code() {
   local row stem record lost=
   for ((row = first * size; row < last_row; row++)); do
@@ -218,7 +219,7 @@ set_code() {
       code=${code:-1}
       return
     fi
-    lost=yes
+    if grep -qs '^reason=parent' "$record.skipped"; then code=91; else lost=yes; fi
   done
   [[ -z $lost ]] || explain_lost
 }

@@ -117,6 +117,15 @@ def test_exit_code_is_that_of_the_first_row_that_failed(node: Node) -> None:
     assert not node.under_way
 
 
+def test_rows_that_wait_in_vain_end_the_node_and_get_no_record_of_a_failure(node: Node) -> None:
+    node.write("state/fit/1.skipped", "reason=parent\n")  # of an attempt before
+    skipped = "[ ! -e state/fit/1.skipped ] && echo reason=parent >state/fit/1.skipped; : >queue\n"
+    node.write("on-release", DONE.format(0) + skipped)
+    assert node.run() == 91
+    assert sorted(path.name for path in (node.directory / "state/fit").iterdir()) == ["0.done", "1.skipped"]
+    assert not node.under_way
+
+
 @pytest.mark.parametrize(
     ("shown", "code", "reason", "detail"),
     [
