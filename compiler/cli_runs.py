@@ -319,6 +319,10 @@ def _status_record(current: RunStatus) -> dict[str, Any]:
         "first_failure": failure_record(current.failures[0]) if current.failures else None,
         "failed": len(current.failures),
         "not_started": current.not_started,
+        "blocked": [
+            {"step": each.step, "jobs": each.jobs, "waits_for": each.waits_for, "failed": each.failed}
+            for each in current.blocked()
+        ],
         "expansions": [{"label": e.label, "origin": e.origin, "reason": e.reason} for e in current.open_expansions],
         "missing_outputs": list(current.missing_outputs),
         "last_words": current.last_words or None,

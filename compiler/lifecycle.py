@@ -38,6 +38,16 @@ _T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
+class Blocked:
+    """A step with jobs that did not start: how many, the step that they wait for, and the failed one behind that."""
+
+    step: str
+    jobs: int
+    waits_for: str
+    failed: str
+
+
+@dataclass(frozen=True, slots=True)
 class RunStatus:
     """What has become of a run."""
 
@@ -68,6 +78,21 @@ class RunStatus:
     @property
     def not_started(self) -> int:
         return sum(step.waiting for step in self.progress)
+
+    def blocked(self) -> list[Blocked]:
+        """Return the steps of a failed run that have jobs which failures kept from starting."""
+        needs = {part.path + step["name"]: (part, step) for part in self.run.parts() for step in part.manifest["steps"]}
+        failed = {failure.step for failure in self.failures}
+        blocked: dict[str, Blocked] = {}
+        for step in self.progress if self.state == "failed" else ():
+            part, record = needs[step.name]
+            before = [part.path + name for name in record["needs"]]
+            causes = {name: name for name in before if name in failed} or {
+                name: blocked[name].failed for name in before if name in blocked
+            }
+            if step.waiting and causes:
+                blocked[step.name] = Blocked(step.name, step.waiting, *next(iter(causes.items())))
+        return list(blocked.values())
 
 
 # --- the record of a run -------------------------------------------------------------------------

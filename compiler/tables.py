@@ -16,7 +16,7 @@ from rich.tree import Tree
 
 from reana_batch.ir import Step, Workflow
 from reana_batch.jobqueue import JobState, QueuedJob
-from reana_batch.lifecycle import RunStatus
+from reana_batch.lifecycle import Blocked, RunStatus
 from reana_batch.local_run import Report
 from reana_batch.runstate import Failure, StepProgress, tail
 from reana_batch.terminal import printable
@@ -219,8 +219,17 @@ def show_status(current: RunStatus) -> None:
     if not current.failures and current.state == "failed":
         _show_vanished(current)
     _line(f"==> ERROR: {name} {_VERBS[current.state]}; {_jobs(current.not_started)} not started.", "red")
+    _show_blocked(current.blocked())
     _show_open(current)
     _line(f"Its files are in {directory}. To go on: reana-batch resume -w {shlex.quote(str(directory))}", None)
+
+
+def _show_blocked(blocked: Sequence[Blocked]) -> None:
+    for each in blocked[:_MOST_STEPS_LIVE]:
+        way = "" if each.waits_for == each.failed else f" (by way of {each.waits_for})"
+        _line(f"  {each.step}: {_jobs(each.jobs)} not started, because {each.failed} failed{way}.", None)
+    if len(blocked) > _MOST_STEPS_LIVE:
+        _line(f"  and jobs of {len(blocked) - _MOST_STEPS_LIVE:,} more steps.", None)
 
 
 def show_hindrances(current: RunStatus, told: set[str]) -> set[str]:

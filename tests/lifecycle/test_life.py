@@ -45,6 +45,7 @@ def test_a_finished_run(desk: Desk) -> None:
         "first_failure": None,
         "failed": 0,
         "not_started": 0,
+        "blocked": [],
         "missing_outputs": [],
         "last_words": None,
         "expansions": [],
@@ -71,7 +72,7 @@ def test_a_missing_output_is_a_warning(desk: Desk) -> None:
 
 
 def test_a_failed_run(desk: Desk) -> None:
-    desk.write("reana.yaml", serial("echo 1 > a.txt", FAILING, "echo 3 > c.txt"))
+    desk.write("reana.yaml", serial("echo 1 > a.txt", FAILING, "echo 3 > c.txt", "echo 4 > d.txt"))
     run = desk.run(exits=1)
     done = desk("status", "-w", "test")
     assert done.stderr.splitlines() == [
@@ -82,11 +83,17 @@ def test_a_failed_run(desk: Desk) -> None:
         "  complained",
         "The end of runs/test.1/logs/s2/0.out:",
         "  told",
-        "==> ERROR: test.1 has failed; 1 job not started.",
+        "==> ERROR: test.1 has failed; 2 jobs not started.",
+        "  s3: 1 job not started, because s2 failed.",
+        "  s4: 1 job not started, because s2 failed (by way of s3).",
         "Its files are in runs/test.1. To go on: reana-batch resume -w runs/test.1",
     ]
     answer = desk.json("status", "-w", "test")
-    assert (answer["status"], answer["failed"], answer["not_started"]) == ("failed", 1, 1)
+    assert (answer["status"], answer["failed"], answer["not_started"]) == ("failed", 1, 2)
+    assert answer["blocked"] == [
+        {"step": "s3", "jobs": 1, "waits_for": "s2", "failed": "s2"},
+        {"step": "s4", "jobs": 1, "waits_for": "s3", "failed": "s2"},
+    ]
     assert answer["first_failure"] == {
         "step": "s2",
         "origin": "reana.yaml:1",
