@@ -40,6 +40,7 @@ _ATTRIBUTES = (
     "LastRejMatchReason",
     "NumShadowStarts",
     "VacateReason",
+    "VacateReasonCode",
 )
 
 # The DAGMan of a node.
@@ -78,6 +79,8 @@ _HOLD_CODES = {
 }
 # Starts of a job after which it counts as evicted in a loop; one or two more than needed are a matter of course.
 _MANY_STARTS = 4
+# The first code of evictions that are no fault of the start; below it are hold codes, of jobs that a worker could not start.
+_FIRST_VACATE_CODE = 1000
 
 
 # --- which schedd --------------------------------------------------------------------------------
@@ -389,17 +392,20 @@ def _hold_reason(ad: Mapping[str, Any], job: str) -> str:
 
 
 def _evictions(ad: Mapping[str, Any], job: str) -> str:
-    """Return what is to be said of a job that was started time after time; nothing of others."""
+    """Return why a job does not run if its worker could not start it, or if it was evicted time after time."""
     del job
-    starts, told = int(ad.get("NumShadowStarts", 0)), ad.get("VacateReason", "")
+    starts, told = int(ad.get("NumShadowStarts", 0)), _last_line(ad.get("VacateReason", "")).rstrip(".")
+    if int(ad.get("VacateReasonCode", _FIRST_VACATE_CODE)) < _FIRST_VACATE_CODE:
+        times = "once" if starts < 2 else f"{starts} times"
+        return f"tried {times}, but its worker could not start it ({told}); it is tried again"
     if starts < _MANY_STARTS:
         return ""
-    text = f" ({_last_line(told).rstrip('.')})" if told else ""
+    text = f" ({told})" if "VacateReason" in ad else ""
     return f"started {starts} times, and taken off its worker before it ended{text}; if that goes on, stop the run"
 
 
 def _rejection(ad: Mapping[str, Any], job: str) -> str:
-    """Return why an idle job does not run: it was evicted time after time, or no worker took it."""
+    """Return why an idle job does not run: its worker could not start it, it was evicted often, or no worker took it."""
     told = ad.get("LastRejMatchReason", "").strip()
     found = f"HTCondor has no free worker that fits it ({told}); to see why: condor_q -better-analyze {job}"
     return _evictions(ad, job) or (found if told else "")

@@ -374,6 +374,9 @@ def test_htcondors_own_checker_finds_no_fault_in_any_golden_dag(desk: Desk) -> N
 
 def test_what_a_worker_lacks_is_named(desk: Desk) -> None:
     universe = submit_step(desk, "universe", "/opt/images/none.sif", "true", "container_runtime=htcondor")
+    # HTCondor 25.6 tries it some times more before it is held, and says why from the first time on.
+    early = desk.until(universe, lambda record: bool(record["hindered"] or record["held"]))
+    assert "could not open image /opt/images/none.sif" in (early["hindered"] or early["held"])[0]["reason"]
     runs = {
         submit_step(desk, "image", "/opt/images/none.sif", "true"): "the image /opt/images/none.sif is not there",
         submit_step(desk, "cvmfs", TREE, "true", cvmfs=("none.cern.ch",)): "/cvmfs/none.cern.ch is not there",

@@ -64,3 +64,29 @@ def test_a_ticket_that_cannot_be_had_is_refused(
     with pytest.raises(Refused) as refused:
         htcondor_schedd.submit(tmp_path, {})
     assert message in render(refused.value.diagnostics, {})
+
+
+@pytest.mark.parametrize("status", [1, 2])
+@pytest.mark.parametrize(
+    ("starts", "code", "told"),
+    [
+        (1, 45, "tried once, but its worker could not start it (Error from slot1: no image); it is tried again"),
+        (3, 45, "tried 3 times, but its worker could not start it (Error from slot1: no image); it is tried again"),
+        (1, 1022, ""),
+        (
+            4,
+            1022,
+            "started 4 times, and taken off its worker before it ended (Error from slot1: no image);"
+            " if that goes on, stop the run",
+        ),
+    ],
+)
+def test_what_is_said_of_a_job_that_left_its_worker(
+    starts: int, code: int, told: str, status: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = {"NumShadowStarts": starts, "VacateReasonCode": code, "VacateReason": "Error from slot1: no image."}
+    ad = {"ClusterId": 7, "ProcId": 0, "JobStatus": status, "Iwd": str(tmp_path), "DAGNodeName": "fit.0", **left}
+    schedd = SimpleNamespace(query=lambda *_: [ad])
+    monkeypatch.setitem(sys.modules, "htcondor2", SimpleNamespace(Schedd=lambda: schedd))
+    (job,) = htcondor_schedd.query(tmp_path, {}).jobs
+    assert job.reason == told
