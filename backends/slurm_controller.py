@@ -12,13 +12,14 @@ import re
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from reana_batch import layout
-from reana_batch.backends.slurm_reasons import RELEASABLE, explain
+from reana_batch.backends.slurm_reasons import RELEASABLE, cure, explain
 from reana_batch.diagnostics import Refused, refuse
 from reana_batch.jobqueue import LINGERING, JobState, Queue, QueuedJob, Trace
 from reana_batch.runstate import Run
@@ -35,8 +36,20 @@ _GIVES_WAY = 8
 _LOOKS, _PAUSE = 8, 2
 _TIMEOUT = 120  # seconds for a query; slurmctld answers in milliseconds, or is down
 
-# A job as squeue shows it: id, state, reason, and working directory, of which a line break leaves the beginning.
-_SHOWN = re.compile(r"^([^|\n]+)\|([^|\n]+)\|([^|\n]*)\|(.*)$", re.MULTILINE)
+# A job as squeue shows it: id, state, reason, how often it was requeued, and working directory, of which a line break
+# leaves the beginning.
+_FIELDS = "JobArrayID:|,State:|,Reason:|,RestartCnt:|,WorkDir:|"
+_SHOWN = re.compile(r"^([^|\n]+)\|([^|\n]+)\|([^|\n]*)\|(\d*)\|(.*?)\|?$", re.MULTILINE)
+# Times that a job is requeued after which it counts as requeued in a loop, and how sacct calls each time.
+_MANY_RESTARTS = 3
+_REQUEUES = {
+    "REQUEUED": "requeued",
+    "PREEMPTED": "preempted",
+    "NODE_FAIL": "its node failed",
+    "BOOT_FAIL": "its node did not boot",
+}
+
+_GIVE_UP = "if that goes on, stop the run"
 
 # Slurm's job states; anything unlisted is UNKNOWN.
 _STATES = {
@@ -135,7 +148,7 @@ def _submit_chain(directory: Path) -> None:
             script.communicate()
             raise
     if script.returncode != 0:
-        refused = refuse("scheduler", f"Slurm did not take the workflow: {' '.join(said.split())}")
+        refused = refuse("scheduler", f"Slurm did not take the workflow: {' '.join(said.split())}", hint=cure(said))
         raise _UnderWay(refused.diagnostics) if script.returncode == _GIVES_WAY else refused
     sys.stderr.write(said)  # such as why pyslurm does not fit
 
@@ -167,7 +180,7 @@ def _query(directory: Path, journal: Mapping[str, tuple[str, int]], cluster: Map
         return Queue(())
     # While jobs are being submitted, the journal may lack the last of them.
     which = f"--user={os.getuid()}" if under_way else f"--jobs={','.join(journal)}"
-    done = _run(["squeue", "--noheader", "--states=all", "--format=%i|%T|%r|%Z", which], cluster)
+    done = _run(["squeue", "--noheader", "--states=all", f"--Format={_FIELDS}", which], cluster)
     if done.returncode != 0 and "Invalid job id" not in done.stderr:  # they ended longer ago than MinJobAge
         raise refuse("scheduler", f"squeue failed: {' '.join(done.stderr.split())}")
     shown = [line.groups() for line in _SHOWN.finditer(done.stdout)]
@@ -179,8 +192,9 @@ def _query(directory: Path, journal: Mapping[str, tuple[str, int]], cluster: Map
         for each in shown
         if each[-1] in ours or (each[-1] not in elsewhere and each[0].partition("_")[0] in journal)
     ]
-    run, jobs = Run(directory), [_queued_job(job, word, why, journal) for job, word, why, _ in mine]
-    held = any(why == "JobHeldUser" for _, _, why, place in mine if place in ours)
+    run, jobs = Run(directory), [_queued_job(job, word, why, journal) for job, word, why, *_ in mine]
+    jobs = _with_requeues(jobs, {job: int(times or 0) for job, _, _, times, _ in mine}, cluster)
+    held = any(why == "JobHeldUser" for _, _, why, _, place in mine if place in ours)
     cut_short = under_way and held and _was_cut_short(directory)
     lost = () if cut_short else _lost_finalisers(run, mine, journal.keys())
     return Queue((*_without_consequences(run, jobs), *lost), cut_short)
@@ -244,7 +258,7 @@ def _lost_finalisers(run: Run, shown: list[tuple[str, ...]], asked: Set[str]) ->
 
     One that was submitted since the queue was ``asked`` is not lost.
     """
-    active = {job.partition("_")[0]: why for job, word, why, _ in shown if _STATES.get(word) is not JobState.ENDED}
+    active = {job.partition("_")[0]: why for job, word, why, *_ in shown if _STATES.get(word) is not JobState.ENDED}
     for part in run.parts() if active else []:
         finalisers, submitting = _finalisers(part), (part.directory / _UNDER_WAY).exists()
         whys = {active[job] for job, (step, _) in _part_journal(part).items() if step and job in active}
@@ -434,6 +448,33 @@ def _queued_job(job: str, word: str, reason: str, journal: Mapping[str, tuple[st
     elif state is JobState.HELD:
         told = explain(reason, job)[1] or f"Slurm says: {word}, {reason}"
     return QueuedJob(job, step, [first + element for element in _elements(elements)], state, told)
+
+
+def _with_requeues(jobs: list[QueuedJob], times: Mapping[str, int], cluster: Mapping[str, str]) -> list[QueuedJob]:
+    """Return the jobs. If a job was requeued time after time, its reason says so, and why if sacct knows."""
+    active = (JobState.WAITING, JobState.RUNNING)
+    looping = [job.id for job in jobs if times[job.id] >= _MANY_RESTARTS and job.state in active and not job.reason]
+    if not looping:
+        return jobs
+    told, ends = {}, _earlier_ends(looping, cluster)
+    for job in looping:
+        counts = ", ".join(f"{_REQUEUES[word]}: {count}" for word, count in ends.get(job, {}).items())
+        why = f" ({counts})" if counts else ""
+        told[job] = f"started {times[job] + 1} times, and taken off its node before it ended{why}; {_GIVE_UP}"
+    return [replace(job, reason=told.get(job.id, job.reason)) for job in jobs]
+
+
+def _earlier_ends(jobs: Iterable[str], cluster: Mapping[str, str]) -> dict[str, Counter[str]]:
+    """Return how often earlier starts of each job ended in each way; nothing if there is no accounting."""
+    options = ("--duplicates", "--allocations", "--noheader", "--parsable2", "--format=JobID,State")
+    found: dict[str, Counter[str]] = {}
+    with contextlib.suppress(Refused):
+        done = _run(["sacct", *options, f"--jobs={','.join(jobs)}"], cluster)
+        for line in done.stdout.splitlines():
+            job, _, word = line.partition("|")
+            if word in _REQUEUES:
+                found.setdefault(job, Counter())[word] += 1
+    return found
 
 
 def _elements(text: str) -> Iterator[int]:

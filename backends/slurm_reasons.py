@@ -59,6 +59,14 @@ _STUCK = (
     ("QOSGrp(?![A-Za-z]*RunMinutes)[A-Za-z]*(Minutes|Wall)(Limit)?", "its QOS has used up its time", _ASK),
 )
 
+# Limits of an account, QOS or user for the jobs that run together. They pass when other jobs end, except for a job that
+# asks for more than the limit by itself: Slurm does not say which of the two it is.
+_LIMITS = (
+    ("AssocGrp(?!Jobs|SubmitJobs)[A-Za-z]+", "the jobs of its account"),
+    ("QOSGrp(?!Jobs|SubmitJobs)[A-Za-z]+", "the jobs of its QOS"),
+    ("QOSMax(?!Jobs|SubmitJob)[A-Za-z]+PerUser(Limit)?|Max(?!Jobs|SubmitJobs)[A-Za-z]+Per(Account|User)", "your jobs"),
+)
+
 # Reasons that pass when other jobs end or a time has come.
 _PASSING = (
     "None|Priority|Resources|Dependency|BeginTime|Licenses|Reservation|Prolog|Cleaning|JobArrayTaskLimit|FedJobLock"
@@ -66,6 +74,22 @@ _PASSING = (
     "|(Association|QOS)(Job|Resource)Limit|AccountingPolicy|(Assoc|QOS)Grp[A-Za-z]+|(Assoc|QOS)Max[A-Za-z]+"
     "|Max[A-Za-z]+Per(Account|User)"
 )
+
+
+# What sbatch says when it refuses a job, and what to do. The first row that fits counts.
+_REFUSALS = (
+    ("invalid account", "set slurm.account to one of yours: sacctmgr show associations user=$USER"),
+    ("invalid qos", "set slurm.qos to one of yours: sacctmgr show associations user=$USER format=account,qos"),
+    ("MaxSubmitJob|GrpSubmitJobs", "wait until jobs of yours have ended, or join rows with --rows-per-job."),
+    ("MaxWallDurationPerJob|time limit is invalid", "ask for less time, or set slurm.partition or slurm.qos."),
+    ("invalid partition", "set slurm.partition to one of these: sinfo -s"),
+    ("Max[A-Za-z]+PerJob|Max[A-Za-z]+PerNode|node configuration is not available", "ask for less."),
+)
+
+
+def cure(said: str) -> str:
+    """Return what to do about a refusal of sbatch; empty if no row fits."""
+    return next((cure for pattern, cure in _REFUSALS if re.search(pattern, said, re.IGNORECASE)), "")
 
 
 def explain(reason: str, job: str) -> tuple[JobState, str]:
@@ -77,6 +101,12 @@ def explain(reason: str, job: str) -> tuple[JobState, str]:
         if re.fullmatch(pattern, word):
             told = f"{meaning} ({detail})" if detail else meaning
             return JobState.HELD, told + (f"; {cure.format(id=job)}" if cure else "")
+    for pattern, whose in _LIMITS:
+        if re.fullmatch(pattern, word):
+            return (
+                JobState.WAITING,
+                f"{whose} together have reached a limit ({word}); if none of them runs, ask for less",
+            )
     if re.fullmatch(_PASSING, word):
         return JobState.WAITING, ""
     return JobState.WAITING, f"Slurm says: {reason}"

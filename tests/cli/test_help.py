@@ -46,7 +46,7 @@ def test_what_reads_no_analysis_loads_no_compiler(hello: Tool) -> None:
     assert hello.run("compile", "--site", "generic-slurm", "-o", "run").code == 0
     for name in ("sbatch", "scontrol", "scancel"):
         hello.write(f"bin/{name}", "#!/bin/sh\necho 1\n").chmod(0o755)
-    hello.write("bin/squeue", '#!/bin/sh\necho "1|PENDING|None|$PWD/run"\n').chmod(0o755)
+    hello.write("bin/squeue", '#!/bin/sh\necho "1|PENDING|None|0|$PWD/run|"\n').chmod(0o755)
     path = f"{hello.directory}/bin:{hello.environment['PATH']}"
     submitting = _loaded(hello, "submit", "run", PATH=path)
     assert submitting & (HEAVY | COMPILER) == set()

@@ -30,7 +30,7 @@ case $me in
   squeue)
     [[ $* == *--jobs=* ]] || exit 0 # all of a user's jobs: nobody asks for those, but after a fault
     if first_question; then
-      for id in $(tr , ' ' <<<"${*##*--jobs=}"); do echo "$id|PENDING|Dependency|(null)"; done
+      for id in $(tr , ' ' <<<"${*##*--jobs=}"); do echo "$id|PENDING|Dependency|0|(null)|"; done
     else
       run_all
       echo "slurm_load_jobs error: Invalid job id specified" >&2

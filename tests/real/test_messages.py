@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -54,18 +57,128 @@ def test_wait_says_once_what_keeps_a_run_from_going_on(desk: Desk) -> None:
         assert desk.reana_batch("wait", "--runs", "runs", "-w", f"{name}.1", check=False).returncode == 130
 
 
-def test_a_job_that_is_taken_off_its_worker_time_after_time_is_named(desk: Desk) -> None:
-    desk.write("reana.yaml", serial("sleep 1000"))
-    run = desk.run("--site", "generic-htcondor", "--set", "container_runtime=none")
+def vacate(desk: Desk, run: str) -> None:
+    """Take the only job of a run off its worker of HTCondor, when it is there."""
     mine = f'Iwd == "{desk.folder}/runs/{run}" && JobUniverse == 5'
-    for _ in range(5):
-        eventually(lambda: "2" in desk.box.alice("condor_q", "-constraint", mine, "-af", "JobStatus").stdout)
-        desk.box.alice("condor_vacate_job", "-fast", "-constraint", mine)
-        eventually(lambda: "2" not in desk.box.alice("condor_q", "-constraint", mine, "-af", "JobStatus").stdout)
+
+    def look() -> list[str]:
+        return desk.box.alice("condor_q", "-constraint", mine, "-af", "JobStatus", "NumShadowStarts").stdout.split()
+
+    eventually(lambda: look()[:1] == ["2"], 60, look)
+    _, starts = look()
+    desk.box.alice("condor_vacate_job", "-fast", "-constraint", mine)
+    eventually(lambda: int(look()[1]) > int(starts), 60, look)
+
+
+def requeue(desk: Desk, run: str) -> None:
+    """Take the first job of a run off its node of Slurm, when it is there."""
+    job = desk.file(f"runs/{run}/state/slurm.jobs").split()[0]
+    eventually(lambda: desk.box.alice("squeue", "-ho", "%T", "-j", job).stdout.strip() == "RUNNING")
+    desk.box.alice("scontrol", "requeue", job)
+
+
+EVICTED = {
+    "generic-htcondor": (vacate, r"started [5-9] times, and taken off its worker before it ended( \(.*\))?; .*"),
+    "generic-slurm": (requeue, r"started 5 times, and taken off its node before it ended \(requeued: 4\); .*"),
+}
+
+
+@pytest.mark.parametrize("site", EVICTED)
+def test_a_job_that_is_taken_off_its_worker_time_after_time_is_named(desk: Desk, site: str) -> None:
+    evict, told = EVICTED[site]
+    desk.write("reana.yaml", serial("sleep 1000"))
+    run = desk.run("--site", site, "--set", "container_runtime=none")
+    for _ in range(5 if evict is vacate else 4):
+        evict(desk, run)
     [job] = desk.until(run, lambda record: bool(record["hindered"]))["hindered"]
-    assert job["reason"].startswith("started ")
-    assert "times, and taken off its worker before it ended" in job["reason"]
+    assert re.fullmatch(told, job["reason"])
+    process, said = following(desk, run)
+    eventually(lambda: said.exists() and "before it ended" in said.read_text(), 60)
+    assert "==> WARNING: step1 (" in said.read_text()
     desk.reana_batch("stop", "--runs", "runs", "-w", run)
+    assert process.wait(timeout=240) == 130
+
+
+# --- accounts and limits of Slurm -----------------------------------------------------------------
+
+
+@pytest.fixture
+def manage(desk: Desk) -> Iterator[Callable[..., str]]:
+    """What changes Slurm's accounts; all is as it was before afterwards."""
+
+    def call(*words: str, check: bool = True) -> str:
+        return desk.box.root("sacctmgr", "-iQ", *words, check=check).stdout
+
+    def known() -> list[str]:
+        return sorted((call("-nP", "show", "associations") + call("-nP", "show", "qos")).splitlines())
+
+    before = known()
+    try:
+        yield call
+    finally:
+        desk.box.root("scancel", "--user=alice")
+        desk.box.root("scontrol", "update", "partitionname=main", "state=up")
+        eventually(lambda: not desk.box.root("squeue", "-h", "-u", "alice").stdout)
+        call("add", "user", "alice", "account=escape", check=False)
+        call("delete", "user", "alice", "account=tiny", check=False)
+        call("delete", "account", "tiny", check=False)
+        call("delete", "qos", "small", check=False)
+        desk.box.root("slurm-set")
+        assert known() == before
+
+
+CHANGE = ", or stop the run, correct the analysis or settings and run it again"
+
+
+def test_accounts_and_limits_that_keep_jobs_waiting_are_named(desk: Desk, manage: Callable[..., str]) -> None:
+    def run(name: str, *settings: str, check: bool = True, **hints: str) -> str:
+        desk.write(f"{name}/reana.yaml", serial("true", "true", **hints))
+        words = [word for each in ("container_runtime=none", *settings) for word in ("--set", each)]
+        where = ("-f", name, "--runs", "runs", "-w", name)
+        return desk.reana_batch("run", "--site", "generic-slurm", *words, *where, check=check).stderr
+
+    def told(name: str, reason: str) -> str:
+        def is_there(record: Mapping[str, Any]) -> bool:
+            return any(reason in job["reason"] for job in record["held"] + record["hindered"])
+
+        record = desk.until(f"{name}.1", is_there)
+        return next(job["reason"] for job in record["held"] + record["hindered"] if reason in job["reason"])
+
+    # Jobs of a user without an account, which Slurm accepts while it enforces nothing.
+    manage("delete", "user", "alice")
+    desk.box.root("scontrol", "update", "partitionname=main", "state=down")
+    run("stranger")
+    desk.box.root("slurm-set", "AccountingStorageEnforce=associations,limits,qos")
+    desk.box.root("scontrol", "update", "partitionname=main", "state=up")
+    assert told("stranger", "account does not exist").endswith(f"Account=NAME{CHANGE}")
+    manage("add", "user", "alice", "account=escape")
+    manage("add", "account", "tiny")
+    manage("modify", "account", "tiny", "set", "GrpTRES=cpu=1")
+    manage("add", "user", "alice", "account=tiny")
+    manage("add", "qos", "small")
+    manage("modify", "qos", "small", "set", "MaxWall=20")
+    manage("modify", "user", "alice", "where", "account=escape", "set", "qos+=small")
+    run("long", "slurm.qos=small", slurm_time="30")
+    run("wide", "slurm.account=tiny", kubernetes_cpu_limit="2")
+    assert told("long", "more time than its QOS allows").endswith(f"TimeLimit=MINUTES{CHANGE}")
+    process, said = following(desk, "wide.1")
+    limit = (
+        "the jobs of its account together have reached a limit (AssocGrpCpuLimit); if none of them runs, ask for less"
+    )
+    assert told("wide", "AssocGrpCpuLimit") == limit
+    eventually(lambda: said.exists() and limit in said.read_text(), 60)
+    manage("modify", "user", "alice", "where", "account=escape", "set", "qos-=small")
+    assert told("long", "quality of service does not exist").endswith(f"QOS=NAME{CHANGE}")
+    for setting, words, hint in (
+        ("slurm.account=nonesuch", "Invalid account", "set slurm.account to one of yours"),
+        ("slurm.qos=small", "Invalid qos", "set slurm.qos to one of yours"),
+    ):
+        refused = run("refused", setting, check=False)
+        assert words in refused
+        assert f"hint: {hint}" in refused
+    for name in ("long", "wide"):
+        desk.reana_batch("stop", "--runs", "runs", "-w", f"{name}.1")
+    assert process.wait(timeout=240) == 130
 
 
 def test_what_apptainer_cannot_start_is_the_workers_and_a_dead_dagman_gives_its_reason(desk: Desk) -> None:

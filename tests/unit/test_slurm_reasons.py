@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reana_batch.backends.slurm_reasons import explain
+from reana_batch.backends.slurm_reasons import cure, explain
 from reana_batch.jobqueue import JobState
 
 RESOURCES = ("BB", "Billing", "Energy", "GRES", "License", "Unknown")
@@ -15,16 +15,27 @@ PASSING = [
     *("JobArrayTaskLimit", "FedJobLock", "BurstBufferResources", "BurstBufferStageIn", "SchedDefer"),
     *("MaxPoweredUpNodes", "NvidiaImexChannels", "QOSUsageThreshold", "AssociationJobLimit", "QOSJobLimit"),
     *("AssociationResourceLimit", "QOSResourceLimit", "AccountingPolicy"),
-    *("QOSGrpCpuLimit", "QOSGrpCPURunMinutesLimit", "QOSGrpJobsLimit", "QOSGrpMemLimit", "QOSGrpNodeLimit"),
-    *("QOSGrpSubmitJobsLimit", "QOSMaxCpuPerUserLimit", "QOSMaxJobsPerUserLimit", "QOSMaxNodePerUserLimit"),
-    *("QOSMaxSubmitJobPerUserLimit", "QOSMaxMemoryPerUser", "QOSGrpMemoryRunMinutes", "QOSGrpNodeRunMinutes"),
-    *("AssocGrpCpuLimit", "AssocGrpCPURunMinutesLimit", "AssocGrpJobsLimit", "AssocGrpMemLimit", "AssocGrpNodeLimit"),
-    *("AssocGrpSubmitJobsLimit", "AssocMaxJobsLimit", "AssocMaxSubmitJobLimit", "AssocGrpMemRunMinutes"),
-    *(f"{who}Grp{what}{end}" for who in ("Assoc", "QOS") for what in RESOURCES for end in ("", "RunMinutes")),
-    *(f"QOSMax{what}PerUser" for what in RESOURCES),
-    *(f"Max{what}PerAccount" for what in (*RESOURCES, "Cpu", "Node", "Memory", "Jobs", "SubmitJobs")),
-    *(f"Max{what}RunMinsPer{who}" for what in (*RESOURCES, "Cpu", "Node", "Memory") for who in ("Account", "User")),
+    *("QOSGrpJobsLimit", "QOSGrpSubmitJobsLimit", "QOSMaxJobsPerUserLimit", "QOSMaxSubmitJobPerUserLimit"),
+    *("AssocGrpJobsLimit", "AssocGrpSubmitJobsLimit", "AssocMaxJobsLimit", "AssocMaxSubmitJobLimit"),
+    *("MaxJobsPerAccount", "MaxSubmitJobsPerAccount"),
 ]
+# Those that pass unless the job alone asks for more: they are told.
+LIMITS = {
+    "the jobs of its QOS": [
+        *("QOSGrpCpuLimit", "QOSGrpCPURunMinutesLimit", "QOSGrpMemLimit", "QOSGrpNodeLimit", "QOSGrpMemoryRunMinutes"),
+        *("QOSGrpNodeRunMinutes", *(f"QOSGrp{what}{end}" for what in RESOURCES for end in ("", "RunMinutes"))),
+    ],
+    "the jobs of its account": [
+        *("AssocGrpCpuLimit", "AssocGrpCPURunMinutesLimit", "AssocGrpMemLimit", "AssocGrpNodeLimit"),
+        *("AssocGrpMemRunMinutes", *(f"AssocGrp{what}{end}" for what in RESOURCES for end in ("", "RunMinutes"))),
+    ],
+    "your jobs": [
+        *("QOSMaxCpuPerUserLimit", "QOSMaxNodePerUserLimit", "QOSMaxMemoryPerUser"),
+        *(f"QOSMax{what}PerUser" for what in RESOURCES),
+        *(f"Max{what}PerAccount" for what in (*RESOURCES, "Cpu", "Node", "Memory")),
+        *(f"Max{what}RunMinsPer{who}" for what in (*RESOURCES, "Cpu", "Node", "Memory") for who in ("Account", "User")),
+    ],
+}
 
 TIME = (
     "; scontrol update JobId=7_[0-3] TimeLimit=MINUTES, or stop the run, correct the analysis or settings and run it"
@@ -71,6 +82,32 @@ ALSO_STUCK = [
 
 def test_reasons_that_pass_are_not_shown() -> None:
     assert {reason: explain(reason, "7") for reason in PASSING} == dict.fromkeys(PASSING, (JobState.WAITING, ""))
+
+
+@pytest.mark.parametrize("whose", LIMITS)
+def test_limits_that_a_job_may_never_meet_are_told_while_it_waits(whose: str) -> None:
+    for reason in LIMITS[whose]:
+        told = f"{whose} together have reached a limit ({reason}); if none of them runs, ask for less"
+        assert explain(reason, "7") == (JobState.WAITING, told)
+
+
+@pytest.mark.parametrize(
+    ("said", "cure_of_it"),
+    [
+        (
+            "sbatch: error: Batch job submission failed: Invalid account or account/partition combination",
+            "slurm.account",
+        ),
+        ("sbatch: error: Batch job submission failed: Invalid qos specification", "slurm.qos"),
+        ("sbatch: error: QOSMaxSubmitJobPerUserLimit", "--rows-per-job"),
+        ("sbatch: error: QOSMaxWallDurationPerJobLimit", "less time"),
+        ("sbatch: error: something new", ""),
+    ],
+)
+def test_what_sbatch_refuses_has_a_cure(said: str, cure_of_it: str) -> None:
+    found = cure(said)
+    assert cure_of_it in found
+    assert bool(found) == bool(cure_of_it)
 
 
 @pytest.mark.parametrize("reason", STUCK)
