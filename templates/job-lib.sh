@@ -47,13 +47,26 @@ lose_record() { # FILE
   exit "$EXIT_WRITE"
 }
 
+# Write a new file: noclobber makes bash open it with O_EXCL, so that no link is followed that somebody puts there in the
+# same moment. What is in its place goes.
+create() { # FILE TEXT -> $bytes
+  local code=0
+  set -C
+  printf '%s%n' "$2" bytes 2>/dev/null >"$1" || { rm -f "$1" && printf '%s%n' "$2" bytes >"$1"; } || code=$?
+  set +C
+  return "$code"
+}
+
 # Write a file again that every row of the chunk writes. It is cut off only where the new text is the shorter one, for
 # that takes as long as to make a file.
 overwrite() { # FILE TEXT
   local bytes=0
-  [[ ! -L $1 ]] || rm -f "$1"  # nothing is written through a link that a command has made
-  [[ -z ${written[$1]-} ]] || printf '%s%n' "$2" bytes 1<>"$1" || return
-  ((bytes > 0 && bytes >= written[$1])) || printf '%s%n' "$2" bytes >"$1" || return
+  if [[ -z ${written[$1]-} || -L $1 ]]; then  # nothing is written through a link that a command has made
+    create "$1" "$2" || return
+  else
+    printf '%s%n' "$2" bytes 1<>"$1" || return
+    ((bytes > 0 && bytes >= written[$1])) || printf '%s%n' "$2" bytes >"$1" || return
+  fi
   written[$1]=$bytes
 }
 
@@ -72,9 +85,12 @@ scheduler_job=$scheduler_job
 write_done() {
   local ended file=state/$folder/$own.done
   printf -v ended '%(%s)T' -1
-  [[ ! -L $file ]] || rm -f "$file"
-  printf '%s\n' exit_code=0 "started=$started" "ended=$ended" "host=${HOSTNAME:-}" "scheduler_job=$scheduler_job" \
-    >"$file" || lose_record "$file"
+  create "$file" "exit_code=0
+started=$started
+ended=$ended
+host=${HOSTNAME:-}
+scheduler_job=$scheduler_job
+" || lose_record "$file"
 }
 
 # Write the exit record of a row that did not succeed, and give back its exit code. The record is complete or not there:
@@ -82,9 +98,15 @@ write_done() {
 fail_row() { # CODE REASON [DETAIL]
   local ended file=state/$folder/$own.failed
   printf -v ended '%(%s)T' -1
-  { printf '%s\n' "exit_code=$1" "reason=$2" "detail=${3:-}" "command=${command_number:-0}" "started=${started:-}" \
-    "ended=$ended" "host=${HOSTNAME:-}" "scheduler_job=$scheduler_job" >"$file.$$.tmp" &&
-    mv -f "$file.$$.tmp" "$file"; } || lose_record "$file"
+  { create "$file.$$.tmp" "exit_code=$1
+reason=$2
+detail=${3:-}
+command=${command_number:-0}
+started=${started:-}
+ended=$ended
+host=${HOSTNAME:-}
+scheduler_job=$scheduler_job
+" && mv -fT "$file.$$.tmp" "$file"; } || lose_record "$file"
   say "row $row: failed: $2 ${3:-} (exit code $1)"
   return "$1"
 }
@@ -120,7 +142,7 @@ trap 'on_signal HUP 1' HUP
 
 # What was put together for a row that failed is kept for the reader.
 keep_script() {
-  [[ -z $row || ! -e state/$folder/running-$chunk ]] || mv -f "state/$folder/running-$chunk" "state/$folder/$own.command"
+  [[ -z $row || ! -e state/$folder/running-$chunk ]] || mv -fT "state/$folder/running-$chunk" "state/$folder/$own.command"
 }
 
 # --- what a row waits for ---------------------------------------------------------------------------
@@ -144,7 +166,7 @@ await_all() { # FOLDER COUNT
   for ((first = 0; first < $2; first += SHARD)); do
     await_shard "$1" "$2" "$first" "$((first + SHARD < $2 ? first + SHARD : $2))" || return
   done
-  : >"state/$1/complete"
+  create "state/$1/complete" ''
 }
 
 # The rows of one directory, which is read once if all are done.
@@ -189,8 +211,7 @@ check_parents() { # ROW
 skip_row() { # FOLDER
   local file=state/$folder/$own.skipped
   say "row $row: not started because $1 is not done"
-  [[ ! -L $file ]] || rm -f "$file"
-  printf '%s\n' reason=parent "detail=$1" >"$file" || lose_record "$file"
+  create "$file" "reason=parent"$'\n'"detail=$1"$'\n' || lose_record "$file"
   return "$EXIT_PARENT"
 }
 

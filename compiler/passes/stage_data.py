@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from reana_batch import layout, secrets
-from reana_batch.diagnostics import closest
+from reana_batch.diagnostics import suggestion
 from reana_batch.ir import Column, Command, Credential, DataFile, Need, Resources, Step, Table, Workflow, last_steps
 from reana_batch.passes.context import Context
 from reana_batch.render import for_shell
@@ -62,10 +62,9 @@ def _check_instances(data: Iterable[DataFile], context: Context) -> None:
     known = tuple(dict.fromkeys((DEFAULT_INSTANCE, *([own] if own else []), *context.site.data.rucio_instances)))
     for file in data:
         if file.scheme == "rucio" and file.instance not in known:
-            meant = closest(file.instance, known)
             others = f"known: {', '.join(known)}; name others in data.rucio_instances."
             message = f'{context.site.name} knows no Rucio "{file.instance}".'
-            hint = f"did you mean {meant}?" if meant else others
+            hint = suggestion(file.instance, known, others)
             context.diagnostics.error("unknown-rucio", message, file.place, hint)
 
 

@@ -1020,3 +1020,24 @@ def test_records_and_logs_are_not_written_through_links(tmp_path: Path) -> None:
     for name in ("0.done", "1.done", "2.done"):
         assert (run / "state/s" / name).read_text().startswith("exit_code=0\n")
         assert not (run / "state/s" / name).is_symlink()
+
+
+@pytest.mark.parametrize("name", ["0.done", "0.started", "0.failed"])
+def test_a_link_made_while_a_record_is_written_is_not_followed(name: str, tmp_path: Path) -> None:
+    """Whoever puts a link there again when it has just been removed leads the job nowhere."""
+    victim, tools = tmp_path / "victim", tmp_path / "tools"
+    victim.write_text("precious")
+    tools.mkdir()
+    plant = f'case $each in */{name}*) ln -sf "{victim}" "$each";; esac'
+    (tools / "rm").write_text(f'#!/bin/bash\n/bin/rm "$@"\nfor each; do {plant}; done\n')
+    (tools / "rm").chmod(0o755)
+    code = 1 if name == "0.failed" else 0
+    run = compiled(tmp_path / "run", step("s", f'ln -s "{victim}" "$REANA_WORKSPACE/../state/s/{name}"; exit {code}')).directory
+    if name == "0.started":
+        (run / "state/s" / name).symlink_to(victim)
+    path = f"{tools}:{ENVIRONMENT['PATH']}"
+    done = subprocess.run(
+        ["bash", "batch/steps/s/job.sh", "0"], cwd=run, check=False, env={**ENVIRONMENT, "PATH": path}
+    )
+    assert done.returncode == (1 if name == "0.failed" else 92)
+    assert victim.read_text() == "precious"
