@@ -18,7 +18,7 @@ from typing import Any
 import yaml
 
 from reana_batch import files, schema
-from reana_batch.diagnostics import Diagnostics, closest
+from reana_batch.diagnostics import Diagnostics, Place, closest
 from reana_batch.document import Document, read_document
 
 # The profile of those who name none, by the back end they ask for.
@@ -186,13 +186,14 @@ def resolve(
     namings = [
         (name, "--site"),
         (environment.get(variable), variable),
-        *((site, layer.origin) for layer, site in reversed(chosen)),
+        *((site, layer.origin) for layer, site, _ in reversed(chosen)),
         (DEFAULT_SITES.get(backend or ""), "--backend"),
     ]
     profile, chosen_by = next(((site, origin) for site, origin in namings if site), (DEFAULT_SITE, ""))
+    places = {layer.origin: place for layer, _, place in chosen}
     layers = [
-        *_profile_layers(profile, diagnostics),
-        *(layer for layer, _ in chosen),
+        *_profile_layers(profile, places.get(chosen_by), diagnostics),
+        *(layer for layer, _, _ in chosen),
         _environment_layer(environment, diagnostics),
         _Layer(_read_overrides(overrides, "--set", diagnostics), "command line"),
     ]
@@ -282,8 +283,8 @@ def _check_file(document: Document, diagnostics: Diagnostics) -> None:
     diagnostics.stop_if_errors()
 
 
-def _profile_layers(name: str, diagnostics: Diagnostics) -> list[_Layer]:
-    """Return the layers of a profile and of those it extends, the most basic first.
+def _profile_layers(name: str, place: Place | None, diagnostics: Diagnostics) -> list[_Layer]:
+    """Return the layers of a profile, which is named at ``place``, and of those it extends, the most basic first.
 
     A user's profile adds to the shipped one of its name, or to the one that it extends.
     """
@@ -296,7 +297,7 @@ def _profile_layers(name: str, diagnostics: Diagnostics) -> list[_Layer]:
         found = next((i for i in range(lower, len(sources)) if wanted in sources[i][0].data), None)
         if found is None:
             above = (sources[trail[-1][1]][0], trail[-1][0]) if trail else None
-            _report_unknown_site(wanted, sources, above, diagnostics)
+            _report_unknown_site(wanted, sources, above, place, diagnostics)
             break
         document, origin = sources[found]
         if (wanted, found) in trail:
@@ -317,13 +318,14 @@ def _report_unknown_site(
     name: str,
     documents: list[tuple[Document, str]],
     extended_by: tuple[Document, str] | None,
+    place: Place | None,
     diagnostics: Diagnostics,
 ) -> None:
     """Record that no profile has this name, which the user or another profile, of a file, asks for."""
     known = [site for document, _ in documents for site in document.data if not extended_by or site != extended_by[1]]
     meant = closest(name, known)
     hint = f"did you mean {meant}?" if meant else f"known: {', '.join(known)}."
-    message, place = f'There is no site profile "{name}".', None
+    message = f'There is no site profile "{name}".'
     if extended_by:
         place = extended_by[0].place([extended_by[1], "extends"])
         if name == extended_by[1]:
@@ -331,8 +333,8 @@ def _report_unknown_site(
     diagnostics.error("unknown-site", message, place, hint)
 
 
-def _settings_files(project: Path | None, diagnostics: Diagnostics) -> Iterator[tuple[_Layer, str | None]]:
-    """Yield the settings of each file and the site it names: the administrator's, the user's, the analysis'."""
+def _settings_files(project: Path | None, diagnostics: Diagnostics) -> Iterator[tuple[_Layer, str | None, Place]]:
+    """Yield the settings of each file, and the site it names and where: the administrator's, the user's, the analysis'."""
     files = {str(SYSTEM / "config.yaml"): str(SYSTEM / "config.yaml"), str(home_file()): f"~/{PROJECT_FILE}"}
     if project is not None:
         files[os.path.abspath(project / PROJECT_FILE)] = PROJECT_FILE  # which may be the one at home
@@ -346,7 +348,7 @@ def _settings_files(project: Path | None, diagnostics: Diagnostics) -> Iterator[
             schema.check(document, rules, diagnostics)
             diagnostics.stop_if_errors()
             settings = {k: v for k, v in _flatten(document.data) if k not in ("site", "extends")}
-            yield _Layer(settings, origin), document.data.get("site")
+            yield _Layer(settings, origin), document.data.get("site"), document.place(["site"])
 
 
 # Variables that are no settings of a profile: of the command line, of the jobs, and of the tests' box.

@@ -1032,7 +1032,9 @@ def test_a_link_made_while_a_record_is_written_is_not_followed(name: str, tmp_pa
     (tools / "rm").write_text(f'#!/bin/bash\n/bin/rm "$@"\nfor each; do {plant}; done\n')
     (tools / "rm").chmod(0o755)
     code = 1 if name == "0.failed" else 0
-    run = compiled(tmp_path / "run", step("s", f'ln -s "{victim}" "$REANA_WORKSPACE/../state/s/{name}"; exit {code}')).directory
+    run = compiled(
+        tmp_path / "run", step("s", f'ln -s "{victim}" "$REANA_WORKSPACE/../state/s/{name}"; exit {code}')
+    ).directory
     if name == "0.started":
         (run / "state/s" / name).symlink_to(victim)
     path = f"{tools}:{ENVIRONMENT['PATH']}"

@@ -291,3 +291,11 @@ def test_setting_without_a_value() -> None:
     assert refusal(None, ["slurm.partition"]) == (
         'error: --set must be KEY=VALUE, not "slurm.partition". [bad-setting]\n'
     )
+
+
+def test_a_site_that_a_file_names_is_refused_at_its_line(tmp_path: Path) -> None:
+    (tmp_path / ".reana-batch.yaml").write_text("slurm: {qos: a}\nsite: generic-slrm\n")
+    with pytest.raises(Refused) as caught:
+        resolve(None, (), tmp_path, Diagnostics())
+    [fault] = caught.value.diagnostics.errors
+    assert (fault.message, str(fault.place)) == ('There is no site profile "generic-slrm".', ".reana-batch.yaml:2")
