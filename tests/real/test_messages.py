@@ -142,7 +142,7 @@ def test_accounts_and_limits_that_keep_jobs_waiting_are_named(desk: Desk, manage
             return any(reason in job["reason"] for job in record["held"] + record["hindered"])
 
         record = desk.until(f"{name}.1", is_there)
-        return next(job["reason"] for job in record["held"] + record["hindered"] if reason in job["reason"])
+        return next(str(job["reason"]) for job in record["held"] + record["hindered"] if reason in job["reason"])
 
     # Jobs of a user without an account, which Slurm accepts while it enforces nothing.
     manage("delete", "user", "alice")
