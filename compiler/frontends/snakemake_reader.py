@@ -336,6 +336,7 @@ class Graph:
             checkpoint=bool(rule.is_checkpoint),
             conda=bool(rule.conda_env),
             modules=bool(rule.env_modules),
+            body=str(next((getattr(rule, each) for each in _BODIES if getattr(rule, each) is not None), "")),
         )
 
     def _job(self, members: list[Any]) -> JobRecord:
@@ -417,6 +418,10 @@ def _sort_key(job: Any) -> tuple[int, list[str]]:
 
 def _is_pipe_group(job: Any) -> bool:
     return job.pipe_group is not None and job.group == job.pipe_group.id
+
+
+# Where a rule has what it runs; every rule that runs something has the source of a function too.
+_BODIES = ("shellcmd", "script", "notebook", "wrapper", "template_engine", "cwl", "run_func_src")
 
 
 def _action(job: Any) -> str:

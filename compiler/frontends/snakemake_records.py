@@ -39,6 +39,7 @@ class RuleRecord(NamedTuple):
     checkpoint: bool
     conda: bool
     modules: bool
+    body: str  # what Snakemake runs: a command, the source of run:, or the name of a script, notebook or wrapper
 
 
 class JobRecord(NamedTuple):

@@ -155,19 +155,21 @@ def _families(reading: Reading, records: Sequence[JobRecord]) -> dict[int, int]:
     alike: dict[tuple[object, ...], list[int]] = {}
     for number, (record, *others) in jobs.items():
         rule = reading.rules[number]
-        is_alone = not (others or record.wildcards or rule.checkpoint or _on_worker(rule, record))
+        is_alone = not (others or record.wildcards or rule.checkpoint or record.grouped)
         alike.setdefault(_shape(rule, record) if is_alone else (number,), []).append(number)
     return {rule: rules[0] if len(rules) > _FEW_RULES else rule for rules in alike.values() for rule in rules}
 
 
 def _shape(rule: RuleRecord, record: JobRecord) -> tuple[object, ...]:
-    """Return what a rule is, without its place, its name and files and their words, and numbers."""
-    own = sorted({rule.name, *record.inputs, *record.outputs, *record.logs}, key=len, reverse=True)
+    """Return what a rule is and runs, without its place, its name and files and their words, and numbers."""
+    own = sorted({rule.name, *record.inputs, *record.outputs, *record.logs} - {""}, key=len, reverse=True)
     words = set(_WORD.findall(" ".join(own)))
-    command = re.sub("|".join(map(re.escape, own)), "\0", "\n".join(record.commands))
+    command = rule.body if _on_worker(rule, record) else "\n".join(record.commands)
+    for each in own:
+        command = command.replace(each, "\0")
     command = _WORD.sub(lambda word: "\0" if word[0] in words else word[0], command)
     command = _SEVERAL.sub("\0", _NUMBERED.sub("\0", command))
-    return (command, *rule._replace(name="", file="", line=0))
+    return (command, *rule._replace(name="", file="", line=0, body=""))
 
 
 def _kinds(reading: Reading, records: Sequence[JobRecord], families: Mapping[int, int]) -> list[Kind]:

@@ -39,7 +39,10 @@ def ring(count: int, bad: int = -1) -> str:
 
 def compiled(directory: Path, snakefile: str, backend: str = "make") -> tuple[Path, pipeline.Compilation]:
     (directory / "Snakefile").write_text(snakefile)
-    (directory / "reana.yaml").write_text("workflow: {type: snakemake, file: Snakefile}\n")
+    (directory / "scripts").mkdir(exist_ok=True)
+    (directory / "reana.yaml").write_text(
+        "inputs: {directories: [scripts]}\nworkflow: {type: snakemake, file: Snakefile}\n"
+    )
     options = pipeline.Options(backend=backend, settings=("container_runtime=none",))
     compilation = pipeline.compile_spec(directory / "reana.yaml", options, Diagnostics())
     pipeline.write(compilation, directory / "run")
@@ -119,3 +122,32 @@ def test_rules_that_differ_in_words_of_their_names(tmp_path: Path) -> None:
     (step,) = compilation.workflow.steps
     assert step.label == "alpha_fit_and_4_more"
     assert [label for label, _ in step.row_names] == sorted(f"{s}_fit" for s in samples)
+
+
+# Rules that Snakemake itself runs on the worker; %s is the number of the rule.
+ON_WORKER = {
+    "run": "    run:\n        with open(output[0], 'w') as f:\n            f.write('%s of r%s')\n",
+    "script": "    script: 'scripts/r%s.py'\n",
+    "late": "    input: 'src'\n    params: size=lambda wc, input: open(input[0]).read() + '%s'\n"
+    "    shell: 'echo {params.size} > {output}'\n",
+}
+
+
+@pytest.mark.parametrize("kind", ON_WORKER)
+@pytest.mark.parametrize("odd", [False, True], ids=["alike", "one-is-other"])
+def test_rules_that_snakemake_runs_are_one_step_too(kind: str, odd: bool, tmp_path: Path) -> None:
+    bodies = [ON_WORKER[kind].replace("%s", str(i)) for i in range(6)]
+    if odd:
+        bodies[5] = "    run:\n        shell('date > {output}')\n"
+    texts = [f"rule make_ID{i}:\n    output: 'r{i}'\n{body}" for i, body in enumerate(bodies)]
+    texts.insert(0, "rule all:\n    input: " + ", ".join(f"'r{i}'" for i in range(6)) + "\n")
+    texts.append("rule source:\n    output: 'src'\n    shell: 'echo 3 > src'\n")
+    (tmp_path / "scripts").mkdir()
+    for i in range(6):
+        (tmp_path / f"scripts/r{i}.py").write_text("open(snakemake.output[0], 'w').close()\n")
+    run, compilation = compiled(tmp_path, "\n".join(texts), "slurm" if odd else "make")
+    counts = {step.label: step.table.count for step in compilation.workflow.steps if step.label != "source"}
+    assert counts == ({"make_ID": 5, "make_ID5": 1} if odd else {"make_ID": 6})
+    if kind == "run" and not odd:
+        subprocess.run(["make", "-j2", "-f", "batch/Makefile"], cwd=run, check=True, capture_output=True)
+        assert [(run / f"workspace/r{i}").read_text() for i in range(6)] == [f"{i} of r{i}" for i in range(6)]
