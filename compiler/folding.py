@@ -26,6 +26,9 @@ _PARENTS_IN_ORDER = 8
 # Jobs of one kind are in this many parts at the most, by the steps of their parents, and have two jobs in each on average.
 _MOST_PARTS = 20
 
+# Holes of a text at the most: each has a file before and after it. With more, one column holds all from the first to the last.
+_MOST_HOLES = 400
+
 # How many ancestors of a job are looked at to find that one parent waits for another.
 _MOST_ANCESTORS = 64
 
@@ -272,7 +275,7 @@ class Columns:
             for index, word in enumerate(words):
                 if word != model[index]:
                     varying[index] = True
-        return self._pieces(texts, model, varying)
+        return self._pieces(texts, model, varying) if sum(varying) <= _MOST_HOLES else self._around(texts)
 
     def _pieces(self, texts: Sequence[str], model: list[str], varying: list[bool]) -> tuple[str | Column, ...]:
         cells: list[list[str]] = [[] for each in varying if each]

@@ -49,6 +49,7 @@ class Reading:
     spec: Spec
     root: Path  # the directory in which it was read
     sources: dict[str, str]  # the texts that places point into
+    lines: dict[str, list[str]] = field(default_factory=dict)  # the same, as lines
     rules: list[RuleRecord] = field(default_factory=list)
     jobs: list[JobRecord] = field(default_factory=list)
     kept: list[KeptRecord] = field(default_factory=list)
@@ -64,7 +65,9 @@ class Reading:
         file = self.file(rule.file)
         if file not in self.sources and os.path.isfile(rule.file):
             self.sources[file] = Path(rule.file).read_text("utf-8", "replace")
-        lines = self.sources.get(file, "").splitlines()
+        if file not in self.lines:
+            self.lines[file] = self.sources.get(file, "").splitlines()
+        lines = self.lines[file]
         line = lines[rule.line - 1] if 0 < rule.line <= len(lines) else ""
         return Place(file, max(1, rule.line), len(line) - len(line.lstrip()) + 1, max(1, len(line.strip())))
 

@@ -115,3 +115,14 @@ def test_texts_of_different_shape_differ_between_what_they_share() -> None:
     columns = Columns(2)
     assert columns.split(["cat a.txt b.txt > x", "cat a.txt > x"]) == ("cat a.txt ", Column("0"), "> x")
     assert list(columns.table().rows()) == [("b.txt ",), ("",)]
+
+
+def test_a_text_with_very_many_holes_has_one_for_all_of_them() -> None:
+    few, many = (" ".join(f"{{s}}/{i}.txt" for i in range(count)) for count in (400, 401))
+    for names, pieces in ((few, 801), (many, 3)):
+        columns = Columns(2)
+        texts = [f"cat {names.format(s=sample)} > out" for sample in ("a", "b")]
+        parts = columns.split(texts)
+        assert len(parts) == pieces
+        rows = [dict(zip(columns.table().columns, row, strict=True)) for row in columns.table().rows()]
+        assert ["".join(row[p.name] if isinstance(p, Column) else p for p in parts) for row in rows] == texts
