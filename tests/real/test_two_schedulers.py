@@ -33,6 +33,76 @@ SCHEDD2.JOB_QUEUE_LOG = /var/lib/condor/spool2/job_queue.log
 DAEMON_LIST = $(DAEMON_LIST) SCHEDD2
 DC_DAEMON_LIST = +SCHEDD2
 """
+# A slurmctld of its own, with its own node and queue. alone.conf is that of a login node that knows no other cluster.
+SECOND_SLURM = """set -e
+cd /etc/slurm
+rm -rf /var/spool/slurmctld2
+mkdir -p second /var/spool/slurmctld2 /var/spool/slurmd.m1
+sed 's/^ClusterName=.*/ClusterName=second/; s/slurmctld\\b/slurmctld2/; /^NodeName=/d; /^PartitionName=/d' slurm.conf >second/slurm.conf
+cat >>second/slurm.conf <<'END'
+SlurmctldPort=6827
+NodeName=m1 NodeAddr=login NodeHostname=login Port=17011 CPUs=8 RealMemory=8000 State=UNKNOWN
+PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE DefMemPerCPU=1000 State=UP
+END
+sed '/^Accounting/d' second/slurm.conf >second/alone.conf
+cp cgroup.conf second/
+export SLURM_CONF=$PWD/second/slurm.conf
+{ sacctmgr -iQ add cluster second
+sacctmgr -iQ add account escape cluster=second
+sacctmgr -iQ add user alice account=escape cluster=second; } || : # of an earlier test
+slurmctld
+slurmd -N m1
+"""
+
+
+@pytest.fixture
+def second_slurm(desk: Desk) -> Iterator[dict[str, str]]:
+    """A second cluster, and the environment of a login node on which it is the default."""
+    desk.box.root("bash", "-c", SECOND_SLURM)
+    second = {"SLURM_CONF": "/etc/slurm/second/slurm.conf"}
+    eventually(lambda: "idle" in desk.box.alice("sinfo", "-h", "-o", "%T", env=second, check=False).stdout)
+    yield second
+    desk.box.root("bash", "-c", f"kill -KILL {_PIDS}", check=False)
+
+
+_PIDS = "$(cat /run/slurm/slurmctld2.pid /run/slurm/slurmd.m1.pid)"
+
+
+def test_a_run_keeps_its_slurm_cluster(desk: Desk, second_slurm: dict[str, str]) -> None:
+    """Whatever the default is where a command is given, it asks the cluster that has the jobs, or none."""
+
+    def there(own: dict[str, str]) -> list[str]:
+        return desk.box.alice("squeue", "-h", "-o", "%i", env=own).stdout.split()
+
+    alone = {"SLURM_CONF": "/etc/slurm/second/alone.conf"}
+    desk.write("reana.yaml", NAP)
+    desk.reana_batch("run", *SLURM, "--runs", "runs", "-w", "test")
+    until_started(desk, "runs/test.1")
+    for env in ({}, second_slurm):
+        assert "test.1 is running" in desk.reana_batch("status", "--runs", "runs", "-w", "test", env=env).stderr
+    for verb in ("delete", "resume"):
+        assert "is running" in refuses(desk, verb, "--runs", "runs", "-w", "test", env=second_slurm)
+    for verb in ("status", "stop", "resume", "delete"):
+        assert "[scheduler]" in refuses(desk, verb, "--runs", "runs", "-w", "test", env=alone)
+    assert "submitted already and is running" in refuses(desk, "submit", "runs/test.1", env=second_slurm)
+    desk.reana_batch("stop", "--runs", "runs", "-w", "test", env=second_slurm)
+    eventually(lambda: not desk.slurm_jobs(), said=desk.slurm_jobs)
+    desk.reana_batch("resume", "--runs", "runs", "-w", "test", env=second_slurm)
+    assert desk.slurm_jobs()
+    assert not there(second_slurm)
+    desk.write("runs/test.1/workspace/go", "")
+    desk.reana_batch("wait", "--runs", "runs", "-w", "test", env=second_slurm)
+    assert desk.file("runs/test.1/workspace/t.txt") == "start\nstart\nend\n"
+    desk.reana_batch("delete", "--runs", "runs", "-w", "test", env=second_slurm)
+    # Out of reach it is neither failed nor ended, and nothing is submitted again.
+    desk.reana_batch("run", *SLURM, "--runs", "runs", "-w", "far", env=second_slurm)
+    until_started(desk, "runs/far.1")
+    assert there(second_slurm)
+    assert "far.1 is running" in desk.reana_batch("status", "--runs", "runs", "-w", "far").stderr
+    desk.box.root("bash", "-c", f"kill -KILL {_PIDS}")
+    for verb in ("status", "stop", "resume", "delete"):
+        assert "[scheduler]" in refuses(desk, verb, "--runs", "runs", "-w", "far")
+    assert not desk.slurm_jobs()
 
 
 @pytest.fixture
