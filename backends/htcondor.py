@@ -14,7 +14,7 @@ from reana_batch import credentials, layout
 from reana_batch.diagnostics import refuse
 from reana_batch.images import is_path
 from reana_batch.ir import ChunkPattern, Pattern, Step, Workflow, chunk_pattern, followed_by_rows
-from reana_batch.jobqueue import Queue, QueuedJob, Submission, Trace
+from reana_batch.jobqueue import ALL_DONE, Queue, QueuedJob, Submission, Trace
 from reana_batch.jobs import folders
 from reana_batch.render import File, packaged, render, stream
 from reana_batch.runstate import Run
@@ -190,10 +190,17 @@ def endings(directory: Path) -> dict[tuple[str, int], str]:
 
 
 def last_words(directory: Path) -> str:
-    """Return the errors that DAGMan wrote into its logs."""
+    """Return which jobs were ended after their work was done, and the errors that DAGMan wrote into its logs."""
     from reana_batch.backends import htcondor_schedd
 
-    return htcondor_schedd.last_words(directory)
+    run, ended = Run(directory), htcondor_schedd.endings(directory)
+    done = (
+        f"{step['label']} ({step['origin']}): {ALL_DONE} ({ended[step['name'], chunk]})."
+        for step in run.manifest["steps"]
+        for chunk in run.done_chunks(step)
+        if (step["name"], chunk) in ended
+    )
+    return "\n".join((*done, htcondor_schedd.last_words(directory))).rstrip()
 
 
 def _submit_file(step: Step, folder: str, workflow: Workflow, site: Site) -> str:

@@ -21,7 +21,7 @@ from typing import Any
 from reana_batch import layout
 from reana_batch.backends.slurm_reasons import RELEASABLE, cure, explain
 from reana_batch.diagnostics import Refused, refuse
-from reana_batch.jobqueue import LINGERING, JobState, Queue, QueuedJob, Trace
+from reana_batch.jobqueue import ALL_DONE, LINGERING, JobState, Queue, QueuedJob, Trace
 from reana_batch.runstate import Run
 
 JOURNAL = "state/slurm.jobs"
@@ -85,8 +85,6 @@ _ENDINGS = {
     "BOOT_FAIL": "its node did not boot",
     "PREEMPTED": "it was preempted",
 }
-# Of a job that failed, though the records say that its rows are done.
-_DONE = "its work is done, but its job was ended before it could end by itself"
 
 
 def submit(run: Run) -> list[str]:
@@ -244,7 +242,7 @@ def _without_consequences(run: Run, jobs: list[QueuedJob]) -> Iterator[QueuedJob
     steps = {part.path + step["name"]: (part, step) for part in parts for step in part.manifest["steps"]}
     unable = {name for name, job in failed.items() if job.step in steps and _is_skipped(*steps[job.step], job)}
     done = {name for name, job in failed.items() if job.step in steps and _is_done(*steps[job.step], job)}
-    jobs = [replace(job, reason=_DONE) if job.id in done else job for job in jobs]
+    jobs = [replace(job, reason=ALL_DONE) if job.id in done else job for job in jobs]
     told = {job.reason for job in jobs if job.state is JobState.ENDED and job.id not in unable}
     told -= {"", _ENDINGS["CANCELLED"]}
     for job in jobs:

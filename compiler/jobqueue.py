@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 
 # How the words begin on a job that ended by itself: what it wrote down before tells more.
 EXITED = "ended with exit code"
+# Of a job that failed, though the records say that its rows are done.
+ALL_DONE = "its work is done, but its job was ended before it could end by itself"
 # Seconds that cancelled jobs may take to end; Slurm's KillWait is 30.
 LINGERING = 60
 

@@ -87,12 +87,13 @@ echo start=1 >../state/step1/0.done; kill -KILL $$pid
 """
 
 
-def test_a_job_that_is_ended_just_after_its_record_is_told_as_such(desk: Desk) -> None:
+@pytest.mark.parametrize("kind", ["slurm", "htcondor"])
+def test_a_job_that_is_ended_just_after_its_record_is_told_as_such(desk: Desk, kind: str) -> None:
     desk.write("reana.yaml", serial(LAST_INSTANT, "echo plot >>ends.txt"))
-    run = desk.run("--site", "generic-slurm", "--set", "container_runtime=none")
+    run = desk.run("--site", SITES[kind][0], "--set", "container_runtime=none")
     assert desk.wait(run)["status"] == "failed"
     said = desk.reana_batch("status", "--runs", "runs", "-w", run, check=False).stderr
-    assert "its work is done, but its job was ended before it could end by itself." in said
+    assert "its work is done, but its job was ended before it could end by itself" in said
     desk.reana_batch("resume", "--runs", "runs", "-w", run)
     assert desk.wait(run)["status"] == "finished"
     assert desk.file(f"runs/{run}/workspace/ends.txt") == "fit\nplot\n"
