@@ -228,6 +228,7 @@ def _submit_file(step: Step, folder: str, workflow: Workflow, site: Site) -> str
         stages_data=bool(step.data),
         shared_log=site.htcondor.shared_log,
         kept_environment=workflow.credential_plan.environment,
+        retries=_retries(step, site),
         shipped=credentials.shipped(step, workflow.credential_plan),
         label=step.label,
     )
@@ -257,8 +258,7 @@ def _nodes(step: Step, folder_of: dict[str, str], site: Site, followed: set[str]
     folder = folder_of[step.name]
     return {
         "origin": step.origin.short,
-        # What is handed on is tried again there, row by row.
-        "retries": max(0 if step.target else step.retries, site.htcondor.retries),
+        "retries": _retries(step, site),
         "submit_file": f"{layout.BATCH}/steps/{folder}/job.sub",
         "folder": folder,
         "verdict": _verdict_node(step.name) if step.name in followed else "",
@@ -271,6 +271,11 @@ def _nodes(step: Step, folder_of: dict[str, str], site: Site, followed: set[str]
 
 def _node(step: Step, chunk: int) -> str:
     """Return a node's name, by its first chunk; the dot keeps it apart from DAGMan's own words, such as PARENT."""
+def _retries(step: Step, site: Site) -> int:
+    """Return how often DAGMan starts a failed node again. What is handed on is tried again there, row by row."""
+    return max(0 if step.target else step.retries, site.htcondor.retries)
+
+
     return f"{step.name}.{chunk}"
 
 

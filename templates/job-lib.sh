@@ -394,11 +394,12 @@ is_matched() ( # PATTERN
   exit 1
 )
 
-# Run the commands, again if they fail and the step may be tried again.
+# Run the commands, again if they fail and the step may be tried again. A system that starts failed jobs again says in
+# REANA_BATCH_TRIED how often it did.
 run_attempts() {
   local code attempt
   for ((attempt = 1; ; attempt++)); do
-    export REANA_BATCH_ATTEMPT=$attempt
+    export REANA_BATCH_ATTEMPT=$((attempt + ${REANA_BATCH_TRIED:-0}))
     lacking=
     { [[ -z ${before-} ]] || run_around "$before"; } && run_commands && { [[ -z ${after-} ]] || run_around "$after"; } &&
       { [[ ${#outputs[@]} -eq 0 ]] || check_outputs; } && return

@@ -17,10 +17,13 @@ SITES = ("generic-slurm", "generic-htcondor")
 BARE = ("--set", "container_runtime=none")
 
 
-@pytest.mark.parametrize("flow", ["features", "analysis", "checkpoints"])
-def test_strict_is_snakemake(desk: Desk, flow: str, tmp_path: Path) -> None:
+STRICT = ["features", "analysis", "checkpoints", "late"]
+
+
+@pytest.mark.parametrize(("flow", "options"), [*((flow, ("--strict",)) for flow in STRICT), ("late", ())])
+def test_what_a_run_leaves_is_snakemakes(desk: Desk, flow: str, options: tuple[str, ...], tmp_path: Path) -> None:
     desk.copy(flows.FLOWS / flow, "analysis")
-    names = [desk.run("-f", "analysis", "--site", site, *BARE, "--strict", name=site) for site in SITES]
+    names = [desk.run("-f", "analysis", "--site", site, *BARE, *options, name=site) for site in SITES]
     expected = flows.made(flows.left_by_snakemake(flow, tmp_path / "theirs"), flow)
     for name in names:
         assert desk.wait(name, 400)["status"] == "finished"

@@ -27,7 +27,7 @@ def test_strict_is_snakemake(flow: str, tmp_path: Path) -> None:
     assert flows.made(flows.tree(workspace), flow) == expected
 
 
-@pytest.mark.parametrize("flow", ["analysis", "iterate"])
+@pytest.mark.parametrize("flow", ["analysis", "iterate", "late"])
 def test_by_default_it_is_reana(flow: str, tmp_path: Path) -> None:
     expected = flows.made(flows.left_by_snakemake(flow, tmp_path / "theirs", "--notemp"), flow)
     assert flows.made(flows.tree(run(flows.copy(flow, tmp_path / "ours"))), flow) == expected

@@ -260,6 +260,14 @@ def test_retries_of_a_step_that_is_handed_on_are_its_jobs_own() -> None:
     assert {name: "retries=2" in script for name, script in scripts.items()} == {"a": False, "b": True}
 
 
+def test_a_job_that_dagman_starts_again_knows_how_often() -> None:
+    for retries, told in ((0, False), (2, True)):
+        dag = written("htcondor", "workflow.dag", step("a", retries=retries))
+        submit_file = written("htcondor", "steps/a/job.sub", step("a", retries=retries))
+        assert (' tried="$(RETRY)"' in next(line for line in dag if line.startswith("VARS"))) == told
+        assert ('environment = "REANA_BATCH_TRIED=$(tried)"' in submit_file) == told
+
+
 def test_step_without_rows_in_a_dag() -> None:
     lines = written("htcondor", "workflow.dag", step("a", table=table(0)), step("b", needs=(Need("a"),)))
     assert [line for line in lines if line.startswith(("JOB", "PARENT"))] == ["JOB b.0 batch/steps/b/job.sub"]
