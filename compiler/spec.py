@@ -113,10 +113,11 @@ def read_spec(
 ) -> Spec:
     """Return the analysis in ``path``; ``parameters`` and ``options`` are ``KEY=VALUE`` words.
 
-    In a run, the directory of the analysis is its ``workspace``, where jobs may have done away with inputs.
+    In a run, the directory of the analysis is its ``workspace``, where jobs may have done away with inputs; places are
+    relative to the analysis there, as its author knows them.
     Raises Refused only where nothing can be read; other faults are recorded.
     """
-    document = read_document(path, str(path), diagnostics)
+    document = read_document(path, path.name if workspace else str(path), diagnostics)
     if document is None:
         raise Refused(diagnostics)
     workflow = _mapping(document.data, "workflow")

@@ -69,6 +69,8 @@ class Reading:
             self.lines[file] = self.sources.get(file, "").splitlines()
         lines = self.lines[file]
         line = lines[rule.line - 1] if 0 < rule.line <= len(lines) else ""
+        if isinstance(rule, Fault) and 0 < rule.column <= len(line):
+            return Place(file, rule.line, rule.column)
         return Place(file, max(1, rule.line), len(line) - len(line.lstrip()) + 1, max(1, len(line.strip())))
 
     def file(self, path: str) -> str:
@@ -222,23 +224,15 @@ def _sentence(fault: Fault, root: str) -> tuple[str, str]:
     message = " ".join(lines).removeprefix("Error: ").partition(" Wildcards:")[0]
     if fault.kind in _CURES:
         return message, _CURES[fault.kind]
-    for words, sentence in _UNCLOSED.items():
-        if words in message:
-            return sentence, "close it."
     if message.startswith("KeyError: "):
         return f"The Snakefile looks for {message.removeprefix('KeyError: ')}, which is not there.", _CONFIG_HINT
     return message if message.endswith((".", "!", "?")) else f"{message}.", ""
 
 
-# What Python's tokenizer says of text and brackets whose end is missing.
-_UNCLOSED = {
-    "EOF in multi-line statement": "This bracket is never closed.",
-    "EOF in multi-line string": "This string is never closed.",
-    "unterminated triple-quoted string": "This string is never closed.",
-}
-
-# By the reader's own exceptions.
+# By the reader's own exceptions and kinds.
 _CURES = {
+    "Unclosed": "close it.",
+    "Unopened": "take it out, or open it.",
     "UnknownCores": "write a number: threads: 8, or min(8, workflow.cores).",
     "QueueInput": "make the files in a checkpoint, and have an input function list them.",
     "RemoteSource": "copy the file into the analysis.",

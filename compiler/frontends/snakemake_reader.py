@@ -89,6 +89,9 @@ common_settings = CommonSettings(
 )
 
 
+# What Python's messages say of lines, which are those of the Python that Snakemake makes.
+_THEIR_LINE = re.compile(r" on line \d+| \(detected at line \d+\)")
+
 # A line of a traceback in Snakemake's messages.
 _FRAME = re.compile(r'File "([^"]+)", line (\d+), in ')
 
@@ -568,15 +571,13 @@ def _read(request: Request, linemaps: dict[str, Any]) -> Iterator[str]:
 
 def _fault(error: BaseException, linemaps: Mapping[str, Any]) -> Fault:
     """Return what is wrong, and where as far as Snakemake tells."""
+    if isinstance(error, SyntaxError | tokenize.TokenError):
+        return _syntax_fault(error, linemaps)
     file, line = _origin(error, linemaps)
     rule = getattr(error, "rule", None)
     error = next((each for each in _causes(error) if isinstance(each, Unsupported)), error)
     message = str(error) or type(error).__name__
-    if isinstance(error, tokenize.TokenError):
-        message = str(error.args[0])
-    elif isinstance(error, SyntaxError):
-        message = error.msg
-    elif isinstance(error, KeyError):
+    if isinstance(error, KeyError):
         message = f"KeyError: {error}"
     elif not isinstance(error, exceptions.RuleException | exceptions.WorkflowError):
         message = f"{type(error).__name__}: {error}"
@@ -596,8 +597,6 @@ def _origin(error: BaseException, linemaps: Mapping[str, Any]) -> tuple[str, int
         frames = [frame for frame in frames if frame[0] in linemaps] or frames
         if frames:
             return frames[-1][0], int(frames[-1][1])
-    if isinstance(error, SyntaxError | tokenize.TokenError):
-        return _syntax_origin(error, linemaps)
     if isinstance(error, BaseExceptionGroup):
         return _origin(error.exceptions[0], linemaps)
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
@@ -616,39 +615,93 @@ def _rule_at_work(error: BaseException) -> Any:
     return next((each.rule for each in found if isinstance(each, Job)), None)
 
 
-def _syntax_origin(error: BaseException, linemaps: Mapping[str, Any]) -> tuple[str, int]:
-    parsed = _being_parsed(error)
-    line = _unclosed(parsed) if parsed else 0
-    if line:
-        return parsed, line
-    return _mapped(getattr(error, "filename", None) or "", getattr(error, "lineno", None) or 0, linemaps)
-
-
-def _being_parsed(error: BaseException) -> str:
-    """Return the Snakefile that Snakemake was splitting into words; empty if it was past that."""
+def _being_read(error: BaseException) -> str:
+    """Return the Snakefile that Snakemake was reading last; empty if none."""
+    found = ""
     for frame, _ in traceback.walk_tb(error.__traceback__):
         path = getattr(frame.f_locals.get("snakefile"), "path", None)
         if isinstance(path, str) and os.path.isfile(path):
-            return path
-    return ""
+            found = path
+    return found
 
 
-def _unclosed(file: str) -> int:
-    """Return the line of the bracket or text that is never closed, or where the indentation is wrong; 0 if none."""
-    opened: list[int] = []
+def _syntax_fault(error: BaseException, linemaps: Mapping[str, Any]) -> Fault:
+    """Return what Python cannot read. Snakemake counts in the Python that it makes of the Snakefile."""
+    read = _being_read(error)
+    own = _slip(read) if read else None
+    if own:
+        return own
+    message = _THEIR_LINE.sub("", error.msg if isinstance(error, SyntaxError) else str(error.args[0]))
+    name = os.path.abspath(getattr(error, "filename", None) or read)
+    at = getattr(error, "lineno", None) or 0
+    file, line = _mapped(name, at, linemaps)
+    return Fault(type(error).__name__, message, file, line, "", _column(error, file, line))
+
+
+def _column(error: BaseException, file: str, line: int) -> int:
+    """Return the column in the author's line, which has other spaces than Snakemake's; 0 if it is not the same line."""
+    text, offset = getattr(error, "text", None), getattr(error, "offset", None)
+    if not text or not offset or not os.path.isfile(file):
+        return 0
+    lines = Path(file).read_text("utf-8", "replace").splitlines()
+    own = lines[line - 1] if 0 < line <= len(lines) else ""
+    before = "".join(text[: offset - 1].split())
+    if not "".join(own.split()).startswith(before):
+        return 0
+    seen = 0
+    for column, letter in enumerate(own, 1):
+        if seen == len(before) and not letter.isspace():
+            return column
+        seen += not letter.isspace()
+    return len(own)
+
+
+_PAIRS = {")": "(", "]": "[", "}": "{"}
+_NEVER_CLOSED = "This {} is never closed."
+
+
+def _slip(file: str) -> Fault | None:
+    """Return the first bracket, string or indentation that is wrong, or None. Versions of Python tell them differently."""
+    opened: list[tuple[str, int, int]] = []
     with open(file, encoding="utf-8", errors="replace") as stream:
         try:
             for token in tokenize.generate_tokens(stream.readline):
-                if token.type == tokenize.OP and token.string in "([{":
-                    opened.append(token.start[0])
-                elif token.type == tokenize.OP and token.string in ")]}" and opened:
+                line, column = token.start[0], token.start[1] + 1
+                if token.type == tokenize.ERRORTOKEN and token.string[0] in "\"'":
+                    return Fault("Unclosed", _NEVER_CLOSED.format("string"), file, line, "", column)
+                if token.type != tokenize.OP:
+                    continue
+                if token.string in _PAIRS.values():
+                    opened.append((token.string, line, column))
+                elif token.string in _PAIRS and not (opened and opened[-1][0] == _PAIRS[token.string]):
+                    return _unopened(file, token.string, opened, line, column)
+                elif token.string in _PAIRS:
                     opened.pop()
         except tokenize.TokenError as error:
-            message, (line, _) = error.args
-            return opened[-1] if opened and "statement" in message else int(line)
+            return _token_fault(file, error, opened)
         except SyntaxError as error:
-            return error.lineno or 0
-    return 0
+            return Fault("SyntaxError", str(error.msg), file, error.lineno or 0, "")
+    return None
+
+
+def _unopened(file: str, bracket: str, opened: list[tuple[str, int, int]], line: int, column: int) -> Fault:
+    message = f"This {bracket} closes nothing."
+    if opened:
+        message = f"This {bracket} cannot close the {opened[-1][0]} of line {opened[-1][1]}."
+    return Fault("Unopened", message, file, line, "", column)
+
+
+def _token_fault(file: str, error: tokenize.TokenError, opened: list[tuple[str, int, int]]) -> Fault:
+    """Return what Python's tokenizer says. From 3.12 on it finds more, and counts columns from 1."""
+    message, (line, column) = error.args
+    column += sys.version_info < (3, 12)
+    if found := re.match(r"unmatched '(.)'|closing parenthesis '(.)'", message):
+        return _unopened(file, found[1] or found[2], opened if found[2] else [], line, column)
+    if "statement" in message and opened:
+        return Fault("Unclosed", _NEVER_CLOSED.format("bracket"), file, opened[-1][1], "", opened[-1][2])
+    if "string" in message:
+        return Fault("Unclosed", _NEVER_CLOSED.format("string"), file, line, "", column)
+    return Fault("SyntaxError", str(message), file, line, "", column)
 
 
 def _mapped(file: str, line: int, linemaps: Mapping[str, Any]) -> tuple[str, int]:

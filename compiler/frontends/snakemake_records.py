@@ -94,3 +94,4 @@ class Fault(NamedTuple):
     file: str
     line: int  # 0 if unknown
     rule: str
+    column: int = 0  # 0 if unknown

@@ -69,7 +69,11 @@ BEHIND = {
     "a function gives nonsense": ("touch parts", "7", ("Snakefile:9",)),
     "a file that no rule makes": ("touch parts", "'lost.txt'", ("Snakefile:9", "lost.txt")),
     "the Snakefile is gone": ("touch parts; rm Snakefile", "[]", ("Snakefile", "does not exist")),
-    "the Snakefile is broken": ("touch parts; echo ')' >> Snakefile", "[]", ("error: ", "[snakefile]")),
+    "the Snakefile is broken": (
+        "touch parts; echo ')' >> Snakefile",
+        "[]",
+        ("\n  Snakefile:13:1: error: ", "closes nothing"),
+    ),
     "the checkpoint is gone": ("touch parts; sed -i s/checkpoint/rule/ Snakefile", "[]", ("Snakefile:7", "split")),
 }
 
@@ -95,5 +99,6 @@ rule join:
     ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert ended.returncode == 1
     assert "Traceback" not in ended.stderr
+    assert "batch/analysis" not in ended.stderr
     for text in (*shown, "what follows from it was refused"):
         assert text in ended.stderr
