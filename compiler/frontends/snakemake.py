@@ -14,7 +14,7 @@ from typing import Any
 from reana_batch import hints, names
 from reana_batch.diagnostics import Diagnostics, closest
 from reana_batch.expressions import is_data_reference
-from reana_batch.frontends import snakemake_mirror, snakemake_scripts, snakemake_steps
+from reana_batch.frontends import snakemake_mirror, snakemake_paths, snakemake_scripts, snakemake_steps
 from reana_batch.frontends.snakemake_process import Reading, read
 from reana_batch.frontends.snakemake_records import JobRecord, Past, RuleRecord
 from reana_batch.ir import Credential, Expansion, MadeFile, Need, Step, Workflow, last_steps, literal
@@ -40,6 +40,8 @@ def load(spec: Spec, diagnostics: Diagnostics, results: Mapping[str, Any]) -> Wo
         place = spec.document.place(["workflow", "file"])
         diagnostics.warning("hint-ignored", f"{handler} has no effect: no process waits for the end.", place)
     config = reading.config or config
+    if not results:
+        snakemake_paths.check(spec, reading, config, diagnostics)
     _warn_of_kept(reading, diagnostics)
     static, deferred = _divide(reading)
     snakemake_steps.check(reading, static, diagnostics)

@@ -73,6 +73,15 @@ class Reading:
             return Place(file, rule.line, rule.column)
         return Place(file, max(1, rule.line), len(line) - len(line.lstrip()) + 1, max(1, len(line.strip())))
 
+    def directive(self, name: str, path: Path | None = None) -> Place:
+        """Return the place of a directive or key in a file, the Snakefile by default, or that of the Snakefile itself."""
+        path = self.root / (path or self.spec.workflow_file)
+        self.place(Fault("", "", str(path), 0, ""))  # its text is kept
+        for number, line in enumerate(self.sources.get(self.file(str(path)), "").splitlines(), 1):
+            if re.match(rf"\s*{name}\s*:", line):
+                return self.place(Fault("", "", str(path), number, ""))
+        return self.spec.document.place(["workflow", "file"])
+
     def file(self, path: str) -> str:
         """Return the name, as the user would write it, of a file that Snakemake has read."""
         relative = os.path.relpath(path, self.root)
@@ -163,10 +172,10 @@ def _take(reading: Reading, record: list[Any], diagnostics: Diagnostics) -> None
         for key in keys:
             what = "An expression in default-resources" if key == "default-resources" else key
             message = f"{what} has no effect."
-            diagnostics.warning("hint-ignored", message, _directive(reading, Path(path), key))
+            diagnostics.warning("hint-ignored", message, reading.directive(key, Path(path)))
     elif kind == "envvars":
         message = f"Jobs have {', '.join(content)} only if the site gives them the environment of the submission."
-        place = _directive(reading, reading.root / reading.spec.workflow_file, "envvars")
+        place = reading.directive("envvars")
         diagnostics.warning("hint-ignored", message, place, "--set inherit_environment=true")
     elif kind == "wish":
         reading.wishes.add(content)
@@ -174,15 +183,6 @@ def _take(reading: Reading, record: list[Any], diagnostics: Diagnostics) -> None
         reading.end = EndRecord(*content)
     else:
         _report(reading, Fault(*content), diagnostics)
-
-
-def _directive(reading: Reading, path: Path, name: str) -> Place:
-    """Return the place of a directive or key in a file, or that of the Snakefile if another file holds it."""
-    path = reading.root / path
-    for number, line in enumerate(path.read_text("utf-8", "replace").splitlines(), 1):
-        if re.match(rf"\s*{name}\s*:", line):
-            return reading.place(Fault("", "", str(path), number, ""))
-    return reading.spec.document.place(["workflow", "file"])
 
 
 # --- faults --------------------------------------------------------------------------------------
