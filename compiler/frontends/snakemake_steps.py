@@ -88,7 +88,7 @@ def check(reading: Reading, chosen: Sequence[int], diagnostics: Diagnostics) -> 
     for record in reading.jobs:
         if inside := _SCHEDULED.intersection(record.inside):
             message = f'What "{_label([record], reading)}" asks for depends on files that the group itself makes'
-            hint = "give a number, or take the rule that makes them out of the group."
+            hint = "declare the most by set-resources or set-threads in a profile, or take the rule that makes them out of the group."
             place = reading.place(reading.rules[record.rule])
             diagnostics.error("snakefile", f"{message}: {', '.join(sorted(inside))}.", place, hint)
     for number in chosen:

@@ -295,6 +295,30 @@ rule make:
     assert [hint.value for hint in use.hints.values()] == (["4"] if kind == "a hint" else [])
 
 
+LATE_GROUP = """
+rule use:
+    input: "made"
+    output: "used"
+    group: "both"
+    resources: mem_mb=lambda wildcards, input: 2 * input.size_mb
+    shell: "cp {input} {output}"
+rule make:
+    output: "made"
+    group: "both"
+    shell: "echo 4 > {output}"
+"""
+
+
+def test_a_declared_maximum_takes_the_place_of_what_only_the_run_knows(load: Load, tmp_path: Path) -> None:
+    profile = tmp_path / "profiles/default/config.yaml"
+    profile.parent.mkdir(parents=True)
+    profile.write_text("set-resources: {use: {mem_mb: 3000}}\n")
+    workflow = load(LATE_GROUP, inputs={"directories": ["profiles"]})
+    (group,) = workflow.steps
+    assert workflow.expansions == ()
+    assert group.resources.memory == 3000 * 10**6
+
+
 def test_each_attempt_has_its_own_command(load: Load) -> None:
     snakefile = """
 rule a:
