@@ -39,6 +39,7 @@ TARGET = Target(
         "runtime": ("htcondor_max_runtime", "kubernetes_job_timeout", "slurm_time"),
         "account": ("htcondor_accounting_group",),
         "requirements": ("htcondor_requirements", "c4p_additional_requirements"),
+        "gpus": ("gpu",),
     },
     container_runtimes=frozenset({"none", "apptainer", "htcondor"}),
     sealed_runtimes=frozenset({"htcondor"}),
@@ -222,13 +223,14 @@ def _submit_file(step: Step, folder: str, workflow: Workflow, site: Site) -> str
         cern=site.htcondor.job_flavours,
         account=resources.account or site.htcondor.accounting_group or "",
         requirements=resources.requirements or "",
+        gpus=resources.gpus or "",
         send_credential=site.htcondor.send_credential,
         file_transfer=site.htcondor.file_transfer,
         writable_images=site.htcondor.writable_images,
         stages_data=bool(step.data),
+        retries=_retries(step, site),
         shared_log=site.htcondor.shared_log,
         kept_environment=workflow.credential_plan.environment,
-        retries=_retries(step, site),
         shipped=credentials.shipped(step, workflow.credential_plan),
         label=step.label,
     )
@@ -269,13 +271,13 @@ def _nodes(step: Step, folder_of: dict[str, str], site: Site, followed: set[str]
     }
 
 
-def _node(step: Step, chunk: int) -> str:
-    """Return a node's name, by its first chunk; the dot keeps it apart from DAGMan's own words, such as PARENT."""
 def _retries(step: Step, site: Site) -> int:
     """Return how often DAGMan starts a failed node again. What is handed on is tried again there, row by row."""
     return max(0 if step.target else step.retries, site.htcondor.retries)
 
 
+def _node(step: Step, chunk: int) -> str:
+    """Return a node's name, by its first chunk; the dot keeps it apart from DAGMan's own words, such as PARENT."""
     return f"{step.name}.{chunk}"
 
 

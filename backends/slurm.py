@@ -26,7 +26,13 @@ TARGET = Target(
     title="Slurm",
     compute_backends=frozenset({"slurmcern"}),
     hints={
-        "cpus": ("htcondor_request_cpus", "c4p_cpu_cores", "kubernetes_cpu_limit", "kubernetes_cpu_request"),
+        "cpus": (
+            "cpus_per_task",
+            "htcondor_request_cpus",
+            "c4p_cpu_cores",
+            "kubernetes_cpu_limit",
+            "kubernetes_cpu_request",
+        ),
         "memory": (
             "htcondor_request_memory",
             "c4p_memory_limit",
@@ -36,6 +42,15 @@ TARGET = Target(
         "disk": ("htcondor_request_disk",),
         "runtime": ("slurm_time", "kubernetes_job_timeout", "htcondor_max_runtime"),
         "partition": ("slurm_partition",),
+        "account": ("slurm_account",),
+        "qos": ("qos",),
+        "constraint": ("constraint",),
+        "reservation": ("reservation",),
+        "gres": ("gres",),
+        "gpus": ("gpu",),
+        "gpu_model": ("gpu_model",),
+        "nodes": ("nodes",),
+        "tasks": ("tasks",),
     },
     container_runtimes=frozenset({"none", "apptainer"}),
     pulls_no_images=frozenset(),
@@ -47,13 +62,17 @@ TARGET = Target(
     submit_programs=("sbatch", "scancel", "scontrol", "squeue"),
 )
 
+# Resources that batch/pyslurm_sbatch.py does not know.
+_SBATCH_ONLY = ("constraint", "reservation", "gres", "gpus", "nodes", "tasks")
+
 
 def lower(workflow: Workflow, site: Site) -> Iterator[File]:
     """Yield ``submit.sh`` with what it needs, and an sbatch script for each step."""
     folder_of = folders(workflow)
     steps = {step.name: step for step in workflow.steps}
     yield _library("submit-lib.sh")
-    if site.slurm.submission != "sbatch":
+    submission = _submission(workflow, site)
+    if submission != "sbatch":
         yield _library("pyslurm_sbatch.py")
     submissions = (
         submission
@@ -61,7 +80,7 @@ def lower(workflow: Workflow, site: Site) -> Iterator[File]:
         for submission in _submissions(step, folder_of[step.name], steps, site.slurm.max_array_size)
     )
     python = site.slurm.pyslurm_python or Verbatim('"${1:-python3}"')
-    asked = {"submission": site.slurm.submission, "python": python}
+    asked = {"submission": submission, "python": python}
     text = stream("slurm/submit.sh.j2", "sh", submissions=submissions, **asked)
     yield File(f"{layout.BATCH}/submit.sh", text, executable=True)
     named = {name: getattr(site.slurm, name) or "" for name in ("partition", "account", "qos")}
@@ -84,6 +103,12 @@ def _followed(steps: Sequence[Step]) -> set[str]:
         for need in step.needs
         if need.pattern is Pattern.EACH and step.chunks > 1 and step.chunk_size > 1
     }
+
+
+def _submission(workflow: Workflow, site: Site) -> str:
+    """Return how the jobs are handed in: by sbatch if any asks for what pyslurm takes in another form."""
+    special = any(getattr(step.resources, name) for step in workflow.steps for name in (*_SBATCH_ONLY, "gpu_model"))
+    return "sbatch" if special else site.slurm.submission
 
 
 def bundle(site: Site) -> int:
@@ -203,12 +228,20 @@ def _batch_script(step: Step, folder: str, site: Site, *, followed: bool = False
         disk=_mebibytes(step.resources.disk) if "htcondor_request_disk" in step.hints else "",
         minutes=-(-runtime // 60) if runtime else "",
         partition=step.resources.partition or site.slurm.partition or "",
-        account=site.slurm.account or "",
-        qos=site.slurm.qos or "",
+        account=step.resources.account or site.slurm.account or "",
+        qos=step.resources.qos or site.slurm.qos or "",
+        **{name: getattr(step.resources, name) or "" for name in _SBATCH_ONLY if name != "gpus"},
+        gpus=_gpus(step),
         environment="ALL" if site.inherit_environment else "NIL",
         followed=followed,
         submits=any(program in step.programs for program in TARGET.submit_programs),
     )
+
+
+def _gpus(step: Step) -> str:
+    """Return the GPUs of a job as sbatch takes them, with their model if it is asked for."""
+    number, model = step.resources.gpus, step.resources.gpu_model
+    return f"{model}:{number or 1}" if model else str(number or "")
 
 
 def _mebibytes(size: int | None) -> int | str:

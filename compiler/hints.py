@@ -1,4 +1,4 @@
-"""REANA's resource hints: how each is read.
+"""REANA's resource hints, and the resources of Snakemake's plugins for batch systems: how each is read.
 
 The table is reana_commons' analysis schema with the rules of reana-job-controller (0.95 line). Which
 hint becomes which native directive is each target's own table.
@@ -20,6 +20,17 @@ def _slurm_word(text: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_.,@+-]+", text):
         raise expressions.Unreadable(f'Expected names of partitions, not "{text}"')
     return text
+
+
+def _option(letters: str) -> Reader:
+    """Return what reads one word of these letters, as sbatch takes it."""
+
+    def read(text: str) -> str:
+        if not re.fullmatch(rf"[A-Za-z0-9_.,:+\-{letters}]+", text):
+            raise expressions.Unreadable(f'Expected one word that sbatch takes, not "{text}"')
+        return text
+
+    return read
 
 
 def _one_line(text: str) -> str:
@@ -71,6 +82,24 @@ READERS: dict[str, tuple[Reader, str, str]] = {
     "c4p_additional_requirements": (_one_line, "bad-value", _ONE_LINE),
 }
 
+_NUMBER = (expressions.positive_integer, "bad-value", "write a whole number.")
+_WORD = (_option("@"), "bad-value", "write it as sbatch takes it.")
+
+# The same for the resources by which Snakemake's executor plugins ask Slurm and HTCondor for more.
+PLUGIN_READERS: dict[str, tuple[Reader, str, str]] = {
+    "slurm_account": _WORD,
+    "qos": _WORD,
+    "reservation": _WORD,
+    "constraint": (_option(r"@&|()*\[\]!="), "bad-value", "write it as sbatch takes it."),
+    "gres": (_option("/="), "bad-value", "write it as sbatch takes it, such as gpu:a100:1."),
+    "gpu": _NUMBER,
+    "gpu_model": (_option(""), "bad-value", "write the name of a model of GPU; sinfo --Format=gres lists them."),
+    "nodes": _NUMBER,
+    "tasks": _NUMBER,
+    "cpus_per_task": _NUMBER,
+}
+_ALL_READERS = READERS | PLUGIN_READERS
+
 # Less memory than this no command can run in: a unit has been left out.
 _LEAST_MEMORY = 6 * 1024**2
 
@@ -82,14 +111,14 @@ KNOWN = READERS.keys() | STEERING
 
 def cure(name: str) -> str:
     """Return what to write for a hint; empty for those that steer the compiler."""
-    return READERS[name][2] if name in READERS else ""
+    return _ALL_READERS[name][2] if name in _ALL_READERS else ""
 
 
 def check(hints: Mapping[str, Hint], diagnostics: Diagnostics) -> None:
     """Record every hint whose value cannot be read or meant, and requests above their limits."""
     for name, hint in hints.items():
-        if name in READERS and hint.value != "":
-            reader, code, _ = READERS[name]
+        if name in _ALL_READERS and hint.value != "":
+            reader, code, _ = _ALL_READERS[name]
             try:
                 _check_amount(name, hint, reader(str(hint.value)), diagnostics)
             except expressions.Unreadable as error:
@@ -115,11 +144,11 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 def _unit_cure(name: str, text: str) -> str:
     """Return what to write for a hint: for 8GB or 1h what means the same in the hint's own form."""
     size = _AMOUNT.fullmatch(text.strip())
-    if size and READERS[name][1] == "bad-size" and not name.startswith("c4p"):
+    if size and _ALL_READERS[name][1] == "bad-size" and not name.startswith("c4p"):
         number, unit, binary = size[1], size[2].upper(), size[3]
         return f"write '{number}{unit}{binary}'." if name.startswith("kubernetes") else f"write '{number} {unit}B'."
     found = _DURATION.fullmatch(text.strip())
-    if READERS[name][1] != "bad-time" or not found:
+    if _ALL_READERS[name][1] != "bad-time" or not found:
         return cure(name)
     seconds = int(found[1]) * _SECONDS[found[2][0].lower()]
     if name == "slurm_time":
@@ -143,7 +172,7 @@ def value(name: str, hint: Hint) -> object | None:
     """
     if hint.value == "":
         return None  # REANA's own default for "not given"
-    reader = READERS[name][0]
+    reader = _ALL_READERS[name][0]
     try:
         return reader(str(hint.value))
     except expressions.Unreadable:

@@ -102,6 +102,15 @@ class Resources:
     partition: str | None = None  # Slurm
     account: str | None = None  # HTCondor accounting group, Slurm account
     requirements: str | None = None  # HTCondor ClassAd expression
+    gpus: int | None = None
+    # Slurm, as sbatch takes them:
+    gpu_model: str | None = None
+    gres: str | None = None
+    qos: str | None = None
+    constraint: str | None = None
+    reservation: str | None = None
+    nodes: int | None = None
+    tasks: int | None = None
 
 
 class Credential(enum.Enum):

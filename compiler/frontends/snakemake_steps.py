@@ -40,22 +40,32 @@ _UNHEARD = re.compile(
     r"|nodes|tasks|n?tasks_per_.*|ntasks|cpus_per_.*|mem(_mb)?_per_.*|mpi|clusters?|reservation|exclusive|requirements"
 )
 _CURES = {
-    "slurm_account": "--set slurm.account=NAME is for all jobs.",
-    "account": "--set slurm.account=NAME is for all jobs.",
-    "slurm_qos": "--set slurm.qos=NAME is for all jobs.",
-    "qos": "--set slurm.qos=NAME is for all jobs.",
+    "account": "write slurm_account.",
+    "slurm_qos": "write qos.",
+    "slurm_constraint": "write constraint.",
+    "gpus": "write gpu.",
+    "clusters": "the jobs of a run are in one cluster: submit the run there.",
+    "mpi": "start it in the command, such as srun or mpirun; nodes and tasks are honoured.",
+    "slurm_extra": "write the resource for it, such as qos, constraint, reservation or gres.",
     "partition": "write slurm_partition.",
     "mem_mb_per_cpu": "write mem_mb, the memory of the job.",
     "requirements": "write htcondor_requirements.",
 }
 
 
+# Resources that are hints of the step.
+_HINTS = hints.KNOWN | hints.PLUGIN_READERS.keys()
+
+
 def _is_unheard(name: str) -> bool:
-    return name not in hints.KNOWN and _UNHEARD.fullmatch(name) is not None
+    return name not in _HINTS and _UNHEARD.fullmatch(name) is not None
 
 
 # What the batch system has to know before the job starts.
-_SCHEDULED = frozenset({"threads", *_NATIVE, *hints.KNOWN})
+_SCHEDULED = frozenset({"threads", *_NATIVE, *_HINTS})
+
+# Of these more is not better: jobs that ask for different ones are never taken together.
+_EXACT = _HINTS - {"gpu", "cpus_per_task"}
 
 # Rules of one job each that are alike are one step if there are more of them than this: a tool has written them.
 _FEW_RULES = 4
@@ -141,6 +151,11 @@ def _label(records: Sequence[JobRecord], reading: Reading) -> str:
     return start or f"{rules[0]}_and_{len(rules) - 1}_more"
 
 
+def _is_default(name: str, value: Any) -> bool:
+    """Return whether a resource of a plugin asks for what a job has anyway."""
+    return name in hints.PLUGIN_READERS and (not value or (name in ("nodes", "tasks") and value == 1))
+
+
 # --- what makes jobs alike -----------------------------------------------------------------------
 
 
@@ -199,15 +214,17 @@ def _rounded(texts: Sequence[str]) -> dict[str, str]:
     for ratio in _RATIOS:
         groups: dict[str, list[str]] = {}
         for text, each in asked.items():
-            groups.setdefault(json.dumps({name: _size(value, ratio) for name, value in each.items()}), []).append(text)
+            groups.setdefault(json.dumps({n: _size(n, value, ratio) for n, value in each.items()}), []).append(text)
         if len(groups) <= _MOST_VARIANTS:
             break
     most = {key: json.dumps(_most([asked[text] for text in group]), sort_keys=True) for key, group in groups.items()}
     return {text: most[key] for key, group in groups.items() for text in group}
 
 
-def _size(value: Any, ratio: float) -> Any:
+def _size(name: str, value: Any, ratio: float) -> Any:
     """Return the same for numbers that are at most ``ratio`` apart; what is no number stays as it is."""
+    if name in _EXACT:
+        return value
     if not isinstance(value, int | float) or isinstance(value, bool) or value <= 0:
         return value if ratio < math.inf else None
     return math.floor(math.log(value, ratio)) if ratio < math.inf else None
@@ -351,7 +368,7 @@ class _Maker:
         return self._spec.default_hints | {
             name: Hint(value, origin)
             for name, value in asked.items()
-            if name in hints.KNOWN and isinstance(value, str | int | bool)
+            if name in _HINTS and isinstance(value, str | int | bool) and not _is_default(name, value)
         }
 
     def _check(
@@ -395,8 +412,6 @@ class _Maker:
         given = {name: value for record in records for each in record.resources for name, value in each.items()}
         unheard = sorted(name for name, value in given.items() if value and value != "" and _is_unheard(name))
         for name in unheard:
-            if name in ("nodes", "tasks") and given[name] == 1:
-                continue
             message = f'The resource {name} of rule "{rule.name}" has no effect.'
             self._diagnostics.warning("hint-ignored", message, origin, _CURES.get(name, ""))
 

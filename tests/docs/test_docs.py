@@ -272,6 +272,7 @@ DIRECTIVES = {
         "runtime": "MY.MaxRuntime",
         "account": "accounting_group",
         "requirements": "requirements",
+        "gpus": "request_gpus",
     },
     "slurm": {
         "cpus": "--cpus-per-task",
@@ -279,6 +280,15 @@ DIRECTIVES = {
         "disk": "--tmp",
         "runtime": "--time",
         "partition": "--partition",
+        "account": "--account",
+        "qos": "--qos",
+        "constraint": "--constraint",
+        "reservation": "--reservation",
+        "gres": "--gres",
+        "gpus": "--gpus",
+        "gpu_model": "--gpus",
+        "nodes": "--nodes",
+        "tasks": "--ntasks",
     },
 }
 

@@ -60,3 +60,23 @@ def test_samples_do_not_make_submissions(desk: Desk, site: str) -> None:
         assert [key for key in journal if not key.startswith(".finaliser")] == ["one/0", "two/0", "merge/0"]
     else:
         assert len(list((desk.path / "runs" / name / "batch/steps").rglob("*.sub"))) == 3
+
+
+ASKING = """
+rule all:
+    input: "1.txt", "2.txt"
+rule ask:
+    output: "{i}.txt"
+    resources:
+        slurm_account="escape", qos="normal", cpus_per_task=2, tasks=2, nodes=lambda wildcards: int(wildcards.i)
+    shell: "echo $SLURM_JOB_ACCOUNT $SLURM_JOB_QOS $SLURM_CPUS_PER_TASK $SLURM_NTASKS $SLURM_JOB_NUM_NODES > {output}"
+"""
+
+
+def test_what_rules_ask_of_slurm(desk: Desk) -> None:
+    desk.write("Snakefile", ASKING)
+    desk.write("reana.yaml", json.dumps({"workflow": {"type": "snakemake", "file": "Snakefile"}}))
+    name = desk.run("--site", "generic-slurm", *BARE)
+    assert desk.wait(name)["status"] == "finished"
+    for nodes in (1, 2):
+        assert desk.file(f"runs/{name}/workspace/{nodes}.txt") == f"escape normal 2 2 {nodes}\n"

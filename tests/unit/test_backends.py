@@ -260,6 +260,28 @@ def test_retries_of_a_step_that_is_handed_on_are_its_jobs_own() -> None:
     assert {name: "retries=2" in script for name, script in scripts.items()} == {"a": False, "b": True}
 
 
+ASKED = {
+    "slurm_account": "us", "qos": "long", "constraint": "a&[b|c]", "reservation": "r1", "gres": "lustre:1",
+    "gpu": 2, "gpu_model": "a100", "nodes": 3, "tasks": 6, "cpus_per_task": 4,
+}  # fmt: skip  # a line is a system's or a kind
+
+
+def test_what_snakemake_asks_of_slurm_and_htcondor() -> None:
+    asking = step("a", hints={name: Hint(value, Place("Snakefile", 1)) for name, value in ASKED.items()})
+    lines = written("slurm", "steps/a/job.sbatch", asking)
+    assert {line.removeprefix("#SBATCH --") for line in lines} >= {
+        "account=us", "qos=long", "constraint=a&[b|c]", "reservation=r1", "gres=lustre:1",
+        "gpus=a100:2", "nodes=3", "ntasks=6", "cpus-per-task=4",
+    }  # fmt: skip  # as above
+    site = Site(slurm=SlurmSettings(submission="pyslurm"))
+    asked_of = [
+        any("pyslurm" in line for line in written("slurm", "submit.sh", each, site=site))
+        for each in (asking, step("a"))
+    ]
+    assert asked_of == [False, True]
+    assert "request_gpus = 2" in written("htcondor", "steps/a/job.sub", asking)
+
+
 def test_a_job_that_dagman_starts_again_knows_how_often() -> None:
     for retries, told in ((0, False), (2, True)):
         dag = written("htcondor", "workflow.dag", step("a", retries=retries))

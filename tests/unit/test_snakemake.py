@@ -319,6 +319,30 @@ def test_a_declared_maximum_takes_the_place_of_what_only_the_run_knows(load: Loa
     assert group.resources.memory == 3000 * 10**6
 
 
+def test_what_a_rule_asks_of_slurm(load: Load) -> None:
+    snakefile = """
+rule all:
+    input: expand("{i}.txt", i=range(45))
+rule a:
+    output: "{i}.txt"
+    resources:
+        slurm_account=lambda wildcards: f"group{int(wildcards.i) % 2}",
+        nodes=lambda wildcards: 1 + int(wildcards.i) % 3,
+        mem_mb=lambda wildcards: 100 + 10 * int(wildcards.i),
+        constraint="a&b", gpu=0, tasks=1
+    shell: "touch {output}"
+"""
+    asked = {}
+    for step in load(snakefile).steps:
+        assert {"constraint", "slurm_account"} <= step.hints.keys() <= {"constraint", "slurm_account", "nodes"}
+        nodes = step.hints["nodes"].value if "nodes" in step.hints else 1
+        (output,) = step.outputs
+        for row in step.table.rows():
+            path = row[step.table.columns.index(output.name)] if isinstance(output, Column) else output
+            asked[int(path.removesuffix(".txt"))] = (step.hints["slurm_account"].value, nodes)
+    assert asked == {i: (f"group{i % 2}", 1 + i % 3) for i in range(45)}
+
+
 def test_each_attempt_has_its_own_command(load: Load) -> None:
     snakefile = """
 rule a:
