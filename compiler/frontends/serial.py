@@ -15,7 +15,7 @@ from typing import Any
 from reana_batch import diagnostics as messages
 from reana_batch import expressions, hints, images, names, places, schema
 from reana_batch.diagnostics import Diagnostics, closest, suggestion
-from reana_batch.ir import Command, Hint, Need, Step, Workflow, literal
+from reana_batch.ir import Command, Hint, Need, Step, Workflow, changed, literal
 from reana_batch.spec import Spec
 
 # Longer names are cut: they become file names, which end at 255 bytes.
@@ -110,28 +110,30 @@ def _chain(spec: Spec, entries: list[_Entry], diagnostics: Diagnostics) -> tuple
     values = spec.values
     steps: list[Step] = []
     for stem, entry in zip(stems, entries, strict=True):
-        environment = str(entry.data.get("environment", "")).strip()
-        credentials = hints.credentials(entry.hints)
+        common = _common(spec, entry)
         for index, text in entry.commands:
             seen[stem] += 1
             # Commands of equal labels are counted through: "fit" alone, else fit.1, fit.2, ...
             name = f"{stem}.{seen[stem]}" if numbers[stem] > 1 else stem
             command = _command(spec, entry, index, text, values, diagnostics)
             needs = (Need(steps[-1].name),) if steps else ()
-            step = Step(
-                name=name,
-                label=entry.label or f"step-{entry.index + 1}",
-                origin=command.origin,
-                commands=(command,),
-                environment=environment,
-                hints=entry.hints,
-                credentials=credentials,
-                cvmfs=spec.cvmfs,
-                needs=needs,
-                group=entry.index,
-            )
-            steps.append(step)
+            steps.append(changed(common, name=name, origin=command.origin, commands=(command,), needs=needs))
     return tuple(steps)
+
+
+def _common(spec: Spec, entry: _Entry) -> Step:
+    """Return what the commands of a step have in common."""
+    return Step(
+        name="",
+        label=entry.label or f"step-{entry.index + 1}",
+        origin=spec.document.place(entry.path),
+        commands=(),
+        environment=str(entry.data.get("environment", "")).strip(),
+        hints=entry.hints,
+        credentials=hints.credentials(entry.hints),
+        cvmfs=spec.cvmfs,
+        group=entry.index,
+    )
 
 
 def _short_label(entry: _Entry) -> str:
