@@ -297,8 +297,21 @@ def listed(wildcards):
     with open("listed.txt", "w") as file:
         file.write("listed")
     return "listed.txt"
+def parts(wildcards):
+    with open(f"list_{wildcards.sample}.txt") as file:
+        return [f"part/{wildcards.sample}{number}" for number, _ in enumerate(file)]
+for sample in open("used_samples.txt").read().split():
+    with open(f"list_{sample}.txt", "w") as file:
+        file.write("1\\n2\\n")
 rule all:
-    input: "o.txt", "p.txt"
+    input: "o.txt", "p.txt", "sum_a.txt", "sum_b.txt"
+rule part:
+    output: "part/{sample}{number}"
+    shell: "sed -n $(({wildcards.number} + 1))p list_{wildcards.sample}.txt > {output}"
+rule sum:
+    input: parts
+    output: "sum_{sample}.txt"
+    shell: "cat {input} > {output}"
 rule x:
     input: "used_samples.txt", "made/by.txt", "linked.txt"
     output: "o.txt"

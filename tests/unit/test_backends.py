@@ -260,7 +260,7 @@ def test_retries_of_a_step_that_is_handed_on_are_its_jobs_own() -> None:
     assert {name: "retries=2" in script for name, script in scripts.items()} == {"a": False, "b": True}
 
 
-ASKED = {
+ASKED: dict[str, str | int] = {
     "slurm_account": "us", "qos": "long", "constraint": "a&[b|c]", "reservation": "r1", "gres": "lustre:1",
     "gpu": 2, "gpu_model": "a100", "nodes": 3, "tasks": 6, "cpus_per_task": 4,
 }  # fmt: skip  # a line is a system's or a kind
