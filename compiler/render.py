@@ -28,7 +28,7 @@ class File:
     executable: bool = False
 
 
-_PLAIN = re.compile(r"[A-Za-z0-9_~.,:/+@&|()*\[\]!=-]*")
+_PLAIN = re.compile(r"[A-Za-z0-9_~.,:/+@&|()*\[\]-]*")
 _DAG_WORD = re.compile(r"""[^\s"'\\+]+""")
 _MAKE_WORD = re.compile(r"[^\s:#%=\\|;()]+")
 
