@@ -98,7 +98,7 @@ def test_hints_of_a_step_that_is_handed_on_are_those_of_its_system() -> None:
     steps = step("a", hints=given, resources=asked), on_slurm("b", hints=given, resources=asked)
     own, handed = map_resources(workflow(*steps), where).steps
     assert own.resources == Resources(runtime=1200, flavour="espresso", account="group_u")
-    assert handed.resources == Resources(runtime=600, partition="short")
+    assert handed.resources == Resources(runtime=600, partition="short", account="group_v")
     warned = [line for line in shown(where).splitlines() if "warning" in line]
     assert warned == [
         "reana.yaml:2:1: warning: slurm_partition has no meaning on HTCondor. [hint-ignored]",
