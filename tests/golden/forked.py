@@ -21,8 +21,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
 
+from reana_batch import pipeline
 from reana_batch.backends import BACKENDS
 from reana_batch.cli import main
+from reana_batch.diagnostics import Diagnostics
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -166,7 +168,26 @@ _PRELOADED = (
     *("reana_batch.frontends.serial", *BACKENDS.values()),
 )
 
+_TYPICAL = """
+workflow:
+  type: serial
+  specification:
+    steps: [{environment: "debian:12", commands: ["echo 1"], kubernetes_memory_limit: 1Gi}]
+"""
+
+
+def _warm() -> None:
+    """Compile for each batch system, so that parsers and templates are there; none of them knows who asks."""
+    with tempfile.TemporaryDirectory() as folder:
+        spec = Path(folder) / "reana.yaml"
+        spec.write_text(_TYPICAL, "utf-8")
+        for backend in BACKENDS:
+            compilation = pipeline.compile_spec(spec, pipeline.Options(backend=backend), Diagnostics())
+            pipeline.write(compilation, Path(folder) / backend)
+
+
 if __name__ == "__main__":
     for module in _PRELOADED:
         importlib.import_module(module)
+    _warm()
     _serve()
