@@ -138,6 +138,7 @@ def submit(run: Run, place: Mapping[str, str]) -> list[str]:
         if goes_on:
             with dag.with_name(f"{dag.name}.rescue001").open("w", encoding="utf-8") as rescue:
                 rescue.writelines(f"DONE {node}\n" for node in _done_nodes(part))
+            _forget_verdicts(part)
     return [htcondor_schedd.submit(run.directory, place)]
 
 
@@ -152,6 +153,13 @@ def _done_nodes(part: Run) -> Iterator[str]:
     for name, compiled in part.compiled().items():
         if compiled.is_complete(compiled.progress()):
             yield _expansion_node(name)
+
+
+def _forget_verdicts(part: Run) -> None:
+    """Remove the marks of jobs that failed: some ended after their records, so that their nodes are done and stay so."""
+    if (part.directory / _VERDICT).exists():
+        for mark in (part.directory / layout.STATE).rglob("*.unfinished"):
+            mark.unlink()
 
 
 def trace(directory: Path) -> Trace:

@@ -193,10 +193,11 @@ def test_one_failed_sample_stops_itself_alone(desk: Desk, snakefile: str) -> Non
     assert "sum" not in made[0]
 
 
-def test_a_row_that_fails_again_after_resume_stops_itself_alone(desk: Desk) -> None:
+@pytest.mark.parametrize(("site", "rows_per_job"), [("generic-slurm", 1), ("generic-htcondor", 2)])
+def test_a_row_that_fails_again_after_resume_stops_itself_alone(desk: Desk, site: str, rows_per_job: int) -> None:
     command = "[ ! -e fail-{row} ] || exit 3"
     steps = Template("first", command, rows=3), Template("second", "true {row}", rows=3, needs={"first": "each"})
-    name = compile_flow(desk, "flow", "generic-slurm", *steps, settings=[BARE])
+    name = compile_flow(desk, "flow", site, *steps, settings=[BARE, f"rows_per_job={rows_per_job}"])
     for row in (0, 1):
         desk.write(f"runs/{name}/workspace/fail-{row}", "")
     desk.reana_batch("submit", f"runs/{name}")
@@ -207,6 +208,8 @@ def test_a_row_that_fails_again_after_resume_stops_itself_alone(desk: Desk) -> N
     assert (record["progress"]["done"], record["failed"], record["not_started"]) == (4, 1, 1)
     assert recorded(desk, name, {"second": 3}, "done") == {("second", 1), ("second", 2)}
     (desk.path / f"runs/{name}/workspace/fail-0").unlink()
+    # As if the job of the last rows had been ended just after its records.
+    desk.write(f"runs/{name}/state/first/{3 // rows_per_job}.unfinished", "")
     desk.reana_batch("resume", "--runs", "runs", "-w", name)
     assert desk.wait(name)["status"] == "finished"
     assert not recorded(desk, name, {"first": 3, "second": 3}, "skipped")

@@ -241,15 +241,17 @@ def test_a_node_for_each_array_of_a_step_that_is_handed_on() -> None:
     )
     lines = written("htcondor", "workflow.dag", *steps)
     assert [line.split()[1] for line in lines if line.startswith("JOB") and line[4] in "bd"] == [
-        *("b.0", "b.3", "b.6", "d.0")
+        *("b.0", "b.3", "b.6", "b.verdict", "d.0")
     ]
     assert [line for line in lines if line.startswith("PARENT")] == [
+        "PARENT a.0 a.1 a.2 a.3 a.4 a.5 a.6 CHILD a.verdict",
+        "PARENT b.0 b.3 b.6 CHILD b.verdict",
         "PARENT a.0 a.1 a.2 CHILD b.0",
         "PARENT a.3 a.4 a.5 CHILD b.3",
         "PARENT a.6 CHILD b.6",
         "PARENT b.0 b.3 CHILD c.0",
         "PARENT b.0 b.6 CHILD c.1",
-        "PARENT b.0 b.3 b.6 CHILD d.0",
+        "PARENT b.verdict CHILD d.0",
     ]
 
 
