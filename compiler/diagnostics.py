@@ -348,7 +348,8 @@ def _render_group(group: list[Diagnostic], hint: str, lines: Mapping[str, list[s
 
 
 def _shortened(sentence: str) -> str:
-    """Return a sentence without the middle of the long value that it quotes."""
+    """Return a sentence as one line, without the middle of the long value that it quotes."""
+    sentence = sentence.replace("\n", "\\n")
     if len(sentence) <= _LONGEST:
         return sentence
     return f"{sentence[: _LONGEST // 2]}[...]{sentence[-_LONGEST // 4 :]}"
