@@ -31,9 +31,6 @@ DocumentPath = Sequence[str | int]
 # libyaml's composer calls itself for each level, and ends the process somewhere beyond this.
 _DEEPEST = 100
 
-# A bracket where a value can begin; others, as in ${name}, open nothing.
-_OPENING = re.compile(r"(?<![^\s\[{,:])[\[{]")
-
 # Nodes that are kept by their paths.
 _MOST_PARENTS = 1000
 
@@ -183,10 +180,30 @@ def _read_text(path: Path, file: str, diagnostics: Diagnostics) -> str | None:
         return None
 
 
+class _TooDeepError(Exception):
+    """``node`` is the first list or mapping beyond the bound that holds something."""
+
+    def __init__(self, node: yaml.Node) -> None:
+        super().__init__()
+        self.node = node
+
+
+class _BoundedLoader(Loader):  # type: ignore[misc]  # it is libyaml's or Python's
+    """Raises _TooDeepError for nesting beyond bounds: the composer calls these two for each node."""
+
+    _depth = 0
+
+    def descend_resolver(self, parent: yaml.Node | None, _: object) -> None:
+        self._depth += 1
+        if parent is not None and self._depth > _DEEPEST + 1:
+            raise _TooDeepError(parent)
+
+    def ascend_resolver(self) -> None:
+        self._depth -= 1
+
+
 def _compose(text: str, file: str, diagnostics: Diagnostics) -> Document | None:
-    if not _check_depth(text, file, diagnostics):
-        return None
-    loader = Loader(text)
+    loader = _BoundedLoader(text)
     try:
         root = loader.get_single_node()
         if root is None:
@@ -198,25 +215,13 @@ def _compose(text: str, file: str, diagnostics: Diagnostics) -> Document | None:
         builder = _Builder(file, diagnostics)
         data = builder.build(root)
         return Document(file, text, data, root) if builder.sound else None
+    except _TooDeepError as error:
+        message = f"YAML may be nested {_DEEPEST} levels deep, not more."
+        mark = error.node.start_mark
+        diagnostics.error("yaml-syntax", message, Place(file, mark.line + 1, mark.column + 1))
+        return None
     finally:
         loader.dispose()
-
-
-def _check_depth(text: str, file: str, diagnostics: Diagnostics) -> bool:
-    """Record nesting beyond bounds; return whether there is none. Most files are seen to be flat at once."""
-    brackets = sum(1 for _ in _OPENING.finditer(text))
-    steps = (len(line) - len(line.lstrip()) + line.count("- ") + line.count("? ") for line in text.splitlines())
-    if brackets + max(steps, default=0) <= _DEEPEST:
-        return True
-    depth = 0
-    for event in yaml.parse(text, Loader):
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if depth > _DEEPEST:
-            mark: Any = event.start_mark
-            place = Place(file, mark.line + 1, mark.column + 1)
-            diagnostics.error("yaml-syntax", f"YAML may be nested {_DEEPEST} levels deep, not more.", place)
-            return False
-    return True
 
 
 # The tags of what JSON has; everything else a YAML 1.1 reader makes up, such as dates.
