@@ -189,9 +189,13 @@ class _TooDeepError(Exception):
 
 
 class _BoundedLoader(Loader):  # type: ignore[misc]  # it is libyaml's or Python's
-    """Raises _TooDeepError for nesting beyond bounds: the composer calls these two for each node."""
+    """Raises _TooDeepError for nesting beyond bounds. The composer calls all three for each node."""
 
     _depth = 0
+
+    def resolve(self, kind: type[yaml.Node], value: str, implicit: Any) -> Any:
+        # What is quoted is text.
+        return super().resolve(kind, value, implicit) if kind is not yaml.ScalarNode or implicit[0] else _TEXT
 
     def descend_resolver(self, parent: yaml.Node | None, _: object) -> None:
         self._depth += 1

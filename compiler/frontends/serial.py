@@ -199,6 +199,8 @@ def _report_placeholder(
 
 def _only_sets(command: str) -> bool:
     """Return whether a command only sets what its shell forgets, such as cd code."""
+    if not _SETTING.match(command.lstrip("&; \t\n")):
+        return False  # which most commands show at once
     parts = [part.strip() for part in re.split(r"&&|;|\n", command)]
     return any(parts) and all(_SETTING.fullmatch(part) for part in parts if part)
 
