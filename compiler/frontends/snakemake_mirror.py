@@ -7,6 +7,7 @@ not in the middle of the run, and Snakemake leaves nothing in the analysis.
 from __future__ import annotations
 
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ _OWN = (".snakemake", "__pycache__")
 
 # What is made while reading is held in memory until the run is written: this many bytes at most.
 _MOST_MADE = 64 * 2**20
+_KEPT_KINDS = (stat.S_IFREG, stat.S_IFLNK, stat.S_IFDIR)
 
 
 @contextmanager
@@ -59,14 +61,19 @@ def made(spec: Spec, root: Path, diagnostics: Diagnostics) -> Iterator[MadeFile]
     for path in _new_paths(spec, root):
         if path in data:
             continue
-        file = _made_file(root, path)
-        total += len(file.content or b"")
+        facts = (root / path).lstat()
+        kind = stat.S_IFMT(facts.st_mode)
+        if kind not in _KEPT_KINDS:
+            message = f"The Snakefile makes {path} while it is read, which is neither a file nor a directory."
+            diagnostics.error("snakefile", message, place, "make it in a rule.")
+            continue
+        total += facts.st_size if kind == stat.S_IFREG else 0
         if total > _MOST_MADE:
-            message = (
-                f"What the Snakefile writes while it is read, up to {path}, is more than {_MOST_MADE // 2**20} MiB."
-            )
+            most = f"{_MOST_MADE // 2**20} MiB"
+            message = f"What the Snakefile writes while it is read, up to {path}, is more than {most}."
             diagnostics.error("snakefile", message, place, "write it in a rule.")
             return
+        file = _made_file(root, path)
         if os.fsencode(root) in (file.content or b""):
             message = f"The Snakefile writes the path of its directory into {path} while it is read; a run has another."
             diagnostics.error(
