@@ -218,7 +218,8 @@ def show_status(current: RunStatus) -> None:
         return
     if not current.failures and current.state == "failed":
         _show_vanished(current)
-    _line(f"==> ERROR: {name} {_VERBS[current.state]}; {_jobs(current.not_started)} not started.", "red")
+    left = f"; {_jobs(current.not_started)} not started" if current.not_started else ""
+    _line(f"==> ERROR: {name} {_VERBS[current.state]}{left}.", "red")
     _show_blocked(current.blocked())
     _show_open(current)
     _line(f"Its files are in {directory}. To go on: reana-batch resume -w {shlex.quote(str(directory))}", None)

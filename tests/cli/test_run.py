@@ -123,6 +123,11 @@ def test_a_failure_is_told_with_all_that_explains_it(failing: Tool) -> None:
     assert "==> ERROR: workflow.1 has failed; 1 job not started.\n" in report
 
 
+def test_a_failure_of_the_last_step_leaves_nothing_to_start(empty: Tool) -> None:
+    empty.write_steps(only="exit 7")
+    assert "==> ERROR: workflow.1 has failed.\n" in empty.run("run", "--runs", "runs").stderr
+
+
 def test_a_failure_in_json(failing: Tool) -> None:
     ended = failing.run("run", "--runs", "runs", "--json")
     answer: dict[str, Any] = json.loads(ended.stdout)
