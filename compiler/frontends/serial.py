@@ -110,29 +110,29 @@ def _chain(spec: Spec, entries: list[_Entry], diagnostics: Diagnostics) -> tuple
     values = spec.values
     steps: list[Step] = []
     for stem, entry in zip(stems, entries, strict=True):
-        common = _common(spec, entry)
+        step: Step | None = None
         for index, text in entry.commands:
             seen[stem] += 1
             # Commands of equal labels are counted through: "fit" alone, else fit.1, fit.2, ...
             name = f"{stem}.{seen[stem]}" if numbers[stem] > 1 else stem
             command = _command(spec, entry, index, text, values, diagnostics)
             needs = (Need(steps[-1].name),) if steps else ()
-            steps.append(changed(common, name=name, origin=command.origin, commands=(command,), needs=needs))
+            own = {"name": name, "origin": command.origin, "commands": (command,), "needs": needs}
+            step = changed(step, **own) if step else _step(spec, entry, own)
+            steps.append(step)
     return tuple(steps)
 
 
-def _common(spec: Spec, entry: _Entry) -> Step:
-    """Return what the commands of a step have in common."""
+def _step(spec: Spec, entry: _Entry, own: Mapping[str, Any]) -> Step:
+    """Return the step of the first command: what is its ``own``, and what all commands of the entry have in common."""
     return Step(
-        name="",
         label=entry.label or f"step-{entry.index + 1}",
-        origin=spec.document.place(entry.path),
-        commands=(),
         environment=str(entry.data.get("environment", "")).strip(),
         hints=entry.hints,
         credentials=hints.credentials(entry.hints),
         cvmfs=spec.cvmfs,
         group=entry.index,
+        **own,
     )
 
 
