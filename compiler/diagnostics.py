@@ -131,6 +131,10 @@ class Place:
         return f"{self.file.rpartition('/')[2]}:{self.line}"
 
 
+# A place, or what looks it up where the message is kept.
+Where = Place | Callable[[], Place] | None
+
+
 @dataclass(frozen=True, slots=True)
 class Later:
     """A hint that is made only if it is shown, because that takes time; hints of one ``key`` are equal."""
@@ -199,22 +203,25 @@ class Diagnostics:
     _found: dict[Diagnostic, None] = field(default_factory=dict)
     _counts: Counter[tuple[Severity, str]] = field(default_factory=Counter)
 
-    def error(self, code: str, message: str, place: Place | None = None, hint: Hint = "") -> None:
+    def error(self, code: str, message: str, place: Where = None, hint: Hint = "") -> None:
         """Record an error, or a warning if the user chose to go on in spite of this code."""
-        severity = Severity.WARNING if code in self.ignored_codes else Severity.ERROR
-        self._record(Diagnostic(severity, code, message, place, hint))
+        self._record(Severity.WARNING if code in self.ignored_codes else Severity.ERROR, code, message, place, hint)
 
-    def warning(self, code: str, message: str, place: Place | None = None, hint: Hint = "") -> None:
+    def warning(self, code: str, message: str, place: Where = None, hint: Hint = "") -> None:
         """Record a warning."""
-        self._record(Diagnostic(Severity.WARNING, code, message, place, hint))
+        self._record(Severity.WARNING, code, message, place, hint)
 
-    def _record(self, diagnostic: Diagnostic) -> None:
-        """Keep a diagnostic once; beyond ``_MOST_KEPT`` of its code it is only counted."""
+    def _record(self, severity: Severity, code: str, message: str, place: Where, hint: Hint) -> None:
+        """Keep a diagnostic once; beyond ``_MOST_KEPT`` of its code it is only counted, and not looked for."""
+        if self._counts[severity, code] < _MOST_KEPT:
+            self._keep(Diagnostic(severity, code, message, place() if callable(place) else place, hint))
+        else:
+            self._counts[severity, code] += 1
+
+    def _keep(self, diagnostic: Diagnostic) -> None:
         if diagnostic not in self._found:
-            kind = (diagnostic.severity, diagnostic.code)
-            self._counts[kind] += 1
-            if self._counts[kind] <= _MOST_KEPT:
-                self._found[diagnostic] = None
+            self._counts[diagnostic.severity, diagnostic.code] += 1
+            self._found[diagnostic] = None
 
     def count(self, severity: Severity) -> int:
         """Return how many diagnostics of ``severity`` were recorded, kept or not."""
@@ -222,8 +229,8 @@ class Diagnostics:
 
     def add(self, others: Diagnostics) -> None:
         """Record the diagnostics of another collector, with the sources that they point into."""
-        for diagnostic in others._found:
-            self._record(diagnostic)
+        for each in others._found:
+            self._record(each.severity, each.code, each.message, each.place, each.hint)
         self._counts.update({kind: count - _MOST_KEPT for kind, count in others._counts.items() if count > _MOST_KEPT})
         self.sources |= others.sources
 
@@ -260,7 +267,7 @@ def _position(diagnostic: Diagnostic) -> tuple[str, int, int, int]:
     return place.file, place.line, place.column, place.width
 
 
-def refuse(code: str, message: str, place: Place | None = None, hint: Hint = "") -> Refused:
+def refuse(code: str, message: str, place: Where = None, hint: Hint = "") -> Refused:
     """Return the exception for a fault that leaves nothing else to look at."""
     diagnostics = Diagnostics()
     diagnostics.error(code, message, place, hint)

@@ -57,9 +57,9 @@ def _lark() -> Lark:
     return Lark(grammar, start=list(_LANGUAGES), parser="lalr")
 
 
-@functools.lru_cache
+@functools.lru_cache(2**17)
 def _parse(start: str, text: str, expected: str) -> Tree[Any]:
-    """Return the tree of a value; thousands of steps share a few values, so that some trees are kept."""
+    """Return the tree of a value; steps share values, and each is read more than once, so that trees are kept."""
     from lark.exceptions import UnexpectedInput
 
     blank = re.search(r"\s+", text)

@@ -16,7 +16,7 @@ from typing import Any
 
 import jsonschema_rs
 
-from reana_batch.diagnostics import Diagnostics, Hint, Later, Place, closest, suggestion
+from reana_batch.diagnostics import Diagnostics, Hint, Later, Where, closest, suggestion
 from reana_batch.document import Document
 
 JSON_TYPES = {
@@ -121,7 +121,7 @@ def expectations(value: Any, schema: dict[str, Any]) -> Iterator[str]:
             yield " or ".join(JSON_TYPES[name] for name in types)
 
 
-Description = Iterator[tuple[str, str, Place, Hint]]
+Description = Iterator[tuple[str, str, Where, Hint]]
 
 
 def _unknown(violation: Violation) -> Description:
@@ -129,7 +129,7 @@ def _unknown(violation: Violation) -> Description:
     for key in violation.kind.unexpected:
         where = tuple(part for part in violation.path if isinstance(part, str))
         hint = Later((*where, key), functools.partial(violation.advise, violation.path, key, known))
-        place = violation.document.key_place([*violation.path, key])
+        place = functools.partial(violation.document.key_place, [*violation.path, key])
         yield "unknown-key", f'"{key}" is not known here.', place, hint
 
 
@@ -150,7 +150,7 @@ def _type(violation: Violation) -> Description:
         hint = "quote it: the ': ' in it makes a mapping."
     elif expected == "a list" and isinstance(violation.value, str) and re.match(r"-\S", violation.value):
         hint = "write a blank after the dash of each entry."
-    place = violation.document.place(violation.path)
+    place = functools.partial(violation.document.place, violation.path)
     yield "bad-type", f"{violation.subject} must be {expected}, not {actual}.", place, hint
 
 
@@ -164,14 +164,14 @@ def _as_written(violation: Violation) -> str:
 def _enum(violation: Violation) -> Description:
     options = [str(option) for option in violation.rule["enum"]]
     message = f'{violation.name} must be one of {", ".join(options)}, not "{violation.value}".'
-    place = violation.document.place(violation.path)
+    place = functools.partial(violation.document.place, violation.path)
     yield "bad-value", message, place, suggestion(str(violation.value), options)
 
 
 def _other(violation: Violation) -> Description:
     """Describe a broken rule by what the schema itself says it expected."""
     expected = violation.rule.get("expected", "something else")
-    place = violation.document.place(violation.path)
+    place = functools.partial(violation.document.place, violation.path)
     yield "bad-value", f"{violation.subject} must be {expected}.", place, ""
 
 

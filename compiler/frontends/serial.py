@@ -6,6 +6,7 @@ Semantics: reana-workflow-engine-serial 0.9.4. Each command is a job of its own;
 
 from __future__ import annotations
 
+import functools
 import re
 from collections import Counter
 from collections.abc import Mapping
@@ -228,7 +229,7 @@ def _check_parameters_used(spec: Spec, entries: list[_Entry], diagnostics: Diagn
                 del unused[piece.name]
     braced = _braced(entries) if unused else frozenset()
     for name in unused:
-        place = spec.document.key_place(["inputs", "parameters", name])
+        place = functools.partial(spec.document.key_place, ["inputs", "parameters", name])
         hint = f"write ${{{name}}} in the command." if name in braced else ""
         diagnostics.warning("unused-parameter", f'No command uses the parameter "{name}".', place, hint)
 
