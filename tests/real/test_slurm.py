@@ -470,7 +470,7 @@ def test_a_controller_that_comes_back_with_the_chain_queued(desk: Desk) -> None:
 
 def test_arrays_too_large_for_the_site_and_records_that_slurm_forgets(desk: Desk) -> None:
     large = compiled(desk, *scatter(5))
-    desk.box.slurm(MaxArraySize=4, MinJobAge=2)
+    desk.box.slurm(MaxArraySize=4)
     try:
         said = refused(desk, large)
         assert "arrays of up to 4 elements, not 5; compile it again with --set slurm.max_array_size=4" in said
@@ -480,7 +480,9 @@ def test_arrays_too_large_for_the_site_and_records_that_slurm_forgets(desk: Desk
         hog = desk.run(*HERE)
         desk.wait(name)
         desk.wait(hog)
-        # slurmctld forgets once a minute.
+        # What Slurm ended is recorded by a job that asks slurmctld before it forgets, which it does once a minute.
+        eventually((desk.path / f"runs/{hog}/state/step1/0.failed").exists, 60)
+        desk.box.slurm(MaxArraySize=4, MinJobAge=2)
         eventually(lambda: not desk.box.alice("squeue", "--noheader", "--states=all").stdout, 120)
         assert desk.status(name)["first_failure"]["row"] == 4
         assert desk.status(name)["not_started"] == 1
