@@ -7,6 +7,7 @@ import functools
 import shlex
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -319,10 +320,7 @@ def _status_record(current: RunStatus) -> dict[str, Any]:
         "first_failure": failure_record(current.failures[0]) if current.failures else None,
         "failed": len(current.failures),
         "not_started": current.not_started,
-        "blocked": [
-            {"step": each.step, "jobs": each.jobs, "waits_for": each.waits_for, "failed": each.failed}
-            for each in current.blocked()
-        ],
+        "blocked": [asdict(each) for each in current.blocked()],
         "expansions": [{"label": e.label, "origin": e.origin, "reason": e.reason} for e in current.open_expansions],
         "missing_outputs": list(current.missing_outputs),
         "last_words": current.last_words or None,

@@ -267,7 +267,7 @@ def _position(diagnostic: Diagnostic) -> tuple[str, int, int, int]:
     return place.file, place.line, place.column, place.width
 
 
-def refuse(code: str, message: str, place: Where = None, hint: Hint = "") -> Refused:
+def refuse(code: str, message: str, place: Place | None = None, hint: Hint = "") -> Refused:
     """Return the exception for a fault that leaves nothing else to look at."""
     diagnostics = Diagnostics()
     diagnostics.error(code, message, place, hint)

@@ -615,7 +615,7 @@ for option in ${REFUSED-}; do
   [[ " $* " != *" $option "* ]] || { printf 'INFO\nFATAL: no %s\n' "$option" >&2; exit 255; }
 done
 if [[ $* =~ --overlay\ ([^ ]*) ]]; then # it fills this directory, and closes what it makes there
-  mkdir "${BASH_REMATCH[1]}/work" && touch "${BASH_REMATCH[1]}/work/file" && chmod 0 "${BASH_REMATCH[1]}/work" || exit
+  mkdir "${BASH_REMATCH[1]}/closed" && touch "${BASH_REMATCH[1]}/closed/file" && chmod 0 "${BASH_REMATCH[1]}/closed" || exit
 fi
 printf '%s\0' "$@" >"$REANA_WORKSPACE/arguments"
 printf '%s' "$PWD" >"$REANA_WORKSPACE/directory"
