@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import yaml
 
@@ -180,52 +180,67 @@ def _read_text(path: Path, file: str, diagnostics: Diagnostics) -> str | None:
         return None
 
 
-class _TooDeepError(Exception):
-    """``node`` is the first list or mapping beyond the bound that holds something."""
-
-    def __init__(self, node: yaml.Node) -> None:
-        super().__init__()
-        self.node = node
+class _DeepError(Exception):
+    """A document holds a value in more lists and mappings than it was expected to."""
 
 
 class _BoundedLoader(Loader):  # type: ignore[misc]  # it is libyaml's or Python's
-    """Raises _TooDeepError for nesting beyond bounds. The composer calls all three for each node."""
+    """Raises _DeepError for a value below ``most`` others. The composer calls all three for each node."""
 
+    most = _DEEPEST
     _depth = 0
 
     def resolve(self, kind: type[yaml.Node], value: str, implicit: Any) -> Any:
         # What is quoted is text.
         return super().resolve(kind, value, implicit) if kind is not yaml.ScalarNode or implicit[0] else _TEXT
 
-    def descend_resolver(self, parent: yaml.Node | None, _: object) -> None:
+    def descend_resolver(self, *_: object) -> None:
         self._depth += 1
-        if parent is not None and self._depth > _DEEPEST + 1:
-            raise _TooDeepError(parent)
+        if self._depth > self.most:
+            raise _DeepError
 
     def ascend_resolver(self) -> None:
         self._depth -= 1
 
 
 def _compose(text: str, file: str, diagnostics: Diagnostics) -> Document | None:
-    loader = _BoundedLoader(text)
     try:
-        root = loader.get_single_node()
-        if root is None:
-            diagnostics.error("empty-file", f"{file} is empty.", Place(file, 1), "see: reana-batch samples")
+        root = _root(text, _DEEPEST)
+    except _DeepError:
+        if not _check_depth(text, file, diagnostics):
             return None
-        # An alias cannot be without an anchor, and most files have neither.
-        if "&" in text and "*" in text and not _check_aliases(root, file, diagnostics):
-            return None
-        builder = _Builder(file, diagnostics)
-        data = builder.build(root)
-        return Document(file, text, data, root) if builder.sound else None
-    except _TooDeepError as error:
-        message = f"YAML may be nested {_DEEPEST} levels deep, not more."
-        mark = error.node.start_mark
-        diagnostics.error("yaml-syntax", message, Place(file, mark.line + 1, mark.column + 1))
+        root = _root(text, _DEEPEST + 1)  # what is in the innermost list or mapping
+    if root is None:
+        diagnostics.error("empty-file", f"{file} is empty.", Place(file, 1), "see: reana-batch samples")
         return None
+    # An alias cannot be without an anchor, and most files have neither.
+    if "&" in text and "*" in text and not _check_aliases(root, file, diagnostics):
+        return None
+    builder = _Builder(file, diagnostics)
+    data = builder.build(root)
+    return Document(file, text, data, root) if builder.sound else None
+
+
+def _root(text: str, most: int) -> yaml.Node | None:
+    loader = _BoundedLoader(text)
+    loader.most = most
+    try:
+        return cast("yaml.Node | None", loader.get_single_node())
     finally:
         loader.dispose()
+
+
+def _check_depth(text: str, file: str, diagnostics: Diagnostics) -> bool:
+    """Record nesting beyond bounds; return whether there is none."""
+    depth = 0
+    for event in yaml.parse(text, Loader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEEPEST:
+            mark: Any = event.start_mark
+            place = Place(file, mark.line + 1, mark.column + 1)
+            diagnostics.error("yaml-syntax", f"YAML may be nested {_DEEPEST} levels deep, not more.", place)
+            return False
+    return True
 
 
 # The tags of what JSON has; everything else a YAML 1.1 reader makes up, such as dates.

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from reana_batch.diagnostics import Diagnostics, render
+from reana_batch.diagnostics import Diagnostics, Severity, render
 from reana_batch.document import Document, DocumentPath, read_document
 
 PlaceOf = tuple[int, int, int]  # line, column, width
@@ -402,6 +402,14 @@ def test_nesting_cannot_crash_the_reader(text: str, column: int, tmp_path: Path)
         0,
         f"x.yaml:1:{column}: error: YAML may be nested 100 levels deep, not more. [yaml-syntax]\n",
     )
+
+
+@pytest.mark.parametrize(("levels", "inside", "faults"), [(100, "", 0), (100, "1", 0), (101, "", 1), (101, "1", 1)])
+def test_a_hundred_levels_are_read_and_no_more(levels: int, inside: str, faults: int, tmp_path: Path) -> None:
+    (tmp_path / "x.yaml").write_text("[" * levels + inside + "]" * levels)
+    diagnostics = Diagnostics()
+    assert (read_document(tmp_path / "x.yaml", "x.yaml", diagnostics) is None) == bool(faults)
+    assert diagnostics.count(Severity.ERROR) == faults
 
 
 def test_file_that_is_not_there(tmp_path: Path) -> None:
