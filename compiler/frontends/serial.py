@@ -200,11 +200,14 @@ def _report_placeholder(
 
 def _only_sets(command: str) -> bool:
     """Return whether a command only sets what its shell forgets, such as cd code."""
-    if not _SETTING.match(command.lstrip("&; \t\n")):
+    if not _SETTING.match(command, _BEFORE.match(command).end()):  # type: ignore[union-attr]  # it matches nothing, too
         return False  # which most commands show at once
     parts = [part.strip() for part in re.split(r"&&|;|\n", command)]
     return any(parts) and all(_SETTING.fullmatch(part) for part in parts if part)
 
+
+# What can stand before the first part of a command.
+_BEFORE = re.compile(r"[\s&;]*")
 
 # A parameter as other tools write it: ${inputs.parameters.x}, ${{x}}, $(inputs.x), $inputs.parameters.x
 _DOTTED = re.compile(r"\$(?:\{+\s*(?:\w+\.)*(\w+)\s*\}|\((?:\w+\.)+(\w+)\)|(?:\w+\.)+(\w+))")
