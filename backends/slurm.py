@@ -63,7 +63,7 @@ TARGET = Target(
 )
 
 # Resources that batch/pyslurm_sbatch.py does not know.
-_SBATCH_ONLY = ("constraint", "reservation", "gres", "gpus", "nodes", "tasks")
+_SBATCH_ONLY = ("constraint", "reservation", "gres", "gpus", "gpu_model", "nodes", "tasks")
 
 
 def lower(workflow: Workflow, site: Site) -> Iterator[File]:
@@ -107,7 +107,7 @@ def _followed(steps: Sequence[Step]) -> set[str]:
 
 def _submission(workflow: Workflow, site: Site) -> str:
     """Return how the jobs are handed in: by sbatch if any asks for what pyslurm takes in another form."""
-    special = any(getattr(step.resources, name) for step in workflow.steps for name in (*_SBATCH_ONLY, "gpu_model"))
+    special = any(getattr(step.resources, name) for step in workflow.steps for name in _SBATCH_ONLY)
     return "sbatch" if special else site.slurm.submission
 
 
@@ -230,8 +230,7 @@ def _batch_script(step: Step, folder: str, site: Site, *, followed: bool = False
         partition=step.resources.partition or site.slurm.partition or "",
         account=step.resources.account or site.slurm.account or "",
         qos=step.resources.qos or site.slurm.qos or "",
-        **{name: getattr(step.resources, name) or "" for name in _SBATCH_ONLY if name != "gpus"},
-        gpus=_gpus(step),
+        **{name: getattr(step.resources, name) or "" for name in _SBATCH_ONLY} | {"gpus": _gpus(step)},
         environment="ALL" if site.inherit_environment else "NIL",
         followed=followed,
         submits=any(program in step.programs for program in TARGET.submit_programs),
