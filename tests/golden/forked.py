@@ -16,10 +16,12 @@ import subprocess
 import sys
 import tempfile
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from reana_batch import pipeline
 from reana_batch.backends import BACKENDS
@@ -104,9 +106,9 @@ def _become(args: list[str], directory: str, environment: dict[str, str], stdout
     os.environ.clear()
     os.environ.update(environment)
     if "CRASH_AT" in environment:
-        _crash(int(environment["CRASH_AT"]))
+        _at(int(environment["CRASH_AT"]), _changes, _crash)
     if "FAIL_AT" in environment:
-        _fail(int(environment["FAIL_AT"]), directory)
+        _at(int(environment["FAIL_AT"]), partial(_touches, directory), _fail)
     code: object = 0
     try:
         main(args, prog_name="reana-batch")
@@ -126,34 +128,45 @@ _CHANGES = frozenset({
 })  # fmt: skip
 
 
-def _crash(number: int) -> None:
-    """Kill this process just before it changes something for the ``number``-th time."""
+_Event = tuple[str, tuple[object, ...]]  # one of Python's own audit events, with what it is about
+
+
+def _at(number: int, is_meant: Callable[[_Event], object], act: Callable[[_Event], None]) -> None:
+    """Act just before what is meant happens for the ``number``-th time."""
     left = number
 
-    def hear(event: str, args: tuple[object, ...]) -> None:
+    def hear(*event: Any) -> None:
         nonlocal left
-        writes = event == "open" and isinstance(args[2], int) and args[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
-        if event in _CHANGES or (writes and "runs/" in str(args[0])):
+        if is_meant(event):
             left -= 1
             if left == 0:
-                os.kill(os.getpid(), signal.SIGKILL)
+                act(event)
 
     sys.addaudithook(hear)
 
 
-def _fail(number: int, directory: str) -> None:
-    """Let the ``number``-th call that opens or changes a file below the directory fail, and say so on stderr."""
-    left = number
+def _changes(event: _Event) -> bool:
+    """Return whether files of runs or processes are changed."""
+    name, args = event
+    writes = name == "open" and isinstance(args[2], int) and args[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
+    return name in _CHANGES or (bool(writes) and "runs/" in str(args[0]))
 
-    def hear(event: str, args: tuple[object, ...]) -> None:
-        nonlocal left
-        if event in ("open", *_CHANGES) and args and _is_ours(str(args[0]), directory):
-            left -= 1
-            if left == 0:
-                print(f"FAILED AT {event} {args[0]}", file=sys.stderr)
-                raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), args[0])
 
-    sys.addaudithook(hear)
+def _crash(_: _Event) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _fail(event: _Event) -> None:
+    """Fail as a server does that has lost what a file was, and say so on stderr."""
+    name, (path, *_) = event
+    print(f"FAILED AT {name} {path}", file=sys.stderr)
+    raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), path)
+
+
+def _touches(directory: str, event: _Event) -> bool:
+    """Return whether a file below the directory is opened or changed."""
+    name, args = event
+    return name in ("open", *_CHANGES) and bool(args) and _is_ours(str(args[0]), directory)
 
 
 def _is_ours(path: str, directory: str) -> bool:
