@@ -1,7 +1,8 @@
 """The small languages inside values: placeholders, sizes, durations and data references.
 
-Each reader returns a plain value or raises :class:`Unreadable`, which says in a sentence what was
-expected and at which character it went wrong; the caller knows the place in the file.
+Each reader returns a plain value or raises :class:`Unreadable`, which says in a sentence what was expected, and in a
+data reference at which character it went wrong; the caller knows the place in the file. Data references have a grammar
+of their own; the rest are patterns, because an analysis can hold a hundred thousand hints.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import functools
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from importlib import resources
@@ -35,41 +36,12 @@ _KUBERNETES_UNITS = {"": 1} | {
 _CONDOR_POWERS = {letter: power for power, letter in enumerate("KMGT", start=1)}
 
 
-# The languages in which blanks mean nothing; in the others there are none.
-_WITH_BLANKS = ("condor_size", "rucio", "url")
-_LANGUAGES = ("kubernetes_cpu", "kubernetes_memory", "max_runtime", "slurm_time", *_WITH_BLANKS)
-
-
 class Unreadable(ValueError):
-    """A value is not in its language; ``column`` counts the characters before the fault."""
+    """A value is not in its language; ``column`` counts the characters before the fault, where that helps."""
 
     def __init__(self, message: str, column: int = 0) -> None:
         super().__init__(message)
         self.column = column
-
-
-@functools.cache
-def _lark() -> Lark:
-    """Return the parser of all languages: to make one of them takes longer than to read a workflow."""
-    from lark import Lark
-
-    grammar = resources.files("reana_batch").joinpath("values.lark").read_text("utf-8")
-    return Lark(grammar, start=list(_LANGUAGES), parser="lalr")
-
-
-@functools.lru_cache(2**17)
-def _parse(start: str, text: str, expected: str) -> Tree[Any]:
-    """Return the tree of a value; steps share values, and each is read more than once, so that trees are kept."""
-    from lark.exceptions import UnexpectedInput
-
-    blank = re.search(r"\s+", text)
-    if blank and start not in _WITH_BLANKS:
-        raise Unreadable(f'{expected}, not "{text}"', blank.end())
-    try:
-        return _lark().parse(text, start=start)
-    except UnexpectedInput as error:
-        column = error.pos_in_stream if isinstance(error.pos_in_stream, int) else len(text)
-        raise Unreadable(f'{expected}, not "{text}"', max(column, 0)) from None
 
 
 # --- placeholders ----------------------------------------------------------------------------
@@ -89,18 +61,17 @@ class Placeholder:
 _DOLLAR = re.compile(r"\$(?:(\$)|([_a-zA-Z][_a-zA-Z0-9]*)|\{([_a-zA-Z][_a-zA-Z0-9]*)\})?")
 
 
-def split_placeholders(text: str) -> list[str | Placeholder]:
-    """Return ``text`` as literal pieces (with ``$$`` already ``$``) and placeholders, in order."""
-    pieces: list[str | Placeholder] = []
+def split_placeholders(text: str) -> Iterator[str | Placeholder]:
+    """Yield ``text`` as literal pieces (with ``$$`` already ``$``) and placeholders, in order."""
     end = 0
     for match in _DOLLAR.finditer(text):
-        if match.start() > end:
-            pieces.append(text[end : match.start()])
+        start, before = match.start(), end
         end = match.end()
-        pieces.append("$" if match[1] else Placeholder(match.start(), end, match[2] or match[3]))
+        if start > before:
+            yield text[before:start]
+        yield "$" if match[1] else Placeholder(start, end, match[2] or match[3])
     if end < len(text) or not text:
-        pieces.append(text[end:])
-    return pieces
+        yield text[end:]
 
 
 def substitute(text: str, parameters: Mapping[str, object]) -> str:
@@ -130,19 +101,42 @@ def fill(pieces: Iterable[str | Placeholder], parameters: Mapping[str, object]) 
 
 # --- sizes and durations -----------------------------------------------------------------------
 
+# 18 digits are more than any machine has bytes.
+_WHOLE = "[0-9]{1,18}"
+_NUMBER = rf"{_WHOLE}(?:\.{_WHOLE})?"
+
+# Kubernetes quantities, as REANA validates them: 500m, 0.5, 2 and 256Mi, 8Gi, 1000000
+_KUBERNETES_CPU = re.compile(rf"({_WHOLE})m|({_NUMBER})")
+_KUBERNETES_MEMORY = re.compile(rf"({_NUMBER})([EPTGMK]i?)?")
+# HTCondor sizes, binary whatever the spelling: 2 GB, 512M, 100
+_CONDOR_SIZE = re.compile(rf"[ \t]*({_WHOLE})[ \t]*(?:([KMGT])B?)?[ \t]*", re.IGNORECASE | re.ASCII)
+# HTCondor at CERN: seconds, or a job flavour
+_MAX_RUNTIME = re.compile(rf"({_WHOLE})|[A-Za-z_][A-Za-z0-9_]*")
+# Slurm: minutes, or the forms of sbatch --time
+_SLURM_TIME = re.compile(rf"(?:({_WHOLE})-)?({_WHOLE})(?::({_WHOLE}))?(?::({_WHOLE}))?")
+
+
+def _read(pattern: re.Pattern[str], text: str, expected: str) -> re.Match[str]:
+    match = pattern.fullmatch(text)
+    if match is None:
+        raise Unreadable(f'{expected}, not "{text}"')
+    return match
+
 
 def kubernetes_memory(text: str) -> int:
     """Return the bytes of a Kubernetes memory quantity such as ``8Gi``, ``256M`` or ``1000000``."""
-    tree = _parse("kubernetes_memory", text, "Memory must be a size such as 8Gi")
-    number, unit = (*map(str, tree.children), "")[:2]
-    return int(Fraction(number) * _KUBERNETES_UNITS[unit])
+    number, unit = _read(_KUBERNETES_MEMORY, text, "Memory must be a size such as 8Gi").groups("")
+    return int(_exact(number) * _KUBERNETES_UNITS[unit])
+
+
+def _exact(number: str) -> int | Fraction:
+    return int(number) if number.isdecimal() else Fraction(number)  # which takes ten times as long
 
 
 def kubernetes_cpu(text: str) -> int:
     """Return whole CPUs, rounded up, of a Kubernetes quantity such as ``500m``, ``0.5`` or ``2``."""
-    tree = _parse("kubernetes_cpu", text, "CPUs must be a number such as 2, 0.5 or 500m")
-    quantity = str(tree.children[0])
-    number = Fraction(quantity[:-1]) / 1000 if tree.data == "millicpus" else Fraction(quantity)
+    thousandths, whole = _read(_KUBERNETES_CPU, text, "CPUs must be a number such as 2, 0.5 or 500m").groups()
+    number = Fraction(int(thousandths), 1000) if thousandths else _exact(whole)
     if number <= 0:
         raise Unreadable(f'CPUs must be more than 0, not "{text}"')
     return math.ceil(number)
@@ -159,12 +153,10 @@ def condor_disk(text: str) -> int:
 
 
 def _condor_size(text: str, bare_power: int) -> int:
-    tree = _parse("condor_size", text, "A size must be a whole number such as 2 GB or 512 M")
-    number, unit = (*map(str, tree.children), "")[:2]
+    number, unit = _read(_CONDOR_SIZE, text, "A size must be a whole number such as 2 GB or 512 M").groups()
     if int(number) == 0:
         raise Unreadable(f'A size must be more than 0, not "{text}"')
-    power = _CONDOR_POWERS[unit[0].upper()] if unit else bare_power
-    size: int = int(number) * 1024**power
+    size: int = int(number) * 1024 ** (_CONDOR_POWERS[unit.upper()] if unit else bare_power)
     return size
 
 
@@ -178,30 +170,21 @@ def positive_integer(text: str) -> int:
 def max_runtime(text: str) -> int | str:
     """Return the seconds, or the name of the flavour, of ``htcondor_max_runtime``."""
     expected = "A runtime must be seconds or a job flavour"
-    tree = _parse("max_runtime", text, expected)
-    value = str(tree.children[0])
-    if tree.data == "seconds":
-        return positive_integer(value)
-    if value not in FLAVOURS:
-        raise Unreadable(f'{expected} ({", ".join(FLAVOURS)}), not "{value}"')
-    return value
-
-
-# Seconds of each number in the forms of sbatch --time.
-_SLURM_FORMS = {
-    "minutes": (60,),
-    "minutes_seconds": (60, 1),
-    "hours_minutes_seconds": (3600, 60, 1),
-    "days_hours": (86400, 3600),
-    "days_hours_minutes": (86400, 3600, 60),
-    "days_hours_minutes_seconds": (86400, 3600, 60, 1),
-}
+    value = _read(_MAX_RUNTIME, text, expected)
+    if value[1]:
+        return positive_integer(text)
+    if text not in FLAVOURS:
+        raise Unreadable(f'{expected} ({", ".join(FLAVOURS)}), not "{text}"')
+    return text
 
 
 def slurm_time(text: str) -> int:
-    """Return the seconds of a Slurm time limit: minutes, or ``[D-]HH[:MM[:SS]]`` forms."""
-    tree = _parse("slurm_time", text, "A Slurm time must be minutes or a form such as 1-12:00:00")
-    seconds = sum(int(str(n)) * unit for n, unit in zip(tree.children, _SLURM_FORMS[tree.data], strict=True))
+    """Return the seconds of a Slurm time limit: minutes, ``M:SS``, ``H:MM:SS``, ``D-H``, ``D-H:MM`` or ``D-H:MM:SS``."""
+    found = _read(_SLURM_TIME, text, "A Slurm time must be minutes or a form such as 1-12:00:00")
+    days, *clock = found.groups()
+    numbers = [int(number) for number in clock if number]
+    units = (3600, 60, 1) if days or len(numbers) == 3 else (60, 1)
+    seconds = 86400 * int(days or 0) + sum(number * unit for number, unit in zip(numbers, units, strict=False))
     if seconds == 0:
         raise Unreadable(f'A Slurm time must be more than 0, not "{text}"')
     return seconds
@@ -226,17 +209,37 @@ class Reference:
     options: Mapping[str, Word]
 
 
-_URL_SCHEMES = ("root://", "https://", "davs://")
+@functools.cache
+def _lark() -> Lark:
+    """Return the parser of data references."""
+    from lark import Lark
+
+    grammar = resources.files("reana_batch").joinpath("references.lark").read_text("utf-8")
+    return Lark(grammar, start=["rucio", "url"], parser="lalr")
+
+
+def _parse(start: str, text: str, expected: str) -> Tree[Any]:
+    from lark.exceptions import UnexpectedInput
+
+    try:
+        return _lark().parse(text, start=start)
+    except UnexpectedInput as error:
+        column = error.pos_in_stream if isinstance(error.pos_in_stream, int) else len(text)
+        raise Unreadable(f'{expected}, not "{text}"', max(column, 0)) from None
+
+
+_REFERENCE = re.compile(r"\s*(?:(rucio\s*\()|root://|https://|davs://)")
 
 
 def is_data_reference(text: str) -> bool:
     """Return whether a declared file is data to be staged rather than a path."""
-    return is_rucio(text) or text.lstrip().startswith(_URL_SCHEMES)
+    return _REFERENCE.match(text) is not None
 
 
 def is_rucio(text: str) -> bool:
     """Return whether a declared file is written as ``rucio(...)``."""
-    return re.match(r"\s*rucio\s*\(", text) is not None
+    found = _REFERENCE.match(text)
+    return found is not None and found[1] is not None
 
 
 def data_reference(text: str) -> Reference:

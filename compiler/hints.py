@@ -6,8 +6,9 @@ hint becomes which native directive is each target's own table.
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 
 from reana_batch import expressions
 from reana_batch.diagnostics import Diagnostics
@@ -114,15 +115,28 @@ def cure(name: str) -> str:
     return _ALL_READERS[name][2] if name in _ALL_READERS else ""
 
 
+@functools.lru_cache(2**17)
+def _read(name: str, text: str) -> object:
+    """Return what a hint says, or the Unreadable that tells why it says nothing.
+
+    Many steps have the same hints, and each hint is read more than once.
+    """
+    try:
+        return _ALL_READERS[name][0](text)
+    except expressions.Unreadable as error:
+        return error
+
+
 def check(hints: Mapping[str, Hint], diagnostics: Diagnostics) -> None:
     """Record every hint whose value cannot be read or meant, and requests above their limits."""
     for name, hint in hints.items():
         if name in _ALL_READERS and hint.value != "":
-            reader, code, _ = _ALL_READERS[name]
-            try:
-                _check_amount(name, hint, reader(str(hint.value)), diagnostics)
-            except expressions.Unreadable as error:
-                diagnostics.error(code, f"{name}: {error}.", hint.place, _unit_cure(name, str(hint.value)))
+            found = _read(name, str(hint.value))
+            if isinstance(found, expressions.Unreadable):
+                cure = _unit_cure(name, str(hint.value))
+                diagnostics.error(_ALL_READERS[name][1], f"{name}: {found}.", hint.place, cure)
+            else:
+                _check_amount(name, hint, found, diagnostics)
     for kind in ("cpu", "memory"):
         _check_request(f"kubernetes_{kind}_request", f"kubernetes_{kind}_limit", hints, diagnostics)
 
@@ -172,25 +186,25 @@ def value(name: str, hint: Hint) -> object | None:
     """
     if hint.value == "":
         return None  # REANA's own default for "not given"
-    reader = _ALL_READERS[name][0]
-    try:
-        return reader(str(hint.value))
-    except expressions.Unreadable:
-        return None
+    found = _read(name, str(hint.value))
+    return None if isinstance(found, expressions.Unreadable) else found
+
+
+_CREDENTIALS = frozenset(each.value for each in Credential)
 
 
 def credentials(hints: Mapping[str, Hint]) -> frozenset[Credential]:
     """Return the credentials that the hints ask for."""
-    if not hints:
+    if hints.keys().isdisjoint(_CREDENTIALS):
         return frozenset()
     return frozenset(each for each in Credential if each.value in hints and hints[each.value].value is True)
 
 
-def first(names: tuple[str, ...], hints: Mapping[str, Hint]) -> Iterator[tuple[Hint, object]]:
-    """Yield the first of ``names`` that is given and readable, with its value; nothing if none is."""
+def first(names: tuple[str, ...], hints: Mapping[str, Hint]) -> tuple[Hint, object] | None:
+    """Return the first of ``names`` that is given and readable, with its value, or None."""
     for name in names:
         if name in hints:
             found = value(name, hints[name])
             if found is not None:
-                yield hints[name], found
-                return
+                return hints[name], found
+    return None

@@ -31,8 +31,9 @@ def _with_resources(step: Step, context: Context) -> Step:
         values |= {name: value for name, value in asked.items() if value is not None}
     places: dict[str, Place] = {}
     for field, names in table.items() if step.hints else ():
-        for hint, value in hints.first(names, step.hints):
-            values[field], places[field] = value, hint.place
+        found = hints.first(names, step.hints)
+        if found is not None:
+            values[field], places[field] = found[1], found[0].place
     runtime = values.pop("runtime", context.site.default_runtime)
     if isinstance(runtime, str):
         values["flavour"] = runtime

@@ -12,7 +12,7 @@ import pytest
 
 from benchmarks.big import BIG
 from reana_batch import diagnostics as messages
-from reana_batch import expressions
+from reana_batch import hints
 from reana_batch.diagnostics import Diagnostics, Refused, Severity, render
 from reana_batch.pipeline import Options, compile_spec
 
@@ -46,7 +46,7 @@ def _instructions(path: Path) -> int:
             count += 1
         return trace
 
-    expressions._parse.cache_clear()  # they keep what the smaller input held
+    hints._read.cache_clear()  # they keep what the smaller input held
     re.purge()
     before = sys.gettrace()
     sys.settrace(trace)
