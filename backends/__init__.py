@@ -209,7 +209,7 @@ def hand_on(workflow: Workflow, choice: Choice, site: Site, diagnostics: Diagnos
         first = next(step for step in workflow.steps if step.name in choice.guests)
         diagnostics.error("unsupported", reason, _place(first), f"compile all of it with --backend {choice.engine}.")
     steps = (
-        replace(step, target=backend(name).TARGET, bundle=guest(name).bundle(site)) if name else step
+        step._replace(target=backend(name).TARGET, bundle=guest(name).bundle(site)) if name else step
         for step, name in ((step, choice.guests.get(step.name)) for step in workflow.steps)
     )
     return replace(workflow, steps=tuple(steps))

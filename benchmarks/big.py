@@ -6,9 +6,15 @@ import json
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import yaml
+
 # What every input of BYTES must be answered in, whatever the answer is.
 BYTES = 10_000_000
 MOST_SECONDS = 10.0
+
+# What is read: keys and values of a file, and commands of a serial workflow.
+VALUES = 1_000_000
+COMMANDS = 100_000
 
 IMAGE = "docker.io/library/debian:12"
 
@@ -52,6 +58,7 @@ BIG: dict[str, Callable[[int], str]] = {
     "equal files": lambda n: _spec(_step("s"), inputs={"files": ["f"] * n}),
     "outputs": lambda n: _spec(_step("s"), outputs={"files": [f"/{f}" for f in _numbered("f", n)]}),
     "references": lambda n: _spec(_step("s"), inputs={"files": [f"rucio(x, {f})" for f in _numbered("f", n)]}),
+    "right references": lambda n: _spec(_step("s"), inputs={"files": [f"rucio(x, y, {f})" for f in _numbered("f", n)]}),
     "unknown keys": lambda n: _spec(_step("s"), inputs=dict.fromkeys(_numbered("k", n), 1)),
     "unknown keys of steps": lambda n: _spec(*(_step(s, comand="x") for s in _numbered("s", n))),
     "unknown options": lambda n: _spec(_step("s"), inputs={"options": dict.fromkeys(_numbered("k", n), "x")}),
@@ -76,9 +83,26 @@ BIG: dict[str, Callable[[int], str]] = {
 }
 
 
+_OF_COMMANDS = ("steps", "steps of one name", "commands", "hints", "wrong images", "wrong hints")
+
+
 def largest(name: str) -> str:
-    """Return the largest input of this kind that has not more than BYTES."""
-    size = BYTES * 1000 // len(BIG[name](1000))
+    """Return the input of this kind that takes longest: BYTES of it, or as much as is read.
+
+    What is beyond the bounds of the reader is refused when the first of it is met.
+    """
+    sample = BIG[name](1000)
+    size = min(BYTES * 1000 // len(sample), VALUES * 1000 // _values(sample))
+    if name in _OF_COMMANDS:
+        size = min(size, COMMANDS)
     while len(text := BIG[name](size)) > BYTES:
         size -= size // 50
     return text
+
+
+def _values(text: str) -> int:
+    """Return how many keys and values stand in a text; 1 if it is no YAML."""
+    try:
+        return sum(isinstance(event, yaml.NodeEvent) for event in yaml.parse(text, yaml.CSafeLoader))
+    except yaml.YAMLError:
+        return 1

@@ -13,6 +13,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 # Every code the program can print, with the one sentence that the manual shows. A test demands a
 # golden file for each.
@@ -20,6 +21,7 @@ CODES = {
     "yaml-syntax": "The file is not YAML.",
     "yaml-encoding": "The file is not UTF-8 text.",
     "empty-file": "The file holds no YAML value.",
+    "too-large": "The analysis has more values, commands or faults than are read.",
     "duplicate-key": "A mapping has the same key twice; YAML readers keep the last one silently.",
     "not-json": "A YAML value that REANA cannot send to its server, such as a date.",
     "yaml-value": "YAML 1.1 reads a parameter as something else than what is written.",
@@ -98,8 +100,9 @@ _LONGEST = 1000
 # Messages that are shown of each severity; the rest is counted.
 MOST_SHOWN = 200
 
-# Faults of one code that are kept; a file of 10 MB can hold millions.
+# Faults of one code that are kept, and those that are looked for; a file of 10 MB can hold millions.
 _MOST_KEPT = 10_000
+_MOST_FOUND = 50_000
 
 # Words that are compared with a misspelt one at all, and those that are compared closely.
 _MOST_WORDS = 5000
@@ -113,8 +116,7 @@ class Severity(enum.Enum):
     WARNING = "warning"
 
 
-@dataclass(frozen=True, order=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """A stretch of one line in a user's file; line and column count from 1, in characters."""
 
     file: str
@@ -204,7 +206,10 @@ class Diagnostics:
     _counts: Counter[tuple[Severity, str]] = field(default_factory=Counter)
 
     def error(self, code: str, message: str, place: Where = None, hint: Hint = "") -> None:
-        """Record an error, or a warning if the user chose to go on in spite of this code."""
+        """Record an error, or a warning if the user chose to go on in spite of this code.
+
+        Raises :class:`Refused` when there are so many of this code that looking for more is of no use.
+        """
         self._record(Severity.WARNING if code in self.ignored_codes else Severity.ERROR, code, message, place, hint)
 
     def warning(self, code: str, message: str, place: Where = None, hint: Hint = "") -> None:
@@ -213,10 +218,15 @@ class Diagnostics:
 
     def _record(self, severity: Severity, code: str, message: str, place: Where, hint: Hint) -> None:
         """Keep a diagnostic once; beyond ``_MOST_KEPT`` of its code it is only counted, and not looked for."""
-        if self._counts[severity, code] < _MOST_KEPT:
+        kind = severity, code
+        if self._counts[kind] < _MOST_KEPT:
             self._keep(Diagnostic(severity, code, message, place() if callable(place) else place, hint))
-        else:
-            self._counts[severity, code] += 1
+            return
+        self._counts[kind] += 1
+        if severity is Severity.ERROR and self._counts[kind] == _MOST_FOUND:
+            message = f"There are {_MOST_FOUND:,} faults [{code}] or more; what else is wrong was not looked for."
+            self._keep(Diagnostic(severity, "too-large", message))
+            raise Refused(self)
 
     def _keep(self, diagnostic: Diagnostic) -> None:
         if diagnostic not in self._found:
@@ -287,7 +297,7 @@ def closest(word: str, allowed: Iterable[str]) -> str | None:
     """
     import difflib
 
-    words = {candidate.lower(): candidate for candidate in allowed}
+    words = {candidate.lower(): candidate for candidate in itertools.islice(allowed, _MOST_WORDS + 1)}
     if len(word) > _WIDEST or len(words) > _MOST_WORDS:
         return None
     letters = word.replace("_", "").lower()

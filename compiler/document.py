@@ -9,11 +9,11 @@ from __future__ import annotations
 import bisect
 import codecs
 import errno
+import functools
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
@@ -31,11 +31,13 @@ DocumentPath = Sequence[str | int]
 # libyaml's composer calls itself for each level, and ends the process somewhere beyond this.
 _DEEPEST = 100
 
-# Nodes that are kept by their paths.
-_MOST_PARENTS = 1000
+# Keys and values that are read. An alias counts as often as it is used: 9 lines can stand for 10^9 values.
+_MOST_VALUES = 1_000_000
+_LARGE_HINT = "keep long lists in files of their own, which commands read."
 
-# An alias counts as often as it is used: 9 lines can stand for 10^9 values.
-_MOST_VALUES = 5_000_000
+
+# Entries of a mapping that are looked through faster than they are indexed.
+_FEW = 16
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,6 @@ class Document:
     # What has been looked up, by the id of its node: a file of 100,000 entries is asked for each of them.
     _entries: dict[int, Mapping[str, _Entry]] = field(default_factory=dict, repr=False, compare=False)
     _dollars: dict[int, _Dollars | None] = field(default_factory=dict, repr=False, compare=False)
-    _parents: dict[tuple[str | int, ...], yaml.Node | None] = field(default_factory=dict, repr=False, compare=False)
 
     def place(self, path: DocumentPath) -> Place:
         """Return the place of the value at ``path``, or of its nearest parent that is there."""
@@ -84,32 +85,31 @@ class Document:
         in_file = [match.start() for match in _DOLLAR.finditer(self.text, start, end)]
         return _Dollars(in_value, in_file) if len(in_value) == len(in_file) else None
 
-    @cached_property
+    @functools.cached_property
     def _line_starts(self) -> list[int]:
         return [0, *(match.end() for match in LINE_BREAK.finditer(self.text))]
 
     def source_of(self, path: DocumentPath) -> str:
         """Return the characters of the value at ``path`` as they stand in the file."""
-        node = self._node(path)
+        return self._source(self._node(path))
+
+    def sources(self, path: DocumentPath) -> Iterator[tuple[str, str]]:
+        """Yield the keys of the mapping at ``path``, each with the characters of its value."""
+        for key, value in self._node(path).value:
+            yield key.value, self._source(value)
+
+    def _source(self, node: yaml.Node) -> str:
         return self.text[node.start_mark.index : node.end_mark.index]
 
     def _node(self, path: DocumentPath) -> yaml.Node:
         """Return the node at ``path``, or its nearest parent that is there."""
-        if not path:
-            return self.root
-        parent = self._parent(tuple(path[:-1]))
-        return self._node(path[:-1]) if parent is None else self._child(parent, path[-1]) or parent
-
-    def _parent(self, path: tuple[str | int, ...]) -> yaml.Node | None:
-        """Return the node at ``path``, or None; neighbours are asked for one after the other, and so it is kept."""
-        if not path:
-            return self.root
-        if path not in self._parents:
-            above = self._parent(path[:-1])
-            if len(self._parents) > _MOST_PARENTS:
-                self._parents.clear()
-            self._parents[path] = above and self._child(above, path[-1])
-        return self._parents[path]
+        node = self.root
+        for part in path:
+            child = self._child(node, part)
+            if child is None:
+                break
+            node = child
+        return node
 
     def _child(self, node: yaml.Node, part: str | int) -> yaml.Node | None:
         if isinstance(node, yaml.SequenceNode):
@@ -121,8 +121,13 @@ class Document:
         """Return the key and the value of an entry of a mapping, or None if there is none."""
         if not isinstance(node, yaml.MappingNode):
             return None
+        # The last of equal keys is the one that counts, because merge keys stand in front.
+        if len(node.value) <= _FEW:
+            for entry in reversed(node.value):
+                if entry[0].value == key:
+                    return cast("_Entry", entry)
+            return None
         if id(node) not in self._entries:
-            # The last of equal keys is the one that counts, because merge keys stand in front.
             self._entries[id(node)] = {entry[0].value: entry for entry in node.value}
         return self._entries[id(node)].get(key)  # type: ignore[arg-type]  # no key is a number
 
@@ -154,6 +159,9 @@ def read_document(path: Path, file: str, diagnostics: Diagnostics) -> Document |
         return _compose(text, file, diagnostics)
     except yaml.MarkedYAMLError as error:
         _report_syntax(error, file, text, diagnostics)
+    except _LargeError as error:
+        message = f"At most {_MOST_VALUES:,} keys and values are read; those from here on are not."
+        diagnostics.error("too-large", message, Place(file, error.mark.line + 1, error.mark.column + 1), _LARGE_HINT)
     except yaml.reader.ReaderError as error:
         character = error.character if isinstance(error.character, str) else chr(error.character)
         place = _place_of_index(text, file, text.find(character))
@@ -184,20 +192,46 @@ class _DeepError(Exception):
     """A document holds a value in more lists and mappings than it was expected to."""
 
 
+class _LargeError(Exception):
+    """A document has more keys and values than are read."""
+
+    def __init__(self, mark: Any) -> None:
+        super().__init__()
+        self.mark = mark
+
+
+@functools.lru_cache(1000)
+def _tag_of(value: str) -> str:
+    """Return the tag that YAML gives to a scalar without quotes: most are keys, which are many times the same."""
+    tag: str = _RESOLVER.resolve(yaml.ScalarNode, value, (True, False))
+    return tag
+
+
+_RESOLVER: Any = yaml.resolver.Resolver()
+
+
 class _BoundedLoader(Loader):  # type: ignore[misc]  # it is libyaml's or Python's
-    """Raises _DeepError for a value below ``most`` others. The composer calls all three for each node."""
+    """Raises _DeepError for a value below ``most`` others, _LargeError for one too many.
+
+    The composer calls all three for each node.
+    """
 
     most = _DEEPEST
     _depth = 0
+    _count = 0
 
     def resolve(self, kind: type[yaml.Node], value: str, implicit: Any) -> Any:
-        # What is quoted is text.
-        return super().resolve(kind, value, implicit) if kind is not yaml.ScalarNode or implicit[0] else _TEXT
+        if kind is yaml.ScalarNode:
+            return _tag_of(value) if implicit[0] else _TEXT  # which is quoted
+        return _LIST if kind is yaml.SequenceNode else _MAPPING
 
     def descend_resolver(self, *_: object) -> None:
         self._depth += 1
+        self._count += 1
         if self._depth > self.most:
             raise _DeepError
+        if self._count > _MOST_VALUES:
+            raise _LargeError(self.peek_event().start_mark)
 
     def ascend_resolver(self) -> None:
         self._depth -= 1
@@ -278,14 +312,17 @@ class _Builder:
         return self._refuse_kind(node, node.tag)
 
     def _mapping(self, node: yaml.MappingNode) -> dict[str, Any] | None:
+        names = {key.value for key, _ in node.value if key.tag == _TEXT and isinstance(key, yaml.ScalarNode)}
+        if len(names) == len(node.value):
+            return {key.value: self.build(value) for key, value in node.value}
         if not self._check_keys(node):
             # What is below may have faults of its own.
             for _, value in node.value:
                 self.build(value)
             return None
-        merged = [self.build(value) for key, value in node.value if key.tag == _MERGE]
-        if merged:
-            self._constructor.flatten_mapping(node)
+        for merged in [value for key, value in node.value if key.tag == _MERGE]:
+            self.build(merged)
+        self._constructor.flatten_mapping(node)
         return {key.value: self.build(value) for key, value in node.value}
 
     def _scalar(self, node: yaml.ScalarNode) -> Any:
@@ -355,7 +392,7 @@ def _check_aliases(root: yaml.Node, file: str, diagnostics: Diagnostics) -> bool
         return False
     if sizes[id(root)] > _MOST_VALUES:
         message = f"The aliases stand for {sizes[id(root)]:,} values; at most {_MOST_VALUES:,} are read."
-        diagnostics.error("not-json", message, Place(file, 1))
+        diagnostics.error("too-large", message, Place(file, 1), _LARGE_HINT)
         return False
     return True
 
@@ -369,8 +406,9 @@ def _collections(node: yaml.Node) -> list[yaml.Node]:
 
 def _place(node: yaml.Node, file: str) -> Place:
     start, end = node.start_mark, node.end_mark
-    width = end.column - start.column if end.line == start.line else 1
-    return Place(file, start.line + 1, start.column + 1, max(width, 1))
+    line, column = start.line, start.column
+    width = end.column - column if end.line == line else 1
+    return Place(file, line + 1, column + 1, width or 1)
 
 
 def _place_of_index(text: str, file: str, index: int) -> Place:

@@ -10,7 +10,7 @@ import functools
 import re
 from dataclasses import dataclass
 
-from reana_batch.diagnostics import Diagnostics, Place
+from reana_batch.diagnostics import Diagnostics, Where
 from reana_batch.ir import Image
 
 _NAME = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
@@ -19,6 +19,8 @@ _REFERENCE = re.compile(
     rf"(?:(?P<registry>{_HOST})/)??(?P<repository>{_NAME}(?:/{_NAME})*)"
     r"(?::(?P<tag>[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}))?(?:@(?P<digest>[a-z0-9+._-]+:[0-9a-fA-F]{32,}))?"
 )
+# A registry takes names of 255 characters; a host, a tag and a digest come on top.
+_LONGEST = 1000
 _DOCKER_HUB = "docker.io"
 # How /cvmfs/unpacked.cern.ch spells Docker Hub (its own layout, and REANA's documentation of it).
 _UNPACKED_HUB = "registry.hub.docker.com"
@@ -50,7 +52,7 @@ class Reference:
         return f"{root}/{registry}/{self.repository}{suffix}"
 
 
-def check(name: str, place: Place, diagnostics: Diagnostics) -> None:
+def check(name: str, place: Where, diagnostics: Diagnostics) -> None:
     """Record what is wrong with an image as it is written in an analysis."""
     if is_path(name):
         if not name.isprintable() or name.endswith("\\"):
@@ -80,6 +82,8 @@ def parse(name: str) -> Reference:
     text = name.removeprefix("docker://")
     if not text:
         raise BadImage("An image must be given")
+    if len(text) > _LONGEST:
+        raise BadImage(f"An image must have at most {_LONGEST:,} characters, not {len(text):,}")
     if re.search(r"\s", text):
         raise BadImage("An image must not hold blanks")
     match = _REFERENCE.fullmatch(text)

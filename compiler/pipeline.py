@@ -197,7 +197,7 @@ def _with_durations(workflow: Workflow, durations: Mapping[str, float]) -> Workf
     """Return ``workflow`` with what the steps of the same names took in an earlier run."""
     if not durations:
         return workflow
-    steps = (replace(step, duration=durations.get(step.name)) for step in workflow.steps)
+    steps = (step._replace(duration=durations.get(step.name)) for step in workflow.steps)
     return replace(workflow, steps=tuple(steps))
 
 

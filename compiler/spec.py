@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import functools
 import os
+import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
 from reana_batch import expressions, places, schema
 from reana_batch.data import read_references
-from reana_batch.diagnostics import Diagnostics, Later, Place, Refused, closest, refuse, suggestion
+from reana_batch.diagnostics import Diagnostics, Later, Place, Refused, Where, closest, refuse, suggestion
 from reana_batch.document import Document, read_document
 from reana_batch.ir import DataFile, Hint
 
@@ -143,9 +144,11 @@ def read_spec(
     )
     _check_form(spec, diagnostics)
     _check_without_meaning(spec, diagnostics)
-    _check_paths(spec, diagnostics)
+    declared = list(_declared(document))
+    _check_paths(spec, declared, diagnostics)
+    _check_nested(spec, declared, diagnostics)
     if workspace is None:
-        _check_inputs(spec, diagnostics)
+        _check_inputs(spec, declared, diagnostics)
     _check_definition(spec, diagnostics)
     _check_parameters(spec, diagnostics)
     _check_resources(spec, diagnostics)
@@ -162,12 +165,16 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
+# Entries of a list that are looked at. The schema has refused a list of more than 1,000.
+_MOST_ENTRIES = 10_000
+
+
 def entries(data: Any, section: str, name: str) -> Iterator[tuple[int, str]]:
     """Yield the texts of a list, with their indices; what is no text has been reported by the schema."""
     values = _mapping(data, section).get(name)
-    yield from (
-        (i, value) for i, value in enumerate(values if isinstance(values, list) else ()) if isinstance(value, str)
-    )
+    for index, value in enumerate(values[:_MOST_ENTRIES] if isinstance(values, list) else ()):
+        if isinstance(value, str):
+            yield index, value
 
 
 def _texts(data: Any, section: str, name: str) -> tuple[str, ...]:
@@ -340,18 +347,19 @@ def _check_parameters(spec: Spec, diagnostics: Diagnostics) -> None:
     ``010`` is 8, ``off`` is False, ``12:30:00`` is 45000; REANA puts str() of that into the commands of a serial
     workflow. Other engines get the value in its type, so that quotes would change what the workflow does with it.
     """
-    for name, value in _mapping(spec.document.data, "inputs", "parameters").items():
+    path = ["inputs", "parameters"]
+    parameters = _mapping(spec.document.data, *path)
+    for name, written in spec.document.sources(path) if parameters else ():
+        value = parameters[name]
         if isinstance(value, str | list | dict):
             continue
-        path = ["inputs", "parameters", name]
-        written = spec.document.source_of(path)
         if spec.type != "serial" and _is_as_written(value, written):
             continue
         if str(value) != written and not written.startswith(("&", "*", "!")):
             consequence = ", and commands get that text" if spec.type == "serial" else ""
             message = f"REANA reads {written or 'nothing'} as {value!r}{consequence}."
             hint = f'write "{written}", in quotes, to keep the text.'
-            diagnostics.warning("yaml-value", message, spec.document.place(path), hint)
+            diagnostics.warning("yaml-value", message, spec.document.place([*path, name]), hint)
 
 
 def _is_as_written(value: Any, written: str) -> bool:
@@ -426,37 +434,70 @@ _SECTIONS = (
 )
 
 
-def _check_paths(spec: Spec, diagnostics: Diagnostics) -> None:
-    """Check the declared paths as texts: relative, not empty, without ``..``, nothing twice."""
-    seen: dict[str, Place] = {}
-    _check_nested(spec, diagnostics)
+class _Declared(NamedTuple):
+    """An entry of a list of paths."""
+
+    section: str
+    name: str
+    number: int  # its index
+    path: str
+    problem: str  # the sentence that says why it can be none, or nothing
+    normal: str  # as other ways to write the same are written, too
+
+    def place(self, spec: Spec) -> Place:
+        return spec.document.place([self.section, self.name, self.number])
+
+
+def _declared(document: Document) -> Iterator[_Declared]:
+    """Yield the declared paths; data references are none."""
     for section, name in _SECTIONS:
-        for index, declared in entries(spec.document.data, section, name):
-            place = spec.document.place([section, name, index])
-            if not expressions.is_data_reference(declared):
-                _check_path(declared, f"{section}.{name}", place, seen, diagnostics)
-            elif name != "files" or section == "tests":
-                message = f"{section}.{name} holds paths; a data reference stands under inputs.files or outputs.files."
-                diagnostics.error("bad-data-reference", message, place)
+        for index, text in entries(document.data, section, name):
+            if not expressions.is_data_reference(text):
+                yield _Declared(section, name, index, text, path_problem(text), posixpath.normpath(text))
+
+
+def _check_paths(spec: Spec, declared: list[_Declared], diagnostics: Diagnostics) -> None:
+    """Check the declared paths as texts: relative, not empty, without ``..``, nothing twice."""
+    _check_references(spec, diagnostics)
+    seen: dict[str, Where] = {}
+    for each in declared:
+        _check_path(each, functools.partial(each.place, spec), seen, diagnostics)
     targets: dict[str, Place] = {}
     for file in spec.data:
         if file.is_output:
             _check_target(file, targets, diagnostics)
         section = "outputs" if file.is_output else "inputs"
-        _check_path(file.path, f"{section}.files", file.place, seen, diagnostics)
+        problem, normal = path_problem(file.path), posixpath.normpath(file.path)
+        _check_path(_Declared(section, "files", 0, file.path, problem, normal), file.place, seen, diagnostics)
 
 
-def _check_path(path: str, section: str, place: Place, seen: dict[str, Place], diagnostics: Diagnostics) -> None:
+def _check_references(spec: Spec, diagnostics: Diagnostics) -> None:
+    """Record data references in the lists that hold only paths."""
+    for section, name in _SECTIONS:
+        if name != "files" or section == "tests":
+            for index, text in entries(spec.document.data, section, name):
+                if expressions.is_data_reference(text):
+                    message = (
+                        f"{section}.{name} holds paths; a data reference stands under inputs.files or outputs.files."
+                    )
+                    diagnostics.error("bad-data-reference", message, spec.document.place([section, name, index]))
+
+
+def _check_path(each: _Declared, where: Where, seen: dict[str, Where], diagnostics: Diagnostics) -> None:
     """Check one path; ``seen`` are the inputs so far, each by its normal form."""
-    problem = path_problem(path)
-    if problem:
-        diagnostics.error("input-path", f"{section}: {problem}", place, _path_hint(path))
-    elif section.startswith("inputs"):
-        normal = str(PurePosixPath(path))
-        if normal in seen:
-            message = f'"{path}" is already declared in line {seen[normal].line}.'
-            diagnostics.error("input-duplicate", message, place, "keep one of the two.")
-        seen.setdefault(normal, place)
+    if each.problem:
+        message = f"{each.section}.{each.name}: {each.problem}"
+        diagnostics.error("input-path", message, where, _path_hint(each.path))
+    elif each.section == "inputs":
+        if each.normal in seen:
+            message = f'"{each.path}" is already declared in line {_line(seen[each.normal])}.'
+            diagnostics.error("input-duplicate", message, where, "keep one of the two.")
+        seen.setdefault(each.normal, where)
+
+
+def _line(where: Where) -> int:
+    place = where() if callable(where) else where
+    return place.line if place else 0
 
 
 def _check_target(file: DataFile, targets: dict[str, Place], diagnostics: Diagnostics) -> None:
@@ -468,20 +509,23 @@ def _check_target(file: DataFile, targets: dict[str, Place], diagnostics: Diagno
     targets.setdefault(where, file.place)
 
 
-def _check_nested(spec: Spec, diagnostics: Diagnostics) -> None:
+def _check_nested(spec: Spec, declared: list[_Declared], diagnostics: Diagnostics) -> None:
     """Warn of inputs below a declared directory: REANA's server refuses them, and they are copied anyway."""
-    folders = {PurePosixPath(path): path for path in spec.input_directories}
-    for name in ("files", "directories"):
-        for index, declared in entries(spec.document.data, "inputs", name):
-            if path_problem(declared) or expressions.is_data_reference(declared):
-                continue
-            parent = next((p for p in PurePosixPath(declared).parents if p in folders), None)
-            if parent is not None:
-                message = f'"{declared}" lies in "{folders[parent]}", which is declared as well.'
-                place = spec.document.place(["inputs", name, index])
-                diagnostics.warning(
-                    "input-duplicate", message, place, "REANA's server refuses this; keep one of the two."
-                )
+    folders = {posixpath.normpath(path): path for path in spec.input_directories}
+    for each in declared if folders else ():
+        is_input = each.section == "inputs" and not each.problem
+        parent = next((p for p in _above(each.normal) if p in folders), "") if is_input else ""
+        if parent:
+            message = f'"{each.path}" lies in "{folders[parent]}", which is declared as well.'
+            hint = "REANA's server refuses this; keep one of the two."
+            diagnostics.warning("input-duplicate", message, functools.partial(each.place, spec), hint)
+
+
+def _above(normal: str) -> Iterator[str]:
+    """Yield the folders that a relative path lies in, the nearest first and ``.`` last."""
+    while normal != ".":
+        normal = normal.rpartition("/")[0] or "."
+        yield normal
 
 
 _PATH_HINT = "paths are relative to the directory of the analysis."
@@ -522,25 +566,29 @@ def path_problem(path: str) -> str:
         return "A path must not be empty."
     if path.startswith("/"):
         return f'A path must be relative, not "{path}".'
-    if ".." in PurePosixPath(path).parts:
+    parts = path.split("/")
+    if ".." in parts:
         return f'A path must not hold "..", as "{path}" does.'
     if "\0" in path or "\n" in path:
         return "A path must be one line of text."
-    if len(os.fsencode(path)) > _LONGEST_PATH or any(len(os.fsencode(part)) > 255 for part in path.split("/")):
+    # A character has four bytes at most.
+    if len(path) > 255 // 4 and (
+        len(os.fsencode(path)) > _LONGEST_PATH or len(max(map(os.fsencode, parts), key=len)) > 255
+    ):
         return f"A path has at most {_LONGEST_PATH:,} bytes, and 255 between slashes."
     return ""
 
 
-# What must be there before the run starts, and whether it is files.
-_UPLOADED = (("inputs", "files", True), ("inputs", "directories", False), ("tests", "files", True))
+# What must be there before the run starts.
+_UPLOADED = ("inputs", "tests")
 
 
-def _check_inputs(spec: Spec, diagnostics: Diagnostics) -> None:
+def _check_inputs(spec: Spec, declared: list[_Declared], diagnostics: Diagnostics) -> None:
     """Check that the declared inputs exist, are of the declared kind and stay in the analysis."""
-    for section, name, is_files in _UPLOADED:
-        for index, declared in entries(spec.document.data, section, name):
-            if not (path_problem(declared) or expressions.is_data_reference(declared)):
-                _check_input(spec, declared, spec.document.place([section, name, index]), is_files, diagnostics)
+    root = os.path.realpath(spec.directory)  # a restart's is a link
+    for each in declared:
+        if each.section in _UPLOADED and not each.problem:
+            _check_input(root, each.path, functools.partial(each.place, spec), each.name == "files", diagnostics)
 
 
 def _check_definition(spec: Spec, diagnostics: Diagnostics) -> None:
@@ -552,39 +600,40 @@ def _check_definition(spec: Spec, diagnostics: Diagnostics) -> None:
         if problem:
             diagnostics.error("input-path", f"workflow.file: {problem}", place, _PATH_HINT)
         elif os.path.lexists(spec.directory / declared):
-            _check_input(spec, declared, place, True, diagnostics)
+            _check_input(os.path.realpath(spec.directory), declared, place, True, diagnostics)
         else:
             hint = Later(declared, functools.partial(_hint_of_missing, spec.directory, declared, True))
             diagnostics.error("missing-file", f'"{declared}" does not exist.', place, hint)
 
 
-def _check_input(spec: Spec, declared: str, place: Place, is_file: bool, diagnostics: Diagnostics) -> None:
-    path = spec.directory / declared
-    target = Path(os.path.realpath(path))
+def _check_input(root: str, declared: str, where: Where, is_file: bool, diagnostics: Diagnostics) -> None:
+    path = os.path.join(root, declared)
     if not os.path.lexists(path):
-        _report_missing(spec, declared, place, is_file, diagnostics)
-    elif not target.is_relative_to(os.path.realpath(spec.directory)):  # a restart's is a link
+        _report_missing(root, declared, where, is_file, diagnostics)
+        return
+    target = Path(os.path.realpath(path))
+    if not target.is_relative_to(root):
         message = f'"{declared}" leads out of the analysis, to {target}.'
-        diagnostics.error("input-symlink", message, place, "copy the data, or fetch it in a step.")
-    elif not path.exists():
+        diagnostics.error("input-symlink", message, where, "copy the data, or fetch it in a step.")
+    elif not os.path.exists(path):
         message = f'"{declared}" is a link to "{os.readlink(path)}", which does not exist.'
-        diagnostics.error("input-missing", message, place, _PATH_HINT)
-    elif is_file and path.is_dir():
-        diagnostics.error("input-kind", f'"{declared}" is a directory.', place, "list it under directories.")
-    elif is_file and not path.is_file():
-        diagnostics.error("input-kind", f'"{declared}" is no ordinary file.', place, "write its content to a file.")
-    elif not is_file and not path.is_dir():
-        diagnostics.error("input-kind", f'"{declared}" is not a directory.', place, "list it under files.")
+        diagnostics.error("input-missing", message, where, _PATH_HINT)
+    elif is_file and os.path.isdir(path):
+        diagnostics.error("input-kind", f'"{declared}" is a directory.', where, "list it under directories.")
+    elif is_file and not os.path.isfile(path):
+        diagnostics.error("input-kind", f'"{declared}" is no ordinary file.', where, "write its content to a file.")
+    elif not is_file and not os.path.isdir(path):
+        diagnostics.error("input-kind", f'"{declared}" is not a directory.', where, "list it under files.")
 
 
-def _report_missing(spec: Spec, declared: str, place: Place, is_file: bool, diagnostics: Diagnostics) -> None:
+def _report_missing(root: str, declared: str, where: Where, is_file: bool, diagnostics: Diagnostics) -> None:
     """Record an input that is not there; of a directory that is a warning, because git keeps no empty ones."""
-    hint = Later((declared, is_file), functools.partial(_hint_of_missing, spec.directory, declared, is_file))
+    hint = Later((declared, is_file), functools.partial(_hint_of_missing, Path(root), declared, is_file))
     if is_file:
-        diagnostics.error("input-missing", f'"{declared}" does not exist.', place, hint)
+        diagnostics.error("input-missing", f'"{declared}" does not exist.', where, hint)
     else:
         message = f'The directory "{declared}" does not exist, and nothing of it is copied.'
-        diagnostics.warning("input-missing", message, place, hint)
+        diagnostics.warning("input-missing", message, where, hint)
 
 
 def _hint_of_missing(directory: Path, declared: str, is_file: bool) -> str:

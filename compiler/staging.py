@@ -26,7 +26,8 @@ _IGNORE_FILES = (".gitignore", ".reanaignore")
 def input_paths(spec: Spec, diagnostics: Diagnostics) -> Iterator[str]:
     """Yield every input file relative to the analysis, declared ones first; record links that lead out."""
     declared = dict.fromkeys(path for path in (*spec.input_files, *spec.tests) if not is_data_reference(path))
-    yield from (path for path in declared if os.path.exists(spec.directory / path))  # what is not has been reported
+    root = str(spec.directory)
+    yield from (path for path in declared if os.path.exists(os.path.join(root, path)))  # what is not has been reported
     for index, directory in enumerate(spec.input_directories):
         sound = not (is_data_reference(directory) or path_problem(directory)) and _is_inside(spec, directory)
         if not sound or not os.path.isdir(spec.directory / directory):

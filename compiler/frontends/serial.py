@@ -9,14 +9,14 @@ from __future__ import annotations
 import functools
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from reana_batch import diagnostics as messages
 from reana_batch import expressions, hints, images, names, places, schema
-from reana_batch.diagnostics import Diagnostics, closest, suggestion
-from reana_batch.ir import Command, Hint, Need, Step, Workflow, changed, literal
+from reana_batch.diagnostics import Diagnostics, Refused, closest, suggestion
+from reana_batch.ir import Command, Hint, Need, Step, Workflow, literal
 from reana_batch.spec import Spec
 
 # Longer names are cut: they become file names, which end at 255 bytes.
@@ -41,6 +41,7 @@ class _Entry:
     index: int
     data: Mapping[str, Any]
     hints: Mapping[str, Hint]
+    commands: tuple[tuple[int, str], ...]  # those that are texts, with their places in the list
 
     @property
     def path(self) -> tuple[str | int, ...]:
@@ -50,12 +51,6 @@ class _Entry:
     def label(self) -> str:
         name = self.data.get("name")
         return name if isinstance(name, str) else ""
-
-    @property
-    def commands(self) -> list[tuple[int, str]]:
-        commands = self.data.get("commands")
-        listed = commands if isinstance(commands, list) else []
-        return [(index, command) for index, command in enumerate(listed) if isinstance(command, str)]
 
 
 def load(spec: Spec, diagnostics: Diagnostics, results: Mapping[str, Any]) -> Workflow:
@@ -71,6 +66,7 @@ def load(spec: Spec, diagnostics: Diagnostics, results: Mapping[str, Any]) -> Wo
         advise = places.adviser(spec.document.data)
         schema.check_value(spec.document, path, specification, rules, diagnostics, _HINTS, advise)
     entries = _entries(spec, specification)
+    _check_count(spec, entries, diagnostics)
     _check_parameters_used(spec, entries, diagnostics)
     for entry in entries:
         _check_image(spec, entry, diagnostics)
@@ -89,16 +85,43 @@ _HINTS = {
 def _entries(spec: Spec, specification: Any) -> list[_Entry]:
     steps = specification.get("steps") if isinstance(specification, dict) else None
     listed = steps if isinstance(steps, list) else []
-    return [_Entry(i, step, _hints(spec, i, step)) for i, step in enumerate(listed) if isinstance(step, dict)]
+    default = spec.default_hints
+    return [
+        _Entry(index, step, default | _hints(spec, index, step), _commands(step))
+        for index, step in enumerate(listed)
+        if isinstance(step, dict)
+    ]
+
+
+def _commands(step: Mapping[str, Any]) -> tuple[tuple[int, str], ...]:
+    commands = step.get("commands")
+    listed = commands if isinstance(commands, list) else ()
+    return tuple((index, command) for index, command in enumerate(listed) if isinstance(command, str))
 
 
 def _hints(spec: Spec, index: int, step: Mapping[str, Any]) -> dict[str, Hint]:
     place = spec.document.place
-    return spec.default_hints | {
+    return {
         name: Hint(value, place(["workflow", "specification", "steps", index, name]))
         for name, value in step.items()
         if name in hints.KNOWN and isinstance(value, str | int)
     }
+
+
+# A schedd takes no more jobs of one user (MAX_JOBS_PER_OWNER), and slurmctld fewer still (MaxJobCount).
+_MOST_COMMANDS = 100_000
+
+
+def _check_count(spec: Spec, entries: list[_Entry], diagnostics: Diagnostics) -> None:
+    """Raise Refused if there are too many commands to make a job of each."""
+    count = 0
+    for entry in entries:
+        count += len(entry.commands)
+        if count > _MOST_COMMANDS:
+            message = f"Up to here there are {count:,} commands; a serial workflow may have {_MOST_COMMANDS:,} at most."
+            cure = "loop over them in a script, or write a Snakefile."
+            diagnostics.error("too-large", message, spec.document.place(entry.path), cure)
+            raise Refused(diagnostics)
 
 
 # --- commands ------------------------------------------------------------------------------------
@@ -108,33 +131,26 @@ def _chain(spec: Spec, entries: list[_Entry], diagnostics: Diagnostics) -> tuple
     stems = [names.encode(_short_label(entry)) for entry in entries]
     numbers = Counter(stem for stem, entry in zip(stems, entries, strict=True) for _ in entry.commands)
     seen: Counter[str] = Counter()
-    values = spec.values
+    values, cvmfs = spec.values, spec.cvmfs
+    needs: tuple[Need, ...] = ()
     steps: list[Step] = []
     for stem, entry in zip(stems, entries, strict=True):
-        step: Step | None = None
+        common: dict[str, Any] = {
+            "label": entry.label or f"step-{entry.index + 1}",
+            "environment": str(entry.data.get("environment", "")).strip(),
+            "hints": entry.hints,
+            "credentials": hints.credentials(entry.hints),
+            "cvmfs": cvmfs,
+            "group": entry.index,
+        }
         for index, text in entry.commands:
             seen[stem] += 1
             # Commands of equal labels are counted through: "fit" alone, else fit.1, fit.2, ...
             name = f"{stem}.{seen[stem]}" if numbers[stem] > 1 else stem
             command = _command(spec, entry, index, text, values, diagnostics)
-            needs = (Need(steps[-1].name),) if steps else ()
-            own = {"name": name, "origin": command.origin, "commands": (command,), "needs": needs}
-            step = changed(step, **own) if step else _step(spec, entry, own)
-            steps.append(step)
+            steps.append(Step(name=name, origin=command.origin, commands=(command,), needs=needs, **common))
+            needs = (Need(name),)
     return tuple(steps)
-
-
-def _step(spec: Spec, entry: _Entry, own: Mapping[str, Any]) -> Step:
-    """Return the step of the first command: what is its ``own``, and what all commands of the entry have in common."""
-    return Step(
-        label=entry.label or f"step-{entry.index + 1}",
-        environment=str(entry.data.get("environment", "")).strip(),
-        hints=entry.hints,
-        credentials=hints.credentials(entry.hints),
-        cvmfs=spec.cvmfs,
-        group=entry.index,
-        **own,
-    )
 
 
 def _short_label(entry: _Entry) -> str:
@@ -158,16 +174,23 @@ def _command(
     if _only_sets(text):
         message = "What this command sets ends with it: each command has a shell of its own."
         diagnostics.warning("no-effect", message, place, "join it by && with the command that needs it.")
-    sound: list[str | expressions.Placeholder] = []
-    for piece in expressions.split_placeholders(text):
-        if isinstance(piece, str) or piece.name in values:
-            sound.append(piece)
-        else:
-            _report_placeholder(spec, path, text, piece, diagnostics)
-    script = expressions.fill(sound, values)
+    script = _filled(spec, path, text, values, diagnostics) if "$" in text else text
     if "\0" in script:
         diagnostics.error("nul-byte", "A command cannot hold a NUL character.", place, "write \\0 for the shell.")
     return literal(script, place)
+
+
+def _filled(spec: Spec, path: list[str | int], text: str, values: Mapping[str, Any], diagnostics: Diagnostics) -> str:
+    """Return a command with the parameters filled in; placeholders that name none are recorded, and left out."""
+
+    def sound() -> Iterator[str | expressions.Placeholder]:
+        for piece in expressions.split_placeholders(text):
+            if isinstance(piece, str) or piece.name in values:
+                yield piece
+            else:
+                _report_placeholder(spec, path, text, piece, diagnostics)
+
+    return expressions.fill(sound(), values)
 
 
 def _report_placeholder(
@@ -224,12 +247,12 @@ def _dotted(text: str, start: int, parameters: Mapping[str, Any]) -> str:
 
 def _check_parameters_used(spec: Spec, entries: list[_Entry], diagnostics: Diagnostics) -> None:
     unused = dict.fromkeys(spec.parameters)
-    for text in (text for entry in entries for _, text in entry.commands):
+    commands = (text for entry in entries for _, text in entry.commands if "$" in text)
+    for piece in (piece for text in commands for piece in expressions.split_placeholders(text)):
         if not unused:
             return
-        for piece in expressions.split_placeholders(text):
-            if isinstance(piece, expressions.Placeholder) and piece.name in unused:
-                del unused[piece.name]
+        if isinstance(piece, expressions.Placeholder) and piece.name is not None:
+            unused.pop(piece.name, None)
     braced = _braced(entries) if unused else frozenset()
     for name in unused:
         place = functools.partial(spec.document.key_place, ["inputs", "parameters", name])
@@ -251,7 +274,7 @@ def _check_image(spec: Spec, entry: _Entry, diagnostics: Diagnostics) -> None:
     written = entry.data.get("environment")
     if not isinstance(written, str):
         return
-    place = spec.document.place([*entry.path, "environment"])
+    place = functools.partial(spec.document.place, (*entry.path, "environment"))
     images.check(written.strip(), place, diagnostics)
 
 

@@ -32,7 +32,7 @@ def chunk_rows(workflow: Workflow, context: Context) -> Workflow:
 
 
 def _chunked(step: Step, size: int) -> Step:
-    return step if step.chunk_size == size else replace(step, chunk_size=size)
+    return step if step.chunk_size == size else step._replace(chunk_size=size)
 
 
 def _alike(workflow: Workflow, sizes: dict[str, int]) -> dict[str, int]:

@@ -18,7 +18,7 @@ def drop_empty_steps(workflow: Workflow, context: Context) -> Workflow:
     for step in workflow.steps:
         needs = tuple(dict.fromkeys(new for need in step.needs for new in behind.get(need.step, (need,))))
         if step.table.count:
-            kept.append(replace(step, needs=needs))
+            kept.append(step._replace(needs=needs))
         else:
             behind[step.name] = tuple(dict.fromkeys(Need(need.step) for need in needs))
     return replace(workflow, steps=tuple(kept))

@@ -19,12 +19,12 @@ def fuse_commands(workflow: Workflow, context: Context) -> Workflow:
     fused: list[Step] = []
     renamed: dict[str, str] = {}
     for original in workflow.steps:
-        needs = tuple(replace(need, step=renamed.get(need.step, need.step)) for need in original.needs)
-        step = replace(original, needs=needs)
+        needs = tuple(need._replace(step=renamed.get(need.step, need.step)) for need in original.needs)
+        step = original._replace(needs=needs)
         if fused and _joins(fused[-1], step):
             renamed[step.name] = fused[-1].name
             first = fused[-1]
-            fused[-1] = replace(first, commands=first.commands + step.commands, outputs=first.outputs + step.outputs)
+            fused[-1] = first._replace(commands=first.commands + step.commands, outputs=first.outputs + step.outputs)
         else:
             fused.append(step)
     return replace(workflow, steps=tuple(fused))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from reana_batch import images
-from reana_batch.ir import Step, Workflow, changed
+from reana_batch.ir import Step, Workflow
 from reana_batch.passes.context import Context
 
 
@@ -54,6 +54,6 @@ def _located(step: Step, context: Context) -> Step:
     if step.environment:
         _refuse_pull(step, context)
     try:
-        return changed(step, image=images.locate(step.environment, context.site.unpacked_images))
+        return step._replace(image=images.locate(step.environment, context.site.unpacked_images))
     except images.BadImage:
         return step  # the front end has reported it

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import replace
 
 from reana_batch import hints
 from reana_batch.diagnostics import Place
 from reana_batch.expressions import FLAVOURS
-from reana_batch.ir import Resources, Step, Workflow, changed
+from reana_batch.ir import Resources, Step, Workflow
 from reana_batch.passes.context import Context
 
 
@@ -20,7 +20,7 @@ def map_resources(workflow: Workflow, context: Context) -> Workflow:
 
 
 # That of every step for which the front end asks for nothing.
-_NOTHING_ASKED = next(each.default for each in fields(Step) if each.name == "resources")
+_NOTHING_ASKED = Step._field_defaults["resources"]
 
 
 def _with_resources(step: Step, context: Context) -> Step:
@@ -31,6 +31,8 @@ def _with_resources(step: Step, context: Context) -> Step:
         values |= {name: value for name, value in asked.items() if value is not None}
     places: dict[str, Place] = {}
     for field, names in table.items() if step.hints else ():
+        if step.hints.keys().isdisjoint(names):
+            continue
         found = hints.first(names, step.hints)
         if found is not None:
             values[field], places[field] = found[1], found[0].place
@@ -41,16 +43,15 @@ def _with_resources(step: Step, context: Context) -> Step:
     resources = Resources(runtime=runtime, **values)  # type: ignore[arg-type]  # fields by name
     _warn_of_ignored(step, context)
     _check_limits(resources, places, step, context)
-    return step if resources == step.resources else changed(step, resources=resources)
+    return step if resources == step.resources else step._replace(resources=resources)
 
 
 def _warn_of_ignored(step: Step, context: Context) -> None:
     if not step.hints:
         return
     target = context.target_of(step)
-    honoured = {name for names in target.hints.values() for name in names} | hints.STEERING
     for name, hint in step.hints.items():
-        if name not in honoured:
+        if name not in hints.STEERING and not any(name in names for names in target.hints.values()):
             message = f"{name} has no meaning on {target.title}."
             context.diagnostics.warning("hint-ignored", message, hint.place)
 

@@ -68,7 +68,7 @@ def _checked_in_the_run(workflow: Workflow, context: Context) -> Workflow:
 def _with_implied(step: Step, context: Context) -> Step:
     """Rucio's client is let in by the VOMS proxy, unless the site says otherwise."""
     if Credential.RUCIO in step.credentials and context.site.credentials.rucio == "x509_proxy":
-        return replace(step, credentials=step.credentials | {Credential.VOMS_PROXY})
+        return step._replace(credentials=step.credentials | {Credential.VOMS_PROXY})
     return step
 
 

@@ -28,7 +28,7 @@ def require_outputs(workflow: Workflow, context: Context) -> Workflow:
         return workflow
     last = last_steps(workflow.steps)
     if len(last) == 1 and last[0].table.count == 1:
-        demanding = replace(last[0], outputs=last[0].outputs + outputs)
+        demanding = last[0]._replace(outputs=last[0].outputs + outputs)
         steps = tuple(demanding if step is last[0] else step for step in workflow.steps)
     else:
         needs = tuple(Need(step.name) for step in last)

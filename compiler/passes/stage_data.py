@@ -43,7 +43,7 @@ def stage_data(workflow: Workflow, context: Context) -> Workflow:
     before = tuple(_staging("stage-in", coming, (), context.site))
     after = tuple(_staging("stage-out", going, last, context.site))
     first = tuple(Need(step.name) for step in before)
-    steps = (step if step.needs else replace(step, needs=first) for step in _with_later_credentials(workflow, context))
+    steps = (step if step.needs else step._replace(needs=first) for step in _with_later_credentials(workflow, context))
     return replace(workflow, steps=(*before, *steps, *after))
 
 
@@ -53,7 +53,7 @@ def _with_later_credentials(workflow: Workflow, context: Context) -> Iterator[St
     outputs = (_CREDENTIALS[_credential(file, context.site)] for file in workflow.data if file.is_output)
     needed = frozenset[Credential]().union(*outputs)
     for step in workflow.steps:
-        yield replace(step, credentials=step.credentials | needed) if step.name in expansions else step
+        yield step._replace(credentials=step.credentials | needed) if step.name in expansions else step
 
 
 def _check_instances(data: Iterable[DataFile], context: Context) -> None:

@@ -54,7 +54,7 @@ def compiled(
 def with_durations(workflow: Workflow, earlier: Path) -> Workflow:
     """Return the workflow with what its steps took in an earlier run."""
     durations = Run(earlier).durations()
-    steps = (replace(step, duration=durations.get(step.name)) for step in workflow.steps)
+    steps = (step._replace(duration=durations.get(step.name)) for step in workflow.steps)
     return replace(workflow, steps=tuple(steps))
 
 

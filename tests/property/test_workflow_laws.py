@@ -9,7 +9,6 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import networkx
@@ -223,7 +222,7 @@ def chunk_edges(workflow: Workflow) -> set[tuple[str, int, str, int]]:
 @given(workflows(), st.data())
 def test_chunks_wait_for_the_chunks_of_their_rows_and_for_no_other(workflow: Workflow, data: st.DataObject) -> None:
     sizes = {step.name: data.draw(st.integers(1, max(1, step.table.count))) for step in workflow.steps}
-    chunked = Workflow("w", "serial", tuple(replace(step, chunk_size=sizes[step.name]) for step in workflow.steps))
+    chunked = Workflow("w", "serial", tuple(step._replace(chunk_size=sizes[step.name]) for step in workflow.steps))
     edges = set()
     for child in chunked.steps:
         for need in child.needs:
@@ -346,7 +345,7 @@ def test_make_starts_no_row_before_the_rows_it_waits_for(workflow: Workflow, row
 def _noting(step: Step) -> Step:
     row: str | Column = Column("n") if step.table.columns else "0"
     parts = (f"echo 'start {step.name} '", row, f" >> events; echo 'end {step.name} '", row, " >> events\n")
-    return replace(step, commands=(Command(parts, ORIGIN),))
+    return step._replace(commands=(Command(parts, ORIGIN),))
 
 
 # --- rows that fail -------------------------------------------------------------------------------
@@ -379,7 +378,7 @@ def _pairs() -> Workflow:
     """Return four rows, and two that wait for two of them each: what no option of sbatch can say."""
     first = Step("a", "a", ORIGIN, (literal("", ORIGIN),), table=numbered(4))
     needs = (Need("a", RowMapping(lambda row: (2 * row, 2 * row + 1))),)
-    return Workflow("w", "serial", (first, replace(first, name="b", label="b", table=numbered(2), needs=needs)))
+    return Workflow("w", "serial", (first, first._replace(name="b", label="b", table=numbered(2), needs=needs)))
 
 
 @settings(max_examples=25)
@@ -416,7 +415,7 @@ def test_the_rows_that_can_be_done_are_done_on_every_system(
 def _failing(step: Step, rows: set[int]) -> Step:
     row: str | Column = Column("n") if step.table.columns else "0"
     script = f'case " {" ".join(map(str, sorted(rows)))} " in *" $row "*) exit 3 ;; esac\n'
-    return replace(step, commands=(Command(("row=", row, "\n", script), ORIGIN),))
+    return step._replace(commands=(Command(("row=", row, "\n", script), ORIGIN),))
 
 
 def _start_make(run: Path) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from reana_batch import diagnostics as messages
 from reana_batch.diagnostics import (
     CODES,
     Diagnostic,
@@ -112,6 +113,25 @@ def test_messages_that_are_not_shown_are_counted() -> None:
     assert lines[200:] == ["9,806 more errors not shown."]
     answer = diagnostics.as_json()
     assert [len(answer["diagnostics"]), answer["more_diagnostics"]] == [200, 9_806]  # type: ignore[arg-type]  # a list
+
+
+def test_when_there_are_too_many_faults_no_more_are_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(messages, "_MOST_KEPT", 2)
+    monkeypatch.setattr(messages, "_MOST_FOUND", 4)
+    diagnostics = Diagnostics()
+    for number in range(5):
+        diagnostics.warning("bad-value", f"{number} is strange.")
+    for number in range(3):
+        diagnostics.error("bad-value", f"{number} is wrong.")
+    with pytest.raises(Refused) as refused:
+        diagnostics.error("bad-value", "3 is wrong.")
+    assert refused.value.diagnostics is diagnostics
+    assert render(diagnostics.errors, {}, diagnostics.count(Severity.ERROR)) == (
+        "error: 0 is wrong. [bad-value]\n"
+        "error: 1 is wrong. [bad-value]\n"
+        "error: There are 4 faults [bad-value] or more; what else is wrong was not looked for. [too-large]\n"
+        "2 more errors not shown.\n"
+    )
 
 
 def test_faults_of_one_code_do_not_hide_those_of_another() -> None:

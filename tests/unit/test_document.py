@@ -375,9 +375,24 @@ def test_aliases_cannot_blow_the_document_up(tmp_path: Path) -> None:
     levels = "".join(f"l{n}: &l{n} [{', '.join([f'*l{n - 1}'] * 10)}]\n" for n in range(1, 9))
     assert read(tmp_path, f"l0: &l0 [x]\n{levels}") == (
         None,
-        "x.yaml:1:1: error: The aliases stand for 234,567,901 values; at most 5,000,000 are read. [not-json]\n"
+        "x.yaml:1:1: error: The aliases stand for 234,567,901 values; at most 1,000,000 are read. [too-large]\n"
         "  l0: &l0 [x]\n"
-        "  ^\n",
+        "  ^\n"
+        "hint: keep long lists in files of their own, which commands read.\n",
+    )
+
+
+def test_the_first_value_that_is_not_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reana_batch.document._MOST_VALUES", 6)
+    document, _ = read(tmp_path, "a: 1\nb: [2]\n")  # six, with the mapping itself
+    assert document is not None
+    assert document.data == {"a": 1, "b": [2]}
+    assert read(tmp_path, "a: 1\nb: [2,\n  {c: 3}]\n") == (
+        None,
+        "x.yaml:3:4: error: At most 6 keys and values are read; those from here on are not. [too-large]\n"
+        "    {c: 3}]\n"
+        "     ^\n"
+        "hint: keep long lists in files of their own, which commands read.\n",
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -324,7 +324,7 @@ def test_what_waited_for_an_empty_step_waits_for_what_that_waited_for() -> None:
     nor_this = step("nor this", table=table(0), needs=(Need("nothing", Pattern.EACH),))
     last = step("last", table=table(2), needs=(Need("nor this"), Need("a", Pattern.EACH), Need("nothing")))
     after = drop_empty_steps(workflow(a, b, nothing, nor_this, last), context())
-    assert after.steps == (a, b, replace(last, needs=(Need("a"), Need("b"), Need("a", Pattern.EACH))))
+    assert after.steps == (a, b, last._replace(needs=(Need("a"), Need("b"), Need("a", Pattern.EACH))))
 
 
 # --- fuse_commands --------------------------------------------------------------------------------
@@ -384,7 +384,7 @@ def test_fused_step_is_like_its_first() -> None:
     first = step("s0", group=0, origin=at(3), environment="python:3", cvmfs=("x.cern.ch",))
     second = step("s1", group=0, origin=at(4), environment="python:3", cvmfs=("x.cern.ch",), needs=(Need("s0"),))
     (fused,) = fuse_commands(workflow(first, second), context(fuse=True)).steps
-    assert fused == replace(first, commands=(command("s0"), command("s1")))
+    assert fused == first._replace(commands=(command("s0"), command("s1")))
 
 
 def test_fused_step_has_the_outputs_of_all() -> None:
@@ -418,7 +418,7 @@ def test_workflow_that_declares_no_outputs() -> None:
 def test_last_step_must_leave_the_outputs() -> None:
     first, last = step("a", outputs=("x",)), step("b", outputs=("y",), needs=(Need("a"),))
     after = require_outputs(declaring(first, last), strict())
-    assert after.steps == (first, replace(last, outputs=("y", "a.txt", "plots")))
+    assert after.steps == (first, last._replace(outputs=("y", "a.txt", "plots")))
 
 
 @pytest.mark.parametrize(
@@ -484,7 +484,7 @@ HINTS: dict[tuple[str, str | int], tuple[Expectation, Expectation, Expectation]]
 
 
 def asked(resources: Resources) -> dict[str, Any]:
-    return {name: value for name, value in asdict(resources).items() if value is not None}
+    return {name: value for name, value in resources._asdict().items() if value is not None}
 
 
 @pytest.mark.parametrize("hint", HINTS, ids=lambda hint: f"{hint[0]}={hint[1]}")
