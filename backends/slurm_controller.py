@@ -121,11 +121,18 @@ def submit_part(directory: Path) -> None:
 
     A job that was started twice waits while its other life submits.
     """
-    while not (directory / JOURNAL).exists() or (directory / _UNDER_WAY).exists():
+    while not _is_accepted(directory):
         try:
             _submit_chain(directory)
         except _UnderWay:
             time.sleep(1)
+        except Refused:
+            if not _is_accepted(directory):  # by the other life, which has just come to its end
+                raise
+
+
+def _is_accepted(directory: Path) -> bool:
+    return (directory / JOURNAL).exists() and not (directory / _UNDER_WAY).exists()
 
 
 class _UnderWay(Refused):

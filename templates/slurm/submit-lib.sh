@@ -11,6 +11,7 @@ readonly SHARD=250 # as in job-lib.sh
 readonly JOURNAL=state/slurm.jobs
 # There while a submission is under way: TOKEN HOST PID.
 readonly UNDER_WAY=state/slurm.submitting
+mark=$UNDER_WAY # or what it became when we took it from another submission
 # There if a call gave no answer: Slurm may accept that job late, and jobs look whether they are meant.
 readonly UNANSWERED=state/slurm.unanswered
 # The directory of Slurm's tools, for jobs that submit others.
@@ -50,14 +51,11 @@ no_answer() { # CODE, of a call that wrote $complaint
 # --- submitting ------------------------------------------------------------------------------------
 
 begin() { # [SUBMISSION PYTHON]
-  local host pid tools
+  local tools
   clean_environment
   submission=${1:-$submission} python=${2:-$python}
   if [[ -e $UNDER_WAY ]]; then
-    read -r token host pid <"$UNDER_WAY"
-    [[ $host != "$HOSTNAME" ]] || ! kill -0 "$pid" 2>/dev/null || give_way
-    say "an earlier submission was cut short"
-    cancel_accepted || exit 7
+    begin_again
   elif [[ -e $JOURNAL ]]; then
     say "this run was submitted before; its jobs are in $PWD/$JOURNAL"
     exit 7
@@ -70,6 +68,22 @@ begin() { # [SUBMISSION PYTHON]
   # The workers may have the tools elsewhere than the PATH of a job without an environment says.
   tools=$(type -P sbatch)
   printf '%s\n' "${tools%/*}" >"$TOOLS"
+}
+
+# Cancel what an earlier submission has handed in. On another host that may be alive: either we take its mark away, and
+# it sees that it does not count any more, or it has just come to its end, and has no mark.
+begin_again() {
+  local host='' pid
+  { read -r token host pid <"$UNDER_WAY"; } 2>/dev/null
+  if [[ $host == "$HOSTNAME" ]]; then
+    ! kill -0 "$pid" 2>/dev/null || give_way
+  else
+    mark=$UNDER_WAY.taken.$$
+    { mv "$UNDER_WAY" "$mark" && read -r token _ <"$mark"; } 2>/dev/null || give_way
+  fi
+  say "an earlier submission was cut short"
+  cancel_accepted || { [[ $mark == "$UNDER_WAY" ]] || mv "$mark" "$UNDER_WAY"; exit 7; }
+  mark=$UNDER_WAY
 }
 
 give_way() {
@@ -92,7 +106,7 @@ claim() {
 # Another machine cannot see that we are alive, and may have begun again: its chain counts, and not ours.
 is_mine() {
   local owner
-  read -r owner _ 2>/dev/null <"$UNDER_WAY" && [[ $owner == "$token" ]]
+  { read -r owner _ <"$mark"; } 2>/dev/null && [[ $owner == "$token" ]]
 }
 
 demand_mine() {
@@ -293,7 +307,7 @@ cancel_accepted() {
     mapfile -t known < <(printf '%s\n' "${known[@]}" | sort -u | grep .)
     say "cancelling the ${#known[@]} jobs and arrays accepted so far"
     if [[ ${#known[@]} -eq 0 ]] || slurm scancel "${known[@]}"; then
-      ! is_mine || rm -f "$JOURNAL" "$UNDER_WAY"
+      ! is_mine || rm -f "$JOURNAL" "$mark"
       return 0
     fi
   fi
@@ -320,6 +334,7 @@ release() {
     demand_mine
     printf -v list '%s,' "${held[@]}"
     slurm scontrol release "${list%,}" || abandon "the first jobs could not be released"
+    demand_mine # whoever has taken it away since has cancelled what was released
   fi
   rm -f "$UNDER_WAY"
   printf 'reana-batch: %d submissions accepted, first job %s\n' "$count" "${accepted[0]-none, for all are done}"

@@ -328,6 +328,38 @@ def test_of_two_submissions_at_once_one_chain_starts(tmp_path: Path, hosts: tupl
     assert not list((here.run / "state").glob("slurm.submitting*"))
 
 
+def test_who_begins_again_takes_the_mark_away_before_anything_is_cancelled(tmp_path: Path) -> None:
+    here = _cut_short(tmp_path)
+    (here.bin / "squeue").write_text("#!/bin/bash\nls state/slurm.submitting >>seen 2>>unseen\nexit ${CODE:-0}\n")
+    refused = here.submit(CODE="1")
+    assert (refused.returncode, here.journal) == (7, [["7", "a/0", "0", "a", "1", "1", "-"]])
+    assert (here.run / "state/slurm.submitting").read_text() == "old elsewhere 1\n"
+    assert here.submit().returncode == 0
+    assert len((here.run / "unseen").read_text().splitlines()) == 2
+    assert (here.run / "seen").read_text() == ""
+    assert not list((here.run / "state").glob("slurm.submitting*"))
+
+
+def test_what_is_taken_away_while_it_releases_its_jobs_does_not_count(tmp_path: Path) -> None:
+    here = _cut_short(tmp_path)
+    taken = '[[ $1 != release ]] || echo "other elsewhere 1" >state/slurm.submitting\n'
+    (here.bin / "scontrol").write_text(SCONTROL + taken)
+    (here.bin / "squeue").write_text("#!/bin/bash\n[[ ! -e sbatch-calls ]] || nl -w 1 -s ' ' sbatch-calls\n")
+    assert here.submit().returncode == 8
+    assert (here.run / "cancelled").read_text().split() == [str(number) for number in range(1, 8)]
+    assert (here.run / "state/slurm.submitting").read_text() == "other elsewhere 1\n"
+
+
+def _cut_short(tmp_path: Path) -> Slurm:
+    """Return a run whose submission began on another host."""
+    here = slurm(tmp_path, "sbatch")
+    (here.bin / "sbatch").write_text(SLOW_SBATCH)
+    (here.bin / "scancel").write_text(CANCELLED)
+    (here.run / "state/slurm.submitting").write_text("old elsewhere 1\n")
+    (here.run / "state/slurm.jobs").write_text("7 a/0 0 a 1 1 -\n")
+    return here
+
+
 FINALISERS = (".finaliser/failure", ".finaliser/end")
 
 
