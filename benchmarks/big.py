@@ -70,6 +70,7 @@ BIG: dict[str, Callable[[int], str]] = {
         _step("s", " ".join(f"${{q{i}}}" for i in range(n))), inputs={"parameters": dict.fromkeys(_numbered("p", n), 1)}
     ),
     "lone dollars": lambda n: _spec(_step("s", "$ " * n)),
+    "dollars before braces": lambda n: _spec(_step("s", "${" * n), inputs={"parameters": {"p": 1}}),
     "equal keys": lambda n: "a: 1\n" * n,
     "keys that are numbers": lambda n: "".join(f"{i}: 1\n" for i in range(n)),
     "dates": lambda n: "x:\n" + "- 2020-01-01\n" * n,

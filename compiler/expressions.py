@@ -74,6 +74,11 @@ def split_placeholders(text: str) -> Iterator[str | Placeholder]:
         yield text[end:]
 
 
+def names_in(text: str) -> set[str]:
+    """Return the parameters that a command names."""
+    return {bare or braced for _, bare, braced in _DOLLAR.findall(text)} - {""}
+
+
 def substitute(text: str, parameters: Mapping[str, object]) -> str:
     """Return ``text`` as ``string.Template(text).substitute(parameters)`` gives it.
 

@@ -246,13 +246,9 @@ def _dotted(text: str, start: int, parameters: Mapping[str, Any]) -> str:
 
 
 def _check_parameters_used(spec: Spec, entries: list[_Entry], diagnostics: Diagnostics) -> None:
-    unused = dict.fromkeys(spec.parameters)
     commands = (text for entry in entries for _, text in entry.commands if "$" in text)
-    for piece in (piece for text in commands for piece in expressions.split_placeholders(text)):
-        if not unused:
-            return
-        if isinstance(piece, expressions.Placeholder) and piece.name is not None:
-            unused.pop(piece.name, None)
+    used: set[str] = set().union(*map(expressions.names_in, commands)) if spec.parameters else set()
+    unused = [name for name in spec.parameters if name not in used]
     braced = _braced(entries) if unused else frozenset()
     for name in unused:
         place = functools.partial(spec.document.key_place, ["inputs", "parameters", name])

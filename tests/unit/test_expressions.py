@@ -17,6 +17,7 @@ from reana_batch.expressions import (
     kubernetes_memory,
     lifetime,
     max_runtime,
+    names_in,
     positive_integer,
     slurm_time,
     split_placeholders,
@@ -218,7 +219,9 @@ PIECES: dict[str, list[str | Placeholder]] = {
 
 @pytest.mark.parametrize("text", PIECES)
 def test_pieces(text: str) -> None:
-    assert list(split_placeholders(text)) == PIECES[text]
+    pieces = list(split_placeholders(text))
+    assert pieces == PIECES[text]
+    assert names_in(text) == {piece.name for piece in pieces if isinstance(piece, Placeholder) and piece.name}
 
 
 def test_substituted_values_are_python_text() -> None:
