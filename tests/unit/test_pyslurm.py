@@ -301,7 +301,7 @@ for word; do [[ $word != --comment=* ]] || printf '%s\\n' "${word#*=}" >>sbatch-
 grep -c . sbatch-calls
 sleep 0.1
 """
-SHOWN = "#!/bin/bash\nnl -w 1 -s ' ' sbatch-calls\n"
+SHOWN = "#!/bin/bash\n[[ ! -e sbatch-calls ]] || nl -w 1 -s ' ' sbatch-calls\n"
 RELEASED = f'{SCONTROL}[[ $1 != release ]] || echo "$2" >>released\n'
 CANCELLED = """#!/bin/bash\nprintf '%s\\n' "$@" >>cancelled\n"""
 
@@ -315,7 +315,10 @@ def test_of_two_submissions_at_once_one_chain_starts(tmp_path: Path, hosts: tupl
         (here.bin / tool).write_text(text)
     with ThreadPoolExecutor(2) as pool:
         done = list(pool.map(lambda host: here.submit(HOSTNAME=host), hosts))
-    assert sorted(each.returncode for each in done) == [0, 8]
+    counts, other = sorted(done, key=lambda each: each.returncode)
+    assert counts.returncode == 0
+    # On a busy machine it may begin when the first one has come to its end.
+    assert other.returncode == (7 if "this run was submitted before" in other.stderr else 8)
     [released] = (here.run / "released").read_text().splitlines()
     [token] = {_comment(here, number).partition(":")[0] for number in released.split(",")}
     assert [key for _, key, *_ in here.journal][-7:] == [*("a/0", "a/1", "b/0", "b/1", "c/0"), *FINALISERS]
@@ -344,7 +347,7 @@ def test_what_is_taken_away_while_it_releases_its_jobs_does_not_count(tmp_path: 
     here = _cut_short(tmp_path)
     taken = '[[ $1 != release ]] || echo "other elsewhere 1" >state/slurm.submitting\n'
     (here.bin / "scontrol").write_text(SCONTROL + taken)
-    (here.bin / "squeue").write_text("#!/bin/bash\n[[ ! -e sbatch-calls ]] || nl -w 1 -s ' ' sbatch-calls\n")
+    (here.bin / "squeue").write_text(SHOWN)
     assert here.submit().returncode == 8
     assert (here.run / "cancelled").read_text().split() == [str(number) for number in range(1, 8)]
     assert (here.run / "state/slurm.submitting").read_text() == "other elsewhere 1\n"
