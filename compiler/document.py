@@ -12,7 +12,7 @@ import errno
 import functools
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -34,7 +34,6 @@ _DEEPEST = 100
 # Keys and values that are read. An alias counts as often as it is used: 9 lines can stand for 10^9 values.
 _MOST_VALUES = 1_000_000
 _LARGE_HINT = "keep long lists in files of their own, which commands read."
-
 
 # Entries of a mapping that are looked through faster than they are indexed.
 _FEW = 16
@@ -93,10 +92,9 @@ class Document:
         """Return the characters of the value at ``path`` as they stand in the file."""
         return self._source(self._node(path))
 
-    def sources(self, path: DocumentPath) -> Iterator[tuple[str, str]]:
-        """Yield the keys of the mapping at ``path``, each with the characters of its value."""
-        for key, value in self._node(path).value:
-            yield key.value, self._source(value)
+    def sources(self, path: DocumentPath) -> dict[str, str]:
+        """Return by its keys the characters of each value of the mapping at ``path``, as :meth:`source_of` does of one."""
+        return {key.value: self._source(value) for key, value in self._node(path).value}
 
     def _source(self, node: yaml.Node) -> str:
         return self.text[node.start_mark.index : node.end_mark.index]

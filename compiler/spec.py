@@ -349,10 +349,11 @@ def _check_parameters(spec: Spec, diagnostics: Diagnostics) -> None:
     """
     path = ["inputs", "parameters"]
     parameters = _mapping(spec.document.data, *path)
-    for name, written in spec.document.sources(path) if parameters else ():
-        value = parameters[name]
+    written_as = spec.document.sources(path) if parameters else {}
+    for name, value in parameters.items():
         if isinstance(value, str | list | dict):
             continue
+        written = written_as[name]
         if spec.type != "serial" and _is_as_written(value, written):
             continue
         if str(value) != written and not written.startswith(("&", "*", "!")):

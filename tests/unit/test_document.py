@@ -427,6 +427,13 @@ def test_a_hundred_levels_are_read_and_no_more(levels: int, inside: str, faults:
     assert diagnostics.count(Severity.ERROR) == faults
 
 
+def test_a_key_of_its_own_counts_before_a_merged_one(tmp_path: Path) -> None:
+    document, _ = read(tmp_path, "x: &a {k: 1, l: 3}\ny: {<<: *a, k: 2}\n")
+    assert document is not None
+    assert document.sources(["y"]) == {"k": "2", "l": "3"}
+    assert document.source_of(["y", "k"]) == "2"
+
+
 def test_file_that_is_not_there(tmp_path: Path) -> None:
     diagnostics = Diagnostics()
     assert read_document(tmp_path / "none", "none", diagnostics) is None
