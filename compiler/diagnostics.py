@@ -137,6 +137,11 @@ class Place(NamedTuple):
 Where = Place | Callable[[], Place] | None
 
 
+def look_up(where: Where) -> Place | None:
+    """Return the place that is meant."""
+    return where() if callable(where) else where
+
+
 @dataclass(frozen=True, slots=True)
 class Later:
     """A hint that is made only if it is shown, because that takes time; hints of one ``key`` are equal."""
@@ -220,7 +225,7 @@ class Diagnostics:
         """Keep a diagnostic once; beyond ``_MOST_KEPT`` of its code it is only counted, and not looked for."""
         kind = severity, code
         if self._counts[kind] < _MOST_KEPT:
-            self._keep(Diagnostic(severity, code, message, place() if callable(place) else place, hint))
+            self._keep(Diagnostic(severity, code, message, look_up(place), hint))
             return
         self._counts[kind] += 1
         if severity is Severity.ERROR and self._counts[kind] == _MOST_FOUND:

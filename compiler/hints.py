@@ -124,7 +124,7 @@ def _read(name: str, text: str) -> object:
     try:
         return _ALL_READERS[name][0](text)
     except expressions.Unreadable as error:
-        return error
+        return error.with_traceback(None)  # or all that led to it is kept as well
 
 
 def check(hints: Mapping[str, Hint], diagnostics: Diagnostics) -> None:
@@ -133,8 +133,8 @@ def check(hints: Mapping[str, Hint], diagnostics: Diagnostics) -> None:
         if name in _ALL_READERS and hint.value != "":
             found = _read(name, str(hint.value))
             if isinstance(found, expressions.Unreadable):
-                cure = _unit_cure(name, str(hint.value))
-                diagnostics.error(_ALL_READERS[name][1], f"{name}: {found}.", hint.place, cure)
+                code, instead = _ALL_READERS[name][1], _unit_cure(name, str(hint.value))
+                diagnostics.error(code, f"{name}: {found}.", hint.place, instead)
             else:
                 _check_amount(name, hint, found, diagnostics)
     for kind in ("cpu", "memory"):

@@ -1,8 +1,8 @@
 """The workflow between reading and writing: a graph of steps, each a job template and a table.
 
 Everything is frozen; passes return changed copies. What there is one of per job is a named tuple, which takes a third of
-the time that a frozen dataclass takes to make and to change. Edges follow from each step's ``needs``; the
-networkx graph is derived from them. Knows no workflow language and no batch system.
+the time that a frozen dataclass takes to make and to change. Edges follow from each step's ``needs``; the networkx graph
+is derived from them. Knows no workflow language and no batch system.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ import yaml
 
 from reana_batch import expressions, places, schema
 from reana_batch.data import read_references
-from reana_batch.diagnostics import Diagnostics, Later, Place, Refused, Where, closest, refuse, suggestion
+from reana_batch.diagnostics import Diagnostics, Later, Place, Refused, Where, closest, look_up, refuse, suggestion
 from reana_batch.document import Document, read_document
 from reana_batch.ir import DataFile, Hint
 
@@ -144,7 +144,7 @@ def read_spec(
     )
     _check_form(spec, diagnostics)
     _check_without_meaning(spec, diagnostics)
-    declared = list(_declared(document))
+    declared = list(_declared(document, diagnostics))
     _check_paths(spec, declared, diagnostics)
     _check_nested(spec, declared, diagnostics)
     if workspace is None:
@@ -445,21 +445,27 @@ class _Declared(NamedTuple):
     problem: str  # the sentence that says why it can be none, or nothing
     normal: str  # as other ways to write the same are written, too
 
+    @classmethod
+    def of(cls, path: str, section: str, name: str, number: int = 0) -> _Declared:
+        return cls(section, name, number, path, path_problem(path), posixpath.normpath(path))
+
     def place(self, spec: Spec) -> Place:
         return spec.document.place([self.section, self.name, self.number])
 
 
-def _declared(document: Document) -> Iterator[_Declared]:
-    """Yield the declared paths; data references are none."""
+def _declared(document: Document, diagnostics: Diagnostics) -> Iterator[_Declared]:
+    """Yield the declared paths; record data references where only paths can be."""
     for section, name in _SECTIONS:
         for index, text in entries(document.data, section, name):
             if not expressions.is_data_reference(text):
-                yield _Declared(section, name, index, text, path_problem(text), posixpath.normpath(text))
+                yield _Declared.of(text, section, name, index)
+            elif name != "files" or section == "tests":
+                message = f"{section}.{name} holds paths; a data reference stands under inputs.files or outputs.files."
+                diagnostics.error("bad-data-reference", message, document.place([section, name, index]))
 
 
 def _check_paths(spec: Spec, declared: list[_Declared], diagnostics: Diagnostics) -> None:
     """Check the declared paths as texts: relative, not empty, without ``..``, nothing twice."""
-    _check_references(spec, diagnostics)
     seen: dict[str, Where] = {}
     for each in declared:
         _check_path(each, functools.partial(each.place, spec), seen, diagnostics)
@@ -468,20 +474,7 @@ def _check_paths(spec: Spec, declared: list[_Declared], diagnostics: Diagnostics
         if file.is_output:
             _check_target(file, targets, diagnostics)
         section = "outputs" if file.is_output else "inputs"
-        problem, normal = path_problem(file.path), posixpath.normpath(file.path)
-        _check_path(_Declared(section, "files", 0, file.path, problem, normal), file.place, seen, diagnostics)
-
-
-def _check_references(spec: Spec, diagnostics: Diagnostics) -> None:
-    """Record data references in the lists that hold only paths."""
-    for section, name in _SECTIONS:
-        if name != "files" or section == "tests":
-            for index, text in entries(spec.document.data, section, name):
-                if expressions.is_data_reference(text):
-                    message = (
-                        f"{section}.{name} holds paths; a data reference stands under inputs.files or outputs.files."
-                    )
-                    diagnostics.error("bad-data-reference", message, spec.document.place([section, name, index]))
+        _check_path(_Declared.of(file.path, section, "files"), file.place, seen, diagnostics)
 
 
 def _check_path(each: _Declared, where: Where, seen: dict[str, Where], diagnostics: Diagnostics) -> None:
@@ -490,15 +483,11 @@ def _check_path(each: _Declared, where: Where, seen: dict[str, Where], diagnosti
         message = f"{each.section}.{each.name}: {each.problem}"
         diagnostics.error("input-path", message, where, _path_hint(each.path))
     elif each.section == "inputs":
-        if each.normal in seen:
-            message = f'"{each.path}" is already declared in line {_line(seen[each.normal])}.'
+        first = look_up(seen.get(each.normal))
+        if first:
+            message = f'"{each.path}" is already declared in line {first.line}.'
             diagnostics.error("input-duplicate", message, where, "keep one of the two.")
         seen.setdefault(each.normal, where)
-
-
-def _line(where: Where) -> int:
-    place = where() if callable(where) else where
-    return place.line if place else 0
 
 
 def _check_target(file: DataFile, targets: dict[str, Place], diagnostics: Diagnostics) -> None:

@@ -11,7 +11,6 @@ readonly SHARD=250 # as in job-lib.sh
 readonly JOURNAL=state/slurm.jobs
 # There while a submission is under way: TOKEN HOST PID.
 readonly UNDER_WAY=state/slurm.submitting
-mark=$UNDER_WAY # or what it became when we took it from another submission
 # There if a call gave no answer: Slurm may accept that job late, and jobs look whether they are meant.
 readonly UNANSWERED=state/slurm.unanswered
 # The directory of Slurm's tools, for jobs that submit others.
@@ -25,6 +24,7 @@ readonly MOST_CONDITIONS=5000 MOST_INDICES=100000
 
 declare -A ids=() waited_for=() partial=()
 held=() accepted=() max_array_size=''
+mark=$UNDER_WAY                 # or what that became when we took it from another submission
 complaint=state/slurm.complaint # what sbatch or squeue said last
 # How jobs are handed in (sbatch, pyslurm, or auto: pyslurm where it fits), the Python that has pyslurm, and the
 # process of it that does so: none where sbatch does.
