@@ -329,10 +329,10 @@ def stop(directory: Path, *, force: bool = False) -> None:
     """
     run = Run(directory)
     with locked(directory):
-        last, silent = last_submission(read_record(directory)), _NO_ANSWER if force else ()
+        silent = _NO_ANSWER if force else ()
         try:
             _check_active(directory)
-            backends.backend(run.manifest["backend"]).cancel(directory, last)
+            cancel(directory)
         except Refused as refused:
             if not force:
                 raise
@@ -344,6 +344,11 @@ def stop(directory: Path, *, force: bool = False) -> None:
         for name in run.guests:  # where their system's tools are not at hand, the nodes do it alone
             with _tolerating("missing-tool", *silent):
                 backends.backend(name).cancel(directory, Submission())
+
+
+def cancel(directory: Path) -> None:
+    """Cancel the jobs of a run in its own batch system, where it was submitted last."""
+    backends.backend(Run(directory).manifest["backend"]).cancel(directory, last_submission(read_record(directory)))
 
 
 def _leave_queue(ended: Run) -> None:

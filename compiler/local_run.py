@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import socket
@@ -14,7 +13,7 @@ from pathlib import Path
 from reana_batch import cpus, credentials, layout
 from reana_batch.diagnostics import refuse
 from reana_batch.files import no_follow
-from reana_batch.lifecycle import note, note_intent, note_submission
+from reana_batch.lifecycle import cancel, note, note_intent, note_submission
 from reana_batch.lock import locked
 from reana_batch.runstate import Run, StepProgress
 
@@ -65,8 +64,10 @@ def watch(directory: Path, make: subprocess.Popen[bytes], report: Report) -> Non
             _interrupt(early, None)
         _watch(make, run, report)
     except KeyboardInterrupt:
-        _end(make)
-        note(directory, stopped=time.time())
+        try:
+            note(directory, stopped=time.time())
+        finally:  # also on a full disk
+            _end(make, directory)
     with locked(directory, disk_may_be_full=True):  # a stop from another terminal has been written down
         report(run.progress())
 
@@ -100,7 +101,7 @@ def _watch(make: subprocess.Popen[bytes], run: Run, report: Report) -> None:
             return
 
 
-def _end(make: subprocess.Popen[bytes]) -> None:
-    """End make and the jobs: each writes its record and ends its own processes."""
-    os.killpg(make.pid, signal.SIGTERM)
+def _end(make: subprocess.Popen[bytes], directory: Path) -> None:
+    """End make and the jobs: each writes its record and ends its own processes, which may take longer than make's end."""
+    cancel(directory)
     make.wait()

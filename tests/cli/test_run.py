@@ -267,6 +267,19 @@ def test_an_interrupt_on_a_terminal_reaches_the_jobs_once(empty: Tool) -> None:
     assert "reason=signal\ndetail=SIGTERM\n" in (run / "state/patient/0.failed").read_text("utf-8")
 
 
+def test_an_interrupted_run_is_stopped_when_its_jobs_have_ended(empty: Tool) -> None:
+    """Make ends at once. Its jobs may need a moment."""
+    empty.write_steps(slow="trap 'sleep 2; touch last-words; exit 1' TERM; touch begun; sleep 600 & wait")
+    run = empty.directory / "runs/workflow.1"
+    with empty.start("run", "--runs", "runs") as process:
+        _wait_for(run / "workspace/begun")
+        process.send_signal(signal.SIGINT)
+        _, stderr = process.communicate(timeout=PATIENCE)
+    assert (run / "workspace/last-words").exists()
+    assert process.returncode == 130, stderr
+    assert "has been stopped" in stderr
+
+
 def test_stop_ends_a_run_that_another_shell_started(empty: Tool) -> None:
     empty.write_steps(patient=PATIENT)
     run = empty.directory / "runs/workflow.1"
