@@ -332,7 +332,7 @@ def stop(directory: Path, *, force: bool = False) -> None:
         silent = _NO_ANSWER if force else ()
         try:
             _check_active(directory)
-            cancel(directory)
+            cancel(run)
         except Refused as refused:
             if not force:
                 raise
@@ -346,9 +346,10 @@ def stop(directory: Path, *, force: bool = False) -> None:
                 backends.backend(name).cancel(directory, Submission())
 
 
-def cancel(directory: Path) -> None:
+def cancel(run: Run) -> None:
     """Cancel the jobs of a run in its own batch system, where it was submitted last."""
-    backends.backend(Run(directory).manifest["backend"]).cancel(directory, last_submission(read_record(directory)))
+    last = last_submission(read_record(run.directory))
+    backends.backend(run.manifest["backend"]).cancel(run.directory, last)
 
 
 def _leave_queue(ended: Run) -> None:

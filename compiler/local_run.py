@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import shutil
 import signal
 import socket
@@ -67,7 +69,7 @@ def watch(directory: Path, make: subprocess.Popen[bytes], report: Report) -> Non
         try:
             note(directory, stopped=time.time())
         finally:  # also on a full disk
-            _end(make, directory)
+            _end(make, run)
     with locked(directory, disk_may_be_full=True):  # a stop from another terminal has been written down
         report(run.progress())
 
@@ -101,7 +103,9 @@ def _watch(make: subprocess.Popen[bytes], run: Run, report: Report) -> None:
             return
 
 
-def _end(make: subprocess.Popen[bytes], directory: Path) -> None:
-    """End make and the jobs: each writes its record and ends its own processes, which may take longer than make's end."""
-    cancel(directory)
+def _end(make: subprocess.Popen[bytes], run: Run) -> None:
+    """End make and wait for the jobs: each writes its record and ends its own processes after make has ended."""
+    with contextlib.suppress(ProcessLookupError):  # all of them have ended just now
+        os.killpg(make.pid, signal.SIGTERM)  # also where the run cannot be read any more
     make.wait()
+    cancel(run)

@@ -280,6 +280,23 @@ def test_an_interrupted_run_is_stopped_when_its_jobs_have_ended(empty: Tool) -> 
     assert "has been stopped" in stderr
 
 
+def test_an_interrupt_ends_the_jobs_of_a_run_with_a_damaged_record(empty: Tool) -> None:
+    empty.write_steps(patient=PATIENT)
+    run = empty.directory / "runs/workflow.1"
+    with empty.start("run", "--runs", "runs") as process:
+        pids = _pids(run)
+        (run / "state/run.json").write_text("{", "utf-8")
+        process.send_signal(signal.SIGINT)
+        _, stderr = process.communicate(timeout=PATIENCE)
+    _wait_for(run / "state/patient/0.failed")  # the command ends at once: which jobs are at work, it cannot read
+    left = [pid for pid in pids if _alive(pid)]
+    for pid in left:
+        os.kill(pid, signal.SIGKILL)
+    assert left == []
+    assert process.returncode == 3
+    assert "state/run.json is damaged" in stderr
+
+
 def test_stop_ends_a_run_that_another_shell_started(empty: Tool) -> None:
     empty.write_steps(patient=PATIENT)
     run = empty.directory / "runs/workflow.1"
