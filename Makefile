@@ -53,7 +53,7 @@ pytest: $(INSTALLED) ## Run the tests that need no site
 .PHONY: docs
 docs: $(INSTALLED) ## Build the manual
 	@echo "==> docs"
-	@$(BIN)/python -m mkdocs build --quiet --strict --site-dir build/docs
+	@$(BIN)/python -m sphinx -q -W --keep-going -b html -d build/doctrees docs build/docs
 
 .PHONY: box
 box: ## Build the box with real HTCondor and Slurm, where this machine allows one

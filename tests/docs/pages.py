@@ -17,7 +17,7 @@ PAGES = (
 )
 REWRITE = os.environ.get("REWRITE_GOLDEN") == "1"
 
-_BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_BLOCK = re.compile(r"^```([\w{}]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
@@ -42,6 +42,12 @@ def blocks(page: Path, language: str | None = None) -> list[Block]:
     """Return the blocks of a page in order: all, or those of one language."""
     found = [Block(*parts) for parts in _BLOCK.findall(read(page))]
     return [block for block in found if language in (None, block.language)]
+
+
+def contents(page: Path) -> list[Path]:
+    """Return the pages that the table of contents of a page lists, in order."""
+    lines = (line for block in blocks(page, "{toctree}") for line in block.text.split() if not line.startswith(":"))
+    return [page.with_name(f"{line}.md") for line in lines]
 
 
 def title(block: Block) -> str:
