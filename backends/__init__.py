@@ -16,17 +16,17 @@ from typing import TYPE_CHECKING, Protocol, cast
 if TYPE_CHECKING:
     from reana_batch.diagnostics import Diagnostics, Place
     from reana_batch.ir import Step, Workflow
-    from reana_batch.jobqueue import Queue, QueuedJob, Submission, Trace
-    from reana_batch.render import File
-    from reana_batch.runstate import Run
-    from reana_batch.sites import Site
+    from reana_batch.reading.sites import Site
+    from reana_batch.run.parts import Run
+    from reana_batch.run.queue import Queue, QueuedJob, Submission, Trace
     from reana_batch.target import Target
+    from reana_batch.writing.render import File
 
 # name -> module; imported when used
 BACKENDS = {
-    "make": "reana_batch.backends.make",
-    "htcondor": "reana_batch.backends.htcondor",
-    "slurm": "reana_batch.backends.slurm",
+    "make": "reana_batch.backends.make.makefile",
+    "htcondor": "reana_batch.backends.htcondor.dag",
+    "slurm": "reana_batch.backends.slurm.chain",
 }
 
 

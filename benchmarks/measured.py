@@ -22,7 +22,7 @@ def compile_workflow(kind: str, size: str, backend: str, directory: str) -> None
     from benchmarks.cases import WORKFLOWS
     from reana_batch import pipeline
     from reana_batch.diagnostics import Diagnostics
-    from reana_batch.sites import Site
+    from reana_batch.reading.sites import Site
 
     workflow = WORKFLOWS[kind](int(size))
     pipeline.write(pipeline.lower(workflow, Site(), backend, Diagnostics()), Path(directory))
@@ -62,7 +62,7 @@ def load_spec(path: str) -> None:
     from reana_batch import frontends
     from reana_batch.diagnostics import Diagnostics
     from reana_batch.frontends import serial  # noqa: F401  # imports are not counted
-    from reana_batch.spec import read_spec
+    from reana_batch.reading.spec import read_spec
 
     diagnostics = Diagnostics()
     begin = process_time()

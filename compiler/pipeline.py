@@ -14,30 +14,23 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from reana_batch import (
-    backends,
-    credentials,
-    frontends,
-    frozen,
-    jobs,
-    layout,
-    lifecycle,
-    replacing,
-    sites,
-    staging,
-)
+from reana_batch import backends, frontends, layout
 from reana_batch.diagnostics import Diagnostics, Refused, refuse
-from reana_batch.expressions import FLAVOURS
 from reana_batch.files import naming
 from reana_batch.ir import CredentialPlan, Workflow
-from reana_batch.lock import locked
+from reana_batch.lifecycle import submission
 from reana_batch.passes import run_passes
 from reana_batch.passes.context import Context
-from reana_batch.render import File
-from reana_batch.runstate import Run
-from reana_batch.sites import Site
-from reana_batch.spec import Spec, read_spec
+from reana_batch.reading import sites
+from reana_batch.reading.expressions import FLAVOURS
+from reana_batch.reading.sites import Site
+from reana_batch.reading.spec import Spec, read_spec
+from reana_batch.run import frozen
+from reana_batch.run.lock import locked
+from reana_batch.run.parts import Run
 from reana_batch.target import Target
+from reana_batch.writing import credential_files, jobs, replacing, staging
+from reana_batch.writing.render import File
 
 # What REANA itself only warns of, or passes over.
 LENIENT_CODES = frozenset({"unknown-key", "step-range", "input-missing"})
@@ -90,7 +83,7 @@ class Compilation:
         """What the user types, in the run directory, to hand the run to the batch system."""
         has_credentials = self.workflow.credential_plan != CredentialPlan()
         return (
-            f"bash {credentials.SCRIPT} && {self.target.start_command}"
+            f"bash {credential_files.SCRIPT} && {self.target.start_command}"
             if has_credentials
             else self.target.start_command
         )
@@ -263,7 +256,7 @@ def _check_free(directory: Path, force: bool) -> None:
     if (directory / layout.MANIFEST).exists():
         if not force:
             raise refuse("output-exists", f"Another command has just made a run in {directory}.")
-        lifecycle.check_replaceable(directory)
+        submission.check_replaceable(directory)
     for left in directory.glob(f"{replacing.PREFIX}*"):  # by a command that was killed
         shutil.rmtree(left)
 

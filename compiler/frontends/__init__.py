@@ -9,12 +9,12 @@ from typing import Any
 
 from reana_batch.diagnostics import Diagnostics
 from reana_batch.ir import Workflow
-from reana_batch.spec import OPTIONS, Spec
+from reana_batch.reading.spec import OPTIONS, Spec
 
 # workflow.type -> module; imported when used, for some front ends are heavy
 FRONTENDS = {
     "serial": "reana_batch.frontends.serial",
-    "snakemake": "reana_batch.frontends.snakemake",
+    "snakemake": "reana_batch.frontends.snakemake.jobs",
 }
 
 

@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from reana_batch import diagnostics as messages
-from reana_batch import expressions, hints, images, names, places, schema
+from reana_batch import names
 from reana_batch.diagnostics import Diagnostics, Refused, closest, suggestion
 from reana_batch.ir import Command, Hint, Need, Step, Workflow, literal
-from reana_batch.spec import Spec
+from reana_batch.reading import expressions, hints, images, places, schema
+from reana_batch.reading.spec import Spec
 
 # Longer names are cut: they become file names, which end at 255 bytes.
 _LONGEST_NAME = 120

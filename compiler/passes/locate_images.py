@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from reana_batch import images
 from reana_batch.ir import Step, Workflow
 from reana_batch.passes.context import Context
+from reana_batch.reading import images
 
 
 def locate_images(workflow: Workflow, context: Context) -> Workflow:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from reana_batch import hints
 from reana_batch.diagnostics import Place
-from reana_batch.expressions import FLAVOURS
 from reana_batch.ir import Resources, Step, Workflow
 from reana_batch.passes.context import Context
+from reana_batch.reading import hints
+from reana_batch.reading.expressions import FLAVOURS
 
 
 def map_resources(workflow: Workflow, context: Context) -> Workflow:

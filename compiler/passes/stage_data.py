@@ -10,8 +10,8 @@ from reana_batch import layout, secrets
 from reana_batch.diagnostics import suggestion
 from reana_batch.ir import Column, Command, Credential, DataFile, Need, Resources, Step, Table, Workflow, last_steps
 from reana_batch.passes.context import Context
-from reana_batch.render import for_shell
-from reana_batch.sites import Site
+from reana_batch.reading.sites import Site
+from reana_batch.writing.render import for_shell
 
 # What opens a file, in the words of ``credential=``, of the site's settings, and of Rucio itself.
 _CREDENTIALS = {

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from reana_batch.cli import main
+from reana_batch.cli.main import main
 from reana_batch.version import __version__
 
 from .conftest import PROGRAM, Tool
@@ -16,7 +16,10 @@ COMMANDS = sorted(main.commands)
 # What --help must not wait for.
 HEAVY = {"yaml", "jinja2", "networkx", "lark", "rich", "jsonschema_rs", "pathspec", "gherkin", "reana_batch.pipeline"}
 # What only reading and compiling need.
-COMPILER = {f"reana_batch.{name}" for name in ("document", "schema", "sites", "spec", "frontends", "passes")}
+COMPILER = {
+    f"reana_batch.{name}"
+    for name in ("reading.document", "reading.schema", "reading.sites", "reading.spec", "frontends", "passes")
+}
 COMPILER.add("importlib.resources")
 # What rich, which draws the answer of status, loads.
 DRAWING = {"rich", "importlib.resources"}

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from reana_batch import sites
 from reana_batch.diagnostics import Diagnostics
+from reana_batch.reading import sites
 
 SPEC = """workflow:
   type: serial

@@ -13,10 +13,10 @@ import click
 import pytest
 import yaml
 
-from reana_batch import hints, sites
 from reana_batch.backends import BACKENDS, backend
-from reana_batch.cli import main
+from reana_batch.cli.main import main
 from reana_batch.diagnostics import CODES
+from reana_batch.reading import hints, sites
 
 from ..golden.forked import Forked
 from . import pages
@@ -220,7 +220,7 @@ def test_diagnostics_table() -> None:
 
 
 def test_settings_table() -> None:
-    text = resources.files("reana_batch").joinpath("sites.schema.json").read_text("utf-8")
+    text = resources.files("reana_batch.reading").joinpath("sites.schema.json").read_text("utf-8")
     described = dict(_settings(json.loads(text)))
     defaults = sites.settings_of(sites.Site())
     assert described.keys() - {"extends"} == defaults.keys()
@@ -240,7 +240,7 @@ def _settings(schema: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, s
 
 
 def test_site_rules_table() -> None:
-    text = resources.files("reana_batch").joinpath("sites.yaml").read_text("utf-8")
+    text = resources.files("reana_batch.reading").joinpath("sites.yaml").read_text("utf-8")
     profiles = yaml.safe_load(text)
     rows = (
         (f"`{site}`", f"`{key}`", _shown(_value(profile, key)), source)
@@ -323,7 +323,7 @@ def test_directives_are_written(name: str) -> None:
 
 
 def test_hints_are_all_there() -> None:
-    schema = json.loads(resources.files("reana_batch").joinpath("serial.schema.json").read_text("utf-8"))
+    schema = json.loads(resources.files("reana_batch.reading").joinpath("serial.schema.json").read_text("utf-8"))
     known = schema["$defs"]["step"]["properties"].keys() - {"name", "environment", "commands"}
     assert known == hints.READERS.keys() | hints.STEERING
     text = pages.read(DOCS / "hints.md")

@@ -25,7 +25,7 @@ from typing import Any, BinaryIO
 
 from reana_batch import pipeline
 from reana_batch.backends import BACKENDS
-from reana_batch.cli import main
+from reana_batch.cli.main import main
 from reana_batch.diagnostics import Diagnostics
 
 ROOT = Path(__file__).parent.parent.parent
@@ -174,10 +174,15 @@ def _is_ours(path: str, directory: str) -> bool:
     return not path.startswith("/") or path.startswith(directory)
 
 
-# What the commands need; reana_batch.tables is missing, for it looks at the terminal when it is imported.
+# What the commands need; reana_batch.cli.terminal is missing, for it looks at the terminal when it is imported.
 _PRELOADED = (
     *("jinja2", "jsonschema_rs", "lark", "networkx", "pathspec", "platformdirs", "rich.live", "rich.tree", "yaml"),
-    *("reana_batch.cli", "reana_batch.pipeline", "reana_batch.pictures", "reana_batch.lifecycle"),
+    *(
+        "reana_batch.cli.main",
+        "reana_batch.pipeline",
+        "reana_batch.report.pictures",
+        "reana_batch.lifecycle.submission",
+    ),
     *("reana_batch.frontends.serial", *BACKENDS.values()),
 )
 

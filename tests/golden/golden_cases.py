@@ -17,12 +17,14 @@ import traceback
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from reana_batch import cli, pipeline, sites
+from reana_batch import pipeline
 from reana_batch.backends import BACKENDS
+from reana_batch.cli import main as command_line
 from reana_batch.diagnostics import Diagnostics, Refused, render
+from reana_batch.reading import sites
+from reana_batch.reading.sites import CredentialSettings
+from reana_batch.reading.spec import Spec, read_spec
 from reana_batch.secrets import ENV, FILE, Secret, store
-from reana_batch.sites import CredentialSettings
-from reana_batch.spec import Spec, read_spec
 from reana_batch.version import __version__
 
 from .workflows import WORKFLOWS, Scenario
@@ -97,7 +99,7 @@ class Case:
 
 def _compile_spec(spec: Path, args: tuple[str, ...]) -> str:
     with contextlib.redirect_stderr(io.StringIO()) as stderr, contextlib.suppress(SystemExit):
-        cli.main(["compile", "-f", str(spec), *args], standalone_mode=False)
+        command_line.main(["compile", "-f", str(spec), *args], standalone_mode=False)
     return stderr.getvalue()
 
 

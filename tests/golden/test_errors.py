@@ -23,9 +23,10 @@ from pathlib import Path
 
 import pytest
 
-from reana_batch import pipeline, sites
+from reana_batch import pipeline
 from reana_batch.diagnostics import CODES, Diagnostics, Refused, render
 from reana_batch.ir import Need
+from reana_batch.reading import sites
 
 from .forked import Ended, Forked
 from .workflows import flow, step

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
-from reana_batch.cli import main
+from reana_batch.cli.main import main
 
 from .forked import Forked
 

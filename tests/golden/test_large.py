@@ -6,10 +6,12 @@ from collections import Counter
 
 import pytest
 
-from reana_batch import jobs, pipeline, sites
+from reana_batch import pipeline
 from reana_batch.backends import BACKENDS
 from reana_batch.diagnostics import Diagnostics
 from reana_batch.ir import Need, Workflow
+from reana_batch.reading import sites
+from reana_batch.writing import jobs
 
 from .workflows import each, flow, step
 

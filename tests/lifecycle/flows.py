@@ -8,10 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from reana_batch import pipeline, sites
+from reana_batch import pipeline
 from reana_batch.diagnostics import Diagnostics, Place
 from reana_batch.ir import Column, Command, Step, Table, Workflow
-from reana_batch.runstate import Run
+from reana_batch.reading import sites
+from reana_batch.run.parts import Run
 
 AT = Place("reana.yaml", 1)
 

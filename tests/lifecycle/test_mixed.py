@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from reana_batch import backends, lifecycle
+from reana_batch import backends
 from reana_batch.diagnostics import Refused, refuse
-from reana_batch.jobqueue import JobState, Queue, QueuedJob, Submission, Trace
-from reana_batch.runstate import Run
+from reana_batch.lifecycle import submission
+from reana_batch.run.parts import Run
+from reana_batch.run.queue import JobState, Queue, QueuedJob, Submission, Trace
 
 
 @dataclass
@@ -77,7 +78,7 @@ def run(tmp_path: Path, systems: dict[str, System]) -> Path:
     for name in ("batch", "state/fit", "logs/fit", "workspace"):
         (directory / name).mkdir(parents=True)
     (directory / "batch/manifest.json").write_text(json.dumps(manifest), "utf-8")
-    lifecycle.note(directory, submitted=1, ids=["1"])
+    submission.note(directory, submitted=1, ids=["1"])
     return directory
 
 
@@ -90,26 +91,26 @@ def test_steps_that_are_handed_on(run: Path) -> None:
 
 
 def test_node_that_waits_for_a_job_in_the_queue_runs_nothing(run: Path, systems: dict[str, System]) -> None:
-    assert lifecycle.status(run).state == "queued"
+    assert submission.status(run).state == "queued"
     systems["slurm"].jobs = (job("7", "fit", JobState.RUNNING),)
-    assert lifecycle.status(run).state == "running"
+    assert submission.status(run).state == "running"
     systems["slurm"].jobs = (job("7", "fit", JobState.HELD, "its partition is down"),)
-    assert [held.reason for held in lifecycle.status(run).queue.held] == ["its partition is down"]
+    assert [held.reason for held in submission.status(run).queue.held] == ["its partition is down"]
 
 
 @pytest.mark.parametrize("fault", ["missing-tool", "scheduler"])
 def test_status_needs_the_system_of_the_dag_alone(run: Path, systems: dict[str, System], fault: str) -> None:
     systems["slurm"].fault = fault
-    assert lifecycle.status(run).state == "running"
+    assert submission.status(run).state == "running"
     systems["htcondor"].fault = fault
-    current = lifecycle.status(run)
+    current = submission.status(run)
     assert (current.state, current.silence and codes(current.silence)) == ("unknown", [fault])
 
 
 def test_stop_cancels_on_both(run: Path, systems: dict[str, System]) -> None:
-    lifecycle.stop(run)
+    submission.stop(run)
     assert {name: system.cancelled for name, system in systems.items()} == {"htcondor": ["1"], "slurm": ["mixed.1"]}
-    assert lifecycle.status(run).state == "stopped"
+    assert submission.status(run).state == "stopped"
 
 
 @pytest.mark.parametrize(("fault", "told"), [("missing-tool", False), ("scheduler", True)])
@@ -117,32 +118,32 @@ def test_stop_tells_of_jobs_that_may_go_on(run: Path, systems: dict[str, System]
     systems["slurm"].fault = fault
     if told:
         with pytest.raises(Refused) as refused:
-            lifecycle.stop(run)
+            submission.stop(run)
         assert codes(refused.value) == ["scheduler"]
     else:
-        lifecycle.stop(run)
+        submission.stop(run)
     assert systems["htcondor"].cancelled == ["1"]
-    assert lifecycle.status(run).state == "stopped"
+    assert submission.status(run).state == "stopped"
 
 
 def test_held_jobs_are_released_where_they_are(run: Path, systems: dict[str, System]) -> None:
-    assert lifecycle.release(run) == []
+    assert submission.release(run) == []
     systems["slurm"].jobs = (job("2", "fit", JobState.HELD, "held by its owner"),)
-    assert lifecycle.release(run) == systems["slurm"].released == ["2"]
+    assert submission.release(run) == systems["slurm"].released == ["2"]
     assert systems["htcondor"].released == []
     systems["slurm"].jobs = ()
     systems["htcondor"].jobs = (job("3.0", "fit", JobState.HELD, "held by hand"),)
-    assert lifecycle.release(run) == systems["htcondor"].released == ["3.0"]
+    assert submission.release(run) == systems["htcondor"].released == ["3.0"]
     assert systems["slurm"].released == ["2"]
 
 
 def test_restart_waits_for_jobs_that_are_still_ending(run: Path, systems: dict[str, System]) -> None:
-    lifecycle.note(run, stopped=2)
+    submission.note(run, stopped=2)
     systems["htcondor"].jobs = ()
     systems["slurm"].jobs = (job("7", "fit", JobState.ENDING),)
-    assert lifecycle.status(run).state == "stopped"
+    assert submission.status(run).state == "stopped"
     with pytest.raises(Refused) as refused:
-        lifecycle.check_ended(run)
+        submission.check_ended(run)
     assert codes(refused.value) == ["run-state"]
     systems["slurm"].jobs = (job("7", "fit", JobState.ENDED, "it was cancelled"),)
-    lifecycle.check_ended(run)
+    submission.check_ended(run)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from reana_batch.ir import Need, Pattern
-from reana_batch.runstate import Run
+from reana_batch.run.parts import Run
 
 from .conftest import Desk, records, said, serial
 from .flows import compiled, make, scatter, write_run

@@ -7,7 +7,7 @@ import json
 import click
 import pytest
 
-from reana_batch.cli import main
+from reana_batch.cli.main import main
 
 from .conftest import Desk, said, serial
 

@@ -10,7 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from reana_batch.diagnostics import Diagnostics, Place, render
-from reana_batch.document import Document, DocumentPath, read_document
+from reana_batch.reading.document import Document, DocumentPath, read_document
 
 # Line breaks that only YAML 1.1 knows make lines that editors do not count.
 TEXTS = st.text(st.characters(exclude_characters="$\x85\u2028\u2029", exclude_categories=["Cs"]), max_size=20)

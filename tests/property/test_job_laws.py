@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from reana_batch import pipeline
 from reana_batch.diagnostics import Diagnostics, Place
 from reana_batch.ir import Column, Command, Step, Table, Workflow
-from reana_batch.sites import Site
+from reana_batch.reading.sites import Site
 
 ORIGIN = Place("reana.yaml", 1)
 BACKENDS = ("make", "htcondor", "slurm")

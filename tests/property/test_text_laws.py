@@ -15,11 +15,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reana_batch import expressions, hints
-from reana_batch.expressions import Placeholder, split_placeholders, substitute
-from reana_batch.images import BadImage, parse
 from reana_batch.names import decode, encode
-from reana_batch.render import (
+from reana_batch.reading import expressions, hints
+from reana_batch.reading.expressions import Placeholder, split_placeholders, substitute
+from reana_batch.reading.images import BadImage, parse
+from reana_batch.writing.render import (
     Unquotable,
     for_classad,
     for_comment,

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from reana_batch import backends, jobs, layout, pipeline
+from reana_batch import backends, layout, pipeline
 from reana_batch.diagnostics import Diagnostics, Place
 from reana_batch.ir import (
     Column,
@@ -35,9 +35,10 @@ from reana_batch.ir import (
 from reana_batch.names import encode
 from reana_batch.passes import PASSES
 from reana_batch.passes.context import Context
-from reana_batch.render import File
+from reana_batch.reading.sites import CredentialSettings, Site, SlurmSettings
 from reana_batch.secrets import ENV, FILE, Secret, Store
-from reana_batch.sites import CredentialSettings, Site, SlurmSettings
+from reana_batch.writing import jobs
+from reana_batch.writing.render import File
 
 ORIGIN = Place("reana.yaml", 1)
 LABELS = st.sampled_from(["fit", "a b", "größe", "-x", "PARENT", "all", "complete", "$HOME", "it's", "", "%", "~"])

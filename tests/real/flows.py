@@ -51,8 +51,9 @@ def submit_flow(desk: Desk, name: str, site: str, *templates: Template, settings
 
 
 def _write(given: Mapping[str, Any]) -> None:
-    from reana_batch import backends, ir, pipeline, sites
+    from reana_batch import backends, ir, pipeline
     from reana_batch.diagnostics import Diagnostics
+    from reana_batch.reading import sites
 
     diagnostics = Diagnostics()
     site = sites.resolve(given["site"], given["settings"], None, diagnostics).site

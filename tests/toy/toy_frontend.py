@@ -14,7 +14,7 @@ from typing import Any
 
 from reana_batch.diagnostics import Diagnostics, Place
 from reana_batch.ir import Column, Command, Expansion, Need, Step, Table, Workflow
-from reana_batch.spec import Spec
+from reana_batch.reading.spec import Spec
 
 
 def load(spec: Spec, diagnostics: Diagnostics, results: Mapping[str, Any]) -> Workflow:

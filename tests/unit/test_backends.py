@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from reana_batch import backends, pipeline
-from reana_batch.backends import Choice, slurm, slurm_controller
+from reana_batch.backends import Choice
+from reana_batch.backends.slurm import chain, controller
 from reana_batch.diagnostics import Diagnostics, Place, render
 from reana_batch.ir import Hint, Need, Pattern, RowMapping, Step, Table, Workflow, literal
-from reana_batch.runstate import Run
-from reana_batch.sites import HTCondorSettings, Site, SlurmSettings
+from reana_batch.reading.sites import HTCondorSettings, Site, SlurmSettings
+from reana_batch.run.parts import Run
 
 SOURCE = "one\ntwo\nthree\n"
 
@@ -48,8 +49,8 @@ def test_slurm_reads_no_records_of_a_run_without_expansions(tmp_path: Path, monk
     (tmp_path / "batch/manifest.json").write_text(json.dumps(manifest))
     (tmp_path / "batch/submit.sh").touch()
     monkeypatch.setattr(Run, "step_progress", read)
-    assert slurm_controller.submit(Run(tmp_path)) == []
-    slurm_controller.cancel(tmp_path)
+    assert controller.submit(Run(tmp_path)) == []
+    controller.cancel(tmp_path)
 
 
 # --- choosing -------------------------------------------------------------------------------------
@@ -118,7 +119,7 @@ def test_dag_that_hands_steps_to_slurm(compute_backends: list[str], own: str, ha
     assert choice == Choice("htcondor", dict.fromkeys(handed, "slurm"))
     steps = backends.hand_on(flow, choice, site, diagnostics).steps
     assert {each.name: (each.target, each.bundle) for each in steps if each.target} == dict.fromkeys(
-        handed, (slurm.TARGET, 7)
+        handed, (chain.TARGET, 7)
     )
     assert render(diagnostics, {}) == ""
 
@@ -232,7 +233,7 @@ def test_rows_that_wait_for_rows_of_several_steps_in_a_dag() -> None:
 
 
 def test_a_node_for_each_array_of_a_step_that_is_handed_on() -> None:
-    handed = {"target": slurm.TARGET, "bundle": 3}
+    handed = {"target": chain.TARGET, "bundle": 3}
     steps = (
         step("a", table=table(7)),
         step("b", table=table(7), needs=(Need("a", Pattern.EACH),), **handed),
@@ -256,7 +257,7 @@ def test_a_node_for_each_array_of_a_step_that_is_handed_on() -> None:
 
 
 def test_retries_of_a_step_that_is_handed_on_are_its_jobs_own() -> None:
-    steps = step("a", retries=2), step("b", retries=2, target=slurm.TARGET)
+    steps = step("a", retries=2), step("b", retries=2, target=chain.TARGET)
     assert [line for line in written("htcondor", "workflow.dag", *steps) if line.startswith("RETRY")] == ["RETRY a.0 2"]
     scripts = {name: written("htcondor", f"steps/{name}/job.sh", *steps) for name in "ab"}
     assert {name: "retries=2" in script for name, script in scripts.items()} == {"a": False, "b": True}

@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 import reana_batch.templates
-from reana_batch import credentials
 from reana_batch.diagnostics import Refused
 from reana_batch.ir import CredentialPlan, Workflow
+from reana_batch.reading.sites import CredentialSettings, Site
 from reana_batch.secrets import ENV, FILE, Secret, Store
-from reana_batch.sites import CredentialSettings, Site
+from reana_batch.writing import credential_files
 
 LIBRARY = Path(reana_batch.templates.__file__).parent / "credentials/credentials-lib.sh"
 
@@ -121,7 +121,7 @@ def run(tmp_path: Path) -> Path:
     plan = CredentialPlan(kerberos="ticket", voms_proxy="file", proxy_needed=(0, 1000, "fit"))
     site = Site(credentials=CredentialSettings(secrets=str(store.directory)))
     (tmp_path / "batch").mkdir()
-    for file in credentials.files(Workflow("w", "serial", (), credential_plan=plan), site):
+    for file in credential_files.files(Workflow("w", "serial", (), credential_plan=plan), site):
         (tmp_path / file.path).write_text("".join(file.text))
     Path("ticket").write_text("a ticket")
     Path("left").write_text("9000\n")
@@ -132,12 +132,12 @@ def run(tmp_path: Path) -> Path:
 def test_nothing_that_was_handed_on_stays_behind_even_if_more_was_refused(run: Path, proxy: int, said: str) -> None:
     Path("proxy").write_text(f"{proxy}\n")
     with pytest.raises(Refused, match=said) if said else contextlib.nullcontext():
-        credentials.hand_on(run)
+        credential_files.hand_on(run)
     assert len(list(Path("store/runs").glob("**/*krb5cc"))) == (0 if said else 1)
-    credentials.withdraw(run)
+    credential_files.withdraw(run)
     assert list(Path("store/runs").iterdir()) == []
     assert Path("store/file/ready").read_text() == "a proxy"
-    credentials.withdraw(run)
+    credential_files.withdraw(run)
 
 
 def test_nothing_else_is_deleted_wherever_a_run_of_others_leads(run: Path) -> None:
@@ -145,7 +145,7 @@ def test_nothing_else_is_deleted_wherever_a_run_of_others_leads(run: Path) -> No
     home.mkdir()
     (run / "credentials").mkdir()
     (run / "credentials/.folder").symlink_to(home)
-    credentials.withdraw(run)
+    credential_files.withdraw(run)
     assert home.is_dir()
 
 
@@ -164,7 +164,7 @@ def files_of(workspace: Path, **plan: Any) -> None:
     site = Site(credentials=CredentialSettings(secrets=str(store.directory)))
     (workspace / "batch").mkdir()
     made = Workflow("w", "serial", (), credential_plan=CredentialPlan(**plan))
-    for file in credentials.files(made, site):
+    for file in credential_files.files(made, site):
         (workspace / file.path).write_text("".join(file.text))
     Path("ticket").write_text("a ticket")
     Path("left").write_text("9000\n")
@@ -197,7 +197,7 @@ def test_secrets_are_never_written_however_often_credentials_are_prepared(
     before = secrets_of(tmp_path)
     listed: list[list[str]] = []
     for _ in range(3):  # as each `resume` does
-        credentials.hand_on(tmp_path)
+        credential_files.hand_on(tmp_path)
         assert secrets_of(tmp_path) == before
         listed.append(sorted(path.name for path in (tmp_path / "credentials").iterdir()))
     assert listed == [listed[0]] * 3
@@ -210,7 +210,7 @@ def test_secrets_are_never_written_however_often_credentials_are_prepared(
 def test_nothing_is_written_through_a_link_that_is_in_the_way(tmp_path: Path, tools: Path, name: str) -> None:
     (tools / "kinit").write_text("#!/bin/bash\n")
     files_of(tmp_path, **PLANS[name])
-    credentials.hand_on(tmp_path)
+    credential_files.hand_on(tmp_path)
     victim = tmp_path / "victim"
     victim.write_text("precious")
     (tmp_path / "folder").mkdir()
@@ -219,7 +219,7 @@ def test_nothing_is_written_through_a_link_that_is_in_the_way(tmp_path: Path, to
         path.unlink()
         path.symlink_to(tmp_path / "folder" if index % 2 else victim)
     (kept / ".names").symlink_to(victim)
-    credentials.hand_on(tmp_path)
+    credential_files.hand_on(tmp_path)
     assert victim.read_text() == "precious"
     assert list((tmp_path / "folder").iterdir()) == []
     assert (tmp_path / "credentials/names").read_text() == (kept / "names").read_text()

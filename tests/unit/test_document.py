@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from reana_batch.diagnostics import Diagnostics, Severity, render
-from reana_batch.document import Document, DocumentPath, read_document
+from reana_batch.reading.document import Document, DocumentPath, read_document
 
 PlaceOf = tuple[int, int, int]  # line, column, width
 
@@ -383,7 +383,7 @@ def test_aliases_cannot_blow_the_document_up(tmp_path: Path) -> None:
 
 
 def test_the_first_value_that_is_not_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("reana_batch.document._MOST_VALUES", 6)
+    monkeypatch.setattr("reana_batch.reading.document._MOST_VALUES", 6)
     document, _ = read(tmp_path, "a: 1\nb: [2]\n")  # six, with the mapping itself
     assert document is not None
     assert document.data == {"a": 1, "b": [2]}
@@ -401,7 +401,7 @@ READ = """
 import sys
 from pathlib import Path
 from reana_batch.diagnostics import Diagnostics, render
-from reana_batch.document import read_document
+from reana_batch.reading.document import read_document
 diagnostics = Diagnostics()
 read_document(Path(sys.argv[1]), "x.yaml", diagnostics)
 print(render(diagnostics, {}), end="")

@@ -6,7 +6,7 @@ import contextlib
 
 import pytest
 
-from reana_batch.expressions import (
+from reana_batch.reading.expressions import (
     Placeholder,
     Unreadable,
     condor_disk,

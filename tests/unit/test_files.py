@@ -8,9 +8,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from reana_batch import backends, files, lifecycle
-from reana_batch.jobqueue import Trace
-from reana_batch.runstate import Run
+from reana_batch import backends, files
+from reana_batch.lifecycle import submission
+from reana_batch.run.parts import Run
+from reana_batch.run.queue import Trace
 
 MANIFEST = '{"backend": "slurm", "outputs": {"files": [], "directories": []}, "steps": []}'
 
@@ -59,7 +60,7 @@ def test_a_run_that_is_submitted_again_holds_no_links(
 
     system = SimpleNamespace(submit=submit, place=lambda *_: {}, trace=lambda _: Trace.NONE)
     monkeypatch.setattr(backends, "backend", lambda _: system)
-    lifecycle.hand_in(Run(run))
+    submission.hand_in(Run(run))
     assert victim.read_text() == "precious"
     assert [path for path in run.rglob("*") if path.is_symlink()] == [run / "workspace/link"]
 
@@ -68,9 +69,9 @@ def test_records_are_not_written_through_links(tmp_path: Path, victim: Path) -> 
     (tmp_path / "state").mkdir()
     (tmp_path / "state/run.json").symlink_to(victim)
     victim.write_text("{}")
-    lifecycle.note(tmp_path, created=1)
+    submission.note(tmp_path, created=1)
     assert victim.read_text() == "{}"
-    assert lifecycle.read_record(tmp_path) == {"created": 1}
+    assert submission.read_record(tmp_path) == {"created": 1}
 
 
 def test_an_open_that_follows_no_link_waits_for_no_fifo(tmp_path: Path, victim: Path) -> None:

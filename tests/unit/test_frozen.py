@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from reana_batch import frozen
 from reana_batch.diagnostics import Refused
+from reana_batch.run import frozen
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reana_batch.images import BadImage, Reference, is_path, locate, parse
+from reana_batch.reading.images import BadImage, Reference, is_path, locate, parse
 
 DIGEST = "sha256:" + "0123456789abcdef" * 4
 

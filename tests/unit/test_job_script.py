@@ -19,10 +19,11 @@ from typing import Any
 import pytest
 
 import reana_batch.templates
-from reana_batch import pipeline, runstate
+from reana_batch import pipeline
 from reana_batch.diagnostics import Diagnostics, Place
 from reana_batch.ir import Column, Command, Need, Pattern, RowMapping, Step, Table, Workflow, literal
-from reana_batch.sites import Site
+from reana_batch.reading.sites import Site
+from reana_batch.run import parts
 
 ORIGIN = Place("/home/me/analysis/reana.yaml", 7)
 
@@ -448,9 +449,9 @@ def test_chunk_that_is_killed_says_which_row_it_was_at(tmp_path: Path) -> None:
     run = compiled(tmp_path, scatter, site=Site(rows_per_job=4))
     assert run.job("fit").returncode == -signal.SIGKILL
     assert run.record("fit/0.started")["row"] == "2"
-    (progress,) = runstate.Run(run.directory).progress()
+    (progress,) = parts.Run(run.directory).progress()
     assert (progress.done, progress.failed, progress.running) == (2, 0, 1)
-    (failure,) = runstate.Run(run.directory).failures({("fit", 0): "its node failed"})
+    (failure,) = parts.Run(run.directory).failures({("fit", 0): "its node failed"})
     assert (failure.row, failure.host, failure.detail) == (2, HOST, "its node failed")
 
 

@@ -10,10 +10,11 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from reana_batch import jobs, layout
+from reana_batch import layout
 from reana_batch.diagnostics import Place
 from reana_batch.ir import Step, Table, Workflow
 from reana_batch.names import encode
+from reana_batch.writing import jobs
 
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATES = resources.files("reana_batch.templates")

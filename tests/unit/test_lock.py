@@ -11,15 +11,15 @@ from pathlib import Path
 import filelock
 import pytest
 
-from reana_batch import lock
 from reana_batch.diagnostics import Refused
-from reana_batch.lock import LOCK, locked
+from reana_batch.run import lock
+from reana_batch.run.lock import LOCK, locked
 
 # Counts up in a file, which loses counts if two do so at once.
 COUNTING = """
 import pathlib, sys
-from reana_batch import lock
-from reana_batch.lock import locked
+from reana_batch.run import lock
+from reana_batch.run.lock import locked
 lock._MOMENT = 0.1
 run = pathlib.Path(sys.argv[1])
 for _ in range(20):

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from reana_batch import backends, hints
+from reana_batch import backends
 from reana_batch.diagnostics import Diagnostics, Place, Refused, render
 from reana_batch.ir import (
     Command,
@@ -38,8 +38,9 @@ from reana_batch.passes.map_resources import map_resources
 from reana_batch.passes.plan_credentials import plan_credentials
 from reana_batch.passes.plan_expansions import plan_expansions
 from reana_batch.passes.require_outputs import require_outputs
+from reana_batch.reading import hints
+from reana_batch.reading.sites import CredentialSettings, HTCondorSettings, Limits, Site
 from reana_batch.secrets import ENV, FILE, Secret, Store
-from reana_batch.sites import CredentialSettings, HTCondorSettings, Limits, Site
 
 # A site where Rucio needs no proxy.
 RUCIO_ALONE = CredentialSettings(rucio="userpass")

@@ -19,7 +19,7 @@ import pytest
 from reana_batch import pipeline
 from reana_batch.diagnostics import Diagnostics, Place
 from reana_batch.ir import Hint, Need, Pattern, Step, Table, Workflow, literal
-from reana_batch.sites import Site, SlurmSettings
+from reana_batch.reading.sites import Site, SlurmSettings
 from reana_batch.templates.slurm import pyslurm_sbatch
 
 ORIGIN = Place("reana.yaml", 1)

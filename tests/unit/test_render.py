@@ -8,11 +8,12 @@ from pathlib import Path
 import jinja2
 import pytest
 
-from reana_batch import render
-from reana_batch.backends import htcondor
+from reana_batch.backends.htcondor import dag
 from reana_batch.diagnostics import Place
 from reana_batch.ir import Step, Table, Workflow, literal
-from reana_batch.render import (
+from reana_batch.reading.sites import Site
+from reana_batch.writing import render
+from reana_batch.writing.render import (
     Unquotable,
     Verbatim,
     for_classad,
@@ -23,7 +24,6 @@ from reana_batch.render import (
     for_shell,
     for_submit,
 )
-from reana_batch.sites import Site
 
 NASTY = [
     "",
@@ -234,8 +234,8 @@ def test_undefined_names_and_none_are_errors() -> None:
 def test_long_files_are_made_in_pieces() -> None:
     origin = Place("reana.yaml", 1)
     step = Step("fit", "fit", origin, (literal("true", origin),), table=Table((), 1000, lambda: iter([()] * 1000)))
-    dag = next(htcondor.lower(Workflow("w", "serial", (step,)), Site()))
-    pieces = list(dag.text)
+    lowered = next(dag.lower(Workflow("w", "serial", (step,)), Site()))
+    pieces = list(lowered.text)
     assert len(pieces) > 2
     jobs = [line for line in "".join(pieces).splitlines() if line.startswith("JOB ")]
     assert jobs == [f"JOB fit.{row} batch/steps/fit/job.sub" for row in range(1000)]

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from reana_batch.backends import htcondor_schedd
+from reana_batch.backends.htcondor import schedd
 from reana_batch.diagnostics import Refused, render
 
 
@@ -33,14 +33,14 @@ def no_tools(monkeypatch: pytest.MonkeyPatch) -> None:
     def called(*words: str, tolerate: str = "") -> str:
         raise AssertionError(f"{words} is called{tolerate}")
 
-    monkeypatch.setattr(htcondor_schedd, "_tool", called)
+    monkeypatch.setattr(schedd, "_tool", called)
 
 
 @pytest.mark.usefixtures("no_tools")
 def test_the_ticket_that_is_forwarded_is_stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bindings = Bindings("echo ticket")
     monkeypatch.setitem(sys.modules, "htcondor2", bindings)
-    assert htcondor_schedd.submit(tmp_path, {}) == "7"
+    assert schedd.submit(tmp_path, {}) == "7"
     assert bindings.stored == [b"ticket\n"]
 
 
@@ -62,7 +62,7 @@ def test_a_ticket_that_cannot_be_had_is_refused(
 ) -> None:
     monkeypatch.setitem(sys.modules, "htcondor2", Bindings(producer))
     with pytest.raises(Refused) as refused:
-        htcondor_schedd.submit(tmp_path, {})
+        schedd.submit(tmp_path, {})
     assert message in render(refused.value.diagnostics, {})
 
 
@@ -86,7 +86,7 @@ def test_what_is_said_of_a_job_that_left_its_worker(
 ) -> None:
     left = {"NumShadowStarts": starts, "VacateReasonCode": code, "VacateReason": "Error from slot1: no image."}
     ad = {"ClusterId": 7, "ProcId": 0, "JobStatus": status, "Iwd": str(tmp_path), "DAGNodeName": "fit.0", **left}
-    schedd = SimpleNamespace(query=lambda *_: [ad])
-    monkeypatch.setitem(sys.modules, "htcondor2", SimpleNamespace(Schedd=lambda: schedd))
-    (job,) = htcondor_schedd.query(tmp_path, {}).jobs
+    answering = SimpleNamespace(query=lambda *_: [ad])
+    monkeypatch.setitem(sys.modules, "htcondor2", SimpleNamespace(Schedd=lambda: answering))
+    (job,) = schedd.query(tmp_path, {}).jobs
     assert job.reason == told

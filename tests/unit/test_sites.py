@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from reana_batch import sites
 from reana_batch.diagnostics import Diagnostics, Refused, render
-from reana_batch.sites import ResolvedSite, Site, profiles, resolve, settings_of, user_file
+from reana_batch.reading import sites
+from reana_batch.reading.sites import ResolvedSite, Site, profiles, resolve, settings_of, user_file
 
 WriteFile = Callable[[str], Path]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from reana_batch.backends.slurm_reasons import cure, explain
-from reana_batch.jobqueue import JobState
+from reana_batch.backends.slurm.reasons import cure, explain
+from reana_batch.run.queue import JobState
 
 RESOURCES = ("BB", "Billing", "Energy", "GRES", "License", "Unknown")
 

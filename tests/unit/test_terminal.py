@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from reana_batch.terminal import printable, printable_json, printable_log
+from reana_batch.printable import printable, printable_json, printable_log
 
 SHOWN = {
     "plain": ("größe\t日本 😀\n", "größe\t日本 😀\n"),

@@ -1,0 +1,1 @@
+"""HTCondor: the DAG of a run, and the scheduler that runs it."""

@@ -1,0 +1,334 @@
+"""HTCondor: a DAG for DAGMan, one submit file per step, one node per chunk.
+
+Nodes rather than ``queue N``: DAGMan removes the rest of a cluster when one of its jobs fails, and
+rows are independent. All files are named relative to the run directory, where the DAG is submitted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reana_batch import layout
+from reana_batch.diagnostics import refuse
+from reana_batch.ir import ChunkPattern, Pattern, Step, Workflow, chunk_pattern, followed_by_rows
+from reana_batch.reading.images import is_path
+from reana_batch.run.parts import Run
+from reana_batch.run.queue import ALL_DONE, Queue, QueuedJob, Submission, Trace
+from reana_batch.target import Target
+from reana_batch.writing import credential_files
+from reana_batch.writing.jobs import folders
+from reana_batch.writing.render import File, packaged, render, stream
+
+if TYPE_CHECKING:
+    from reana_batch.reading.sites import Site
+
+TARGET = Target(
+    name="htcondor",
+    title="HTCondor",
+    compute_backends=frozenset({"htcondorcern", "compute4punch"}),
+    hints={
+        "cpus": ("htcondor_request_cpus", "c4p_cpu_cores", "kubernetes_cpu_limit", "kubernetes_cpu_request"),
+        "memory": (
+            "htcondor_request_memory",
+            "c4p_memory_limit",
+            "kubernetes_memory_limit",
+            "kubernetes_memory_request",
+        ),
+        "disk": ("htcondor_request_disk",),
+        "runtime": ("htcondor_max_runtime", "kubernetes_job_timeout", "slurm_time"),
+        "account": ("htcondor_accounting_group",),
+        "requirements": ("htcondor_requirements", "c4p_additional_requirements"),
+        "gpus": ("gpu",),
+    },
+    container_runtimes=frozenset({"none", "apptainer", "htcondor"}),
+    sealed_runtimes=frozenset({"htcondor"}),
+    # On a shared file system HTCondor 23.9 looks for docker:// in the run directory and holds the job.
+    pulls_no_images=frozenset({"htcondor"}),
+    keeper="DAGMan",
+    start_command="condor_submit_dag batch/workflow.dag",
+    sends_files=True,
+    enforces_runtime=True,
+    forwards_tickets=True,
+    # getenv leaves out values of several lines, DAGMan passes few variables on, and the job ad shows them to everybody.
+    copies_environment=False,
+    holds=frozenset({"slurm"}),
+    retries_jobs=True,
+    # Macros, commands that print a configuration, and an escaped slash.
+    misread_paths=r"\$\w*\(|\||\\/",
+)
+
+# Of runs whose files HTCondor sends along: what each job starts with.
+_SHIP = f"{layout.BATCH}/ship.sh"
+# What says whether the steps are done whose jobs count as done in the DAG whatever became of their rows.
+_VERDICT = f"{layout.BATCH}/verdict.sh"
+
+
+def no_guests(site: Site) -> str:
+    """Return why the DAG can hand no jobs to another system; empty if it can."""
+    if site.htcondor.file_transfer:
+        return "Jobs of another system work in the run directory itself, which htcondor.file_transfer does not share."
+    return ""
+
+
+def lower(workflow: Workflow, site: Site) -> Iterator[File]:
+    """Yield the DAG, its configuration and the submit files."""
+    folder_of = folders(workflow)
+    # A job to which its files are sent has no records of others, and cannot look for the parents of its rows.
+    followed = set() if site.htcondor.file_transfer else followed_by_rows(workflow.steps)
+    yield File(
+        f"{layout.BATCH}/workflow.dag",
+        stream(
+            "htcondor/workflow.dag.j2",
+            "dag",
+            steps=[_nodes(step, folder_of, site, followed) for step in workflow.steps],
+            edges=_edges(workflow, followed),
+            expansions=[
+                (e.origin.short, f"{e.name}.0", _expansion_node(e.name), layout.expansion_folder(e.name))
+                for e in workflow.expansions
+            ],
+            send_credential=site.htcondor.send_credential,
+            environment=sorted({name for step in workflow.steps if step.target for name in step.target.environment}),
+        ),
+    )
+    config = render("htcondor/dagman.config.j2", "sub", max_idle=site.htcondor.max_idle or "")
+    yield File(f"{layout.BATCH}/dagman.config", config)
+    for step in workflow.steps:
+        folder = folder_of[step.name]
+        lowered = _waiting_file if step.target else _submit_file
+        submit_file = lowered(step, folder, workflow, site)
+        yield File(f"{layout.BATCH}/steps/{folder}/job.sub", submit_file)
+        paths = [output for output in step.outputs if isinstance(output, str)]
+        if site.htcondor.file_transfer and paths and len(paths) == len(step.outputs):
+            yield File(f"{layout.BATCH}/steps/{folder}/outputs", (f"{path}\0" for path in paths))
+    if workflow.credential_plan.environment:
+        yield File(credential_files.ENVIRONMENT, packaged("htcondor/environment.sh"))
+    if followed:
+        yield File(_VERDICT, packaged("htcondor/verdict.sh"))
+    if site.htcondor.file_transfer:
+        yield File(_SHIP, packaged("htcondor/ship.sh"))
+
+
+def place(run: Run, last: Submission) -> Mapping[str, str]:
+    """Return the schedd and pool of the run, or this machine's."""
+    from reana_batch.backends.htcondor import schedd
+
+    if (run.directory / _SHIP).exists() and (run.directory / layout.WORKSPACE).is_symlink():
+        message = "HTCondor sends no directory that is a link, as the workspace of a restarted run is."
+        hint = "go on with reana-batch resume, which stays in the same run."
+        raise refuse("unsupported", message, hint=hint)
+    return last.place or schedd.default_place()
+
+
+def submit(run: Run, place: Mapping[str, str]) -> list[str]:
+    """Hand the DAG to the schedd and return the id of its DAGMan job; finished nodes are marked as done.
+
+    DAGs that expansions have compiled before are submitted by DAGMan again, and get the same marks.
+    """
+    from reana_batch.backends.htcondor import schedd
+
+    goes_on = (run.directory / layout.RESTARTED).exists()
+    if goes_on or trace(run.directory) is not Trace.NONE:
+        # While jobs are left of an earlier submission, in the same workspace, nothing may start.
+        schedd.check_gone(place, run.directory, (run.directory / layout.WORKSPACE).resolve().parent)
+    for part in run.parts():
+        dag = part.directory / schedd.DAG_FILE
+        for made_before in dag.parent.glob(f"{dag.name}.*"):
+            made_before.unlink()
+        if goes_on:
+            with dag.with_name(f"{dag.name}.rescue001").open("w", encoding="utf-8") as rescue:
+                rescue.writelines(f"DONE {node}\n" for node in _done_nodes(part))
+            _forget_verdicts(part)
+    return [schedd.submit(run.directory, place)]
+
+
+def _done_nodes(part: Run) -> Iterator[str]:
+    """Yield the nodes of one DAG that need not run again: all their chunks are done."""
+    for step in part.manifest["steps"]:
+        done, bundle = set(part.done_chunks(step)), step.get("bundle", 1)
+        chunks = -(-step["rows"] // step["chunk_size"])
+        for node in range(0, chunks, bundle):
+            if done.issuperset(range(node, min(node + bundle, chunks))):
+                yield f"{step['name']}.{node}"
+    for name, compiled in part.compiled().items():
+        if compiled.is_complete(compiled.progress()):
+            yield _expansion_node(name)
+
+
+def _forget_verdicts(part: Run) -> None:
+    """Remove the marks of jobs that failed: some ended after their records, so that their nodes are done and stay so."""
+    if (part.directory / _VERDICT).exists():
+        for mark in (part.directory / layout.STATE).rglob("*.unfinished"):
+            mark.unlink()
+
+
+def trace(directory: Path) -> Trace:
+    """Return what condor_submit_dag and DAGMan wrote down, whoever called them."""
+    dag = directory / f"{layout.BATCH}/workflow.dag"
+    if any(dag.with_name(f"{dag.name}.{ending}").exists() for ending in ("dagman.log", "dagman.out", "nodes.log")):
+        return Trace.ACCEPTED
+    return Trace.ASKED if dag.with_name(f"{dag.name}.condor.sub").exists() else Trace.NONE
+
+
+def query(directory: Path, last: Submission) -> Queue:
+    """Return what the schedd knows of the run."""
+    from reana_batch.backends.htcondor import schedd
+
+    return schedd.query(directory, last.place)
+
+
+def cancel(directory: Path, last: Submission) -> None:
+    """Remove the run from the queue."""
+    from reana_batch.backends.htcondor import schedd
+
+    schedd.cancel(directory, last.place)
+
+
+def release(directory: Path, last: Submission, held: list[QueuedJob]) -> list[str]:
+    """Let the held jobs go and return their ids."""
+    from reana_batch.backends.htcondor import schedd
+
+    return schedd.release(directory, last.place, [job.id for job in held])
+
+
+def endings(directory: Path) -> dict[tuple[str, int], str]:
+    """Return, by step and chunk, why jobs were ended by anything but themselves."""
+    from reana_batch.backends.htcondor import schedd
+
+    return schedd.endings(directory)
+
+
+def last_words(directory: Path) -> str:
+    """Return which jobs were ended after their work was done, and the errors that DAGMan wrote into its logs."""
+    from reana_batch.backends.htcondor import schedd
+
+    run, ended = Run(directory), schedd.endings(directory)
+    done = (
+        f"{step['label']} ({step['origin']}): {ALL_DONE} ({ended[step['name'], chunk]})."
+        for step in run.manifest["steps"]
+        for chunk in run.done_chunks(step)
+        if (step["name"], chunk) in ended
+    )
+    return "\n".join((*done, schedd.last_words(directory))).rstrip()
+
+
+def _submit_file(step: Step, folder: str, workflow: Workflow, site: Site) -> str:
+    resources = step.resources
+    keep_flavour = site.htcondor.job_flavours and resources.flavour and step.chunk_size == 1
+    in_container = site.container_runtime == "htcondor" and step.image is not None
+    return render(
+        "htcondor/job.sub.j2",
+        "sub",
+        origin=step.origin.short,
+        folder=folder,
+        image=step.image.candidates[0] if in_container and step.image else "",
+        image_is_path=in_container and step.image is not None and is_path(step.image.candidates[0]),
+        cpus=resources.cpus or "",
+        memory=_mebibytes(resources.memory),
+        disk=-(-resources.disk // 1024) if resources.disk else "",
+        flavour=resources.flavour if keep_flavour else "",
+        runtime=step.job_runtime or "",
+        cern=site.htcondor.job_flavours,
+        account=resources.account or site.htcondor.accounting_group or "",
+        requirements=resources.requirements or "",
+        gpus=resources.gpus or "",
+        send_credential=site.htcondor.send_credential,
+        file_transfer=site.htcondor.file_transfer,
+        writable_images=site.htcondor.writable_images,
+        stages_data=bool(step.data),
+        retries=_retries(step, site),
+        shared_log=site.htcondor.shared_log,
+        kept_environment=workflow.credential_plan.environment,
+        shipped=credential_files.shipped(step, workflow.credential_plan),
+        label=step.label,
+    )
+
+
+def _waiting_file(step: Step, folder: str, workflow: Workflow, site: Site) -> str:
+    """Return the submit file of a step whose jobs are handed to another system."""
+    assert step.target is not None
+    return render(
+        "htcondor/waiting.sub.j2",
+        "sub",
+        origin=step.origin.short,
+        system=step.target.title,
+        folder=folder,
+        kept_environment=workflow.credential_plan.environment,
+        environment=", ".join(("PATH", *step.target.environment)),
+        shared_log=site.htcondor.shared_log,
+        label=step.label,
+    )
+
+
+def _mebibytes(size: int | None) -> int | str:
+    return -(-size // 1024**2) if size else ""
+
+
+def _nodes(step: Step, folder_of: dict[str, str], site: Site, followed: set[str]) -> dict[str, object]:
+    folder = folder_of[step.name]
+    return {
+        "origin": step.origin.short,
+        "retries": _retries(step, site),
+        "submit_file": f"{layout.BATCH}/steps/{folder}/job.sub",
+        "folder": folder,
+        "verdict": _verdict_node(step.name) if step.name in followed else "",
+        "nodes": (
+            (_node(step, chunk), chunk, *(f"{kind}/{folder}/{stem}" for kind in (layout.LOGS, layout.STATE)))
+            for chunk, stem in ((chunk, layout.row_stem(chunk, step.chunks)) for chunk in step.nodes)
+        ),
+    }
+
+
+def _retries(step: Step, site: Site) -> int:
+    """Return how often DAGMan starts a failed node again. What is handed on is tried again there, row by row."""
+    return max(0 if step.target else step.retries, site.htcondor.retries)
+
+
+def _node(step: Step, chunk: int) -> str:
+    """Return a node's name, by its first chunk; the dot keeps it apart from DAGMan's own words, such as PARENT."""
+    return f"{step.name}.{chunk}"
+
+
+def _expansion_node(name: str) -> str:
+    """Return the name of the node that is a DAG; those of jobs end in a number."""
+    return f"{name}.dag"
+
+
+def _verdict_node(step: str) -> str:
+    """Return the name of the node that says whether all jobs of a step are done."""
+    return f"{step}.verdict"
+
+
+def _edges(workflow: Workflow, followed: set[str]) -> Iterator[tuple[Iterator[str], Iterator[str]]]:
+    """Yield the parents and children of each PARENT line.
+
+    DAGMan puts a join node of its own between many parents and many children.
+    """
+    steps = {step.name: step for step in workflow.steps}
+    for child in workflow.steps:
+        if child.name in followed:
+            yield _all_nodes(child), iter((_verdict_node(child.name),))
+        for need in child.needs:
+            parent = steps[need.step]
+            pattern = chunk_pattern(need, child, parent)
+            if pattern is Pattern.ALL:
+                judged = parent.name in followed and child.name not in followed
+                yield iter((_verdict_node(parent.name),)) if judged else _all_nodes(parent), _all_nodes(child)
+            else:
+                for node in child.nodes:
+                    parents = _nodes_before(node, child, pattern, parent)
+                    if parents:
+                        yield (_node(parent, p) for p in parents), iter((_node(child, node),))
+
+
+def _nodes_before(node: int, child: Step, pattern: ChunkPattern, parent: Step) -> list[int]:
+    """Return the nodes of ``parent`` with the chunks that those of a node wait for: all of a bundle wait for all."""
+    chunks: Iterable[int] = range(node, min(node + child.bundle, child.chunks))
+    if not isinstance(pattern, Pattern):
+        chunks = (before for chunk in chunks for before in pattern(chunk))
+    return sorted({before - before % parent.bundle for before in chunks})
+
+
+def _all_nodes(step: Step) -> Iterator[str]:
+    return (_node(step, chunk) for chunk in step.nodes)

@@ -1,0 +1,517 @@
+"""Talking to a schedd: handing it a DAG, asking once what has become of it, removing it.
+
+By the ``htcondor`` package's bindings where they are installed and reach the schedd, else by HTCondor's
+own tools; the same answers either way. Nothing here waits or asks in a loop.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType, ModuleType
+from typing import Any, TypeVar
+
+from reana_batch import layout
+from reana_batch.diagnostics import Refused, refuse
+from reana_batch.run.parts import tail
+from reana_batch.run.queue import EXITED, JobState, Queue, QueuedJob
+
+DAG_FILE = "batch/workflow.dag"
+_T = TypeVar("_T")
+_TIMEOUT = 120  # seconds; a schedd that needs longer is down
+
+# What one query asks for.
+_ATTRIBUTES = (
+    "ClusterId",
+    "ProcId",
+    "Iwd",
+    "JobStatus",
+    "DAGManJobId",
+    "DAGNodeName",
+    "HoldReason",
+    "HoldReasonCode",
+    "LastRejMatchReason",
+    "NumShadowStarts",
+    "VacateReason",
+    "VacateReasonCode",
+)
+
+# The DAGMan of a node.
+_DAGMAN = "DAGManJobId"
+
+# JobStatus, from the manual's list of job ClassAd attributes.
+_REMOVED = 3
+_STATES = {
+    1: JobState.WAITING,
+    2: JobState.RUNNING,
+    _REMOVED: JobState.ENDING,
+    4: JobState.ENDED,  # completed
+    5: JobState.HELD,
+    6: JobState.RUNNING,  # transferring output
+    7: JobState.RUNNING,  # suspended on its worker
+}
+
+# HoldReasonCode, from the manual's table of hold codes: what it means, and what to do. HTCondor's own
+# text follows; others show that alone.
+_RELEASE = "then: condor_release {id}"
+_POLICY, _MEMORY = 26, 34
+_HOLD_CODES = {
+    1: ("held by hand", "to go on: condor_release {id}"),
+    3: ("its container did not start, time after time", _RELEASE),
+    6: ("the worker could not start bash", _RELEASE),
+    7: ("the worker could not open a log file", f"look at the disk and the quota, {_RELEASE}"),
+    8: ("the worker could not open its input", _RELEASE),
+    12: ("its files could not be brought back", f"look at the disk and the quota, {_RELEASE}"),
+    13: ("its files could not be sent", f"look at the files named, {_RELEASE}"),
+    14: ("the run directory does not exist on the worker", "this needs htcondor.file_transfer: stop the run"),
+    21: ("the worker gave up on it", _RELEASE),
+    _POLICY: ("the pool's policy holds it", _RELEASE),
+    _MEMORY: ("it used more memory than it asked for", f"condor_qedit {{id}} RequestMemory MEGABYTES, {_RELEASE}"),
+    35: ("the worker could not get the container image", _RELEASE),
+    46: ("it ran longer than allowed", "stop the run, ask for more time and run the analysis again"),
+}
+# Starts of a job after which it counts as evicted in a loop; one or two more than needed are a matter of course.
+_MANY_STARTS = 4
+# The first code of evictions that are no fault of the start; below it are hold codes, of jobs that a worker could not start.
+_FIRST_VACATE_CODE = 1000
+
+
+# --- which schedd --------------------------------------------------------------------------------
+
+
+def default_place() -> dict[str, str]:
+    """Return the name of the schedd that this machine's tools ask, and its pool; nothing that is not known."""
+
+    def by_tool() -> dict[str, Any]:
+        answer = _tool("condor_config_val", "-macro", "|".join(f"$({name}:)" for name in _PLACE_SETTINGS))
+        return dict(zip(_PLACE_SETTINGS, answer.strip().split("|"), strict=False))
+
+    try:
+        found = _by_either(lambda bindings: {name: bindings.param.get(name) for name in _PLACE_SETTINGS}, by_tool)
+    except Refused:  # as of a fault in the configuration, which submitting tells
+        return {}
+    host = str(found.get("FULL_HOSTNAME") or "")
+    schedd = str(found.get("SCHEDD_HOST") or found.get("SCHEDD_NAME") or host)
+    if schedd.endswith("@"):
+        schedd += host
+    elif not found.get("SCHEDD_HOST") and "@" not in schedd and schedd != host:
+        schedd = f"{schedd}@{host}"
+    place = {"schedd": schedd, "pool": str(found.get("COLLECTOR_HOST") or "")}
+    return {name: value for name, value in place.items() if value}
+
+
+_PLACE_SETTINGS = ("SCHEDD_HOST", "SCHEDD_NAME", "FULL_HOSTNAME", "COLLECTOR_HOST")
+
+
+def _settings(place: Mapping[str, str] | None) -> dict[str, str]:
+    """Return the environment variables by which HTCondor's tools ask this schedd, where their default is another."""
+    if not place or place == default_place():
+        return {}
+    return {_VARIABLES[name]: value for name, value in place.items()}
+
+
+_VARIABLES = {"schedd": "_CONDOR_SCHEDD_HOST", "pool": "_CONDOR_COLLECTOR_HOST"}
+
+
+def _schedd(bindings: ModuleType, settings: Mapping[str, str]) -> Any:
+    """Return the bindings' schedd of these settings."""
+    if not settings:
+        return bindings.Schedd()
+    collector = bindings.Collector(settings.get(_VARIABLES["pool"]))
+    location = collector.locate(bindings.DaemonType.Schedd, settings[_VARIABLES["schedd"]])
+    if location is None:  # which Schedd would take for this machine's
+        raise _OutOfReach
+    return bindings.Schedd(location)
+
+
+# --- asking it -----------------------------------------------------------------------------------
+
+
+def submit(directory: Path, place: Mapping[str, str]) -> str:
+    """Hand the DAG in ``directory`` to the schedd and return the id of its DAGMan job."""
+    settings = _settings(place)
+    with contextlib.chdir(directory):
+        return _by_either(lambda bindings: _submit_by_bindings(bindings, settings), lambda: _submit_by_tool(settings))
+
+
+def query(directory: Path, place: Mapping[str, str] | None) -> Queue:
+    """Return what the schedd knows of the DAG, its nodes and the DAGs of its expansions, by one query.
+
+    Without a place the DAG was submitted by hand, to this machine's schedd or another one. Then HTCondor's log of
+    the DAG is read as well. Refused if that says that DAGMan goes on, but this machine's schedd does not know it.
+    """
+    return _find(directory, place)[1]
+
+
+def _find(directory: Path, place: Mapping[str, str] | None) -> tuple[Mapping[str, str], Queue]:
+    """Return the settings by which the schedd of a run is asked, and what it knows of the run."""
+    settings, of_run = _settings(place), _of_run(directory)
+    queue = _query(of_run, settings, directory)
+    open_dagman = _open_dagman(directory) if place is None and not queue.jobs else None
+    if open_dagman is None:
+        return settings, queue
+    job, address = open_dagman
+    # The log has the address. The collector knows the name, unless the schedd was started again since then.
+    names = _tool("condor_status", "-schedd", "-constraint", f"MyAddress == {json.dumps(address)}", "-af", "Name")
+    if names.strip():
+        settings = {_VARIABLES["schedd"]: names.split()[0]}
+        queue = _query(of_run, settings, directory)
+    if queue.jobs:
+        return settings, queue
+    host = found[1] if (found := re.search(r"alias=([^&>]+)", address)) else address
+    message = f"This machine's schedd does not know DAGMan's job {job}, which was submitted on {host}."
+    raise refuse("scheduler", message, hint="ask there, or set _CONDOR_SCHEDD_HOST to the name of its schedd.")
+
+
+def _open_dagman(directory: Path) -> tuple[str, str] | None:
+    """Return the job and the schedd's address of the DAGMan that has not ended, by HTCondor's log; None if all have."""
+    found = None
+    for number, job, lines in _events(directory / f"{DAG_FILE}.dagman.log", heads=True):
+        if number == "000":
+            address = re.search(r"<.*>", lines[0])
+            found = (job, address[0] if address else "")
+        elif number in ("005", "009"):
+            found = None
+    return found
+
+
+def check_gone(place: Mapping[str, str], *directories: Path) -> None:
+    """Raise Refused if jobs that were submitted from these directories are still in the queue."""
+    jobs = _query(" || ".join(_of_run(each, expands=True) for each in directories), _settings(place)).jobs
+    if jobs:
+        message = f"Jobs of this run are still in the queue ({jobs[0].id}), though it was stopped or failed."
+        raise refuse("run-state", message, hint="if they are being removed, try again in a moment.")
+
+
+def _of_run(directory: Path, *, expands: bool | None = None) -> str:
+    """Return the expression that holds for the jobs of a run, its DAGMan and those of its expansions."""
+    if expands is None:
+        expands = (directory / layout.EXPANSIONS).exists()
+    return f"Iwd == {_place(directory)}" + (f" || {_inside(directory)}" if expands else "")
+
+
+def _place(path: Path) -> str:
+    """Return a path as the schedd writes those that jobs start in; a JSON string is a ClassAd string."""
+    return json.dumps(str(path.resolve()), ensure_ascii=False)
+
+
+def _inside(directory: Path) -> str:
+    """Return the expression that holds for the jobs of a run's expansions; ClassAds count bytes."""
+    prefix = f"{directory.resolve()}/{layout.EXPANSIONS}/"
+    return f"substr(Iwd, 0, {len(os.fsencode(prefix))}) == {json.dumps(prefix, ensure_ascii=False)}"
+
+
+def _query(constraint: str, settings: Mapping[str, str], directory: Path = Path()) -> Queue:
+    def by_bindings(bindings: ModuleType) -> list[Mapping[str, Any]]:
+        return list(_reaching(lambda: _schedd(bindings, settings).query(constraint, list(_ATTRIBUTES))))
+
+    def by_tool() -> list[Mapping[str, Any]]:
+        words = ("-allusers", "-json", "-attributes", ",".join(_ATTRIBUTES), "-constraint", constraint)
+        answer = _tool("condor_q", *words, settings=settings)
+        return json.loads(answer) if answer.strip() else []
+
+    run = directory.resolve()
+    ads = _by_either(by_bindings, by_tool)
+    ending = _ending(ads)
+    return Queue(tuple(_queued_job(ad, run, ending) for ad in ads))
+
+
+def _ending(ads: Sequence[Mapping[str, Any]]) -> set[int]:
+    """Return the DAGMan jobs that are being removed, by their clusters: HTCondor removes their nodes as well."""
+    found: set[int] = set()
+    while True:
+        more = {int(ad["ClusterId"]) for ad in ads if ad["JobStatus"] == _REMOVED or ad.get(_DAGMAN) in found}
+        if more == found:
+            return found
+        found = more
+
+
+def cancel(directory: Path, place: Mapping[str, str] | None) -> None:
+    """Remove the DAG in ``directory`` and its nodes. What is not there any more is no fault."""
+    settings = _find(directory, place)[0] if place is None else _settings(place)
+    constraint = _of_run(directory)
+
+    def by_bindings(bindings: ModuleType) -> None:
+        _reaching(lambda: _schedd(bindings, settings).act(bindings.JobAction.Remove, constraint))
+
+    def by_tool() -> None:
+        _tool("condor_rm", "-constraint", constraint, tolerate="Couldn't find", settings=settings)
+
+    _by_either(by_bindings, by_tool)
+
+
+def release(directory: Path, place: Mapping[str, str] | None, jobs: list[str]) -> list[str]:
+    """Let held jobs of a run go and return their ids. One that is not held any more is no fault."""
+    settings = _find(directory, place)[0] if place is None else _settings(place)
+
+    def by_bindings(bindings: ModuleType) -> None:
+        _reaching(lambda: _schedd(bindings, settings).act(bindings.JobAction.Release, jobs))
+
+    _by_either(by_bindings, lambda: _tool("condor_release", *jobs, tolerate="not found", settings=settings))
+    return jobs
+
+
+# --- the two ways --------------------------------------------------------------------------------
+
+
+class _OutOfReach(Exception):
+    """The bindings do not reach the schedd; nothing has been changed there."""
+
+
+def _by_either(by_bindings: Callable[[ModuleType], _T], by_tool: Callable[[], _T]) -> _T:
+    """Return the answer of the bindings, or of the tools where those are not installed or do not fit the schedd."""
+    try:
+        with _printing_to_stderr():
+            import htcondor2
+
+            return by_bindings(htcondor2)
+    except (ImportError, _OutOfReach):
+        return by_tool()
+
+
+@contextlib.contextmanager
+def _printing_to_stderr() -> Iterator[None]:
+    """Keep what the bindings' C++ prints, such as the number of a rescue DAG, out of our answer on stdout."""
+    kept = os.dup(1)
+    sys.stdout.flush()
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        ctypes.CDLL(None).fflush(None)  # it prints through a buffer of its own
+        os.dup2(kept, 1)
+        os.close(kept)
+
+
+def _reaching(call: Callable[[], _T]) -> _T:
+    """Return what ``call`` returns; its exceptions, of whatever kind but Refused, become _OutOfReach."""
+    try:
+        return call()
+    except Refused:
+        raise
+    except Exception as error:  # bindings of another version raise many kinds
+        raise _OutOfReach from error
+
+
+def _submit_by_bindings(bindings: ModuleType, settings: Mapping[str, str]) -> str:
+    schedd, job = _reaching(lambda: (_schedd(bindings, settings), _dagman_job(bindings)))
+    try:
+        return str(schedd.submit(job).cluster())
+    except Exception as error:  # the bindings raise RuntimeError, OSError and classes of their own
+        if "connect to schedd" in str(error):
+            raise _OutOfReach from error
+        raise refuse("scheduler", f"HTCondor did not take the workflow: {_last_line(str(error))}") from error
+
+
+def _dagman_job(bindings: ModuleType) -> Any:
+    job = bindings.Submit.from_dag(DAG_FILE, {"batch-name": Path.cwd().name})
+    if "MY.SendCredential" in job:  # condor_submit does this by itself
+        _store_ticket(bindings)
+    return job
+
+
+def _store_ticket(bindings: ModuleType) -> None:
+    """Give the user's ticket to the credd. The bindings (25.14) would run the site's producer, but store two bytes."""
+    producer = bindings.param.get("SEC_CREDENTIAL_PRODUCER")
+    if producer in (None, "CREDENTIAL_ALREADY_STORED"):
+        return
+    try:
+        made = subprocess.run(producer.split(), capture_output=True, check=False)
+    except OSError as error:
+        message = f"HTCondor gets no ticket: {producer} cannot be run: {error.strerror}."
+        raise refuse("credential", message, hint="HTCondor's SEC_CREDENTIAL_PRODUCER names it.") from error
+    if made.returncode != 0 or not made.stdout:
+        said = _last_line(made.stderr.decode("utf-8", "replace")).rstrip(".")
+        raise refuse("credential", f"HTCondor gets no ticket: {producer} says: {said}.", hint="run kinit.")
+    bindings.Credd().add_user_cred(bindings.CredType.Kerberos, made.stdout)
+
+
+def _submit_by_tool(settings: Mapping[str, str]) -> str:
+    # The bindings may have been here before, and have left their submit file.
+    words = ("-update_submit", "-batch-name", Path.cwd().name, DAG_FILE)
+    answer = _tool("condor_submit_dag", *words, settings=settings)
+    found = re.search(r"submitted to cluster (\d+)", answer)
+    if found is None:
+        raise refuse("scheduler", f"condor_submit_dag gave no job id: {_last_line(answer)}")
+    return found[1]
+
+
+def _tool(name: str, *arguments: str, tolerate: str = "", settings: Mapping[str, str] = MappingProxyType({})) -> str:
+    environment = {**os.environ, **settings}
+    words = [name, *arguments]
+    try:
+        done = subprocess.run(words, capture_output=True, text=True, timeout=_TIMEOUT, check=False, env=environment)
+    except FileNotFoundError:
+        hint = "run this on a machine that submits to HTCondor."
+        raise refuse("missing-tool", f"{name} is not installed here.", hint=hint) from None
+    except subprocess.TimeoutExpired:
+        raise refuse("scheduler", f"{name} had no answer from the schedd in {_TIMEOUT} s.") from None
+    if done.returncode != 0 and not (tolerate and tolerate in done.stdout + done.stderr):
+        raise refuse("scheduler", f"{name} failed: {_error(done.stderr or done.stdout)}")
+    return done.stdout
+
+
+def _error(text: str) -> str:
+    """Return the line that begins with "Error", which a long explanation may follow; else the last line."""
+    found = re.search(r"^Error: *(.+)", text, re.MULTILINE)
+    return found[1].strip() if found else _last_line(text)
+
+
+def _last_line(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1] if lines else "it gave no reason"
+
+
+def _queued_job(ad: Mapping[str, Any], run: Path, ending: Collection[int]) -> QueuedJob:
+    state = JobState.ENDING if ad.get(_DAGMAN) in ending else _STATES.get(int(ad["JobStatus"]), JobState.UNKNOWN)
+    node = _node(str(ad.get("DAGNodeName", "")))
+    job = f"{ad['ClusterId']}.{ad['ProcId']}"
+    return QueuedJob(
+        id=job,
+        step=layout.part_path(run, Path(ad["Iwd"])) + node[0] if node else "",
+        chunks=range(node[1], node[1] + 1) if node else range(0),
+        state=state,
+        reason=_REASONS[state](ad, job) if state in _REASONS else "",
+    )
+
+
+def _hold_reason(ad: Mapping[str, Any], job: str) -> str:
+    code, told = int(ad.get("HoldReasonCode", 0)), ad.get("HoldReason", "")
+    if code == _POLICY and "memory" in told:  # pools without cgroups watch it so
+        code = _MEMORY
+    plain, cure = _HOLD_CODES.get(code, ("held", _RELEASE))
+    text = f" ({_last_line(told).rstrip('.')})" if told else ""
+    return f"{plain}{text}; {cure.format(id=job)}"
+
+
+def _evictions(ad: Mapping[str, Any], job: str) -> str:
+    """Return why a job does not run if its worker could not start it, or if it was evicted time after time."""
+    del job
+    starts, told = int(ad.get("NumShadowStarts", 0)), _last_line(ad.get("VacateReason", "")).rstrip(".")
+    if int(ad.get("VacateReasonCode", _FIRST_VACATE_CODE)) < _FIRST_VACATE_CODE:
+        times = "once" if starts < 2 else f"{starts} times"
+        return f"tried {times}, but its worker could not start it ({told}); it is tried again"
+    if starts < _MANY_STARTS:
+        return ""
+    text = f" ({told})" if "VacateReason" in ad else ""
+    return f"started {starts} times, and taken off its worker before it ended{text}; if that goes on, stop the run"
+
+
+def _rejection(ad: Mapping[str, Any], job: str) -> str:
+    """Return why an idle job does not run: its worker could not start it, it was evicted often, or no worker took it."""
+    told = ad.get("LastRejMatchReason", "").strip()
+    found = f"HTCondor has no free worker that fits it ({told}); to see why: condor_q -better-analyze {job}"
+    return _evictions(ad, job) or (found if told else "")
+
+
+_REASONS: dict[JobState, Callable[[Mapping[str, Any], str], str]] = {
+    JobState.HELD: _hold_reason,
+    JobState.WAITING: _rejection,
+    JobState.RUNNING: _evictions,
+}
+
+
+# --- what ended without a record -----------------------------------------------------------------
+
+
+def endings(directory: Path) -> dict[tuple[str, int], str]:
+    """Return, by step and chunk, why the last job of a node was ended by anything but itself.
+
+    By what DAGMan wrote down of its nodes, which is there after the jobs have left the queue.
+    """
+    told = dict(_refused(directory / f"{DAG_FILE}.dagman.out"))
+    node_of: dict[str, tuple[str, int]] = {}
+    for number, job, lines in _events(directory / f"{DAG_FILE}.nodes.log"):
+        if number == "000":
+            names = [line.removeprefix("DAG Node: ") for line in lines if line.startswith("DAG Node: ")]
+            node = _node(names[0]) if names else None
+            if node:
+                node_of[job] = node
+                told.pop(node, None)
+        elif job in node_of and number in _EVENTS:
+            reason = _EVENTS[number](" ".join(lines))
+            if reason:
+                told[node_of[job]] = reason
+    return told
+
+
+def last_words(directory: Path) -> str:
+    """Return the last errors in DAGMan's log, or what it printed where it could not write one."""
+    lines = tail(directory / f"{DAG_FILE}.dagman.out", _LOG_LINES).splitlines()
+    errors = [_STAMP.sub("", line) for line in lines if _ERROR.search(line)]
+    return "\n".join(errors[-_MOST_ERRORS:]) or tail(directory / f"{DAG_FILE}.lib.err", _MOST_ERRORS)
+
+
+def _events(log: Path, *, heads: bool = False) -> Iterator[tuple[str, str, list[str]]]:
+    """Yield each event's number, job and further lines; with ``heads``, its first line as well."""
+    if not log.exists():
+        return
+    lines: list[str] = []
+    with log.open(encoding="utf-8", errors="replace") as stream:
+        for line in stream:
+            if line != "...\n":
+                lines.append(line.strip())
+            else:
+                head = _EVENT.match(lines[0]) if lines else None
+                if head:
+                    yield head[1], head[2], lines if heads else lines[1:]
+                lines = []
+
+
+def _refused(log: Path) -> Iterator[tuple[tuple[str, int], str]]:
+    """Yield the nodes that the schedd did not take as jobs, as often as DAGMan tried, and why."""
+    if not log.exists():
+        return
+    node = None
+    with log.open(encoding="utf-8", errors="replace") as stream:
+        for line in stream:
+            if " Submitting node " in line:
+                node = _node(line.partition(" Submitting node ")[2].partition(" ")[0])
+            elif " submit error: " in line and node:
+                reason = [line.partition(" submit error: ")[2].strip(), next(stream, "").strip()]
+                yield node, f"refused by HTCondor ({' '.join(reason).strip()})"
+
+
+def _node(name: str) -> tuple[str, int] | None:
+    """Return the step and chunk of a node; None for one that is itself a DAG."""
+    step, _, chunk = name.rpartition(".")
+    return (step, int(chunk)) if chunk.isdecimal() else None
+
+
+def _why_terminated(text: str) -> str:
+    killed = re.search(r"Abnormal termination \(signal (\d+)\)", text)
+    if killed:
+        return f"killed by signal {killed[1]}" + (", mostly for memory" if killed[1] == "9" else "")
+    code = re.search(r"return value (\d+)", text)
+    return "" if code is None or code[1] == "0" else f"{EXITED} {code[1]}"
+
+
+def _why_aborted(text: str) -> str:
+    by_hand = re.search(r"via condor_rm \(by user (\S+)\)", text)
+    if by_hand:
+        return f"removed by hand, by {by_hand[1]}"
+    if "OtherJobRemoveRequirements" in text:
+        return "removed with all of the run"
+    # Our own periodic_remove looks at nothing else; the second text is CERN's.
+    if "PeriodicRemove" in text or "wall time exceeded" in text:
+        return "removed for its time limit"
+    return f"removed by HTCondor ({text.rstrip('.')})"
+
+
+# Lines of DAGMan's log that are looked at, and how many errors are shown.
+_LOG_LINES, _MOST_ERRORS = 200, 5
+_ERROR = re.compile(r"(?:^|\s)(?:ERROR|EXCEPT|FATAL)\b|\bAborting\b|^\S+ \S+ Failed to ")
+_STAMP = re.compile(r"^\d\d/\d\d/\d\d \d\d:\d\d:\d\d ")
+_EVENT = re.compile(r"(\d{3}) \(([\d.]+)\) ")
+_EVENTS: dict[str, Callable[[str], str]] = {
+    "005": _why_terminated,
+    "009": _why_aborted,
+    "012": lambda text: f"held ({text})",
+}

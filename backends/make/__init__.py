@@ -1,0 +1,1 @@
+"""GNU make: the Makefile of a run, and make itself."""

@@ -1,0 +1,290 @@
+"""Slurm: ``submit.sh`` hands one sbatch script per step to the scheduler, many rows as an array.
+
+Every first job is held until the whole chain is accepted; if a submission fails, all that was
+accepted is cancelled. Jobs check their parents' records themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reana_batch import layout
+from reana_batch.ir import Need, Pattern, Step, Workflow, chunk_pattern
+from reana_batch.run.parts import Run
+from reana_batch.run.queue import Queue, QueuedJob, Submission, Trace
+from reana_batch.target import Target
+from reana_batch.writing.jobs import folders
+from reana_batch.writing.render import File, Verbatim, packaged, render, stream
+
+if TYPE_CHECKING:
+    from reana_batch.reading.sites import Site
+
+TARGET = Target(
+    name="slurm",
+    title="Slurm",
+    compute_backends=frozenset({"slurmcern"}),
+    hints={
+        "cpus": (
+            "cpus_per_task",
+            "htcondor_request_cpus",
+            "c4p_cpu_cores",
+            "kubernetes_cpu_limit",
+            "kubernetes_cpu_request",
+        ),
+        "memory": (
+            "htcondor_request_memory",
+            "c4p_memory_limit",
+            "kubernetes_memory_limit",
+            "kubernetes_memory_request",
+        ),
+        "disk": ("htcondor_request_disk",),
+        "runtime": ("slurm_time", "kubernetes_job_timeout", "htcondor_max_runtime"),
+        "partition": ("slurm_partition",),
+        "account": ("slurm_account",),
+        "qos": ("qos",),
+        "constraint": ("constraint",),
+        "reservation": ("reservation",),
+        "gres": ("gres",),
+        "gpus": ("gpu",),
+        "gpu_model": ("gpu_model",),
+        "nodes": ("nodes",),
+        "tasks": ("tasks",),
+    },
+    container_runtimes=frozenset({"none", "apptainer"}),
+    pulls_no_images=frozenset(),
+    keeper="the finaliser",
+    start_command="bash batch/submit.sh",
+    sends_files=False,
+    enforces_runtime=True,
+    environment=("SLURM_CONF",),
+    submit_programs=("sbatch", "scancel", "scontrol", "squeue"),
+)
+
+# Resources that batch/pyslurm_sbatch.py does not know.
+_SBATCH_ONLY = ("constraint", "reservation", "gres", "gpus", "gpu_model", "nodes", "tasks")
+
+
+def lower(workflow: Workflow, site: Site) -> Iterator[File]:
+    """Yield ``submit.sh`` with what it needs, and an sbatch script for each step."""
+    folder_of = folders(workflow)
+    steps = {step.name: step for step in workflow.steps}
+    yield _library("submit-lib.sh")
+    submission = _submission(workflow, site)
+    if submission != "sbatch":
+        yield _library("pyslurm_sbatch.py")
+    submissions = (
+        submission
+        for step in workflow.steps
+        for submission in _submissions(step, folder_of[step.name], steps, site.slurm.max_array_size)
+    )
+    python = site.slurm.pyslurm_python or Verbatim('"${1:-python3}"')
+    asked = {"submission": submission, "python": python}
+    text = stream("slurm/submit.sh.j2", "sh", submissions=submissions, **asked)
+    yield File(f"{layout.BATCH}/submit.sh", text, executable=True)
+    named = {name: getattr(site.slurm, name) or "" for name in ("partition", "account", "qos")}
+    yield File(f"{layout.BATCH}/finaliser.sbatch", render("slurm/finaliser.sbatch.j2", "sbatch", **named))
+    followed = _followed(workflow.steps)
+    for step in workflow.steps:
+        folder = folder_of[step.name]
+        script = _batch_script(step, folder, site, followed=step.name in followed)
+        yield File(f"{layout.BATCH}/steps/{folder}/job.sbatch", script)
+
+
+def _followed(steps: Sequence[Step]) -> set[str]:
+    """Return the steps whose jobs of several rows jobs of another step follow one by one, by aftercorr.
+
+    They end well whatever came of their rows: the others look for the parents of each row themselves.
+    """
+    return {
+        need.step
+        for step in steps
+        for need in step.needs
+        if need.pattern is Pattern.EACH and step.chunks > 1 and step.chunk_size > 1
+    }
+
+
+def _submission(workflow: Workflow, site: Site) -> str:
+    """Return how the jobs are handed in: by sbatch if any asks for what pyslurm takes in another form."""
+    special = any(getattr(step.resources, name) for step in workflow.steps for name in _SBATCH_ONLY)
+    return "sbatch" if special else site.slurm.submission
+
+
+def bundle(site: Site) -> int:
+    """Return how many jobs of a step one node of another system's graph hands in together: an array of them."""
+    return site.slurm.max_array_size
+
+
+def lower_nodes(workflow: Workflow, site: Site) -> Iterator[File]:
+    """Yield what hands the steps of this system in and waits, for nodes of another system's graph."""
+    folder_of = folders(workflow)
+    yield _library("submit-lib.sh")
+    yield _library("node-lib.sh")
+    for step in workflow.steps:
+        if step.target is TARGET:
+            folder = folder_of[step.name]
+            yield File(f"{layout.BATCH}/steps/{folder}/node.sh", _node_script(step, folder))
+            yield File(f"{layout.BATCH}/steps/{folder}/job.sbatch", _batch_script(step, folder, site))
+
+
+def place(run: Run, last: Submission) -> Mapping[str, str]:
+    """Return nothing: submit.sh itself writes down the cluster, also when a user calls it."""
+    del run, last
+    return {}
+
+
+def submit(run: Run, place: Mapping[str, str]) -> list[str]:
+    """Hand the chain to Slurm and return the ids of its jobs and arrays.
+
+    When a run goes on, that is the chain of each part, but for those that an expansion's job will submit.
+    """
+    from reana_batch.backends.slurm import controller
+
+    del place
+    return controller.submit(run)
+
+
+def submit_part(part: Run) -> None:
+    """Hand the chain of a part to Slurm, unless that was done by an earlier life of the same job."""
+    from reana_batch.backends.slurm import controller
+
+    controller.submit_part(part.directory)
+
+
+def trace(directory: Path) -> Trace:
+    """Return what the journal of submit.sh says."""
+    from reana_batch.backends.slurm import controller
+
+    return controller.trace(directory)
+
+
+def query(directory: Path, last: Submission) -> Queue:
+    """Return what slurmctld knows of the run."""
+    from reana_batch.backends.slurm import controller
+
+    del last  # the journal that slurm_controller reads knows more: the finaliser adds to it
+    return controller.query(directory)
+
+
+def cancel(directory: Path, last: Submission) -> None:
+    """Cancel all jobs of the run."""
+    from reana_batch.backends.slurm import controller
+
+    del last
+    controller.cancel(directory)
+
+
+def release(directory: Path, last: Submission, held: list[QueuedJob]) -> list[str]:
+    """Let those of the held jobs go that their owner may let go, replace lost finalisers, and return the jobs' ids."""
+    from reana_batch.backends.slurm import controller
+
+    del last
+    return controller.release(directory, held)
+
+
+def endings(directory: Path) -> dict[tuple[str, int], str]:
+    """Return nothing: jobs leave a record of whatever ends them."""
+    del directory
+    return {}
+
+
+def last_words(directory: Path) -> str:
+    """Return nothing: no process of Slurm's runs the workflow."""
+    del directory
+    return ""
+
+
+def _library(name: str) -> File:
+    return File(f"{layout.BATCH}/{name}", packaged(f"slurm/{name}"))
+
+
+def _node_script(step: Step, folder: str) -> str:
+    return render(
+        "slurm/node.sh.j2",
+        "sh",
+        label=step.label,
+        origin=step.origin.short,
+        name=step.name,
+        folder=folder,
+        bundle=step.bundle,
+        rows=step.table.count,
+        chunk_size=step.chunk_size,
+    )
+
+
+def _batch_script(step: Step, folder: str, site: Site, *, followed: bool = False) -> str:
+    runtime = step.job_runtime
+    return render(
+        "slurm/job.sbatch.j2",
+        "sbatch",
+        origin=step.origin.short,
+        name=step.name,
+        folder=folder,
+        cpus=step.resources.cpus or "",
+        memory=_mebibytes(step.resources.memory),
+        # Only REANA's hint asks for a disk: Snakemake workflows name disk_mb as a matter of course, and where a
+        # site tells Slurm of no TmpDisk, as most do, a job with --tmp would wait for ever.
+        disk=_mebibytes(step.resources.disk) if "htcondor_request_disk" in step.hints else "",
+        minutes=-(-runtime // 60) if runtime else "",
+        partition=step.resources.partition or site.slurm.partition or "",
+        account=step.resources.account or site.slurm.account or "",
+        qos=step.resources.qos or site.slurm.qos or "",
+        **{name: getattr(step.resources, name) or "" for name in _SBATCH_ONLY} | {"gpus": _gpus(step)},
+        environment="ALL" if site.inherit_environment else "NIL",
+        followed=followed,
+        submits=any(program in step.programs for program in TARGET.submit_programs),
+    )
+
+
+def _gpus(step: Step) -> str:
+    """Return the GPUs of a job as sbatch takes them, with their model if it is asked for."""
+    number, model = step.resources.gpus, step.resources.gpu_model
+    return f"{model}:{number or 1}" if model else str(number or "")
+
+
+def _mebibytes(size: int | None) -> int | str:
+    return -(-size // 1024**2) if size else ""
+
+
+def _submissions(step: Step, folder: str, steps: dict[str, Step], max_array_size: int) -> Iterator[dict[str, object]]:
+    """Yield the sbatch calls of a step: one, or one for each slice of an array that is too large."""
+    for number, first in enumerate(range(0, step.chunks, max_array_size)):
+        size = min(max_array_size, step.chunks - first)
+        yield {
+            "key": _key(step, number),
+            "folder": folder,
+            "first": first,
+            "count": size,
+            "rows": step.table.count,
+            "chunk_size": step.chunk_size,
+            "needs": [
+                word
+                for need in step.needs
+                for word in _dependency(need, step, steps[need.step], number, max_array_size)
+            ],
+        }
+
+
+def _key(step: Step, number: int) -> str:
+    return f"{step.name}/{number}"
+
+
+def _dependency(need: Need, child: Step, parent: Step, number: int, max_array_size: int) -> Iterator[str]:
+    """Yield ``TYPE KEY`` for each array that this slice of the child waits for.
+
+    aftercorr lets element i follow element i. Where Slurm cannot say which elements a row waits for, it waits until
+    all have ended, however they did (afterany), and looks for its own parents' records.
+    """
+    pattern = chunk_pattern(need, child, parent)
+    if pattern is Pattern.EACH and child.chunks > 1:
+        yield f"aftercorr {_key(parent, number)}"
+    elif pattern is Pattern.EACH and child.chunk_size > 1:
+        yield f"afterany {_key(parent, number)}"
+    elif isinstance(pattern, Pattern):
+        for slice_number in range(-(-parent.chunks // max_array_size)):
+            yield f"afterok {_key(parent, slice_number)}"
+    else:
+        chunks = range(number * max_array_size, min((number + 1) * max_array_size, child.chunks))
+        for slice_number in sorted({before // max_array_size for chunk in chunks for before in pattern(chunk)}):
+            yield f"afterany {_key(parent, slice_number)}"

@@ -1,0 +1,493 @@
+"""Talking to slurmctld: handing it a chain, asking once what has become of it, cancelling it.
+
+By Slurm's own tools, whose output below is the same in 22.05, 24.11 and 25.11. Nothing here asks in a loop, of which
+squeue's manual warns, except for some seconds after jobs were released.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Set
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from reana_batch import layout
+from reana_batch.backends.slurm.reasons import RELEASABLE, cure, explain
+from reana_batch.diagnostics import Refused, refuse
+from reana_batch.run.parts import Run
+from reana_batch.run.queue import ALL_DONE, LINGERING, JobState, Queue, QueuedJob, Trace
+
+JOURNAL = "state/slurm.jobs"
+_UNDER_WAY = "state/slurm.submitting"
+_CLUSTER = "state/slurm.cluster"
+_FINALISER = ".finaliser/"  # no step of the user's has a dot in its name
+# Why a run that has lost its finaliser gets nowhere.
+_LOST = "it is gone, so jobs that can never start stay in the queue; to go on: reana-batch resume"
+# The exit code of submit.sh where another one submits the same.
+_GIVES_WAY = 8
+# How often resume looks for jobs that nodes refuse, and the seconds between.
+_LOOKS, _PAUSE = 8, 2
+_TIMEOUT = 120  # seconds for a query; slurmctld answers in milliseconds, or is down
+
+# A job as squeue shows it: id, state, reason, how often it was requeued, and working directory, of which a line break
+# leaves the beginning.
+_FIELDS = "JobArrayID:|,State:|,Reason:|,RestartCnt:|,WorkDir:|"
+_SHOWN = re.compile(r"^([^|\n]+)\|([^|\n]+)\|([^|\n]*)\|(\d*)\|(.*?)\|?$", re.MULTILINE)
+# Times that a job is requeued after which it counts as requeued in a loop, and how sacct calls each time.
+_MANY_RESTARTS = 3
+_REQUEUES = {
+    "REQUEUED": "requeued",
+    "PREEMPTED": "preempted",
+    "NODE_FAIL": "its node failed",
+    "BOOT_FAIL": "its node did not boot",
+}
+
+_GIVE_UP = "if that goes on, stop the run"
+
+# Slurm's job states; anything unlisted is UNKNOWN.
+_STATES = {
+    "PENDING": JobState.WAITING,
+    "REQUEUED": JobState.WAITING,
+    "REQUEUE_HOLD": JobState.HELD,
+    "SPECIAL_EXIT": JobState.HELD,
+    "CONFIGURING": JobState.RUNNING,
+    "RUNNING": JobState.RUNNING,
+    "SUSPENDED": JobState.RUNNING,
+    "STAGE_OUT": JobState.RUNNING,
+    "COMPLETING": JobState.ENDING,
+    "COMPLETED": JobState.ENDED,
+    "FAILED": JobState.ENDED,
+    "CANCELLED": JobState.ENDED,
+    "TIMEOUT": JobState.ENDED,
+    "DEADLINE": JobState.ENDED,
+    "OUT_OF_MEMORY": JobState.ENDED,
+    "NODE_FAIL": JobState.ENDED,
+    "BOOT_FAIL": JobState.ENDED,
+    "PREEMPTED": JobState.ENDED,
+    "REVOKED": JobState.ENDED,
+}
+
+# Why a job ended that could not say so itself.
+_ENDINGS = {
+    "FAILED": "it failed and left no record, as when a disk is full or a folder is read-only",
+    "CANCELLED": "it was cancelled",
+    "TIMEOUT": "it was ended by its time limit",
+    "DEADLINE": "it was ended by its deadline",
+    "OUT_OF_MEMORY": "it used more memory than it asked for",
+    "NODE_FAIL": "its node failed",
+    "BOOT_FAIL": "its node did not boot",
+    "PREEMPTED": "it was preempted",
+}
+
+
+def submit(run: Run) -> list[str]:
+    """Hand the chains of ``run`` to Slurm and return the ids of their jobs and arrays.
+
+    All or nothing: submit.sh cancels what was accepted if anything is refused.
+    """
+    if (run.directory / JOURNAL).exists() and (run.directory / layout.RESTARTED).exists():
+        for part in run.parts():
+            with contextlib.suppress(FileNotFoundError):
+                (part.directory / JOURNAL).replace(part.directory / f"{JOURNAL}.old")
+    _submit_chain(run.directory)
+    try:
+        for part in _open_parts(run):
+            _submit_chain(part.directory)
+    except BaseException:
+        cancel(run.directory)
+        raise
+    return list(_journal(run))
+
+
+def _open_parts(run: Run) -> Iterator[Run]:
+    """Yield the parts that are not done and whose expansion is, so that nobody else submits them."""
+    for part in run.parts():
+        steps = {step["name"]: step for step in part.manifest["steps"]}
+        for name, compiled in part.compiled().items():
+            done = part.step_progress(steps[name]).done
+            if done and not all(step.done == step.total for step in compiled.own_progress()):
+                yield compiled
+
+
+def submit_part(directory: Path) -> None:
+    """Hand a chain to Slurm, unless that was done before. What was cut short is begun again.
+
+    A job that was started twice waits while its other life submits.
+    """
+    while not _is_accepted(directory):
+        try:
+            _submit_chain(directory)
+        except _UnderWay:
+            time.sleep(1)
+        except Refused:
+            if not _is_accepted(directory):  # by the other life, which has just come to its end
+                raise
+
+
+def _is_accepted(directory: Path) -> bool:
+    return (directory / JOURNAL).exists() and not (directory / _UNDER_WAY).exists()
+
+
+class _UnderWay(Refused):
+    """Another submission of the same chain is at work."""
+
+
+def _submit_chain(directory: Path) -> None:
+    # No time limit: a chain of many steps takes its time, and submit.sh bounds each call itself.
+    command, pipe = ["bash", "batch/submit.sh", sys.executable], subprocess.PIPE
+    environment = os.environ | _elsewhere(directory)
+    with subprocess.Popen(
+        command, cwd=directory, stdout=subprocess.DEVNULL, stderr=pipe, text=True, env=environment
+    ) as script:
+        try:
+            _, said = script.communicate()
+        except KeyboardInterrupt:
+            script.terminate()  # it cancels what was accepted; that takes a moment
+            script.communicate()
+            raise
+    if script.returncode != 0:
+        refused = refuse("scheduler", f"Slurm did not take the workflow: {' '.join(said.split())}", hint=cure(said))
+        raise _UnderWay(refused.diagnostics) if script.returncode == _GIVES_WAY else refused
+    sys.stderr.write(said)  # such as why pyslurm does not fit
+
+
+def trace(directory: Path) -> Trace:
+    """Return what submit.sh wrote down, whoever called it."""
+    with contextlib.suppress(FileNotFoundError):
+        if (directory / JOURNAL).stat().st_size:
+            return Trace.ACCEPTED
+    return Trace.ASKED if (directory / _UNDER_WAY).exists() else Trace.NONE
+
+
+def query(directory: Path) -> Queue:
+    """Return what slurmctld knows of the run's jobs, by one call of squeue, or two for a run that has none.
+
+    Another cluster than that of the run knows nothing of them. So the cluster is looked at before a run has no jobs.
+    """
+    journal = _journal(Run(directory))
+    queue = _query(directory, journal, {})
+    if not queue.active:
+        elsewhere = _elsewhere(directory)
+        queue = _query(directory, journal, elsewhere) if elsewhere else queue
+    return queue
+
+
+def _query(directory: Path, journal: Mapping[str, tuple[str, int]], cluster: Mapping[str, str]) -> Queue:
+    under_way = (directory / _UNDER_WAY).exists()
+    if not journal and not under_way:
+        return Queue(())
+    # While jobs are being submitted, the journal may lack the last of them.
+    which = f"--user={os.getuid()}" if under_way else f"--jobs={','.join(journal)}"
+    done = _run(["squeue", "--noheader", "--states=all", f"--Format={_FIELDS}", which], cluster)
+    if done.returncode != 0 and "Invalid job id" not in done.stderr:  # they ended longer ago than MinJobAge
+        raise refuse("scheduler", f"squeue failed: {' '.join(done.stderr.split())}")
+    shown = [line.groups() for line in _SHOWN.finditer(done.stdout)]
+    places = {place for *_, place in shown}
+    ours = {place for place in places if Path(place).resolve().is_relative_to(directory.resolve())}
+    elsewhere = {place for place in places if _is_elsewhere(place, directory)}
+    mine = [
+        each
+        for each in shown
+        if each[-1] in ours or (each[-1] not in elsewhere and each[0].partition("_")[0] in journal)
+    ]
+    run, jobs = Run(directory), [_queued_job(job, word, why, journal) for job, word, why, *_ in mine]
+    jobs = _with_requeues(jobs, {job: int(times or 0) for job, _, _, times, _ in mine}, cluster)
+    held = any(why == "JobHeldUser" for _, _, why, _, place in mine if place in ours)
+    cut_short = under_way and held and _was_cut_short(directory)
+    lost = () if cut_short else _lost_finalisers(run, mine, journal.keys())
+    return Queue((*_without_consequences(run, jobs), *lost), cut_short)
+
+
+def _was_cut_short(directory: Path) -> bool:
+    """Return whether submit.sh, which is not at its end, is no longer alive; nothing is known of another machine."""
+    try:
+        _, host, pid = (directory / _UNDER_WAY).read_text("utf-8").split()
+    except (FileNotFoundError, ValueError):
+        return False
+    if host != os.uname().nodename:
+        return False
+    try:
+        return not Path(f"/proc/{int(pid)}/cwd").resolve(strict=True).samefile(directory)
+    except OSError:
+        return True
+
+
+def _elsewhere(directory: Path) -> Mapping[str, str]:
+    """Return the variables by which Slurm's tools ask the cluster of the run, where their default is another."""
+    try:
+        cluster = (directory / _CLUSTER).read_text("utf-8").strip()
+    except FileNotFoundError:
+        cluster = ""
+    if not cluster:
+        return {}
+    done = _run(["scontrol", "show", "config"], {})
+    if done.returncode != 0:
+        raise refuse("scheduler", f"scontrol failed: {' '.join(done.stderr.split())}")
+    found = re.search(r"^ClusterName *= *(\S+)", done.stdout, re.MULTILINE)
+    return {} if found is None or found[1] == cluster else {"SLURM_CLUSTERS": cluster}
+
+
+def _is_elsewhere(working: str, directory: Path) -> bool:
+    """Return whether a job works in another directory than the run: a Slurm that lost its state gives ids anew."""
+    return os.path.isdir(working) and not Path(working).resolve().is_relative_to(directory.resolve())
+
+
+def _without_consequences(run: Run, jobs: list[QueuedJob]) -> Iterator[QueuedJob]:
+    """Yield the jobs; those that did not start because others failed give no reason where these do.
+
+    A job whose rows are all done was ended after their records were written.
+    """
+    failed = {job.id: job for job in jobs if job.step and job.reason == _ENDINGS["FAILED"]}
+    parts = run.parts() if failed else []
+    steps = {part.path + step["name"]: (part, step) for part in parts for step in part.manifest["steps"]}
+    unable = {name for name, job in failed.items() if job.step in steps and _is_skipped(*steps[job.step], job)}
+    done = {name for name, job in failed.items() if job.step in steps and _is_done(*steps[job.step], job)}
+    jobs = [replace(job, reason=ALL_DONE) if job.id in done else job for job in jobs]
+    told = {job.reason for job in jobs if job.state is JobState.ENDED and job.id not in unable}
+    told -= {"", _ENDINGS["CANCELLED"]}
+    for job in jobs:
+        consequence = job.id in unable or (told and job.reason == _ENDINGS["CANCELLED"])
+        is_tidying = not job.step and job.state is JobState.ENDED
+        yield replace(job, reason="") if consequence or is_tidying else job
+
+
+def _lost_finalisers(run: Run, shown: list[tuple[str, ...]], asked: Set[str]) -> Iterator[QueuedJob]:
+    """Yield, for each part of the run whose jobs miss a finaliser in the queue, the last of that kind.
+
+    One that was submitted since the queue was ``asked`` is not lost.
+    """
+    active = {job.partition("_")[0]: why for job, word, why, *_ in shown if _STATES.get(word) is not JobState.ENDED}
+    for part in run.parts() if active else []:
+        finalisers, submitting = _finalisers(part), (part.directory / _UNDER_WAY).exists()
+        whys = {active[job] for job, (step, _) in _part_journal(part).items() if step and job in active}
+        # Of a failure only what waits for a job has to be told.
+        needed = {"end": bool(whys), "failure": any(why.startswith("Dependency") for why in whys)}
+        for kind, ids in finalisers.items():
+            if needed.get(kind) and not submitting and asked >= set(ids) and not active.keys() & set(ids):
+                yield QueuedJob(ids[-1], "", (), JobState.HELD, _LOST)
+
+
+def _finalisers(part: Run) -> dict[str, list[str]]:
+    """Return the ids of a part's finalisers by their kind, failure or end."""
+    found: dict[str, list[str]] = {}
+    for job, key, *_ in _journal_lines(part):
+        if key.startswith(_FINALISER):
+            found.setdefault(key.removeprefix(_FINALISER), []).append(job)
+    return found
+
+
+def _is_done(part: Run, step: dict[str, Any], job: QueuedJob) -> bool:
+    return set(part.done_chunks(step)).issuperset(job.chunks)
+
+
+def _is_skipped(part: Run, step: Mapping[str, Any], job: QueuedJob) -> bool:
+    return any(part.is_skipped(step, chunk) for chunk in job.chunks)
+
+
+def cancel(directory: Path) -> None:
+    """Cancel all jobs of the run; those that have ended are no fault.
+
+    The job of an expansion may go on for a moment and submit others, which are cancelled then.
+    """
+    _cancel_known(directory)
+    end = time.monotonic() + LINGERING
+    while _is_expanding(directory) and time.monotonic() < end:
+        time.sleep(1)
+        _cancel_known(directory)
+
+
+def _is_expanding(directory: Path) -> bool:
+    """Return whether the job of an expansion may still run."""
+    run = Run(directory)
+    planners = {part.path + each["name"] for part in run.parts() for each in part.expansions}
+    if not planners:
+        return False
+    begun = any(step.name in planners and step.running for step in run.progress())
+    return begun and any(job.step in planners and job.state is not JobState.ENDED for job in query(directory).jobs)
+
+
+def _cancel_known(directory: Path) -> None:
+    elsewhere = _elsewhere(directory)
+    journal = _journal(Run(directory))
+    ids = list(journal)
+    if (directory / _UNDER_WAY).exists():
+        jobs = _query(directory, journal, elsewhere).jobs
+        ids += {job.id.partition("_")[0] for job in jobs if job.state is not JobState.ENDED} - set(journal)
+    if ids:
+        done = _run(["scancel", "--quiet", *ids], elsewhere)
+        if done.returncode != 0 and "Invalid job id" not in done.stderr:
+            raise refuse("scheduler", f"scancel failed: {' '.join(done.stderr.split())}")
+
+
+def release(directory: Path, held: list[QueuedJob]) -> list[str]:
+    """Let those of the held jobs go that their owner may let go, in one call, and return their ids.
+
+    Finalisers that are gone are replaced, and the ids are those of the new ones. If slurmctld has lost jobs that wait
+    for those that are held, as after a crash, all jobs are submitted again.
+    """
+    if _has_lost_jobs(directory):
+        ids = _submit_again(directory)
+    else:
+        ids = _release(directory, held)
+        lost = {job.id for job in held if job.reason == _LOST}
+        for part in Run(directory).parts() if lost else []:
+            kinds = [kind for kind, known in _finalisers(part).items() if lost & set(known)]
+            ids += _replace(part, kinds) if kinds else []
+    if ids:
+        _release_refused(directory)
+    return ids
+
+
+def _release(directory: Path, held: Iterable[QueuedJob]) -> list[str]:
+    ids = [job.id for job in held if job.reason in RELEASABLE]
+    if ids:
+        done = _run(["scontrol", "release", ",".join(ids)], _elsewhere(directory))
+        if done.returncode != 0:
+            raise refuse("scheduler", f"scontrol failed: {' '.join(done.stderr.split())}")
+    return ids
+
+
+def _release_refused(directory: Path) -> None:
+    """Release what nodes refuse to start: after a crash Slurm reuses ids that they remember.
+
+    Looks until a job runs and none is refused, but not for long.
+    """
+    for _ in range(_LOOKS):
+        time.sleep(_PAUSE)
+        jobs = [job for job in query(directory).jobs if job.step and job.state is not JobState.ENDED]
+        refused = _release(directory, jobs)
+        if not refused and (not jobs or any(job.state is JobState.RUNNING for job in jobs)):
+            return
+
+
+def _has_lost_jobs(directory: Path) -> bool:
+    """Return whether nothing runs, and a job is not in the queue though one that it waits for has not ended."""
+    jobs = query(directory).jobs
+    if any(job.step and job.state is JobState.RUNNING for job in jobs):
+        return False
+    known = {job.id.partition("_")[0] for job in jobs if job.reason != _LOST}
+    active = {job.id.partition("_")[0] for job in jobs if job.step and job.state is not JobState.ENDED}
+    return any(
+        job not in known and active.intersection(need.rpartition(":")[2] for need in needs.split(","))
+        for part in Run(directory).parts()
+        for job, key, _, _, _, _, needs in _journal_lines(part)
+        if not key.startswith(_FINALISER)
+    )
+
+
+def _submit_again(directory: Path) -> list[str]:
+    """Cancel what is left of the run, submit all that is not done, and return the new ids."""
+    sys.stderr.write("reana-batch: Slurm has lost jobs of the run; all that are not done are submitted again.\n")
+    cancel(directory)
+    end = time.monotonic() + LINGERING
+    while query(directory).active:
+        if time.monotonic() > end:
+            raise refuse("run-state", f"Jobs of {directory.name} are still ending; try again later.")
+        time.sleep(1)
+    run = Run(directory)
+    for part in run.parts():
+        (part.directory / layout.RESTARTED).touch(mode=0o600)
+    return submit(run)
+
+
+def _replace(part: Run, kinds: list[str]) -> list[str]:
+    """Submit finalisers of these kinds for a part of a run that has lost its own, and return their ids."""
+    command = ["bash", "-c", 'set -u; . batch/submit-lib.sh && replace_finalisers "$@"', "bash", *kinds]
+    env = os.environ | _elsewhere(part.directory)
+    done = subprocess.run(command, cwd=part.directory, capture_output=True, text=True, check=False, env=env)
+    if done.returncode != 0:
+        raise refuse("scheduler", f"No finaliser could be submitted: {' '.join(done.stderr.split())}")
+    return done.stdout.split()
+
+
+def _run(command: list[str], cluster: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    # Variables such as SQUEUE_USERS would change what is asked; squeue cuts long lists of elements short.
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("SQUEUE_", "SCANCEL_"))}
+    environment = kept | {"SLURM_BITSTR_LEN": "0"} | dict(cluster)
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT, check=False, env=environment)
+    except FileNotFoundError:
+        hint = "run this on a machine that submits to Slurm."
+        raise refuse("missing-tool", f"{command[0]} is not installed here.", hint=hint) from None
+    except subprocess.TimeoutExpired:
+        raise refuse("scheduler", f"{command[0]} had no answer from slurmctld in {_TIMEOUT} s.") from None
+
+
+def _journal(run: Run) -> Mapping[str, tuple[str, int]]:
+    """Return the step and the first chunk of each job or array that Slurm accepted."""
+    found: dict[str, tuple[str, int]] = {}
+    for part in run.parts():
+        found |= _part_journal(part)
+    return found
+
+
+def _part_journal(part: Run) -> dict[str, tuple[str, int]]:
+    return {
+        job: ("" if key.startswith(_FINALISER) else part.path + key.rpartition("/")[0], int(first))
+        for job, key, first, *_ in _journal_lines(part)
+    }
+
+
+def _journal_lines(part: Run) -> list[list[str]]:
+    try:
+        return [line.split(" ") for line in (part.directory / JOURNAL).read_text("utf-8").splitlines()]
+    except FileNotFoundError:
+        return []
+
+
+def _queued_job(job: str, word: str, reason: str, journal: Mapping[str, tuple[str, int]]) -> QueuedJob:
+    array, _, elements = job.partition("_")
+    step, first = journal.get(array, ("", 0))
+    state = _STATES.get(word, JobState.UNKNOWN)
+    told = _ENDINGS.get(word, "")
+    # The finaliser that waits for a failure waits in vain where there is none.
+    if state is JobState.WAITING and (step or reason != "DependencyNeverSatisfied"):
+        state, told = explain(reason, job)
+    elif state is JobState.HELD:
+        told = explain(reason, job)[1] or f"Slurm says: {word}, {reason}"
+    return QueuedJob(job, step, [first + element for element in _elements(elements)], state, told)
+
+
+def _with_requeues(jobs: list[QueuedJob], times: Mapping[str, int], cluster: Mapping[str, str]) -> list[QueuedJob]:
+    """Return the jobs. If a job was requeued time after time, its reason says so, and why if sacct knows."""
+    active = (JobState.WAITING, JobState.RUNNING)
+    looping = [job.id for job in jobs if times[job.id] >= _MANY_RESTARTS and job.state in active and not job.reason]
+    if not looping:
+        return jobs
+    told, ends = {}, _earlier_ends(looping, cluster)
+    for job in looping:
+        counts = ", ".join(f"{_REQUEUES[word]}: {count}" for word, count in ends.get(job, {}).items())
+        why = f" ({counts})" if counts else ""
+        told[job] = f"started {times[job] + 1} times, and taken off its node before it ended{why}; {_GIVE_UP}"
+    return [replace(job, reason=told.get(job.id, job.reason)) for job in jobs]
+
+
+def _earlier_ends(jobs: Iterable[str], cluster: Mapping[str, str]) -> dict[str, Counter[str]]:
+    """Return how often earlier starts of each job ended in each way; nothing if there is no accounting."""
+    options = ("--duplicates", "--allocations", "--noheader", "--parsable2", "--format=JobID,State")
+    found: dict[str, Counter[str]] = {}
+    with contextlib.suppress(Refused):
+        done = _run(["sacct", *options, f"--jobs={','.join(jobs)}"], cluster)
+        for line in done.stdout.splitlines():
+            job, _, word = line.partition("|")
+            if word in _REQUEUES:
+                found.setdefault(job, Counter())[word] += 1
+    return found
+
+
+def _elements(text: str) -> Iterator[int]:
+    """Yield the array indices of squeue's ``4``, ``[0-3,7%5]`` or ``[0-8:2]``; 0 for a job that is not an array."""
+    for part in text.strip("[]").partition("%")[0].split(","):
+        ends, _, stride = part.partition(":")
+        start, _, end = ends.partition("-")
+        if part == "":
+            yield 0
+        elif start.isdecimal() and (end.isdecimal() or not end):
+            yield from range(int(start), int(end or start) + 1, int(stride) if stride.isdecimal() else 1)

@@ -1,0 +1,142 @@
+"""The commands for the user's secrets, as in reana-client: secrets-add, secrets-list, secrets-delete."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from reana_batch.cli.main import JSON_OPTION, guarded, print_json, say
+
+if TYPE_CHECKING:
+    from reana_batch.secrets import Secret, Store
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def register(main: click.Group) -> None:
+    """Add the commands of this module to the command line."""
+    for command in (secrets_add, secrets_list, secrets_delete):
+        main.add_command(command)
+
+
+def _store() -> Store:
+    from reana_batch import secrets
+    from reana_batch.diagnostics import Diagnostics
+    from reana_batch.reading.sites import resolve
+
+    return secrets.store(resolve(None, (), Path(), Diagnostics()).site.credentials.secrets)
+
+
+@click.command("secrets-add")
+@click.option(
+    "--env",
+    "values",
+    multiple=True,
+    metavar="NAME[=VALUE]",
+    help="A value; without one it is taken from the environment, or asked for.",
+)
+@click.option(
+    "--file",
+    "files",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="A file, kept under its own name.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace secrets of the same names.")
+@JSON_OPTION
+@guarded
+def secrets_add(values: tuple[str, ...], files: tuple[Path, ...], overwrite: bool, as_json: bool) -> None:
+    """Keep values and files that jobs need for their credentials.
+
+    What stands in a command line can be seen by all users of the machine while the command runs: give
+    passphrases and passwords as --env NAME, without a value.
+    """
+    from reana_batch.diagnostics import refuse
+    from reana_batch.secrets import ENV, FILE, Secret
+
+    if not values and not files:
+        raise click.UsageError("Give at least one --env or --file.")
+    given = {Secret(_name(word), ENV): _value(word) for word in values}
+    given |= {Secret(path.name, FILE): _content(path) for path in files}
+    store = _store()
+    known = [secret.name for secret in store.secrets() if secret in given]
+    if known and not overwrite:
+        message = f"{_listed(known)} there already; nothing was added."
+        raise refuse("secret-exists", message, hint="replace them with --overwrite.")
+    for secret, content in given.items():
+        store.add(secret, content)
+    say(f"==> SUCCESS: {_listed([secret.name for secret in given])} kept in {store.directory}.", "green")
+    if as_json:
+        print_json({"added": [_record(secret) for secret in given]})
+
+
+def _name(word: str) -> str:
+    name = word.partition("=")[0]
+    if not _NAME.fullmatch(name):
+        raise click.UsageError(f'--env must be NAME or NAME=VALUE, and "{name}" is no name.')
+    return name
+
+
+def _value(word: str) -> bytes:
+    name, equals, value = word.partition("=")
+    if not equals:
+        value = os.environ.get(name) or click.prompt(name, hide_input=True, err=True)
+    return os.fsencode(value)
+
+
+def _content(path: Path) -> bytes:
+    from reana_batch.files import read_regular
+
+    try:
+        return read_regular(path)
+    except OSError as error:
+        raise click.BadParameter(f"{path}: {error.strerror}.", param_hint="--file") from error
+
+
+def _listed(names: list[str]) -> str:
+    return f"{', '.join(names)} {'is' if len(names) == 1 else 'are'}"
+
+
+def _record(secret: Secret) -> dict[str, str]:
+    return {"name": secret.name, "type": secret.type}
+
+
+@click.command("secrets-list")
+@JSON_OPTION
+@guarded
+def secrets_list(as_json: bool) -> None:
+    """List the secrets by name; their values are never shown."""
+    from reana_batch.cli.terminal import print_table, simple_table
+
+    found = list(_store().secrets())
+    if as_json:
+        print_json({"secrets": [_record(secret) for secret in found]})
+        return
+    print_table(simple_table(("NAME", "TYPE"), [(secret.name, secret.type) for secret in found]))
+
+
+@click.command("secrets-delete")
+@click.argument("names", nargs=-1, required=True)
+@JSON_OPTION
+@guarded
+def secrets_delete(names: tuple[str, ...], as_json: bool) -> None:
+    """Delete secrets by their names."""
+    from reana_batch.diagnostics import closest, refuse
+
+    store = _store()
+    found = [secret for secret in store.secrets() if secret.name in names]
+    known = {secret.name for secret in store.secrets()}
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        meant = closest(unknown[0], known)
+        hint = f"did you mean {meant}?" if meant else "list them with reana-batch secrets-list."
+        raise refuse("missing-secret", f"{_listed(unknown)} not there; nothing was deleted.", hint=hint)
+    for secret in found:
+        store.delete(secret)
+    say(f"==> SUCCESS: {_listed([secret.name for secret in found])} deleted.", "green")
+    if as_json:
+        print_json({"deleted": [_record(secret) for secret in found]})

@@ -1,0 +1,233 @@
+"""The process that reads a Snakefile: starting it, and what comes back from it."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.metadata
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from reana_batch.diagnostics import Diagnostics, Place, refuse
+from reana_batch.frontends.snakemake.records import EndRecord, Fault, JobRecord, KeptRecord, Past, Request, RuleRecord
+from reana_batch.reading.spec import Spec
+
+_INSTALL = "install it: pip install 'reana-batch[snakemake]'"
+_OLDEST, _TOO_NEW = (9, 22), (10,)
+
+_PROFILES = ("profile", "workflow-profile")  # options, named as Snakemake's
+
+# What may be a path in a message: words in quotes, or one word.
+_WORD = re.compile(r"""'([^']+)'|"([^"]+)"|([^\s'"(),:;]+)""")
+
+# What Snakemake adds to its messages about the place, which we show ourselves.
+_PLACE = re.compile(r" \(rule [^,()]*, line \d+, [^()]*\)")
+
+
+_NO_END = EndRecord("", "", [], [])
+
+
+@dataclass(slots=True)
+class Reading:
+    """What Snakemake says of a workflow."""
+
+    spec: Spec
+    root: Path  # the directory in which it was read
+    sources: dict[str, str]  # the texts that places point into
+    lines: dict[str, list[str]] = field(default_factory=dict)  # the same, as lines
+    rules: list[RuleRecord] = field(default_factory=list)
+    jobs: list[JobRecord] = field(default_factory=list)
+    kept: list[KeptRecord] = field(default_factory=list)
+    handlers: list[str] = field(default_factory=list)
+    end: EndRecord = _NO_END
+    wishes: set[str] = field(default_factory=set)  # the resources that any rule sets to True
+    options: list[str] = field(default_factory=list)  # what a profile sets, as words for Snakemake on the worker
+    config: dict[str, Any] = field(default_factory=dict)  # with what a profile sets
+    open_target: bool = False  # is it a target, which no job makes, that waits for a checkpoint?
+
+    def place(self, rule: RuleRecord | Fault) -> Place:
+        """Return the place of a rule in the user's file."""
+        file = self.file(rule.file)
+        if file not in self.sources and os.path.isfile(rule.file):
+            self.sources[file] = Path(rule.file).read_text("utf-8", "replace")
+        if file not in self.lines:
+            self.lines[file] = self.sources.get(file, "").splitlines()
+        lines = self.lines[file]
+        line = lines[rule.line - 1] if 0 < rule.line <= len(lines) else ""
+        if isinstance(rule, Fault) and 0 < rule.column <= len(line):
+            return Place(file, rule.line, rule.column)
+        return Place(file, max(1, rule.line), len(line) - len(line.lstrip()) + 1, max(1, len(line.strip())))
+
+    def directive(self, name: str, path: Path | None = None) -> Place:
+        """Return the place of a directive or key in a file, the Snakefile by default, or that of the Snakefile itself."""
+        path = self.root / (path or self.spec.workflow_file)
+        self.place(Fault("", "", str(path), 0, ""))  # its text is kept
+        for number, line in enumerate(self.sources.get(self.file(str(path)), "").splitlines(), 1):
+            if re.match(rf"\s*{name}\s*:", line):
+                return self.place(Fault("", "", str(path), number, ""))
+        return self.spec.document.place(["workflow", "file"])
+
+    def file(self, path: str) -> str:
+        """Return the name, as the user would write it, of a file that Snakemake has read."""
+        relative = os.path.relpath(path, self.root)
+        if relative.startswith(".."):
+            return path
+        return os.path.join(os.path.dirname(self.spec.document.file), relative)
+
+
+def read(
+    spec: Spec, root: Path, config: Mapping[str, Any], diagnostics: Diagnostics, past: Past | None = None
+) -> Reading:
+    """Return the jobs of the workflow, read in the directory ``root``; raises Refused if it has faults.
+
+    With ``past`` they are those that an expansion adds.
+    """
+    _check_version()
+    root = Path(os.path.realpath(root))  # as Python's getcwd() has it
+    reading = Reading(spec, root, diagnostics.sources)
+    profiles = {name: spec.options[name] for name in _PROFILES if name in spec.options}
+    request = Request(str(root / spec.workflow_file), str(root), config, past, profiles)
+    command = [sys.executable, "-P", "-W", "ignore", "-m", "reana_batch.frontends.snakemake.reader"]
+    with tempfile.TemporaryFile() as errors:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            encoding="utf-8",
+            cwd=root,
+            # Sets come in the same order each time, and {resources.tmpdir} is the workers'.
+            env=_environment(),
+        )
+        assert process.stdin is not None
+        assert process.stdout is not None
+        with process:
+            # It may end at any time, before it has read all or in the midst of a line; its exit code tells then.
+            with contextlib.suppress(BrokenPipeError), process.stdin:
+                process.stdin.write(json.dumps(request))
+            for line in process.stdout:
+                if line.endswith("\n"):
+                    _take(reading, json.loads(line), diagnostics)
+        errors.seek(0)
+        printed = errors.read().decode("utf-8", "replace").strip()
+    if process.returncode != 0:
+        last = printed.rpartition("\n")[2] or "it printed nothing"
+        place = spec.document.place(["workflow", "file"])
+        message = f"Snakemake ended with exit code {process.returncode} while reading ({last})."
+        diagnostics.error("snakefile", message, place)
+    diagnostics.stop_if_errors()
+    return reading
+
+
+def _environment() -> dict[str, str]:
+    ours = {"PYTHONHASHSEED": "0", "TMPDIR": "/tmp"}  # noqa: S108  # a name, not a file
+    return {name: value for name, value in os.environ.items() if name != "SNAKEMAKE_PROFILE"} | ours
+
+
+def _check_version() -> None:
+    try:
+        version = importlib.metadata.version("snakemake")
+    except importlib.metadata.PackageNotFoundError:
+        raise refuse("missing-tool", "Snakemake is not installed.", hint=_INSTALL) from None
+    numbers = tuple(int(part) for part in re.findall(r"\d+", version)[:2])
+    if not _OLDEST <= numbers < _TOO_NEW:
+        raise refuse("missing-tool", f"Snakemake must be 9.22 or newer, but not 10; this is {version}.", hint=_INSTALL)
+
+
+# Records that are one fact about the workflow.
+_LISTS = {"job": ("jobs", JobRecord), "kept": ("kept", KeptRecord)}
+_ATTRIBUTES = {"open": "open_target", "options": "options", "config": "config"}
+
+
+def _take(reading: Reading, record: list[Any], diagnostics: Diagnostics) -> None:
+    kind, content = record
+    if kind == "rule":
+        reading.rules.append(RuleRecord(*content))
+        reading.place(reading.rules[-1])  # its text is kept: the files may be gone when a fault is shown
+    elif kind in _LISTS:
+        name, record_type = _LISTS[kind]
+        getattr(reading, name).append(record_type(*content))
+    elif kind == "handler":
+        reading.handlers.append(content)
+    elif kind in _ATTRIBUTES:
+        setattr(reading, _ATTRIBUTES[kind], content)
+    elif kind == "profile":
+        path, keys = content
+        for key in keys:
+            what = "An expression in default-resources" if key == "default-resources" else key
+            message = f"{what} has no effect."
+            diagnostics.warning("hint-ignored", message, reading.directive(key, Path(path)))
+    elif kind == "envvars":
+        message = f"Jobs have {', '.join(content)} only if the site gives them the environment of the submission."
+        place = reading.directive("envvars")
+        diagnostics.warning("hint-ignored", message, place, "--set inherit_environment=true")
+    elif kind == "wish":
+        reading.wishes.add(content)
+    elif kind == "end":
+        reading.end = EndRecord(*content)
+    else:
+        _report(reading, Fault(*content), diagnostics)
+
+
+# --- faults --------------------------------------------------------------------------------------
+
+_CODES = {
+    "MissingInputException": "missing-input",
+    "AmbiguousRuleException": "ambiguous-rules",
+    "CyclicGraphException": "cycle",
+}
+
+
+def _report(reading: Reading, fault: Fault, diagnostics: Diagnostics) -> None:
+    place = reading.place(fault) if fault.file else reading.spec.document.place(["workflow", "file"])
+    message, hint = _sentence(fault, str(reading.root))
+    hint = _undeclared(reading, message) or hint
+    diagnostics.error(_CODES.get(fault.kind, "snakefile"), message, place, hint)
+
+
+def _undeclared(reading: Reading, message: str) -> str:
+    """Return the cure if the message names a file of the analysis that is not declared."""
+    for words in _WORD.findall(message):
+        path = os.path.normpath("".join(words).rstrip("."))
+        here, there = reading.spec.directory / path, reading.root / path
+        if not path.startswith(("..", "/")) and here.exists() and not there.exists():
+            kind = "directories" if here.is_dir() else "files"
+            return f"{path} exists in the analysis, but is not declared: add it to inputs.{kind}."
+    return ""
+
+
+def _sentence(fault: Fault, root: str) -> tuple[str, str]:
+    text = _PLACE.sub("", fault.message).replace(f"{root}/", "")
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if fault.kind == "MissingInputException":
+        files = lines[lines.index("affected files:") + 1 :] if "affected files:" in lines else lines
+        message = f'No rule makes what "{fault.rule}" needs, and no input is it: {", ".join(files)}.'
+        return message, "declare the file under inputs in reana.yaml, or correct its path."
+    if fault.kind == "AmbiguousRuleException":
+        return lines[0], "constrain the wildcards, or say which rule comes first with ruleorder."
+    message = " ".join(lines).removeprefix("Error: ").partition(" Wildcards:")[0]
+    if fault.kind in _CURES:
+        return message, _CURES[fault.kind]
+    if message.startswith("KeyError: "):
+        return f"The Snakefile looks for {message.removeprefix('KeyError: ')}, which is not there.", _CONFIG_HINT
+    return message if message.endswith((".", "!", "?")) else f"{message}.", ""
+
+
+# By the reader's own exceptions and kinds.
+_CURES = {
+    "Unclosed": "close it.",
+    "Unopened": "take it out, or open it.",
+    "UnknownCores": "write a number: threads: 8, or min(8, workflow.cores).",
+    "QueueInput": "make the files in a checkpoint, and have an input function list them.",
+    "RemoteSource": "copy the file into the analysis.",
+}
+
+_CONFIG_HINT = "config holds the parameters in reana.yaml, over those of the Snakefile's configfile."

@@ -1,0 +1,1 @@
+"""Reading what the user wrote: reana.yaml, settings, hints, names of images and data."""

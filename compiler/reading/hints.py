@@ -1,0 +1,210 @@
+"""REANA's resource hints, and the resources of Snakemake's plugins for batch systems: how each is read.
+
+The table is reana_commons' analysis schema with the rules of reana-job-controller (0.95 line). Which
+hint becomes which native directive is each target's own table.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable, Mapping
+
+from reana_batch.diagnostics import Diagnostics
+from reana_batch.ir import Credential, Hint
+from reana_batch.reading import expressions
+
+Reader = Callable[[str], object]
+
+
+def _slurm_word(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_.,@+-]+", text):
+        raise expressions.Unreadable(f'Expected names of partitions, not "{text}"')
+    return text
+
+
+def _option(letters: str) -> Reader:
+    """Return what reads one word of these letters, as sbatch takes it."""
+
+    def read(text: str) -> str:
+        if not re.fullmatch(rf"[A-Za-z0-9_.,:+\-{letters}]+", text):
+            raise expressions.Unreadable(f'Expected one word that sbatch takes, not "{text}"')
+        return text
+
+    return read
+
+
+def _one_line(text: str) -> str:
+    if not text.isprintable():
+        raise expressions.Unreadable("Expected one line of printable text")
+    if text.rstrip().endswith("\\"):
+        raise expressions.Unreadable("Expected text that does not end in a backslash", len(text.rstrip()) - 1)
+    return text
+
+
+def _megabytes(text: str) -> int:
+    return expressions.positive_integer(text) * 1024**2
+
+
+_CPUS = "write a number such as '4'."
+_SIZE = "write a size such as '8Gi' or '256M'."
+_ONE_LINE = "see REANA's documentation of this hint."
+
+# hint -> how its value is read, the code of the fault when it cannot be, and what to write
+READERS: dict[str, tuple[Reader, str, str]] = {
+    "kubernetes_cpu_request": (expressions.kubernetes_cpu, "bad-cpu", _CPUS),
+    "kubernetes_cpu_limit": (expressions.kubernetes_cpu, "bad-cpu", _CPUS),
+    "kubernetes_memory_request": (expressions.kubernetes_memory, "bad-size", _SIZE),
+    "kubernetes_memory_limit": (expressions.kubernetes_memory, "bad-size", _SIZE),
+    "kubernetes_job_timeout": (
+        expressions.positive_integer,
+        "bad-time",
+        "write seconds, such as 3600, without quotes.",
+    ),
+    "kubernetes_uid": (expressions.positive_integer, "bad-value", "write a number, without quotes."),
+    "htcondor_max_runtime": (
+        expressions.max_runtime,
+        "bad-time",
+        "write seconds as text, such as '3600', or a job flavour such as workday.",
+    ),
+    "htcondor_accounting_group": (_one_line, "bad-value", _ONE_LINE),
+    "htcondor_request_cpus": (expressions.positive_integer, "bad-cpu", _CPUS),
+    "htcondor_request_memory": (expressions.condor_memory, "bad-size", "write '8 GB'; a bare number counts MB."),
+    "htcondor_request_disk": (expressions.condor_disk, "bad-size", "write '20 GB'; a bare number counts KB."),
+    "htcondor_requirements": (_one_line, "bad-value", _ONE_LINE),
+    "slurm_partition": (_slurm_word, "bad-value", "write the name of a partition; sinfo lists them."),
+    "slurm_time": (
+        expressions.slurm_time,
+        "bad-time",
+        "write minutes as text, such as '60', or hours:minutes:seconds, such as '1:00:00'.",
+    ),
+    "c4p_cpu_cores": (expressions.positive_integer, "bad-cpu", _CPUS),
+    "c4p_memory_limit": (_megabytes, "bad-size", "write megabytes as text, such as '8000'."),
+    "c4p_additional_requirements": (_one_line, "bad-value", _ONE_LINE),
+}
+
+_NUMBER = (expressions.positive_integer, "bad-value", "write a whole number.")
+_WORD = (_option("@"), "bad-value", "write it as sbatch takes it.")
+
+# The same for the resources by which Snakemake's executor plugins ask Slurm and HTCondor for more.
+PLUGIN_READERS: dict[str, tuple[Reader, str, str]] = {
+    "slurm_account": _WORD,
+    "qos": _WORD,
+    "reservation": _WORD,
+    "constraint": (_option(r"@&|()*\[\]"), "bad-value", "write it as sbatch takes it."),
+    "gres": (_option("/"), "bad-value", "write it as sbatch takes it, such as gpu:a100:1."),
+    "gpu": _NUMBER,
+    "gpu_model": (_option(""), "bad-value", "write the name of a model of GPU; sinfo --Format=gres lists them."),
+    "nodes": _NUMBER,
+    "tasks": _NUMBER,
+    "cpus_per_task": _NUMBER,
+}
+_ALL_READERS = READERS | PLUGIN_READERS
+
+# Less memory than this no command can run in: a unit has been left out.
+_LEAST_MEMORY = 6 * 1024**2
+
+# Hints that steer the compiler itself; every target knows them.
+STEERING = frozenset({"compute_backend", "unpacked_img", "kerberos", "voms_proxy", "rucio"})
+
+KNOWN = READERS.keys() | STEERING
+
+
+def cure(name: str) -> str:
+    """Return what to write for a hint; empty for those that steer the compiler."""
+    return _ALL_READERS[name][2] if name in _ALL_READERS else ""
+
+
+@functools.lru_cache(2**17)
+def _read(name: str, text: str) -> object:
+    """Return what a hint says, or the Unreadable that tells why it says nothing.
+
+    Many steps have the same hints, and each hint is read more than once.
+    """
+    try:
+        return _ALL_READERS[name][0](text)
+    except expressions.Unreadable as error:
+        return error.with_traceback(None)  # or all that led to it is kept as well
+
+
+def check(hints: Mapping[str, Hint], diagnostics: Diagnostics) -> None:
+    """Record every hint whose value cannot be read or meant, and requests above their limits."""
+    for name, hint in hints.items():
+        if name in _ALL_READERS and hint.value != "":
+            found = _read(name, str(hint.value))
+            if isinstance(found, expressions.Unreadable):
+                code, instead = _ALL_READERS[name][1], _unit_cure(name, str(hint.value))
+                diagnostics.error(code, f"{name}: {found}.", hint.place, instead)
+            else:
+                _check_amount(name, hint, found, diagnostics)
+    for kind in ("cpu", "memory"):
+        _check_request(f"kubernetes_{kind}_request", f"kubernetes_{kind}_limit", hints, diagnostics)
+
+
+def _check_amount(name: str, hint: Hint, amount: object, diagnostics: Diagnostics) -> None:
+    """Record memory that is too little for any command."""
+    if "memory" in name and isinstance(amount, int) and 0 < amount < _LEAST_MEMORY:
+        message = f"{name}: {hint.value} is only {amount:,} bytes of memory."
+        megabytes = name.startswith("kubernetes") and str(hint.value).isdecimal() and amount < 10**5
+        diagnostics.error("bad-size", message, hint.place, f"write '{hint.value}Mi'." if megabytes else cure(name))
+
+
+# Sizes and durations as other hints and tools write them.
+_AMOUNT = re.compile(r"(\d{1,9})\s*([KMGT])(i?)B?", re.IGNORECASE)
+_DURATION = re.compile(r"(\d{1,9})\s*(s|sec|seconds?|m|min|minutes?|h|hr|hours?|d|days?)", re.IGNORECASE)
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def _unit_cure(name: str, text: str) -> str:
+    """Return what to write for a hint: for 8GB or 1h what means the same in the hint's own form."""
+    size = _AMOUNT.fullmatch(text.strip())
+    if size and _ALL_READERS[name][1] == "bad-size" and not name.startswith("c4p"):
+        number, unit, binary = size[1], size[2].upper(), size[3]
+        return f"write '{number}{unit}{binary}'." if name.startswith("kubernetes") else f"write '{number} {unit}B'."
+    found = _DURATION.fullmatch(text.strip())
+    if _ALL_READERS[name][1] != "bad-time" or not found:
+        return cure(name)
+    seconds = int(found[1]) * _SECONDS[found[2][0].lower()]
+    if name == "slurm_time":
+        return f"write '{-(-seconds // 60)}': a bare number counts minutes."
+    number = str(seconds) if name == "kubernetes_job_timeout" else f"'{seconds}'"
+    return f"write {number}: the number counts seconds."
+
+
+def _check_request(request: str, limit: str, hints: Mapping[str, Hint], diagnostics: Diagnostics) -> None:
+    if request in hints and limit in hints:
+        asked, most = value(request, hints[request]), value(limit, hints[limit])
+        if isinstance(asked, int) and isinstance(most, int) and asked > most:
+            message = f"{request} must be at most {limit}, which is {hints[limit].value}."
+            diagnostics.error("bad-value", message, hints[request].place)
+
+
+def value(name: str, hint: Hint) -> object | None:
+    """Return what the hint says in plain units (bytes, seconds, CPUs), or None if it is unreadable or empty.
+
+    ``htcondor_max_runtime`` may come back as the name of a job flavour.
+    """
+    if hint.value == "":
+        return None  # REANA's own default for "not given"
+    found = _read(name, str(hint.value))
+    return None if isinstance(found, expressions.Unreadable) else found
+
+
+_CREDENTIALS = frozenset(each.value for each in Credential)
+
+
+def credentials(hints: Mapping[str, Hint]) -> frozenset[Credential]:
+    """Return the credentials that the hints ask for."""
+    if hints.keys().isdisjoint(_CREDENTIALS):
+        return frozenset()
+    return frozenset(each for each in Credential if each.value in hints and hints[each.value].value is True)
+
+
+def first(names: tuple[str, ...], hints: Mapping[str, Hint]) -> tuple[Hint, object] | None:
+    """Return the first of ``names`` that is given and readable, with its value, or None."""
+    for name in names:
+        if name in hints:
+            found = value(name, hints[name])
+            if found is not None:
+                return hints[name], found
+    return None

@@ -1,0 +1,79 @@
+"""Where each key of reana.yaml belongs, by the schemas; and the keys that users write for others."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from typing import Any
+
+from reana_batch.diagnostics import closest
+from reana_batch.reading import hints, schema
+
+# Keys of neighbouring tools, and ours without their prefix: what to write in a step instead.
+_MEMORY = "write kubernetes_memory_limit: 4Gi, or htcondor_request_memory: 4 GB."
+_CPUS = 'write kubernetes_cpu_limit: "4", or htcondor_request_cpus: "4".'
+_TIME = 'write slurm_time: "60" (minutes), htcondor_max_runtime: "3600" (seconds) or kubernetes_job_timeout: 3600.'
+_DISK = "write htcondor_request_disk: 20 GB."
+_IMAGE = "the image stands under environment."
+_COMMANDS = "the commands stand under commands, as a list: each entry is one job."
+_GPUS = "no hint of REANA asks for GPUs; a site's HTCondor may take them in htcondor_requirements."
+_SYNONYMS = {
+    **dict.fromkeys(("memory", "mem", "mem_mb", "mem_gb", "ram", "slurm_mem", "slurm_memory"), _MEMORY),
+    **dict.fromkeys(("cpu", "cpus", "cores", "threads", "ncpus", "slurm_cpus", "cpus_per_task"), _CPUS),
+    **dict.fromkeys(("time", "walltime", "runtime", "timeout", "time_limit", "max_runtime", "maxruntime"), _TIME),
+    **dict.fromkeys(("disk", "disk_mb", "storage"), _DISK),
+    **dict.fromkeys(("image", "container", "docker", "docker_image", "singularity"), _IMAGE),
+    **dict.fromkeys(("script", "shell", "run", "cmd", "cmds"), _COMMANDS),
+    **dict.fromkeys(("gpu", "gpus", "request_gpus", "nvidia_gpu"), _GPUS),
+    **dict.fromkeys(("partition", "queue"), "write slurm_partition."),
+    "backend": "write compute_backend.",
+    "resources": "the hints stand in the step itself, without resources.",
+    "env": "write export NAME=VALUE in the command itself.",
+    "retries": "REANA has no retries; for HTCondor: --set htcondor.retries=3.",
+}
+
+
+def adviser(data: Any) -> schema.Advice:
+    """Return what gives the cure for a key that is not known in this reana.yaml."""
+    workflow = data.get("workflow") if isinstance(data, dict) else None
+    kind = workflow.get("type") if isinstance(workflow, dict) else None
+    return functools.partial(_advise, kind)
+
+
+def _advise(workflow: Any, path: list[str | int], key: str, known: list[str]) -> str:
+    inside_step = path[:3] == ["workflow", "specification", "steps"]
+    if inside_step and key.lower() in _SYNONYMS:
+        return _SYNONYMS[key.lower()]
+    meant = closest(key, known)
+    places = _places(key, workflow)
+    if places and not (meant and meant.replace("_", "") == key.replace("_", "")):
+        return f"{key} belongs to {' or to '.join(places)}; --lenient ignores it, as REANA does."
+    if meant:
+        return f"did you mean {meant}?"
+    return f"known here: {', '.join(known)}; --lenient ignores others, as REANA does."
+
+
+def _places(key: str, workflow: Any) -> list[str]:
+    if workflow == "snakemake" and key in hints.KNOWN:
+        return ["the resources of its rules in the Snakefile"]
+    if workflow == "snakemake" and key == "environment":
+        return ["the rules of the Snakefile, as container:"]
+    return _index().get(key, [])
+
+
+@functools.cache
+def _index() -> dict[str, list[str]]:
+    """Return the places of each key, as messages name them."""
+    found: dict[str, list[str]] = {}
+    for key, place in _known(schema.load_schema("reana.schema.json"), ()):
+        found.setdefault(key, []).append(place)
+    found["steps"] = ["workflow.specification"]
+    for key in schema.load_schema("serial.schema.json")["$defs"]["step"]["properties"]:
+        found.setdefault(key, []).insert(0, "a step under workflow.specification.steps")
+    return found
+
+
+def _known(rules: dict[str, Any], path: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    for key, inner in rules.get("properties", {}).items():
+        yield key, ".".join(path) or "the top of the file"
+        yield from _known(inner, (*path, key))

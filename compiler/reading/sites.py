@@ -1,0 +1,409 @@
+"""Site profiles: what is known of a batch system's site, and where each setting comes from.
+
+Settings are layered: command line over environment (``REANA_BATCH_SLURM__PARTITION``) over ``.reana-batch.yaml`` next
+to the analysis, in the user's home, and the administrator's; those over the profile, whose layers are the user's, the
+administrator's and the shipped ``sites.yaml``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from reana_batch import files
+from reana_batch.diagnostics import Diagnostics, Place, closest
+from reana_batch.reading import schema
+from reana_batch.reading.document import Document, read_document
+
+# The profile of those who name none, by the back end they ask for.
+DEFAULT_SITE = "local"
+DEFAULT_SITES = {"htcondor": "generic-htcondor", "slurm": "generic-slurm"}
+PROJECT_FILE = ".reana-batch.yaml"
+# Where administrators put profiles (sites.yaml), and settings and the site of the machine (config.yaml).
+SYSTEM = Path("/etc/reana-batch")
+_PREFIX = "REANA_BATCH_"
+
+
+@dataclass(frozen=True, slots=True)
+class HTCondorSettings:
+    accounting_group: str | None = None
+    job_flavours: bool = False
+    send_credential: bool = False
+    file_transfer: bool = False
+    writable_images: bool = True
+    max_idle: int | None = None
+    shared_log: bool = True
+    retries: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SlurmSettings:
+    partition: str | None = None
+    account: str | None = None
+    qos: str | None = None
+    max_array_size: int = 1001  # Slurm's own default
+    submission: str = "sbatch"
+    pyslurm_python: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialSettings:
+    secrets: str = "~/.config/reana-batch/secrets"
+    kerberos: str = "auto"
+    realm: str | None = None
+    voms_proxy: str = "submit"
+    proxy_lifetime: int = 86400  # what VOMS servers commonly grant
+    rucio: str = "x509_proxy"
+    ca_certificates: tuple[str, ...] = ("/etc/pki/tls/certs/CERN-bundle.pem", "/etc/grid-security/certificates")
+
+
+@dataclass(frozen=True, slots=True)
+class DataSettings:
+    """How declared data gets to the workspace and back."""
+
+    setup: str | None = None
+    streams: int = 4
+    attempts: int = 5
+    timeout: int = 300  # seconds
+    runtime: int | None = None  # seconds
+    root_credential: str = "kerberos"
+    davs_credential: str = "voms_proxy"
+    https_credential: str = "none"
+    rucio_instances: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    runtime: int | None = None  # seconds
+    memory: int | None = None  # bytes
+    cpus: int | None = None
+    directory_entries: int | None = None
+    jobs: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedDirectory:
+    """A prefix of paths where no run can be, why, and the way out."""
+
+    prefix: str
+    reason: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The settings of one site, as ``sites.schema.json`` describes them; the defaults stand here."""
+
+    name: str = DEFAULT_SITE
+    description: str = ""
+    backend: str = "make"
+    container_runtime: str = "none"
+    unpacked_images: str | None = None
+    binds: tuple[str, ...] = ()
+    container_home: bool = False
+    inherit_environment: bool = False
+    python: str | None = None
+    default_runtime: int | str | None = None  # seconds or a job flavour
+    rows_per_job: int | str = 1
+    queue_time: int = 0
+    credentials: CredentialSettings = CredentialSettings()
+    htcondor: HTCondorSettings = HTCondorSettings()
+    slurm: SlurmSettings = SlurmSettings()
+    data: DataSettings = DataSettings()
+    limits: Limits = Limits()
+    refused_directories: tuple[RefusedDirectory, ...] = ()
+    sources: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedSite:
+    """A site, and for each dotted setting the layer that its value comes from."""
+
+    site: Site
+    origins: Mapping[str, str]
+    chosen_by: str = ""  # what names the site; empty where nothing does
+
+
+@dataclass(frozen=True, slots=True)
+class _Layer:
+    """Dotted settings and where they were written."""
+
+    settings: Mapping[str, Any]
+    origin: str
+
+
+def home_file() -> Path:
+    """Return the path of the user's settings for all analyses, whether it exists or not."""
+    return Path(os.path.expanduser("~")) / PROJECT_FILE
+
+
+def keep_choice(name: str) -> None:
+    """Write the site into the user's settings for all analyses."""
+    file = home_file()
+    text = files.read_text(file) if file.exists() else ""
+    files.write_whole(file, f"site: {name}\n{text}".encode())
+
+
+def user_file() -> Path:
+    """Return the path of the user's own ``sites.yaml``, whether it exists or not."""
+    import platformdirs
+
+    return Path(platformdirs.user_config_dir("reana-batch")) / "sites.yaml"
+
+
+def profiles(diagnostics: Diagnostics) -> dict[str, str]:
+    """Return the description of every known profile by name, shipped ones first."""
+    found: dict[str, str] = {}
+    for document, _ in _profile_documents(diagnostics):
+        for name, profile in document.data.items():
+            found[name] = profile.get("description", "") if isinstance(profile, dict) else ""
+    return found
+
+
+def resolve(
+    name: str | None,
+    overrides: Sequence[str],
+    project: Path | None,
+    diagnostics: Diagnostics,
+    environment: Mapping[str, str] = os.environ,
+    *,
+    backend: str | None = None,
+) -> ResolvedSite:
+    """Return the settings in force.
+
+    ``name`` is the profile asked for on the command line, ``overrides`` are its ``KEY=VALUE``
+    settings, ``project`` is the directory of the analysis; without a profile anywhere, it follows from
+    ``backend``. Raises Refused with every fault.
+    """
+    chosen = list(_settings_files(project, diagnostics))
+    variable = f"{_PREFIX}SITE"
+    namings = [
+        (name, "--site"),
+        (environment.get(variable), variable),
+        *((site, layer.origin) for layer, site, _ in reversed(chosen)),
+        (DEFAULT_SITES.get(backend or ""), "--backend"),
+    ]
+    profile, chosen_by = next(((site, origin) for site, origin in namings if site), (DEFAULT_SITE, ""))
+    places = {layer.origin: place for layer, _, place in chosen}
+    layers = [
+        *_profile_layers(profile, places.get(chosen_by), diagnostics),
+        *(layer for layer, _, _ in chosen),
+        _environment_layer(environment, diagnostics),
+        _Layer(_read_overrides(overrides, "--set", diagnostics), "command line"),
+    ]
+    diagnostics.stop_if_errors()
+    settings = dict(_flatten(asdict(Site())))
+    origins = dict.fromkeys(settings, "default")
+    for layer in layers:
+        settings |= layer.settings
+        origins |= dict.fromkeys(layer.settings, layer.origin)
+    origins.pop("name")
+    return ResolvedSite(site_of(profile, settings), {key: origins[key] for key in sorted(origins)}, chosen_by)
+
+
+def is_chosen(origin: str) -> bool:
+    """Return whether a setting was made for this analysis or by its user, and not by the profile of a site."""
+    return origin in ("command line", "environment", PROJECT_FILE) or origin.startswith(f"{user_file()}:")
+
+
+def site_of(name: str, settings: Mapping[str, Any]) -> Site:
+    """Return the site of this name with the settings that :func:`settings_of` gave."""
+    site: Site = _fill(Site, {**settings, "name": name}, "")
+    return site
+
+
+def settings_of(site: Site) -> dict[str, Any]:
+    """Return the settings by dotted name, without the profile's own name."""
+    flat = dict(_flatten(asdict(site)))
+    flat.pop("name")
+    return dict(sorted(flat.items()))
+
+
+# Settings whose value is itself a mapping or list and is replaced as a whole.
+_WHOLE = frozenset({"sources", "rucio_instances"})
+
+
+def _flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in values.items():
+        if isinstance(value, dict) and key not in _WHOLE:
+            yield from _flatten(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _fill(kind: type[Any], settings: Mapping[str, Any], prefix: str) -> Any:
+    values: dict[str, Any] = {}
+    for f in fields(kind):
+        default = getattr(kind(), f.name)
+        if is_dataclass(default):
+            values[f.name] = _fill(type(default), settings, f"{prefix}{f.name}.")
+        else:
+            values[f.name] = _freeze(f.name, settings[prefix + f.name])
+    return kind(**values)
+
+
+def _freeze(name: str, value: Any) -> Any:
+    if name == "refused_directories":
+        return tuple(RefusedDirectory(**entry) for entry in value)
+    return tuple(value) if isinstance(value, list) else value
+
+
+# --- the layers ----------------------------------------------------------------------------------
+
+
+def _profile_documents(diagnostics: Diagnostics) -> Iterator[tuple[Document, str]]:
+    """Yield the files of profiles, each with the name of its origin."""
+    with resources.as_file(resources.files("reana_batch.reading").joinpath("sites.yaml")) as path:
+        shipped = read_document(path, "sites.yaml (shipped)", diagnostics)
+    assert shipped is not None
+    yield shipped, "shipped"
+    for file in (SYSTEM / "sites.yaml", user_file()):
+        if file.exists():
+            document = read_document(file, str(file), diagnostics)
+            diagnostics.stop_if_errors()
+            assert document is not None
+            _check_file(document, diagnostics)
+            yield document, str(file)
+
+
+def _check_file(document: Document, diagnostics: Diagnostics) -> None:
+    if not isinstance(document.data, dict):
+        message = "The file must be a mapping of site names to profiles."
+        diagnostics.error("bad-setting", message, document.place([]))
+    else:
+        for name, profile in document.data.items():
+            rules = schema.load_schema("sites.schema.json")
+            schema.check_value(document, [name], profile, rules, diagnostics)
+    diagnostics.stop_if_errors()
+
+
+def _profile_layers(name: str, place: Place | None, diagnostics: Diagnostics) -> list[_Layer]:
+    """Return the layers of a profile, which is named at ``place``, and of those it extends, the most basic first.
+
+    A user's profile adds to the shipped one of its name, or to the one that it extends.
+    """
+    sources = list(reversed(list(_profile_documents(diagnostics))))  # the user's own file first
+    layers: list[_Layer] = []
+    trail: list[tuple[str, int]] = []  # the profiles passed, each by its name and file
+    wanted: str | None = name
+    while wanted:
+        lower = trail[-1][1] + 1 if trail and trail[-1][0] == wanted else 0
+        found = next((i for i in range(lower, len(sources)) if wanted in sources[i][0].data), None)
+        if found is None:
+            above = (sources[trail[-1][1]][0], trail[-1][0]) if trail else None
+            _report_unknown_site(wanted, sources, above, place, diagnostics)
+            break
+        document, origin = sources[found]
+        if (wanted, found) in trail:
+            circle = " -> ".join([*(each for each, _ in trail), wanted])
+            place = document.place([wanted, "extends"])
+            diagnostics.error("bad-setting", f"Profiles extend each other in a circle: {circle}.", place)
+            break
+        trail.append((wanted, found))
+        profile = document.data[wanted]
+        settings = {key: value for key, value in _flatten(profile) if key != "extends"}
+        layers.insert(0, _Layer(settings, f"{origin}: {wanted}"))
+        shadows = any(wanted in document.data for document, _ in sources[found + 1 :])
+        wanted = profile.get("extends", wanted if shadows else None)
+    return layers
+
+
+def _report_unknown_site(
+    name: str,
+    documents: list[tuple[Document, str]],
+    extended_by: tuple[Document, str] | None,
+    place: Place | None,
+    diagnostics: Diagnostics,
+) -> None:
+    """Record that no profile has this name, which the user or another profile, of a file, asks for."""
+    known = [site for document, _ in documents for site in document.data if not extended_by or site != extended_by[1]]
+    meant = closest(name, known)
+    hint = f"did you mean {meant}?" if meant else f"known: {', '.join(known)}."
+    message = f'There is no site profile "{name}".'
+    if extended_by:
+        place = extended_by[0].place([extended_by[1], "extends"])
+        if name == extended_by[1]:
+            message = f'"{name}" extends itself, and there is no shipped profile of this name.'
+    diagnostics.error("unknown-site", message, place, hint)
+
+
+def _settings_files(project: Path | None, diagnostics: Diagnostics) -> Iterator[tuple[_Layer, str | None, Place]]:
+    """Yield the settings of each file, and the site it names and where: the administrator's, the user's, the analysis'."""
+    files = {str(SYSTEM / "config.yaml"): str(SYSTEM / "config.yaml"), str(home_file()): f"~/{PROJECT_FILE}"}
+    if project is not None:
+        files[os.path.abspath(project / PROJECT_FILE)] = PROJECT_FILE  # which may be the one at home
+    for path, origin in ((Path(name), origin) for name, origin in files.items()):
+        if path.exists():
+            document = read_document(path, origin, diagnostics)
+            diagnostics.stop_if_errors()
+            assert document is not None
+            rules = schema.load_schema("sites.schema.json")
+            rules["properties"] = {"site": {"type": "string"}, **rules["properties"]}
+            schema.check(document, rules, diagnostics)
+            diagnostics.stop_if_errors()
+            settings = {k: v for k, v in _flatten(document.data) if k not in ("site", "extends")}
+            yield _Layer(settings, origin), document.data.get("site"), document.place(["site"])
+
+
+# Variables that are no settings of a profile: of the command line, of the jobs, and of the tests' box.
+_OTHER_VARIABLES = (
+    *("SITE", "RUNS", "PATIENCE", "SBATCH_TIMEOUT", "ALONE", "JOB"),
+    *("BOX", "BOXES", "KEEP_BOX", "BOX_MIRROR", "BOX_UBUNTU", "BOX_CONDOR"),
+)
+
+
+def _environment_layer(environment: Mapping[str, str], diagnostics: Diagnostics) -> _Layer:
+    known = {_PREFIX + key.upper().replace(".", "__"): key for key in settings_of(Site())}
+    other = {_PREFIX + name for name in _OTHER_VARIABLES}
+    for name in sorted(environment.keys() - known.keys() - other):
+        if name.startswith(_PREFIX):
+            meant = closest(name.lower(), [each.lower() for each in [*known, *other]])
+            hint = f"did you mean {meant.upper()}?" if meant else ""
+            message = f"There is no setting {name}; the variable has no effect."
+            diagnostics.warning("unknown-setting", message, hint=hint)
+    pairs = [f"{known[name]}={value}" for name, value in environment.items() if name in known]
+    return _Layer(_read_overrides(pairs, "environment", diagnostics), "environment")
+
+
+def _read_overrides(pairs: Sequence[str], origin: str, diagnostics: Diagnostics) -> dict[str, Any]:
+    """Return the checked settings of ``KEY=VALUE`` words; a value is read as YAML."""
+    settings: dict[str, Any] = {}
+    known = settings_of(Site())
+    for pair in pairs:
+        key, equals, text = pair.partition("=")
+        if not equals:
+            diagnostics.error("bad-setting", f'{origin} must be KEY=VALUE, not "{pair}".')
+        elif key not in known:
+            meant = closest(key, known)
+            hint = f"did you mean {meant}?" if meant else f"known: {', '.join(known)}."
+            diagnostics.error("unknown-setting", f'{origin}: there is no setting "{key}".', hint=hint)
+        else:
+            settings[key] = _read_value(text)
+            _check_setting(key, settings[key], origin, diagnostics)
+    return settings
+
+
+def _read_value(text: str) -> Any:
+    """Return the value of a text read as YAML, or the text itself where that gives nothing that JSON has."""
+    try:
+        value = yaml.safe_load(text)
+        json.dumps(value)
+    except (yaml.YAMLError, ValueError, TypeError, KeyError, RecursionError):
+        return text
+    return value
+
+
+def _check_setting(key: str, value: Any, origin: str, diagnostics: Diagnostics) -> None:
+    nested: Any = value
+    for part in reversed(key.split(".")):
+        nested = {part: nested}
+    for expected in schema.expectations(nested, schema.load_schema("sites.schema.json")):
+        message = f"{origin}: {key} must be {expected}, not {json.dumps(value, default=str)}."
+        diagnostics.error("bad-setting", message)

@@ -1,0 +1,1 @@
+"""A run on disk: its manifest, records, logs, names, workspace and lock."""

@@ -1,0 +1,79 @@
+"""What a run keeps of its compilation, so that its expansions are compiled alike, whatever has changed since.
+
+That is the analysis as it was written, the user's choices and the settings of the site.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from reana_batch import layout
+from reana_batch.diagnostics import refuse
+from reana_batch.ir import CredentialPlan
+from reana_batch.reading import sites
+from reana_batch.reading.sites import Site
+from reana_batch.reading.spec import Spec
+from reana_batch.run.parts import damaged, read_json
+from reana_batch.writing.render import File
+
+_DESCRIPTION = f"{layout.BATCH}/expansions.json"
+_ANALYSIS = f"{layout.BATCH}/analysis"
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """A compilation, as far as its expansions go on with it."""
+
+    name: str  # of the workflow
+    within: tuple[str, ...]  # as in Workflow
+    spec: str  # the name of the analysis' file
+    choices: Mapping[str, Any]  # by the names of pipeline.Options
+    site: Site
+    backend: str
+    credential_plan: CredentialPlan
+    durations: Mapping[str, float]  # seconds a row takes, by step, as measured in an earlier run
+    states: Mapping[str, Mapping[str, Any]]  # by expansion
+
+    def spec_path(self, run: Path) -> Path:
+        """Return the path of the analysis as it was."""
+        return run / _ANALYSIS / self.spec
+
+
+def files(kept: Frozen, spec: Spec) -> Iterator[File]:
+    """Yield what :func:`read` reads."""
+    yield File(f"{_ANALYSIS}/{kept.spec}", spec.document.text)
+    record = {
+        "name": kept.name,
+        "within": kept.within,
+        "spec": kept.spec,
+        "choices": kept.choices,
+        "site": kept.site.name,
+        "settings": sites.settings_of(kept.site),
+        "backend": kept.backend,
+        "credential_plan": asdict(kept.credential_plan),
+        "durations": kept.durations,
+        "states": kept.states,
+    }
+    yield File(_DESCRIPTION, json.dumps(record, indent=1, ensure_ascii=False) + "\n")
+
+
+def read(run: Path, expansion: str) -> Frozen:
+    """Return what the run in this directory keeps; Refused if it has no such expansion."""
+    try:
+        record = read_json(run / _DESCRIPTION)
+    except FileNotFoundError:
+        record = {"states": {}}
+    try:
+        if expansion not in record["states"]:
+            raise refuse("unknown-step", f'{run} has no expansion "{expansion}".')
+        site = sites.site_of(record.pop("site"), record.pop("settings"))
+        plan: dict[str, Any] = record.pop("credential_plan")
+        plan = {name: tuple(value) if isinstance(value, list) else value for name, value in plan.items()}
+        within = tuple(record.pop("within"))
+        return Frozen(site=site, credential_plan=CredentialPlan(**plan), within=within, **record)
+    except (AttributeError, KeyError, TypeError):
+        raise damaged(run / _DESCRIPTION) from None

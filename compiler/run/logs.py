@@ -1,0 +1,140 @@
+"""The logs of a run's jobs: finding them, reading them, following them while they grow."""
+
+from __future__ import annotations
+
+import codecs
+import itertools
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from reana_batch import layout
+from reana_batch.diagnostics import closest, refuse
+from reana_batch.files import naming, read_regular, regular
+from reana_batch.run.parts import Run, namesakes, row_label, row_origin
+
+_PAUSE = 1.0  # seconds between two looks at growing files
+_SHARE = 20  # looking may take a twentieth of the time at most
+_STATE_EVERY = 15  # looks between two questions whether the run has ended, at the most
+
+
+@dataclass(frozen=True, slots=True)
+class JobLog:
+    """The output of one job."""
+
+    step: str
+    label: str
+    origin: str
+    row: int
+    rows: int
+    stdout: Path
+    stderr: Path
+    cause: str = ""  # why the job failed, if it did
+
+    @property
+    def title(self) -> str:
+        row = f", job {self.row} of {self.rows:,}" if self.rows > 1 else ""
+        status = f"==> Status: failed: {self.cause}\n" if self.cause else ""
+        return f"==> Step: {self.label}{row} ({self.origin})\n{status}"
+
+
+def select(directory: Path, step: str | None, row: int | None, *, all_jobs: bool = False) -> list[JobLog]:
+    """Return the logs of a step, by its name or label, or of one of its rows.
+
+    Without a step: of all jobs that failed, and if none did, or ``all_jobs``, of all that have started.
+    """
+    run = Run(directory)
+    steps = [(part, each) for part in run.parts() for each in part.manifest["steps"]]
+    causes = {} if all_jobs else {(each.step, each.row): each.cause for each in run.failures()}
+    if step is None:
+        failed = {name for name, _ in causes}
+        chosen = [(part, each) for part, each in steps if not causes or part.path + each["name"] in failed]
+        found = [log for part, each in chosen for log in _logs(part, each, causes)]
+        return [log for log in found if (not causes or log.cause) and row in (None, log.row)]
+    chosen = [(part, each) for part, each in steps if step in (part.path + each["name"], each["name"], each["label"])]
+    rows = [(part, each) for part, each in steps if step in (label for label, _ in each.get("row_names", ()))]
+    if rows and not chosen:
+        return [log for part, each in rows for log in _logs(part, each, causes) if log.label == step]
+    if not chosen:
+        known = [each["label"] for _, each in steps]
+        meant = closest(step, known)
+        hint = f"did you mean {meant}?" if meant else f"known: {', '.join(known[:20])}."
+        raise refuse("unknown-step", f'There is no step "{step}".', hint=hint)
+    if row is not None and all(row >= each["rows"] for _, each in chosen):
+        last = max(each["rows"] for _, each in chosen) - 1
+        raise refuse("unknown-step", f'Step "{step}" has no job {row}.', hint=f"they are numbered from 0 to {last}.")
+    return [log for part, each in chosen for log in _logs(part, each, causes) if row in (None, log.row)]
+
+
+def _logs(part: Run, step: dict[str, Any], causes: dict[tuple[str, int], str]) -> Iterator[JobLog]:
+    name = part.path + step["name"]
+    for row in range(step["rows"]):
+        base = part.directory / layout.LOGS / step["folder"] / layout.row_stem(row, step["rows"])
+        out, err = base.with_name(f"{base.name}.out"), base.with_name(f"{base.name}.err")
+        if out.exists() or err.exists():
+            cause = causes.get((name, row), "")
+            yield JobLog(name, row_label(step, row), row_origin(step, row), row, namesakes(step), out, err, cause)
+
+
+def as_record(log: JobLog) -> dict[str, Any]:
+    """Return the log for ``--json``."""
+    texts = {name: _text(path, "replace") for name, path in (("stdout", log.stdout), ("stderr", log.stderr))}
+    return {"step": log.label, "origin": log.origin, "row": log.row, "cause": log.cause or None, **texts}
+
+
+def read(logs: Sequence[JobLog]) -> Iterator[str]:
+    """Yield the logs, each under its title; bytes that are not UTF-8 as Python's surrogates for them."""
+    unended = ""
+    for log in logs:
+        yield unended + log.title
+        unended = ""
+        for path in (log.stdout, log.stderr):
+            text = _text(path, "surrogateescape")
+            if text:
+                yield unended + text
+                unended = "" if text.endswith("\n") else "\n"
+
+
+def _text(path: Path, errors: str) -> str:
+    return read_regular(path).decode("utf-8", errors) if path.exists() else ""
+
+
+def follow(find: Callable[[], Sequence[JobLog]], state: Callable[[], str]) -> Iterator[str]:
+    """Yield the logs that ``find()`` gives, and what is added, until ``state()`` is that of an ended run."""
+    tails: dict[Path, _Tail] = {}
+    next_question = 0
+    for look in itertools.count():
+        ended = False
+        if look == next_question:
+            next_question += min(look + 1, _STATE_EVERY)
+            ended = state() not in ("queued", "running", "unknown")
+        # What was written before the end is there now.
+        before = time.monotonic()
+        for log in find():
+            added = "".join(tails.setdefault(path, _Tail(path)).read(final=ended) for path in (log.stdout, log.stderr))
+            if added:
+                yield log.title + added
+        if ended:
+            return
+        time.sleep(max(_PAUSE, _SHARE * (time.monotonic() - before)))
+
+
+class _Tail:
+    """What is added to a growing file, in whole characters; bytes that are not UTF-8 as surrogates."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._position = 0
+        self._decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
+
+    def read(self, *, final: bool) -> str:
+        """Return what was added since the last call; the final one holds nothing back."""
+        if not self._path.exists():
+            return ""
+        with naming(self._path), open(self._path, "rb", opener=regular) as stream:
+            stream.seek(self._position)
+            added = stream.read()
+        self._position += len(added)
+        return self._decoder.decode(added, final)

@@ -1,0 +1,167 @@
+"""What lies in a run's workspace: listing it, copying out of it, comparing two of them."""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from reana_batch import layout, patterns
+from reana_batch.diagnostics import Refused, refuse
+from reana_batch.files import copy, entered, kind_of, opened, read_regular, walk
+from reana_batch.run.parts import Run
+
+# Bytes that are compared at a time.
+_PIECE = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class WorkspaceFile:
+    """A file of the workspace; the size is in bytes, the time as REANA writes it."""
+
+    name: str
+    size: int
+    modified: str
+
+
+def files(directory: Path, pattern: str) -> Iterator[WorkspaceFile]:
+    """Yield the files of the workspace that ``pattern`` names, as :func:`patterns.find` says, in order."""
+    for name, facts in patterns.find(directory / layout.WORKSPACE, pattern):
+        written = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(facts.st_mtime))
+        yield WorkspaceFile(_printable(name), facts.st_size, written)
+
+
+def _printable(name: str) -> str:
+    """Return a name of a file for the eye; those that are not UTF-8 cannot be printed as they are."""
+    return os.fsencode(name).decode("utf-8", "replace")
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """What a name gave: the files or folders that were copied whole, and why others were not."""
+
+    copied: tuple[str, ...] = ()
+    faults: tuple[str, ...] = ()
+
+
+def declared_outputs(directory: Path) -> list[str]:
+    """Return the outputs that the analysis declares, as it writes them."""
+    declared = Run(directory).manifest["outputs"]
+    return [*declared["files"], *declared["directories"]]
+
+
+def download(directory: Path, name: str, output: Path) -> Download:
+    """Copy what a name or pattern stands for in the workspace to the same paths below ``output``.
+
+    Only regular files are copied, and no link is followed, as on REANA's server. Refused if ``output`` cannot be written.
+    """
+    root = directory / layout.WORKSPACE
+    try:
+        is_folder = patterns.is_inside(name) and patterns.is_folder(root, name)
+        found = [path for path, _ in patterns.find(root, name)]
+    except OSError as error:
+        return Download(faults=(f"{_printable(name)}: {error.strerror}",))
+    if is_folder:
+        _prepare(output, name)
+    faults = {path: _copy(root, path, output) for path in found}
+    copied = [path for path in found if not faults[path]]
+    whole = is_folder and copied == found
+    return Download((name,) if whole else tuple(map(_printable, copied)), tuple(filter(None, faults.values())))
+
+
+def _prepare(output: Path, folder: str = "") -> None:
+    """Make ``output``, and a folder below it."""
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        with entered(output, Path(os.path.normpath(folder)), make=True):
+            pass
+    except OSError as error:
+        raise _cannot_write(error) from error
+
+
+def _copy(root: Path, path: str, output: Path) -> str:
+    """Copy a file and return why it could not be read; empty if all went well."""
+    try:
+        with opened(root, path) as source:
+            try:
+                _prepare(output)
+                copy(source, root / path, output, path)
+            except OSError as error:
+                if error.filename != str(root / path):
+                    raise _cannot_write(error) from error
+                raise
+    except OSError as error:
+        return f"{_printable(path)}: {error.strerror}"
+    return ""
+
+
+def _cannot_write(error: OSError) -> Refused:
+    return refuse("cannot-write", f"{error.filename}: {error.strerror}.")
+
+
+def differences(first: Path, second: Path) -> dict[str, list[str]]:
+    """Return how two runs differ, line by line: in what they run, and in their workspaces."""
+    return {
+        "what is run": _text_differences(Run(first), Run(second)),
+        "workspace": _file_differences(first / layout.WORKSPACE, second / layout.WORKSPACE),
+    }
+
+
+def _text_differences(first: Run, second: Run) -> list[str]:
+    lines: list[str] = []
+    texts = (_batch_files(first), _batch_files(second))
+    for name in sorted(texts[0].keys() | texts[1].keys()):
+        before, after = (_lines(files.get(name)) for files in texts)
+        if before != after:
+            old, new = (f"{run.directory.name}/{name}" for run in (first, second))
+            lines += difflib.unified_diff(before, after, old, new, lineterm="")
+    return lines
+
+
+def _batch_files(run: Run) -> dict[str, Path]:
+    """Return the batch files of a run and its expansions, by their names as the user knows them."""
+    return {
+        part.path + name: part.directory / layout.BATCH / name
+        for part in run.parts()
+        for name in _names(part.directory / layout.BATCH)
+        if not name.startswith(layout.MADE_BY_DAGMAN)
+    }
+
+
+def _file_differences(first: Path, second: Path) -> list[str]:
+    facts = (dict(walk(first)), dict(walk(second)))
+    lines = [f"Only in {first.parent.name}: {name}" for name in sorted(facts[0].keys() - facts[1].keys())]
+    lines += [f"Only in {second.parent.name}: {name}" for name in sorted(facts[1].keys() - facts[0].keys())]
+    for name in sorted(facts[0].keys() & facts[1].keys()):
+        if not _equal(name, (first, facts[0][name]), (second, facts[1][name])):
+            lines.append(f"Files differ: {name}")
+    return [_printable(line) for line in lines]
+
+
+def _equal(name: str, *files: tuple[Path, os.stat_result]) -> bool:
+    """Return whether two files are equal: of one kind, and of one content; links are not followed."""
+    [kind, *others] = [kind_of(facts.st_mode) for _, facts in files]
+    if others != [kind]:
+        return False
+    if kind:
+        return kind != "a link" or len({os.readlink(root / name) for root, _ in files}) == 1
+    if len({facts.st_size for _, facts in files}) > 1:
+        return False
+    with contextlib.ExitStack() as stack:
+        first, second = (stack.enter_context(opened(root, name)) for root, _ in files)
+        while piece := first.read(_PIECE):
+            if piece != second.read(_PIECE):
+                return False
+        return not second.read(1)
+
+
+def _names(root: Path) -> set[str]:
+    return {name for name, _ in walk(root)}
+
+
+def _lines(path: Path | None) -> list[str]:
+    return read_regular(path).decode("utf-8", "replace").splitlines() if path else []

@@ -1,0 +1,233 @@
+"""The files that every back end's jobs are made of: scripts, commands, tables and the manifest."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from reana_batch import layout
+from reana_batch.ir import Column, Command, Credential, Pattern, RowMapping, Step, Table, Workflow
+from reana_batch.target import Target
+from reana_batch.version import __version__
+from reana_batch.writing import credential_files
+from reana_batch.writing.render import File, packaged, render
+
+if TYPE_CHECKING:
+    from reana_batch.reading.sites import Site
+
+MANIFEST_VERSION = 1
+
+
+def folders(workflow: Workflow) -> dict[str, str]:
+    """Return the folder of each step by its name."""
+    count = len(workflow.steps)
+    return {step.name: layout.step_folder(step.name, i, count) for i, step in enumerate(workflow.steps)}
+
+
+def job_files(workflow: Workflow, site: Site, target: Target) -> Iterator[File]:
+    """Yield the manifest, the job library, and for each step its script, commands and tables."""
+    folder_of = folders(workflow)
+    steps = {step.name: step for step in workflow.steps}
+    yield File(layout.MANIFEST, _manifest(workflow, target, folder_of))
+    yield File(layout.JOB_LIBRARY, packaged("job-lib.sh"))
+    yield from credential_files.files(workflow, site)
+    if workflow.data and not workflow.within:  # those of the whole run serve its expansions
+        yield from _data_scripts()
+    for step in workflow.steps:
+        folder = f"{layout.BATCH}/steps/{folder_of[step.name]}"
+        script = _job_script(step, folder_of, steps, site, target, len(workflow.within))
+        yield File(f"{folder}/job.sh", script)
+        for name, command in _scripts(step):
+            yield from _command_files(folder, name, command)
+        if step.table.columns:
+            yield from _sharded(f"{folder}/rows", step.table.count, _table_lines(step.table))
+        for number, need in enumerate(step.needs):
+            if isinstance(need.pattern, RowMapping):
+                lines = _mapping_lines(step.table.count, need.pattern)
+                yield from _sharded(f"{folder}/{_mapping_name(number)}", step.table.count, lines)
+
+
+def _data_scripts() -> Iterator[File]:
+    for name in ("lib.sh", "stage-in.sh", "stage-out.sh"):
+        yield File(f"{layout.DATA_SCRIPTS}/{name}", packaged(f"data/{name}"))
+
+
+def run_folders(workflow: Workflow) -> Iterator[str]:
+    """Yield the folders that jobs write into, so that none of them has to make its own."""
+    for folder, step in zip(folders(workflow).values(), workflow.steps, strict=True):
+        for kind in (layout.LOGS, layout.STATE):
+            # Rows have logs and records, chunks have stamps and logs of the scheduler.
+            for count in {step.table.count, step.chunks}:
+                for shard in layout.row_folders(count):
+                    yield f"{kind}/{folder}/{shard}".rstrip("/")
+
+
+# --- the job script ------------------------------------------------------------------------------
+
+
+def _job_script(
+    step: Step, folder_of: Mapping[str, str], steps: Mapping[str, Step], site: Site, target: Target, depth: int
+) -> str:
+    folder = folder_of[step.name]
+    runtime = step.resources.runtime or 0
+    target = step.target or target
+    watches_rows = step.chunk_size > 1 or len(step.commands) > 1 or not target.enforces_runtime
+    return render(
+        "job.sh.j2",
+        "sh",
+        label=step.label,
+        origin=step.origin.short,
+        script=f"{layout.BATCH}/steps/{folder}/job.sh",
+        step=step.name,
+        folder=folder,
+        row_count=step.table.count,
+        chunk_size=step.chunk_size,
+        has_table="yes" if step.table.columns else "no",
+        commands=[_command_word(f"command.{n}", command, step) for n, command in enumerate(step.commands, start=1)],
+        before=_command_word("before", step.before, step) if step.before else "",
+        after=_command_word("after", step.after, step) if step.after else "",
+        retries=0 if target.retries_jobs else step.retries,
+        needs=[
+            f"{_pattern_word(number, need.pattern)} {steps[need.step].table.count} {folder_of[need.step]}"
+            for number, need in enumerate(step.needs)
+        ],
+        outputs=[_output_word(output, step) for output in step.outputs],
+        images=step.image.candidates if step.image else (),
+        container_runtime=site.container_runtime,
+        binds=site.binds,
+        cvmfs=step.cvmfs,
+        container_home=site.container_home,
+        row_time_limit=runtime if watches_rows and runtime else "",
+        credentials=[each.value for each in Credential if each in step.credentials],
+        life_needed=runtime * max(1, len(step.commands)),
+        python=(site.python or sys.executable) if step.uses_python else "",
+        programs=step.programs,
+        depth=depth,
+    )
+
+
+def _pattern_word(number: int, pattern: Pattern | RowMapping) -> str:
+    return pattern.value if isinstance(pattern, Pattern) else _mapping_name(number)
+
+
+def _mapping_name(number: int) -> str:
+    return f"needs.{number}"
+
+
+# --- commands ------------------------------------------------------------------------------------
+
+
+def _scripts(step: Step) -> Iterator[tuple[str, Command]]:
+    """Yield what the jobs of a step run, each with its file name."""
+    yield from ((f"command.{number}", command) for number, command in enumerate(step.commands, start=1))
+    if step.before:
+        yield "before", step.before
+    if step.after:
+        yield "after", step.after
+
+
+def _pieces(name: str, command: Command) -> Iterator[tuple[str, str | Column]]:
+    """Yield the parts of a command with holes, each with its file name."""
+    for index, part in enumerate(command.parts):
+        yield f"{name}.{index}", part
+
+
+def _command_word(name: str, command: Command, step: Step) -> str:
+    """Return how job.sh names a command: its file, or the files and columns that it is put together from."""
+    if command.is_literal:
+        return name
+    words = (_column_word(part, step) if isinstance(part, Column) else piece for piece, part in _pieces(name, command))
+    return " ".join(words)
+
+
+def _column_word(column: Column, step: Step) -> str:
+    return f"={step.table.columns.index(column.name)}"
+
+
+def _output_word(output: str | Column, step: Step) -> str:
+    """Return how job.sh names an output: its path, or the column that holds it."""
+    if isinstance(output, Column):
+        return _column_word(output, step)
+    return f"./{output}" if output.startswith("=") else output
+
+
+def _command_files(folder: str, name: str, command: Command) -> Iterator[File]:
+    if command.is_literal:
+        yield File(f"{folder}/{name}", command.text({}))
+        return
+    for piece, part in _pieces(name, command):
+        if isinstance(part, str):
+            yield File(f"{folder}/{piece}", part)
+
+
+# --- tables --------------------------------------------------------------------------------------
+
+# How a cell is written in one line; templates/job-lib.sh reads it back with printf %b.
+_CELL = str.maketrans({"\\": "\\\\", "\n": "\\n", "\x1f": "\\0037"})
+
+
+def _line(cells: tuple[str, ...]) -> str:
+    assert not any("\0" in cell for cell in cells), "no process can be given a NUL character"
+    return "".join(f"{cell.translate(_CELL)}\x1f" for cell in cells) + "\n"
+
+
+def _table_lines(table: Table) -> Callable[[], Iterator[str]]:
+    return lambda: map(_line, table.rows())
+
+
+def _mapping_lines(count: int, mapping: RowMapping) -> Callable[[], Iterator[str]]:
+    return lambda: (" ".join(map(str, mapping.parents_of(row))) + "\n" for row in range(count))
+
+
+def _sharded(folder: str, count: int, lines: Callable[[], Iterator[str]]) -> Iterator[File]:
+    """Yield a table's files; they must be written in order, for they share one walk over the rows."""
+    walk = lines()
+    for shard in range(-(-count // layout.TABLE_SHARD)):
+        yield File(f"{folder}/{shard}", islice(walk, layout.TABLE_SHARD))
+
+
+# --- the manifest --------------------------------------------------------------------------------
+
+
+def _manifest(workflow: Workflow, target: Target, folder_of: Mapping[str, str]) -> Iterable[str]:
+    """Return the JSON that status, logs and restart read: where each job comes from and lies."""
+    head = {
+        "manifest_version": MANIFEST_VERSION,
+        "reana_batch": __version__,
+        "workflow": workflow.name,
+        "type": workflow.type,
+        "backend": target.name,
+        "inputs": [*workflow.input_files, *workflow.input_directories],
+        "tests": workflow.tests,
+        "outputs": {"files": workflow.output_files, "directories": workflow.output_directories},
+        "expansions": [
+            {"name": e.name, "label": e.label, "origin": e.origin.short, "reason": e.reason}
+            for e in workflow.expansions
+        ],
+    }
+    yield json.dumps(head, indent=1, ensure_ascii=False)[:-2] + ',\n "steps": [\n'
+    last = len(workflow.steps) - 1
+    for index, step in enumerate(workflow.steps):
+        record = _step_record(step, folder_of[step.name])
+        yield f"  {json.dumps(record, ensure_ascii=False)}{',' if index < last else ''}\n"
+    yield " ]\n}\n"
+
+
+def _step_record(step: Step, folder: str) -> dict[str, Any]:
+    return {
+        "name": step.name,
+        "label": step.label,
+        "folder": folder,
+        "origin": step.origin.short,
+        "rows": step.table.count,
+        "chunk_size": step.chunk_size,
+        "needs": [need.step for need in step.needs],
+        "environment": step.environment,
+        "outputs": [output for output in step.outputs if isinstance(output, str)],
+        **({"row_origins": [file.place.short for file in step.data]} if step.data else {}),
+        **({"row_names": [[label, place.short] for label, place in step.row_names]} if step.row_names else {}),
+        **({"backend": step.target.name, "bundle": step.bundle} if step.target else {}),
+    }
