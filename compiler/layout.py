@@ -3,7 +3,7 @@
 Every path is relative to the run directory, so that nothing generated depends on where it was
 compiled. No directory grows past a thousand entries: AFS fails at 16,000 to 25,000
 (https://batchdocs.web.cern.ch/troubleshooting/afs.html) and everyone on the server feels it earlier.
-``templates/job-lib.sh`` follows the same rules with the same numbers.
+``templates/job`` follows the same rules with the same numbers.
 """
 
 from __future__ import annotations

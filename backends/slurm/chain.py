@@ -196,7 +196,7 @@ def last_words(directory: Path) -> str:
 
 
 def _library(name: str) -> File:
-    return File(f"{layout.BATCH}/{name}", packaged(f"slurm/{name}"))
+    return File(f"{layout.BATCH}/{name}", packaged(f"slurm/{name.replace('-lib', '')}"))
 
 
 def _node_script(step: Step, folder: str) -> str:

@@ -41,7 +41,7 @@ def files(workflow: Workflow, site: Site) -> Iterator[File]:
         "plan": plan,
     }
     yield File(SCRIPT, render("credentials/credentials.sh.j2", "sh", **facts))
-    yield File(LIBRARY, packaged("credentials/credentials-lib.sh"))
+    yield File(LIBRARY, packaged("credentials/job.sh"))
     if plan.rucio:
         yield File(RUCIO_CONFIG, render("credentials/rucio.cfg.j2", "ini", authentication=plan.rucio))
 

@@ -32,7 +32,7 @@ def job_files(workflow: Workflow, site: Site, target: Target) -> Iterator[File]:
     folder_of = folders(workflow)
     steps = {step.name: step for step in workflow.steps}
     yield File(layout.MANIFEST, _manifest(workflow, target, folder_of))
-    yield File(layout.JOB_LIBRARY, packaged("job-lib.sh"))
+    yield File(layout.JOB_LIBRARY, packaged("job/chunk.sh"))
     yield from credential_files.files(workflow, site)
     if workflow.data and not workflow.within:  # those of the whole run serve its expansions
         yield from _data_scripts()
@@ -51,8 +51,8 @@ def job_files(workflow: Workflow, site: Site, target: Target) -> Iterator[File]:
 
 
 def _data_scripts() -> Iterator[File]:
-    for name in ("lib.sh", "stage-in.sh", "stage-out.sh"):
-        yield File(f"{layout.DATA_SCRIPTS}/{name}", packaged(f"data/{name}"))
+    for name, template in (("lib", "transfer"), ("stage-in", "incoming"), ("stage-out", "outgoing")):
+        yield File(f"{layout.DATA_SCRIPTS}/{name}.sh", packaged(f"data/{template}.sh"))
 
 
 def run_folders(workflow: Workflow) -> Iterator[str]:
@@ -76,7 +76,7 @@ def _job_script(
     target = step.target or target
     watches_rows = step.chunk_size > 1 or len(step.commands) > 1 or not target.enforces_runtime
     return render(
-        "job.sh.j2",
+        "job/job.sh.j2",
         "sh",
         label=step.label,
         origin=step.origin.short,
@@ -165,7 +165,7 @@ def _command_files(folder: str, name: str, command: Command) -> Iterator[File]:
 
 # --- tables --------------------------------------------------------------------------------------
 
-# How a cell is written in one line; templates/job-lib.sh reads it back with printf %b.
+# How a cell is written in one line; templates/job reads it back with printf %b.
 _CELL = str.maketrans({"\\": "\\\\", "\n": "\\n", "\x1f": "\\0037"})
 
 

@@ -318,7 +318,7 @@ def _directive(hint: str, name: str) -> str:
 @pytest.mark.parametrize("name", BACKENDS)
 def test_directives_are_written(name: str) -> None:
     files = filter(Path.is_file, (ROOT / "templates" / name).iterdir())  # and not Python's __pycache__
-    written = "".join(path.read_text("utf-8") for path in files) + pages.read(ROOT / "templates/job-lib.sh")
+    written = "".join(path.read_text("utf-8") for path in files) + pages.read(ROOT / "templates/job/chunk.sh")
     assert all(word in written for word in DIRECTIVES[name].values())
 
 

@@ -34,13 +34,13 @@ SAMPLES = HERE.parent.parent / "samples"
 
 # Copied as they are into every run; the templates are their only source.
 STATIC = {
-    "batch/job-lib.sh": "templates/job-lib.sh",
-    "batch/submit-lib.sh": "templates/slurm/submit-lib.sh",
-    "batch/credentials-lib.sh": "templates/credentials/credentials-lib.sh",
-    "batch/data/lib.sh": "templates/data/lib.sh",
-    "batch/data/stage-in.sh": "templates/data/stage-in.sh",
-    "batch/data/stage-out.sh": "templates/data/stage-out.sh",
-    "batch/node-lib.sh": "templates/slurm/node-lib.sh",
+    "batch/job-lib.sh": "templates/job/chunk.sh",
+    "batch/submit-lib.sh": "templates/slurm/submit.sh",
+    "batch/credentials-lib.sh": "templates/credentials/job.sh",
+    "batch/data/lib.sh": "templates/data/transfer.sh",
+    "batch/data/stage-in.sh": "templates/data/incoming.sh",
+    "batch/data/stage-out.sh": "templates/data/outgoing.sh",
+    "batch/node-lib.sh": "templates/slurm/node.sh",
     "batch/pyslurm_sbatch.py": "templates/slurm/pyslurm_sbatch.py",
 }
 

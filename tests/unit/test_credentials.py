@@ -19,7 +19,7 @@ from reana_batch.reading.sites import CredentialSettings, Site
 from reana_batch.secrets import ENV, FILE, Secret, Store
 from reana_batch.writing import credential_files
 
-LIBRARY = Path(reana_batch.templates.__file__).parent / "credentials/credentials-lib.sh"
+LIBRARY = Path(reana_batch.templates.__file__).parent / "credentials/job.sh"
 
 # Each notes its call, and says that its credential lives as many seconds as stand in the file of that name.
 TOOLS = {

@@ -249,7 +249,9 @@ esac
 
 def stage(run: Path, script: str, **facts: str) -> subprocess.CompletedProcess[str]:
     """Run a script as a job does."""
-    shutil.copytree(Path(__file__).parents[2] / "templates/data", run / "batch/data", dirs_exist_ok=True)
+    (run / "batch/data").mkdir(parents=True, exist_ok=True)
+    for name, template in (("lib", "transfer"), ("stage-in", "incoming"), ("stage-out", "outgoing")):
+        shutil.copy(Path(__file__).parents[2] / f"templates/data/{template}.sh", run / f"batch/data/{name}.sh")
     workspace = run / "workspace"
     workspace.mkdir(parents=True, exist_ok=True)
     assignments = "".join(f"{name}={shlex.quote(value)}\n" for name, value in (_FACTS | facts).items())

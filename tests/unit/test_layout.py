@@ -18,8 +18,8 @@ from reana_batch.writing import jobs
 
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATES = resources.files("reana_batch.templates")
-LIBRARY = TEMPLATES.joinpath("job-lib.sh").read_text("utf-8")
-SUBMISSION = TEMPLATES.joinpath("slurm/submit-lib.sh").read_text("utf-8")
+LIBRARY = TEMPLATES.joinpath("job/chunk.sh").read_text("utf-8")
+SUBMISSION = TEMPLATES.joinpath("slurm/submit.sh").read_text("utf-8")
 
 COUNTS = [1, 2, 249, 250, 251, 500, 10_000, 249_999, 250_000, 250_001, 1_000_000]
 

@@ -37,8 +37,8 @@ class Node:
         self.directory = directory
         for name in ("batch", "state/fit", "logs/fit", "bin"):
             (directory / name).mkdir(parents=True)
-        for name in ("submit-lib.sh", "node-lib.sh"):
-            shutil.copy(TEMPLATES / "slurm" / name, directory / "batch" / name)
+        for name in ("submit", "node"):
+            shutil.copy(TEMPLATES / "slurm" / f"{name}.sh", directory / "batch" / f"{name}-lib.sh")
         for name, text in TOOLS.items():
             self.write(f"bin/{name}", text if name == "sleep" else TOOL + text)
             (directory / "bin" / name).chmod(0o755)
