@@ -46,14 +46,15 @@ types: $(INSTALLED) ## Check types on the installed wheel, and that the check se
 	@BIN=$(BIN) exec bash tests/check-types.sh
 
 .PHONY: pytest
-pytest: $(INSTALLED) ## Run the tests that need no site
+pytest: $(INSTALLED) ## Run the tests that need no site and no browser
 	@echo "==> tests"
-	@exec $(BIN)/python -m pytest -q -m "not site" --durations 5 -n auto --dist worksteal
+	@exec $(BIN)/python -m pytest -q -m "not site and not browser" --durations 5 -n auto --dist worksteal
 
 .PHONY: docs
-docs: $(INSTALLED) ## Build the manual
+docs: $(INSTALLED) ## Build the manual and look at it in a browser
 	@echo "==> docs"
 	@$(BIN)/python -m sphinx -q -W --keep-going -b html -d build/doctrees docs build/docs
+	@BIN=$(BIN) exec bash tests/run-browser-tests.sh
 
 .PHONY: box
 box: ## Build the box with real HTCondor and Slurm, where this machine allows one

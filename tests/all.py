@@ -46,7 +46,7 @@ LAYERS = (
     Layer("lint", "ruff and shellcheck read all code", 5, (r"^\S+:\d+", "-->|^Would reformat|^In .* line")),
     Layer("types", "mypy reads the installed wheel and the tests", 30, ("error:",)),
     Layer("pytest", "the tests that need no site", 500, _TESTS_FAILED),
-    Layer("docs", "Sphinx builds the manual", 5, ("ERROR|WARNING", r"Error\b")),
+    Layer("docs", "Sphinx builds the manual, and Chromium looks at it", 45, ("ERROR:|WARNING:", *_TESTS_FAILED)),
     Layer("box", "Slurm, HTCondor and their services are built and tried out", 300, ("did not come up", "^FAIL |^E: ", "^site: ")),
     Layer("site", "the tests on those, in three boxes at a time", 1100, ("the site is broken", *_TESTS_FAILED)),
 )  # fmt: skip
