@@ -9,16 +9,14 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
 if TYPE_CHECKING:
-    from reana_batch.diagnostics import Diagnostics, Place
-    from reana_batch.ir import Step, Workflow
-    from reana_batch.reading.sites import Site
+    from reana_batch.ir import Workflow
     from reana_batch.run.parts import Run
     from reana_batch.run.queue import Queue, QueuedJob, Submission, Trace
+    from reana_batch.site import Site
     from reana_batch.target import Target
     from reana_batch.writing.render import File
 
@@ -115,101 +113,6 @@ class Guest(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """The back end of a workflow, and of each step that its jobs are handed on to another the name of that."""
-
-    engine: str
-    guests: Mapping[str, str] = field(default_factory=dict)
-
-
 def guest(name: str) -> Guest:
     """Return the back end of this name, to which others hand jobs."""
     return cast(Guest, importlib.import_module(BACKENDS[name]))
-
-
-def choose(
-    workflow: Workflow, site: Site, requested: str | None, diagnostics: Diagnostics, engine: str | None = None
-) -> Choice:
-    """Return the back end to compile for, and those that single steps are handed on to.
-
-    A name is taken as it is, for all steps. ``auto`` goes by the steps' ``compute_backend`` hints, where
-    steps without one, or with ``kubernetes``, follow the site; what the engine cannot hold is recorded. None takes
-    the site's own and warns of steps that ask for another. ``engine`` is the one that runs the workflow already,
-    whose expansion this is.
-    """
-    if requested not in (None, "auto"):
-        return Choice(requested)
-    served = {value: name for name in BACKENDS for value in backend(name).TARGET.compute_backends}
-    asked = {step.name: served.get(_wish(step), site.backend) for step in workflow.steps}
-    if requested is None:
-        _warn_of_others(workflow, asked, site, diagnostics)
-        return Choice(site.backend)
-    engine = engine or _engine(set(asked.values()), site)
-    guests = {name: choice for name, choice in asked.items() if choice != engine}
-    _refuse_mixture(workflow, engine, guests, diagnostics)
-    holds = backend(engine).TARGET.holds
-    return Choice(engine, {name: choice for name, choice in guests.items() if choice in holds})
-
-
-def _wish(step: Step) -> str:
-    hint = step.hints.get("compute_backend")
-    return str(hint.value) if hint else ""
-
-
-def _warn_of_others(workflow: Workflow, asked: Mapping[str, str], site: Site, diagnostics: Diagnostics) -> None:
-    for step in workflow.steps:
-        if asked[step.name] != site.backend:
-            hint = step.hints["compute_backend"]
-            message = f"This step asks for {hint.value}, and {site.name} compiles for {site.backend}."
-            cure = "choose with --backend, or let the steps choose with --backend auto."
-            diagnostics.warning("backend-ignored", message, hint.place, cure)
-
-
-def _engine(asked: set[str], site: Site) -> str:
-    """Return which of the back ends asked for runs the workflow: the site's, or one that can hold all others."""
-    if site.backend in asked or not asked:
-        return site.backend
-    return min(asked, key=lambda name: (not asked - {name} <= backend(name).TARGET.holds, name))
-
-
-def _refuse_mixture(workflow: Workflow, engine: str, guests: Mapping[str, str], diagnostics: Diagnostics) -> None:
-    """Record, at the steps of both sides, what the back end cannot hand on."""
-    own = backend(engine).TARGET
-    refused = {name: backend(each).TARGET.title for name, each in guests.items() if each not in own.holds}
-    if not refused:
-        return
-    able = [
-        f"{backend(name).TARGET.title} can hand steps to {backend(held).TARGET.title}"
-        for name in BACKENDS
-        for held in sorted(backend(name).TARGET.holds)
-    ]
-    cure = f"compile all of it for one with --backend {engine}; {', '.join(able)}, where --site names one of its sites."
-    first = next((step for step in workflow.steps if step.name not in guests), workflow.steps[0])
-    for step in workflow.steps:
-        if step.name in refused:
-            message = f'This step is for {refused[step.name]}, but "{first.label}" for {own.title}'
-            reason = f"which cannot hand jobs to {refused[step.name]}."
-            diagnostics.error("mixed-backends", f"{message}, {reason}", _place(step), cure)
-    message = f"This step is for {own.title}, which cannot hand jobs to {' or '.join(sorted(set(refused.values())))}."
-    diagnostics.error("mixed-backends", message, _place(first), cure)
-
-
-def _place(step: Step) -> Place:
-    hint = step.hints.get("compute_backend")
-    return hint.place if hint else step.origin
-
-
-def hand_on(workflow: Workflow, choice: Choice, site: Site, diagnostics: Diagnostics) -> Workflow:
-    """Return ``workflow`` with the batch system of each step that is handed on."""
-    if not choice.guests:
-        return workflow
-    reason = cast(Host, backend(choice.engine)).no_guests(site)
-    if reason:
-        first = next(step for step in workflow.steps if step.name in choice.guests)
-        diagnostics.error("unsupported", reason, _place(first), f"compile all of it with --backend {choice.engine}.")
-    steps = (
-        step._replace(target=backend(name).TARGET, bundle=guest(name).bundle(site)) if name else step
-        for step, name in ((step, choice.guests.get(step.name)) for step in workflow.steps)
-    )
-    return replace(workflow, steps=tuple(steps))

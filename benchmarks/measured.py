@@ -22,10 +22,11 @@ def compile_workflow(kind: str, size: str, backend: str, directory: str) -> None
     from benchmarks.cases import WORKFLOWS
     from reana_batch import pipeline
     from reana_batch.diagnostics import Diagnostics
-    from reana_batch.reading.sites import Site
+    from reana_batch.lifecycle.creation import write_run
+    from reana_batch.site import Site
 
     workflow = WORKFLOWS[kind](int(size))
-    pipeline.write(pipeline.lower(workflow, Site(), backend, Diagnostics()), Path(directory))
+    write_run(pipeline.lower(workflow, Site(), backend, Diagnostics()), Path(directory))
 
 
 def write_again(source: str, target: str) -> None:
@@ -62,7 +63,7 @@ def load_spec(path: str) -> None:
     from reana_batch import frontends
     from reana_batch.diagnostics import Diagnostics
     from reana_batch.frontends import serial  # noqa: F401  # imports are not counted
-    from reana_batch.reading.spec import read_spec
+    from reana_batch.reading.analysis import read_spec
 
     diagnostics = Diagnostics()
     begin = process_time()

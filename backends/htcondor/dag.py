@@ -22,7 +22,7 @@ from reana_batch.writing.jobs import folders
 from reana_batch.writing.render import File, packaged, render, stream
 
 if TYPE_CHECKING:
-    from reana_batch.reading.sites import Site
+    from reana_batch.site import Site
 
 TARGET = Target(
     name="htcondor",

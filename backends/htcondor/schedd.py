@@ -20,8 +20,8 @@ from typing import Any, TypeVar
 
 from reana_batch import layout
 from reana_batch.diagnostics import Refused, refuse
-from reana_batch.run.parts import tail
 from reana_batch.run.queue import EXITED, JobState, Queue, QueuedJob
+from reana_batch.run.records import tail
 
 DAG_FILE = "batch/workflow.dag"
 _T = TypeVar("_T")

@@ -23,14 +23,15 @@ from typing import TYPE_CHECKING
 from reana_batch import files, layout
 from reana_batch.diagnostics import refuse
 from reana_batch.ir import Pattern, Step, Workflow, chunk_pattern, followed_by_rows
-from reana_batch.run.parts import Run, tail
+from reana_batch.run.parts import Run
 from reana_batch.run.queue import JobState, Queue, QueuedJob, Submission, Trace
+from reana_batch.run.records import tail
 from reana_batch.target import Target
 from reana_batch.writing.jobs import folders
 from reana_batch.writing.render import File, stream
 
 if TYPE_CHECKING:
-    from reana_batch.reading.sites import Site
+    from reana_batch.site import Site
 
 TARGET = Target(
     name="make",

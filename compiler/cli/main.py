@@ -22,8 +22,8 @@ from reana_batch.printable import printable, printable_json
 from reana_batch.version import __version__
 
 if TYPE_CHECKING:
+    from reana_batch.compilation import Compilation, Options
     from reana_batch.diagnostics import Diagnostics, Refused
-    from reana_batch.pipeline import Compilation, Options
     from reana_batch.reading.sites import ResolvedSite
 
 # Exit codes; click itself exits with 2 for wrong usage.
@@ -205,7 +205,7 @@ def print_json(answer: dict[str, Any], diagnostics: Diagnostics | None = None) -
 def options_of(
     backend: str | None = None, rows_per_job: str | None = None, queue_time: int | None = None, **given: Any
 ) -> Options:
-    from reana_batch.pipeline import Options
+    from reana_batch.compilation import Options
 
     settings = tuple(given.pop("settings"))
     if rows_per_job is not None:
@@ -221,7 +221,7 @@ def compile_analysis(file: Path | None, options: Options, *, quiet: bool = False
     """Return the compilation and its warnings, which have been shown."""
     from reana_batch.diagnostics import Diagnostics
     from reana_batch.pipeline import compile_spec
-    from reana_batch.reading.spec import find_spec
+    from reana_batch.reading.analysis import find_spec
 
     diagnostics = Diagnostics()
     compilation = compile_spec(find_spec(file, Path()), options, diagnostics)
@@ -261,7 +261,7 @@ def compile_command(
     file: Path | None, output: Path | None, dry_run: bool, force: bool, as_json: bool, **given: Any
 ) -> None:
     """Write the batch files of an analysis, with its inputs, into a run directory."""
-    from reana_batch.pipeline import write
+    from reana_batch.lifecycle.creation import write_run
 
     compilation, diagnostics = compile_analysis(file, options_of(**given))
     directory = output or Path(f"run-{compilation.target.name}")
@@ -272,7 +272,7 @@ def compile_command(
         answer["files"] = [{"path": path, "bytes": size} for path, size in sizes.items()]
         answer["inputs"] = compilation.inputs
     else:
-        write(compilation, directory, force=force)
+        write_run(compilation, directory, force=force)
         jobs = counted(compilation.workflow.job_count, "job")
         say(f"==> SUCCESS: {jobs} in {directory}{_more(compilation)}.", "green")
         say(f"To start: cd {shlex.quote(str(directory))} && {compilation.start_command}")
@@ -457,7 +457,8 @@ def config(site: str | None, settings: tuple[str, ...], origin: bool, as_json: b
 def _show_settings(site: str | None, settings: tuple[str, ...], as_json: bool, column: str | None) -> None:
     from reana_batch.cli.terminal import print_table, simple_table
     from reana_batch.diagnostics import Diagnostics
-    from reana_batch.reading.sites import resolve, settings_of
+    from reana_batch.reading.sites import resolve
+    from reana_batch.site import settings_of
 
     resolved = resolve(site, settings, Path(), Diagnostics())
     values = settings_of(resolved.site)

@@ -35,9 +35,9 @@ from reana_batch.printable import printable_log
 if TYPE_CHECKING:
     import subprocess
 
+    from reana_batch.compilation import Options
     from reana_batch.diagnostics import Diagnostics, Refused
-    from reana_batch.lifecycle.submission import RunStatus
-    from reana_batch.pipeline import Options
+    from reana_batch.lifecycle.status import RunStatus
     from reana_batch.run.parts import Run
 
 _COMMANDS: list[click.Command] = []
@@ -119,8 +119,8 @@ def run(
     import shutil
 
     from reana_batch.diagnostics import Refused
-    from reana_batch.lifecycle import local_run, submission
-    from reana_batch.pipeline import write
+    from reana_batch.lifecycle import creation, local_run, submission
+    from reana_batch.lifecycle.creation import write_run
     from reana_batch.run.names import new_run
 
     options = _with_site(file, options_of(**given))
@@ -129,11 +129,11 @@ def run(
         local_run.check_tools()
     directory = new_run(_root(runs), name)
     try:
-        write(compilation, directory)
+        write_run(compilation, directory)
     except Refused:
         shutil.rmtree(directory, ignore_errors=True)
         raise
-    submission.note_creation(directory, compilation)
+    creation.note_creation(directory, compilation)
     if compilation.target.name == "make":
         _watch_here(directory, submission.submit(directory, _starting_here(jobs)), as_json, diagnostics)
     ids = submission.submit(directory, submission.hand_in)
@@ -151,7 +151,7 @@ def _with_site(file: Path | None, options: Options) -> Options:
 
     from reana_batch.diagnostics import Diagnostics, refuse
     from reana_batch.reading import sites
-    from reana_batch.reading.spec import find_spec
+    from reana_batch.reading.analysis import find_spec
 
     found = batch_systems_here()
     if not found or options.backend or options.site:
@@ -213,16 +213,16 @@ def submit(directory: Path, as_json: bool) -> None:
 @click.option("-j", "--jobs", type=click.IntRange(min=1), help="Jobs at a time, with make.")
 def restart(name: str, runs: Path | None, jobs: int | None, as_json: bool) -> None:
     """Start an ended run again, as NAME.N.1, in the same workspace; finished jobs are not run again."""
-    from reana_batch.lifecycle import local_run, submission
+    from reana_batch.lifecycle import local_run, restart, submission
     from reana_batch.run.parts import Run
 
     old = _find(name, runs)
     if Run(old).manifest["backend"] == "make":
         local_run.check_tools()
-        new, done, make = submission.restart(old, _starting_here(jobs))
+        new, done, make = restart.restart(old, _starting_here(jobs))
         _say_restarted(old, new, done)
         _watch_here(new, make, as_json)
-    new, done, ids = submission.restart(old, submission.hand_in)
+    new, done, ids = restart.restart(old, submission.hand_in)
     _say_restarted(old, new, done)
     say(f"==> SUCCESS: {new.name} has been submitted.", "green")
     if as_json:
@@ -239,17 +239,17 @@ def _say_restarted(old: Path, new: Path, done: int) -> None:
 @click.option("-j", "--jobs", type=click.IntRange(min=1), help="Jobs at a time, with make.")
 def resume(name: str, runs: Path | None, jobs: int | None, as_json: bool) -> None:
     """Submit a failed or stopped run again under its own number; finished jobs are not run again."""
-    from reana_batch.lifecycle import submission
+    from reana_batch.lifecycle import restart, submission
     from reana_batch.run.parts import Run
 
     directory = _find(name, runs)
     if Run(directory).manifest["backend"] == "make":
-        _watch_here(directory, submission.resume(directory, _starting_here(jobs)), as_json)
+        _watch_here(directory, restart.resume(directory, _starting_here(jobs)), as_json)
     ids = submission.release(directory)
     if ids:
         say(f"==> SUCCESS: {directory.name} goes on; released: {', '.join(ids)}.", "green")
     else:
-        ids = submission.resume(directory, submission.hand_in)
+        ids = restart.resume(directory, submission.hand_in)
         say(f"==> SUCCESS: {directory.name} has been submitted again.", "green")
     if as_json:
         print_json({"name": directory.name, "directory": str(directory), "ids": ids})
@@ -266,14 +266,14 @@ def expand(directory: Path, expansion: str, submit_it: bool, as_json: bool) -> N
 
     DIRECTORY is the run, or what another of its expansions has compiled.
     """
-    from reana_batch import pipeline
     from reana_batch.diagnostics import Diagnostics
     from reana_batch.lifecycle import submission
+    from reana_batch.lifecycle.expansion import expand as compile_expansion
     from reana_batch.run.parts import Run
 
     submission.check_needs(Run(directory), expansion)
     diagnostics = Diagnostics()
-    part = Run(pipeline.expand(directory, expansion, diagnostics))
+    part = Run(compile_expansion(directory, expansion, diagnostics))
     show(diagnostics)
     if submit_it:
         submission.submit_part(part)
@@ -292,9 +292,9 @@ def expand(directory: Path, expansion: str, submit_it: bool, as_json: bool) -> N
 def status(name: str, runs: Path | None, as_json: bool) -> None:
     """Show what has become of a run, and why it failed."""
     from reana_batch.cli.terminal import show_status
-    from reana_batch.lifecycle import submission
+    from reana_batch.lifecycle import status
 
-    current = submission.status(_find(name, runs))
+    current = status.status(_find(name, runs))
     show_status(current)
     if current.silence is not None:
         show(current.silence.diagnostics)
@@ -334,13 +334,13 @@ def _status_record(current: RunStatus) -> dict[str, Any]:
 def list_runs(name: str | None, runs: Path | None, as_json: bool) -> None:
     """List the runs, the latest first. Exit 3 if some cannot be looked at."""
     from reana_batch.diagnostics import Diagnostics, Refused, no_access
-    from reana_batch.lifecycle import submission
+    from reana_batch.lifecycle import status
     from reana_batch.run.names import all_runs
 
     found, diagnostics = [], Diagnostics()
     for directory in reversed(all_runs(_root(runs), name)):
         try:
-            current = submission.status(directory)
+            current = status.status(directory)
             found.append(current)
             if current.state == "unknown" and current.silence is not None:
                 show(current.silence.diagnostics)
@@ -348,7 +348,7 @@ def list_runs(name: str | None, runs: Path | None, as_json: bool) -> None:
             diagnostics.add(refused.diagnostics)
         except OSError as error:
             diagnostics.add(no_access(error).diagnostics)
-    found.sort(key=submission.created, reverse=True)
+    found.sort(key=status.created, reverse=True)
     show(diagnostics)
     if as_json:
         print_json({"runs": [_status_record(each) for each in found]}, diagnostics)
@@ -359,13 +359,13 @@ def list_runs(name: str | None, runs: Path | None, as_json: bool) -> None:
 
 def _show_runs(found: list[RunStatus]) -> None:
     from reana_batch.cli.terminal import print_table, simple_table
-    from reana_batch.lifecycle import submission
+    from reana_batch.lifecycle import status
 
     rows = []
     for each in found:
         label, _, number = each.run.directory.name.partition(".")
         progress = f"{each.done:,}/{each.total:,}"
-        rows.append((label, number, submission.created(each), each.state, progress, each.run.manifest["backend"]))
+        rows.append((label, number, status.created(each), each.state, progress, each.run.manifest["backend"]))
     print_table(simple_table(("NAME", "RUN_NUMBER", "CREATED", "STATUS", "PROGRESS", "BACKEND"), rows))
 
 
@@ -410,14 +410,14 @@ def _patient_status(directory: Path) -> RunStatus:
     """Return the status; a scheduler that does not answer is asked again for some minutes."""
     import time
 
-    from reana_batch.lifecycle import submission
+    from reana_batch.lifecycle import status
 
     for _ in range(_TRIES):
-        current = submission.status(directory)
+        current = status.status(directory)
         if current.state != "unknown" or _is_lacking(current.silence):
             break
         time.sleep(_POLL_SECONDS)
-    return submission.known_status(directory) if current.state == "unknown" else current
+    return status.known_status(directory) if current.state == "unknown" else current
 
 
 def _is_lacking(silence: Refused | None) -> bool:
@@ -427,9 +427,9 @@ def _is_lacking(silence: Refused | None) -> bool:
 
 def _show_and_exit(directory: Path, as_json: bool, diagnostics: Diagnostics | None) -> None:
     from reana_batch.cli.terminal import show_status
-    from reana_batch.lifecycle import submission
+    from reana_batch.lifecycle import status
 
-    current = submission.status(directory)
+    current = status.status(directory)
     show_status(current)
     if as_json:
         print_json(_status_record(current), diagnostics)
@@ -444,7 +444,7 @@ def _show_and_exit(directory: Path, as_json: bool, diagnostics: Diagnostics | No
 @click.option("--follow", is_flag=True, help="Go on showing what is written, until the run has ended.")
 def logs(name: str, runs: Path | None, step: str | None, row: int | None, follow: bool, as_json: bool) -> None:
     """Show the logs of the jobs: of those that failed, or of a step."""
-    from reana_batch.lifecycle import submission
+    from reana_batch.lifecycle import status
     from reana_batch.run import logs
 
     directory = _find(name, runs)
@@ -452,7 +452,7 @@ def logs(name: str, runs: Path | None, step: str | None, row: int | None, follow
     if as_json:
         print_json({"name": directory.name, "logs": [logs.as_record(each) for each in find()]})
         return
-    for piece in logs.follow(find, lambda: submission.status(directory).state) if follow else logs.read(find()):
+    for piece in logs.follow(find, lambda: status.status(directory).state) if follow else logs.read(find()):
         click.echo(printable_log(piece) if sys.stdout.isatty() else piece.encode("utf-8", "surrogateescape"), nl=False)
 
 
@@ -465,10 +465,10 @@ def logs(name: str, runs: Path | None, step: str | None, row: int | None, follow
 @click.option("--force", is_flag=True, help="Take it as stopped even if its batch system or machine does not answer.")
 def stop(name: str, runs: Path | None, force: bool, as_json: bool) -> None:
     """Take a run out of its batch system."""
-    from reana_batch.lifecycle import submission
+    from reana_batch.lifecycle import ending
 
     directory = _find(name, runs)
-    submission.stop(directory, force=force)
+    ending.stop(directory, force=force)
     say(f"==> SUCCESS: {directory.name} has been stopped.", "green")
     if as_json:
         print_json({"name": directory.name, "status": "stopped"})
@@ -479,10 +479,10 @@ def stop(name: str, runs: Path | None, force: bool, as_json: bool) -> None:
 @_RUNS_OPTION
 def delete(name: str, runs: Path | None, as_json: bool) -> None:
     """Delete an ended run, with its workspace."""
-    from reana_batch.lifecycle import submission
+    from reana_batch.lifecycle import deletion
 
     directory = _find(name, runs)
-    submission.delete(directory)
+    deletion.delete(directory)
     say(f"==> SUCCESS: {directory.name} has been deleted.", "green")
     if as_json:
         print_json({"name": directory.name, "status": "deleted"})
@@ -591,9 +591,9 @@ def diff(first: str, second: str, runs: Path | None, as_json: bool) -> None:
 def test(name: str, runs: Path | None, files: tuple[str, ...], as_json: bool) -> None:
     """Check a run against the Gherkin files that the analysis names under tests.files."""
     from reana_batch.diagnostics import refuse
-    from reana_batch.lifecycle import acceptance, submission
+    from reana_batch.lifecycle import acceptance, status
 
-    current = submission.status(_find(name, runs))
+    current = status.status(_find(name, runs))
     named = list(files) or current.run.manifest["tests"]
     if not named:
         message = f"{current.run.directory.name} has no tests."

@@ -16,10 +16,12 @@ from rich.tree import Tree
 
 from reana_batch.ir import Step, Workflow
 from reana_batch.lifecycle.local_run import Report
-from reana_batch.lifecycle.submission import Blocked, RunStatus
+from reana_batch.lifecycle.status import Blocked, RunStatus
 from reana_batch.printable import printable
-from reana_batch.run.parts import Failure, StepProgress, tail
+from reana_batch.run.failures import Failure
+from reana_batch.run.parts import StepProgress
 from reana_batch.run.queue import JobState, QueuedJob
+from reana_batch.run.records import tail
 
 # Rows that a table shows at the most; the rest is counted.
 _MOST_ROWS = 200

@@ -16,8 +16,9 @@ from typing import Any
 
 from reana_batch import files, layout
 from reana_batch.diagnostics import Place, refuse
-from reana_batch.lifecycle.submission import RunStatus
-from reana_batch.run.parts import Run, read_record
+from reana_batch.lifecycle.status import RunStatus
+from reana_batch.run.parts import Run
+from reana_batch.run.records import read_record
 
 # Logs of the engines, as far as the back ends leave any.
 _ENGINE_LOGS = ("logs/make.log", "batch/workflow.dag.dagman.out", "logs/finaliser.out")

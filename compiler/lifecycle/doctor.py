@@ -18,7 +18,7 @@ from importlib import resources
 from pathlib import Path
 
 from reana_batch import secrets
-from reana_batch.reading.sites import Site
+from reana_batch.site import Site
 
 _TIMEOUT = 10  # seconds
 _LITTLE_SPACE = 1024**3  # bytes

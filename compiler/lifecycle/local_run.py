@@ -15,9 +15,10 @@ from pathlib import Path
 from reana_batch import cpus, layout
 from reana_batch.diagnostics import refuse
 from reana_batch.files import no_follow
-from reana_batch.lifecycle.submission import cancel, note, note_intent, note_submission
+from reana_batch.lifecycle.ending import cancel
 from reana_batch.run.lock import locked
 from reana_batch.run.parts import Run, StepProgress
+from reana_batch.run.run_json import note, note_intent, note_submission
 from reana_batch.writing import credential_files
 
 # Reading the records may take a twentieth of the time at most.

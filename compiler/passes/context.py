@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from reana_batch.diagnostics import Diagnostics
 from reana_batch.ir import Step
-from reana_batch.reading.sites import Site
+from reana_batch.site import Site
 from reana_batch.target import Target
 
 

@@ -10,7 +10,7 @@ from reana_batch import layout, secrets
 from reana_batch.diagnostics import suggestion
 from reana_batch.ir import Column, Command, Credential, DataFile, Need, Resources, Step, Table, Workflow, last_steps
 from reana_batch.passes.context import Context
-from reana_batch.reading.sites import Site
+from reana_batch.site import Site
 from reana_batch.writing.render import for_shell
 
 # What opens a file, in the words of ``credential=``, of the site's settings, and of Rucio itself.

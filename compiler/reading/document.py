@@ -12,7 +12,7 @@ import errno
 import functools
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -418,3 +418,29 @@ def _place_of_index(text: str, file: str, index: int) -> Place:
 def _report_syntax(error: yaml.MarkedYAMLError, file: str, text: str, diagnostics: Diagnostics) -> None:
     slip = find_slip(error, text, Loader)
     diagnostics.error("yaml-syntax", slip.message, Place(file, slip.line + 1, slip.column + 1), slip.hint)
+
+
+def mapping_at(value: Any, *path: str) -> dict[str, Any]:
+    for part in path:
+        value = value.get(part) if isinstance(value, dict) else None
+    return value if isinstance(value, dict) else {}
+
+
+def as_text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+# Entries of a list that are looked at. The schema has refused a list of more than 1,000.
+_MOST_ENTRIES = 10_000
+
+
+def entries(data: Any, section: str, name: str) -> Iterator[tuple[int, str]]:
+    """Yield the texts of a list, with their indices; what is no text has been reported by the schema."""
+    values = mapping_at(data, section).get(name)
+    for index, value in enumerate(values[:_MOST_ENTRIES] if isinstance(values, list) else ()):
+        if isinstance(value, str):
+            yield index, value
+
+
+def texts_at(data: Any, section: str, name: str) -> tuple[str, ...]:
+    return tuple(text for _, text in entries(data, section, name))

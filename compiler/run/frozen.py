@@ -14,10 +14,9 @@ from typing import Any
 from reana_batch import layout
 from reana_batch.diagnostics import refuse
 from reana_batch.ir import CredentialPlan
-from reana_batch.reading import sites
-from reana_batch.reading.sites import Site
 from reana_batch.reading.spec import Spec
-from reana_batch.run.parts import damaged, read_json
+from reana_batch.run.records import damaged, read_json
+from reana_batch.site import Site, settings_of, site_of
 from reana_batch.writing.render import File
 
 _DESCRIPTION = f"{layout.BATCH}/expansions.json"
@@ -52,7 +51,7 @@ def files(kept: Frozen, spec: Spec) -> Iterator[File]:
         "spec": kept.spec,
         "choices": kept.choices,
         "site": kept.site.name,
-        "settings": sites.settings_of(kept.site),
+        "settings": settings_of(kept.site),
         "backend": kept.backend,
         "credential_plan": asdict(kept.credential_plan),
         "durations": kept.durations,
@@ -70,7 +69,7 @@ def read(run: Path, expansion: str) -> Frozen:
     try:
         if expansion not in record["states"]:
             raise refuse("unknown-step", f'{run} has no expansion "{expansion}".')
-        site = sites.site_of(record.pop("site"), record.pop("settings"))
+        site = site_of(record.pop("site"), record.pop("settings"))
         plan: dict[str, Any] = record.pop("credential_plan")
         plan = {name: tuple(value) if isinstance(value, list) else value for name, value in plan.items()}
         within = tuple(record.pop("within"))

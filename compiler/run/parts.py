@@ -6,9 +6,7 @@ The records are the truth about a job, whatever a scheduler says: ``.started``, 
 
 from __future__ import annotations
 
-import json
 import os
-import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,13 +15,11 @@ from types import MappingProxyType
 from typing import Any
 
 from reana_batch import files, layout, patterns
-from reana_batch.diagnostics import Refused, refuse
+from reana_batch.diagnostics import refuse
+from reana_batch.run.failures import REFUSED_EXIT, Failure
 from reana_batch.run.queue import EXITED
+from reana_batch.run.records import damaged, integer, names_in, read_json, read_record
 
-# Bytes read from the end of a log.
-_TAIL_BYTES = 8192
-# How our own command line ends that has shown faults.
-_REFUSED = "3"
 # Jobs of a step whose duration is looked at.
 _SAMPLE = 1000
 
@@ -43,54 +39,6 @@ class StepProgress:
     @property
     def waiting(self) -> int:
         return self.total - self.done - self.failed - self.running
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A job that failed: whose it is, why, and where its output lies."""
-
-    step: str
-    label: str
-    origin: str
-    row: int
-    rows: int
-    command: str
-    exit_code: int
-    reason: str
-    detail: str
-    host: str
-    scheduler_job: str
-    started: int
-    stdout: Path
-    stderr: Path
-
-    @property
-    def cause(self) -> str:
-        """One sentence on why the job failed."""
-        sentence = _CAUSES.get(self.reason, "failed").format(code=self.exit_code, detail=self.detail)
-        killer = _signal_name(self.exit_code - 128) if self.reason == "command" else ""
-        return f"{sentence} (as if killed by {killer})" if killer else sentence
-
-
-_CAUSES = {
-    "command": "the command ended with exit code {code}",
-    "data": "declared data could not be brought, as the log says (exit code {code})",
-    "timeout": "the command was ended by its time limit, {detail}",
-    "signal": "the job was ended from outside, by {detail}",
-    "scheduler": "the job was {detail}",
-    "output": "the command succeeded, but declared outputs are {detail}",
-    "worker": "the job could not start its command: {detail}",
-    "credential": "the job could not get its credentials, and its command was not started: {detail}",
-    "expansion": "what follows from it was refused",
-}
-
-
-def _signal_name(number: int) -> str:
-    """Return the name of a signal; empty if there is none of this number."""
-    if number not in set(signal.Signals):
-        return ""
-    name = signal.Signals(number).name
-    return name + (", mostly for memory" if name == "SIGKILL" else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +105,7 @@ class Run:
 
     def _part(self, name: str) -> Run | None:
         directory = self.directory / layout.expansion_folder(name)
-        list(_names(directory.parent))  # which makes a network file system ask its server again
+        list(names_in(directory.parent))  # which makes a network file system ask its server again
         if name not in self._parts and files.is_there(directory / layout.MANIFEST):
             self._parts[name] = Run(directory, f"{self.path}{name}/")
         return self._parts.get(name)
@@ -194,7 +142,7 @@ class Run:
         """Return the rows that are done, that failed, and that a job is at or was at last."""
         found: dict[str, set[int]] = {"done": set(), "failed": set(), "started": set()}
         for shard in layout.row_folders(step["rows"]):
-            for name in _names(self.directory / layout.STATE / step["folder"] / shard):
+            for name in names_in(self.directory / layout.STATE / step["folder"] / shard):
                 stem, _, ending = name.rpartition(".")
                 if ending in found and stem.isdecimal():
                     found[ending].add(int(stem))
@@ -212,7 +160,7 @@ class Run:
         rows = _chunk(step, first // step["chunk_size"])
         if len(rows) == 1 or ended.issuperset(rows):
             return rows[-1]
-        return _integer(read_record(self._state(step, first, "started")).get("row")) or first
+        return integer(read_record(self._state(step, first, "started")).get("row")) or first
 
     def _state(self, step: Mapping[str, Any], row: int, ending: str) -> Path:
         return self.directory / f"{layout.STATE}/{step['folder']}/{layout.row_stem(row, step['rows'])}.{ending}"
@@ -241,7 +189,7 @@ class Run:
         """Yield the seconds that jobs of a step of this part took."""
         for row in sorted(self._records(step)[0])[:_SAMPLE]:
             record = read_record(self._state(step, row, "done"))
-            yield _integer(record.get("ended")) - _integer(record.get("started"))
+            yield integer(record.get("ended")) - integer(record.get("started"))
 
     def failures(self, endings: Mapping[tuple[str, int], str] = MappingProxyType({})) -> list[Failure]:
         """Return the failed jobs, the one that started first in front.
@@ -279,7 +227,7 @@ class Run:
         if ending and ("reason" not in record or (record["reason"] == "signal" and not ending.startswith(EXITED))):
             record |= {"reason": "scheduler", "detail": ending}
         expands = any(expansion["name"] == step["name"] for expansion in self.expansions)
-        if expands and (record.get("reason"), record.get("exit_code")) == ("command", _REFUSED):
+        if expands and (record.get("reason"), record.get("exit_code")) == ("command", REFUSED_EXIT):
             record["reason"] = "expansion"
         if "row_origins" in step and record.get("reason") == "command":
             record["reason"] = "data"
@@ -291,12 +239,12 @@ class Run:
             row=row,
             rows=namesakes(step),
             command=self._command(step["folder"], stem, record.get("command", "1")),
-            exit_code=_integer(record.get("exit_code")),
+            exit_code=integer(record.get("exit_code")),
             reason=record.get("reason", ""),
             detail=record.get("detail", ""),
             host=record.get("host", ""),
             scheduler_job=record.get("scheduler_job", ""),
-            started=_integer(record.get("started")),
+            started=integer(record.get("started")),
             stdout=log.with_name(f"{log.name}.out"),
             stderr=log.with_name(f"{log.name}.err"),
         )
@@ -370,52 +318,3 @@ def _are_records(value: Any, names: tuple[str, ...]) -> bool:
     return isinstance(value, list) and all(
         isinstance(each, dict) and all(isinstance(each.get(name), str) for name in names) for each in value
     )
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Return the JSON object in a file of the run; Refused if it holds anything else."""
-    try:
-        value = json.loads(files.read_regular(path).decode())
-    except ValueError:
-        raise damaged(path) from None
-    if not isinstance(value, dict):
-        raise damaged(path)
-    return value
-
-
-def damaged(path: Path) -> Refused:
-    """Return the exception for a file of a run that cannot be read."""
-    hint = "the workspace beside it is as it was; run the analysis again, or put a copy of the file there."
-    return refuse("unknown-run", f"{path} is damaged.", hint=hint)
-
-
-def _names(folder: Path) -> Iterator[str]:
-    try:
-        with os.scandir(folder) as entries:
-            yield from (entry.name for entry in entries)
-    except FileNotFoundError:
-        return
-
-
-def read_record(path: Path) -> dict[str, str]:
-    """Return the lines of a record by their keys; nothing if it is not there (any more)."""
-    try:
-        lines = files.read_text(path).splitlines()
-    except FileNotFoundError:  # the job has just been started again
-        return {}
-    return dict(line.split("=", 1) for line in lines if "=" in line)
-
-
-def _integer(text: str | None) -> int:
-    return int(text) if text and text.isdecimal() else 0
-
-
-def tail(path: Path, lines: int) -> str:
-    """Return the last lines of a log, from its last kilobytes; empty if there is none."""
-    try:
-        with files.naming(path), open(path, "rb", opener=files.regular) as stream:
-            stream.seek(max(0, path.stat().st_size - _TAIL_BYTES))
-            text = stream.read().decode("utf-8", "replace")
-    except FileNotFoundError:
-        return ""
-    return "\n".join(text.splitlines()[-lines:])

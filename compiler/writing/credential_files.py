@@ -19,7 +19,7 @@ from reana_batch.ir import Credential, CredentialPlan, Step, Workflow
 from reana_batch.writing.render import File, packaged, render
 
 if TYPE_CHECKING:
-    from reana_batch.reading.sites import Site
+    from reana_batch.site import Site
 
 SCRIPT = f"{layout.BATCH}/credentials.sh"
 LIBRARY = f"{layout.BATCH}/credentials-lib.sh"

@@ -16,7 +16,7 @@ from reana_batch.writing import credential_files
 from reana_batch.writing.render import File, packaged, render
 
 if TYPE_CHECKING:
-    from reana_batch.reading.sites import Site
+    from reana_batch.site import Site
 
 MANIFEST_VERSION = 1
 

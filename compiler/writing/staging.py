@@ -18,7 +18,8 @@ from reana_batch.diagnostics import Diagnostics
 from reana_batch.files import naming, read_regular
 from reana_batch.ir import MadeFile
 from reana_batch.reading.expressions import is_data_reference
-from reana_batch.reading.spec import Spec, path_problem
+from reana_batch.reading.inputs import path_problem
+from reana_batch.reading.spec import Spec
 
 _IGNORE_FILES = (".gitignore", ".reanaignore")
 

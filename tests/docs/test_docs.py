@@ -16,7 +16,8 @@ import yaml
 from reana_batch.backends import BACKENDS, backend
 from reana_batch.cli.main import main
 from reana_batch.diagnostics import CODES
-from reana_batch.reading import hints, sites
+from reana_batch.reading import hints
+from reana_batch.site import Site, settings_of
 
 from ..golden.forked import Forked
 from . import pages
@@ -222,7 +223,7 @@ def test_diagnostics_table() -> None:
 def test_settings_table() -> None:
     text = resources.files("reana_batch.reading").joinpath("sites.schema.json").read_text("utf-8")
     described = dict(_settings(json.loads(text)))
-    defaults = sites.settings_of(sites.Site())
+    defaults = settings_of(Site())
     assert described.keys() - {"extends"} == defaults.keys()
     rows = (
         (f"`{key}`", "-" if key == "extends" else f"`{json.dumps(defaults[key])}`", sentence)

@@ -26,7 +26,9 @@ from typing import Any, BinaryIO
 from reana_batch import pipeline
 from reana_batch.backends import BACKENDS
 from reana_batch.cli.main import main
+from reana_batch.compilation import Options
 from reana_batch.diagnostics import Diagnostics
+from reana_batch.lifecycle.creation import write_run
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -200,8 +202,8 @@ def _warm() -> None:
         spec = Path(folder) / "reana.yaml"
         spec.write_text(_TYPICAL, "utf-8")
         for backend in BACKENDS:
-            compilation = pipeline.compile_spec(spec, pipeline.Options(backend=backend), Diagnostics())
-            pipeline.write(compilation, Path(folder) / backend)
+            compilation = pipeline.compile_spec(spec, Options(backend=backend), Diagnostics())
+            write_run(compilation, Path(folder) / backend)
 
 
 if __name__ == "__main__":

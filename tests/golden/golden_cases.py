@@ -21,10 +21,12 @@ from reana_batch import pipeline
 from reana_batch.backends import BACKENDS
 from reana_batch.cli import main as command_line
 from reana_batch.diagnostics import Diagnostics, Refused, render
+from reana_batch.lifecycle.creation import write_run
 from reana_batch.reading import sites
-from reana_batch.reading.sites import CredentialSettings
-from reana_batch.reading.spec import Spec, read_spec
+from reana_batch.reading.analysis import read_spec
+from reana_batch.reading.spec import Spec
 from reana_batch.secrets import ENV, FILE, Secret, store
+from reana_batch.site import CredentialSettings
 from reana_batch.version import __version__
 
 from .workflows import WORKFLOWS, Scenario
@@ -112,7 +114,7 @@ def _compile_scenario(scenario: Scenario, backend: str, run: Path) -> str:
         compilation = pipeline.lower(scenario.workflow, site.site, backend, diagnostics)
         if scenario.workflow.expansions:
             compilation = replace(compilation, spec=_smallest_spec(run.parent / "flow", diagnostics))
-        pipeline.write(compilation, run)
+        write_run(compilation, run)
     except Refused as refused:
         diagnostics = refused.diagnostics
     return render(diagnostics, diagnostics.sources)

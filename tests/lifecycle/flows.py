@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from reana_batch import pipeline
+from reana_batch.compilation import Compilation
 from reana_batch.diagnostics import Diagnostics, Place
 from reana_batch.ir import Column, Command, Step, Table, Workflow
+from reana_batch.lifecycle import creation
 from reana_batch.reading import sites
 from reana_batch.run.parts import Run
 
@@ -42,7 +44,7 @@ def compiled(
     settings: Sequence[str] = (),
     measured: Path | None = None,
     strict_outputs: bool = False,
-) -> pipeline.Compilation:
+) -> Compilation:
     """Return the steps compiled for make, as `reana-batch compile` does."""
     diagnostics = Diagnostics()
     site = sites.resolve("local", settings, None, diagnostics, {}).site
@@ -59,10 +61,10 @@ def with_durations(workflow: Workflow, earlier: Path) -> Workflow:
     return replace(workflow, steps=tuple(steps))
 
 
-def write_run(run: Path, *steps: Step, **options: Any) -> pipeline.Compilation:
+def write_run(run: Path, *steps: Step, **options: Any) -> Compilation:
     """Write the steps as a run, and return how they were compiled."""
     compilation = compiled(*steps, **options)
-    pipeline.write(compilation, run)
+    creation.write_run(compilation, run)
     return compilation
 
 

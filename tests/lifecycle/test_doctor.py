@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from reana_batch.lifecycle.doctor import examine
-from reana_batch.reading.sites import HTCondorSettings, Site
+from reana_batch.site import HTCondorSettings, Site
 
 from .conftest import Desk, environment, said, serial
 

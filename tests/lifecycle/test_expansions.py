@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from reana_batch.lifecycle import submission
+from reana_batch.lifecycle import restart
 from reana_batch.run.parts import Run
 from tests.toy import flows
 
@@ -148,7 +148,7 @@ def test_a_restart_has_a_folder_for_what_is_not_compiled_yet(desk: Desk) -> None
     desk.write("reana.yaml", flows.ANALYSIS)
     reana_batch(desk, "run", "-w", "test", exits=1)
     new = desk.path / "runs/test.1.1"
-    assert submission.copy_run(Run(desk.path / "runs/test.1"), new) == 2
+    assert restart.copy_run(Run(desk.path / "runs/test.1"), new) == 2
     assert (new / "expansions/first/batch/manifest.json").exists()
     assert (new / "expansions/first/expansions/second").is_dir()
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from reana_batch.diagnostics import Refused
-from reana_batch.lifecycle import submission
+from reana_batch.lifecycle import deletion
 
 from .conftest import ENDLESS, Desk, records, said, serial, until
 
@@ -209,12 +209,12 @@ def test_a_running_run(desk: Desk, running: Path) -> None:
 
 def test_a_live_run_is_not_replaced(desk: Desk, running: Path) -> None:
     with pytest.raises(Refused) as refused:
-        submission.check_replaceable(running)
+        deletion.check_replaceable(running)
     [fault] = refused.value.diagnostics.errors
     assert fault.message == "test.1 is running; it cannot be replaced."
     (running / "workspace/go").touch()
     desk("wait", "-w", "test")
-    submission.check_replaceable(running)
+    deletion.check_replaceable(running)
 
 
 def test_the_list_of_runs(desk: Desk) -> None:

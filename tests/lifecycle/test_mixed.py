@@ -11,7 +11,8 @@ import pytest
 
 from reana_batch import backends
 from reana_batch.diagnostics import Refused, refuse
-from reana_batch.lifecycle import submission
+from reana_batch.lifecycle import deletion, ending, status, submission
+from reana_batch.run import run_json
 from reana_batch.run.parts import Run
 from reana_batch.run.queue import JobState, Queue, QueuedJob, Submission, Trace
 
@@ -78,7 +79,7 @@ def run(tmp_path: Path, systems: dict[str, System]) -> Path:
     for name in ("batch", "state/fit", "logs/fit", "workspace"):
         (directory / name).mkdir(parents=True)
     (directory / "batch/manifest.json").write_text(json.dumps(manifest), "utf-8")
-    submission.note(directory, submitted=1, ids=["1"])
+    run_json.note(directory, submitted=1, ids=["1"])
     return directory
 
 
@@ -91,26 +92,26 @@ def test_steps_that_are_handed_on(run: Path) -> None:
 
 
 def test_node_that_waits_for_a_job_in_the_queue_runs_nothing(run: Path, systems: dict[str, System]) -> None:
-    assert submission.status(run).state == "queued"
+    assert status.status(run).state == "queued"
     systems["slurm"].jobs = (job("7", "fit", JobState.RUNNING),)
-    assert submission.status(run).state == "running"
+    assert status.status(run).state == "running"
     systems["slurm"].jobs = (job("7", "fit", JobState.HELD, "its partition is down"),)
-    assert [held.reason for held in submission.status(run).queue.held] == ["its partition is down"]
+    assert [held.reason for held in status.status(run).queue.held] == ["its partition is down"]
 
 
 @pytest.mark.parametrize("fault", ["missing-tool", "scheduler"])
 def test_status_needs_the_system_of_the_dag_alone(run: Path, systems: dict[str, System], fault: str) -> None:
     systems["slurm"].fault = fault
-    assert submission.status(run).state == "running"
+    assert status.status(run).state == "running"
     systems["htcondor"].fault = fault
-    current = submission.status(run)
+    current = status.status(run)
     assert (current.state, current.silence and codes(current.silence)) == ("unknown", [fault])
 
 
 def test_stop_cancels_on_both(run: Path, systems: dict[str, System]) -> None:
-    submission.stop(run)
+    ending.stop(run)
     assert {name: system.cancelled for name, system in systems.items()} == {"htcondor": ["1"], "slurm": ["mixed.1"]}
-    assert submission.status(run).state == "stopped"
+    assert status.status(run).state == "stopped"
 
 
 @pytest.mark.parametrize(("fault", "told"), [("missing-tool", False), ("scheduler", True)])
@@ -118,12 +119,12 @@ def test_stop_tells_of_jobs_that_may_go_on(run: Path, systems: dict[str, System]
     systems["slurm"].fault = fault
     if told:
         with pytest.raises(Refused) as refused:
-            submission.stop(run)
+            ending.stop(run)
         assert codes(refused.value) == ["scheduler"]
     else:
-        submission.stop(run)
+        ending.stop(run)
     assert systems["htcondor"].cancelled == ["1"]
-    assert submission.status(run).state == "stopped"
+    assert status.status(run).state == "stopped"
 
 
 def test_held_jobs_are_released_where_they_are(run: Path, systems: dict[str, System]) -> None:
@@ -138,12 +139,12 @@ def test_held_jobs_are_released_where_they_are(run: Path, systems: dict[str, Sys
 
 
 def test_restart_waits_for_jobs_that_are_still_ending(run: Path, systems: dict[str, System]) -> None:
-    submission.note(run, stopped=2)
+    run_json.note(run, stopped=2)
     systems["htcondor"].jobs = ()
     systems["slurm"].jobs = (job("7", "fit", JobState.ENDING),)
-    assert submission.status(run).state == "stopped"
+    assert status.status(run).state == "stopped"
     with pytest.raises(Refused) as refused:
-        submission.check_ended(run)
+        deletion.check_ended(run)
     assert codes(refused.value) == ["run-state"]
     systems["slurm"].jobs = (job("7", "fit", JobState.ENDED, "it was cancelled"),)
-    submission.check_ended(run)
+    deletion.check_ended(run)

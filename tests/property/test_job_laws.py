@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from reana_batch import pipeline
 from reana_batch.diagnostics import Diagnostics, Place
 from reana_batch.ir import Column, Command, Step, Table, Workflow
-from reana_batch.reading.sites import Site
+from reana_batch.lifecycle.creation import write_run
+from reana_batch.site import Site
 
 ORIGIN = Place("reana.yaml", 1)
 BACKENDS = ("make", "htcondor", "slurm")
@@ -29,7 +30,7 @@ def compiled(workflow: Workflow, backend: str, rows_per_job: int) -> Iterator[tu
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder) / "run"
         compilation = pipeline.lower(workflow, Site(rows_per_job=rows_per_job), backend, Diagnostics())
-        pipeline.write(compilation, run)
+        write_run(compilation, run)
         yield run, compilation.workflow
 
 

@@ -13,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reana_batch.diagnostics import Diagnostics, Refused
-from reana_batch.lifecycle import submission
+from reana_batch.lifecycle import status
+from reana_batch.reading.analysis import read_spec
+from reana_batch.reading.parameters import file_parameters
 from reana_batch.reading.sites import resolve
-from reana_batch.reading.spec import file_parameters, read_spec
 
 PROJECT = """site: generic-slurm
 slurm: {partition: short, qos: normal}
@@ -94,4 +95,4 @@ def test_damaged_records_are_named(manifest: str, record: str, both: bool) -> No
         (run / "batch/manifest.json").write_bytes((manifest if both else MANIFEST).encode())
         (run / "state/run.json").write_bytes((record if both or len(record) % 2 else RECORD).encode())
         with contextlib.suppress(Refused):
-            assert submission.status(run).state
+            assert status.status(run).state

@@ -17,6 +17,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from reana_batch import backends, layout, pipeline
+from reana_batch.compilation import Compilation
 from reana_batch.diagnostics import Diagnostics, Place
 from reana_batch.ir import (
     Column,
@@ -32,11 +33,12 @@ from reana_batch.ir import (
     literal,
     parent_rows,
 )
+from reana_batch.lifecycle.creation import write_run
 from reana_batch.names import encode
 from reana_batch.passes import PASSES
 from reana_batch.passes.context import Context
-from reana_batch.reading.sites import CredentialSettings, Site, SlurmSettings
 from reana_batch.secrets import ENV, FILE, Secret, Store
+from reana_batch.site import CredentialSettings, Site, SlurmSettings
 from reana_batch.writing import jobs
 from reana_batch.writing.render import File
 
@@ -139,11 +141,11 @@ def test_every_pass_keeps_every_job_and_what_it_waits_for(
     assert context.diagnostics.errors == []
 
 
-def lowered(workflow: Workflow, backend: str, site: Site) -> pipeline.Compilation:
+def lowered(workflow: Workflow, backend: str, site: Site) -> Compilation:
     return pipeline.lower(workflow, site, backend, Diagnostics())
 
 
-def texts(compilation: pipeline.Compilation) -> list[tuple[str, str]]:
+def texts(compilation: Compilation) -> list[tuple[str, str]]:
     def whole(file: File) -> str:
         return file.text if isinstance(file.text, str) else "".join(file.text)
 
@@ -241,7 +243,7 @@ def test_chunks_wait_for_the_chunks_of_their_rows_and_for_no_other(workflow: Wor
 # --- what the back ends write ---------------------------------------------------------------------
 
 
-def text_of(compilation: pipeline.Compilation, name: str) -> str:
+def text_of(compilation: Compilation, name: str) -> str:
     return next(text for path, text in texts(compilation) if path == f"batch/{name}")
 
 
@@ -327,7 +329,7 @@ def test_make_starts_no_row_before_the_rows_it_waits_for(workflow: Workflow, row
     compilation = lowered(noting, "make", Site(rows_per_job=rows_per_job))
     steps = compilation.workflow.steps
     with tempfile.TemporaryDirectory() as folder:
-        pipeline.write(compilation, Path(folder))
+        write_run(compilation, Path(folder))
         subprocess.run(["make", "-j4", "-f", "batch/Makefile"], cwd=folder, check=True, capture_output=True)
         noted = Path(folder) / "workspace/events"
         events = noted.read_text().splitlines() if noted.exists() else []
@@ -403,7 +405,7 @@ def test_the_rows_that_can_be_done_are_done_on_every_system(
         expected = without(failing, compilation.workflow)
         with tempfile.TemporaryDirectory() as folder:
             run = Path(folder)
-            pipeline.write(compilation, run)
+            write_run(compilation, run)
             well = start(run)
             assert well == (expected == set(rows)), backend
             assert recorded(run, compilation.workflow, "done") == expected, backend

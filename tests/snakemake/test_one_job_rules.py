@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from reana_batch import layout, pipeline
+from reana_batch.compilation import Compilation, Options
 from reana_batch.diagnostics import Diagnostics
 from reana_batch.run import logs
 from reana_batch.run.parts import Run
@@ -38,15 +39,15 @@ def ring(count: int, bad: int = -1) -> str:
     return "\n".join([*texts, rule("sum_ID001", parts.split(), "sum", f"cat {parts} > sum")])
 
 
-def compiled(directory: Path, snakefile: str, backend: str = "make") -> tuple[Path, pipeline.Compilation]:
+def compiled(directory: Path, snakefile: str, backend: str = "make") -> tuple[Path, Compilation]:
     (directory / "Snakefile").write_text(snakefile)
     (directory / "scripts").mkdir(exist_ok=True)
     (directory / "reana.yaml").write_text(
         "inputs: {directories: [scripts]}\nworkflow: {type: snakemake, file: Snakefile}\n"
     )
-    options = pipeline.Options(backend=backend, settings=("container_runtime=none",))
+    options = Options(backend=backend, settings=("container_runtime=none",))
     compilation = pipeline.compile_spec(directory / "reana.yaml", options, Diagnostics())
-    pipeline.write(compilation, directory / "run")
+    directory.write(compilation, directory / "run")
     return directory / "run", compilation
 
 

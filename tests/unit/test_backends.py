@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from reana_batch import backends, pipeline
-from reana_batch.backends import Choice
+from reana_batch import pipeline
+from reana_batch.backends.placement import Choice, choose, hand_on
 from reana_batch.backends.slurm import chain, controller
 from reana_batch.diagnostics import Diagnostics, Place, render
 from reana_batch.ir import Hint, Need, Pattern, RowMapping, Step, Table, Workflow, literal
-from reana_batch.reading.sites import HTCondorSettings, Site, SlurmSettings
 from reana_batch.run.parts import Run
+from reana_batch.site import HTCondorSettings, Site, SlurmSettings
 
 SOURCE = "one\ntwo\nthree\n"
 
@@ -85,14 +85,14 @@ CHOICES = [
 def test_back_end_of_a_workflow(compute_backends: list[str], own: str, requested: str | None, expected: str) -> None:
     diagnostics = Diagnostics()
     site = Site(name="here", backend=own)
-    assert backends.choose(asking(*compute_backends), site, requested, diagnostics) == Choice(expected)
+    assert choose(asking(*compute_backends), site, requested, diagnostics) == Choice(expected)
     assert render(diagnostics, {}) == ""
 
 
 def test_site_that_compiles_for_another_back_end_than_asked() -> None:
     diagnostics = Diagnostics()
     site = Site(name="here", backend="make")
-    assert backends.choose(asking("", "slurmcern"), site, None, diagnostics) == Choice("make")
+    assert choose(asking("", "slurmcern"), site, None, diagnostics) == Choice("make")
     assert render(diagnostics, {"reana.yaml": SOURCE}) == (
         "reana.yaml:2:1: warning: This step asks for slurmcern, and here compiles for make. [backend-ignored]\n"
         "  two\n"
@@ -115,9 +115,9 @@ def test_dag_that_hands_steps_to_slurm(compute_backends: list[str], own: str, ha
     diagnostics = Diagnostics()
     site = Site(backend=own, slurm=SlurmSettings(max_array_size=7))
     flow = asking(*compute_backends)
-    choice = backends.choose(flow, site, "auto", diagnostics)
+    choice = choose(flow, site, "auto", diagnostics)
     assert choice == Choice("htcondor", dict.fromkeys(handed, "slurm"))
-    steps = backends.hand_on(flow, choice, site, diagnostics).steps
+    steps = hand_on(flow, choice, site, diagnostics).steps
     assert {each.name: (each.target, each.bundle) for each in steps if each.target} == dict.fromkeys(
         handed, (chain.TARGET, 7)
     )
@@ -128,8 +128,8 @@ def refused(compute_backends: list[str], own: str, engine: str | None = None) ->
     diagnostics = Diagnostics()
     site = Site(name="here", backend=own)
     flow = asking(*compute_backends)
-    choice = backends.choose(flow, site, "auto", diagnostics, engine)
-    backends.hand_on(flow, choice, site, diagnostics)  # which an expansion comes to before it stops
+    choice = choose(flow, site, "auto", diagnostics, engine)
+    hand_on(flow, choice, site, diagnostics)  # which an expansion comes to before it stops
     return render(diagnostics, {"reana.yaml": SOURCE})
 
 
@@ -175,7 +175,7 @@ def test_mixture_whose_run_directory_is_not_shared() -> None:
     diagnostics = Diagnostics()
     site = Site(backend="htcondor", htcondor=HTCondorSettings(file_transfer=True))
     flow = asking("", "slurmcern")
-    backends.hand_on(flow, backends.choose(flow, site, "auto", diagnostics), site, diagnostics)
+    hand_on(flow, choose(flow, site, "auto", diagnostics), site, diagnostics)
     assert render(diagnostics, {"reana.yaml": SOURCE}) == (
         "reana.yaml:2:1: error: Jobs of another system work in the run directory itself,"
         " which htcondor.file_transfer does not share. [unsupported]\n"

@@ -15,8 +15,8 @@ import pytest
 import reana_batch.templates
 from reana_batch.diagnostics import Refused
 from reana_batch.ir import CredentialPlan, Workflow
-from reana_batch.reading.sites import CredentialSettings, Site
 from reana_batch.secrets import ENV, FILE, Secret, Store
+from reana_batch.site import CredentialSettings, Site
 from reana_batch.writing import credential_files
 
 LIBRARY = Path(reana_batch.templates.__file__).parent / "credentials/job.sh"

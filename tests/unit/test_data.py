@@ -22,8 +22,9 @@ from reana_batch.diagnostics import Diagnostics, Place
 from reana_batch.ir import Credential, DataFile, Expansion, Need, Step, Table, Workflow, literal
 from reana_batch.passes.context import Context
 from reana_batch.passes.stage_data import stage_data
-from reana_batch.reading.sites import DataSettings, Site
-from reana_batch.reading.spec import Spec, read_spec
+from reana_batch.reading.analysis import read_spec
+from reana_batch.reading.spec import Spec
+from reana_batch.site import DataSettings, Site
 
 _STEPS = """
 workflow:

@@ -10,6 +10,7 @@ import pytest
 
 from reana_batch import backends, files
 from reana_batch.lifecycle import submission
+from reana_batch.run import run_json
 from reana_batch.run.parts import Run
 from reana_batch.run.queue import Trace
 
@@ -69,9 +70,9 @@ def test_records_are_not_written_through_links(tmp_path: Path, victim: Path) -> 
     (tmp_path / "state").mkdir()
     (tmp_path / "state/run.json").symlink_to(victim)
     victim.write_text("{}")
-    submission.note(tmp_path, created=1)
+    run_json.note(tmp_path, created=1)
     assert victim.read_text() == "{}"
-    assert submission.read_record(tmp_path) == {"created": 1}
+    assert run_json.read_record(tmp_path) == {"created": 1}
 
 
 def test_an_open_that_follows_no_link_waits_for_no_fifo(tmp_path: Path, victim: Path) -> None:

@@ -12,8 +12,9 @@ import pytest
 
 from benchmarks.big import BIG
 from reana_batch import diagnostics as messages
+from reana_batch.compilation import Options
 from reana_batch.diagnostics import Diagnostics, Refused, Severity, render
-from reana_batch.pipeline import Options, compile_spec
+from reana_batch.pipeline import compile_spec
 from reana_batch.reading import hints
 
 SIZES = (50, 100, 200)

@@ -22,8 +22,9 @@ import reana_batch.templates
 from reana_batch import pipeline
 from reana_batch.diagnostics import Diagnostics, Place
 from reana_batch.ir import Column, Command, Need, Pattern, RowMapping, Step, Table, Workflow, literal
-from reana_batch.reading.sites import Site
+from reana_batch.lifecycle.creation import write_run
 from reana_batch.run import parts
+from reana_batch.site import Site
 
 ORIGIN = Place("/home/me/analysis/reana.yaml", 7)
 
@@ -110,7 +111,7 @@ def compiled(
 ) -> Run:
     workflow = Workflow("w", "serial", steps)
     compilation = pipeline.lower(workflow, site or Site(), backend, Diagnostics(), fuse=fuse)
-    pipeline.write(compilation, directory)
+    write_run(compilation, directory)
     return Run(directory)
 
 
@@ -1015,7 +1016,7 @@ def test_records_and_logs_are_not_written_through_links(tmp_path: Path) -> None:
     before, after = plant.split("@")
     made = Workflow("w", "serial", (step("s", command(before, N, after), table=rows(3)),))
     run = tmp_path / "run"
-    pipeline.write(pipeline.lower(made, Site(rows_per_job=3), "make", Diagnostics()), run)
+    write_run(pipeline.lower(made, Site(rows_per_job=3), "make", Diagnostics()), run)
     subprocess.run(["bash", "batch/steps/s/job.sh", "0"], cwd=run, check=True, env=ENVIRONMENT)
     assert victim.read_text() == "precious"
     for name in ("0.done", "1.done", "2.done"):

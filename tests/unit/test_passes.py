@@ -39,8 +39,8 @@ from reana_batch.passes.plan_credentials import plan_credentials
 from reana_batch.passes.plan_expansions import plan_expansions
 from reana_batch.passes.require_outputs import require_outputs
 from reana_batch.reading import hints
-from reana_batch.reading.sites import CredentialSettings, HTCondorSettings, Limits, Site
 from reana_batch.secrets import ENV, FILE, Secret, Store
+from reana_batch.site import CredentialSettings, HTCondorSettings, Limits, Site
 
 # A site where Rucio needs no proxy.
 RUCIO_ALONE = CredentialSettings(rucio="userpass")

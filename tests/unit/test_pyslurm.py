@@ -19,7 +19,8 @@ import pytest
 from reana_batch import pipeline
 from reana_batch.diagnostics import Diagnostics, Place
 from reana_batch.ir import Hint, Need, Pattern, Step, Table, Workflow, literal
-from reana_batch.reading.sites import Site, SlurmSettings
+from reana_batch.lifecycle.creation import write_run
+from reana_batch.site import Site, SlurmSettings
 from reana_batch.templates.slurm import pyslurm_sbatch
 
 ORIGIN = Place("reana.yaml", 1)
@@ -114,7 +115,7 @@ def slurm(path: Path, submission: str, **settings: Any) -> Slurm:
         Step(name="c", needs=(Need("a"), Need("b")), **plain),
     )
     site = Site(slurm=SlurmSettings(submission=submission, max_array_size=3, **settings))
-    pipeline.write(pipeline.lower(Workflow("w", "serial", steps), site, "slurm", Diagnostics()), path / "run")
+    write_run(pipeline.lower(Workflow("w", "serial", steps), site, "slurm", Diagnostics()), path / "run")
     made = Slurm(path / "run", path / "bin", path / "packages")
     made.bin.mkdir()
     made.packages.mkdir()

@@ -11,7 +11,7 @@ import pytest
 from reana_batch.backends.htcondor import dag
 from reana_batch.diagnostics import Place
 from reana_batch.ir import Step, Table, Workflow, literal
-from reana_batch.reading.sites import Site
+from reana_batch.site import Site
 from reana_batch.writing import render
 from reana_batch.writing.render import (
     Unquotable,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from reana_batch.writing import replacing
+from reana_batch.lifecycle import replacing
 
 BEFORE = {"batch/manifest.json": "old", "state/s/0.done": "", "state/run.json": "old", "logs/s/0.out": "old"}
 BEFORE |= {"expansions/x/batch/manifest.json": "old", "workspace/in.txt": "old", "workspace/result": "kept"}

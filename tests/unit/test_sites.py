@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from reana_batch.diagnostics import Diagnostics, Refused, render
-from reana_batch.reading import sites
-from reana_batch.reading.sites import ResolvedSite, Site, profiles, resolve, settings_of, user_file
+from reana_batch.reading.sites import ResolvedSite, profiles, resolve, user_file
+from reana_batch.site import Site, settings_of
+from reana_batch.site import site_of as settings_site
 
 WriteFile = Callable[[str], Path]
 
@@ -101,7 +102,7 @@ def test_site_is_named_on_the_command_line_before_all(write_project_file: WriteF
 def test_the_settings_of_a_site_are_all_of_it(name: str) -> None:
     settings = ["python=/p", "binds=[/a, /b]", "refused_directories=[{prefix: /x, reason: r, hint: h}]"]
     site = resolve(name, settings, None, Diagnostics(), {}).site
-    assert sites.site_of(name, json.loads(json.dumps(settings_of(site)))) == site
+    assert settings_site(name, json.loads(json.dumps(settings_of(site)))) == site
 
 
 def test_project_without_a_file(tmp_path: Path) -> None:

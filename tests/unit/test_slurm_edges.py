@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 from reana_batch import pipeline
+from reana_batch.compilation import Options
 from reana_batch.diagnostics import Diagnostics
 
 SEARCH = """
@@ -85,7 +86,7 @@ rule table:
 def test_the_arrays_of_a_search(tmp_path: Path) -> None:
     (tmp_path / "Snakefile").write_text(SEARCH)
     (tmp_path / "reana.yaml").write_text("workflow: {type: snakemake, file: Snakefile}\n")
-    options = pipeline.Options(backend="slurm", settings=("container_runtime=none",))
+    options = Options(backend="slurm", settings=("container_runtime=none",))
     compilation = pipeline.compile_spec(tmp_path / "reana.yaml", options, Diagnostics())
     (script,) = ("".join(file.text) for file in compilation.files() if file.path == "batch/submit.sh")
     assert (compilation.workflow.job_count, script.count("\nsubmit ")) == (65, 14)

@@ -13,7 +13,7 @@ import pytest
 from reana_batch import frontends
 from reana_batch.diagnostics import Diagnostics, Refused, render
 from reana_batch.ir import Column, Command, Credential, Need, Pattern, Resources, Step, Workflow
-from reana_batch.reading.spec import read_spec
+from reana_batch.reading.analysis import read_spec
 
 Load = Callable[..., Workflow]
 

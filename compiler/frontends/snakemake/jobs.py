@@ -18,8 +18,10 @@ from reana_batch.frontends.snakemake.process import Reading, read
 from reana_batch.frontends.snakemake.records import JobRecord, Past, RuleRecord
 from reana_batch.ir import Credential, Expansion, MadeFile, Need, Step, Workflow, last_steps, literal
 from reana_batch.reading import hints
+from reana_batch.reading.document import entries
 from reana_batch.reading.expressions import is_data_reference
-from reana_batch.reading.spec import Spec, entries, file_parameters
+from reana_batch.reading.parameters import file_parameters
+from reana_batch.reading.spec import Spec
 
 
 def load(spec: Spec, diagnostics: Diagnostics, results: Mapping[str, Any]) -> Workflow:

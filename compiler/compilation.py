@@ -1,0 +1,92 @@
+"""What a compilation is asked for, and what it returns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from reana_batch import backends
+from reana_batch.ir import CredentialPlan, Workflow
+from reana_batch.reading.spec import Spec
+from reana_batch.run import frozen
+from reana_batch.site import Site
+from reana_batch.target import Target
+from reana_batch.writing import credential_files, jobs
+from reana_batch.writing.render import File
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the user chose on the command line."""
+
+    parameters: Sequence[str] = ()
+    operational_options: Sequence[str] = ()
+    site: str | None = None
+    settings: Sequence[str] = ()
+    backend: str | None = None
+    fuse: bool = False
+    strict_outputs: bool = False
+    strict: bool = False
+    measured: Path | None = None  # an earlier run, whose jobs' durations are known
+    lenient: bool = False
+    ignore_unsupported: bool = False
+
+
+# The choices that hold for expansions as well; the others have become settings.
+_KEPT_CHOICES = (
+    "parameters",
+    "operational_options",
+    "backend",
+    "fuse",
+    "strict",
+    "strict_outputs",
+    "lenient",
+    "ignore_unsupported",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Compilation:
+    """A workflow ready to be written for one batch system."""
+
+    workflow: Workflow
+    site: Site
+    target: Target
+    spec: Spec | None = None
+    inputs: list[str] = field(default_factory=list)
+    options: Options = Options()
+    durations: Mapping[str, float] = field(default_factory=dict)  # seconds by step, of an earlier run
+
+    @property
+    def start_command(self) -> str:
+        """What the user types, in the run directory, to hand the run to the batch system."""
+        has_credentials = self.workflow.credential_plan != CredentialPlan()
+        return (
+            f"bash {credential_files.SCRIPT} && {self.target.start_command}"
+            if has_credentials
+            else self.target.start_command
+        )
+
+    def files(self) -> Iterator[File]:
+        """Yield every generated file; tables and long lists are made while they are written."""
+        yield from jobs.job_files(self.workflow, self.site, self.target)
+        if self.workflow.expansions:
+            assert self.spec is not None, "only an analysis can be compiled again"
+            yield from frozen.files(self._frozen(self.spec), self.spec)
+        yield from backends.backend(self.target.name).lower(self.workflow, self.site)
+        for name in sorted({step.target.name for step in self.workflow.steps if step.target}):
+            yield from backends.guest(name).lower_nodes(self.workflow, self.site)
+
+    def _frozen(self, spec: Spec) -> frozen.Frozen:
+        return frozen.Frozen(
+            name=self.workflow.name,
+            within=self.workflow.within,
+            spec=spec.path.name,
+            choices={name: getattr(self.options, name) for name in _KEPT_CHOICES},
+            site=self.site,
+            backend=self.target.name,
+            credential_plan=self.workflow.credential_plan,
+            durations=self.durations,
+            states={expansion.name: expansion.state for expansion in self.workflow.expansions},
+        )

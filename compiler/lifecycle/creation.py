@@ -1,0 +1,125 @@
+"""Creating the directory of a run, whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from reana_batch import layout
+from reana_batch.compilation import Compilation
+from reana_batch.diagnostics import Refused, refuse
+from reana_batch.files import naming
+from reana_batch.lifecycle import deletion, replacing
+from reana_batch.run.lock import locked
+from reana_batch.run.run_json import note
+from reana_batch.site import Site
+from reana_batch.target import Target
+from reana_batch.writing import jobs, staging
+from reana_batch.writing.render import File
+
+
+def write_run(compilation: Compilation, directory: Path, *, force: bool = False) -> None:
+    """Write the run directory: batch files, workspace with the inputs, folders for logs and records.
+
+    ``force`` replaces what an earlier compilation left there, except the workspace's other files. All is made in a
+    folder of its own and renamed at the end: if that fails, the earlier run is as it was.
+    Raises :class:`Refused` if the directory is in use or cannot be written.
+    """
+    _check_path(compilation.site, compilation.target, directory)
+    _check_directory(directory, force)
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with locked(directory):
+            _check_free(directory, force)
+            # What cannot be removed of it, the next command removes.
+            temporary = tempfile.TemporaryDirectory(prefix=replacing.PREFIX, dir=directory, ignore_cleanup_errors=True)
+            with temporary as folder:
+                new = Path(folder) / "new"
+                (new / layout.WORKSPACE).mkdir(mode=0o700, parents=True)
+                if compilation.spec is not None:
+                    staging.copy_inputs(compilation.spec, compilation.inputs, new / layout.WORKSPACE)
+                staging.write_made(compilation.workflow.made, new / layout.WORKSPACE)
+                fill(compilation, new)
+                replacing.replace(directory, new, Path(folder) / "old")
+    except OSError as error:
+        raise cannot_write(error, directory) from error
+    finally:
+        if not (directory / layout.MANIFEST).exists():
+            with contextlib.suppress(OSError):  # the lock's folder, where nothing else was made
+                (directory / layout.STATE).rmdir()
+
+
+def _check_free(directory: Path, force: bool) -> None:
+    """Raise Refused if another command has made a run here meanwhile, or if the one to replace is live."""
+    if (directory / layout.MANIFEST).exists():
+        if not force:
+            raise refuse("output-exists", f"Another command has just made a run in {directory}.")
+        deletion.check_replaceable(directory)
+    for left in directory.glob(f"{replacing.PREFIX}*"):  # by a command that was killed
+        shutil.rmtree(left)
+
+
+def fill(compilation: Compilation, directory: Path) -> None:
+    """Write batch files, and folders for logs and records, beside the workspace."""
+    for name in (layout.BATCH, layout.STATE, layout.LOGS):
+        (directory / name).mkdir(mode=0o700, exist_ok=True)
+    for expansion in compilation.workflow.expansions:  # DAGMan looks for the folders when it starts
+        (directory / layout.expansion_folder(expansion.name)).mkdir(mode=0o700, parents=True, exist_ok=True)
+    for folder in jobs.run_folders(compilation.workflow):
+        (directory / folder).mkdir(parents=True, exist_ok=True)
+    _write_files(compilation.files(), directory)
+
+
+def cannot_write(error: OSError, directory: Path) -> Refused:
+    reason = f"{error.filename2 or error.filename or directory}: {error.strerror}"  # of two, the copy
+    return refuse("cannot-write", f"The run cannot be written: {reason}.")
+
+
+def _check_path(site: Site, target: Target, directory: Path) -> None:
+    path = f"{os.path.realpath(directory)}/"
+    for refused in site.refused_directories:
+        if path.startswith(refused.prefix):
+            message = f"A run cannot be in {directory}: {refused.reason}"
+            raise refuse("over-limit", message, hint=refused.hint)
+    misread = target.misread_paths and re.search(target.misread_paths, path)
+    if misread:
+        message = f'A run cannot be in {directory}: {target.title} does not take "{misread[0]}" in a path literally.'
+        raise refuse("unsupported", message, hint="name another directory with --output or --runs.")
+
+
+def _check_directory(directory: Path, force: bool) -> None:
+    if directory.exists() and not directory.is_dir():
+        raise refuse("output-exists", f"{directory} is not a directory.", hint="name another with --output.")
+    if not force and directory.is_dir() and any(directory.iterdir()):
+        hint = "name another with --output, or replace the run in it with --force."
+        raise refuse("output-exists", f"{directory} is not empty.", hint=hint)
+    if force and directory.is_dir() and any(directory.iterdir()) and not replacing.holds_run(directory):
+        message = f"{directory} is not empty and holds no run of reana-batch."
+        raise refuse("output-exists", message, hint="name another with --output.")
+
+
+def _write_files(files: Iterator[File], directory: Path) -> None:
+    """Write each file readable by its owner only, streaming those that come in pieces."""
+    made: set[str] = set()
+    for file in files:
+        path = f"{directory}/{file.path}"
+        folder = path.rpartition("/")[0]
+        if folder not in made:
+            os.makedirs(folder, exist_ok=True)
+            made.add(folder)
+        mode = 0o700 if file.executable else 0o600
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with naming(Path(path)), open(descriptor, "w", encoding="utf-8", newline="") as stream:
+            stream.writelines((file.text,) if isinstance(file.text, str) else file.text)
+
+
+def note_creation(directory: Path, compilation: Compilation) -> None:
+    """Write down when, and from which analysis, the run was made."""
+    spec = compilation.spec.path if compilation.spec else ""
+    note(directory, created=time.time(), spec=str(spec))

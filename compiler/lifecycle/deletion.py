@@ -1,0 +1,166 @@
+"""Deleting a run, and what must hold before one is deleted or replaced."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import glob
+import shlex
+import time
+from pathlib import Path
+
+from reana_batch import backends, files, layout
+from reana_batch.diagnostics import Refused, refuse
+from reana_batch.lifecycle.ending import leave_queue, tolerating
+from reana_batch.lifecycle.status import NO_ANSWER, known_status
+from reana_batch.run.lock import locked
+from reana_batch.run.parts import Run
+from reana_batch.run.queue import JobState, Submission
+from reana_batch.run.run_json import RECORD, note, read_record
+from reana_batch.writing import credential_files
+
+# How the name of a directory ends that is being made or deleted; it begins with a dot.
+MAKING, _DELETING = ".new", ".deleted"
+
+
+def delete(directory: Path) -> None:
+    """Delete a run with its workspace; Refused while it is queued or running."""
+    run = Run(directory)
+    with locked(directory, disk_may_be_full=True):
+        _check_deletable(directory)
+        try:
+            files.demand_removable(directory)
+            if not directory.is_symlink():  # which is refused below
+                with tolerating(*NO_ANSWER):  # a run can be deleted where its batch system is no more
+                    leave_queue(run)
+                credential_files.withdraw(directory)
+            remove(directory)
+        except OSError as error:
+            path = Path(error.filename or directory)
+            if path != directory and not path.parent.name:  # rmtree names what it cannot delete by its last part alone
+                path = Path(directory.name, path)
+            hint = _rest_of(directory, error)
+            raise refuse("cannot-write", f"{path}: {error.strerror or error}.", hint=hint) from error
+
+
+def _rest_of(directory: Path, error: OSError) -> str:
+    """Return the hint that says what a deletion that failed has left."""
+    name = shlex.quote(str(directory))
+    if not directory.exists():
+        return f"the run is deleted; nothing of it is left but {hidden_name(directory, _DELETING)}."
+    if not read_record(directory).get("deleted"):
+        cure = f"; where you may, chmod -R u+rwX {name}, and delete it again" * (error.errno == errno.EACCES)
+        return f"nothing was deleted{cure}."
+    return f"{directory.name} is deleted in part; for the rest, when the cause is gone: reana-batch delete -w {name}"
+
+
+def _check_deletable(directory: Path) -> None:
+    state = known_status(directory).state
+    if state in ("queued", "running"):
+        message = f"{directory.name} is {state}; stop it first."
+        raise refuse("run-state", message, hint=f"reana-batch stop -w {shlex.quote(str(directory))}")
+    sharing = [path.name for path in _sharing(directory)]
+    if sharing and not (directory / layout.WORKSPACE).is_symlink():
+        works = "works" if len(sharing) == 1 else "work"
+        raise refuse("run-state", f"{', '.join(sharing)} {works} in the workspace of {directory.name}.")
+
+
+def remove(directory: Path) -> None:
+    """Delete a run: it loses its name first, so that no half of it is left if we are ended meanwhile.
+
+    If something cannot be deleted, it gets its name back, and its record says that it is deleted in part.
+    """
+    import shutil
+
+    if directory.is_symlink():
+        shutil.rmtree(directory)  # which says why not
+    sweep(directory, _DELETING)
+    unnamed = hidden_name(directory, _DELETING)
+    directory.rename(unnamed)
+    try:
+        for path in _but_for_the_record(unnamed):
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+        shutil.rmtree(unnamed)
+    except OSError:
+        if not (unnamed / layout.MANIFEST).exists():
+            raise
+        with contextlib.suppress(OSError, Refused):  # a full disk is a reason to delete, and so it is not noted before
+            (unnamed / layout.STATE).mkdir(mode=0o700, exist_ok=True)
+            note(unnamed, deleted=time.time())
+        unnamed.rename(directory)
+        raise
+
+
+def _but_for_the_record(directory: Path) -> list[Path]:
+    """Return what to delete first of a run: everything except its manifest and its record."""
+    kept = {directory / layout.MANIFEST, directory / RECORD}
+    folders = (directory, *{path.parent for path in kept})
+    return [path for folder in folders for path in folder.iterdir() if path not in kept and path not in folders]
+
+
+def hidden_name(directory: Path, ending: str) -> Path:
+    """Return where a directory is made or deleted that is called ``directory`` before or afterwards."""
+    return directory.with_name(f".{directory.name}{ending}")
+
+
+def sweep(directory: Path, ending: str) -> None:
+    """Delete what a command left that was ended while it made or deleted ``directory``. The caller holds the lock."""
+    import shutil
+
+    left = hidden_name(directory, ending)
+    if left.is_dir():
+        shutil.rmtree(left)
+
+
+def check_replaceable(directory: Path) -> None:
+    """Raise Refused if the run in ``directory`` is live, if its scheduler cannot say, or if others use its workspace.
+
+    What is still ending of a run is waited for.
+    """
+    current = known_status(directory)
+    if current.state in ("queued", "running"):
+        message = f"{directory.name} is {current.state}; it cannot be replaced."
+        raise refuse("run-state", message, hint=f"stop it first: reana-batch stop -w {shlex.quote(str(directory))}")
+    sharing = [path.name for path in _sharing(directory)]
+    if sharing:
+        raise refuse("run-state", f"{directory.name} shares its workspace with {', '.join(sharing)}.")
+    with tolerating(*NO_ANSWER):
+        leave_queue(current.run)
+
+
+def _sharing(directory: Path) -> list[Path]:
+    """Return the other runs in the same workspace: the run and its restarts have one."""
+    own = (directory / layout.WORKSPACE).resolve()
+    family = ".".join(directory.name.split(".")[:2])
+    found = sorted(directory.absolute().parent.glob(f"{glob.escape(family)}*/{layout.WORKSPACE}"))
+    return [path.parent for path in found if path.parent.name != directory.name and path.resolve() == own]
+
+
+def check_ended(directory: Path) -> None:
+    """Raise Refused unless the run has ended, and so has all that runs in its workspace."""
+    current = known_status(directory)
+    if current.state not in ("finished", "failed", "stopped") and not current.queue.cut_short:
+        message = f"{directory.name} is {current.state}; only a run that has ended can be restarted."
+        raise refuse("run-state", message)
+    _check_guests_gone(Run(directory))
+    check_workspace_free(directory)
+
+
+def _check_guests_gone(run: Run) -> None:
+    """Raise Refused while jobs that were handed on are still ending; in the same run, their nodes wait for that."""
+    for name in run.guests:
+        queue = backends.backend(name).query(run.directory, Submission())
+        jobs = [job for job in queue.jobs if job.state is not JobState.ENDED]
+        if jobs:
+            message = f"Jobs of {run.directory.name} are still in the queue ({jobs[0].id})."
+            raise refuse("run-state", message, hint="they are being cancelled; try again in a moment.")
+
+
+def check_workspace_free(directory: Path) -> None:
+    for other in _sharing(directory):
+        current = known_status(other)
+        if current.state in ("queued", "running"):
+            raise refuse("run-state", f"{other.name} is {current.state}, in the workspace of {directory.name}.")
+        if current.queue.active:
+            message = f"Jobs of {other.name} are still ending, in the workspace of {directory.name}."
+            raise refuse("run-state", message, hint="try again in a moment.")

@@ -1,0 +1,134 @@
+"""Starting a run again: in its own directory, or as a new run with the same results."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from reana_batch import files, layout
+from reana_batch.diagnostics import Refused, refuse
+from reana_batch.lifecycle.deletion import MAKING, check_ended, check_workspace_free, hidden_name, remove, sweep
+from reana_batch.lifecycle.ending import leave_queue
+from reana_batch.lifecycle.status import known_status, status
+from reana_batch.run.lock import locked
+from reana_batch.run.names import next_restart
+from reana_batch.run.parts import Run
+from reana_batch.run.run_json import note, read_record
+from reana_batch.writing import credential_files
+
+_T = TypeVar("_T")
+
+
+def restart(directory: Path, start: Callable[[Run], _T]) -> tuple[Path, int, _T]:
+    """Go on where ``directory`` ended, in a new run: return it, how many of its jobs are done, and what starts it."""
+    run = Run(directory)
+    with locked(directory):
+        check_ended(directory)
+        leave_queue(run)
+        new = next_restart(directory)
+        done = copy_run(run, new)
+        try:
+            return new, done, start(Run(new))
+        except (OSError, Refused):
+            _forget(new)
+            raise
+
+
+def _forget(new: Path) -> None:
+    """Delete a restart that its batch system refused; without a clear answer it stays."""
+    current = status(new)
+    if current.silence is None and not current.queue.active:
+        credential_files.withdraw(new)
+        remove(new)  # its workspace is a link, which is not followed
+
+
+def copy_run(run: Run, new: Path) -> int:
+    """Make ``new`` a run that goes on where ``run`` ended; return how many jobs are done already.
+
+    Both share the workspace, as in REANA; the batch files and the records of finished jobs are copied.
+    """
+    sweep(new, MAKING)
+    unnamed = hidden_name(new, MAKING)
+    try:
+        done = _fill_restart(run, new, unnamed)
+        unnamed.rename(new)
+    except BaseException:
+        sweep(new, MAKING)
+        raise
+    return done
+
+
+def _fill_restart(run: Run, new: Path, unnamed: Path) -> int:
+    """Make in ``unnamed`` the run that will be called ``new``; return how many jobs are done already."""
+    unnamed.mkdir(mode=0o700)
+    workspace = os.path.relpath((run.directory / layout.WORKSPACE).resolve(), new.resolve())
+    done = 0
+    for part in run.parts():
+        target = unnamed / part.directory.relative_to(run.directory)
+        done += _copy_part(part, target)
+        for name in layout.SHARED if target != unnamed else ():
+            (target / name).symlink_to(Path("../..") / name)
+    (unnamed / layout.WORKSPACE).symlink_to(workspace)
+    spec = read_record(run.directory).get("spec", "")
+    # It was made to be submitted: if that is cut short, resume does it.
+    note(unnamed, created=time.time(), spec=spec, restarts=run.directory.name, intent={"time": time.time()})
+    _mark_restarted(Run(unnamed))
+    return done
+
+
+def _copy_part(part: Run, target: Path) -> int:
+    """Copy the batch files and the records of finished jobs; return how many there are."""
+    batch = part.directory / layout.BATCH
+    names = (path for path, _ in files.walk(batch) if not path.startswith(layout.MADE_BY_DAGMAN))
+    files.copy_tree(batch, target / layout.BATCH, names)
+    for name in (layout.STATE, layout.LOGS):
+        (target / name).mkdir(mode=0o700)
+    for expansion in part.expansions:  # DAGMan starts in the folder, also of what is not compiled yet
+        (target / layout.expansion_folder(expansion["name"])).mkdir(mode=0o700, parents=True)
+    return sum(_inherit(step, part.directory, target) for step in part.manifest["steps"])
+
+
+def _inherit(step: dict[str, Any], old: Path, new: Path) -> int:
+    """Copy the records of a step's finished jobs into the new run and return how many there are."""
+    count = 0
+    chunks = -(-step["rows"] // step["chunk_size"])
+    for shard in {*layout.row_folders(step["rows"]), *layout.row_folders(chunks)}:
+        for kind in (layout.LOGS, layout.STATE):
+            (new / kind / step["folder"] / shard).mkdir(parents=True, exist_ok=True)
+        folder = Path(layout.STATE) / step["folder"] / shard
+        for record in (old / folder).glob("*.done"):
+            with files.naming(new / folder / record.name):
+                (new / folder / record.name).write_bytes(files.read_regular(record))
+            count += 1
+    return count
+
+
+def resume(directory: Path, start: Callable[[Run], _T]) -> _T:
+    """Start again, in its own directory, a run that failed or was stopped; finished jobs are not run again."""
+    run = Run(directory)
+    with locked(directory):
+        _check_resumable(directory)
+        leave_queue(run)
+        _mark_restarted(run)
+        return start(run)
+
+
+def _check_resumable(directory: Path) -> None:
+    """Raise Refused unless the run has ended or its submission was cut short, and no other uses its workspace."""
+    current = known_status(directory)
+    tried = current.state == "created" and current.record.get("intent")
+    if current.state not in ("failed", "stopped") and not current.queue.cut_short and not tried:
+        hint = f"to start it: reana-batch submit {shlex.quote(str(directory))}" if current.state == "created" else ""
+        message = f"{directory.name} is {current.state}; only a failed or stopped run can be resumed."
+        raise refuse("run-state", message, hint=hint)
+    check_workspace_free(directory)
+
+
+def _mark_restarted(run: Run) -> None:
+    """Let the jobs that are done stay done when the run is submitted again."""
+    for part in run.parts():
+        files.write_whole(part.directory / layout.RESTARTED, b"")

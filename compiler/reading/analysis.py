@@ -1,0 +1,177 @@
+"""reana.yaml: reading it and checking what holds for every workflow type.
+
+Faults are recorded, not raised, so that the front end can add its own before the user sees them all;
+what is malformed reads as absent here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from reana_batch.diagnostics import Diagnostics, Refused, refuse
+from reana_batch.ir import DataFile
+from reana_batch.reading import expressions, places, schema
+from reana_batch.reading.document import as_text, entries, mapping_at, read_document, texts_at
+from reana_batch.reading.inputs import check_definition, check_inputs, check_nested, check_paths, declared_paths
+from reana_batch.reading.parameters import check_parameters, read_options, read_parameters, typed_parameters
+from reana_batch.reading.references import read_references
+from reana_batch.reading.spec import OPTIONS, Spec
+
+SPEC_NAMES = ("reana.yaml", "reana.yml")
+
+
+_HINTS = {
+    "version": 'put it in quotes, such as version: "0.9.4".',
+    "environment": "every step needs a container image.",
+    "commands": "write a list: each item is one job.",
+}
+
+
+def find_spec(given: Path | None, directory: Path) -> Path:
+    """Return the path of the analysis: ``given``, or reana.yaml or reana.yml in ``directory``."""
+    if given is not None:
+        if given.is_dir():
+            return find_spec(None, given)
+        if not given.exists():
+            raise refuse("missing-file", f"{given} does not exist.", hint="name the file with -f.")
+        return given
+    found = [directory / name for name in SPEC_NAMES if (directory / name).exists()]
+    if len(found) > 1:
+        message = f"Both {' and '.join(SPEC_NAMES)} exist."
+        raise refuse("spec-ambiguous", message, hint="keep one, or name one with -f.")
+    if not found:
+        where = "this directory" if directory == Path() else str(directory)
+        hint = "name the file with -f, or start from a sample: reana-batch samples"
+        raise refuse("missing-file", f"There is no {' or '.join(SPEC_NAMES)} in {where}.", hint=hint)
+    return found[0]
+
+
+def read_spec(
+    path: Path,
+    diagnostics: Diagnostics,
+    parameters: Sequence[str] = (),
+    options: Sequence[str] = (),
+    *,
+    strict: bool = False,
+    workspace: Path | None = None,
+) -> Spec:
+    """Return the analysis in ``path``; ``parameters`` and ``options`` are ``KEY=VALUE`` words.
+
+    In a run, the directory of the analysis is its ``workspace``, where jobs may have done away with inputs; places are
+    relative to the analysis there, as its author knows them.
+    Raises Refused only where nothing can be read; other faults are recorded.
+    """
+    document = read_document(path, path.name if workspace else str(path), diagnostics)
+    if document is None:
+        raise Refused(diagnostics)
+    workflow = mapping_at(document.data, "workflow")
+    schema.check(document, schema.load_schema("reana.schema.json"), diagnostics, _HINTS, places.adviser(document.data))
+    given = read_parameters(parameters, document, diagnostics)
+    data = read_references(document, _references(document.data), diagnostics)
+    spec = Spec(
+        path=path.resolve(),
+        directory=workspace or path.resolve().parent,
+        document=document,
+        type=as_text(workflow.get("type")),
+        parameters=mapping_at(document.data, "inputs", "parameters") | typed_parameters(given, document, diagnostics),
+        given=given,
+        options=read_options(options, document, diagnostics),
+        input_files=_input_files(document.data),
+        input_directories=texts_at(document.data, "inputs", "directories"),
+        output_files=_with_paths(_paths(document.data, "outputs"), data),
+        output_directories=texts_at(document.data, "outputs", "directories"),
+        data=data,
+        tests=texts_at(document.data, "tests", "files"),
+        resources=mapping_at(workflow, "resources"),
+        strict=strict,
+    )
+    _check_form(spec, diagnostics)
+    _check_without_meaning(spec, diagnostics)
+    declared = list(declared_paths(document, diagnostics))
+    check_paths(spec, declared, diagnostics)
+    check_nested(spec, declared, diagnostics)
+    if workspace is None:
+        check_inputs(spec, declared, diagnostics)
+    check_definition(spec, diagnostics)
+    check_parameters(spec, diagnostics)
+    _check_resources(spec, diagnostics)
+    return spec
+
+
+def _references(data: Any) -> Iterator[tuple[str, int, str]]:
+    """Yield the data references: where each stands, and its text."""
+    for section in ("inputs", "outputs"):
+        for index, text in entries(data, section, "files"):
+            if expressions.is_data_reference(text):
+                yield section, index, text
+
+
+def _paths(data: Any, section: str) -> tuple[str, ...]:
+    """Return the declared files that are no data references."""
+    return tuple(text for text in texts_at(data, section, "files") if not expressions.is_data_reference(text))
+
+
+def _with_paths(paths: tuple[str, ...], data: Iterable[DataFile]) -> tuple[str, ...]:
+    """Return the output files, with those that are brought out of the workspace at the end."""
+    return tuple(dict.fromkeys((*paths, *(file.path for file in data if file.is_output))))
+
+
+def _input_files(data: Any) -> tuple[str, ...]:
+    """Return the declared input files, and the definition of the workflow where it is not among them."""
+    files, workflow = _paths(data, "inputs"), mapping_at(data, "workflow")
+    if workflow.get("type") == "serial":
+        return files
+    definition = (*texts_at(data, "workflow", "files"), as_text(workflow.get("file")).partition("#")[0])
+    folders = [PurePosixPath(path) for path in texts_at(data, "inputs", "directories")]
+    missing = (path for path in definition if path and not any(map(PurePosixPath(path).is_relative_to, folders)))
+    return tuple(dict.fromkeys((*files, *missing)))
+
+
+_FORM_HINTS = {
+    "serial": "write specification:, and below it steps: with a list of steps.",
+    "snakemake": "name the workflow, such as file: Snakefile.",
+    "cwl": "name the workflow, such as file: workflow.cwl.",
+    "yadage": "name the workflow, such as file: workflow.yaml.",
+}
+
+
+def _check_form(spec: Spec, diagnostics: Diagnostics) -> None:
+    workflow = mapping_at(spec.document.data, "workflow")
+    needed = "specification" if spec.type == "serial" else "file"
+    given = {needed} if spec.type == "snakemake" else {needed, "specification"}
+    if spec.type in OPTIONS and not given & workflow.keys():
+        message = f'A {spec.type} workflow must have "{needed}".'
+        diagnostics.error("missing-key", message, spec.document.key_place(["workflow"]), _FORM_HINTS[spec.type])
+
+
+def _check_without_meaning(spec: Spec, diagnostics: Diagnostics) -> None:
+    """Warn of what only a REANA server could do, or what REANA itself passes over."""
+    data = spec.document.data
+    unheard = [("workspace", name, "only a REANA server keeps workspaces") for name in mapping_at(data, "workspace")]
+    if spec.type == "serial" and "file" in mapping_at(data, "workflow"):
+        unheard.append(("workflow", "file", "a serial workflow is given by its specification"))
+    for section, name, reason in unheard:
+        place = spec.document.key_place([section, name])
+        diagnostics.warning("hint-ignored", f"{section}.{name} has no effect: {reason}.", place)
+    if "CACHE" in spec.options:
+        written = "CACHE" in mapping_at(data, "inputs", "options")
+        where = spec.document.key_place(["inputs", "options", "CACHE"]) if written else None
+        diagnostics.warning("hint-ignored", "CACHE has no effect; it has none in REANA either.", where)
+
+
+def _check_resources(spec: Spec, diagnostics: Diagnostics) -> None:
+    path = ["workflow", "resources"]
+    if "dask" in spec.resources:
+        diagnostics.error(
+            "unsupported",
+            "A Dask cluster needs a REANA server.",
+            spec.document.key_place([*path, "dask"]),
+            "start the cluster in a step of your own.",
+        )
+    for name in ("voms_proxy", "rucio"):
+        if spec.resources.get(name) is True:
+            message = f"{name} here reaches only Dask pods in REANA, no step of the workflow."
+            place = spec.document.key_place([*path, name])
+            diagnostics.warning("hint-ignored", message, place, f"write {name}: true at the steps that need it.")
