@@ -54,8 +54,13 @@ def contents(page: Path) -> list[Path]:
 
 
 def title(block: Block) -> str:
-    """Return what the first line of a YAML block says it is: a file name in a comment."""
+    """Return what the first line of a block says it is: a file name in a comment."""
     return block.text.partition("\n")[0].removeprefix("# ")
+
+
+def is_file(block: Block) -> bool:
+    """Return whether a block is a file of the reader's, as its first line says."""
+    return block.language in ("yaml", "python") and re.fullmatch(r"[\w.-]+\.(?:yaml|py)", title(block)) is not None
 
 
 def prose(page: Path) -> str:

@@ -46,7 +46,7 @@ def test_console(page: Path, sandbox: Sandbox) -> None:
     text = pages.read(page)
     wrong = []
     for block in pages.blocks(page):
-        if block.language == "yaml":  # a file of the reader's, as its first line says
+        if pages.is_file(block):
             (sandbox.directory / pages.title(block)).write_text(block.text, "utf-8")
         if block.language != "console":
             continue
@@ -210,6 +210,47 @@ def _check_options(line: str) -> None:
         used = {word.partition("=")[0] for word in words if re.fullmatch(r"--[a-z][a-z-]*(=.*)?", word)}
         command = " ".join(words[1:3]) if " ".join(words[1:3]) in COMMANDS else words[1]
         assert used <= OPTIONS[command] | {"--help"}, line
+
+
+# --- words and messages ------------------------------------------------------------------------------
+
+
+def _rows(page: Path) -> list[list[str]]:
+    """Return the cells of the tables of a page, without their headers."""
+    lines = re.findall(r"^\| (.*) \|$", pages.read(page), re.MULTILINE)
+    cells = [line.split(" | ") for line in lines]
+    rules = {index for index, row in enumerate(cells) if set(row[0]) == {"-"}}
+    return [row for index, row in enumerate(cells) if not rules & {index, index + 1}]
+
+
+def test_symptoms_are_messages_of_the_program() -> None:
+    folders = ("compiler", "backends", "templates")
+    text = "\n".join(
+        path.read_text("utf-8")
+        for folder in folders
+        for path in (ROOT / folder).rglob("*.*")
+        if path.suffix in (".py", ".sh")
+    )
+    seen = [symptom for row in _rows(DOCS / "troubleshooting.md") for symptom in re.findall("`([^`]+)`", row[0])]
+    assert len(seen) > 40
+    codes = [symptom[1:-1] for symptom in seen if symptom.startswith("[")]
+    assert set(codes) <= CODES.keys()
+    said = [
+        part
+        for symptom in seen
+        if symptom[1:-1] not in codes
+        for part in re.split(r" ?\.\.\. ?| \d+$|SIGKILL", symptom)
+    ]
+    assert [part for part in said if part not in text] == []
+
+
+def test_the_glossary_defines_each_word_once() -> None:
+    words = [row[0] for row in _rows(DOCS / "glossary.md")]
+    assert len(words) == len(set(words)) > 40
+    tables = re.split(r"^## .*$", pages.read(DOCS / "glossary.md"), flags=re.MULTILINE)[1:]
+    for table in tables:
+        listed = [row for row in re.findall(r"^\| ([^|]*) \|", table, re.MULTILINE) if row not in ("Word", "---")]
+        assert listed == sorted(listed)
 
 
 # --- tables ------------------------------------------------------------------------------------------
