@@ -3,7 +3,7 @@
 Every path is relative to the run directory, so that nothing generated depends on where it was
 compiled. No directory grows past a thousand entries: AFS fails at 16,000 to 25,000
 (https://batchdocs.web.cern.ch/troubleshooting/afs.html) and everyone on the server feels it earlier.
-``templates/job`` follows the same rules with the same numbers.
+``templates/job/rows.sh`` and ``tables.sh`` follow the same rules with the same numbers.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ CREDENTIALS = "credentials"
 SHARED = (WORKSPACE, CREDENTIALS)
 MANIFEST = f"{BATCH}/manifest.json"
 MADE_BY_DAGMAN = "workflow.dag."  # how the names begin of what DAGMan writes in the folder of batch files
-JOB_LIBRARY = f"{BATCH}/job-lib.sh"
 # The machines on which a make of this run was started.
 MAKE_HOSTS = f"{STATE}/make.hosts"
 MAKE_LOG = f"{LOGS}/make.log"  # what make itself has to say

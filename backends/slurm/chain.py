@@ -16,6 +16,7 @@ from reana_batch.run.parts import Run
 from reana_batch.run.queue import Queue, QueuedJob, Submission, Trace
 from reana_batch.target import Target
 from reana_batch.writing.jobs import folders
+from reana_batch.writing.libraries import library
 from reana_batch.writing.render import File, Verbatim, packaged, render, stream
 
 if TYPE_CHECKING:
@@ -70,10 +71,10 @@ def lower(workflow: Workflow, site: Site) -> Iterator[File]:
     """Yield ``submit.sh`` with what it needs, and an sbatch script for each step."""
     folder_of = folders(workflow)
     steps = {step.name: step for step in workflow.steps}
-    yield _library("submit-lib.sh")
+    yield library("submit-lib.sh")
     submission = _submission(workflow, site)
     if submission != "sbatch":
-        yield _library("pyslurm_sbatch.py")
+        yield File(f"{layout.BATCH}/pyslurm_sbatch.py", packaged("slurm/pyslurm_sbatch.py"))
     submissions = (
         submission
         for step in workflow.steps
@@ -119,8 +120,8 @@ def bundle(site: Site) -> int:
 def lower_nodes(workflow: Workflow, site: Site) -> Iterator[File]:
     """Yield what hands the steps of this system in and waits, for nodes of another system's graph."""
     folder_of = folders(workflow)
-    yield _library("submit-lib.sh")
-    yield _library("node-lib.sh")
+    yield library("submit-lib.sh")
+    yield library("node-lib.sh")
     for step in workflow.steps:
         if step.target is TARGET:
             folder = folder_of[step.name]
@@ -193,10 +194,6 @@ def last_words(directory: Path) -> str:
     """Return nothing: no process of Slurm's runs the workflow."""
     del directory
     return ""
-
-
-def _library(name: str) -> File:
-    return File(f"{layout.BATCH}/{name}", packaged(f"slurm/{name.replace('-lib', '')}"))
 
 
 def _node_script(step: Step, folder: str) -> str:

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 from reana_batch import layout
 from reana_batch.diagnostics import refuse
 from reana_batch.ir import Credential, CredentialPlan, Step, Workflow
-from reana_batch.writing.render import File, packaged, render
+from reana_batch.writing.libraries import library
+from reana_batch.writing.render import File, render
 
 if TYPE_CHECKING:
     from reana_batch.site import Site
@@ -41,7 +42,7 @@ def files(workflow: Workflow, site: Site) -> Iterator[File]:
         "plan": plan,
     }
     yield File(SCRIPT, render("credentials/credentials.sh.j2", "sh", **facts))
-    yield File(LIBRARY, packaged("credentials/job.sh"))
+    yield library("credentials-lib.sh")
     if plan.rucio:
         yield File(RUCIO_CONFIG, render("credentials/rucio.cfg.j2", "ini", authentication=plan.rucio))
 

@@ -13,7 +13,8 @@ from reana_batch.ir import Column, Command, Credential, Pattern, RowMapping, Ste
 from reana_batch.target import Target
 from reana_batch.version import __version__
 from reana_batch.writing import credential_files
-from reana_batch.writing.render import File, packaged, render
+from reana_batch.writing.libraries import DATA_LIBRARIES, library
+from reana_batch.writing.render import File, render
 
 if TYPE_CHECKING:
     from reana_batch.site import Site
@@ -32,10 +33,10 @@ def job_files(workflow: Workflow, site: Site, target: Target) -> Iterator[File]:
     folder_of = folders(workflow)
     steps = {step.name: step for step in workflow.steps}
     yield File(layout.MANIFEST, _manifest(workflow, target, folder_of))
-    yield File(layout.JOB_LIBRARY, packaged("job/chunk.sh"))
+    yield library("job-lib.sh")
     yield from credential_files.files(workflow, site)
     if workflow.data and not workflow.within:  # those of the whole run serve its expansions
-        yield from _data_scripts()
+        yield from map(library, DATA_LIBRARIES)
     for step in workflow.steps:
         folder = f"{layout.BATCH}/steps/{folder_of[step.name]}"
         script = _job_script(step, folder_of, steps, site, target, len(workflow.within))
@@ -48,11 +49,6 @@ def job_files(workflow: Workflow, site: Site, target: Target) -> Iterator[File]:
             if isinstance(need.pattern, RowMapping):
                 lines = _mapping_lines(step.table.count, need.pattern)
                 yield from _sharded(f"{folder}/{_mapping_name(number)}", step.table.count, lines)
-
-
-def _data_scripts() -> Iterator[File]:
-    for name, template in (("lib", "transfer"), ("stage-in", "incoming"), ("stage-out", "outgoing")):
-        yield File(f"{layout.DATA_SCRIPTS}/{name}.sh", packaged(f"data/{template}.sh"))
 
 
 def run_folders(workflow: Workflow) -> Iterator[str]:
@@ -165,7 +161,7 @@ def _command_files(folder: str, name: str, command: Command) -> Iterator[File]:
 
 # --- tables --------------------------------------------------------------------------------------
 
-# How a cell is written in one line; templates/job reads it back with printf %b.
+# How a cell is written in one line; templates/job/tables.sh reads it back with printf %b.
 _CELL = str.maketrans({"\\": "\\\\", "\n": "\\n", "\x1f": "\\0037"})
 
 

@@ -1,36 +1,34 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154
 # Bring declared data into the workspace. A file appears there whole and verified, or not at all.
-# shellcheck disable=SC2154,SC2030,SC2031  # the facts are assigned by the command, and in lib.sh; each file
-# of a dataset has a process and a part of its own
-# shellcheck source=/dev/null
-. "${REANA_WORKSPACE%/*}/batch/data/lib.sh"
 
-# Files that one start of Rucio's client brings, and bytes beyond which no more are added: what a job that is killed
-# would have to bring again.
+# Files that one start of Rucio's client brings, and bytes after which no more files are added. A job that is killed
+# brings them again.
 readonly GROUP_FILES=50 GROUP_BYTES=1000000000
 
-# --- what is there already --------------------------------------------------------------------------
+stage_in() {
+  local workspace records
+  # Records of files are in the state of the run that has the workspace. A restart shares them.
+  workspace=$(pwd -P)
+  records=${workspace%/*}/state/.staged
+  if [[ $scheme == rucio ]]; then stage_in_did; else stage_in_url; fi
+}
 
-# The records of files lie in the state of the run whose workspace this is, which a restart shares.
-workspace=$(pwd -P)
-readonly RECORDS=${workspace%/*}/state/.staged
-
-# Sets what the record of a file says. A dataset may have many files: this is all that is started for one.
-identify() { # SOURCE FILE
+# The text of a file's record. A dataset may have many files, so one program is started for each, not more.
+identify() { # SOURCE FILE -> $identity
   identity="$1 $(stat -c '%s %Y' -- "$2")"
 }
 
 is_recorded() { # SOURCE FILE
-  local identity record=$RECORDS/$2 recorded
+  local identity record=$records/$2 recorded
   [[ -f $2 && -f $record ]] || return
   identify "$@"
   IFS= read -rd '' recorded <"$record"
   [[ $recorded == "$identity" ]]
 }
 
-# Only saves work: without it, the file is looked at again.
+# The record only saves work: without it, the file is verified again.
 write_record() { # SOURCE FILE
-  local identity record=$RECORDS/$2
+  local identity record=$records/$2
   identify "$@"
   mkdir -p "${record%/*}" && printf '%s' "$identity" >"$record.$$" && mv -fT "$record.$$" "$record"
 }
@@ -40,10 +38,8 @@ is_there() { # SOURCE FILE BYTES ADLER32 MD5
   [[ -f $2 && "$4$5" != -- ]] && verify "$2" "$3" "$4" "$5" && write_record "$1" "$2"
 }
 
-# --- a new file -------------------------------------------------------------------------------------
-
-# A directory for the unfinished file, beside its place, in $part; what a killed job left there goes.
-begin_part() { # FILE
+# Make a directory for the unfinished file, next to its place, and delete those of killed jobs.
+begin_part() { # FILE -> $part
   local folder=. name=${1##*/}
   [[ $1 != */* ]] || folder=${1%/*}
   is_inside "$folder" || { why="$folder leads out of the workspace"; return "$LASTING"; }
@@ -66,24 +62,22 @@ need_space() { # FOLDER BYTES
   ((free >= $2)) || { why="no space left: $2 bytes are needed, and $((free)) are free in the workspace"; return "$LASTING"; }
 }
 
-# Put what has come into its place, if it is what it should be.
+# Verify a file that has come, and put it into its place.
 finish_part() { # WHERE SOURCE FILE BYTES ADLER32 MD5
   [[ -f $1 ]] || { set_why; why="nothing came: $why"; return "$(seriousness "$why")"; }
   verify "$1" "$4" "$5" "$6" || { why=${why/"$1"/"what came as $3"}; return 1; }
   take "$@" || { why="$3 cannot be written"; return "$LASTING"; }
   clean_part
-  [[ "$5$6" != -- ]] || say "nobody says what checksum $3 should have"
+  [[ "$5$6" != -- ]] || report "no catalogue or server tells a checksum of $3"
 }
 
-# Put what has come and is whole into its place.
+# Put a verified file into its place.
 take() { # WHERE SOURCE FILE
   chmod 0644 -- "$1"
   mv -fT -- "$1" "$3" || return
   write_record "$2" "$3"
-  say "$3: $(bytes_of "$3") bytes from $2"
+  report "$3: $(bytes_of "$3") bytes from $2"
 }
-
-# --- Rucio ------------------------------------------------------------------------------------------
 
 stage_in_did() {
   local files missing
@@ -99,17 +93,17 @@ stage_in_did() {
   is_inside "$path" || fail "$path leads out of the workspace"
   mkdir -p -- "$path" || fail "the directory $path cannot be made"
   rm -rf -- "$path/.group.part."??????
-  # What came is counted, not what did not: a process that is killed says nothing.
+  # The files that came are counted: a process that is killed cannot report what is missing.
   came=$scratch/came
   : >"$came"
   bring_groups "${files[@]}"
   wait
   missing=$((${#files[@]} - $(wc -l <"$came")))
   ((missing == 0)) || fail "$missing of ${#files[@]} files of the dataset did not come"
-  say "$path: all ${#files[@]} files of the dataset $address"
+  report "$path: all ${#files[@]} files of the dataset $address"
 }
 
-# Small files come in groups, for a start of the client takes longer than a small file.
+# Bring small files in groups, because a start of the client takes longer than a small file.
 bring_groups() { # LINE...
   local line did bytes rest group=() sum=0 most=$((($# + streams - 1) / streams))
   ((most <= GROUP_FILES)) || most=$GROUP_FILES
@@ -125,8 +119,8 @@ bring_groups() { # LINE...
   [[ ${#group[@]} == 0 ]] || bring_in_turn "${group[@]}"
 }
 
-# Sets what a line says, and the place of its file in the dataset's directory.
-read_line() { # LINE
+# The fields of a line, and the place of its file in the dataset's directory.
+read_line() { # LINE -> $did $bytes $adler32 $md5 $places $file
   read -r did bytes adler32 md5 places <<<"$1"
   file=$path/${did##*[:/]}
 }
@@ -137,7 +131,7 @@ check_names() { # LINE...
   [[ -z $twice ]] || fail "the dataset has two files named $twice, which cannot lie in one directory"
 }
 
-# Bring files in a process of its own, when less than so many are under way.
+# Bring files in a process of its own, as soon as fewer than $streams are running.
 bring_in_turn() { # LINE...
   until (($(jobs -rp | wc -l) < streams)); do
     sleep 0.1
@@ -145,7 +139,7 @@ bring_in_turn() { # LINE...
   alone bring_files "$@" &
 }
 
-# A process of its own cleans up after itself.
+# Run a function in a process that deletes its own scratch space.
 alone() { # FUNCTION WORD...
   (
     part=
@@ -156,7 +150,7 @@ alone() { # FUNCTION WORD...
   )
 }
 
-# One file that does not come does not keep the others from coming.
+# Bring the files that are missing. The other files still come if one does not.
 bring_files() { # LINE...
   local line did bytes adler32 md5 places file missing=()
   for line; do
@@ -170,7 +164,7 @@ bring_files() { # LINE...
   done
 }
 
-# Ask for several files by one start of the client. What does not come of it whole is asked for one by one.
+# Fetch several files by one start of the client. Those that do not come whole are fetched one by one later.
 fetch_group() { # LINE...
   local line did bytes adler32 md5 places file wanted=() come
   for line; do
@@ -192,15 +186,15 @@ bring_did_file() { # FILE LINE
   local did bytes adler32 md5 places
   read -r did bytes adler32 md5 places <<<"$2"
   if is_there "$did" "$1" "$bytes" "$adler32" "$md5"; then
-    [[ $path != "$1" ]] || say "$1 is there already"
+    [[ $path != "$1" ]] || report "$1 is there already"
     return
   fi
   [[ -n $places ]] || fail "$did has no replica that can be read${rse:+ at $rse}"
   persist fetch_did "$1" "$did" "$bytes" "$adler32" "$md5"
 }
 
-# Where the client puts the file of a DID: a name may have slashes.
-set_come() { # DID
+# Where the client puts the file of a DID. A name may have slashes.
+set_come() { # DID -> $come
   come=${1#*:}
   come=$part/${come#/}
 }
@@ -209,24 +203,22 @@ fetch_did() { # FILE DID BYTES ADLER32 MD5
   local come
   begin_part "$1" || return
   need_space "$part" "$3" || return
-  # This client exits with 0 when it fails: what counts is the file.
+  # This client exits with 0 when it fails, so we look whether the file is there.
   run rucio_client download --dir "$part" --no-subdir ${rse:+--rses "$rse"} "$2" || return
   set_come "$2"
   finish_part "$come" "$2" "$1" "$3" "$4" "$5"
 }
 
-# --- URLs -------------------------------------------------------------------------------------------
-
 stage_in_url() {
   local bytes adler32 md5
   if is_recorded "$address" "$path"; then
-    say "$path is there already"
+    report "$path is there already"
     return
   fi
   set_client
   persist describe_url "$address"
   if is_there "$address" "$path" "$bytes" "$adler32" "$md5"; then
-    say "$path is there already"
+    report "$path is there already"
     return
   fi
   persist fetch_url "$address" "$path" "$bytes" "$adler32" "$md5"
@@ -241,7 +233,3 @@ fetch_url() { # URL FILE BYTES ADLER32 MD5
   fi
   finish_part "$part/file" "$@"
 }
-
-begin
-read_setup
-if [[ $scheme == rucio ]]; then stage_in_did; else stage_in_url; fi

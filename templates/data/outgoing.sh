@@ -1,14 +1,15 @@
-# shellcheck shell=bash
-# Bring a declared output to where it is kept, and look at it there. What is there already, and is the same, is
-# left alone; what is there and differs is a fault. Nothing counts as there before it is whole.
+# shellcheck shell=bash disable=SC2034,SC2154
+# Bring a declared output to its place, and verify it there. A file that is there and equal is left alone. A file that
+# is there and different is a fault. Nothing has its final name before it is whole.
 #
 # More facts: dataset lifetime overwrite
-# shellcheck disable=SC2154  # the facts are assigned by the command, and in lib.sh
-# shellcheck source=/dev/null
-. "${REANA_WORKSPACE%/*}/batch/data/lib.sh"
 
-# Sets the local file's bytes and adler32.
-look_at_file() {
+stage_out() {
+  if [[ $scheme == rucio ]]; then stage_out_did; else stage_out_url; fi
+}
+
+# The size and checksum of the local file.
+look_at_file() { # -> $bytes $adler32
   [[ ! -d $path ]] || fail "$path is a directory; an output is a file"
   [[ -f $path ]] || fail "$path does not exist: no step made it"
   is_inside "$path" || fail "$path is a link that leads out of the workspace"
@@ -17,23 +18,21 @@ look_at_file() {
   adler32=$(adler32_of "$path") || exit
 }
 
-# --- Rucio ------------------------------------------------------------------------------------------
-
 stage_out_did() {
   local bytes adler32
   look_at_file
   set_style
   persist find_did
-  if [[ ,$places == *",$rse,"* ]]; then say "$address is at $rse already"
+  if [[ ,$places == *",$rse,"* ]]; then report "$address is at $rse already"
   else persist upload_did
   fi
   persist ensure_rule
   [[ -z $dataset ]] || persist attach_did
-  say "$address: $bytes bytes at $rse${dataset:+, in the dataset $dataset}"
+  report "$address: $bytes bytes at $rse${dataset:+, in the dataset $dataset}"
 }
 
-# What the catalogue knows: sets state to absent or present, and places to "RSE,RSE,".
-find_did() {
+# What the catalogue knows: absent or present, and "RSE,RSE,".
+find_did() { # -> $state $places
   local did known_bytes known_adler32 md5
   state=absent places=
   list_files "$address" || {
@@ -50,14 +49,14 @@ find_did() {
   }
 }
 
-# The client names a file as it is named on disk, and not every version can be told another name.
+# The client takes the name of the file on disk. Some versions have no option for another name.
 upload_did() {
   local name=${address#*:}
   mkdir -p "$scratch/up" && ln -sfT "$PWD/$path" "$scratch/up/$name"
-  # The catalogue hears of the file only when it is whole; what an attempt left at the storage is overwritten.
+  # The file is registered when it is whole. What an earlier attempt left at the storage is overwritten.
   run rucio_client upload --rse "$rse" --scope "${address%%:*}" --register-after-upload \
     ${lifetime:+--lifetime "$lifetime"} "$scratch/up/$name" || return
-  # This client exits with 0 when it fails: what counts is the catalogue.
+  # This client exits with 0 when it fails, so we ask the catalogue.
   set_why
   local told=$why
   mv "$scratch/words" "$scratch/told-by-upload"
@@ -68,7 +67,7 @@ upload_did() {
   return "$(seriousness "$told")"
 }
 
-# A rule keeps the file; an attempt that was killed may have registered the file without one.
+# A rule keeps the file. An attempt that was killed may have registered the file without one.
 ensure_rule() {
   if [[ $rucio_style == new ]]; then run rucio_client rule list --did "$address"
   else run rucio_client list-rules "$address"
@@ -95,19 +94,19 @@ is_attached() {
   grep -qxF -- "$address" "$scratch/said"
 }
 
-# --- URLs -------------------------------------------------------------------------------------------
-
 stage_out_url() {
   local bytes adler32
   look_at_file
   set_client
   persist put_file
-  say "$address: $bytes bytes$(! by_gfal || echo ', by gfal-copy')"
+  report "$address: $bytes bytes$(! by_gfal || echo ', by gfal-copy')"
 }
 
-# Sets state to absent, same, different, unknown (of the same size, and the server tells no checksum) or untold (the
-# server tells nothing).
-compare_url() { # URL
+# Compare the file behind a URL with the local file. It is one of:
+#   absent, same, different
+#   unknown  it has the same size, and the server tells no checksum
+#   untold   the server tells nothing
+compare_url() { # URL -> $state
   local own_bytes=$bytes bytes adler32 md5
   state=absent why=
   describe_url "$1" || {
@@ -116,7 +115,7 @@ compare_url() { # URL
     return 0
   }
   if [[ $bytes$adler32$md5 == --- ]]; then
-    # A server that is busy, or a file that is locked, may do so later.
+    # A server that is busy, or a file that is locked, may answer later.
     [[ $why != *'error: 4'@(08|23|25|29)* ]] || return 1
     state=untold
     return 0
@@ -131,9 +130,9 @@ compare_url() { # URL
 put_file() {
   local state unfinished
   compare_url "$address" || return
-  [[ $state != same ]] || { say "$address is there already"; return; }
+  [[ $state != same ]] || { report "$address is there already"; return; }
   [[ -n $overwrite ]] || case $state in
-    unknown) say "$address is there already, as far as its size tells"; return ;;
+    unknown) report "$address is there already, as far as its size tells"; return ;;
     different) why="there is another file ($why); add overwrite=true, or choose another name"; return "$LASTING" ;;
     untold) why="the server does not tell what is there${why:+ ($why)}; overwrite=true sends it all the same"; return "$LASTING" ;;
   esac
@@ -143,19 +142,19 @@ put_file() {
   move_into_place "$unfinished"
 }
 
-# Is what was sent there, as far as the server tells?
+# Verify the file at the server with what the server tells.
 check_arrival() { # URL
   compare_url "$1" || return
   case $state in
     same) ;;
-    unknown) say "the server tells no checksum of $1; only the size was compared" ;;
-    untold) say "the server tells nothing of $1; it was not compared" ;;
+    unknown) report "the server tells no checksum of $1; only the size was compared" ;;
+    untold) report "the server tells nothing of $1; it was not compared" ;;
     *) why="what arrived is not what was sent: ${why:-nothing is there}"; return 1 ;;
   esac
 }
 
-# The name of the file while it is not whole: beside its place, and the same at each attempt.
-set_unfinished() {
+# The name of the file while it is not whole: next to its place, and the same at each attempt.
+set_unfinished() { # -> $unfinished
   local base=${address%%\?*}
   unfinished=${base%/*}/.${base##*/}.part${address#"$base"}
 }
@@ -180,16 +179,12 @@ move_root() { # URL
   run xrdfs "$server" mv "$from" "${remote%%\?*}"
 }
 
-# Servers that keep files but know no WebDAV get the file once more, in its place.
+# Servers without WebDAV get the file a second time, in its place.
 move_http() { # URL
   local from=${1/#davs:/https:} to=${address/#davs:/https:}
   run "${curl[@]}" --request MOVE --header "Destination: $to" --header 'Overwrite: T' "$from" && return
   [[ $why == *'error: 405'* || $why == *'error: 501'* || $why == *'error: 400'* ]] || return 1
   send "$address" || return
-  run "${curl[@]}" --request DELETE "$from" || say "$from is left over: $why"
+  run "${curl[@]}" --request DELETE "$from" || report "$from is left over: $why"
   check_arrival "$address"
 }
-
-begin
-read_setup
-if [[ $scheme == rucio ]]; then stage_out_did; else stage_out_url; fi

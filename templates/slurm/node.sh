@@ -1,21 +1,17 @@
-# shellcheck shell=bash
-# A node of another system's graph that hands jobs to Slurm and waits for them, on the machine where that graph is
-# kept: bash 4.4, coreutils and Slurm's own tools. submit-lib.sh is read before. The working directory is the run
-# directory.
+# shellcheck shell=bash disable=SC2034,SC2154
+# A node of another system's graph that submits jobs to Slurm and waits for them, on the machine that keeps the graph.
 #
-# The node may be killed at any moment and started again. What it has handed in stands in $under_way, and the
-# comment of the job begins with the token that stands there; a job is held until its id is written down. So it is
-# never handed in twice. Whether rows are done, their records say; Slurm is asked now and then for jobs that ended
-# in another way.
-# shellcheck disable=SC2034  # submit-lib.sh reads some of what is set here
+# The node may be killed at any moment and started again. Its jobs stand in the file $under_way, and the comment of a job
+# begins with the token that stands there. A job is held until its id is written down. So it is never submitted twice.
+# The records say whether rows are done. Slurm is asked now and then for jobs that ended in another way.
 
-# Seconds between two looks at the records, and between two questions to Slurm at the most.
+# Seconds between two looks at the records, and between two questions to Slurm at most.
 readonly LOOK=2 MOST_PAUSE=60
-# How long to wait for the records of jobs that have ended: network file systems show them late.
+# How many seconds to wait for the records of jobs that have ended: network file systems show them late.
 readonly PATIENCE=${REANA_BATCH_PATIENCE:-60}
 
 declare -A alive=() waiting=() gone=()
-dead=() ended=() found=() id='' token='' progress='' failed='' trouble=''
+dead=() ended=() found=() progress='' failed=''
 
 run_node() { # NAME FOLDER FIRST-CHUNK MOST-CHUNKS ROWS CHUNK-SIZE
   folder=$2 first=$3 most=$4 rows=$5 size=$6
@@ -23,20 +19,20 @@ run_node() { # NAME FOLDER FIRST-CHUNK MOST-CHUNKS ROWS CHUNK-SIZE
   complaint=$under_way.complaint
   last_row=$(((first + most) * size < rows ? (first + most) * size : rows))
   clean_environment
-  # What the system that keeps the graph tells its jobs of itself is no business of Slurm's.
+  # Remove HTCondor's variables, so that Slurm jobs do not inherit them.
   unset "${!_CONDOR_@}" "${!_condor_@}" CONDOR_ID
   trap cancel_node USR1
   trap 'exit 143' TERM INT HUP
   take_up
   look_from_start
   if [[ -n $token ]] || ! all_done; then
-    hand_in
+    submit_jobs
     await_end
   fi
   conclude
 }
 
-# A signal ends it at once.
+# A pause that a signal ends at once.
 pause() { # SECONDS
   sleep "$1" &
   wait "$!"
@@ -44,7 +40,7 @@ pause() { # SECONDS
 
 double() { wait=$((wait * 2 < MOST_PAUSE ? wait * 2 : MOST_PAUSE)); }
 
-# Call one of Slurm's tools until Slurm answers, whatever it says.
+# Call one of Slurm's tools until Slurm answers. A refusal is an answer.
 insist() { # COMMAND...
   local code wait=1
   until slurm "$@" 2>"$complaint"; do
@@ -55,13 +51,11 @@ insist() { # COMMAND...
   done
 }
 
-# --- handing in ---------------------------------------------------------------------------------------
-
 # Write down TOKEN ID PROGRESS. ID is - until Slurm has answered; PROGRESS is asked, accepted, released or cancelled.
 note() { # PROGRESS
   progress=$1
   { printf '%s %s %s\n' "$token" "${id:--}" "$progress" >"$under_way.tmp" && mv -f "$under_way.tmp" "$under_way"; } ||
-    { say "$under_way cannot be written (disk full? quota?)"; exit 92; }
+    { say "$under_way cannot be written (disk full? quota?)"; exit "$EXIT_WRITE"; }
 }
 
 forget() {
@@ -69,7 +63,7 @@ forget() {
   id='' token='' progress=''
 }
 
-# Go on with what an earlier life of this node has handed in. What it has cancelled must be gone first.
+# Continue with the job that this node submitted before it was killed. A cancelled job must be gone first.
 take_up() {
   [[ -e $under_way ]] || return 0
   read -r token id progress <"$under_way"
@@ -83,7 +77,7 @@ take_up() {
   forget
 }
 
-# Look for the job by its comment. What Slurm accepts after that is a duplicate, and is held for ever.
+# Look for the job by its comment. A job that Slurm accepts after that is a duplicate. It is held until it is cancelled.
 find_again() {
   local wait=1
   until list_accepted 2>"$complaint"; do
@@ -94,7 +88,7 @@ find_again() {
   find_accepted "$key" || id=
 }
 
-hand_in() {
+submit_jobs() {
   if [[ -z $token ]]; then
     forget_failures
     new_token
@@ -102,7 +96,7 @@ hand_in() {
   fi
   [[ -n $id ]] || submit_held
   [[ $progress != asked ]] || note accepted
-  grep -qs "^$id " "$JOURNAL" || note_job "$key" "$first" "$folder" "$rows" "$size" - || exit 92
+  grep -qs "^$id " "$JOURNAL" || note_job "$key" "$first" "$folder" "$rows" "$size" - || exit "$EXIT_WRITE"
   [[ $progress == released ]] || insist scontrol release "$id"
   note released
 }
@@ -127,18 +121,17 @@ submit_held() {
   done
 }
 
-# What failed or was skipped in an earlier attempt is about to be run again.
+# Delete the records of rows that failed or were skipped: they are about to run again.
 forget_failures() {
   local row stem
   for ((row = first * size; row < last_row; row++)); do
     set_stem "$row" "$rows"
     [[ ! -e state/$folder/$stem.failed && ! -e state/$folder/$stem.skipped ]] ||
-      rm -f "state/$folder/$stem.failed" "state/$folder/$stem.skipped" "state/$folder/$stem.command"
+      forget_failure "$stem"
   done
 }
 
-# Removed or held: the jobs must go as well.
-# shellcheck disable=SC2329  # called by a trap
+# Called by a trap when the node is removed or held: cancel its jobs too.
 cancel_node() {
   trap '' USR1 TERM INT HUP
   if [[ -n $token ]]; then
@@ -149,10 +142,8 @@ cancel_node() {
   exit 143
 }
 
-# --- waiting ------------------------------------------------------------------------------------------
-
-# Has every row a record? Goes on where it stopped, and notes in $failed that a row has failed or was skipped.
-all_recorded() {
+# Has every row a record? Continues where it stopped.
+all_recorded() { # -> $failed, if a row failed or was skipped
   local stem record
   for (( ; next_row < last_row; next_row++)); do
     set_stem "$next_row" "$rows"
@@ -189,13 +180,11 @@ await_end() {
   done
 }
 
-# --- the end ------------------------------------------------------------------------------------------
-
 conclude() {
   local code=0 end
   look_from_start
   end=$((SECONDS + PATIENCE))
-  # Those that Slurm did not end wrote records, or could not.
+  # Jobs that Slurm did not end wrote their records, or could not.
   until all_recorded || ((${#ended[@]} > 0 || SECONDS >= end)); do pause 1; done
   look_from_start
   if ! all_done; then
@@ -207,8 +196,8 @@ conclude() {
   exit "$code"
 }
 
-# The exit code of the first row that failed, in $code; if none did, that of rows whose parents are not done.
-set_code() {
+# The exit code of the first row that failed; if none failed, that of rows whose parents are not done.
+set_code() { # -> $code
   local row stem record lost=
   for ((row = first * size; row < last_row; row++)); do
     set_stem "$row" "$rows"
@@ -219,13 +208,13 @@ set_code() {
       code=${code:-1}
       return
     fi
-    if grep -qs '^reason=parent' "$record.skipped"; then code=91; else lost=yes; fi
+    if grep -qs '^reason=parent' "$record.skipped"; then code=$EXIT_PARENT; else lost=yes; fi
   done
   [[ -z $lost ]] || explain_lost
 }
 
-# No row that failed could say so.
-explain_lost() {
+# Write why no row has a record.
+explain_lost() { # -> $code
   local job=- array raw=- state='' reason cause
   code=1
   if ((${#ended[@]} == 0)); then
@@ -239,13 +228,15 @@ explain_lost() {
 
 # Write the record of the first row that has none.
 record_lost() { # CODE REASON DETAIL
-  local row=$((first * size)) stem record now
+  local row=$((first * size)) stem at_row command_number started record_host scheduler_job
   for (( ; row < last_row; row++)); do
     set_stem "$row" "$rows"
-    record=state/$folder/$stem
-    [[ -e $record.done ]] || break
+    [[ -e state/$folder/$stem.done ]] || break
   done
-  printf -v now '%(%s)T' -1
-  printf '%s\n' "exit_code=$1" "reason=$2" "detail=$3" command=1 "ended=$now" "scheduler_job=$id" \
-    >"$record.failed.tmp" && mv -f "$record.failed.tmp" "$record.failed"
+  set_stem "$((row - row % size))" "$rows"
+  read_started "$stem"
+  [[ $at_row == "$row" ]] || command_number=1 started='' record_host='' scheduler_job=$id
+  set_stem "$row" "$rows"
+  keep_script "$((row / size))" "$stem"
+  write_failed "$stem" "$@"
 }

@@ -18,6 +18,7 @@ from reana_batch.cli.main import main
 from reana_batch.diagnostics import CODES
 from reana_batch.reading import hints
 from reana_batch.site import Site, settings_of
+from reana_batch.writing import libraries
 
 from ..golden.forked import Forked
 from . import pages
@@ -360,7 +361,7 @@ def _directive(hint: str, name: str) -> str:
 @pytest.mark.parametrize("name", BACKENDS)
 def test_directives_are_written(name: str) -> None:
     files = filter(Path.is_file, (ROOT / "templates" / name).iterdir())  # and not Python's __pycache__
-    written = "".join(path.read_text("utf-8") for path in files) + pages.read(ROOT / "templates/job/chunk.sh")
+    written = "".join(path.read_text("utf-8") for path in files) + libraries.text("job-lib.sh")
     assert all(word in written for word in DIRECTIVES[name].values())
 
 

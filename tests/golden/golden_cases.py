@@ -28,6 +28,8 @@ from reana_batch.reading.spec import Spec
 from reana_batch.secrets import ENV, FILE, Secret, store
 from reana_batch.site import CredentialSettings
 from reana_batch.version import __version__
+from reana_batch.writing import libraries
+from reana_batch.writing.render import packaged
 
 from .workflows import WORKFLOWS, Scenario
 
@@ -35,15 +37,8 @@ HERE = Path(__file__).parent
 SAMPLES = HERE.parent.parent / "samples"
 
 # Copied as they are into every run; the templates are their only source.
-STATIC = {
-    "batch/job-lib.sh": "templates/job/chunk.sh",
-    "batch/submit-lib.sh": "templates/slurm/submit.sh",
-    "batch/credentials-lib.sh": "templates/credentials/job.sh",
-    "batch/data/lib.sh": "templates/data/transfer.sh",
-    "batch/data/stage-in.sh": "templates/data/incoming.sh",
-    "batch/data/stage-out.sh": "templates/data/outgoing.sh",
-    "batch/node-lib.sh": "templates/slurm/node.sh",
-    "batch/pyslurm_sbatch.py": "templates/slurm/pyslurm_sbatch.py",
+STATIC = {f"batch/{name}": libraries.text(name) for name in libraries.LIBRARIES} | {
+    "batch/pyslurm_sbatch.py": packaged("slurm/pyslurm_sbatch.py"),
 }
 
 

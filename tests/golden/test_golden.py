@@ -9,7 +9,6 @@ import pytest
 
 from reana_batch.backends import BACKENDS
 
-from .conftest import ROOT
 from .golden_cases import GOLDEN, HERE, STATIC, Case, golden_path, whole_text
 
 REWRITE = bool(os.environ.get("REWRITE_GOLDEN"))
@@ -34,7 +33,7 @@ def test_every_golden_file_has_its_case() -> None:
 
 
 def test_the_libraries_are_the_templates(compiled: Path) -> None:
-    for name, template in STATIC.items():
+    for name, text in STATIC.items():
         copies = [path for path in compiled.glob(f"*/*/run/{name}") if path.is_file()]
         assert copies
-        assert {path.read_bytes() for path in copies} == {(ROOT / template).read_bytes()}
+        assert {path.read_text("utf-8") for path in copies} == {text}

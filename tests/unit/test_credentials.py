@@ -12,14 +12,12 @@ from typing import Any
 
 import pytest
 
-import reana_batch.templates
 from reana_batch.diagnostics import Refused
 from reana_batch.ir import CredentialPlan, Workflow
 from reana_batch.secrets import ENV, FILE, Secret, Store
 from reana_batch.site import CredentialSettings, Site
 from reana_batch.writing import credential_files
-
-LIBRARY = Path(reana_batch.templates.__file__).parent / "credentials/job.sh"
+from tests.bash import TEMPLATES, Bash, Value
 
 # Each notes its call, and says that its credential lives as many seconds as stand in the file of that name.
 TOOLS = {
@@ -45,11 +43,12 @@ def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def bash(script: str, **facts: str) -> str:
-    """Return what a script prints that has read the library, in a job with these facts."""
+def job(bash: Bash, script: str, **facts: Value) -> str:
+    """Return what a script prints in a job with these facts."""
     given = {"secrets": "none", "kerberos": "", "voms_proxy": "", "rucio": "", "life_needed": "0"} | facts
-    text = "\n".join(["set -u", *(f"{name}={value}" for name, value in given.items()), f". {LIBRARY}", script])
-    return subprocess.run(["bash", "-c", text], check=True, capture_output=True, text=True).stdout
+    ended = bash.run(script, part="credentials/job", facts=given)
+    assert ended.code == 0, ended.stderr
+    return ended.stdout
 
 
 def looked() -> int:
@@ -70,45 +69,50 @@ def looked() -> int:
     ],
 )
 def test_rows_look_again_only_when_the_answer_may_be_another(
-    facts: dict[str, str], lives: dict[str, int], looks_after: int
+    facts: dict[str, str], lives: dict[str, int], looks_after: int, bash: Bash
 ) -> None:
     for name, seconds in lives.items():
         Path(name).write_text(f"{seconds}\n")
-    asked = " ".join(name for name in ("kerberos", "voms_proxy") if name in facts)
+    asked = [name for name in ("kerberos", "voms_proxy") if name in facts]
     at = "KRB5CCNAME=ticket X509_USER_PROXY=proxy; check_lives || exit; wc -l <calls;"
     again = "; ".join(f"SECONDS={second}; check_lives; wc -l <calls" for second in (1, looks_after - 5, looks_after))
-    counts = [int(line) for line in bash(at + again, credentials=f"({asked})", life_needed="100", **facts).split()]
+    counts = [int(line) for line in job(bash, at + again, credentials=asked, life_needed="100", **facts).split()]
     assert counts == [counts[0]] * 3 + [2 * counts[0]]
 
 
-def test_a_row_looks_at_a_proxy_that_was_just_made() -> None:
+def test_a_row_looks_at_a_proxy_that_was_just_made(bash: Bash) -> None:
     Path("proxy").write_text("90\n")
     Path("key").mkdir()
     (Path("key") / "userkey.pem").touch()
-    facts = {"credentials": "(voms_proxy)", "voms_proxy": "worker", "life_needed": "100", "private": "."}
+    facts: dict[str, Value] = {
+        "credentials": ["voms_proxy"],
+        "voms_proxy": "worker",
+        "life_needed": "100",
+        "private": ".",
+    }
     script = "private=. X509_USER_PROXY=x509up; new_proxy() { make_proxy key none escape .x509up 200; }; "
-    bash(script + "check_lives; check_lives", **facts)
+    job(bash, script + "check_lives; check_lives", **facts)
     assert Path("calls").read_text().split().count("voms-proxy-init") == 2
 
 
-def test_a_ticket_that_cannot_be_renewed_is_tried_again_after_a_while(tools: Path) -> None:
+def test_a_ticket_that_cannot_be_renewed_is_tried_again_after_a_while(bash: Bash, tools: Path) -> None:
     Path("left").write_text("-5\n")
     Path("krb5cc").touch()
     (tools / "sleep").write_text("#!/bin/bash\nexec /bin/sleep 0.1\n")
     (tools / "sleep").chmod(0o755)
     script = "private=.; renew_credentials & renewer=$!; /bin/sleep 2; kill $renewer; wait"
-    bash(script, kerberos="ticket")
+    job(bash, script, kerberos="ticket")
     assert Path("calls").read_text().split().count("kinit") == 1
 
 
-def test_without_a_ticket_nothing_has_to_be_renewed() -> None:
-    assert bash("private=none; renew && echo renewed", voms_proxy="worker") == "renewed\n"
+def test_without_a_ticket_nothing_has_to_be_renewed(bash: Bash) -> None:
+    assert job(bash, "private=none; renew && echo renewed", voms_proxy="worker") == "renewed\n"
 
 
 @pytest.mark.parametrize(("kind", "file"), [("userpass", "rucio-password"), ("oidc", "rucio-token")])
-def test_what_rucio_asks_for_and_was_not_handed_on_is_named(kind: str, file: str) -> None:
+def test_what_rucio_asks_for_and_was_not_handed_on_is_named(bash: Bash, kind: str, file: str) -> None:
     script = 'private=. lacking=; take_rucio; echo "$? $lacking"'
-    said = bash(script, rucio=kind, ca_certificates="(/)")
+    said = job(bash, script, rucio=kind, ca_certificates=["/"])
     assert said == f'1 no {file} was handed on; "bash batch/credentials.sh" does it\n'
 
 
@@ -253,8 +257,8 @@ SAID = {
 
 
 @pytest.mark.parametrize("printed", SAID, ids=range(len(SAID)))
-def test_what_voms_says_is_told_without_the_noise_of_openssl(printed: str) -> None:
-    assert bash(f'all={shlex.quote(printed)}; say_plainly; echo "$message"') == f"{SAID[printed]}\n"
+def test_what_voms_says_is_told_without_the_noise_of_openssl(bash: Bash, printed: str) -> None:
+    assert job(bash, f'all={shlex.quote(printed)}; say_plainly; echo "$message"') == f"{SAID[printed]}\n"
 
 
 ODD = ("MY-VAR=secret\ntext", "1=one", "POSIXLY_CORRECT=1", "BASH_FUNC_old()=() {  :\n}")
@@ -268,7 +272,7 @@ def test_a_kept_environment_is_whole_or_what_is_left_out_is_named(python: bool, 
     for tool in ("bash", "cat", *(("python3",) if python else ())):
         tools.joinpath(tool).symlink_to(shutil.which(tool) or tool)
     job = "f || exit; [[ $PWD != /nowhere ]] || exit; cat /proc/self/environ"
-    words = ["bash", str(LIBRARY.parents[1] / "htcondor/environment.sh"), "-c", job]
+    words = ["bash", str(TEMPLATES / "htcondor/environment.sh"), "-c", job]
     told = subprocess.run(words, env={"PATH": str(tools), "HOSTNAME": "worker"}, check=True, capture_output=True)
     found = set(told.stdout.decode().removeprefix("ran\n").split("\0"))
     assert found >= {*PLAIN, *(ODD if python else ())}

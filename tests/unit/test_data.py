@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shlex
-import shutil
 import subprocess
 import threading
 import zlib
@@ -25,6 +24,8 @@ from reana_batch.passes.stage_data import stage_data
 from reana_batch.reading.analysis import read_spec
 from reana_batch.reading.spec import Spec
 from reana_batch.site import DataSettings, Site
+from reana_batch.writing import libraries
+from tests import bash_lines
 
 _STEPS = """
 workflow:
@@ -251,13 +252,14 @@ esac
 def stage(run: Path, script: str, **facts: str) -> subprocess.CompletedProcess[str]:
     """Run a script as a job does."""
     (run / "batch/data").mkdir(parents=True, exist_ok=True)
-    for name, template in (("lib", "transfer"), ("stage-in", "incoming"), ("stage-out", "outgoing")):
-        shutil.copy(Path(__file__).parents[2] / f"templates/data/{template}.sh", run / f"batch/data/{name}.sh")
+    for name in libraries.DATA_LIBRARIES:
+        (run / "batch" / name).write_text(libraries.text(name), "utf-8")
     workspace = run / "workspace"
     workspace.mkdir(parents=True, exist_ok=True)
     assignments = "".join(f"{name}={shlex.quote(value)}\n" for name, value in (_FACTS | facts).items())
     command = f'{_NO_PAUSES}{assignments}. "$REANA_WORKSPACE/../batch/data/{script}.sh"'
     environment = {"REANA_WORKSPACE": str(workspace), "PATH": f"{run}/rucio/bin:{os.environ['PATH']}"}
+    environment |= bash_lines.traced()
     return subprocess.run(
         ["bash", "-c", command], cwd=workspace, env=environment, capture_output=True, text=True, check=False
     )

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from collections import defaultdict
-from importlib import resources
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -15,11 +13,9 @@ from reana_batch.diagnostics import Place
 from reana_batch.ir import Step, Table, Workflow
 from reana_batch.names import encode
 from reana_batch.writing import jobs
+from tests.bash import Bash
 
 ROOT = Path(__file__).resolve().parents[2]
-TEMPLATES = resources.files("reana_batch.templates")
-LIBRARY = TEMPLATES.joinpath("job/chunk.sh").read_text("utf-8")
-SUBMISSION = TEMPLATES.joinpath("slurm/submit.sh").read_text("utf-8")
 
 COUNTS = [1, 2, 249, 250, 251, 500, 10_000, 249_999, 250_000, 250_001, 1_000_000]
 
@@ -37,13 +33,6 @@ def test_no_step_has_the_name_of_a_file_of_ours() -> None:
     assert [name for name in names if encode(name) == name] == []
 
 
-def function(name: str, library: str) -> str:
-    """Return the text of one function of a shell library."""
-    found = re.search(rf"^{name}\(\) .*?^}}$", library, re.MULTILINE | re.DOTALL)
-    assert found, f"there is no function {name}"
-    return found[0]
-
-
 def rows_to_try(count: int) -> list[int]:
     """Return the rows at the edges of shards, and some between."""
     near = {
@@ -54,38 +43,26 @@ def rows_to_try(count: int) -> list[int]:
     return sorted(row for row in near | set(range(0, count, count // 50 + 1)) if 0 <= row < count)
 
 
-def test_stems_are_those_of_the_job_library() -> None:
+def test_stems_are_those_of_the_job_library(bash: Bash) -> None:
     pairs = [(row, count) for count in COUNTS for row in rows_to_try(count)]
-    script = (
-        f"SHARD={layout.SHARD} TABLE_SHARD={layout.TABLE_SHARD}\n{function('set_stem', LIBRARY)}\n"
-        'while read -r row count; do set_stem "$row" "$count"; echo "$stem"; done\n'
-    )
-    lines = "".join(f"{row} {count}\n" for row, count in pairs)
-    stems = subprocess.run(["bash", "-c", script], input=lines, capture_output=True, text=True, check=True)
+    script = 'while read -r row count; do set_stem "$row" "$count"; echo "$stem"; done'
+    stems = bash.run(script, part="job/rows", stdin="".join(f"{row} {count}\n" for row, count in pairs))
     assert stems.stdout.split() == [layout.row_stem(row, count) for row, count in pairs]
 
 
-def test_submission_to_slurm_looks_for_records_where_they_are(tmp_path: Path) -> None:
+def test_submission_to_slurm_looks_for_records_where_they_are(bash: Bash) -> None:
     """A chunk of one row is done if, and only if, the record of that row is there."""
     pairs = [(row, count) for count in COUNTS for row in rows_to_try(count)]
     for row, count in pairs[::2]:
-        record = tmp_path / f"state/{count}/{layout.row_stem(row, count)}.done"
-        record.parent.mkdir(parents=True, exist_ok=True)
-        record.touch()
-    script = (
-        f"SHARD={layout.SHARD}\n{function('set_stem', SUBMISSION)}\n{function('chunk_is_done', SUBMISSION)}\n"
-        'while read -r row count; do chunk_is_done "$count" "$row" "$count" 1; echo "$?"; done\n'
-    )
-    lines = "".join(f"{row} {count}\n" for row, count in pairs)
-    codes = subprocess.run(
-        ["bash", "-c", script], input=lines, capture_output=True, text=True, check=True, cwd=tmp_path
-    )
+        bash.write(f"state/{count}/{layout.row_stem(row, count)}.done")
+    script = 'while read -r row count; do chunk_is_done "$count" "$row" "$count" 1; echo "$?"; done'
+    codes = bash.run(script, part="slurm/submit", stdin="".join(f"{row} {count}\n" for row, count in pairs))
     assert codes.stdout.split() == [str(index % 2) for index in range(len(pairs))]
 
 
-def test_numbers_are_those_of_the_shell_libraries() -> None:
-    assert f"readonly SHARD={layout.SHARD} TABLE_SHARD={layout.TABLE_SHARD}\n" in LIBRARY
-    assert f"readonly SHARD={layout.SHARD} " in SUBMISSION
+def test_numbers_are_those_of_the_shell_libraries(bash: Bash) -> None:
+    numbers = bash.run("", part="job/tables", asked=["SHARD", "TABLE_SHARD"]).variables
+    assert numbers == {"SHARD": str(layout.SHARD), "TABLE_SHARD": str(layout.TABLE_SHARD)}
 
 
 @pytest.mark.parametrize(

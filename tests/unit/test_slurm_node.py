@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import time
@@ -12,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-TEMPLATES = Path(__file__).parents[2] / "templates"
+from reana_batch.writing import libraries
+from tests import bash_lines
 
 # Each tool notes its call, and then does what the test has written for it. ``queue`` holds what squeue shows of the
 # jobs, ``comments`` what it shows of their comments.
@@ -37,8 +37,8 @@ class Node:
         self.directory = directory
         for name in ("batch", "state/fit", "logs/fit", "bin"):
             (directory / name).mkdir(parents=True)
-        for name in ("submit", "node"):
-            shutil.copy(TEMPLATES / "slurm" / f"{name}.sh", directory / "batch" / f"{name}-lib.sh")
+        for name in ("submit-lib.sh", "node-lib.sh"):
+            (directory / "batch" / name).write_text(libraries.text(name), "utf-8")
         for name, text in TOOLS.items():
             self.write(f"bin/{name}", text if name == "sleep" else TOOL + text)
             (directory / "bin" / name).chmod(0o755)
@@ -51,7 +51,12 @@ class Node:
 
     def start(self) -> subprocess.Popen[bytes]:
         path = f"{self.directory}/bin:{os.environ['PATH']}"
-        environment = {"PATH": path, "HOSTNAME": "here", "REANA_BATCH_PATIENCE": "1", "_CONDOR_SLOT": "1"}
+        environment = {
+            "PATH": path,
+            "HOSTNAME": "here",
+            "REANA_BATCH_PATIENCE": "1",
+            "_CONDOR_SLOT": "1",
+        } | bash_lines.traced()
         with (self.directory / "said").open("wb") as said:
             return subprocess.Popen(["bash", "-c", RUN], cwd=self.directory, env=environment, stderr=said)
 

@@ -1,0 +1,57 @@
+"""The bash libraries of a run, and the parts in ``templates`` that each is made of.
+
+A part defines functions and constants. Only ``job/main``, ``data/stage-in`` and ``data/stage-out`` run something.
+"""
+
+from __future__ import annotations
+
+import functools
+
+from reana_batch import layout
+from reana_batch.writing.render import File, packaged
+
+# Each library by its path below ``batch``, with its parts in the order in which bash reads them.
+LIBRARIES = {
+    "job-lib.sh": (
+        "job/say",
+        "job/rows",
+        "job/tables",
+        "job/records",
+        "job/parents",
+        "job/worker",
+        "job/command",
+        "job/chunk",
+        "job/main",
+    ),
+    "submit-lib.sh": (
+        "job/say",
+        "job/rows",
+        "job/records",
+        "slurm/tools",
+        "slurm/submit",
+        "slurm/finaliser",
+        "slurm/endings",
+    ),
+    "node-lib.sh": ("slurm/node",),  # read after submit-lib.sh
+    "credentials-lib.sh": ("credentials/tools", "credentials/lives", "credentials/prepare", "credentials/job"),
+    "data/lib.sh": ("job/say", "data/transfer", "data/rucio", "data/url"),
+    "data/stage-in.sh": ("data/incoming", "data/stage-in"),  # they read data/lib.sh
+    "data/stage-out.sh": ("data/outgoing", "data/stage-out"),
+}
+DATA_LIBRARIES = tuple(name for name in LIBRARIES if name.startswith("data/"))
+
+# The first line of each part and of each library: parts use each other's variables.
+HEAD = "# shellcheck shell=bash disable=SC2034,SC2154\n"
+
+
+def library(name: str) -> File:
+    """Return the file of a run for a key of ``LIBRARIES``."""
+    return File(f"{layout.BATCH}/{name}", text(name))
+
+
+@functools.cache
+def text(name: str) -> str:
+    """Return the text of a library: its parts, each below a line with its name."""
+    return HEAD + "".join(
+        f"\n# --- {part} ---\n{packaged(f'{part}.sh').removeprefix(HEAD)}" for part in LIBRARIES[name]
+    )

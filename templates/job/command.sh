@@ -1,0 +1,152 @@
+# shellcheck shell=bash disable=SC2034,SC2154
+# How the commands of a row run, and why they failed.
+#
+# Facts: folder commands outputs images container_runtime row_time_limit run row own chunk cells; and where they are not
+# empty, before after retries
+
+child=
+declare -A text_of=()
+
+# Run the commands. Run them again if they fail and the step may be tried again. A system that itself starts failed jobs
+# again says in REANA_BATCH_TRIED how often it did.
+run_attempts() {
+  local code attempt
+  for ((attempt = 1; ; attempt++)); do
+    export REANA_BATCH_ATTEMPT=$((attempt + ${REANA_BATCH_TRIED:-0}))
+    lacking=
+    { [[ -z ${before-} ]] || run_around "$before"; } && run_commands && { [[ -z ${after-} ]] || run_around "$after"; } &&
+      { [[ ${#outputs[@]} -eq 0 ]] || check_outputs; } && return
+    code=$?
+    ((attempt <= ${retries:-0})) || return "$code"
+    say "row $row: attempt $attempt failed (exit code $code), trying again"
+  done
+}
+
+run_commands() {
+  local command script code
+  command_number=0
+  for command in "${commands[@]}"; do
+    ((++command_number == noted_command)) || write_started "$command_number"
+    set_script "$command"
+    run_command "$run/$script"
+    code=$?
+    ((code == 0)) && continue
+    keep_script "$chunk" "$own"
+    return "$code"
+  done
+}
+
+# Where the script of a command is. Where rows differ, it is put together first.
+set_script() { # COMMAND -> $script
+  script=batch/steps/$folder/$1
+  if [[ $1 == *' '* || $1 == =* ]]; then
+    script=state/$folder/running-$chunk
+    assemble "$1" "$script"
+  fi
+}
+
+# Put the script of a command together from "FILE =COLUMN FILE ...".
+assemble() { # COMMAND TO
+  local piece text script=
+  for piece in $1; do
+    if [[ $piece == =* ]]; then script+=${cells[${piece#=}]-}
+    else
+      [[ -n ${text_of[$piece]+read} ]] || {
+        IFS= read -rd '' text <"batch/steps/$folder/$piece"
+        text_of[$piece]=$text
+      }
+      script+=${text_of[$piece]}
+    fi
+  done
+  overwrite "$2" "$script" || { say "row $row: $2 cannot be written"; exit "$EXIT_WRITE"; }
+}
+
+# Run one script with its output in the row's logs. Job control gives it a process group of its own, so that all its
+# processes can be ended, and leaves its signals as they are.
+run_command() { # FILE
+  [[ -z $overlay ]] || renew_overlay
+  command_start=$SECONDS
+  set -m
+  (cd "$REANA_WORKSPACE" && exec "${launcher[@]}" bash "$1") \
+    </dev/null >>"logs/$folder/$own.out" 2>>"logs/$folder/$own.err" &
+  child=$!
+  set +m
+  wait "$child"
+  local code=$?
+  child=
+  return "$code"
+}
+
+# Run a command of the compiler itself, before or after the user's commands and outside of their image.
+run_around() { # COMMAND
+  local script
+  set_script "$1"
+  # shellcheck source=/dev/null
+  (cd "$REANA_WORKSPACE" && . "$run/$script") </dev/null >>"logs/$folder/$own.out" 2>>"logs/$folder/$own.err"
+}
+
+check_outputs() {
+  local output missing=()
+  for output in "${outputs[@]}"; do
+    [[ $output != =* ]] || output=${cells[${output#=}]}
+    [[ -e $REANA_WORKSPACE/$output || $output == /* && -e $output ]] || is_matched "$output" || missing+=("$output")
+  done
+  [[ ${#missing[@]} -eq 0 ]] || { lacking="missing: ${missing[*]}"; return "$EXIT_OUTPUT"; }
+}
+
+# Does a declared output match a file, as a pattern? compiler/patterns.py says which patterns there are.
+is_matched() ( # PATTERN
+  [[ $1 == *[*?[\\]* ]] && cd "$REANA_WORKSPACE" || exit
+  shopt -s globstar dotglob nullglob
+  set +f
+  IFS=
+  for match in $1; do
+    [[ ! -f $match ]] || exit 0
+  done
+  exit 1
+)
+
+# Did apptainer fail before the command started? Then the last line of the log is apptainer's.
+container_failed() { # CODE -> $lacking
+  local words
+  [[ $container_runtime == apptainer && ${#images[@]} -gt 0 ]] || return
+  words=$(tail -n 1 "logs/$folder/$own.err")
+  [[ $words =~ ^FATAL:\ +(.*) && $1 == 255 || $words =~ ^ERROR\ *:\ +(.*) ]] || return
+  lacking="apptainer cannot start ${launcher[-1]}: ${BASH_REMATCH[1]}"
+}
+
+# timeout exits with 124, or with 137 if the command had to be killed.
+timed_out() { # CODE
+  (($1 == 124 || $1 == 137)) && ((SECONDS - command_start >= row_time_limit))
+}
+
+# Where the kernel counts the processes of this job that it killed for memory. Empty if there is no such file.
+find_memory_events() { # -> $memory_events
+  local line file=
+  memory_events=
+  {
+    while read -r line; do
+      case $line in
+        *:memory:*) file=/sys/fs/cgroup/memory${line#*:memory:}/memory.oom_control ;;
+        0::*) file=${file:-/sys/fs/cgroup${line#0::}/memory.events} ;;
+      esac
+    done </proc/self/cgroup
+  } 2>/dev/null
+  [[ ! -r $file ]] || memory_events=$file
+}
+
+count_memory_kills() { # -> $memory_kills
+  local key value
+  memory_kills=0
+  [[ -n $memory_events ]] || return 0
+  while read -r key value; do
+    [[ $key != oom_kill ]] || memory_kills=$value
+  done <"$memory_events"
+}
+
+# Did the kernel kill a process of the row for memory?
+killed_for_memory() {
+  local before=$memory_kills
+  count_memory_kills
+  ((memory_kills > before))
+}

@@ -1,0 +1,17 @@
+# shellcheck shell=bash disable=SC2034,SC2154
+# Run a job. job.sh sets the facts of its step and then reads this file. Both are bash 4.4 and need nothing but
+# coreutils. The working directory is the run directory.
+
+speaker=$step
+set -f # words are split here and there, and never are patterns
+trap leave EXIT
+trap 'on_signal TERM 15' TERM
+trap 'on_signal INT 2' INT
+trap 'on_signal HUP 1' HUP
+set_environment
+find_memory_events
+count_memory_kills
+hash bash # or each row would look for it
+run_chunk "${1:-0}"
+code=$?
+[[ ${2-} == followed ]] || exit "$code"

@@ -1,0 +1,6 @@
+# shellcheck shell=bash disable=SC2034,SC2154
+# Messages for the log. Facts: speaker (whose messages they are; may be empty)
+
+speaker=
+
+say() { printf 'reana-batch: %s%s\n' "${speaker:+$speaker: }" "$1" >&2; }
