@@ -41,7 +41,7 @@ html_theme_options = {
 
 
 class Console(BashSessionLexer):
-    """Highlights commands behind ``$``. Pygments takes ``#`` in the output, where it begins a comment, for a prompt."""
+    """Highlights commands after ``$``. Pygments also takes a ``#`` in the output as a prompt."""
 
     name = "A session of the manual"
     aliases = ("console",)
