@@ -67,7 +67,7 @@ def load_spec(path: str) -> None:
 
     diagnostics = Diagnostics()
     begin = process_time()
-    workflow = frontends.load(read_spec(Path(path), diagnostics), diagnostics)
+    workflow = frontends.load(read_spec(Path(path), frontends.FRONTENDS, diagnostics), diagnostics)
     seconds = process_time() - begin
     diagnostics.stop_if_errors()
     assert workflow is not None

@@ -49,7 +49,8 @@ def compile_spec(path: Path, options: Options, diagnostics: Diagnostics) -> Comp
     """
     _ignore_codes(options, diagnostics)
     resolved = sites.resolve(options.site, options.settings, path.parent, diagnostics, backend=options.backend)
-    spec = read_spec(path, diagnostics, options.parameters, options.operational_options, strict=options.strict)
+    given = (options.parameters, options.operational_options)
+    spec = read_spec(path, frontends.FRONTENDS, diagnostics, *given, strict=options.strict)
     workflow = frontends.load(spec, diagnostics)
     inputs = list(staging.input_paths(spec, diagnostics))
     if workflow is None:
@@ -148,7 +149,8 @@ def compile_expansion(run: Path, name: str, diagnostics: Diagnostics) -> Compila
     _ignore_codes(options, diagnostics)
     workspace = _root(run, len(kept.within)) / layout.WORKSPACE
     given = (options.parameters, options.operational_options)
-    spec = read_spec(kept.spec_path(run), diagnostics, *given, strict=options.strict, workspace=workspace)
+    source = kept.spec_path(run)
+    spec = read_spec(source, frontends.FRONTENDS, diagnostics, *given, strict=options.strict, workspace=workspace)
     results = {"expansion": name, "state": kept.states[name], "workspace": str(workspace)}
     workflow = frontends.load(spec, diagnostics, results)
     if workflow is None:

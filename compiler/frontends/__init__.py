@@ -1,4 +1,4 @@
-"""The front ends: one module per workflow type, each with ``load(spec, diagnostics, results)``."""
+"""The front ends: one record per workflow type, and a module each with ``load(spec, diagnostics, results)``."""
 
 from __future__ import annotations
 
@@ -8,13 +8,41 @@ from dataclasses import replace
 from typing import Any
 
 from reana_batch.diagnostics import Diagnostics
+from reana_batch.frontend import FrontEnd
 from reana_batch.ir import Workflow
-from reana_batch.reading.spec import OPTIONS, Spec
+from reana_batch.reading import hints
+from reana_batch.reading.spec import Spec
 
-# workflow.type -> module; imported when used, for some front ends are heavy
+# By workflow.type. The modules are imported when used, because some are heavy.
 FRONTENDS = {
-    "serial": "reana_batch.frontends.serial",
-    "snakemake": "reana_batch.frontends.snakemake.jobs",
+    "serial": FrontEnd(
+        module="reana_batch.frontends.serial",
+        options=("CACHE", "FROM", "TARGET"),
+        idle_options=("CACHE",),
+        defined_by=("specification",),
+        form_hint="write specification:, and below it steps: with a list of steps.",
+        fills_in_text=True,
+    ),
+    "snakemake": FrontEnd(
+        module="reana_batch.frontends.snakemake.jobs",
+        options=("report", "profile", "workflow-profile"),
+        defined_by=("file",),
+        form_hint="name the workflow, such as file: Snakefile.",
+        parameters_by_file=True,
+        elsewhere=dict.fromkeys(hints.KNOWN, "the resources of its rules in the Snakefile")
+        | {"environment": "the rules of the Snakefile, as container:"},
+    ),
+    "cwl": FrontEnd(
+        options=("TARGET",),
+        defined_by=("file", "specification"),
+        form_hint="name the workflow, such as file: workflow.cwl.",
+        parameters_by_file=True,
+    ),
+    "yadage": FrontEnd(
+        options=("toplevel", "initdir", "initfiles", "accept_metadir"),
+        defined_by=("file", "specification"),
+        form_hint="name the workflow, such as file: workflow.yaml.",
+    ),
 }
 
 
@@ -24,13 +52,14 @@ def load(spec: Spec, diagnostics: Diagnostics, results: Mapping[str, Any] | None
     ``results`` is empty when the user compiles; in the run it is what
     :class:`~reana_batch.ir.Expansion` says, and the workflow is the part that follows from it.
     """
-    if spec.type not in FRONTENDS:
-        if spec.type in OPTIONS:
-            message = f"{spec.type} workflows are not compiled by this version; {', '.join(FRONTENDS)} are."
+    if not spec.front_end.module:
+        if spec.type in FRONTENDS:
+            compiled = ", ".join(name for name, each in FRONTENDS.items() if each.module)
+            message = f"{spec.type} workflows are not compiled by this version; {compiled} are."
             diagnostics.error("unsupported-type", message, spec.document.place(["workflow", "type"]))
         return None
-    frontend = importlib.import_module(FRONTENDS[spec.type])
-    workflow: Workflow = frontend.load(spec, diagnostics, results or {})
+    module = importlib.import_module(spec.front_end.module)
+    workflow: Workflow = module.load(spec, diagnostics, results or {})
     return replace(
         workflow,
         input_files=spec.input_files,

@@ -62,9 +62,9 @@ def load(spec: Spec, diagnostics: Diagnostics, results: Mapping[str, Any]) -> Wo
     del results
     specification = spec.document.data["workflow"].get("specification")
     if specification is not None:
-        rules = schema.load_schema("serial.schema.json")
+        rules = schema.load_schema("specification.schema.json")
         path: list[str | int] = ["workflow", "specification"]
-        advise = places.adviser(spec.document.data)
+        advise = places.adviser(spec.front_end)
         schema.check_value(spec.document, path, specification, rules, diagnostics, _HINTS, advise)
     entries = _entries(spec, specification)
     _check_count(spec, entries, diagnostics)

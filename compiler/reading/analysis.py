@@ -6,18 +6,19 @@ what is malformed reads as absent here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from reana_batch.diagnostics import Diagnostics, Refused, refuse
+from reana_batch.frontend import UNKNOWN, FrontEnd
 from reana_batch.ir import DataFile
 from reana_batch.reading import expressions, places, schema
 from reana_batch.reading.document import as_text, entries, mapping_at, read_document, texts_at
 from reana_batch.reading.inputs import check_definition, check_inputs, check_nested, check_paths, declared_paths
 from reana_batch.reading.parameters import check_parameters, read_options, read_parameters, typed_parameters
 from reana_batch.reading.references import read_references
-from reana_batch.reading.spec import OPTIONS, Spec
+from reana_batch.reading.spec import Spec
 
 SPEC_NAMES = ("reana.yaml", "reana.yml")
 
@@ -50,6 +51,7 @@ def find_spec(given: Path | None, directory: Path) -> Path:
 
 def read_spec(
     path: Path,
+    front_ends: Mapping[str, FrontEnd],
     diagnostics: Diagnostics,
     parameters: Sequence[str] = (),
     options: Sequence[str] = (),
@@ -57,8 +59,9 @@ def read_spec(
     strict: bool = False,
     workspace: Path | None = None,
 ) -> Spec:
-    """Return the analysis in ``path``; ``parameters`` and ``options`` are ``KEY=VALUE`` words.
+    """Return the analysis in ``path``, whose type is one of ``front_ends``.
 
+    ``parameters`` and ``options`` are ``KEY=VALUE`` words.
     In a run, the directory of the analysis is its ``workspace``, where jobs may have done away with inputs; places are
     relative to the analysis there, as its author knows them.
     Raises Refused only where nothing can be read; other faults are recorded.
@@ -67,18 +70,21 @@ def read_spec(
     if document is None:
         raise Refused(diagnostics)
     workflow = mapping_at(document.data, "workflow")
-    schema.check(document, schema.load_schema("reana.schema.json"), diagnostics, _HINTS, places.adviser(document.data))
-    given = read_parameters(parameters, document, diagnostics)
+    kind = as_text(workflow.get("type"))
+    front_end = front_ends.get(kind, UNKNOWN)
+    schema.check(document, _rules(front_ends), diagnostics, _HINTS, places.adviser(front_end))
+    given = read_parameters(parameters, document, front_end, diagnostics)
     data = read_references(document, _references(document.data), diagnostics)
     spec = Spec(
         path=path.resolve(),
         directory=workspace or path.resolve().parent,
         document=document,
-        type=as_text(workflow.get("type")),
+        type=kind,
+        front_end=front_end,
         parameters=mapping_at(document.data, "inputs", "parameters") | typed_parameters(given, document, diagnostics),
         given=given,
-        options=read_options(options, document, diagnostics),
-        input_files=_input_files(document.data),
+        options=read_options(options, document, front_end, diagnostics),
+        input_files=_input_files(document.data, front_end),
         input_directories=texts_at(document.data, "inputs", "directories"),
         output_files=_with_paths(_paths(document.data, "outputs"), data),
         output_directories=texts_at(document.data, "outputs", "directories"),
@@ -100,6 +106,13 @@ def read_spec(
     return spec
 
 
+def _rules(front_ends: Mapping[str, FrontEnd]) -> dict[str, Any]:
+    """Return the schema of reana.yaml, with the types that are known."""
+    rules = schema.load_schema("reana.schema.json")
+    rules["properties"]["workflow"]["properties"]["type"] = {"enum": sorted(front_ends)}
+    return rules
+
+
 def _references(data: Any) -> Iterator[tuple[str, int, str]]:
     """Yield the data references: where each stands, and its text."""
     for section in ("inputs", "outputs"):
@@ -118,10 +131,10 @@ def _with_paths(paths: tuple[str, ...], data: Iterable[DataFile]) -> tuple[str, 
     return tuple(dict.fromkeys((*paths, *(file.path for file in data if file.is_output))))
 
 
-def _input_files(data: Any) -> tuple[str, ...]:
+def _input_files(data: Any, front_end: FrontEnd) -> tuple[str, ...]:
     """Return the declared input files, and the definition of the workflow where it is not among them."""
     files, workflow = _paths(data, "inputs"), mapping_at(data, "workflow")
-    if workflow.get("type") == "serial":
+    if not front_end.needs_file:
         return files
     definition = (*texts_at(data, "workflow", "files"), as_text(workflow.get("file")).partition("#")[0])
     folders = [PurePosixPath(path) for path in texts_at(data, "inputs", "directories")]
@@ -129,36 +142,28 @@ def _input_files(data: Any) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*files, *missing)))
 
 
-_FORM_HINTS = {
-    "serial": "write specification:, and below it steps: with a list of steps.",
-    "snakemake": "name the workflow, such as file: Snakefile.",
-    "cwl": "name the workflow, such as file: workflow.cwl.",
-    "yadage": "name the workflow, such as file: workflow.yaml.",
-}
-
-
 def _check_form(spec: Spec, diagnostics: Diagnostics) -> None:
-    workflow = mapping_at(spec.document.data, "workflow")
-    needed = "specification" if spec.type == "serial" else "file"
-    given = {needed} if spec.type == "snakemake" else {needed, "specification"}
-    if spec.type in OPTIONS and not given & workflow.keys():
-        message = f'A {spec.type} workflow must have "{needed}".'
-        diagnostics.error("missing-key", message, spec.document.key_place(["workflow"]), _FORM_HINTS[spec.type])
+    front_end, workflow = spec.front_end, mapping_at(spec.document.data, "workflow")
+    if front_end is not UNKNOWN and workflow.keys().isdisjoint(front_end.defined_by):
+        message = f'A {spec.type} workflow must have "{front_end.defined_by[0]}".'
+        diagnostics.error("missing-key", message, spec.document.key_place(["workflow"]), front_end.form_hint)
 
 
 def _check_without_meaning(spec: Spec, diagnostics: Diagnostics) -> None:
     """Warn of what only a REANA server could do, or what REANA itself passes over."""
     data = spec.document.data
     unheard = [("workspace", name, "only a REANA server keeps workspaces") for name in mapping_at(data, "workspace")]
-    if spec.type == "serial" and "file" in mapping_at(data, "workflow"):
-        unheard.append(("workflow", "file", "a serial workflow is given by its specification"))
+    if not spec.front_end.needs_file and "file" in mapping_at(data, "workflow"):
+        usual = spec.front_end.defined_by[0]
+        unheard.append(("workflow", "file", f"a {spec.type} workflow is given by its {usual}"))
     for section, name, reason in unheard:
         place = spec.document.key_place([section, name])
         diagnostics.warning("hint-ignored", f"{section}.{name} has no effect: {reason}.", place)
-    if "CACHE" in spec.options:
-        written = "CACHE" in mapping_at(data, "inputs", "options")
-        where = spec.document.key_place(["inputs", "options", "CACHE"]) if written else None
-        diagnostics.warning("hint-ignored", "CACHE has no effect; it has none in REANA either.", where)
+    for name in spec.front_end.idle_options:
+        if name in spec.options:
+            written = name in mapping_at(data, "inputs", "options")
+            where = spec.document.key_place(["inputs", "options", name]) if written else None
+            diagnostics.warning("hint-ignored", f"{name} has no effect; it has none in REANA either.", where)
 
 
 def _check_resources(spec: Spec, diagnostics: Diagnostics) -> None:

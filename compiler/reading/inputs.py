@@ -177,7 +177,7 @@ def check_inputs(spec: Spec, declared: list[_Declared], diagnostics: Diagnostics
 def check_definition(spec: Spec, diagnostics: Diagnostics) -> None:
     """Check the file that defines the workflow, as an input that need not be declared."""
     declared = spec.workflow_file.partition("#")[0]
-    if declared and spec.type != "serial":
+    if declared and spec.front_end.needs_file:
         place = spec.document.place(["workflow", "file"])
         problem = path_problem(declared)
         if problem:

@@ -10,10 +10,11 @@ from typing import Any
 import yaml
 
 from reana_batch.diagnostics import Diagnostics, closest, suggestion
+from reana_batch.frontend import UNKNOWN, FrontEnd
 from reana_batch.reading import schema
 from reana_batch.reading.document import Document, as_text, mapping_at, read_document
 from reana_batch.reading.inputs import PATH_HINT
-from reana_batch.reading.spec import OPTIONS, Spec
+from reana_batch.reading.spec import Spec
 
 
 def _pairs(words: Sequence[str], option: str, diagnostics: Diagnostics) -> Iterator[tuple[str, str]]:
@@ -26,10 +27,12 @@ def _pairs(words: Sequence[str], option: str, diagnostics: Diagnostics) -> Itera
             diagnostics.error(code, f'{option} must be NAME=VALUE, not "{word}".')
 
 
-def read_parameters(words: Sequence[str], document: Document, diagnostics: Diagnostics) -> dict[str, str]:
+def read_parameters(
+    words: Sequence[str], document: Document, front_end: FrontEnd, diagnostics: Diagnostics
+) -> dict[str, str]:
     declared = mapping_at(document.data, "inputs", "parameters")
     given: dict[str, str] = {}
-    if parameter_file(document) is not None:
+    if parameter_file(document, front_end) is not None:
         return dict(_pairs(words, "-p", diagnostics))  # file_parameters knows the names
     for name, value in _pairs(words, "-p", diagnostics):
         if name in declared:
@@ -46,23 +49,18 @@ def _report_unknown(name: str, declared: Mapping[str, Any], diagnostics: Diagnos
     diagnostics.error("unknown-parameter", f'-p {name}: the analysis has no parameter "{name}".', hint=hint)
 
 
-def parameter_file(document: Document) -> tuple[str, ...] | None:
+def parameter_file(document: Document, front_end: FrontEnd) -> tuple[str, ...] | None:
     """Return where the analysis names the file that holds its parameters, or None if it names none."""
-    workflow = mapping_at(document.data, "workflow")
-    if workflow.get("type") in _PARAMETERS_BY_FILE:
+    if front_end.parameters_by_file:
         for path in (("workflow", "parameters", "file"), ("inputs", "parameters", "input")):
             if isinstance(mapping_at(document.data, *path[:-1]).get(path[-1]), str):
                 return path
     return None
 
 
-# Of these types, inputs.parameters.input and workflow.parameters.file name a file (reana_commons 0.95).
-_PARAMETERS_BY_FILE = ("cwl", "snakemake")
-
-
 def file_parameters(spec: Spec, diagnostics: Diagnostics) -> dict[str, Any]:
     """Return the parameters as the workflow gets them: from a file if the analysis names one, and of -p the text."""
-    path = parameter_file(spec.document)
+    path = parameter_file(spec.document, spec.front_end)
     if path is None:
         return dict(spec.values)
     place = spec.document.place(path)
@@ -130,15 +128,17 @@ def _convert(text: str, kind: type[Any]) -> Any:
     return text
 
 
-def read_options(words: Sequence[str], document: Document, diagnostics: Diagnostics) -> dict[str, str]:
+def read_options(
+    words: Sequence[str], document: Document, front_end: FrontEnd, diagnostics: Diagnostics
+) -> dict[str, str]:
     kind = as_text(mapping_at(document.data, "workflow").get("type"))
     written = mapping_at(document.data, "inputs", "options")
     options = {name: str(value) for name, value in written.items()}
     options |= dict(_pairs(words, "--option", diagnostics))
     for name in options:
-        if kind in OPTIONS and name not in OPTIONS[kind]:
+        if front_end is not UNKNOWN and name not in front_end.options:
             place = document.key_place(["inputs", "options", name]) if name in written else None
-            hint = suggestion(name.upper(), OPTIONS[kind], f"known: {', '.join(OPTIONS[kind])}.")
+            hint = suggestion(name.upper(), front_end.options, f"known: {', '.join(front_end.options)}.")
             message = f'Operational option "{name}" does not exist for {kind} workflows.'
             diagnostics.error("bad-option", message, place, hint)
     return options
@@ -147,8 +147,8 @@ def read_options(words: Sequence[str], document: Document, diagnostics: Diagnost
 def check_parameters(spec: Spec, diagnostics: Diagnostics) -> None:
     """Warn of parameters that YAML 1.1 reads as something else than what is written.
 
-    ``010`` is 8, ``off`` is False, ``12:30:00`` is 45000; REANA puts str() of that into the commands of a serial
-    workflow. Other engines get the value in its type, so that quotes would change what the workflow does with it.
+    ``010`` is 8, ``off`` is False, ``12:30:00`` is 45000; REANA puts str() of that into the commands
+    that are given by their text. Other engines get the value in its type, so that quotes would change what the workflow does with it.
     """
     path = ["inputs", "parameters"]
     parameters = mapping_at(spec.document.data, *path)
@@ -157,10 +157,10 @@ def check_parameters(spec: Spec, diagnostics: Diagnostics) -> None:
         if isinstance(value, str | list | dict):
             continue
         written = written_as[name]
-        if spec.type != "serial" and _is_as_written(value, written):
+        if not spec.front_end.fills_in_text and _is_as_written(value, written):
             continue
         if str(value) != written and not written.startswith(("&", "*", "!")):
-            consequence = ", and commands get that text" if spec.type == "serial" else ""
+            consequence = ", and commands get that text" if spec.front_end.fills_in_text else ""
             message = f"REANA reads {written or 'nothing'} as {value!r}{consequence}."
             hint = f'write "{written}", in quotes, to keep the text.'
             diagnostics.warning("yaml-value", message, spec.document.place([*path, name]), hint)

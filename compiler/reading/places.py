@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from reana_batch.diagnostics import closest
-from reana_batch.reading import hints, schema
+from reana_batch.frontend import FrontEnd
+from reana_batch.reading import schema
 
 # Keys of neighbouring tools, and ours without their prefix: what to write in a step instead.
 _MEMORY = "write kubernetes_memory_limit: 4Gi, or htcondor_request_memory: 4 GB."
@@ -33,32 +34,22 @@ _SYNONYMS = {
 }
 
 
-def adviser(data: Any) -> schema.Advice:
-    """Return what gives the cure for a key that is not known in this reana.yaml."""
-    workflow = data.get("workflow") if isinstance(data, dict) else None
-    kind = workflow.get("type") if isinstance(workflow, dict) else None
-    return functools.partial(_advise, kind)
+def adviser(front_end: FrontEnd) -> schema.Advice:
+    """Return what gives the cure for a key that is not known in a reana.yaml of this type."""
+    return functools.partial(_advise, front_end)
 
 
-def _advise(workflow: Any, path: list[str | int], key: str, known: list[str]) -> str:
+def _advise(front_end: FrontEnd, path: list[str | int], key: str, known: list[str]) -> str:
     inside_step = path[:3] == ["workflow", "specification", "steps"]
     if inside_step and key.lower() in _SYNONYMS:
         return _SYNONYMS[key.lower()]
     meant = closest(key, known)
-    places = _places(key, workflow)
+    places = [front_end.elsewhere[key]] if key in front_end.elsewhere else _index().get(key, [])
     if places and not (meant and meant.replace("_", "") == key.replace("_", "")):
         return f"{key} belongs to {' or to '.join(places)}; --lenient ignores it, as REANA does."
     if meant:
         return f"did you mean {meant}?"
     return f"known here: {', '.join(known)}; --lenient ignores others, as REANA does."
-
-
-def _places(key: str, workflow: Any) -> list[str]:
-    if workflow == "snakemake" and key in hints.KNOWN:
-        return ["the resources of its rules in the Snakefile"]
-    if workflow == "snakemake" and key == "environment":
-        return ["the rules of the Snakefile, as container:"]
-    return _index().get(key, [])
 
 
 @functools.cache
@@ -68,7 +59,7 @@ def _index() -> dict[str, list[str]]:
     for key, place in _known(schema.load_schema("reana.schema.json"), ()):
         found.setdefault(key, []).append(place)
     found["steps"] = ["workflow.specification"]
-    for key in schema.load_schema("serial.schema.json")["$defs"]["step"]["properties"]:
+    for key in schema.load_schema("specification.schema.json")["$defs"]["step"]["properties"]:
         found.setdefault(key, []).insert(0, "a step under workflow.specification.steps")
     return found
 

@@ -7,16 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from reana_batch.frontend import FrontEnd
 from reana_batch.ir import DataFile, Hint
 from reana_batch.reading.document import Document, as_text, mapping_at
-
-# Operational options by workflow type (reana_commons.operational_options).
-OPTIONS = {
-    "serial": ("CACHE", "FROM", "TARGET"),
-    "cwl": ("TARGET",),
-    "yadage": ("toplevel", "initdir", "initfiles", "accept_metadir"),
-    "snakemake": ("report", "profile", "workflow-profile"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +20,7 @@ class Spec:
     directory: Path  # what all paths of the analysis are relative to
     document: Document
     type: str
+    front_end: FrontEnd  # what the type is
     parameters: Mapping[str, Any]  # inputs.parameters overlaid by -p, with the declared types
     given: Mapping[str, str]  # the values of -p as typed
     options: Mapping[str, str]
@@ -41,7 +35,7 @@ class Spec:
 
     @property
     def values(self) -> Mapping[str, Any]:
-        """What a serial command gets for each parameter: of -p the text as it was typed."""
+        """What the text of a command gets for each parameter: of -p the text as it was typed."""
         return {**self.parameters, **self.given}
 
     @property

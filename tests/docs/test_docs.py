@@ -366,7 +366,7 @@ def test_directives_are_written(name: str) -> None:
 
 
 def test_hints_are_all_there() -> None:
-    schema = json.loads(resources.files("reana_batch.reading").joinpath("serial.schema.json").read_text("utf-8"))
+    schema = json.loads(resources.files("reana_batch.reading").joinpath("specification.schema.json").read_text("utf-8"))
     known = schema["$defs"]["step"]["properties"].keys() - {"name", "environment", "commands"}
     assert known == hints.READERS.keys() | hints.STEERING
     text = pages.read(DOCS / "hints.md")

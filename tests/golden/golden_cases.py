@@ -21,6 +21,7 @@ from reana_batch import pipeline
 from reana_batch.backends import BACKENDS
 from reana_batch.cli import main as command_line
 from reana_batch.diagnostics import Diagnostics, Refused, render
+from reana_batch.frontends import FRONTENDS
 from reana_batch.lifecycle.creation import write_run
 from reana_batch.reading import sites
 from reana_batch.reading.analysis import read_spec
@@ -118,7 +119,7 @@ def _compile_scenario(scenario: Scenario, backend: str, run: Path) -> str:
 def _smallest_spec(directory: Path, diagnostics: Diagnostics) -> Spec:
     directory.mkdir()
     (directory / "reana.yaml").write_text("workflow: {type: cwl, file: flow.cwl}\n", "utf-8")
-    return read_spec(directory / "reana.yaml", diagnostics)
+    return read_spec(directory / "reana.yaml", FRONTENDS, diagnostics)
 
 
 def _read_case(path: Path) -> Case:

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reana_batch.diagnostics import Diagnostics, Refused
+from reana_batch.frontends import FRONTENDS
 from reana_batch.lifecycle import status
 from reana_batch.reading.analysis import read_spec
 from reana_batch.reading.parameters import file_parameters
@@ -82,7 +83,7 @@ def test_parameters_are_read_or_refused_at_their_line(text: str) -> None:
         (Path(folder) / "reana.yaml").write_text(ANALYSIS)
         (Path(folder) / "Snakefile").write_text("")
         (Path(folder) / "p.yaml").write_bytes(text.encode())
-        spec = read_spec(Path(folder) / "reana.yaml", Diagnostics())
+        spec = read_spec(Path(folder) / "reana.yaml", FRONTENDS, Diagnostics())
         refused_at_a_place(lambda found: file_parameters(spec, found), "p.yaml")
 
 

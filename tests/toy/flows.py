@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-ANALYSIS = "inputs: {files: [flow.json]}\nworkflow: {type: cwl, file: flow.json}\noutputs: {files: [result]}\n"
+ANALYSIS = "inputs: {files: [flow.json]}\nworkflow: {type: toy, file: flow.json}\noutputs: {files: [result]}\n"
 
 
 def step(name: str, command: str, *needs: str, each: bool = False) -> dict[str, Any]:

@@ -33,7 +33,7 @@ def load(spec: Spec, diagnostics: Diagnostics, results: Mapping[str, Any]) -> Wo
         diagnostics.error("bad-value", f"Files must be good, not {files}.", at, "make good files.")
     return Workflow(
         name=spec.directory.name,
-        type="cwl",
+        type="toy",
         steps=tuple(_step(each, files, at) for each in given.get("steps", ())),
         expansions=tuple(_expansion(each, trail, at) for each in given.get("expansions", ())),
     )

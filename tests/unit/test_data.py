@@ -18,6 +18,7 @@ import pytest
 
 from reana_batch import backends
 from reana_batch.diagnostics import Diagnostics, Place
+from reana_batch.frontends import FRONTENDS
 from reana_batch.ir import Credential, DataFile, Expansion, Need, Step, Table, Workflow, literal
 from reana_batch.passes.context import Context
 from reana_batch.passes.stage_data import stage_data
@@ -43,7 +44,7 @@ def read(folder: Path, inputs: Sequence[str] = (), outputs: Sequence[str] = ()) 
     )
     path.write_text(sections + _STEPS, "utf-8")
     diagnostics = Diagnostics()
-    spec = read_spec(path, diagnostics)
+    spec = read_spec(path, FRONTENDS, diagnostics)
     assert [str(each.message) for each in diagnostics] == []
     return spec
 

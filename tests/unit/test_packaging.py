@@ -88,9 +88,13 @@ def imports(module: str) -> set[str]:
     return {name for name in found if name.split(".")[0] == "reana_batch"}
 
 
-BASIC = {f"reana_batch.{name}" for name in ("ir", "diagnostics", "names", "target")}
+BASIC = {f"reana_batch.{name}" for name in ("ir", "diagnostics", "names", "target", "frontend")}
 # The front ends, passes and back ends themselves; what else lies in their folders helps them.
-MEMBERS = {*FRONTENDS.values(), *BACKENDS.values(), *(a_pass.__module__ for a_pass in PASSES)}
+MEMBERS = {
+    *(each.module for each in FRONTENDS.values() if each.module),
+    *BACKENDS.values(),
+    *(a_pass.__module__ for a_pass in PASSES),
+}
 TABLES = {"reana_batch.frontends", "reana_batch.passes", "reana_batch.backends"}
 # Folders and modules from the ground up: each imports what stands above it in this list, and of its own folder.
 # What is not named here is the ground: modules of the package itself that know no folder.

@@ -29,7 +29,7 @@ def load(tmp_path: Path) -> Load:
         (tmp_path / "reana.yaml").write_text(json.dumps({"workflow": workflow, **parts}))
         (tmp_path / "Snakefile").write_text(snakefile)
         diagnostics = Diagnostics()
-        spec = read_spec(tmp_path / "reana.yaml", diagnostics, strict=strict)
+        spec = read_spec(tmp_path / "reana.yaml", frontends.FRONTENDS, diagnostics, strict=strict)
         found = frontends.load(spec, diagnostics, results)
         assert not diagnostics.errors, render(diagnostics, diagnostics.sources)
         assert found is not None
@@ -60,7 +60,7 @@ def test_a_reader_that_dies_is_a_fault_of_the_snakefile(
     (tmp_path / "Snakefile").touch()
     diagnostics = Diagnostics()
     with pytest.raises(Refused):
-        frontends.load(read_spec(tmp_path / "reana.yaml", diagnostics), diagnostics)
+        frontends.load(read_spec(tmp_path / "reana.yaml", frontends.FRONTENDS, diagnostics), diagnostics)
     [fault] = diagnostics.errors
     assert (fault.code, fault.message) == ("snakefile", f"Snakemake ended with {told}")
 
