@@ -166,31 +166,46 @@ def suggestion(word: str, allowed: Iterable[str], otherwise: str = "") -> Later:
     return Later((word, otherwise), make)
 
 
+class Note(NamedTuple):
+    """A further place that a message is about, and the sentence about that place."""
+
+    message: str
+    place: Place
+
+    def as_json(self) -> dict[str, object]:
+        """Return the record for ``--json``."""
+        return {"message": self.message, **_place_record(self.place)}
+
+
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """One message: where, what, and what to do about it."""
+    """One message: where, what, the further places, and what to do about it."""
 
     severity: Severity
     code: str
     message: str
     place: Place | None = None
     hint: Hint = ""
+    notes: tuple[Note, ...] = ()
 
     def __post_init__(self) -> None:
         assert self.code in CODES, f"undeclared code {self.code}"
 
     def as_json(self) -> dict[str, object]:
         """Return the record for ``--json``; ``file``, ``line`` and ``column`` are null without a place."""
-        place = self.place
         return {
             "severity": self.severity.value,
             "code": self.code,
             "message": self.message,
             "hint": str(self.hint) or None,
-            "file": place.file if place else None,
-            "line": place.line if place else None,
-            "column": place.column if place else None,
+            **_place_record(self.place),
+            "notes": [note.as_json() for note in self.notes],
         }
+
+
+def _place_record(place: Place | None) -> dict[str, object]:
+    file, line, column = (place.file, place.line, place.column) if place else (None, None, None)
+    return {"file": file, "line": line, "column": column}
 
 
 class Refused(Exception):
@@ -210,22 +225,29 @@ class Diagnostics:
     _found: dict[Diagnostic, None] = field(default_factory=dict)
     _counts: Counter[tuple[Severity, str]] = field(default_factory=Counter)
 
-    def error(self, code: str, message: str, place: Where = None, hint: Hint = "") -> None:
+    def error(
+        self, code: str, message: str, place: Where = None, hint: Hint = "", notes: tuple[Note, ...] = ()
+    ) -> None:
         """Record an error, or a warning if the user chose to go on in spite of this code.
 
         Raises :class:`Refused` when there are so many of this code that looking for more is of no use.
         """
-        self._record(Severity.WARNING if code in self.ignored_codes else Severity.ERROR, code, message, place, hint)
+        severity = Severity.WARNING if code in self.ignored_codes else Severity.ERROR
+        self._record(severity, code, message, place, hint, notes)
 
-    def warning(self, code: str, message: str, place: Where = None, hint: Hint = "") -> None:
+    def warning(
+        self, code: str, message: str, place: Where = None, hint: Hint = "", notes: tuple[Note, ...] = ()
+    ) -> None:
         """Record a warning."""
-        self._record(Severity.WARNING, code, message, place, hint)
+        self._record(Severity.WARNING, code, message, place, hint, notes)
 
-    def _record(self, severity: Severity, code: str, message: str, place: Where, hint: Hint) -> None:
+    def _record(
+        self, severity: Severity, code: str, message: str, place: Where, hint: Hint, notes: tuple[Note, ...]
+    ) -> None:
         """Keep a diagnostic once; beyond ``_MOST_KEPT`` of its code it is only counted, and not looked for."""
         kind = severity, code
         if self._counts[kind] < _MOST_KEPT:
-            self._keep(Diagnostic(severity, code, message, look_up(place), hint))
+            self._keep(Diagnostic(severity, code, message, look_up(place), hint, notes))
             return
         self._counts[kind] += 1
         if severity is Severity.ERROR and self._counts[kind] == _MOST_FOUND:
@@ -245,7 +267,7 @@ class Diagnostics:
     def add(self, others: Diagnostics) -> None:
         """Record the diagnostics of another collector, with the sources that they point into."""
         for each in others._found:
-            self._record(each.severity, each.code, each.message, each.place, each.hint)
+            self._record(each.severity, each.code, each.message, each.place, each.hint, each.notes)
         self._counts.update({kind: count - _MOST_KEPT for kind, count in others._counts.items() if count > _MOST_KEPT})
         self.sources |= others.sources
 
@@ -331,16 +353,16 @@ def _prefix(one: str, other: str) -> int:
 
 
 def render(diagnostics: Iterable[Diagnostic], sources: Mapping[str, str], total: int = 0) -> str:
-    """Return the text for a reader: place, sentence, source line with carets, hint.
+    """Return the text for a reader: place, sentence, source line with carets, notes, hint.
 
     The same message at many places is shown once, with the other places counted. Of more than
     ``MOST_SHOWN`` messages the rest is counted; ``total`` counts what the collector has not kept as well.
     """
     groups: dict[tuple[object, ...], list[Diagnostic]] = {}
     for each in diagnostics:
-        groups.setdefault((each.severity, each.code, each.message, each.hint), []).append(each)
+        groups.setdefault((each.severity, each.code, each.message, each.hint, each.notes), []).append(each)
     shown = _merged(itertools.islice(groups.values(), MOST_SHOWN))
-    files = {group[0].place.file for group, _ in shown if group[0].place} & sources.keys()
+    files = {place.file for group, _ in shown for place in _places(group[0])} & sources.keys()
     lines = {file: LINE_BREAK.split(sources[file]) for file in files}
     text = "".join(_render_group(group, hint, lines) for group, hint in shown)
     rest = max(total, sum(map(len, groups.values()))) - sum(len(group) for group, _ in shown)
@@ -353,8 +375,13 @@ def _merged(groups: Iterable[list[Diagnostic]]) -> list[tuple[list[Diagnostic], 
     merged: dict[tuple[object, ...], tuple[list[Diagnostic], str]] = {}
     for group in groups:
         first, hint = group[0], str(group[0].hint)
-        merged.setdefault((first.severity, first.code, first.message, hint), ([], hint))[0].extend(group)
+        merged.setdefault((first.severity, first.code, first.message, hint, first.notes), ([], hint))[0].extend(group)
     return list(merged.values())
+
+
+def _places(diagnostic: Diagnostic) -> list[Place]:
+    own = [diagnostic.place] if diagnostic.place else []
+    return own + [note.place for note in diagnostic.notes]
 
 
 def _render_group(group: list[Diagnostic], hint: str, lines: Mapping[str, list[str]]) -> str:
@@ -365,6 +392,8 @@ def _render_group(group: list[Diagnostic], hint: str, lines: Mapping[str, list[s
         text += _excerpt(first.place, lines)
     if len(group) > 1:
         text.append(_other_places(group[1:]))
+    for note in first.notes:
+        text += [f"{note.place}:{note.place.column}: note: {_shortened(note.message)}", *_excerpt(note.place, lines)]
     text += [f"hint: {_shortened(hint)}"] if hint else []
     return "\n".join(text) + "\n"
 

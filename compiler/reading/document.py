@@ -19,7 +19,7 @@ from typing import Any, cast
 
 import yaml
 
-from reana_batch.diagnostics import LINE_BREAK, Diagnostics, Place
+from reana_batch.diagnostics import LINE_BREAK, Diagnostics, Note, Place
 from reana_batch.files import read_regular
 from reana_batch.reading.yaml_faults import find_slip
 
@@ -356,8 +356,9 @@ class _Builder:
                 self._diagnostics.error("bad-type", message, _place(key, self._file), "quote the key.")
                 sound = False
             elif key.tag == _TEXT and seen.setdefault(key.value, key) is not key:
-                message = f'"{key.value}" is already set in line {seen[key.value].start_mark.line + 1}.'
-                self._diagnostics.error("duplicate-key", message, _place(key, self._file), "keep one of the two.")
+                first = Note("It is first set here.", _place(seen[key.value], self._file))
+                message, hint = f'"{key.value}" is already set.', "keep one of the two."
+                self._diagnostics.error("duplicate-key", message, _place(key, self._file), hint, (first,))
                 sound = False
         self.sound = self.sound and sound
         return sound
@@ -417,7 +418,8 @@ def _place_of_index(text: str, file: str, index: int) -> Place:
 
 def _report_syntax(error: yaml.MarkedYAMLError, file: str, text: str, diagnostics: Diagnostics) -> None:
     slip = find_slip(error, text, Loader)
-    diagnostics.error("yaml-syntax", slip.message, Place(file, slip.line + 1, slip.column + 1), slip.hint)
+    notes = tuple(Note(message, Place(file, line + 1, column + 1)) for message, line, column in slip.notes)
+    diagnostics.error("yaml-syntax", slip.message, Place(file, slip.line + 1, slip.column + 1), slip.hint, notes)
 
 
 def mapping_at(value: Any, *path: str) -> dict[str, Any]:

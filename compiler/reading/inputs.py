@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from reana_batch.diagnostics import Diagnostics, Later, Place, Where, closest, look_up
+from reana_batch.diagnostics import Diagnostics, Later, Note, Place, Where, closest, look_up
 from reana_batch.ir import DataFile
 from reana_batch.reading import expressions
 from reana_batch.reading.document import Document, entries
@@ -75,8 +75,8 @@ def _check_path(each: _Declared, where: Where, seen: dict[str, Where], diagnosti
     elif each.section == "inputs":
         first = look_up(seen.get(each.normal))
         if first:
-            message = f'"{each.path}" is already declared in line {first.line}.'
-            diagnostics.error("input-duplicate", message, where, "keep one of the two.")
+            message, note = f'"{each.path}" is already declared.', Note("It is first declared here.", first)
+            diagnostics.error("input-duplicate", message, where, "keep one of the two.", (note,))
         seen.setdefault(each.normal, where)
 
 
@@ -84,8 +84,9 @@ def _check_target(file: DataFile, targets: dict[str, Place], diagnostics: Diagno
     """Record an output that goes where another goes."""
     where = f"{file.rse} {file.address}"
     if where in targets:
-        message = f'"{file.address}" is already written to in line {targets[where].line}.'
-        diagnostics.error("input-duplicate", message, file.place, "keep one of the two.")
+        message = f'"{file.address}" is already written to.'
+        note = Note("The other output is declared here.", targets[where])
+        diagnostics.error("input-duplicate", message, file.place, "keep one of the two.", (note,))
     targets.setdefault(where, file.place)
 
 

@@ -15,12 +15,13 @@ import yaml
 
 @dataclass(frozen=True, slots=True)
 class Slip:
-    """What is wrong, what to do, and where: line and column count from 0."""
+    """What is wrong, what to do, and where: lines and columns count from 0."""
 
     message: str
     hint: str
     line: int
     column: int
+    notes: tuple[tuple[str, int, int], ...] = ()  # further sentences, each with its line and column
 
 
 # The start of libyaml's words for what users meet most; then our sentence, the cure, and whether the fault
@@ -112,8 +113,8 @@ def _quote(lines: list[str], text: str, loader: Any) -> Slip | None:
 def _quoted(token: Any, rest: str) -> Slip:
     start, end = token.start_mark, token.end_mark
     if start.line < end.line:
-        closing = f"The next such quote is in line {end.line + 1}."
-        return Slip(f"This quote is not closed in its line. {closing}", "close it.", start.line, start.column)
+        closing = ("It is closed by the next such quote.", end.line, end.column - 1)
+        return Slip("This quote is not closed in its line.", "close it.", start.line, start.column, (closing,))
     if rest[0] == token.style:
         return Slip("Two quoted values without a comma between them.", "put a comma.", end.line, end.column)
     inside = "''" if token.style == "'" else '\\"'

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +15,7 @@ from reana_batch.diagnostics import (
     CODES,
     Diagnostic,
     Diagnostics,
+    Note,
     Place,
     Refused,
     Severity,
@@ -32,8 +36,8 @@ def shown(*found: Diagnostic) -> str:
     return render(found, {"a.yaml": SOURCE})
 
 
-def error(message: str, place: Place | None = None, hint: str = "") -> Diagnostic:
-    return Diagnostic(Severity.ERROR, "bad-value", message, place, hint)
+def error(message: str, place: Place | None = None, hint: str = "", *notes: Note) -> Diagnostic:
+    return Diagnostic(Severity.ERROR, "bad-value", message, place, hint, notes)
 
 
 def test_sentence_alone() -> None:
@@ -172,6 +176,65 @@ class _Once:
         return self.words()
 
 
+def test_further_places_are_shown_with_their_lines() -> None:
+    notes = Note("One is here.", at(1, 1, 3)), Note("Two is here.", at(9, file="b.yaml"))
+    assert shown(error("It is wrong.", at(3, 8, 5), "do it right.", *notes)) == (
+        "a.yaml:3:8: error: It is wrong. [bad-value]\n  three: größe $y\n         ^^^^^\n"
+        "a.yaml:1:1: note: One is here.\n  one: 1\n  ^^^\n"
+        "b.yaml:9:1: note: Two is here.\n"
+        "hint: do it right.\n"
+    )
+
+
+def test_messages_with_other_further_places_are_shown_apart() -> None:
+    first, second = Note("It is set here.", at(1, file="b")), Note("It is set here.", at(2, file="b"))
+    found = [
+        error("It is wrong.", at(line, file="b"), "", note) for line, note in ((7, first), (8, second), (9, first))
+    ]
+    assert render(found, {}) == (
+        "b:7:1: error: It is wrong. [bad-value]\nalso at: b:9:1\nb:1:1: note: It is set here.\n"
+        "b:8:1: error: It is wrong. [bad-value]\nb:2:1: note: It is set here.\n"
+    )
+
+
+def test_another_collector_keeps_further_places() -> None:
+    first, second = Diagnostics(), Diagnostics()
+    note = Note("One is here.", at(1))
+    first.error("bad-value", "It is wrong.", at(3), notes=(note,))
+    first.warning("bad-value", "It is strange.", at(4), notes=(note,))
+    second.add(first)
+    assert [each.notes for each in second] == [(note,), (note,)]
+
+
+PLACE_IN_TEXT = re.compile(r"\blines? (\d|\{|%)|\bcolumns? (\d|\{|%)")
+
+
+def sentences(path: Path) -> Iterator[str]:
+    """Yield the texts in the code of a module; each value that is put into one as {}."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+        elif isinstance(node, ast.JoinedStr):
+            yield "".join(str(each.value) if isinstance(each, ast.Constant) else "{}" for each in node.values)
+
+
+@pytest.mark.parametrize("text", ['"{}" is set in line {}.', "It ends at line %d.", "See lines 3 and 4.", "column {0}"])
+def test_a_place_in_a_text_is_seen(text: str) -> None:
+    assert PLACE_IN_TEXT.search(text)
+
+
+def test_no_message_tells_a_place_in_its_text() -> None:
+    root = Path(__file__).parents[2]
+    found = [
+        (path.name, text)
+        for folder in ("compiler", "backends")
+        for path in sorted((root / folder).rglob("*.py"))
+        for text in sentences(path)
+        if PLACE_IN_TEXT.search(text)
+    ]
+    assert found == []
+
+
 @pytest.mark.parametrize("word", ["step-4xx7", "stp-4567", "step-45677", "5tep-4567"])
 def test_a_slip_is_found_among_thousands(word: str) -> None:
     assert closest(word, [f"step-{number}" for number in range(1000, 5000)]) is not None
@@ -235,7 +298,8 @@ def test_fault_of_its_own() -> None:
 
 
 def test_record_for_machines() -> None:
-    assert error("It is wrong.", at(3, 8, 5), "do it right.").as_json() == {
+    note = Note("One is here.", at(1))
+    assert error("It is wrong.", at(3, 8, 5), "do it right.", note).as_json() == {
         "severity": "error",
         "code": "bad-value",
         "message": "It is wrong.",
@@ -243,6 +307,7 @@ def test_record_for_machines() -> None:
         "file": "a.yaml",
         "line": 3,
         "column": 8,
+        "notes": [{"message": "One is here.", "file": "a.yaml", "line": 1, "column": 1}],
     }
     assert error("It is wrong.").as_json() == {
         "severity": "error",
@@ -252,6 +317,7 @@ def test_record_for_machines() -> None:
         "file": None,
         "line": None,
         "column": None,
+        "notes": [],
     }
 
 

@@ -234,12 +234,18 @@ FAULTS: dict[str, tuple[str | bytes, str]] = {
     ),
     "duplicate keys": (
         "a: 1\nb: {c: 1, c: 2}\na: 3\n",
-        'x.yaml:2:11: error: "c" is already set in line 2. [duplicate-key]\n'
+        'x.yaml:2:11: error: "c" is already set. [duplicate-key]\n'
         "  b: {c: 1, c: 2}\n"
         "            ^\n"
+        "x.yaml:2:5: note: It is first set here.\n"
+        "  b: {c: 1, c: 2}\n"
+        "      ^\n"
         "hint: keep one of the two.\n"
-        'x.yaml:3:1: error: "a" is already set in line 1. [duplicate-key]\n'
+        'x.yaml:3:1: error: "a" is already set. [duplicate-key]\n'
         "  a: 3\n"
+        "  ^\n"
+        "x.yaml:1:1: note: It is first set here.\n"
+        "  a: 1\n"
         "  ^\n"
         "hint: keep one of the two.\n",
     ),

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from reana_batch.diagnostics import Diagnostics, Place, refuse
+from reana_batch.diagnostics import Diagnostics, Note, Place, refuse
 from reana_batch.frontends.snakemake.records import EndRecord, Fault, JobRecord, KeptRecord, Past, Request, RuleRecord
 from reana_batch.reading.spec import Spec
 
@@ -190,7 +190,9 @@ def _report(reading: Reading, fault: Fault, diagnostics: Diagnostics) -> None:
     place = reading.place(fault) if fault.file else reading.spec.document.place(["workflow", "file"])
     message, hint = _sentence(fault, str(reading.root))
     hint = _undeclared(reading, message) or hint
-    diagnostics.error(_CODES.get(fault.kind, "snakefile"), message, place, hint)
+    further = fault._replace(line=fault.note_line, column=fault.note_column)
+    notes = (Note(fault.note, reading.place(further)),) if fault.note else ()
+    diagnostics.error(_CODES.get(fault.kind, "snakefile"), message, place, hint, notes)
 
 
 def _undeclared(reading: Reading, message: str) -> str:

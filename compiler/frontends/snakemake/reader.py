@@ -685,10 +685,11 @@ def _slip(file: str) -> Fault | None:
 
 
 def _unopened(file: str, bracket: str, opened: list[tuple[str, int, int]], line: int, column: int) -> Fault:
-    message = f"This {bracket} closes nothing."
-    if opened:
-        message = f"This {bracket} cannot close the {opened[-1][0]} of line {opened[-1][1]}."
-    return Fault("Unopened", message, file, line, "", column)
+    if not opened:
+        return Fault("Unopened", f"This {bracket} closes nothing.", file, line, "", column)
+    other, *start = opened[-1]
+    message = f"This {bracket} cannot close the {other} before it."
+    return Fault("Unopened", message, file, line, "", column, f"The {other} is opened here.", *start)
 
 
 def _token_fault(file: str, error: tokenize.TokenError, opened: list[tuple[str, int, int]]) -> Fault:

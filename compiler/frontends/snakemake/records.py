@@ -95,3 +95,6 @@ class Fault(NamedTuple):
     line: int  # 0 if unknown
     rule: str
     column: int = 0  # 0 if unknown
+    note: str = ""  # a sentence about a further place in the same file
+    note_line: int = 0
+    note_column: int = 0
