@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from reana_batch import backends
+from reana_batch import backends, layout
 from reana_batch.ir import CredentialPlan, Workflow
 from reana_batch.reading.spec import Spec
-from reana_batch.run import frozen
+from reana_batch.run import frozen, manifest
 from reana_batch.site import Site
 from reana_batch.target import Target
 from reana_batch.writing import credential_files, jobs
@@ -70,6 +70,7 @@ class Compilation:
 
     def files(self) -> Iterator[File]:
         """Yield every generated file; tables and long lists are made while they are written."""
+        yield File(layout.MANIFEST, manifest.write(self.workflow, self.target))
         yield from jobs.job_files(self.workflow, self.site, self.target)
         if self.workflow.expansions:
             assert self.spec is not None, "only an analysis can be compiled again"

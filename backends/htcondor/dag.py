@@ -145,12 +145,9 @@ def submit(run: Run, place: Mapping[str, str]) -> list[str]:
 
 def _done_nodes(part: Run) -> Iterator[str]:
     """Yield the nodes of one DAG that need not run again: all their chunks are done."""
-    for step in part.manifest["steps"]:
-        done, bundle = set(part.done_chunks(step)), step.get("bundle", 1)
-        chunks = -(-step["rows"] // step["chunk_size"])
-        for node in range(0, chunks, bundle):
-            if done.issuperset(range(node, min(node + bundle, chunks))):
-                yield f"{step['name']}.{node}"
+    for step in part.manifest.steps:
+        done = set(part.records(step).done_chunks())
+        yield from (f"{step.name}.{chunks[0]}" for chunks in step.nodes() if done.issuperset(chunks))
     for name, compiled in part.compiled().items():
         if compiled.is_complete(compiled.progress()):
             yield _expansion_node(name)
@@ -205,10 +202,10 @@ def last_words(directory: Path) -> str:
 
     run, ended = Run(directory), schedd.endings(directory)
     done = (
-        f"{step['label']} ({step['origin']}): {ALL_DONE} ({ended[step['name'], chunk]})."
-        for step in run.manifest["steps"]
-        for chunk in run.done_chunks(step)
-        if (step["name"], chunk) in ended
+        f"{step.label} ({step.origin}): {ALL_DONE} ({ended[step.name, chunk]})."
+        for step in run.manifest.steps
+        for chunk in run.records(step).done_chunks()
+        if (step.name, chunk) in ended
     )
     return "\n".join((*done, schedd.last_words(directory))).rstrip()
 

@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 from reana_batch import layout
 from reana_batch.diagnostics import Refused, refuse
 from reana_batch.run.queue import EXITED, JobState, Queue, QueuedJob
-from reana_batch.run.records import tail
+from reana_batch.run.small_files import tail
 
 DAG_FILE = "batch/workflow.dag"
 _T = TypeVar("_T")

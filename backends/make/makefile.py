@@ -25,7 +25,7 @@ from reana_batch.diagnostics import refuse
 from reana_batch.ir import Pattern, Step, Workflow, chunk_pattern, followed_by_rows
 from reana_batch.run.parts import Run
 from reana_batch.run.queue import JobState, Queue, QueuedJob, Submission, Trace
-from reana_batch.run.records import tail
+from reana_batch.run.small_files import tail
 from reana_batch.target import Target
 from reana_batch.writing.jobs import folders
 from reana_batch.writing.render import File, stream
@@ -130,9 +130,9 @@ def endings(directory: Path) -> dict[tuple[str, int], str]:
     full = shutil.disk_usage(directory).free < _LEAST_FREE
     why = f"the disk of {directory} is full" if full else "its disk was full, or its machine or make was ended by force"
     return {
-        (step["name"], row // step["chunk_size"]): f"lost: it left no record; {why}"
-        for step in run.manifest["steps"]
-        for row in run.lost_rows(step)
+        (step.name, step.chunk_of(row)): f"lost: it left no record; {why}"
+        for step in run.manifest.steps
+        for row in run.records(step).states().lost
     }
 
 

@@ -16,13 +16,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from reana_batch import layout
 from reana_batch.backends.slurm.reasons import RELEASABLE, cure, explain
 from reana_batch.diagnostics import Refused, refuse
 from reana_batch.run.parts import Run
 from reana_batch.run.queue import ALL_DONE, LINGERING, JobState, Queue, QueuedJob, Trace
+from reana_batch.run.records import StepRecords
 
 JOURNAL = "state/slurm.jobs"
 _UNDER_WAY = "state/slurm.submitting"
@@ -109,7 +109,7 @@ def submit(run: Run) -> list[str]:
 def _open_parts(run: Run) -> Iterator[Run]:
     """Yield the parts that are not done and whose expansion is, so that nobody else submits them."""
     for part in run.parts():
-        steps = {step["name"]: step for step in part.manifest["steps"]}
+        steps = part.manifest.steps_by_name()
         for name, compiled in part.compiled().items():
             done = part.step_progress(steps[name]).done
             if done and not all(step.done == step.total for step in compiled.own_progress()):
@@ -245,10 +245,9 @@ def _without_consequences(run: Run, jobs: list[QueuedJob]) -> Iterator[QueuedJob
     A job whose rows are all done was ended after their records were written.
     """
     failed = {job.id: job for job in jobs if job.step and job.reason == _ENDINGS["FAILED"]}
-    parts = run.parts() if failed else []
-    steps = {part.path + step["name"]: (part, step) for part in parts for step in part.manifest["steps"]}
-    unable = {name for name, job in failed.items() if job.step in steps and _is_skipped(*steps[job.step], job)}
-    done = {name for name, job in failed.items() if job.step in steps and _is_done(*steps[job.step], job)}
+    records = {part.name_of(step): part.records(step) for part, step in run.steps()} if failed else {}
+    unable = {name for name, job in failed.items() if job.step in records and _is_skipped(records[job.step], job)}
+    done = {name for name, job in failed.items() if job.step in records and _is_done(records[job.step], job)}
     jobs = [replace(job, reason=ALL_DONE) if job.id in done else job for job in jobs]
     told = {job.reason for job in jobs if job.state is JobState.ENDED and job.id not in unable}
     told -= {"", _ENDINGS["CANCELLED"]}
@@ -283,12 +282,13 @@ def _finalisers(part: Run) -> dict[str, list[str]]:
     return found
 
 
-def _is_done(part: Run, step: dict[str, Any], job: QueuedJob) -> bool:
-    return set(part.done_chunks(step)).issuperset(job.chunks)
+def _is_done(records: StepRecords, job: QueuedJob) -> bool:
+    return set(records.done_chunks()).issuperset(job.chunks)
 
 
-def _is_skipped(part: Run, step: Mapping[str, Any], job: QueuedJob) -> bool:
-    return any(part.is_skipped(step, chunk) for chunk in job.chunks)
+def _is_skipped(records: StepRecords, job: QueuedJob) -> bool:
+    """Return whether a row of the job's chunks did not start because of what it waits for."""
+    return any(records.is_skipped(row) for chunk in job.chunks for row in records.step.chunk(chunk))
 
 
 def cancel(directory: Path) -> None:
@@ -306,7 +306,7 @@ def cancel(directory: Path) -> None:
 def _is_expanding(directory: Path) -> bool:
     """Return whether the job of an expansion may still run."""
     run = Run(directory)
-    planners = {part.path + each["name"] for part in run.parts() for each in part.expansions}
+    planners = {part.path + each.name for part in run.parts() for each in part.manifest.expansions}
     if not planners:
         return False
     begun = any(step.name in planners and step.running for step in run.progress())
@@ -392,8 +392,7 @@ def _submit_again(directory: Path) -> list[str]:
             raise refuse("run-state", f"Jobs of {directory.name} are still ending; try again later.")
         time.sleep(1)
     run = Run(directory)
-    for part in run.parts():
-        (part.directory / layout.RESTARTED).touch(mode=0o600)
+    run.mark_restarted()
     return submit(run)
 
 

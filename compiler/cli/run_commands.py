@@ -217,7 +217,7 @@ def restart(name: str, runs: Path | None, jobs: int | None, as_json: bool) -> No
     from reana_batch.run.parts import Run
 
     old = _find(name, runs)
-    if Run(old).manifest["backend"] == "make":
+    if Run(old).manifest.backend == "make":
         local_run.check_tools()
         new, done, make = restart.restart(old, _starting_here(jobs))
         _say_restarted(old, new, done)
@@ -243,7 +243,7 @@ def resume(name: str, runs: Path | None, jobs: int | None, as_json: bool) -> Non
     from reana_batch.run.parts import Run
 
     directory = _find(name, runs)
-    if Run(directory).manifest["backend"] == "make":
+    if Run(directory).manifest.backend == "make":
         _watch_here(directory, restart.resume(directory, _starting_here(jobs)), as_json)
     ids = submission.release(directory)
     if ids:
@@ -277,7 +277,7 @@ def expand(directory: Path, expansion: str, submit_it: bool, as_json: bool) -> N
     show(diagnostics)
     if submit_it:
         submission.submit_part(part)
-    jobs = sum(step["rows"] for step in part.manifest["steps"])
+    jobs = part.manifest.jobs
     say(f"==> SUCCESS: {counted(jobs, 'job')} in {part.directory}.", "green")
     if as_json:
         print_json({"directory": str(part.directory), "jobs": jobs}, diagnostics)
@@ -309,7 +309,7 @@ def _status_record(current: RunStatus) -> dict[str, Any]:
     return {
         "name": current.run.directory.name,
         "directory": str(current.run.directory),
-        "backend": current.run.manifest["backend"],
+        "backend": current.run.manifest.backend,
         "status": current.state,
         "progress": {"done": current.done, "total": current.total},
         "steps": [
@@ -365,7 +365,7 @@ def _show_runs(found: list[RunStatus]) -> None:
     for each in found:
         label, _, number = each.run.directory.name.partition(".")
         progress = f"{each.done:,}/{each.total:,}"
-        rows.append((label, number, status.created(each), each.state, progress, each.run.manifest["backend"]))
+        rows.append((label, number, status.created(each), each.state, progress, each.run.manifest.backend))
     print_table(simple_table(("NAME", "RUN_NUMBER", "CREATED", "STATUS", "PROGRESS", "BACKEND"), rows))
 
 
@@ -594,7 +594,7 @@ def test(name: str, runs: Path | None, files: tuple[str, ...], as_json: bool) ->
     from reana_batch.lifecycle import acceptance, status
 
     current = status.status(_find(name, runs))
-    named = list(files) or current.run.manifest["tests"]
+    named = list(files) or current.run.manifest.tests
     if not named:
         message = f"{current.run.directory.name} has no tests."
         raise refuse("missing-file", message, hint="name Gherkin files under tests.files.")

@@ -21,7 +21,7 @@ from reana_batch.printable import printable
 from reana_batch.run.failures import Failure
 from reana_batch.run.parts import StepProgress
 from reana_batch.run.queue import JobState, QueuedJob
-from reana_batch.run.records import tail
+from reana_batch.run.small_files import tail
 
 # Rows that a table shows at the most; the rest is counted.
 _MOST_ROWS = 200
@@ -280,9 +280,8 @@ def _show_vanished(current: RunStatus) -> None:
 
 
 def _show_outputs(current: RunStatus) -> None:
-    declared = current.run.manifest["outputs"]
     workspace = current.run.directory / "workspace"
-    for path in declared["files"] + declared["directories"]:
+    for path in current.run.manifest.outputs:
         if path not in current.missing_outputs:
             _line(f"  {workspace / path}", None)
     for path in current.missing_outputs:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,9 @@ from typing import Any
 from reana_batch import files, layout
 from reana_batch.diagnostics import Place, refuse
 from reana_batch.lifecycle.status import RunStatus
+from reana_batch.run.manifest import StepEntry
 from reana_batch.run.parts import Run
-from reana_batch.run.records import read_record
+from reana_batch.run.records import RowRecord, read_record
 
 # Logs of the engines, as far as the back ends leave any.
 _ENGINE_LOGS = ("logs/make.log", "batch/workflow.dag.dagman.out", "logs/finaliser.out")
@@ -56,7 +57,7 @@ class _NoEngine(Exception):
     """The step asks for what only an engine of REANA's says."""
 
 
-def run_features(status: RunStatus, names: list[str]) -> Iterator[ScenarioResult]:
+def run_features(status: RunStatus, names: Sequence[str]) -> Iterator[ScenarioResult]:
     """Yield the result of every scenario of these feature files of the run's workspace."""
     for file in names:
         path = status.run.directory / layout.WORKSPACE / file
@@ -89,18 +90,18 @@ def _run_scenario(status: RunStatus, file: str, pickle: dict[str, Any]) -> Scena
     if not pickle["steps"]:
         return ScenarioResult(file, pickle["name"], "(none)", "the scenario has no steps")
     skipped: ScenarioResult | None = None
-    for step in pickle["steps"]:
-        argument = step.get("argument", {}).get("docString")
+    for line in pickle["steps"]:
+        argument = line.get("argument", {}).get("docString")
         try:
             # As in REANA, a doc string is the quoted end of its step.
-            _run_step(status, f'{step["text"]} "{argument["content"]}"' if argument else step["text"])
+            _run_step(status, f'{line["text"]} "{argument["content"]}"' if argument else line["text"])
         except _Unknown:
-            return ScenarioResult(file, pickle["name"], step["text"], "REANA knows no such step")
+            return ScenarioResult(file, pickle["name"], line["text"], "REANA knows no such step")
         except _NoEngine:
             # The other steps may fail all the same.
-            skipped = skipped or ScenarioResult(file, pickle["name"], step["text"], "no engine here", skipped=True)
+            skipped = skipped or ScenarioResult(file, pickle["name"], line["text"], "no engine here", skipped=True)
         except _Unfulfilled as problem:
-            return ScenarioResult(file, pickle["name"], step["text"], str(problem), step["type"] in _CONDITIONS)
+            return ScenarioResult(file, pickle["name"], line["text"], str(problem), line["type"] in _CONDITIONS)
     return skipped or ScenarioResult(file, pickle["name"])
 
 
@@ -210,21 +211,21 @@ def _step_logs_contain(status: RunStatus, name: str, expected: str) -> None:
     _demand(any(expected in text for text in texts), f"no log of {name} contains it")
 
 
-_PartStep = tuple[Run, dict[str, Any]]
+_PartStep = tuple[Run, StepEntry]
 
 
 def _all_steps(status: RunStatus) -> list[_PartStep]:
-    return [(part, step) for part in status.run.parts() for step in part.manifest["steps"]]
+    return list(status.run.steps())
 
 
 def _steps(status: RunStatus, name: str) -> list[_PartStep]:
-    steps = [(part, step) for part, step in _all_steps(status) if step["label"] == name]
+    steps = [(part, step) for part, step in _all_steps(status) if step.label == name]
     _demand(bool(steps), f"there is no step {name}")
     return steps
 
 
-def _job_logs(run: Run, step: dict[str, Any]) -> Iterator[str]:
-    for path in _below(run.directory / layout.LOGS / step["folder"]):
+def _job_logs(run: Run, step: StepEntry) -> Iterator[str]:
+    for path in _below(run.directory / layout.LOGS / step.folder):
         if path.suffix in (".out", ".err"):
             yield files.read_text(path)
 
@@ -243,13 +244,13 @@ def _step_duration(status: RunStatus, name: str, minutes: str) -> None:
 
 def _less_than(steps: list[_PartStep], minutes: str) -> None:
     records = [record for part, step in steps for record in _records(part, step)]
-    times = [int(record[key]) for record in records for key in ("started", "ended") if record.get(key)]
+    times = [time for record in records for time in (record.started, record.ended) if time]
     seconds = max(times) - min(times) if times else 0
     _demand(seconds < float(minutes) * 60, f"it took {seconds:,} s")
 
 
-def _records(run: Run, step: dict[str, Any]) -> Iterator[dict[str, str]]:
-    for path in _below(run.directory / layout.STATE / step["folder"]):
+def _records(run: Run, step: StepEntry) -> Iterator[RowRecord]:
+    for path in _below(run.directory / layout.STATE / step.folder):
         if path.suffix in (".done", ".failed"):
             yield read_record(path)
 

@@ -48,7 +48,7 @@ def _rest_of(directory: Path, error: OSError) -> str:
     name = shlex.quote(str(directory))
     if not directory.exists():
         return f"the run is deleted; nothing of it is left but {hidden_name(directory, _DELETING)}."
-    if not read_record(directory).get("deleted"):
+    if not read_record(directory).deleted:
         cure = f"; where you may, chmod -R u+rwX {name}, and delete it again" * (error.errno == errno.EACCES)
         return f"nothing was deleted{cure}."
     return f"{directory.name} is deleted in part; for the rest, when the cause is gone: reana-batch delete -w {name}"

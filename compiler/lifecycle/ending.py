@@ -14,7 +14,7 @@ from reana_batch.lifecycle.status import NO_ANSWER, known_status, queues_of, sil
 from reana_batch.run.lock import locked
 from reana_batch.run.parts import Run
 from reana_batch.run.queue import LINGERING, Submission, Trace
-from reana_batch.run.run_json import last_submission, note, read_record
+from reana_batch.run.run_json import note, read_record
 
 
 def stop(directory: Path, *, force: bool = False) -> None:
@@ -43,8 +43,8 @@ def stop(directory: Path, *, force: bool = False) -> None:
 
 def cancel(run: Run) -> None:
     """Cancel the jobs of a run in its own batch system, where it was submitted last."""
-    last = last_submission(read_record(run.directory))
-    backends.backend(run.manifest["backend"]).cancel(run.directory, last)
+    last = read_record(run.directory).last_submission
+    backends.backend(run.manifest.backend).cancel(run.directory, last)
 
 
 def leave_queue(ended: Run) -> None:
@@ -56,7 +56,7 @@ def leave_queue(ended: Run) -> None:
     record = read_record(ended.directory)
     if trace_of(ended, record, ended.progress()) is Trace.NONE:
         return
-    last, end = last_submission(record), time.monotonic() + LINGERING
+    last, end = record.last_submission, time.monotonic() + LINGERING
     while left := [name for name, queue in queues_of(ended, last).items() if queue.active]:
         if time.monotonic() > end:
             raise refuse("run-state", f"Jobs of {ended.directory.name} are still ending; try again later.")

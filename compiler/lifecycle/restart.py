@@ -7,7 +7,7 @@ import shlex
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from reana_batch import files, layout
 from reana_batch.diagnostics import Refused, refuse
@@ -15,6 +15,7 @@ from reana_batch.lifecycle.deletion import MAKING, check_ended, check_workspace_
 from reana_batch.lifecycle.ending import leave_queue
 from reana_batch.lifecycle.status import known_status, status
 from reana_batch.run.lock import locked
+from reana_batch.run.manifest import StepEntry
 from reana_batch.run.names import next_restart
 from reana_batch.run.parts import Run
 from reana_batch.run.run_json import note, read_record
@@ -73,10 +74,10 @@ def _fill_restart(run: Run, new: Path, unnamed: Path) -> int:
         for name in layout.SHARED if target != unnamed else ():
             (target / name).symlink_to(Path("../..") / name)
     (unnamed / layout.WORKSPACE).symlink_to(workspace)
-    spec = read_record(run.directory).get("spec", "")
+    spec = read_record(run.directory).spec
     # It was made to be submitted: if that is cut short, resume does it.
     note(unnamed, created=time.time(), spec=spec, restarts=run.directory.name, intent={"time": time.time()})
-    _mark_restarted(Run(unnamed))
+    Run(unnamed).mark_restarted()
     return done
 
 
@@ -87,19 +88,18 @@ def _copy_part(part: Run, target: Path) -> int:
     files.copy_tree(batch, target / layout.BATCH, names)
     for name in (layout.STATE, layout.LOGS):
         (target / name).mkdir(mode=0o700)
-    for expansion in part.expansions:  # DAGMan starts in the folder, also of what is not compiled yet
-        (target / layout.expansion_folder(expansion["name"])).mkdir(mode=0o700, parents=True)
-    return sum(_inherit(step, part.directory, target) for step in part.manifest["steps"])
+    for expansion in part.manifest.expansions:  # DAGMan starts in the folder, also of what is not compiled yet
+        (target / layout.expansion_folder(expansion.name)).mkdir(mode=0o700, parents=True)
+    return sum(_inherit(step, part.directory, target) for step in part.manifest.steps)
 
 
-def _inherit(step: dict[str, Any], old: Path, new: Path) -> int:
+def _inherit(step: StepEntry, old: Path, new: Path) -> int:
     """Copy the records of a step's finished jobs into the new run and return how many there are."""
     count = 0
-    chunks = -(-step["rows"] // step["chunk_size"])
-    for shard in {*layout.row_folders(step["rows"]), *layout.row_folders(chunks)}:
+    for shard in {*layout.row_folders(step.rows), *layout.row_folders(step.chunks)}:
         for kind in (layout.LOGS, layout.STATE):
-            (new / kind / step["folder"] / shard).mkdir(parents=True, exist_ok=True)
-        folder = Path(layout.STATE) / step["folder"] / shard
+            (new / kind / step.folder / shard).mkdir(parents=True, exist_ok=True)
+        folder = Path(layout.STATE) / step.folder / shard
         for record in (old / folder).glob("*.done"):
             with files.naming(new / folder / record.name):
                 (new / folder / record.name).write_bytes(files.read_regular(record))
@@ -113,22 +113,16 @@ def resume(directory: Path, start: Callable[[Run], _T]) -> _T:
     with locked(directory):
         _check_resumable(directory)
         leave_queue(run)
-        _mark_restarted(run)
+        run.mark_restarted()
         return start(run)
 
 
 def _check_resumable(directory: Path) -> None:
     """Raise Refused unless the run has ended or its submission was cut short, and no other uses its workspace."""
     current = known_status(directory)
-    tried = current.state == "created" and current.record.get("intent")
+    tried = current.state == "created" and current.record.intent
     if current.state not in ("failed", "stopped") and not current.queue.cut_short and not tried:
         hint = f"to start it: reana-batch submit {shlex.quote(str(directory))}" if current.state == "created" else ""
         message = f"{directory.name} is {current.state}; only a failed or stopped run can be resumed."
         raise refuse("run-state", message, hint=hint)
     check_workspace_free(directory)
-
-
-def _mark_restarted(run: Run) -> None:
-    """Let the jobs that are done stay done when the run is submitted again."""
-    for part in run.parts():
-        files.write_whole(part.directory / layout.RESTARTED, b"")

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from reana_batch import backends
 from reana_batch.diagnostics import Refused
-from reana_batch.run.failures import Failure
-from reana_batch.run.parts import OpenExpansion, Run, StepProgress
+from reana_batch.run.failures import Failure, failures
+from reana_batch.run.manifest import ExpansionEntry
+from reana_batch.run.parts import Run, StepProgress
 from reana_batch.run.queue import JobState, Queue, Submission, Trace
-from reana_batch.run.run_json import last_submission, read_record
+from reana_batch.run.run_json import RunRecord, read_record
 
 # Codes of faults that say that a batch system, or the machine of a run, cannot be asked.
 NO_ANSWER = ("scheduler", "missing-tool")
@@ -38,11 +37,11 @@ class RunStatus:
     state: str  # created, queued, running, finished, failed, stopped, deleted (in part), unknown
     progress: tuple[StepProgress, ...]
     queue: Queue
-    record: dict[str, Any]
+    record: RunRecord
     failures: tuple[Failure, ...] = ()
     missing_outputs: tuple[str, ...] = field(default=())
     last_words: str = ""  # of what ran the workflow, where no job tells why it failed
-    open_expansions: tuple[OpenExpansion, ...] = ()  # what only the rest of the run will tell
+    open_expansions: tuple[ExpansionEntry, ...] = ()  # what only the rest of the run will tell
     silence: Refused | None = None  # why the batch system did not answer
 
     @property
@@ -56,7 +55,7 @@ class RunStatus:
     @property
     def keeper(self) -> str:
         """What keeps the workflow going, as messages name it."""
-        return backends.backend(self.run.manifest["backend"]).TARGET.keeper
+        return backends.backend(self.run.manifest.backend).TARGET.keeper
 
     @property
     def not_started(self) -> int:
@@ -64,12 +63,11 @@ class RunStatus:
 
     def blocked(self) -> list[Blocked]:
         """Return the steps of a failed run that have jobs which failures kept from starting."""
-        needs = {part.path + step["name"]: (part, step) for part in self.run.parts() for step in part.manifest["steps"]}
+        needs = {part.name_of(step): [part.path + need for need in step.needs] for part, step in self.run.steps()}
         failed = {failure.step for failure in self.failures}
         blocked: dict[str, Blocked] = {}
         for step in self.progress if self.state == "failed" else ():
-            part, record = needs[step.name]
-            before = [part.path + name for name in record["needs"]]
+            before = needs[step.name]
             causes = {name: name for name in before if name in failed} or {
                 name: blocked[name].failed for name in before if name in blocked
             }
@@ -80,7 +78,7 @@ class RunStatus:
 
 def created(current: RunStatus) -> str:
     """Return when the run was made, as REANA writes times; empty if nobody wrote it down."""
-    seconds = current.record.get("created")
+    seconds = current.record.created
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) if seconds else ""
 
 
@@ -89,7 +87,7 @@ def status(directory: Path) -> RunStatus:
     run = Run(directory)
     record = read_record(directory)
     progress, queue, silence = run.progress(), Queue(()), None
-    if record.get("deleted"):
+    if record.deleted:
         return RunStatus(run, "deleted", tuple(progress), queue, record)
     if run.is_complete(progress):
         missing = tuple(run.missing_outputs())
@@ -97,17 +95,17 @@ def status(directory: Path) -> RunStatus:
     trace = trace_of(run, record, progress)
     if trace is not Trace.NONE:
         try:
-            progress, queue = _look(run, progress, last_submission(record))
+            progress, queue = _look(run, progress, record.last_submission)
         except Refused as refused:
             silence = silence_of(refused)
     state = _state(record, run, progress, queue, trace, silence)
     endings = _endings(run) if state == "failed" else {}
-    failures = tuple(run.failures(endings)) if state not in ("created", "queued") else ()
+    failed = tuple(failures(run, endings)) if state not in ("created", "queued") else ()
     opened = tuple(run.open_expansions())
     words = ""
-    if state == "failed" and not failures:
-        words = backends.backend(run.manifest["backend"]).last_words(directory)
-    seen = (run, state, tuple(progress), queue, record, failures)
+    if state == "failed" and not failed:
+        words = backends.backend(run.manifest.backend).last_words(directory)
+    seen = (run, state, tuple(progress), queue, record, failed)
     return RunStatus(*seen, last_words=words, open_expansions=opened, silence=silence)
 
 
@@ -126,12 +124,12 @@ def silence_of(refused: Refused) -> Refused:
     return refused
 
 
-def trace_of(run: Run, record: Mapping[str, Any], progress: list[StepProgress]) -> Trace:
+def trace_of(run: Run, record: RunRecord, progress: list[StepProgress]) -> Trace:
     """Return what files say of the run's submission: its record, the batch system's own, and those of its jobs."""
-    if record.get("submitted") or any(step.done + step.failed + step.running for step in progress):
+    if record.submitted or any(step.done + step.failed + step.running for step in progress):
         return Trace.ACCEPTED
-    asked = Trace.ASKED if record.get("intent") else Trace.NONE
-    return max(asked, backends.backend(run.manifest["backend"]).trace(run.directory))
+    asked = Trace.ASKED if record.intent else Trace.NONE
+    return max(asked, backends.backend(run.manifest.backend).trace(run.directory))
 
 
 def _look(run: Run, before: list[StepProgress], last: Submission) -> tuple[list[StepProgress], Queue]:
@@ -150,7 +148,7 @@ def _look(run: Run, before: list[StepProgress], last: Submission) -> tuple[list[
 def _query(run: Run, last: Submission) -> Queue:
     """Return what the batch systems of the run know; of those that steps are handed on to, only if they answer."""
     queues = queues_of(run, last)
-    queue = queues.pop(run.manifest["backend"])
+    queue = queues.pop(run.manifest.backend)
     for name, other in queues.items():
         queue = queue.joined(other, run.guests[name])
     return queue
@@ -158,7 +156,7 @@ def _query(run: Run, last: Submission) -> Queue:
 
 def queues_of(run: Run, last: Submission) -> dict[str, Queue]:
     """Return what each batch system of the run knows, by its name."""
-    own = run.manifest["backend"]
+    own = run.manifest.backend
     queues = {own: backends.backend(own).query(run.directory, last)}
     for name in run.guests:
         with contextlib.suppress(Refused):
@@ -168,7 +166,7 @@ def queues_of(run: Run, last: Submission) -> dict[str, Queue]:
 
 def _endings(run: Run) -> dict[tuple[str, int], str]:
     """Return, by step and chunk, why jobs of an ended run were ended by anything but themselves."""
-    backend = backends.backend(run.manifest["backend"])
+    backend = backends.backend(run.manifest.backend)
     return {
         (part.path + step, chunk): reason
         for part in run.parts()
@@ -177,7 +175,7 @@ def _endings(run: Run) -> dict[tuple[str, int], str]:
 
 
 def _state(
-    record: Mapping[str, Any],
+    record: RunRecord,
     run: Run,
     progress: list[StepProgress],
     queue: Queue,
@@ -186,11 +184,11 @@ def _state(
 ) -> str:
     if run.is_complete(progress):
         return "finished"
-    if queue.alive or (queue.active and not record.get("stopped")):
+    if queue.alive or (queue.active and not record.stopped):
         started = any(step.done + step.failed + step.running for step in progress)
         runs = any(job.state is JobState.RUNNING and job.step for job in queue.jobs)
         return "running" if started or runs else "queued"
-    if record.get("stopped"):
+    if record.stopped:
         return "stopped"
     if silence is not None:
         return "unknown"

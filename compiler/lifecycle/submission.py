@@ -16,7 +16,7 @@ from reana_batch.diagnostics import refuse
 from reana_batch.lifecycle.status import known_status, queues_of, status
 from reana_batch.run.lock import locked
 from reana_batch.run.parts import Run
-from reana_batch.run.run_json import last_submission, note_intent, note_submission, read_record
+from reana_batch.run.run_json import note_intent, note_submission, read_record
 from reana_batch.writing import credential_files
 
 _T = TypeVar("_T")
@@ -24,13 +24,13 @@ _T = TypeVar("_T")
 
 def hand_in(run: Run) -> list[str]:
     """Hand a run to its batch system and return the ids of what was submitted. The caller holds the lock."""
-    backend = backends.backend(run.manifest["backend"])
-    place = backend.place(run, last_submission(read_record(run.directory)))
+    backend = backends.backend(run.manifest.backend)
+    place = backend.place(run, read_record(run.directory).last_submission)
     for part in run.parts():
         for name in (layout.BATCH, layout.STATE, layout.LOGS):
             files.remove_links(part.directory / name)  # that jobs of an earlier attempt may have made
     credential_files.hand_on(run.directory)
-    note_intent(run.directory, run.manifest["backend"], place)
+    note_intent(run.directory, run.manifest.backend, place)
     ids = backend.submit(run, place)
     note_submission(run.directory, ids)
     return ids
@@ -41,7 +41,7 @@ def submit(directory: Path, start: Callable[[Run], _T]) -> _T:
     run = Run(directory)
     with locked(directory):  # which would make its folder, where there is no run
         current = known_status(directory)
-        is_new = current.state == "created" or (not current.total and not current.record.get("submitted"))
+        is_new = current.state == "created" or (not current.total and not current.record.submitted)
         if not is_new and not current.queue.cut_short:
             more = "." if current.state in ("stopped", "failed") else f" and is {current.state}."
             hint = _to_go_on(directory) if current.state in ("stopped", "failed") else ""
@@ -58,13 +58,13 @@ def submit_part(part: Run) -> None:
 
     Without a lock, for the job that does this can be ended at any time.
     """
-    backends.backend(part.manifest["backend"]).submit_part(part)
+    backends.backend(part.manifest.backend).submit_part(part)
 
 
 def check_needs(part: Run, expansion: str) -> None:
     """Raise Refused unless all jobs are done that an expansion of this part waits for."""
-    steps = {step["name"]: step for step in part.manifest["steps"]}
-    for need in steps.get(expansion, {"needs": ()})["needs"]:
+    steps = part.manifest.steps_by_name()
+    for need in steps[expansion].needs if expansion in steps else ():
         progress = part.step_progress(steps[need])
         if progress.done < progress.total:
             message = f"{expansion} waits for {need}: {progress.done:,} of its {progress.total:,} jobs are done."
@@ -81,6 +81,6 @@ def release(directory: Path) -> list[str]:
         if not current.queue.held or current.queue.cut_short:
             return []
         # Each system its own jobs: the same id may be somebody else's job in the other.
-        last = last_submission(current.record)
+        last = current.record.last_submission
         held = {name: queue.held for name, queue in queues_of(current.run, last).items() if queue.held}
         return [job for name, jobs in held.items() for job in backends.backend(name).release(directory, last, jobs)]

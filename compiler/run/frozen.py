@@ -15,7 +15,7 @@ from reana_batch import layout
 from reana_batch.diagnostics import refuse
 from reana_batch.ir import CredentialPlan
 from reana_batch.reading.spec import Spec
-from reana_batch.run.records import damaged, read_json
+from reana_batch.run.small_files import damaged, read_json
 from reana_batch.site import Site, settings_of, site_of
 from reana_batch.writing.render import File
 

@@ -13,7 +13,9 @@ from typing import Any
 from reana_batch import layout
 from reana_batch.diagnostics import closest, refuse
 from reana_batch.files import naming, read_regular, regular
-from reana_batch.run.parts import Run, namesakes, row_label, row_origin
+from reana_batch.run.failures import failures
+from reana_batch.run.manifest import StepEntry
+from reana_batch.run.parts import Run
 
 _PAUSE = 1.0  # seconds between two looks at growing files
 _SHARE = 20  # looking may take a twentieth of the time at most
@@ -46,36 +48,36 @@ def select(directory: Path, step: str | None, row: int | None, *, all_jobs: bool
     Without a step: of all jobs that failed, and if none did, or ``all_jobs``, of all that have started.
     """
     run = Run(directory)
-    steps = [(part, each) for part in run.parts() for each in part.manifest["steps"]]
-    causes = {} if all_jobs else {(each.step, each.row): each.cause for each in run.failures()}
+    steps = list(run.steps())
+    causes = {} if all_jobs else {(each.step, each.row): each.cause for each in failures(run)}
     if step is None:
         failed = {name for name, _ in causes}
-        chosen = [(part, each) for part, each in steps if not causes or part.path + each["name"] in failed]
+        chosen = [(part, each) for part, each in steps if not causes or part.name_of(each) in failed]
         found = [log for part, each in chosen for log in _logs(part, each, causes)]
         return [log for log in found if (not causes or log.cause) and row in (None, log.row)]
-    chosen = [(part, each) for part, each in steps if step in (part.path + each["name"], each["name"], each["label"])]
-    rows = [(part, each) for part, each in steps if step in (label for label, _ in each.get("row_names", ()))]
+    chosen = [(part, each) for part, each in steps if step in (part.name_of(each), each.name, each.label)]
+    rows = [(part, each) for part, each in steps if step in (label for label, _ in each.row_names)]
     if rows and not chosen:
         return [log for part, each in rows for log in _logs(part, each, causes) if log.label == step]
     if not chosen:
-        known = [each["label"] for _, each in steps]
+        known = [each.label for _, each in steps]
         meant = closest(step, known)
         hint = f"did you mean {meant}?" if meant else f"known: {', '.join(known[:20])}."
         raise refuse("unknown-step", f'There is no step "{step}".', hint=hint)
-    if row is not None and all(row >= each["rows"] for _, each in chosen):
-        last = max(each["rows"] for _, each in chosen) - 1
+    if row is not None and all(row >= each.rows for _, each in chosen):
+        last = max(each.rows for _, each in chosen) - 1
         raise refuse("unknown-step", f'Step "{step}" has no job {row}.', hint=f"they are numbered from 0 to {last}.")
     return [log for part, each in chosen for log in _logs(part, each, causes) if row in (None, log.row)]
 
 
-def _logs(part: Run, step: dict[str, Any], causes: dict[tuple[str, int], str]) -> Iterator[JobLog]:
-    name = part.path + step["name"]
-    for row in range(step["rows"]):
-        base = part.directory / layout.LOGS / step["folder"] / layout.row_stem(row, step["rows"])
+def _logs(part: Run, step: StepEntry, causes: dict[tuple[str, int], str]) -> Iterator[JobLog]:
+    name = part.name_of(step)
+    for row in range(step.rows):
+        base = part.directory / layout.LOGS / step.stem(row)
         out, err = base.with_name(f"{base.name}.out"), base.with_name(f"{base.name}.err")
         if out.exists() or err.exists():
             cause = causes.get((name, row), "")
-            yield JobLog(name, row_label(step, row), row_origin(step, row), row, namesakes(step), out, err, cause)
+            yield JobLog(name, step.row_label(row), step.row_origin(row), row, step.namesakes, out, err, cause)
 
 
 def as_record(log: JobLog) -> dict[str, Any]:

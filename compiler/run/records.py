@@ -1,64 +1,128 @@
-"""The records that jobs leave in a run directory, and other small files of it."""
+"""The records that a row's job leaves: ``.started``, then ``.done`` or ``.failed``, or ``.skipped``.
+
+Only this module knows their form, on this side; the job script writes them.
+"""
 
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from reana_batch import files
-from reana_batch.diagnostics import Refused, refuse
+from reana_batch import files, layout
+from reana_batch.run.manifest import StepEntry
+from reana_batch.run.small_files import names_in
 
-# Bytes read from the end of a log.
-_TAIL_BYTES = 8192
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Return the JSON object in a file of the run; Refused if it holds anything else."""
-    try:
-        value = json.loads(files.read_regular(path).decode())
-    except ValueError:
-        raise damaged(path) from None
-    if not isinstance(value, dict):
-        raise damaged(path)
-    return value
+STARTED, DONE, FAILED, SKIPPED = "started", "done", "failed", "skipped"
+# No number of a record has more digits; Python refuses to read thousands of them.
+_MOST_DIGITS = 20
 
 
-def damaged(path: Path) -> Refused:
-    """Return the exception for a file of a run that cannot be read."""
-    hint = "the workspace beside it is as it was; run the analysis again, or put a copy of the file there."
-    return refuse("unknown-run", f"{path} is damaged.", hint=hint)
+@dataclass(frozen=True, slots=True)
+class RowRecord:
+    """What a job wrote down of a row. What it did not write, or not as a number, has the value that stands here."""
+
+    row: int | None = None  # that a job of several rows is at
+    started: int = 0  # seconds since 1970
+    ended: int = 0
+    host: str = ""
+    scheduler_job: str = ""
+    exit_code: int = 0
+    reason: str = ""
+    detail: str = ""
+    command: int = 1  # the number of the command that failed
+
+    @property
+    def duration(self) -> int:
+        """The seconds that the row took."""
+        return self.ended - self.started
 
 
-def names_in(folder: Path) -> Iterator[str]:
-    try:
-        with os.scandir(folder) as entries:
-            yield from (entry.name for entry in entries)
-    except FileNotFoundError:
-        return
+def _number(text: str) -> int:
+    return _row(text) or 0
 
 
-def read_record(path: Path) -> dict[str, str]:
-    """Return the lines of a record by their keys; nothing if it is not there (any more)."""
+def _row(text: str) -> int | None:
+    return int(text) if text.isdecimal() and len(text) <= _MOST_DIGITS else None
+
+
+_READERS: Mapping[str, Callable[[str], Any]] = {
+    "row": _row,
+    "started": _number,
+    "ended": _number,
+    "host": str,
+    "scheduler_job": str,
+    "exit_code": _number,
+    "reason": str,
+    "detail": str,
+    "command": _number,
+}
+NOTHING = RowRecord()
+
+
+def read_record(path: Path, known: RowRecord = NOTHING) -> RowRecord:
+    """Return ``known`` with what a record says; as it is if there is no record (any more)."""
     try:
         lines = files.read_text(path).splitlines()
     except FileNotFoundError:  # the job has just been started again
-        return {}
-    return dict(line.split("=", 1) for line in lines if "=" in line)
+        return known
+    said = (line.partition("=") for line in lines if "=" in line)
+    return replace(known, **{key: _READERS[key](value) for key, _, value in said if key in _READERS})
 
 
-def integer(text: str | None) -> int:
-    return int(text) if text and text.isdecimal() else 0
+@dataclass(frozen=True, slots=True)
+class RowStates:
+    """Which rows of a step are done, which failed, and which a job is at, or was at last."""
+
+    done: set[int]
+    failed: set[int]
+    started: set[int]
+
+    @property
+    def lost(self) -> set[int]:
+        """The rows that a job was at last, and that have no record of their end."""
+        return self.started - self.done - self.failed
 
 
-def tail(path: Path, lines: int) -> str:
-    """Return the last lines of a log, from its last kilobytes; empty if there is none."""
-    try:
-        with files.naming(path), open(path, "rb", opener=files.regular) as stream:
-            stream.seek(max(0, path.stat().st_size - _TAIL_BYTES))
-            text = stream.read().decode("utf-8", "replace")
-    except FileNotFoundError:
-        return ""
-    return "\n".join(text.splitlines()[-lines:])
+@dataclass(frozen=True, slots=True)
+class StepRecords:
+    """The records of one step's rows, in the directory of its part of the run."""
+
+    directory: Path
+    step: StepEntry
+
+    def path(self, row: int, ending: str) -> Path:
+        """Return where a record of a row lies, or where what was kept with it does."""
+        return self.directory / f"{layout.STATE}/{self.step.stem(row)}.{ending}"
+
+    def read(self, row: int, ending: str, known: RowRecord = NOTHING) -> RowRecord:
+        """Return ``known`` with what a record of a row says."""
+        return read_record(self.path(row, ending), known)
+
+    def is_skipped(self, row: int) -> bool:
+        """Return whether a row's job did not start because of what it waits for."""
+        return self.path(row, SKIPPED).exists()
+
+    def states(self) -> RowStates:
+        """Return where the rows are."""
+        found: dict[str, set[int]] = {DONE: set(), FAILED: set(), STARTED: set()}
+        for shard in layout.row_folders(self.step.rows):
+            for name in names_in(self.directory / layout.STATE / self.step.folder / shard):
+                stem, _, ending = name.rpartition(".")
+                if ending in found and stem.isdecimal() and int(stem) < self.step.rows:
+                    found[ending].add(int(stem))
+        ended = found[DONE] | found[FAILED]
+        return RowStates(found[DONE], found[FAILED], {self._row_at(first, ended) for first in found[STARTED]})
+
+    def _row_at(self, first: int, ended: set[int]) -> int:
+        """Return the row that the chunk is at which begins with the row ``first``; its last if they have all ended."""
+        rows = self.step.chunk(self.step.chunk_of(first))
+        if len(rows) == 1 or ended.issuperset(rows):
+            return rows[-1]
+        return self.read(first, STARTED).row or first
+
+    def done_chunks(self) -> Iterator[int]:
+        """Yield the chunks whose rows are all done."""
+        done = self.states().done
+        return (chunk for chunk in range(self.step.chunks) if done.issuperset(self.step.chunk(chunk)))

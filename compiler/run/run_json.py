@@ -6,17 +6,14 @@ import json
 import os
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from reana_batch import files, layout
 from reana_batch.diagnostics import refuse
 from reana_batch.run.queue import Submission
-from reana_batch.run.records import damaged, read_json
-
-if TYPE_CHECKING:
-    pass
-
+from reana_batch.run.small_files import damaged, read_json
 
 RECORD = f"{layout.STATE}/run.json"
 
@@ -24,8 +21,52 @@ RECORD = f"{layout.STATE}/run.json"
 _LAST_TIME = 253402300800  # the year 10000, in seconds
 
 
-def read_record(directory: Path) -> dict[str, Any]:
-    """Return what was written down when the run was made and submitted."""
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """That a batch system is asked to take the run: on which machine, and which scheduler, as its back end names it."""
+
+    host: str = ""
+    place: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """What was written down of a run. Times are seconds since 1970; what has not happened has none."""
+
+    created: float | None = None
+    submitted: float | None = None
+    stopped: float | None = None
+    deleted: float | None = None  # in part
+    spec: str = ""  # the path of the analysis
+    restarts: str = ""  # the name of the run that it goes on with
+    ids: tuple[str, ...] = ()  # that the batch system gave
+    host: str = ""  # where it was submitted
+    intent: Intent | None = None
+
+    @property
+    def last_submission(self) -> Submission:
+        """What the record says of where the run was submitted."""
+        if self.intent is None:
+            return Submission(self.ids, self.host)
+        return Submission(self.ids, self.intent.host, self.intent.place)
+
+
+def read_record(directory: Path) -> RunRecord:
+    """Return what was written down when the run was made and submitted. Refused if that is damaged."""
+    record = _read(directory)
+    names = ("created", "submitted", "stopped", "deleted", "spec", "restarts", "host")
+    known = {name: record[name] for name in names if record.get(name)}
+    return RunRecord(**known, ids=tuple(record.get("ids", ())), intent=_intent(record.get("intent")))
+
+
+def _intent(said: Mapping[str, Any] | None) -> Intent | None:
+    if not said:
+        return None
+    place = {name: str(value) for name, value in said.items() if name not in ("time", "host", "backend")}
+    return Intent(str(said.get("host", "")), place)
+
+
+def _read(directory: Path) -> dict[str, Any]:
     try:
         record = read_json(directory / RECORD)
     except FileNotFoundError:
@@ -48,9 +89,9 @@ def _is_record(record: Mapping[str, Any]) -> bool:
     )
 
 
-def note(directory: Path, **facts: Any) -> None:
+def note(directory: Path, **facts: object) -> None:
     """Add facts to the record of a run; the file is complete or as it was."""
-    record = read_record(directory) | facts
+    record = _read(directory) | facts
     try:
         files.write_whole(directory / RECORD, f"{json.dumps(record, indent=1)}\n".encode())
     except OSError as error:
@@ -66,13 +107,3 @@ def note_intent(directory: Path, backend: str, place: Mapping[str, str]) -> None
 def note_submission(directory: Path, ids: list[str]) -> None:
     """Write down what the batch system accepted."""
     note(directory, submitted=time.time(), ids=ids, host=os.uname().nodename)
-
-
-def last_submission(record: Mapping[str, Any]) -> Submission:
-    """Return what a run's record says of where it was submitted."""
-    intent: dict[str, Any] | None = record.get("intent")
-    place = None
-    if intent is not None:
-        place = {name: str(value) for name, value in intent.items() if name not in ("time", "host", "backend")}
-    host = str((intent or record).get("host", ""))
-    return Submission(tuple(record.get("ids", ())), host, place)

@@ -50,8 +50,7 @@ class Download:
 
 def declared_outputs(directory: Path) -> list[str]:
     """Return the outputs that the analysis declares, as it writes them."""
-    declared = Run(directory).manifest["outputs"]
-    return [*declared["files"], *declared["directories"]]
+    return list(Run(directory).manifest.outputs)
 
 
 def download(directory: Path, name: str, output: Path) -> Download:

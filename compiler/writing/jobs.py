@@ -1,25 +1,21 @@
-"""The files that every back end's jobs are made of: scripts, commands, tables and the manifest."""
+"""The files that every back end's jobs are made of: scripts, commands and tables."""
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from reana_batch import layout
 from reana_batch.ir import Column, Command, Credential, Pattern, RowMapping, Step, Table, Workflow
 from reana_batch.target import Target
-from reana_batch.version import __version__
 from reana_batch.writing import credential_files
 from reana_batch.writing.libraries import DATA_LIBRARIES, library
 from reana_batch.writing.render import File, render
 
 if TYPE_CHECKING:
     from reana_batch.site import Site
-
-MANIFEST_VERSION = 1
 
 
 def folders(workflow: Workflow) -> dict[str, str]:
@@ -29,10 +25,9 @@ def folders(workflow: Workflow) -> dict[str, str]:
 
 
 def job_files(workflow: Workflow, site: Site, target: Target) -> Iterator[File]:
-    """Yield the manifest, the job library, and for each step its script, commands and tables."""
+    """Yield the job library, and for each step its script, commands and tables."""
     folder_of = folders(workflow)
     steps = {step.name: step for step in workflow.steps}
-    yield File(layout.MANIFEST, _manifest(workflow, target, folder_of))
     yield library("job-lib.sh")
     yield from credential_files.files(workflow, site)
     if workflow.data and not workflow.within:  # those of the whole run serve its expansions
@@ -183,47 +178,3 @@ def _sharded(folder: str, count: int, lines: Callable[[], Iterator[str]]) -> Ite
     walk = lines()
     for shard in range(-(-count // layout.TABLE_SHARD)):
         yield File(f"{folder}/{shard}", islice(walk, layout.TABLE_SHARD))
-
-
-# --- the manifest --------------------------------------------------------------------------------
-
-
-def _manifest(workflow: Workflow, target: Target, folder_of: Mapping[str, str]) -> Iterable[str]:
-    """Return the JSON that status, logs and restart read: where each job comes from and lies."""
-    head = {
-        "manifest_version": MANIFEST_VERSION,
-        "reana_batch": __version__,
-        "workflow": workflow.name,
-        "type": workflow.type,
-        "backend": target.name,
-        "inputs": [*workflow.input_files, *workflow.input_directories],
-        "tests": workflow.tests,
-        "outputs": {"files": workflow.output_files, "directories": workflow.output_directories},
-        "expansions": [
-            {"name": e.name, "label": e.label, "origin": e.origin.short, "reason": e.reason}
-            for e in workflow.expansions
-        ],
-    }
-    yield json.dumps(head, indent=1, ensure_ascii=False)[:-2] + ',\n "steps": [\n'
-    last = len(workflow.steps) - 1
-    for index, step in enumerate(workflow.steps):
-        record = _step_record(step, folder_of[step.name])
-        yield f"  {json.dumps(record, ensure_ascii=False)}{',' if index < last else ''}\n"
-    yield " ]\n}\n"
-
-
-def _step_record(step: Step, folder: str) -> dict[str, Any]:
-    return {
-        "name": step.name,
-        "label": step.label,
-        "folder": folder,
-        "origin": step.origin.short,
-        "rows": step.table.count,
-        "chunk_size": step.chunk_size,
-        "needs": [need.step for need in step.needs],
-        "environment": step.environment,
-        "outputs": [output for output in step.outputs if isinstance(output, str)],
-        **({"row_origins": [file.place.short for file in step.data]} if step.data else {}),
-        **({"row_names": [[label, place.short] for label, place in step.row_names]} if step.row_names else {}),
-        **({"backend": step.target.name, "bundle": step.bundle} if step.target else {}),
-    }

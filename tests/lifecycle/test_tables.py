@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from reana_batch.ir import Need, Pattern
+from reana_batch.run.failures import failures
 from reana_batch.run.parts import Run
 
 from .conftest import Desk, records, said, serial
@@ -38,7 +39,7 @@ def test_several_ends_are_followed_by_a_step_that_looks(desk: Desk) -> None:
     steps = (scatter("left", "touch a"), scatter("right", "test {row} -eq 0 || touch b", 2), scatter("alone", "true"))
     write_run(run, *steps, outputs=["a", "b", "c"], strict_outputs=True)
     assert make(run) == 2
-    [failure] = Run(run).failures()
+    [failure] = failures(Run(run))
     assert (failure.label, failure.command) == ("outputs", "")
     assert failure.cause == "the command succeeded, but declared outputs are missing: c"
     assert records(run, "done") == ["alone/0", "left/0", "right/0", "right/1"]

@@ -13,6 +13,7 @@ from reana_batch import layout, pipeline
 from reana_batch.compilation import Compilation, Options
 from reana_batch.diagnostics import Diagnostics
 from reana_batch.run import logs
+from reana_batch.run.failures import failures
 from reana_batch.run.parts import Run
 
 from . import flows
@@ -80,7 +81,7 @@ def test_rows_keep_the_names_and_places_of_their_rules(tmp_path: Path) -> None:
     run, _ = compiled(tmp_path, ring(COUNT, bad=7))
     subprocess.run(["make", "-j2", "-k", "-f", "batch/Makefile"], cwd=run, check=False, capture_output=True)
     line = ring(COUNT, bad=7).splitlines().index("rule project_ID007:") + 1
-    (failure,) = Run(run).failures()
+    (failure,) = failures(Run(run))
     assert (failure.label, failure.origin, failure.rows) == ("project_ID007", f"Snakefile:{line}", 1)
     assert "test 7 != 7" in failure.command
     (log,) = logs.select(run, "project_ID003", None)

@@ -72,7 +72,7 @@ def test_records_are_not_written_through_links(tmp_path: Path, victim: Path) -> 
     victim.write_text("{}")
     run_json.note(tmp_path, created=1)
     assert victim.read_text() == "{}"
-    assert run_json.read_record(tmp_path) == {"created": 1}
+    assert run_json.read_record(tmp_path) == run_json.RunRecord(created=1)
 
 
 def test_an_open_that_follows_no_link_waits_for_no_fifo(tmp_path: Path, victim: Path) -> None:

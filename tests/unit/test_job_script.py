@@ -23,7 +23,7 @@ from reana_batch import pipeline
 from reana_batch.diagnostics import Diagnostics, Place
 from reana_batch.ir import Column, Command, Need, Pattern, RowMapping, Step, Table, Workflow, literal
 from reana_batch.lifecycle.creation import write_run
-from reana_batch.run import parts
+from reana_batch.run import failures, parts
 from reana_batch.site import Site
 
 ORIGIN = Place("/home/me/analysis/reana.yaml", 7)
@@ -452,7 +452,7 @@ def test_chunk_that_is_killed_says_which_row_it_was_at(tmp_path: Path) -> None:
     assert run.record("fit/0.started")["row"] == "2"
     (progress,) = parts.Run(run.directory).progress()
     assert (progress.done, progress.failed, progress.running) == (2, 0, 1)
-    (failure,) = parts.Run(run.directory).failures({("fit", 0): "its node failed"})
+    (failure,) = failures.failures(parts.Run(run.directory), {("fit", 0): "its node failed"})
     assert (failure.row, failure.host, failure.detail) == (2, HOST, "its node failed")
 
 

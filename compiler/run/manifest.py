@@ -1,0 +1,340 @@
+"""The manifest of a run, ``batch/manifest.json``: what it consists of, and where each job comes from and lies.
+
+Only this module knows the form of the file. Whoever else asks gets a :class:`Manifest`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+from reana_batch import layout
+from reana_batch.diagnostics import Refused, refuse
+from reana_batch.ir import Step, Workflow
+from reana_batch.run.small_files import damaged, read_json
+from reana_batch.target import Target
+from reana_batch.version import __version__
+from reana_batch.writing.jobs import folders
+
+# The form that this module writes. A change that an older reana-batch would misread makes it one more.
+MANIFEST_VERSION = 1
+# By the version of an older form: what makes the JSON of the next form of it.
+_UPGRADES: Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]] = MappingProxyType({})
+# More rows than this no step can have.
+_MOST_ROWS = 10**9
+_VERSION = re.compile(r"[\w.+-]{1,40}")
+_Each = TypeVar("_Each")
+
+
+@dataclass(frozen=True, slots=True)
+class StepEntry:
+    """What a manifest says of a step."""
+
+    name: str
+    label: str  # the author's name for it
+    folder: str  # below batch/steps, state and logs
+    origin: str
+    rows: int
+    chunk_size: int  # rows that one scheduler job runs one after the other
+    needs: tuple[str, ...] = ()
+    environment: str = ""
+    outputs: tuple[str, ...] = ()
+    row_origins: tuple[str, ...] = ()  # of a step that stages data: the place of each row
+    row_names: tuple[tuple[str, str], ...] = ()  # where each row has a label of its own: that, and its place
+    backend: str = ""  # the batch system that it is handed to, where that is not the run's own
+    bundle: int = 1  # scheduler jobs that one node hands to that system together
+
+    @property
+    def chunks(self) -> int:
+        """The number of scheduler jobs."""
+        return -(-self.rows // self.chunk_size)
+
+    @property
+    def stages_data(self) -> bool:
+        return bool(self.row_origins)
+
+    @property
+    def namesakes(self) -> int:
+        """How many rows have the label of a row."""
+        return 1 if self.row_names else self.rows
+
+    def nodes(self) -> Iterator[range]:
+        """Yield the chunks of each node of a graph."""
+        for first in range(0, self.chunks, self.bundle):
+            yield range(first, min(first + self.bundle, self.chunks))
+
+    def chunk(self, number: int) -> range:
+        """Return the rows of a chunk."""
+        return range(number * self.chunk_size, min((number + 1) * self.chunk_size, self.rows))
+
+    def chunk_of(self, row: int) -> int:
+        """Return the chunk that a row is in."""
+        return row // self.chunk_size
+
+    def row_origin(self, row: int) -> str:
+        """Return the place of a row: that of its own line in the analysis, or that of its step."""
+        if self.row_names:
+            return self.row_names[row][1]
+        return self.row_origins[row] if self.row_origins else self.origin
+
+    def row_label(self, row: int) -> str:
+        """Return the author's name for a row: its own, or that of its step."""
+        return self.row_names[row][0] if self.row_names else self.label
+
+    def stem(self, row: int) -> str:
+        """Return the path of a row's files below ``state`` and ``logs``, without an ending."""
+        return f"{self.folder}/{layout.row_stem(row, self.rows)}"
+
+
+@dataclass(frozen=True, slots=True)
+class ExpansionEntry:
+    """What a manifest says of a part of the graph that only the run can know."""
+
+    name: str
+    label: str
+    origin: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a run consists of, as it was compiled."""
+
+    backend: str
+    workflow: str = ""
+    type: str = ""
+    made_by: str = ""  # the version of reana-batch
+    inputs: tuple[str, ...] = ()
+    tests: tuple[str, ...] = ()
+    output_files: tuple[str, ...] = ()
+    output_directories: tuple[str, ...] = ()
+    expansions: tuple[ExpansionEntry, ...] = ()
+    steps: tuple[StepEntry, ...] = ()
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The declared outputs: paths, and patterns."""
+        return self.output_files + self.output_directories
+
+    @property
+    def jobs(self) -> int:
+        """The number of rows of all steps."""
+        return sum(step.rows for step in self.steps)
+
+    def steps_by_name(self) -> dict[str, StepEntry]:
+        return {step.name: step for step in self.steps}
+
+
+# --- writing -------------------------------------------------------------------------------------
+
+
+def write(workflow: Workflow, target: Target) -> Iterator[str]:
+    """Yield the text of a workflow's manifest, one step at a time."""
+    head = Manifest(
+        backend=target.name,
+        workflow=workflow.name,
+        type=workflow.type,
+        made_by=__version__,
+        inputs=(*workflow.input_files, *workflow.input_directories),
+        tests=workflow.tests,
+        output_files=workflow.output_files,
+        output_directories=workflow.output_directories,
+        expansions=tuple(ExpansionEntry(e.name, e.label, e.origin.short, e.reason) for e in workflow.expansions),
+    )
+    folder_of = folders(workflow)
+    return lines(head, (_entry(step, folder_of[step.name]) for step in workflow.steps))
+
+
+def _entry(step: Step, folder: str) -> StepEntry:
+    return StepEntry(
+        name=step.name,
+        label=step.label,
+        folder=folder,
+        origin=step.origin.short,
+        rows=step.table.count,
+        chunk_size=step.chunk_size,
+        needs=tuple(need.step for need in step.needs),
+        environment=step.environment,
+        outputs=tuple(output for output in step.outputs if isinstance(output, str)),
+        row_origins=tuple(file.place.short for file in step.data),
+        row_names=tuple((label, place.short) for label, place in step.row_names),
+        backend=step.target.name if step.target else "",
+        bundle=step.bundle,
+    )
+
+
+def lines(head: Manifest, steps: Iterable[StepEntry]) -> Iterator[str]:
+    """Yield the JSON of a manifest with these steps in the place of its own."""
+    record = {
+        "manifest_version": MANIFEST_VERSION,
+        "reana_batch": head.made_by,
+        "workflow": head.workflow,
+        "type": head.type,
+        "backend": head.backend,
+        "inputs": head.inputs,
+        "tests": head.tests,
+        "outputs": {"files": head.output_files, "directories": head.output_directories},
+        "expansions": [
+            {"name": e.name, "label": e.label, "origin": e.origin, "reason": e.reason} for e in head.expansions
+        ],
+    }
+    yield json.dumps(record, indent=1, ensure_ascii=False)[:-2] + ',\n "steps": [\n'
+    before = ""
+    for step in steps:
+        yield f"{before}  {json.dumps(_step_record(step), ensure_ascii=False)}"
+        before = ",\n"
+    yield f"{before[1:]} ]\n}}\n"
+
+
+def _step_record(step: StepEntry) -> dict[str, Any]:
+    return {
+        "name": step.name,
+        "label": step.label,
+        "folder": step.folder,
+        "origin": step.origin,
+        "rows": step.rows,
+        "chunk_size": step.chunk_size,
+        "needs": step.needs,
+        "environment": step.environment,
+        "outputs": step.outputs,
+        **({"row_origins": step.row_origins} if step.row_origins else {}),
+        **({"row_names": step.row_names} if step.row_names else {}),
+        **({"backend": step.backend, "bundle": step.bundle} if step.backend else {}),
+    }
+
+
+# --- reading -------------------------------------------------------------------------------------
+
+
+class _Malformed(Exception):
+    """The JSON is not that of a manifest."""
+
+
+def read(path: Path) -> Manifest:
+    """Return the manifest in a file. Refused if it is damaged, or of a newer version than this module knows."""
+    record = read_json(path)
+    version = record.get("manifest_version", 1)
+    if type(version) is not int or version < 1:
+        raise damaged(path)
+    if version > MANIFEST_VERSION:
+        raise _too_new(path, version, record.get("reana_batch"))
+    try:
+        for older in range(version, MANIFEST_VERSION):
+            record = _UPGRADES[older](record)
+        return _manifest(record)
+    except (_Malformed, AttributeError, LookupError, TypeError):
+        raise damaged(path) from None
+
+
+def _too_new(path: Path, version: int, made_by: object) -> Refused:
+    newer = made_by if isinstance(made_by, str) and _VERSION.fullmatch(made_by) else "a newer version"
+    message = f"{path} has version {version}, and this reana-batch reads manifests up to version {MANIFEST_VERSION}."
+    return refuse("unknown-run", message, hint=f"the run was made by reana-batch {newer}: update reana-batch to that.")
+
+
+def _manifest(record: dict[str, Any]) -> Manifest:
+    outputs = record.get("outputs")
+    if not isinstance(outputs, dict):
+        raise _Malformed
+    manifest = Manifest(
+        backend=_text(record, "backend"),
+        workflow=_text(record, "workflow", ""),
+        type=_text(record, "type", ""),
+        made_by=_text(record, "reana_batch", ""),
+        inputs=_texts(record, "inputs", ()),
+        tests=_texts(record, "tests", ()),
+        output_files=_texts(outputs, "files"),
+        output_directories=_texts(outputs, "directories"),
+        expansions=tuple(map(_expansion, _records(record, "expansions", ()))),
+        steps=tuple(map(_step, _records(record, "steps"))),
+    )
+    _check_names(manifest)
+    return manifest
+
+
+def _check_names(manifest: Manifest) -> None:
+    """Raise _Malformed if a name stands for two steps, or for none."""
+    names = {step.name for step in manifest.steps}
+    needed = {name for step in manifest.steps for name in step.needs}
+    if len(names) < len(manifest.steps) or not names.issuperset(needed):
+        raise _Malformed
+
+
+def _expansion(record: dict[str, Any]) -> ExpansionEntry:
+    return ExpansionEntry(
+        _path(record, "name"), _text(record, "label"), _text(record, "origin"), _text(record, "reason")
+    )
+
+
+def _step(record: dict[str, Any]) -> StepEntry:
+    rows = _count(record, "rows")
+    return StepEntry(
+        name=_text(record, "name"),
+        label=_text(record, "label"),
+        folder=_path(record, "folder"),
+        origin=_text(record, "origin"),
+        rows=rows,
+        chunk_size=_count(record, "chunk_size"),
+        needs=_texts(record, "needs", ()),
+        environment=_text(record, "environment", ""),
+        outputs=_texts(record, "outputs", ()),
+        row_origins=_of_each_row(_texts(record, "row_origins", ()), rows),
+        row_names=_of_each_row(tuple(map(_pair, record.get("row_names", ()))), rows),
+        backend=_text(record, "backend", ""),
+        bundle=_count(record, "bundle", 1),
+    )
+
+
+def _text(record: dict[str, Any], name: str, missing: str | None = None) -> str:
+    value = record.get(name, missing)
+    if not isinstance(value, str):
+        raise _Malformed
+    return value
+
+
+def _path(record: dict[str, Any], name: str) -> str:
+    """Return what names a folder inside the run."""
+    value = _text(record, name)
+    if "\0" in value or not value.isprintable() or {"", ".", ".."}.intersection(value.split("/")):
+        raise _Malformed
+    return value
+
+
+def _texts(record: dict[str, Any], name: str, missing: tuple[str, ...] | None = None) -> tuple[str, ...]:
+    value = record.get(name, missing)
+    if not isinstance(value, (list, tuple)) or not all(isinstance(each, str) for each in value):
+        raise _Malformed
+    return tuple(value)
+
+
+def _records(record: dict[str, Any], name: str, missing: tuple[()] | None = None) -> list[dict[str, Any]]:
+    value = record.get(name, missing)
+    if not isinstance(value, (list, tuple)) or not all(isinstance(each, dict) for each in value):
+        raise _Malformed
+    return list(value)
+
+
+def _count(record: dict[str, Any], name: str, missing: int | None = None) -> int:
+    value = record.get(name, missing)
+    if type(value) is not int or not 0 < value <= _MOST_ROWS:
+        raise _Malformed
+    return value
+
+
+def _pair(value: Any) -> tuple[str, str]:
+    label, place = value if isinstance(value, list) and len(value) == 2 else (None, None)
+    if not isinstance(label, str) or not isinstance(place, str):
+        raise _Malformed
+    return label, place
+
+
+def _of_each_row(values: tuple[_Each, ...], rows: int) -> tuple[_Each, ...]:
+    """Return the values; there must be one for each row, or none."""
+    if len(values) not in (0, rows):
+        raise _Malformed
+    return values
