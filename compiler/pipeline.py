@@ -15,6 +15,7 @@ from reana_batch.backends.placement import Choice, choose, hand_on
 from reana_batch.compilation import Compilation, Options
 from reana_batch.diagnostics import Diagnostics, Refused
 from reana_batch.ir import Workflow
+from reana_batch.machine import facts_for
 from reana_batch.passes import run_passes
 from reana_batch.passes.context import Context
 from reana_batch.reading import sites
@@ -134,7 +135,8 @@ def lower(
 ) -> Compilation:
     """Return ``workflow`` after all passes for ``backend``; raises :class:`Refused`."""
     target = backends.backend(backend).TARGET
-    workflow = run_passes(workflow, Context(target, site, diagnostics, fuse, strict_outputs))
+    facts = facts_for(workflow, site)
+    workflow = run_passes(workflow, Context(target, site, diagnostics, fuse, strict_outputs, facts))
     diagnostics.stop_if_errors()
     return Compilation(workflow, site, target)
 

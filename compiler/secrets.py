@@ -15,17 +15,7 @@ from pathlib import Path
 
 from reana_batch import files
 from reana_batch.diagnostics import Refused, refuse
-
-ENV = "env"
-FILE = "file"
-
-
-@dataclass(frozen=True, order=True, slots=True)
-class Secret:
-    """The name and type of a secret; type is ``env`` or ``file``."""
-
-    name: str
-    type: str
+from reana_batch.facts import ENV, FILE, KnownSecrets, Secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +84,30 @@ class Store:
         if self._is_replaceable():
             return f"lies below {self.directory.parent}, into which others can write"
         return "is empty" if empty else ""
+
+    def known(self) -> KnownSecrets:
+        """Return all secrets as they are now, and the files that values of others name."""
+        closed: dict[str, str] = {}
+        listed: list[Secret] = []
+        for kind in (ENV, FILE):
+            try:
+                listed += (Secret(name, kind) for name in os.listdir(self.directory / kind))
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                closed[kind] = f"cannot be read: {error.strerror}"
+        values = {self.value(secret.name) for secret in listed if secret.type == ENV}
+        named = [Secret(value, FILE) for value in values if value and "\0" not in value]
+        found = {*listed, *(secret for secret in named if os.path.lexists(self.path(secret)))}
+        contents = {secret: self._content(secret) for secret in found}
+        faults = {secret: fault for secret in (*found, *named) if (fault := self.fault(secret))}
+        return KnownSecrets(contents, faults, closed)
+
+    def _content(self, secret: Secret) -> bytes:
+        try:
+            return files.read_regular(self.path(secret))
+        except OSError:
+            return b""
 
     def _is_replaceable(self) -> bool:
         """Return whether others can put another directory in the place of this one."""

@@ -12,7 +12,8 @@ import click
 from reana_batch.cli.main import JSON_OPTION, guarded, print_json, say
 
 if TYPE_CHECKING:
-    from reana_batch.secrets import Secret, Store
+    from reana_batch.facts import Secret
+    from reana_batch.secrets import Store
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -56,7 +57,7 @@ def secrets_add(values: tuple[str, ...], files: tuple[Path, ...], overwrite: boo
     passphrases and passwords as --env NAME, without a value.
     """
     from reana_batch.diagnostics import refuse
-    from reana_batch.secrets import ENV, FILE, Secret
+    from reana_batch.facts import ENV, FILE, Secret
 
     if not values and not files:
         raise click.UsageError("Give at least one --env or --file.")

@@ -13,11 +13,11 @@ from reana_batch import backends, files, layout
 from reana_batch.diagnostics import Refused, refuse
 from reana_batch.lifecycle.ending import leave_queue, tolerating
 from reana_batch.lifecycle.status import NO_ANSWER, known_status
+from reana_batch.run import credentials
 from reana_batch.run.lock import locked
 from reana_batch.run.parts import Run
 from reana_batch.run.queue import JobState, Submission
 from reana_batch.run.run_json import RECORD, note, read_record
-from reana_batch.writing import credential_files
 
 # How the name of a directory ends that is being made or deleted; it begins with a dot.
 MAKING, _DELETING = ".new", ".deleted"
@@ -33,7 +33,7 @@ def delete(directory: Path) -> None:
             if not directory.is_symlink():  # which is refused below
                 with tolerating(*NO_ANSWER):  # a run can be deleted where its batch system is no more
                     leave_queue(run)
-                credential_files.withdraw(directory)
+                credentials.withdraw(directory)
             remove(directory)
         except OSError as error:
             path = Path(error.filename or directory)

@@ -16,10 +16,10 @@ from reana_batch import cpus, layout
 from reana_batch.diagnostics import refuse
 from reana_batch.files import no_follow
 from reana_batch.lifecycle.ending import cancel
+from reana_batch.run import credentials
 from reana_batch.run.lock import locked
 from reana_batch.run.parts import Run, StepProgress
 from reana_batch.run.run_json import note, note_intent, note_submission
-from reana_batch.writing import credential_files
 
 # Reading the records may take a twentieth of the time at most.
 _SHARE = 20
@@ -40,7 +40,7 @@ def check_tools() -> None:
 def start(run: Run, jobs: int | None) -> subprocess.Popen[bytes]:
     """Start make for a run. The caller holds the lock, and has seen that nothing of the run is alive."""
     check_tools()
-    credential_files.hand_on(run.directory)
+    credentials.hand_on(run.directory)
     note_intent(run.directory, "make", {})
     (run.directory / layout.MAKE_HOSTS).unlink(missing_ok=True)
     for number in _INTERRUPTS:  # from now on there is a make, which must not go on without us

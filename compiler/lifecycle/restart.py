@@ -14,12 +14,12 @@ from reana_batch.diagnostics import Refused, refuse
 from reana_batch.lifecycle.deletion import MAKING, check_ended, check_workspace_free, hidden_name, remove, sweep
 from reana_batch.lifecycle.ending import leave_queue
 from reana_batch.lifecycle.status import known_status, status
+from reana_batch.run import credentials
 from reana_batch.run.lock import locked
 from reana_batch.run.manifest import StepEntry
 from reana_batch.run.names import next_restart
 from reana_batch.run.parts import Run
 from reana_batch.run.run_json import note, read_record
-from reana_batch.writing import credential_files
 
 _T = TypeVar("_T")
 
@@ -43,7 +43,7 @@ def _forget(new: Path) -> None:
     """Delete a restart that its batch system refused; without a clear answer it stays."""
     current = status(new)
     if current.silence is None and not current.queue.active:
-        credential_files.withdraw(new)
+        credentials.withdraw(new)
         remove(new)  # its workspace is a link, which is not followed
 
 

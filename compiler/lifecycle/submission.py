@@ -14,10 +14,10 @@ from typing import TypeVar
 from reana_batch import backends, files, layout
 from reana_batch.diagnostics import refuse
 from reana_batch.lifecycle.status import known_status, queues_of, status
+from reana_batch.run import credentials
 from reana_batch.run.lock import locked
 from reana_batch.run.parts import Run
 from reana_batch.run.run_json import note_intent, note_submission, read_record
-from reana_batch.writing import credential_files
 
 _T = TypeVar("_T")
 
@@ -29,7 +29,7 @@ def hand_in(run: Run) -> list[str]:
     for part in run.parts():
         for name in (layout.BATCH, layout.STATE, layout.LOGS):
             files.remove_links(part.directory / name)  # that jobs of an earlier attempt may have made
-    credential_files.hand_on(run.directory)
+    credentials.hand_on(run.directory)
     note_intent(run.directory, run.manifest.backend, place)
     ids = backend.submit(run, place)
     note_submission(run.directory, ids)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from reana_batch.diagnostics import Diagnostics
+from reana_batch.facts import Facts
 from reana_batch.ir import Step
 from reana_batch.site import Site
 from reana_batch.target import Target
@@ -12,13 +13,14 @@ from reana_batch.target import Target
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The batch system, the site, the user's choices, and where faults are recorded."""
+    """The batch system, the site, the user's choices, facts of this machine, and where faults are recorded."""
 
     target: Target
     site: Site
     diagnostics: Diagnostics
     fuse: bool = False  # one job for the commands of a step
     strict_outputs: bool = False  # declared outputs that are missing at the end fail the run
+    facts: Facts = field(default_factory=Facts)
 
     def target_of(self, step: Step) -> Target:
         """Return the batch system that runs the jobs of a step."""

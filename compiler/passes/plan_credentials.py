@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import base64
 import binascii
-import os
-import subprocess
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 
-from reana_batch import secrets
 from reana_batch.diagnostics import Place
-from reana_batch.files import read_regular
+from reana_batch.facts import ENV, FILE, KnownSecrets, Secret
 from reana_batch.ir import Credential, CredentialPlan, Step, Workflow
 from reana_batch.lifetimes import Latest, latest
 from reana_batch.passes.context import Context
-from reana_batch.secrets import ENV, FILE, Secret, Store
 
 _KEY = Secret("userkey.pem", FILE)
 _CERTIFICATE = Secret("usercert.pem", FILE)
@@ -31,13 +27,13 @@ def plan_credentials(workflow: Workflow, context: Context) -> Workflow:
     environment = _keeps_environment(steps, context)
     if not places or context.diagnostics.errors:
         return replace(workflow, credential_plan=CredentialPlan(environment=environment))
-    store = secrets.store(context.site.credentials.secrets)
+    known = context.facts.secrets
     asking = (step for step in steps if Credential.KERBEROS in step.credentials)
     forwarded = all(context.target_of(step).forwards_tickets for step in asking)
-    plan = _sources(places.keys(), store, forwarded, context)
+    plan = _sources(places.keys(), forwarded, context)
     for credential, place in places.items():
-        for secret in _needed(credential, plan, store):
-            _check_secret(secret, credential, place, store, context)
+        for secret in _needed(credential, plan, known):
+            _check_secret(secret, credential, place, context)
     plan = replace(_with_lives(plan, workflow, places, context), environment=environment)
     return replace(workflow, credential_plan=plan)
 
@@ -82,17 +78,17 @@ def _place(steps: tuple[Step, ...], credential: Credential) -> Place:
 # --- where from --------------------------------------------------------------------------------------
 
 
-def _sources(wanted: Collection[Credential], store: Store, forwarded: bool, context: Context) -> CredentialPlan:
+def _sources(wanted: Collection[Credential], forwarded: bool, context: Context) -> CredentialPlan:
     settings = context.site.credentials
-    proxy = "file" if store.value("VOMSPROXY_FILE") else settings.voms_proxy
+    proxy = "file" if context.facts.secrets.value("VOMSPROXY_FILE") else settings.voms_proxy
     return CredentialPlan(
-        kerberos=_ticket_source(store, forwarded, context) if Credential.KERBEROS in wanted else "",
+        kerberos=_ticket_source(forwarded, context) if Credential.KERBEROS in wanted else "",
         voms_proxy=proxy if Credential.VOMS_PROXY in wanted else "",
         rucio=settings.rucio if Credential.RUCIO in wanted else "",
     )
 
 
-def _ticket_source(store: Store, forwarded: bool, context: Context) -> str:
+def _ticket_source(forwarded: bool, context: Context) -> str:
     chosen = context.site.credentials.kerberos
     forwarded = forwarded and context.site.htcondor.send_credential
     if chosen == "forward" and not forwarded:
@@ -102,60 +98,48 @@ def _ticket_source(store: Store, forwarded: bool, context: Context) -> str:
         return chosen
     if forwarded:
         return "forward"
-    return "keytab" if store.value("CERN_USER") or not _has_ticket() else "ticket"
-
-
-def _has_ticket() -> bool:
-    try:
-        return subprocess.run(["klist", "-s"], check=False, timeout=10).returncode == 0
-    except (OSError, subprocess.TimeoutExpired):
-        return False
+    has_user = context.facts.secrets.value("CERN_USER")
+    return "keytab" if has_user or not context.facts.has_ticket else "ticket"
 
 
 # --- secrets -----------------------------------------------------------------------------------------
 
 
-def _needed(credential: Credential, plan: CredentialPlan, store: Store) -> Iterator[Secret]:
+def _needed(credential: Credential, plan: CredentialPlan, known: KnownSecrets) -> Iterator[Secret]:
     """Yield the secrets that REANA's names say (reana-job-controller, kubernetes_job_manager)."""
     if credential is Credential.KERBEROS and plan.kerberos == "keytab":
         yield Secret("CERN_USER", ENV)
-        yield from _named_file("CERN_KEYTAB", store)
+        yield from _named_file("CERN_KEYTAB", known)
     if credential is Credential.VOMS_PROXY and plan.voms_proxy == "file":
-        yield from _named_file("VOMSPROXY_FILE", store)
+        yield from _named_file("VOMSPROXY_FILE", known)
     elif credential is Credential.VOMS_PROXY:
         yield from (_KEY, _CERTIFICATE, Secret("VONAME", ENV))
-        if _is_encrypted(store):
+        if b"ENCRYPTED" in known.content(_KEY):
             yield Secret("VOMSPROXY_PASS", ENV)
     if credential is Credential.RUCIO:
         yield Secret("RUCIO_USERNAME", ENV)
-        if not (store.value("RUCIO_RUCIO_HOST") and store.value("RUCIO_AUTH_HOST")):
+        if not (known.value("RUCIO_RUCIO_HOST") and known.value("RUCIO_AUTH_HOST")):
             yield Secret("VONAME", ENV)
         more = {"x509": (_KEY, _CERTIFICATE), "userpass": (Secret("RUCIO_PASSWORD", ENV),)}
         yield from {**more, "oidc": (Secret("RUCIO_TOKEN", ENV),)}.get(plan.rucio, ())
 
 
-def _named_file(name: str, store: Store) -> Iterator[Secret]:
+def _named_file(name: str, known: KnownSecrets) -> Iterator[Secret]:
     """Yield a secret that names a file, and that file."""
     yield Secret(name, ENV)
-    if store.value(name):
-        yield Secret(store.value(name), FILE)
+    if known.value(name):
+        yield Secret(known.value(name), FILE)
 
 
-def _is_encrypted(store: Store) -> bool:
-    try:
-        return b"ENCRYPTED" in read_regular(store.path(_KEY))
-    except OSError:
-        return False
-
-
-def _check_secret(secret: Secret, credential: Credential, place: Place, store: Store, context: Context) -> None:
-    fault = store.fault(secret)
-    if not fault and secret.name == "VOMSPROXY_PASS" and not _is_base64(store.value(secret.name)):
+def _check_secret(secret: Secret, credential: Credential, place: Place, context: Context) -> None:
+    known = context.facts.secrets
+    fault = known.fault(secret)
+    if not fault and secret.name == "VOMSPROXY_PASS" and not _is_base64(known.value(secret.name)):
         fault = "is not in base64, as in REANA"
     if fault:
         message = f"{credential.value} needs the secret {secret.name}, which {fault}."
         what = f"--env {secret.name}" if secret.type == ENV else f"--file PATH/{secret.name}"
-        again = " --overwrite" if os.path.lexists(store.path(secret)) else ""
+        again = " --overwrite" if known.holds(secret) else ""
         context.diagnostics.error("missing-secret", message, place, f"reana-batch secrets-add {what}{again}")
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from reana_batch import layout, secrets
+from reana_batch import layout
 from reana_batch.diagnostics import suggestion
 from reana_batch.ir import Column, Command, Credential, DataFile, Need, Resources, Step, Table, Workflow, last_steps
 from reana_batch.passes.context import Context
@@ -33,7 +33,8 @@ def stage_data(workflow: Workflow, context: Context) -> Workflow:
     """
     if not workflow.data:
         return workflow
-    _check_instances(workflow.data, context)
+    if not workflow.within:
+        _check_instances(workflow.data, context)
     coming = tuple(file for file in workflow.data if not (file.is_output or workflow.within))
     going = tuple(file for file in workflow.data if file.is_output and not workflow.expansions)
     if len(workflow.expansions) > 1 and any(file.is_output for file in workflow.data):
@@ -58,7 +59,7 @@ def _with_later_credentials(workflow: Workflow, context: Context) -> Iterator[St
 
 def _check_instances(data: Iterable[DataFile], context: Context) -> None:
     """Record each Rucio that is none of the site's, and not that of the user's secrets."""
-    own = re.split("[,:]", secrets.store(context.site.credentials.secrets).value("VONAME"))[0]
+    own = re.split("[,:]", context.facts.secrets.value("VONAME"))[0]
     known = tuple(dict.fromkeys((DEFAULT_INSTANCE, *([own] if own else []), *context.site.data.rucio_instances)))
     for file in data:
         if file.scheme == "rucio" and file.instance not in known:

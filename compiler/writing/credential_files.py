@@ -1,20 +1,11 @@
-"""The files that give jobs their credentials, and handing them on before a run is submitted.
-
-The scripts do the work (``templates/credentials``); no secret passes through here.
-"""
+"""The files that give jobs their credentials; the scripts are in ``templates/credentials``."""
 
 from __future__ import annotations
 
-import contextlib
-import re
-import shutil
-import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reana_batch import layout
-from reana_batch.diagnostics import refuse
 from reana_batch.ir import Credential, CredentialPlan, Step, Workflow
 from reana_batch.writing.libraries import library
 from reana_batch.writing.render import File, render
@@ -63,29 +54,3 @@ def shipped(step: Step, plan: CredentialPlan) -> list[str]:
     if Credential.RUCIO in step.credentials:
         found += [RUCIO_CONFIG, *(f"{layout.CREDENTIALS}/{name}" for name in rucio.get(plan.rucio, []))]
     return list(dict.fromkeys(found))
-
-
-def hand_on(directory: Path) -> None:
-    """Give the jobs of a run what they need, if they need anything.
-
-    Refused if a ticket or proxy cannot be made, or would not outlive the jobs; the script says why.
-    """
-    if not (directory / SCRIPT).exists():
-        return
-    done = subprocess.run(["bash", SCRIPT], cwd=directory, stderr=subprocess.PIPE, text=True, check=False)
-    if done.returncode != 0:
-        said = done.stderr.strip().rpartition("\n")[2].removeprefix("reana-batch: ")
-        message = f"{said[:1].upper()}{said[1:].rstrip('.!')}."
-        raise refuse("credential", message, hint="nothing was submitted; reana-batch doctor looks at what is there.")
-
-
-def withdraw(directory: Path) -> None:
-    """Delete what was handed on to the jobs of a run."""
-    link = directory / layout.CREDENTIALS / ".folder"
-    if not link.is_symlink():
-        return
-    folder = link.readlink()
-    # The run may be somebody else's work, and lead anywhere.
-    if folder.parent.name == "runs" and re.fullmatch("[0-9a-f]{40}", folder.name):
-        with contextlib.suppress(FileNotFoundError):  # gone already
-            shutil.rmtree(folder)  # links in it lead to the secrets, which stay

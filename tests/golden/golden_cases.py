@@ -21,12 +21,13 @@ from reana_batch import pipeline
 from reana_batch.backends import BACKENDS
 from reana_batch.cli import main as command_line
 from reana_batch.diagnostics import Diagnostics, Refused, render
+from reana_batch.facts import ENV, FILE, Secret
 from reana_batch.frontends import FRONTENDS
 from reana_batch.lifecycle.creation import write_run
 from reana_batch.reading import sites
 from reana_batch.reading.analysis import read_spec
 from reana_batch.reading.spec import Spec
-from reana_batch.secrets import ENV, FILE, Secret, store
+from reana_batch.secrets import store
 from reana_batch.site import CredentialSettings
 from reana_batch.version import __version__
 from reana_batch.writing import libraries

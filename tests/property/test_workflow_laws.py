@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from reana_batch import backends, layout, pipeline
 from reana_batch.compilation import Compilation
 from reana_batch.diagnostics import Diagnostics, Place
+from reana_batch.facts import ENV, FILE, Secret
 from reana_batch.ir import (
     Column,
     Command,
@@ -37,7 +38,7 @@ from reana_batch.lifecycle.creation import write_run
 from reana_batch.names import encode
 from reana_batch.passes import PASSES
 from reana_batch.passes.context import Context
-from reana_batch.secrets import ENV, FILE, Secret, Store
+from reana_batch.secrets import Store
 from reana_batch.site import CredentialSettings, Site, SlurmSettings
 from reana_batch.writing import jobs
 from reana_batch.writing.render import File

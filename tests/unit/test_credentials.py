@@ -13,8 +13,10 @@ from typing import Any
 import pytest
 
 from reana_batch.diagnostics import Refused
+from reana_batch.facts import ENV, FILE, Secret
 from reana_batch.ir import CredentialPlan, Workflow
-from reana_batch.secrets import ENV, FILE, Secret, Store
+from reana_batch.run import credentials
+from reana_batch.secrets import Store
 from reana_batch.site import CredentialSettings, Site
 from reana_batch.writing import credential_files
 from tests.bash import TEMPLATES, Bash, Value
@@ -136,12 +138,12 @@ def run(tmp_path: Path) -> Path:
 def test_nothing_that_was_handed_on_stays_behind_even_if_more_was_refused(run: Path, proxy: int, said: str) -> None:
     Path("proxy").write_text(f"{proxy}\n")
     with pytest.raises(Refused, match=said) if said else contextlib.nullcontext():
-        credential_files.hand_on(run)
+        credentials.hand_on(run)
     assert len(list(Path("store/runs").glob("**/*krb5cc"))) == (0 if said else 1)
-    credential_files.withdraw(run)
+    credentials.withdraw(run)
     assert list(Path("store/runs").iterdir()) == []
     assert Path("store/file/ready").read_text() == "a proxy"
-    credential_files.withdraw(run)
+    credentials.withdraw(run)
 
 
 def test_nothing_else_is_deleted_wherever_a_run_of_others_leads(run: Path) -> None:
@@ -149,7 +151,7 @@ def test_nothing_else_is_deleted_wherever_a_run_of_others_leads(run: Path) -> No
     home.mkdir()
     (run / "credentials").mkdir()
     (run / "credentials/.folder").symlink_to(home)
-    credential_files.withdraw(run)
+    credentials.withdraw(run)
     assert home.is_dir()
 
 
@@ -201,7 +203,7 @@ def test_secrets_are_never_written_however_often_credentials_are_prepared(
     before = secrets_of(tmp_path)
     listed: list[list[str]] = []
     for _ in range(3):  # as each `resume` does
-        credential_files.hand_on(tmp_path)
+        credentials.hand_on(tmp_path)
         assert secrets_of(tmp_path) == before
         listed.append(sorted(path.name for path in (tmp_path / "credentials").iterdir()))
     assert listed == [listed[0]] * 3
@@ -214,7 +216,7 @@ def test_secrets_are_never_written_however_often_credentials_are_prepared(
 def test_nothing_is_written_through_a_link_that_is_in_the_way(tmp_path: Path, tools: Path, name: str) -> None:
     (tools / "kinit").write_text("#!/bin/bash\n")
     files_of(tmp_path, **PLANS[name])
-    credential_files.hand_on(tmp_path)
+    credentials.hand_on(tmp_path)
     victim = tmp_path / "victim"
     victim.write_text("precious")
     (tmp_path / "folder").mkdir()
@@ -223,7 +225,7 @@ def test_nothing_is_written_through_a_link_that_is_in_the_way(tmp_path: Path, to
         path.unlink()
         path.symlink_to(tmp_path / "folder" if index % 2 else victim)
     (kept / ".names").symlink_to(victim)
-    credential_files.hand_on(tmp_path)
+    credentials.hand_on(tmp_path)
     assert victim.read_text() == "precious"
     assert list((tmp_path / "folder").iterdir()) == []
     assert (tmp_path / "credentials/names").read_text() == (kept / "names").read_text()

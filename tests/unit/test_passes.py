@@ -11,6 +11,7 @@ import pytest
 
 from reana_batch import backends
 from reana_batch.diagnostics import Diagnostics, Place, Refused, render
+from reana_batch.facts import ENV, FILE, Secret
 from reana_batch.ir import (
     Command,
     Credential,
@@ -27,6 +28,7 @@ from reana_batch.ir import (
     Workflow,
     literal,
 )
+from reana_batch.machine import facts_for
 from reana_batch.passes import PASSES
 from reana_batch.passes.check_graph import check_graph
 from reana_batch.passes.chunk_rows import chunk_rows
@@ -39,7 +41,7 @@ from reana_batch.passes.plan_credentials import plan_credentials
 from reana_batch.passes.plan_expansions import plan_expansions
 from reana_batch.passes.require_outputs import require_outputs
 from reana_batch.reading import hints
-from reana_batch.secrets import ENV, FILE, Secret, Store
+from reana_batch.secrets import Store
 from reana_batch.site import CredentialSettings, HTCondorSettings, Limits, Site
 
 # A site where Rucio needs no proxy.
@@ -118,25 +120,22 @@ def test_images_of_a_step_that_is_handed_on_are_started_by_its_system() -> None:
 
 
 @pytest.mark.parametrize(("makes", "forwarded"), [(step, True), (on_slurm, False)])
-def test_tickets_that_htcondor_forwards_reach_its_own_jobs_alone(
-    makes: Any, forwarded: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))  # no klist, and so no ticket
-    settings = CredentialSettings(secrets=str(tmp_path))
-    site = Site(htcondor=HTCondorSettings(send_credential=True), credentials=settings)
+def test_tickets_that_htcondor_forwards_reach_its_own_jobs_alone(makes: Any, forwarded: bool) -> None:
+    site = Site(htcondor=HTCondorSettings(send_credential=True))
     asking = {"credentials": frozenset({Credential.KERBEROS})}
     flow = workflow(step("a", **asking), makes("b", **asking))
     plan = plan_credentials(flow, context("htcondor", site)).credential_plan
     assert plan.kerberos == ("forward" if forwarded else "keytab")
 
 
-def test_a_secret_that_cannot_even_be_looked_for_is_a_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))  # no klist, and so no ticket
+def test_a_secret_that_cannot_even_be_looked_for_is_a_fault(tmp_path: Path) -> None:
     kept = {Secret("CERN_USER", ENV): b"alice", Secret("CERN_KEYTAB", ENV): b"k" * 300, Secret("other", FILE): b"x"}
     for secret, content in kept.items():
         Store(tmp_path).add(secret, content)
-    here = context(site=Site(credentials=CredentialSettings(secrets=str(tmp_path))))
-    plan_credentials(workflow(step("a", credentials=frozenset({Credential.KERBEROS}))), here)
+    site = Site(credentials=CredentialSettings(secrets=str(tmp_path)))
+    flow = workflow(step("a", credentials=frozenset({Credential.KERBEROS})))
+    here = replace(context(site=site), facts=facts_for(flow, site))
+    plan_credentials(flow, here)
     assert [fault.message.partition(", which ")[2] for fault in here.diagnostics.errors] == [
         "cannot be read: File name too long."
     ]
@@ -152,11 +151,8 @@ def test_a_secret_that_cannot_even_be_looked_for_is_a_fault(tmp_path: Path, monk
         pytest.param("make", step, 4, 5, id="each-attempt-with-a-limit"),
     ],
 )
-def test_credentials_outlive_all_tries_of_a_job(
-    backend: str, makes: Any, retries: int, tries: int, tmp_path: Path
-) -> None:
-    settings = CredentialSettings(secrets=str(tmp_path))
-    site = Site(htcondor=HTCondorSettings(retries=2), credentials=settings, queue_time=0)
+def test_credentials_outlive_all_tries_of_a_job(backend: str, makes: Any, retries: int, tries: int) -> None:
+    site = Site(htcondor=HTCondorSettings(retries=2), queue_time=0)
     asking = makes(
         "a", credentials=frozenset({Credential.VOMS_PROXY}), retries=retries, resources=Resources(runtime=100)
     )

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from reana_batch.diagnostics import Refused
-from reana_batch.secrets import ENV, FILE, Secret, Store
+from reana_batch.facts import ENV, FILE, Secret
+from reana_batch.secrets import Store
 
 PASSPHRASE = Secret("VOMSPROXY_PASS", ENV)
 KEYTAB = Secret("my.keytab", FILE)
@@ -54,6 +55,28 @@ def test_faults(tmp_path: Path) -> None:
     store.path(KEYTAB).chmod(0o600)
     store.directory.chmod(0o750)
     assert store.fault(KEYTAB) == f"lies in {store.directory}, which is open to others"
+
+
+def test_what_is_known_at_once_is_what_is_known_one_by_one(tmp_path: Path) -> None:
+    store = Store(tmp_path / "s")
+    open_one, missing = Secret("open", FILE), Secret("none", FILE)
+    for secret, content in {PASSPHRASE: b"cGFzcw==\n", KEYTAB: b" \n", open_one: b"x"}.items():
+        store.add(secret, content)
+    store.add(Secret("CERN_KEYTAB", ENV), b"k" * 300)
+    store.path(open_one).chmod(0o604)
+    known = store.known()
+    named = Secret("k" * 300, FILE)
+    for secret in (PASSPHRASE, KEYTAB, open_one, missing, named):
+        assert known.fault(secret) == store.fault(secret)
+        assert known.holds(secret) == os.path.lexists(store.path(secret))
+    assert (known.value(PASSPHRASE.name), known.value("none"), known.content(KEYTAB)) == ("cGFzcw==", "", b" \n")
+    assert "cGFzcw" not in repr(known)
+
+
+def test_secrets_in_what_is_no_folder(tmp_path: Path) -> None:
+    (tmp_path / ENV).write_text("")
+    store = Store(tmp_path)
+    assert store.known().fault(PASSPHRASE) == store.fault(PASSPHRASE) == "cannot be read: Not a directory"
 
 
 def test_nobody_has_secrets_before_the_first(tmp_path: Path) -> None:
