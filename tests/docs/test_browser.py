@@ -82,7 +82,7 @@ def _keep_here(foreign: list[str], route: Route) -> None:
 
 
 def faults(page: Page) -> list[str]:
-    """Return what of a page cannot be read without it being scrolled sideways, and tables cut off."""
+    """Return what cannot be read on a page: tables that are cut off, broken words, and text that scrolls sideways."""
     found: list[str] = page.evaluate(FAULTS)
     return found
 
@@ -163,6 +163,11 @@ WIDE = "<tr><td>name</td><td style='white-space: nowrap'>" + "word " * 200 + "</
             "<table style='table-layout: fixed; width: 300px'><tr><td>"
             f"<code style='white-space: nowrap'>{'word ' * 12}</code></td><td>next</td></tr></table>",
             "a cell is too narrow",
+        ),
+        (
+            "<table style='table-layout: fixed; width: 60px'><tr><td style='overflow-wrap: anywhere'>1,004</td><td>a</td>"
+            "<td>b</td></tr></table>",
+            "the word 1,004 is broken",
         ),
     ],
 )
