@@ -47,14 +47,14 @@ def choose(
 
 
 def _wish(step: Step) -> str:
-    hint = step.hints.get("compute_backend")
+    hint = step.asked.hints.get("compute_backend")
     return str(hint.value) if hint else ""
 
 
 def _warn_of_others(workflow: Workflow, asked: Mapping[str, str], site: Site, diagnostics: Diagnostics) -> None:
     for step in workflow.steps:
         if asked[step.name] != site.backend:
-            hint = step.hints["compute_backend"]
+            hint = step.asked.hints["compute_backend"]
             message = f"This step asks for {hint.value}, and {site.name} compiles for {site.backend}."
             cure = "choose with --backend, or let the steps choose with --backend auto."
             diagnostics.warning("backend-ignored", message, hint.place, cure)
@@ -90,7 +90,7 @@ def _refuse_mixture(workflow: Workflow, engine: str, guests: Mapping[str, str], 
 
 
 def _place(step: Step) -> Place:
-    hint = step.hints.get("compute_backend")
+    hint = step.asked.hints.get("compute_backend")
     return hint.place if hint else step.origin
 
 
@@ -103,7 +103,7 @@ def hand_on(workflow: Workflow, choice: Choice, site: Site, diagnostics: Diagnos
         first = next(step for step in workflow.steps if step.name in choice.guests)
         diagnostics.error("unsupported", reason, _place(first), f"compile all of it with --backend {choice.engine}.")
     steps = (
-        step._replace(target=backend(name).TARGET, bundle=guest(name).bundle(site)) if name else step
+        step.with_placed(target=backend(name).TARGET, bundle=guest(name).bundle(site)) if name else step
         for step, name in ((step, choice.guests.get(step.name)) for step in workflow.steps)
     )
     return replace(workflow, steps=tuple(steps))

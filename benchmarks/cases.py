@@ -81,36 +81,40 @@ rule merge:
 def scatter(size: int) -> Workflow:
     """Return one step of ``size`` independent rows."""
     from reana_batch.diagnostics import Place
-    from reana_batch.ir import Column, Command, Step, Workflow
+    from reana_batch.ir import Asked, Column, Command, Script, Step, Workflow
 
     place = Place("reana.yaml", 1)
     command = Command(("python fit.py --seed ", Column("seed"), " ", Column("file"), "\n"), place)
-    step = Step("fit", "fit", place, (command,), IMAGE, table=_table(size))
+    step = Step("fit", "fit", place, Script((command,)), _table(size), asked=Asked(IMAGE))
     return Workflow("scatter", "serial", (step,))
 
 
 def stages(size: int) -> Workflow:
     """Return a step of ``size`` rows, another that follows it row by row, and one row that waits for all."""
     from reana_batch.diagnostics import Place
-    from reana_batch.ir import Need, Pattern, Step, Workflow, literal
+    from reana_batch.ir import Need, Pattern, Script, Step, Workflow, literal
 
     place = Place("reana.yaml", 1)
     (make,) = scatter(size).steps
-    use = Step("use", "use", place, make.commands, IMAGE, needs=(Need("fit", Pattern.EACH),), table=make.table)
-    merge = Step("merge", "merge", place, (literal("python merge.py\n", place),), IMAGE, needs=(Need("use"),))
+    use = Step("use", "use", place, make.action, make.table, (Need("fit", Pattern.EACH),), asked=make.asked)
+    merge = Step(
+        "merge", "merge", place, Script((literal("python merge.py\n", place),)), needs=(Need("use"),), asked=make.asked
+    )
     return Workflow("stages", "serial", (make, use, merge))
 
 
 def chain(size: int) -> Workflow:
     """Return ``size`` steps of one row, each waiting for the one before."""
     from reana_batch.diagnostics import Place
-    from reana_batch.ir import Need, Step, Workflow, literal
+    from reana_batch.ir import Asked, Need, Script, Step, Workflow, literal
+
+    asked = Asked(IMAGE)
 
     def step(number: int) -> Step:
         place = Place("reana.yaml", number + 1)
         command = literal(f"python fit.py --seed {number}\n", place)
         needs = (Need(f"fit-{number - 1}"),) if number else ()
-        return Step(f"fit-{number}", f"fit {number}", place, (command,), IMAGE, needs=needs)
+        return Step(f"fit-{number}", f"fit {number}", place, Script((command,)), needs=needs, asked=asked)
 
     return Workflow("chain", "serial", tuple(map(step, range(size))))
 

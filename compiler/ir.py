@@ -170,50 +170,83 @@ class MadeFile:
     link: str = ""
 
 
+class Script(NamedTuple):
+    """How a row runs: commands for bash, one process each, in the image; the first that fails ends the row."""
+
+    commands: tuple[Command, ...]
+    before: Command | None = None  # what the front end does before the commands, in the workspace, outside the image
+    after: Command | None = None  # the same after them, before the outputs are checked
+    uses_python: bool = False  # do the commands need the Python of the compiler, as $REANA_BATCH_PYTHON?
+
+
+class Asked(NamedTuple):
+    """What the author of a step asks for. No pass changes it, and back ends read none of what passes translate."""
+
+    environment: str = ""  # the image as the user wrote it
+    hints: Mapping[str, Hint] = types.MappingProxyType({})
+    resources: Resources = Resources()  # in the front end's own terms; a hint goes before it
+    credentials: frozenset[Credential] = frozenset()
+    cvmfs: tuple[str, ...] = ()
+    retries: int = 0  # how often a row that failed is tried again
+
+
+class Placed(NamedTuple):
+    """What passes decide for a step on the chosen systems. Each field has its default until its pass has run."""
+
+    image: Image | None = None  # locate_images
+    resources: Resources = Resources()  # map_resources
+    credentials: frozenset[Credential] = frozenset()  # plan_credentials: those asked for, and those that they need
+    chunk_size: int = 1  # chunk_rows: rows that one scheduler job runs one after the other
+    target: Target | None = None  # the batch system that runs it, if that is not the workflow's own
+    bundle: int = 1  # scheduler jobs that one node submits to that system together
+    duration: float | None = None  # seconds a row takes, as measured in an earlier run
+    data: tuple[DataFile, ...] = ()  # stage_data: what each row brings in or out
+    programs: tuple[str, ...] = ()  # plan_expansions: what the worker must have, by name or path
+
+
 class Step(NamedTuple):
-    """A job template and a table; each row is one job."""
+    """A job template and a table; each row is one job.
+
+    Identity: ``name``, ``label``, ``origin``, ``group`` and ``row_names``. How a row runs: ``action``; a second kind of
+    action goes next to :class:`Script`. The graph: ``table``, ``needs`` and ``outputs``; the values that a row reads
+    and writes, and its guard, go next to them. Then what is ``asked`` and what is ``placed``.
+    """
 
     name: str  # safe and unique in the workflow
     label: str  # the user's name for it
     origin: Place
-    commands: tuple[Command, ...]
-    environment: str = ""  # the image as the user wrote it
-    image: Image | None = None
-    hints: Mapping[str, Hint] = types.MappingProxyType({})
-    resources: Resources = Resources()
-    credentials: frozenset[Credential] = frozenset()
-    cvmfs: tuple[str, ...] = ()
-    needs: tuple[Need, ...] = ()
+    action: Script
     table: Table = Table()
-    chunk_size: int = 1  # rows that one scheduler job runs one after the other
+    needs: tuple[Need, ...] = ()
     outputs: tuple[str | Column, ...] = ()  # checked before the job counts as done
-    before: Command | None = None  # what the front end does before the commands, in the workspace, outside the image
-    after: Command | None = None  # the same after them, before the outputs are checked
-    retries: int = 0  # how often a row that failed is tried again
-    uses_python: bool = False  # do the commands need the Python of the compiler, as $REANA_BATCH_PYTHON?
+    asked: Asked = Asked()
+    placed: Placed = Placed()
     group: int | None = None  # steps of one group are commands of one step of the user's
-    duration: float | None = None  # seconds a row takes, as measured in an earlier run
-    data: tuple[DataFile, ...] = ()  # of a step that stages data: what each row brings in or out
-    row_names: tuple[tuple[str, Place], ...] = ()  # where each row has a name of its own for the author, and its place
-    target: Target | None = None  # the batch system that it is handed to, where that is not the workflow's own
-    bundle: int = 1  # scheduler jobs that one node hands to that system together
-    programs: tuple[str, ...] = ()  # what the worker must have, by name or path
+    row_names: tuple[tuple[str, Place], ...] = ()  # if the author named each row: the names, and their places
+
+    def with_placed(self, **decided: Any) -> Step:
+        """Return the step with these fields of ``placed``; the step itself if they say nothing new."""
+        placed = self.placed
+        for name, value in decided.items():
+            if getattr(placed, name) != value:
+                return self._replace(placed=placed._replace(**decided))
+        return self
 
     @property
     def chunks(self) -> int:
         """The number of scheduler jobs."""
-        return -(-self.table.count // self.chunk_size)
+        return -(-self.table.count // self.placed.chunk_size)
 
     @property
     def nodes(self) -> range:
         """The first scheduler job of each node of a graph; without ``target`` every job is a node."""
-        return range(0, self.chunks, self.bundle)
+        return range(0, self.chunks, self.placed.bundle)
 
     @property
     def job_runtime(self) -> int | None:
         """The seconds that a scheduler job asks for: the limit, which is of one command, for all that it runs."""
-        runtime = self.resources.runtime
-        return None if runtime is None else runtime * self.chunk_size * max(1, len(self.commands))
+        runtime = self.placed.resources.runtime
+        return None if runtime is None else runtime * self.placed.chunk_size * max(1, len(self.action.commands))
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,7 +334,7 @@ def followed_by_rows(steps: Sequence[Step]) -> set[str]:
 
 def splits_jobs(need: Need, child: Step, parent: Step) -> bool:
     """Return whether some rows of a job of ``child`` may start though others wait for rows of ``parent`` in vain."""
-    size = max(min(step.chunk_size * step.bundle, step.table.count) for step in (child, parent))
+    size = max(min(step.placed.chunk_size * step.placed.bundle, step.table.count) for step in (child, parent))
     return need.pattern is not Pattern.ALL and size > 1
 
 
@@ -316,13 +349,13 @@ def chunk_pattern(need: Need, child: Step, parent: Step) -> ChunkPattern:
     """
     if need.pattern is Pattern.ALL:
         return Pattern.ALL
-    if need.pattern is Pattern.EACH and child.chunk_size == parent.chunk_size:
+    if need.pattern is Pattern.EACH and child.placed.chunk_size == parent.placed.chunk_size:
         return Pattern.EACH
 
     def parents_of(chunk: int) -> tuple[int, ...]:
-        rows = range(chunk * child.chunk_size, min((chunk + 1) * child.chunk_size, child.table.count))
+        rows = range(chunk * child.placed.chunk_size, min((chunk + 1) * child.placed.chunk_size, child.table.count))
         parents = (p for row in rows for p in parent_rows(need, row))
-        return tuple(sorted({p // parent.chunk_size for p in parents}))
+        return tuple(sorted({p // parent.placed.chunk_size for p in parents}))
 
     return parents_of
 

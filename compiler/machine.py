@@ -29,7 +29,7 @@ def _asked(workflow: Workflow) -> frozenset[Credential]:
     """Return the credentials that jobs may need: data may need any."""
     if workflow.data:
         return frozenset(Credential)
-    steps = (step.credentials for step in workflow.steps)
+    steps = (step.asked.credentials for step in workflow.steps)
     return frozenset[Credential]().union(*steps, *(expansion.credentials for expansion in workflow.expansions))
 
 

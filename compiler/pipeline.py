@@ -80,7 +80,11 @@ def _warn_of_default_runtime(
     default = FLAVOURS[site.default_runtime] if isinstance(site.default_runtime, str) else site.default_runtime
     if default is None or default >= _LONG or sites.is_chosen(resolved.origins["default_runtime"]):
         return
-    steps = [each for each in workflow.steps if each.resources.runtime is None and each.hints.keys().isdisjoint(names)]
+    steps = [
+        step
+        for step in workflow.steps
+        if step.asked.resources.runtime is None and step.asked.hints.keys().isdisjoint(names)
+    ]
     if steps:
         labels = list(dict.fromkeys(f'"{step.label}"' for step in steps))
         named = ", ".join(labels[:_NAMED]) + (f" and {len(labels) - _NAMED} more" if len(labels) > _NAMED else "")
@@ -110,7 +114,7 @@ def _with_durations(workflow: Workflow, durations: Mapping[str, float]) -> Workf
     """Return ``workflow`` with what the steps of the same names took in an earlier run."""
     if not durations:
         return workflow
-    steps = (step._replace(duration=durations.get(step.name)) for step in workflow.steps)
+    steps = (step.with_placed(duration=durations.get(step.name)) for step in workflow.steps)
     return replace(workflow, steps=tuple(steps))
 
 

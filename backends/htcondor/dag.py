@@ -89,14 +89,16 @@ def lower(workflow: Workflow, site: Site) -> Iterator[File]:
                 for e in workflow.expansions
             ],
             send_credential=site.htcondor.send_credential,
-            environment=sorted({name for step in workflow.steps if step.target for name in step.target.environment}),
+            environment=sorted(
+                {name for step in workflow.steps if step.placed.target for name in step.placed.target.environment}
+            ),
         ),
     )
     config = render("htcondor/dagman.config.j2", "sub", max_idle=site.htcondor.max_idle or "")
     yield File(f"{layout.BATCH}/dagman.config", config)
     for step in workflow.steps:
         folder = folder_of[step.name]
-        lowered = _waiting_file if step.target else _submit_file
+        lowered = _waiting_file if step.placed.target else _submit_file
         submit_file = lowered(step, folder, workflow, site)
         yield File(f"{layout.BATCH}/steps/{folder}/job.sub", submit_file)
         paths = [output for output in step.outputs if isinstance(output, str)]
@@ -211,16 +213,16 @@ def last_words(directory: Path) -> str:
 
 
 def _submit_file(step: Step, folder: str, workflow: Workflow, site: Site) -> str:
-    resources = step.resources
-    keep_flavour = site.htcondor.job_flavours and resources.flavour and step.chunk_size == 1
-    in_container = site.container_runtime == "htcondor" and step.image is not None
+    resources, image = step.placed.resources, step.placed.image
+    keep_flavour = site.htcondor.job_flavours and resources.flavour and step.placed.chunk_size == 1
+    in_container = site.container_runtime == "htcondor" and image is not None
     return render(
         "htcondor/job.sub.j2",
         "sub",
         origin=step.origin.short,
         folder=folder,
-        image=step.image.candidates[0] if in_container and step.image else "",
-        image_is_path=in_container and step.image is not None and is_path(step.image.candidates[0]),
+        image=image.candidates[0] if in_container and image else "",
+        image_is_path=in_container and image is not None and is_path(image.candidates[0]),
         cpus=resources.cpus or "",
         memory=_mebibytes(resources.memory),
         disk=-(-resources.disk // 1024) if resources.disk else "",
@@ -233,7 +235,7 @@ def _submit_file(step: Step, folder: str, workflow: Workflow, site: Site) -> str
         send_credential=site.htcondor.send_credential,
         file_transfer=site.htcondor.file_transfer,
         writable_images=site.htcondor.writable_images,
-        stages_data=bool(step.data),
+        stages_data=bool(step.placed.data),
         retries=_retries(step, site),
         shared_log=site.htcondor.shared_log,
         kept_environment=workflow.credential_plan.environment,
@@ -244,15 +246,16 @@ def _submit_file(step: Step, folder: str, workflow: Workflow, site: Site) -> str
 
 def _waiting_file(step: Step, folder: str, workflow: Workflow, site: Site) -> str:
     """Return the submit file of a step whose jobs are handed to another system."""
-    assert step.target is not None
+    target = step.placed.target
+    assert target is not None
     return render(
         "htcondor/waiting.sub.j2",
         "sub",
         origin=step.origin.short,
-        system=step.target.title,
+        system=target.title,
         folder=folder,
         kept_environment=workflow.credential_plan.environment,
-        environment=", ".join(("PATH", *step.target.environment)),
+        environment=", ".join(("PATH", *target.environment)),
         shared_log=site.htcondor.shared_log,
         label=step.label,
     )
@@ -279,7 +282,7 @@ def _nodes(step: Step, folder_of: dict[str, str], site: Site, followed: set[str]
 
 def _retries(step: Step, site: Site) -> int:
     """Return how often DAGMan starts a failed node again. What is handed on is tried again there, row by row."""
-    return max(0 if step.target else step.retries, site.htcondor.retries)
+    return max(0 if step.placed.target else step.asked.retries, site.htcondor.retries)
 
 
 def _node(step: Step, chunk: int) -> str:
@@ -321,10 +324,10 @@ def _edges(workflow: Workflow, followed: set[str]) -> Iterator[tuple[Iterator[st
 
 def _nodes_before(node: int, child: Step, pattern: ChunkPattern, parent: Step) -> list[int]:
     """Return the nodes of ``parent`` with the chunks that those of a node wait for: all of a bundle wait for all."""
-    chunks: Iterable[int] = range(node, min(node + child.bundle, child.chunks))
+    chunks: Iterable[int] = range(node, min(node + child.placed.bundle, child.chunks))
     if not isinstance(pattern, Pattern):
         chunks = (before for chunk in chunks for before in pattern(chunk))
-    return sorted({before - before % parent.bundle for before in chunks})
+    return sorted({before - before % parent.placed.bundle for before in chunks})
 
 
 def _all_nodes(step: Step) -> Iterator[str]:

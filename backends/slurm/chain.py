@@ -102,13 +102,13 @@ def _followed(steps: Sequence[Step]) -> set[str]:
         need.step
         for step in steps
         for need in step.needs
-        if need.pattern is Pattern.EACH and step.chunks > 1 and step.chunk_size > 1
+        if need.pattern is Pattern.EACH and step.chunks > 1 and step.placed.chunk_size > 1
     }
 
 
 def _submission(workflow: Workflow, site: Site) -> str:
     """Return how the jobs are handed in: by sbatch if any asks for what pyslurm takes in another form."""
-    special = any(getattr(step.resources, name) for step in workflow.steps for name in _SBATCH_ONLY)
+    special = any(getattr(step.placed.resources, name) for step in workflow.steps for name in _SBATCH_ONLY)
     return "sbatch" if special else site.slurm.submission
 
 
@@ -123,7 +123,7 @@ def lower_nodes(workflow: Workflow, site: Site) -> Iterator[File]:
     yield library("submit-lib.sh")
     yield library("node-lib.sh")
     for step in workflow.steps:
-        if step.target is TARGET:
+        if step.placed.target is TARGET:
             folder = folder_of[step.name]
             yield File(f"{layout.BATCH}/steps/{folder}/node.sh", _node_script(step, folder))
             yield File(f"{layout.BATCH}/steps/{folder}/job.sbatch", _batch_script(step, folder, site))
@@ -204,39 +204,39 @@ def _node_script(step: Step, folder: str) -> str:
         origin=step.origin.short,
         name=step.name,
         folder=folder,
-        bundle=step.bundle,
+        bundle=step.placed.bundle,
         rows=step.table.count,
-        chunk_size=step.chunk_size,
+        chunk_size=step.placed.chunk_size,
     )
 
 
 def _batch_script(step: Step, folder: str, site: Site, *, followed: bool = False) -> str:
-    runtime = step.job_runtime
+    runtime, resources = step.job_runtime, step.placed.resources
     return render(
         "slurm/job.sbatch.j2",
         "sbatch",
         origin=step.origin.short,
         name=step.name,
         folder=folder,
-        cpus=step.resources.cpus or "",
-        memory=_mebibytes(step.resources.memory),
+        cpus=resources.cpus or "",
+        memory=_mebibytes(resources.memory),
         # Only REANA's hint asks for a disk: Snakemake workflows name disk_mb as a matter of course, and where a
         # site tells Slurm of no TmpDisk, as most do, a job with --tmp would wait for ever.
-        disk=_mebibytes(step.resources.disk) if "htcondor_request_disk" in step.hints else "",
+        disk=_mebibytes(resources.disk) if "htcondor_request_disk" in step.asked.hints else "",
         minutes=-(-runtime // 60) if runtime else "",
-        partition=step.resources.partition or site.slurm.partition or "",
-        account=step.resources.account or site.slurm.account or "",
-        qos=step.resources.qos or site.slurm.qos or "",
-        **{name: getattr(step.resources, name) or "" for name in _SBATCH_ONLY} | {"gpus": _gpus(step)},
+        partition=resources.partition or site.slurm.partition or "",
+        account=resources.account or site.slurm.account or "",
+        qos=resources.qos or site.slurm.qos or "",
+        **{name: getattr(resources, name) or "" for name in _SBATCH_ONLY} | {"gpus": _gpus(step)},
         environment="ALL" if site.inherit_environment else "NIL",
         followed=followed,
-        submits=any(program in step.programs for program in TARGET.submit_programs),
+        submits=any(program in step.placed.programs for program in TARGET.submit_programs),
     )
 
 
 def _gpus(step: Step) -> str:
     """Return the GPUs of a job as sbatch takes them, with their model if it is asked for."""
-    number, model = step.resources.gpus, step.resources.gpu_model
+    number, model = step.placed.resources.gpus, step.placed.resources.gpu_model
     return f"{model}:{number or 1}" if model else str(number or "")
 
 
@@ -254,7 +254,7 @@ def _submissions(step: Step, folder: str, steps: dict[str, Step], max_array_size
             "first": first,
             "count": size,
             "rows": step.table.count,
-            "chunk_size": step.chunk_size,
+            "chunk_size": step.placed.chunk_size,
             "needs": [
                 word
                 for need in step.needs
@@ -276,7 +276,7 @@ def _dependency(need: Need, child: Step, parent: Step, number: int, max_array_si
     pattern = chunk_pattern(need, child, parent)
     if pattern is Pattern.EACH and child.chunks > 1:
         yield f"aftercorr {_key(parent, number)}"
-    elif pattern is Pattern.EACH and child.chunk_size > 1:
+    elif pattern is Pattern.EACH and child.placed.chunk_size > 1:
         yield f"afterany {_key(parent, number)}"
     elif isinstance(pattern, Pattern):
         for slice_number in range(-(-parent.chunks // max_array_size)):

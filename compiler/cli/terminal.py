@@ -65,15 +65,15 @@ def workflow_tree(workflow: Workflow) -> RenderableType:
     tree = Tree(_text(workflow.name, "bold"))
     for step in workflow.steps[:_MOST_ROWS]:
         line = Text.assemble((step.name, "cyan"), f"  {_jobs(step.table.count)}")
-        if step.target:
-            line.append(f" on {step.target.title}")
+        if step.placed.target:
+            line.append(f" on {step.placed.target.title}")
         if step.needs:
             line.append(f"  after {', '.join(need.step for need in step.needs)}")
         if step.name in reasons:
             line.append(printable(f"  compiles what follows from {reasons[step.name]}"))
         line.append(f"  {step.origin.short}", style="dim")
         branch = tree.add(line)
-        for file in step.data[:_MOST_ROWS]:
+        for file in step.placed.data[:_MOST_ROWS]:
             ways = (file.path, file.text) if file.is_output else (file.text, file.path)
             branch.add(Text.assemble(printable(" -> ".join(ways)), (f"  {file.place.short}", "dim")))
     if len(workflow.steps) > _MOST_ROWS:
@@ -87,21 +87,21 @@ def _jobs(count: int) -> str:
 
 def step_record(step: Step) -> dict[str, Any]:
     """Return what is known of a step, in plain units, for ``--json``."""
-    resources = step.resources
+    asked, placed = step.asked, step.placed
     return {
         "name": step.name,
         "label": step.label,
         "origin": step.origin.short,
         "jobs": step.table.count,
-        "rows_per_job": step.chunk_size,
-        "handed_to": step.target.name if step.target else None,
+        "rows_per_job": placed.chunk_size,
+        "handed_to": placed.target.name if placed.target else None,
         "needs": [need.step for need in step.needs],
-        "image": step.environment or None,
-        "image_candidates": list(step.image.candidates) if step.image else [],
-        "credentials": sorted(credential.value for credential in step.credentials),
-        "cvmfs": list(step.cvmfs),
-        "resources": {name: getattr(resources, name) for name in _RESOURCE_UNITS},
-        "data": [{"reference": file.text, "path": file.path, "origin": file.place.short} for file in step.data],
+        "image": asked.environment or None,
+        "image_candidates": list(placed.image.candidates) if placed.image else [],
+        "credentials": sorted(credential.value for credential in placed.credentials),
+        "cvmfs": list(asked.cvmfs),
+        "resources": {name: getattr(placed.resources, name) for name in _RESOURCE_UNITS},
+        "data": [{"reference": file.text, "path": file.path, "origin": file.place.short} for file in placed.data],
     }
 
 
@@ -119,7 +119,7 @@ _RESOURCE_UNITS = {
 
 
 def _readable(step: Step, name: str) -> str:
-    value = getattr(step.resources, name)
+    value = getattr(step.placed.resources, name)
     if value is None:
         return ""
     return f"{-(-value // 1024**2):,} MiB" if name in ("memory", "disk") else str(value)
@@ -130,10 +130,9 @@ def steps_table(workflow: Workflow) -> Table:
     rows = []
     for step in workflow.steps:
         asked = [form.format(_readable(step, name)) for name, form in _RESOURCE_UNITS.items() if _readable(step, name)]
-        needed = sorted(credential.value for credential in step.credentials)
-        rows.append(
-            (step.name, _jobs(step.table.count), step.environment, ", ".join(asked) or "-", ", ".join(needed) or "-")
-        )
+        needed = sorted(credential.value for credential in step.placed.credentials)
+        words = (", ".join(each) or "-" for each in (asked, needed))
+        rows.append((step.name, _jobs(step.table.count), step.asked.environment, *words))
     return simple_table(("STEP", "JOBS", "IMAGE", "RESOURCES", "CREDENTIALS"), rows)
 
 

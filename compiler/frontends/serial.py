@@ -16,7 +16,7 @@ from typing import Any
 from reana_batch import diagnostics as messages
 from reana_batch import names
 from reana_batch.diagnostics import Diagnostics, Refused, closest, suggestion
-from reana_batch.ir import Command, Hint, Need, Step, Workflow, literal
+from reana_batch.ir import Asked, Command, Hint, Need, Script, Step, Workflow, literal
 from reana_batch.reading import expressions, hints, images, places, schema
 from reana_batch.reading.spec import Spec
 
@@ -136,20 +136,20 @@ def _chain(spec: Spec, entries: list[_Entry], diagnostics: Diagnostics) -> tuple
     needs: tuple[Need, ...] = ()
     steps: list[Step] = []
     for stem, entry in zip(stems, entries, strict=True):
-        common: dict[str, Any] = {
-            "label": entry.label or f"step-{entry.index + 1}",
-            "environment": str(entry.data.get("environment", "")).strip(),
-            "hints": entry.hints,
-            "credentials": hints.credentials(entry.hints),
-            "cvmfs": cvmfs,
-            "group": entry.index,
-        }
+        label = entry.label or f"step-{entry.index + 1}"
+        asked = Asked(
+            environment=str(entry.data.get("environment", "")).strip(),
+            hints=entry.hints,
+            credentials=hints.credentials(entry.hints),
+            cvmfs=cvmfs,
+        )
         for index, text in entry.commands:
             seen[stem] += 1
             # Commands of equal labels are counted through: "fit" alone, else fit.1, fit.2, ...
             name = f"{stem}.{seen[stem]}" if numbers[stem] > 1 else stem
             command = _command(spec, entry, index, text, values, diagnostics)
-            steps.append(Step(name=name, origin=command.origin, commands=(command,), needs=needs, **common))
+            script = Script((command,))
+            steps.append(Step(name, label, command.origin, script, needs=needs, asked=asked, group=entry.index))
             needs = (Need(name),)
     return tuple(steps)
 

@@ -24,15 +24,13 @@ def chunk_rows(workflow: Workflow, context: Context) -> Workflow:
     else:
         limit = context.site.limits.runtime
         sizes = _alike(workflow, {step.name: _automatic(step, limit) for step in workflow.steps})
-    steps = tuple(_chunked(step, max(1, min(sizes[step.name], step.table.count))) for step in workflow.steps)
+    steps = tuple(
+        step.with_placed(chunk_size=max(1, min(sizes[step.name], step.table.count))) for step in workflow.steps
+    )
     for step in steps:
         _check_runtime(step, context)
     _check_count(steps, context)
     return replace(workflow, steps=steps)
-
-
-def _chunked(step: Step, size: int) -> Step:
-    return step if step.chunk_size == size else step._replace(chunk_size=size)
 
 
 def _alike(workflow: Workflow, sizes: dict[str, int]) -> dict[str, int]:
@@ -55,7 +53,7 @@ def _check_count(steps: tuple[Step, ...], context: Context) -> None:
 
 def _check_runtime(step: Step, context: Context) -> None:
     limit, runtime = context.site.limits.runtime, step.job_runtime
-    asked = step.resources.runtime
+    asked = step.placed.resources.runtime
     if limit is not None and runtime is not None and asked is not None and asked <= limit < runtime:
         message = (
             f"{runtime // asked} commands of {asked:,} s in one job are {runtime:,} s;"
@@ -67,11 +65,12 @@ def _check_runtime(step: Step, context: Context) -> None:
 
 def _automatic(step: Step, runtime_limit: int | None) -> int:
     """Return the rows worth one job, by their measured duration or else by the runtime asked for."""
-    duration = step.duration if step.duration is not None else step.resources.runtime
+    runtime = step.placed.resources.runtime
+    duration = step.placed.duration if step.placed.duration is not None else runtime
     if duration is None:
         size = -(-step.table.count // _UNKNOWN_CHUNKS)
     else:
         size = int(_WORTHWHILE_SECONDS // max(duration, 0.001)) or 1
-    if runtime_limit is not None and step.resources.runtime is not None:
-        size = min(size, runtime_limit // step.resources.runtime)
+    if runtime_limit is not None and runtime is not None:
+        size = min(size, runtime_limit // runtime)
     return max(size, 1)

@@ -24,4 +24,4 @@ class Context:
 
     def target_of(self, step: Step) -> Target:
         """Return the batch system that runs the jobs of a step."""
-        return step.target or self.target
+        return step.placed.target or self.target

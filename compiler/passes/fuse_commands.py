@@ -24,7 +24,8 @@ def fuse_commands(workflow: Workflow, context: Context) -> Workflow:
         if fused and _joins(fused[-1], step):
             renamed[step.name] = fused[-1].name
             first = fused[-1]
-            fused[-1] = first._replace(commands=first.commands + step.commands, outputs=first.outputs + step.outputs)
+            action = first.action._replace(commands=first.action.commands + step.action.commands)
+            fused[-1] = first._replace(action=action, outputs=first.outputs + step.outputs)
         else:
             fused.append(step)
     return replace(workflow, steps=tuple(fused))

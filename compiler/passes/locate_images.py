@@ -12,7 +12,7 @@ from reana_batch.reading import images
 def locate_images(workflow: Workflow, context: Context) -> Workflow:
     """Return ``workflow`` with the places of its images, the best first; none if the site runs none."""
     runtime = context.site.container_runtime
-    for target in (context.target, *(step.target for step in workflow.steps if step.target)):
+    for target in (context.target, *(step.placed.target for step in workflow.steps if step.placed.target)):
         if runtime not in target.container_runtimes:
             hint = f"choose --set container_runtime={min(target.container_runtimes)}."
             message = f"{target.title} cannot start images by {runtime}."
@@ -23,7 +23,7 @@ def locate_images(workflow: Workflow, context: Context) -> Workflow:
 
 
 def _without_images(workflow: Workflow, context: Context) -> Workflow:
-    count = sum(bool(step.environment) for step in workflow.steps)
+    count = sum(bool(step.asked.environment) for step in workflow.steps)
     if count:
         steps = "1 step" if count == 1 else f"{count:,} steps"
         message = f"The site {context.site.name} runs {steps} on the machine itself, not in the image."
@@ -34,8 +34,8 @@ def _without_images(workflow: Workflow, context: Context) -> Workflow:
 
 def _warn_of_unpacked(step: Step, context: Context) -> None:
     """Warn of unpacked_img where the site knows no tree of unpacked images and the image is no path in one."""
-    hint = step.hints.get("unpacked_img")
-    if hint and hint.value is True and not context.site.unpacked_images and not images.is_path(step.environment):
+    hint = step.asked.hints.get("unpacked_img")
+    if hint and hint.value is True and not context.site.unpacked_images and not images.is_path(step.asked.environment):
         message = f"unpacked_img: the site {context.site.name} names no tree of unpacked images."
         cure = "for example --set unpacked_images=/cvmfs/unpacked.cern.ch"
         context.diagnostics.warning("hint-ignored", message, hint.place, cure)
@@ -43,7 +43,7 @@ def _warn_of_unpacked(step: Step, context: Context) -> None:
 
 def _refuse_pull(step: Step, context: Context) -> None:
     target = context.target_of(step)
-    if context.site.container_runtime in target.pulls_no_images and not images.is_path(step.environment):
+    if context.site.container_runtime in target.pulls_no_images and not images.is_path(step.asked.environment):
         message = f"{target.title} itself can only start images that are files."
         hint = "name a .sif file, or choose --set container_runtime=apptainer."
         context.diagnostics.error("unsupported", message, step.origin, hint)
@@ -51,9 +51,9 @@ def _refuse_pull(step: Step, context: Context) -> None:
 
 def _located(step: Step, context: Context) -> Step:
     _warn_of_unpacked(step, context)
-    if step.environment:
+    if step.asked.environment:
         _refuse_pull(step, context)
     try:
-        return step._replace(image=images.locate(step.environment, context.site.unpacked_images))
+        return step.with_placed(image=images.locate(step.asked.environment, context.site.unpacked_images))
     except images.BadImage:
         return step  # the front end has reported it

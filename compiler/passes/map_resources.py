@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from reana_batch.diagnostics import Place
-from reana_batch.ir import Resources, Step, Workflow
+from reana_batch.ir import Asked, Resources, Step, Workflow
 from reana_batch.passes.context import Context
 from reana_batch.reading import hints
 from reana_batch.reading.expressions import FLAVOURS
@@ -20,20 +20,20 @@ def map_resources(workflow: Workflow, context: Context) -> Workflow:
 
 
 # That of every step for which the front end asks for nothing.
-_NOTHING_ASKED = Step._field_defaults["resources"]
+_NOTHING_ASKED = Asked._field_defaults["resources"]
 
 
 def _with_resources(step: Step, context: Context) -> Step:
-    table = context.target_of(step).hints
+    asked, table = step.asked, context.target_of(step).hints
     values: dict[str, object] = {}
-    if step.resources is not _NOTHING_ASKED:
-        asked = {name: getattr(step.resources, name) for name in table}
-        values |= {name: value for name, value in asked.items() if value is not None}
+    if asked.resources is not _NOTHING_ASKED:
+        own = {name: getattr(asked.resources, name) for name in table}
+        values |= {name: value for name, value in own.items() if value is not None}
     places: dict[str, Place] = {}
-    for field, names in table.items() if step.hints else ():
-        if step.hints.keys().isdisjoint(names):
+    for field, names in table.items() if asked.hints else ():
+        if asked.hints.keys().isdisjoint(names):
             continue
-        found = hints.first(names, step.hints)
+        found = hints.first(names, asked.hints)
         if found is not None:
             values[field], places[field] = found[1], found[0].place
     runtime = values.pop("runtime", context.site.default_runtime)
@@ -43,14 +43,14 @@ def _with_resources(step: Step, context: Context) -> Step:
     resources = Resources(runtime=runtime, **values)  # type: ignore[arg-type]  # fields by name
     _warn_of_ignored(step, context)
     _check_limits(resources, places, step, context)
-    return step if resources == step.resources else step._replace(resources=resources)
+    return step.with_placed(resources=resources)
 
 
 def _warn_of_ignored(step: Step, context: Context) -> None:
-    if not step.hints:
+    if not step.asked.hints:
         return
     target = context.target_of(step)
-    for name, hint in step.hints.items():
+    for name, hint in step.asked.hints.items():
         if name not in hints.STEERING and not any(name in names for names in target.hints.values()):
             message = f"{name} has no meaning on {target.title}."
             context.diagnostics.warning("hint-ignored", message, hint.place)

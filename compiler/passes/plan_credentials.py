@@ -19,16 +19,16 @@ _CERTIFICATE = Secret("usercert.pem", FILE)
 
 def plan_credentials(workflow: Workflow, context: Context) -> Workflow:
     """Return ``workflow`` with its credential plan; missing secrets and lives too short are recorded."""
-    steps = tuple(_with_implied(step, context) for step in workflow.steps)
+    steps = tuple(_with_credentials(step, context) for step in workflow.steps)
     workflow = replace(workflow, steps=steps)
     if workflow.within:
         return _checked_in_the_run(workflow, context)
-    places = {c: _place(steps, c) for c in Credential if any(c in step.credentials for step in steps)}
+    places = {c: _place(steps, c) for c in Credential if any(c in step.placed.credentials for step in steps)}
     environment = _keeps_environment(steps, context)
     if not places or context.diagnostics.errors:
         return replace(workflow, credential_plan=CredentialPlan(environment=environment))
     known = context.facts.secrets
-    asking = (step for step in steps if Credential.KERBEROS in step.credentials)
+    asking = (step for step in steps if Credential.KERBEROS in step.placed.credentials)
     forwarded = all(context.target_of(step).forwards_tickets for step in asking)
     plan = _sources(places.keys(), forwarded, context)
     for credential, place in places.items():
@@ -42,7 +42,7 @@ def _keeps_environment(steps: tuple[Step, ...], context: Context) -> bool:
     """Return whether the environment is kept in a file; that is as private as a secret, and beside the secrets."""
     if not context.site.inherit_environment or context.target.copies_environment:
         return False
-    if context.site.container_runtime in context.target.sealed_runtimes and any(step.image for step in steps):
+    if context.site.container_runtime in context.target.sealed_runtimes and any(step.placed.image for step in steps):
         message = (
             "inherit_environment: containers that HTCondor starts do not see the environment that is kept for them."
         )
@@ -54,24 +54,32 @@ def _checked_in_the_run(workflow: Workflow, context: Context) -> Workflow:
     """Return ``workflow``, after recording what its steps need and nobody has handed on to the run."""
     plan = workflow.credential_plan
     for credential in Credential:
-        if not getattr(plan, credential.value) and any(credential in step.credentials for step in workflow.steps):
+        if not getattr(plan, credential.value) and any(
+            credential in step.placed.credentials for step in workflow.steps
+        ):
             message = f"The steps known before the run did not ask for {credential.value}, so it was not handed on."
             hint = f"let one of them ask for {credential.value}, and run the analysis again."
             context.diagnostics.error("credential", message, _place(workflow.steps, credential), hint)
     return workflow
 
 
-def _with_implied(step: Step, context: Context) -> Step:
-    """Rucio's client is let in by the VOMS proxy, unless the site says otherwise."""
-    if Credential.RUCIO in step.credentials and context.site.credentials.rucio == "x509_proxy":
-        return step._replace(credentials=step.credentials | {Credential.VOMS_PROXY})
-    return step
+def _with_credentials(step: Step, context: Context) -> Step:
+    """Return ``step`` with the credentials of its jobs.
+
+    They are those that it asks for and those that passes before added. Rucio's client needs the VOMS proxy, unless
+    the site says otherwise.
+    """
+    needed = step.asked.credentials | step.placed.credentials
+    if Credential.RUCIO in needed and context.site.credentials.rucio == "x509_proxy":
+        needed |= {Credential.VOMS_PROXY}
+    return step.with_placed(credentials=needed) if needed else step
 
 
 def _place(steps: tuple[Step, ...], credential: Credential) -> Place:
     """Return where the first step asks for a credential."""
-    step = next(step for step in steps if credential in step.credentials)
-    asking = (step.hints[name].place for name in (credential.value, Credential.RUCIO.value) if name in step.hints)
+    step = next(step for step in steps if credential in step.placed.credentials)
+    hints = step.asked.hints
+    asking = (hints[name].place for name in (credential.value, Credential.RUCIO.value) if name in hints)
     return next(asking, step.origin)
 
 
@@ -182,9 +190,11 @@ def _tries(step: Step, context: Context) -> int:
     """
     system = context.target_of(step)
     starts = (
-        max(0 if step.target else step.retries, context.site.htcondor.retries) if context.target.retries_jobs else 0
+        max(0 if step.placed.target else step.asked.retries, context.site.htcondor.retries)
+        if context.target.retries_jobs
+        else 0
     )
-    attempts = 0 if system.retries_jobs or system.enforces_runtime else step.retries
+    attempts = 0 if system.retries_jobs or system.enforces_runtime else step.asked.retries
     return (1 + starts) * (1 + attempts)
 
 
@@ -196,7 +206,7 @@ def _last(
     context: Context,
 ) -> tuple[int, int, str]:
     """Return the latest start and end of the steps that need a credential, and whose they are."""
-    asking = [step for step in workflow.steps if credential in step.credentials]
+    asking = [step for step in workflow.steps if credential in step.placed.credentials]
     step = max(asking, key=lambda each: times[each.name].end)
     when = times[step.name]
     if when.unlimited:

@@ -6,7 +6,7 @@ import shlex
 from dataclasses import replace
 
 from reana_batch import layout
-from reana_batch.ir import Expansion, Need, Resources, Step, Workflow, literal
+from reana_batch.ir import Asked, Expansion, Need, Placed, Resources, Script, Step, Workflow, literal
 from reana_batch.passes.context import Context
 
 # Compiling 50,000 Snakemake jobs takes 0.8 GB and 42 s.
@@ -38,12 +38,10 @@ def _planner(expansion: Expansion, context: Context) -> Step:
         name=expansion.name,
         label=expansion.label,
         origin=expansion.origin,
-        commands=(literal(_script(expansion, context), expansion.origin),),
-        resources=_resources(context),
-        credentials=expansion.credentials,
+        action=Script((literal(_script(expansion, context), expansion.origin),), uses_python=True),
         needs=tuple(map(Need, expansion.needs)),
-        uses_python=True,
-        programs=context.target.submit_programs,
+        asked=Asked(resources=_resources(context), credentials=expansion.credentials),
+        placed=Placed(programs=context.target.submit_programs),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from reana_batch.diagnostics import Place
-from reana_batch.ir import Need, Step, Workflow, last_steps
+from reana_batch.ir import Need, Script, Step, Workflow, last_steps
 from reana_batch.passes.context import Context
 
 # The step that looks for the outputs of a workflow with several ends; front ends number with digits.
@@ -33,6 +33,6 @@ def require_outputs(workflow: Workflow, context: Context) -> Workflow:
     else:
         needs = tuple(Need(step.name) for step in last)
         origin = Place(workflow.steps[0].origin.file if workflow.steps else "reana.yaml", 1)
-        check = Step(CHECK_NAME, "outputs", origin, commands=(), needs=needs, outputs=outputs)
+        check = Step(CHECK_NAME, "outputs", origin, Script(()), needs=needs, outputs=outputs)
         steps = (*workflow.steps, check)
     return replace(workflow, steps=steps)

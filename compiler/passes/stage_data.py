@@ -8,7 +8,21 @@ from dataclasses import replace
 
 from reana_batch import layout
 from reana_batch.diagnostics import suggestion
-from reana_batch.ir import Column, Command, Credential, DataFile, Need, Resources, Step, Table, Workflow, last_steps
+from reana_batch.ir import (
+    Asked,
+    Column,
+    Command,
+    Credential,
+    DataFile,
+    Need,
+    Placed,
+    Resources,
+    Script,
+    Step,
+    Table,
+    Workflow,
+    last_steps,
+)
 from reana_batch.passes.context import Context
 from reana_batch.site import Site
 from reana_batch.writing.render import for_shell
@@ -54,7 +68,7 @@ def _with_later_credentials(workflow: Workflow, context: Context) -> Iterator[St
     outputs = (_CREDENTIALS[_credential(file, context.site)] for file in workflow.data if file.is_output)
     needed = frozenset[Credential]().union(*outputs)
     for step in workflow.steps:
-        yield step._replace(credentials=step.credentials | needed) if step.name in expansions else step
+        yield step.with_placed(credentials=needed) if step.name in expansions else step
 
 
 def _check_instances(data: Iterable[DataFile], context: Context) -> None:
@@ -90,12 +104,11 @@ def _step(label: str, credential: str, files: tuple[DataFile, ...], needs: tuple
         name=f"{label}.{credential}",
         label=label,
         origin=files[0].place,
-        commands=(_command(label, files[0], site),),
-        resources=Resources(runtime=site.data.runtime),
-        credentials=_CREDENTIALS[credential],
+        action=Script((_command(label, files[0], site),)),
         needs=needs,
         table=Table(("facts",), len(rows), lambda: iter(rows)),
-        data=files,
+        asked=Asked(resources=Resources(runtime=site.data.runtime), credentials=_CREDENTIALS[credential]),
+        placed=Placed(data=files),
     )
 
 

@@ -59,7 +59,7 @@ def dot(workflow: Workflow) -> str:
     ]
     reasons = _reasons(workflow)
     for step in workflow.steps:
-        parts = (_title(step), step.environment, reasons.get(step.name, ""), _jobs(step))
+        parts = (_title(step), step.asked.environment, reasons.get(step.name, ""), _jobs(step))
         label = "\\n".join(_escaped(part) for part in parts if part)
         shape = ", shape=hexagon" if step.name in reasons else ""
         lines.append(f'  "{step.name}" [label="{label}"{shape}];')

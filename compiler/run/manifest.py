@@ -151,20 +151,21 @@ def write(workflow: Workflow, target: Target) -> Iterator[str]:
 
 
 def _entry(step: Step, folder: str) -> StepEntry:
+    placed = step.placed
     return StepEntry(
         name=step.name,
         label=step.label,
         folder=folder,
         origin=step.origin.short,
         rows=step.table.count,
-        chunk_size=step.chunk_size,
+        chunk_size=placed.chunk_size,
         needs=tuple(need.step for need in step.needs),
-        environment=step.environment,
+        environment=step.asked.environment,
         outputs=tuple(output for output in step.outputs if isinstance(output, str)),
-        row_origins=tuple(file.place.short for file in step.data),
+        row_origins=tuple(file.place.short for file in placed.data),
         row_names=tuple((label, place.short) for label, place in step.row_names),
-        backend=step.target.name if step.target else "",
-        bundle=step.bundle,
+        backend=placed.target.name if placed.target else "",
+        bundle=placed.bundle,
     )
 
 

@@ -41,16 +41,16 @@ def files(workflow: Workflow, site: Site) -> Iterator[File]:
 def shipped(step: Step, plan: CredentialPlan) -> list[str]:
     """Return the files that a job of ``step`` needs where it sees no shared file system."""
     found = [ENVIRONMENT, f"{layout.CREDENTIALS}/environment"] if plan.environment else []
-    if not step.credentials:
+    if not step.placed.credentials:
         return found
     found += [SCRIPT, LIBRARY, f"{layout.CREDENTIALS}/names"]
     kept = {"keytab": ["keytab"], "ticket": ["krb5cc"]}
     made = {"worker": ["usercert.pem", "userkey.pem", "passphrase"]}
     rucio = {"x509": ["usercert.pem", "userkey.pem"], "userpass": ["rucio-password"], "oidc": ["rucio-token"]}
-    if Credential.KERBEROS in step.credentials:
+    if Credential.KERBEROS in step.placed.credentials:
         found += [f"{layout.CREDENTIALS}/{name}" for name in kept.get(plan.kerberos, [])]
-    if Credential.VOMS_PROXY in step.credentials:
+    if Credential.VOMS_PROXY in step.placed.credentials:
         found += [f"{layout.CREDENTIALS}/{name}" for name in made.get(plan.voms_proxy, ["x509up"])]
-    if Credential.RUCIO in step.credentials:
+    if Credential.RUCIO in step.placed.credentials:
         found += [RUCIO_CONFIG, *(f"{layout.CREDENTIALS}/{name}" for name in rucio.get(plan.rucio, []))]
     return list(dict.fromkeys(found))

@@ -63,9 +63,10 @@ def _job_script(
     step: Step, folder_of: Mapping[str, str], steps: Mapping[str, Step], site: Site, target: Target, depth: int
 ) -> str:
     folder = folder_of[step.name]
-    runtime = step.resources.runtime or 0
-    target = step.target or target
-    watches_rows = step.chunk_size > 1 or len(step.commands) > 1 or not target.enforces_runtime
+    action, asked, placed = step.action, step.asked, step.placed
+    runtime = placed.resources.runtime or 0
+    target = placed.target or target
+    watches_rows = placed.chunk_size > 1 or len(action.commands) > 1 or not target.enforces_runtime
     return render(
         "job/job.sh.j2",
         "sh",
@@ -75,27 +76,27 @@ def _job_script(
         step=step.name,
         folder=folder,
         row_count=step.table.count,
-        chunk_size=step.chunk_size,
+        chunk_size=placed.chunk_size,
         has_table="yes" if step.table.columns else "no",
-        commands=[_command_word(f"command.{n}", command, step) for n, command in enumerate(step.commands, start=1)],
-        before=_command_word("before", step.before, step) if step.before else "",
-        after=_command_word("after", step.after, step) if step.after else "",
-        retries=0 if target.retries_jobs else step.retries,
+        commands=[_command_word(f"command.{n}", command, step) for n, command in enumerate(action.commands, start=1)],
+        before=_command_word("before", action.before, step) if action.before else "",
+        after=_command_word("after", action.after, step) if action.after else "",
+        retries=0 if target.retries_jobs else asked.retries,
         needs=[
             f"{_pattern_word(number, need.pattern)} {steps[need.step].table.count} {folder_of[need.step]}"
             for number, need in enumerate(step.needs)
         ],
         outputs=[_output_word(output, step) for output in step.outputs],
-        images=step.image.candidates if step.image else (),
+        images=placed.image.candidates if placed.image else (),
         container_runtime=site.container_runtime,
         binds=site.binds,
-        cvmfs=step.cvmfs,
+        cvmfs=asked.cvmfs,
         container_home=site.container_home,
         row_time_limit=runtime if watches_rows and runtime else "",
-        credentials=[each.value for each in Credential if each in step.credentials],
-        life_needed=runtime * max(1, len(step.commands)),
-        python=(site.python or sys.executable) if step.uses_python else "",
-        programs=step.programs,
+        credentials=[each.value for each in Credential if each in placed.credentials],
+        life_needed=runtime * max(1, len(action.commands)),
+        python=(site.python or sys.executable) if action.uses_python else "",
+        programs=placed.programs,
         depth=depth,
     )
 
@@ -113,11 +114,12 @@ def _mapping_name(number: int) -> str:
 
 def _scripts(step: Step) -> Iterator[tuple[str, Command]]:
     """Yield what the jobs of a step run, each with its file name."""
-    yield from ((f"command.{number}", command) for number, command in enumerate(step.commands, start=1))
-    if step.before:
-        yield "before", step.before
-    if step.after:
-        yield "after", step.after
+    action = step.action
+    yield from ((f"command.{number}", command) for number, command in enumerate(action.commands, start=1))
+    if action.before:
+        yield "before", action.before
+    if action.after:
+        yield "after", action.after
 
 
 def _pieces(name: str, command: Command) -> Iterator[tuple[str, str | Column]]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 from reana_batch.diagnostics import Place
-from reana_batch.ir import Column, Command, Expansion, Need, Pattern, RowMapping, Step, Table, Workflow
+from reana_batch.ir import Asked, Column, Command, Expansion, Need, Pattern, RowMapping, Script, Step, Table, Workflow
 
 IMAGE = "docker.io/library/debian:12-slim"
 
@@ -58,7 +58,7 @@ def scripted(
     table = table if isinstance(table, Table) else Table()
     joined = ("".join(map(str, parts)),) if not table.columns else parts
     command = Command(joined, _place(line))
-    return Step(name, name, _place(line), (command,), environment=IMAGE, needs=needs, table=table, group=line)
+    return Step(name, name, _place(line), Script((command,)), table, needs, asked=Asked(IMAGE), group=line)
 
 
 def flow(*steps: Step, outputs: tuple[str, ...] = ()) -> Workflow:

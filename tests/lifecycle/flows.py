@@ -15,6 +15,7 @@ from reana_batch.ir import Column, Command, Step, Table, Workflow
 from reana_batch.lifecycle import creation
 from reana_batch.reading import sites
 from reana_batch.run.parts import Run
+from tests.steps import make_step
 
 AT = Place("reana.yaml", 1)
 
@@ -31,7 +32,7 @@ def command(text: str) -> Command:
 def scatter(name: str, text: str, rows: int | None = None, **fields: Any) -> Step:
     """Return a step of so many rows, or a plain one."""
     table = Table() if rows is None else Table(("row",), rows, lambda: _numbers(rows))
-    return Step(**{"name": name, "label": name, "origin": AT, "commands": (command(text),), "table": table, **fields})
+    return make_step(name, (command(text),), AT, **{"table": table, **fields})
 
 
 def _numbers(count: int) -> Iterator[tuple[str, ...]]:
@@ -57,7 +58,7 @@ def compiled(
 def with_durations(workflow: Workflow, earlier: Path) -> Workflow:
     """Return the workflow with what its steps took in an earlier run."""
     durations = Run(earlier).durations()
-    steps = (step._replace(duration=durations.get(step.name)) for step in workflow.steps)
+    steps = (step.with_placed(duration=durations.get(step.name)) for step in workflow.steps)
     return replace(workflow, steps=tuple(steps))
 
 

@@ -80,7 +80,7 @@ def sizes(measured: Path | None, *steps: str, rows: int = 5000, needs: dict[str,
         for name in steps
     ]
     compilation = compiled(*made, settings=AUTO, measured=measured)
-    return {step.name: step.chunk_size for step in compilation.workflow.steps}
+    return {step.name: step.placed.chunk_size for step in compilation.workflow.steps}
 
 
 def test_chunks_by_durations_of_an_earlier_run(tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ def test_chunked_rows_all_run_and_keep_their_records(desk: Desk) -> None:
         scatter("second", "cat first.{row} >> second.txt", 20, needs=(Need("first", Pattern.EACH),)),
     )
     compilation = write_run(run, *steps, settings=AUTO, measured=earlier)
-    assert [(step.chunk_size, step.chunks) for step in compilation.workflow.steps] == [(3, 7), (3, 7)]
+    assert [(step.placed.chunk_size, step.chunks) for step in compilation.workflow.steps] == [(3, 7), (3, 7)]
     assert make(run) == 0
     assert sorted(map(int, desk.read("runs/flow.1/workspace/second.txt").split())) == list(range(20))
     assert len(records(run, "done")) == 40

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from reana_batch import pipeline
 from reana_batch.diagnostics import Diagnostics, Place
-from reana_batch.ir import Column, Command, Step, Table, Workflow
+from reana_batch.ir import Column, Command, Script, Step, Table, Workflow
 from reana_batch.lifecycle.creation import write_run
 from reana_batch.site import Site
 
@@ -123,9 +123,9 @@ class Scripts:
 
     def workflow(self) -> Workflow:
         table = Table(("id", *COLUMNS), len(self.rows), lambda: ((str(n), *row) for n, row in enumerate(self.rows)))
-        filled = Step("t", "t", ORIGIN, (Command((*showing(Column("id")), *self.parts), ORIGIN),), table=table)
+        filled = Step("t", "t", ORIGIN, Script((Command((*showing(Column("id")), *self.parts), ORIGIN),)), table=table)
         literal = (
-            Step(name, name, ORIGIN, (Command((*showing(name), text), ORIGIN),))
+            Step(name, name, ORIGIN, Script((Command((*showing(name), text), ORIGIN),)))
             for name, text in ((f"literal{n}", text) for n, text in enumerate(self.literals))
         )
         return Workflow("w", "serial", (filled, *literal))
@@ -178,7 +178,7 @@ def test_chunking_runs_every_row_once_with_its_own_record_and_log(
     table = Table(("row", "code"), count, lambda: ((str(row), str(code)) for row, code in codes.items()))
     row, code = Column("row"), Column("code")
     parts = ("echo ", row, " >>ran; echo out ", row, "; echo err ", row, " >&2; exit ", code, "\n")
-    fit = Step("fit", "fit", ORIGIN, (Command(parts, ORIGIN),), table=table)
+    fit = Step("fit", "fit", ORIGIN, Script((Command(parts, ORIGIN),)), table=table)
     with compiled(Workflow("w", "serial", (fit,)), backend, rows_per_job) as (run, workflow):
         ends = start_all(run, workflow, backend)
         ran = (run / "workspace/ran").read_text().split()

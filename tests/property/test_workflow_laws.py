@@ -21,12 +21,15 @@ from reana_batch.compilation import Compilation
 from reana_batch.diagnostics import Diagnostics, Place
 from reana_batch.facts import ENV, FILE, Secret
 from reana_batch.ir import (
+    Asked,
     Column,
     Command,
     Hint,
     Need,
     Pattern,
+    Placed,
     RowMapping,
+    Script,
     Step,
     Table,
     Workflow,
@@ -81,13 +84,15 @@ def workflows(draw: st.DrawFn, most_steps: int = 6, most_rows: int = 7) -> Workf
                 name,
                 name,
                 ORIGIN,
-                (text,),
+                Script((text,)),
                 table=numbered(count) if count != 1 else Table(),
                 needs=draw(needs(steps, count)),
                 group=draw(st.integers(0, 2)),
-                hints={"htcondor_max_runtime": Hint(draw(st.sampled_from(["", "60", "workday"])), ORIGIN)},
-                environment=draw(st.sampled_from(["", "a/b:1"])),
-                duration=draw(st.none() | st.sampled_from([1.0, 200.0, 1000.0])),
+                asked=Asked(
+                    hints={"htcondor_max_runtime": Hint(draw(st.sampled_from(["", "60", "workday"])), ORIGIN)},
+                    environment=draw(st.sampled_from(["", "a/b:1"])),
+                ),
+                placed=Placed(duration=draw(st.none() | st.sampled_from([1.0, 200.0, 1000.0]))),
             )
         )
     return Workflow("w", "serial", tuple(steps), output_files=draw(st.sampled_from([(), ("a.txt",)])))
@@ -108,7 +113,7 @@ def commands(workflow: Workflow) -> Counter[str]:
         command.text(dict(zip(step.table.columns, row, strict=True)))
         for step in workflow.steps
         for row in step.table.rows()
-        for command in step.commands
+        for command in step.action.commands
     )
 
 
@@ -116,11 +121,11 @@ def order(workflow: Workflow) -> set[tuple[str, str]]:
     """Return the pairs of commands of which the first must end before the second starts; steps of no rows have none."""
     graph: networkx.DiGraph[str] = networkx.DiGraph()
     for step in workflow.steps:
-        keys = [str(command.parts) for command in step.commands] or [step.name]
+        keys = [str(command.parts) for command in step.action.commands] or [step.name]
         graph.add_nodes_from(keys)
         networkx.add_path(graph, keys)
-        graph.add_edges_from((str(workflow.step(need.step).commands[-1].parts), keys[0]) for need in step.needs)
-    gone = {str(command.parts) for step in workflow.steps for command in step.commands if step.table.count == 0}
+        graph.add_edges_from((str(workflow.step(need.step).action.commands[-1].parts), keys[0]) for need in step.needs)
+    gone = {str(command.parts) for step in workflow.steps for command in step.action.commands if step.table.count == 0}
     return {pair for pair in networkx.transitive_closure(graph).edges if not gone & set(pair)}
 
 
@@ -214,7 +219,7 @@ def rows_waited_for(need: Need, row: int, parent: Step) -> tuple[int, ...]:
 def chunk_edges(workflow: Workflow) -> set[tuple[str, int, str, int]]:
     """Return the chunk (parent and child) of every pair of rows of which one waits for the other."""
     return {
-        (parent.name, parent_row // parent.chunk_size, child.name, row // child.chunk_size)
+        (parent.name, parent_row // parent.placed.chunk_size, child.name, row // child.placed.chunk_size)
         for child in workflow.steps
         for need in child.needs
         for parent in (workflow.step(need.step),)
@@ -226,7 +231,7 @@ def chunk_edges(workflow: Workflow) -> set[tuple[str, int, str, int]]:
 @given(workflows(), st.data())
 def test_chunks_wait_for_the_chunks_of_their_rows_and_for_no_other(workflow: Workflow, data: st.DataObject) -> None:
     sizes = {step.name: data.draw(st.integers(1, max(1, step.table.count))) for step in workflow.steps}
-    chunked = Workflow("w", "serial", tuple(step._replace(chunk_size=sizes[step.name]) for step in workflow.steps))
+    chunked = Workflow("w", "serial", tuple(step.with_placed(chunk_size=sizes[step.name]) for step in workflow.steps))
     edges = set()
     for child in chunked.steps:
         for need in child.needs:
@@ -316,7 +321,7 @@ def test_folders_that_jobs_write_into_are_made(workflow: Workflow, site: Site) -
 def test_manifest_knows_every_step(workflow: Workflow, backend: str, site: Site) -> None:
     compilation = lowered(workflow, backend, site)
     manifest = json.loads(text_of(compilation, "manifest.json"))
-    expected = [(step.name, step.table.count, step.chunk_size) for step in compilation.workflow.steps]
+    expected = [(step.name, step.table.count, step.placed.chunk_size) for step in compilation.workflow.steps]
     assert [(s["name"], s["rows"], s["chunk_size"]) for s in manifest["steps"]] == expected
 
 
@@ -349,7 +354,7 @@ def test_make_starts_no_row_before_the_rows_it_waits_for(workflow: Workflow, row
 def _noting(step: Step) -> Step:
     row: str | Column = Column("n") if step.table.columns else "0"
     parts = (f"echo 'start {step.name} '", row, f" >> events; echo 'end {step.name} '", row, " >> events\n")
-    return step._replace(commands=(Command(parts, ORIGIN),))
+    return step._replace(action=Script((Command(parts, ORIGIN),)))
 
 
 # --- rows that fail -------------------------------------------------------------------------------
@@ -380,7 +385,7 @@ def recorded(run: Path, workflow: Workflow, ending: str) -> set[Row]:
 
 def _pairs() -> Workflow:
     """Return four rows, and two that wait for two of them each: what no option of sbatch can say."""
-    first = Step("a", "a", ORIGIN, (literal("", ORIGIN),), table=numbered(4))
+    first = Step("a", "a", ORIGIN, Script((literal("", ORIGIN),)), table=numbered(4))
     needs = (Need("a", RowMapping(lambda row: (2 * row, 2 * row + 1))),)
     return Workflow("w", "serial", (first, first._replace(name="b", label="b", table=numbered(2), needs=needs)))
 
@@ -419,7 +424,7 @@ def test_the_rows_that_can_be_done_are_done_on_every_system(
 def _failing(step: Step, rows: set[int]) -> Step:
     row: str | Column = Column("n") if step.table.columns else "0"
     script = f'case " {" ".join(map(str, sorted(rows)))} " in *" $row "*) exit 3 ;; esac\n'
-    return step._replace(commands=(Command(("row=", row, "\n", script), ORIGIN),))
+    return step._replace(action=Script((Command(("row=", row, "\n", script), ORIGIN),)))
 
 
 def _start_make(run: Path) -> bool:

@@ -78,12 +78,11 @@ def _step(given: Mapping[str, Any]) -> ir.Step:
         name=given["name"],
         label=given["name"],
         origin=place,
-        commands=(ir.Command(tuple(parts[1:]), place),),
-        environment=given["image"],
-        hints={name: ir.Hint(value, place) for name, value in given["hints"].items()},
+        action=ir.Script((ir.Command(tuple(parts[1:]), place),)),
         table=ir.Table() if count is None else ir.Table(("row",), count, lambda: _numbers(count)),
         needs=tuple(ir.Need(parent, _pattern(pattern)) for parent, pattern in given["needs"].items()),
         outputs=tuple(given["outputs"]),
+        asked=ir.Asked(given["image"], {name: ir.Hint(value, place) for name, value in given["hints"].items()}),
     )
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from reana_batch.diagnostics import Diagnostics, Place
-from reana_batch.ir import Column, Command, Expansion, Need, Step, Table, Workflow
+from reana_batch.ir import Column, Command, Expansion, Need, Script, Step, Table, Workflow
 from reana_batch.reading.spec import Spec
 
 
@@ -47,7 +47,7 @@ def _step(given: Mapping[str, Any], files: list[str], at: Place) -> Step:
         name=given["name"],
         label=given["name"],
         origin=at,
-        commands=(Command(tuple(parts), at),),
+        action=Script((Command(tuple(parts), at),)),
         needs=tuple(map(Need, given.get("needs", ()))),
         table=table,
     )

@@ -15,6 +15,7 @@ from reana_batch.diagnostics import Diagnostics, Place, render
 from reana_batch.ir import Hint, Need, Pattern, RowMapping, Step, Table, Workflow, literal
 from reana_batch.run.parts import Run
 from reana_batch.site import HTCondorSettings, Site, SlurmSettings
+from tests.steps import make_step
 
 SOURCE = "one\ntwo\nthree\n"
 
@@ -28,7 +29,7 @@ def table(count: int) -> Table:
 
 
 def step(name: str, **fields: Any) -> Step:
-    return Step(**{"name": name, "label": name, "origin": at(1), "commands": (literal(name, at(1)),), **fields})
+    return make_step(name, (literal(name, at(1)),), fields.pop("origin", at(1)), **fields)
 
 
 def workflow(*steps: Step) -> Workflow:
@@ -118,9 +119,9 @@ def test_dag_that_hands_steps_to_slurm(compute_backends: list[str], own: str, ha
     choice = choose(flow, site, "auto", diagnostics)
     assert choice == Choice("htcondor", dict.fromkeys(handed, "slurm"))
     steps = hand_on(flow, choice, site, diagnostics).steps
-    assert {each.name: (each.target, each.bundle) for each in steps if each.target} == dict.fromkeys(
-        handed, (chain.TARGET, 7)
-    )
+    assert {
+        each.name: (each.placed.target, each.placed.bundle) for each in steps if each.placed.target
+    } == dict.fromkeys(handed, (chain.TARGET, 7))
     assert render(diagnostics, {}) == ""
 
 

@@ -19,7 +19,7 @@ import pytest
 from reana_batch import backends
 from reana_batch.diagnostics import Diagnostics, Place
 from reana_batch.frontends import FRONTENDS
-from reana_batch.ir import Credential, DataFile, Expansion, Need, Step, Table, Workflow, literal
+from reana_batch.ir import Credential, DataFile, Expansion, Need, Script, Step, Table, Workflow, literal
 from reana_batch.passes.context import Context
 from reana_batch.passes.stage_data import stage_data
 from reana_batch.reading.analysis import read_spec
@@ -109,7 +109,7 @@ def file(line: int, scheme: str = "rucio", *, is_output: bool = False, credentia
 
 
 def step(name: str, *needs: str) -> Step:
-    return Step(name, name, at(9), (literal("true", at(9)),), needs=tuple(map(Need, needs)))
+    return Step(name, name, at(9), Script((literal("true", at(9)),)), needs=tuple(map(Need, needs)))
 
 
 def staged(workflow: Workflow, site: Site | None = None) -> tuple[Workflow, list[str]]:
@@ -142,7 +142,8 @@ def test_first_steps_wait_for_what_comes_in_and_what_goes_out_for_the_last() -> 
         "stage-out.none": ["b", "c"],
     }
     first = result.step("stage-in.rucio")
-    assert (first.data, first.table.count, first.label, first.origin) == ((data[0], data[3]), 2, "stage-in", at(1))
+    found = (first.placed.data, first.table.count, first.label, first.origin)
+    assert found == ((data[0], data[3]), 2, "stage-in", at(1))
 
 
 def expanding(*names: str, **fields: Any) -> Workflow:
@@ -157,7 +158,7 @@ def test_what_goes_out_behind_an_expansion_goes_by_what_that_compiles() -> None:
     assert faults == []
     assert needs_of(result) == {"stage-in.rucio": [], "a": ["stage-in.rucio"], "rest": ["a"]}
     # What it needs is handed on to the run before it starts.
-    assert result.step("rest").credentials == {Credential.RUCIO, Credential.KERBEROS}
+    assert result.step("rest").placed.credentials == {Credential.RUCIO, Credential.KERBEROS}
     inner, faults = staged(Workflow("w", "serial", (step("b"),), data=data, within=("rest",)))
     assert faults == []
     assert needs_of(inner) == {"b": [], "stage-out.rucio": ["b"], "stage-out.kerberos": ["b"]}
@@ -174,7 +175,9 @@ def test_what_opens_a_file() -> None:
     data = (file(1), file(2, "davs"), file(3, "https"), file(4, "root", credential="none"), file(5, "root"))
     site = Site(data=DataSettings(root_credential="voms_proxy", https_credential="kerberos"))
     result, _ = staged(Workflow("w", "serial", (step("a"),), data=data), site)
-    assert {each.name: (set(each.credentials), [f.place.line for f in each.data]) for each in result.steps} == {
+    assert {
+        each.name: (set(each.asked.credentials), [f.place.line for f in each.placed.data]) for each in result.steps
+    } == {
         "stage-in.rucio": ({Credential.RUCIO}, [1]),
         "stage-in.voms_proxy": ({Credential.VOMS_PROXY}, [2, 5]),
         "stage-in.kerberos": ({Credential.KERBEROS}, [3]),
@@ -185,7 +188,7 @@ def test_what_opens_a_file() -> None:
 
 def test_a_job_that_stages_data_asks_for_the_runtime_of_the_site() -> None:
     result, _ = staged(Workflow("w", "serial", (step("a"),), data=(file(1),)), Site(data=DataSettings(runtime=7200)))
-    assert result.step("stage-in.rucio").resources.runtime == 7200
+    assert result.step("stage-in.rucio").asked.resources.runtime == 7200
 
 
 def test_an_unknown_rucio() -> None:
@@ -220,7 +223,7 @@ def test_the_facts_reach_the_script_whatever_they_hold(tmp_path: Path) -> None:
 def rows_of(table: Table, row: int, a_step: Step, run: Path) -> list[str]:
     """Return what the script of a row prints, which ends each word with a NUL."""
     cells = dict(zip(table.columns, list(table.rows())[row], strict=True))
-    (command,) = a_step.commands
+    (command,) = a_step.action.commands
     environment = {"REANA_WORKSPACE": f"{run}/workspace", "PATH": "/usr/bin:/bin"}
     done = subprocess.run(
         ["bash", "-c", command.text(cells)], env=environment, capture_output=True, text=True, check=True

@@ -10,8 +10,10 @@ from reana_batch.ir import (
     Command,
     Need,
     Pattern,
+    Placed,
     Resources,
     RowMapping,
+    Script,
     Step,
     Table,
     Workflow,
@@ -25,7 +27,9 @@ ORIGIN = Place("reana.yaml", 1)
 
 def step(name: str, rows: int = 1, chunk_size: int = 1, needs: tuple[Need, ...] = ()) -> Step:
     table = Table((), rows, lambda: iter([()] * rows))
-    return Step(name, name, ORIGIN, (literal(name, ORIGIN),), needs=needs, table=table, chunk_size=chunk_size)
+    return Step(
+        name, name, ORIGIN, Script((literal(name, ORIGIN),)), table, needs, placed=Placed(chunk_size=chunk_size)
+    )
 
 
 def parents(need: Need, child: Step, parent: Step) -> dict[int, tuple[int, ...]]:
@@ -90,14 +94,15 @@ def test_number_of_chunks(rows: int, chunk_size: int, chunks: int) -> None:
 
 
 def test_runtime_of_a_job_is_that_of_its_rows() -> None:
-    timed = Step("a", "a", ORIGIN, (), resources=Resources(runtime=60), chunk_size=5)
+    timed = Step("a", "a", ORIGIN, Script(()), placed=Placed(resources=Resources(runtime=60), chunk_size=5))
     assert timed.job_runtime == 300
     assert step("a").job_runtime is None
 
 
 def test_runtime_of_a_fused_job_is_that_of_its_commands() -> None:
     commands = (literal("fit", ORIGIN), literal("plot", ORIGIN))
-    assert Step("a", "a", ORIGIN, commands, resources=Resources(runtime=60)).job_runtime == 120
+    fused = Step("a", "a", ORIGIN, Script(commands), placed=Placed(resources=Resources(runtime=60)))
+    assert fused.job_runtime == 120
 
 
 def test_text_of_a_command() -> None:

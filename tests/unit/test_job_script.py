@@ -25,6 +25,7 @@ from reana_batch.ir import Column, Command, Need, Pattern, RowMapping, Step, Tab
 from reana_batch.lifecycle.creation import write_run
 from reana_batch.run import failures, parts
 from reana_batch.site import Site
+from tests.steps import make_step
 
 ORIGIN = Place("/home/me/analysis/reana.yaml", 7)
 
@@ -45,7 +46,7 @@ def command(*parts: str | Column) -> Command:
 
 def step(name: str, *commands: str | Command, **fields: Any) -> Step:
     written = tuple(literal(text, ORIGIN) if isinstance(text, str) else text for text in commands)
-    return Step(**{"name": name, "label": name, "origin": ORIGIN, "commands": written, **fields})
+    return make_step(name, written, ORIGIN, **fields)
 
 
 def rows(count: int) -> Table:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reana_batch.diagnostics import Place
-from reana_batch.ir import Need, Resources, Step, Table, Workflow, literal
+from reana_batch.ir import Need, Placed, Resources, Script, Step, Table, Workflow, literal
 from reana_batch.lifetimes import Latest, latest
 
 
@@ -13,11 +13,10 @@ def step(name: str, runtime: int | None, *needs: str, rows: int = 1, chunk: int 
         name=name,
         label=name.upper(),
         origin=place,
-        commands=(literal("true", place),) * commands,
-        resources=Resources(runtime=runtime),
+        action=Script((literal("true", place),) * commands),
         needs=tuple(map(Need, needs)),
         table=Table(("n",), rows, lambda: ((str(n),) for n in range(rows))),
-        chunk_size=chunk,
+        placed=Placed(resources=Resources(runtime=runtime), chunk_size=chunk),
     )
 
 

@@ -23,6 +23,7 @@ from reana_batch.ir import (
     Pattern,
     Resources,
     RowMapping,
+    Script,
     Step,
     Table,
     Workflow,
@@ -43,6 +44,7 @@ from reana_batch.passes.require_outputs import require_outputs
 from reana_batch.reading import hints
 from reana_batch.secrets import Store
 from reana_batch.site import CredentialSettings, HTCondorSettings, Limits, Site
+from tests.steps import make_step
 
 # A site where Rucio needs no proxy.
 RUCIO_ALONE = CredentialSettings(rucio="userpass")
@@ -58,7 +60,7 @@ def command(text: str) -> Command:
 
 
 def step(name: str, **fields: Any) -> Step:
-    return Step(**{"name": name, "label": name, "origin": at(1), "commands": (command(name),), **fields})
+    return make_step(name, fields.pop("commands", (command(name),)), fields.pop("origin", at(1)), **fields)
 
 
 def table(count: int) -> Table:
@@ -100,8 +102,8 @@ def test_hints_of_a_step_that_is_handed_on_are_those_of_its_system() -> None:
     asked = Resources(partition="main", account="group_v")
     steps = step("a", hints=given, resources=asked), on_slurm("b", hints=given, resources=asked)
     own, handed = map_resources(workflow(*steps), where).steps
-    assert own.resources == Resources(runtime=1200, flavour="espresso", account="group_u")
-    assert handed.resources == Resources(runtime=600, partition="short", account="group_v")
+    assert own.placed.resources == Resources(runtime=1200, flavour="espresso", account="group_u")
+    assert handed.placed.resources == Resources(runtime=600, partition="short", account="group_v")
     warned = [line for line in shown(where).splitlines() if "warning" in line]
     assert warned == [
         "reana.yaml:2:1: warning: slurm_partition has no meaning on HTCondor. [hint-ignored]",
@@ -115,7 +117,7 @@ def test_images_of_a_step_that_is_handed_on_are_started_by_its_system() -> None:
     locate_images(flow, where)
     assert shown(where).startswith("error: Slurm cannot start images by htcondor. [unsupported]\n")
     where = context("htcondor", Site(container_runtime="apptainer"))
-    assert [each.image is not None for each in locate_images(flow, where).steps] == [True, True]
+    assert [each.placed.image is not None for each in locate_images(flow, where).steps] == [True, True]
     assert shown(where) == ""
 
 
@@ -153,9 +155,8 @@ def test_a_secret_that_cannot_even_be_looked_for_is_a_fault(tmp_path: Path) -> N
 )
 def test_credentials_outlive_all_tries_of_a_job(backend: str, makes: Any, retries: int, tries: int) -> None:
     site = Site(htcondor=HTCondorSettings(retries=2), queue_time=0)
-    asking = makes(
-        "a", credentials=frozenset({Credential.VOMS_PROXY}), retries=retries, resources=Resources(runtime=100)
-    )
+    asking = makes("a", credentials=frozenset({Credential.VOMS_PROXY}), retries=retries)
+    asking = asking.with_placed(resources=Resources(runtime=100))
     plan = plan_credentials(workflow(asking), context(backend, site)).credential_plan
     assert plan.proxy_needed == (0, 100 * tries, "a")
 
@@ -243,19 +244,19 @@ def test_an_expansion_gets_a_job_that_asks_for_little() -> None:
     assert tuple(others) == before.steps
     assert (planner.name, planner.label, planner.origin) == ("c", "the label of c", at(2))
     assert planner.needs == (Need("a"), Need("b"))
-    assert planner.uses_python
-    assert planner.programs == ("sbatch", "scancel", "scontrol", "squeue")
-    assert planner.resources == Resources(cpus=1, memory=1024**3, runtime=3600)
+    assert planner.action.uses_python
+    assert planner.placed.programs == ("sbatch", "scancel", "scontrol", "squeue")
+    assert planner.asked.resources == Resources(cpus=1, memory=1024**3, runtime=3600)
     script = 'exec "$REANA_BATCH_PYTHON" -m reana_batch expand --submit "${0%/batch/steps/*}" c\n'
-    assert planner.commands[0].text({}) == script
+    assert planner.action.commands[0].text({}) == script
 
 
 def test_the_job_of_an_expansion_keeps_within_the_limits_of_the_site() -> None:
     before = replace(workflow(), expansions=(expansion("c"),))
     here = context("htcondor", Site(limits=Limits(runtime=60, memory=1000)))
     (planner,) = map_resources(plan_expansions(before, here), here).steps
-    assert (planner.resources.runtime, planner.resources.memory) == (60, 1000)
-    assert planner.programs == ()
+    assert (planner.asked.resources.runtime, planner.asked.resources.memory) == (60, 1000)
+    assert planner.placed.programs == ()
     assert shown(here) == ""
 
 
@@ -279,7 +280,8 @@ def test_the_credentials_of_what_follows_are_those_of_the_run() -> None:
         for name, wish in (("a", Credential.KERBEROS), ("b", Credential.RUCIO))
     ]
     after = replace(workflow(*asking[:1]), within=("rest",), credential_plan=plan)
-    assert plan_credentials(after, here := context()) == after
+    with_their_own = after.steps[0].with_placed(credentials=frozenset({Credential.KERBEROS}))
+    assert plan_credentials(after, here := context()) == replace(after, steps=(with_their_own,))
     assert shown(here) == ""
     plan_credentials(replace(after, steps=tuple(asking)), here := context(site=Site(credentials=RUCIO_ALONE)))
     assert shown(here) == (
@@ -337,7 +339,7 @@ def serial(*groups: int) -> Workflow:
 
 
 def outline(of: Workflow) -> list[tuple[str, list[str], list[str]]]:
-    return [(s.name, [c.text({}) for c in s.commands], [need.step for need in s.needs]) for s in of.steps]
+    return [(s.name, [c.text({}) for c in s.action.commands], [need.step for need in s.needs]) for s in of.steps]
 
 
 def test_commands_stay_apart_unless_asked() -> None:
@@ -381,7 +383,7 @@ def test_fused_step_is_like_its_first() -> None:
     first = step("s0", group=0, origin=at(3), environment="python:3", cvmfs=("x.cern.ch",))
     second = step("s1", group=0, origin=at(4), environment="python:3", cvmfs=("x.cern.ch",), needs=(Need("s0"),))
     (fused,) = fuse_commands(workflow(first, second), context(fuse=True)).steps
-    assert fused == first._replace(commands=(command("s0"), command("s1")))
+    assert fused == first._replace(action=Script((command("s0"), command("s1"))))
 
 
 def test_fused_step_has_the_outputs_of_all() -> None:
@@ -492,12 +494,12 @@ def test_what_a_hint_becomes(hint: tuple[str, str | int], backend: str) -> None:
     here = context(backend)
     (after,) = map_resources(workflow(step("fit", hints={name: Hint(value, at(5))})), here).steps
     if expected == IGNORED:
-        assert asked(after.resources) == {}
+        assert asked(after.placed.resources) == {}
         assert shown(here) == (
             f"reana.yaml:5:1: warning: {name} has no meaning on {TITLES[backend]}. [hint-ignored]\n  line 5\n  ^^^^^^\n"
         )
     else:
-        assert asked(after.resources) == expected
+        assert asked(after.placed.resources) == expected
         assert shown(here) == ""
 
 
@@ -508,7 +510,7 @@ def test_every_hint_is_in_the_table() -> None:
 def mapped(backend: str, written: dict[str, str | int], site: Site | None = None) -> dict[str, Any]:
     step_hints = {name: Hint(value, at(5)) for name, value in written.items()}
     (after,) = map_resources(workflow(step("fit", hints=step_hints)), context(backend, site)).steps
-    return asked(after.resources)
+    return asked(after.placed.resources)
 
 
 RIVALS = [
@@ -584,7 +586,7 @@ def test_images_are_looked_for_where_the_site_has_them() -> None:
     here = context("htcondor", site)
     before = workflow(step("a", environment="a/b:1"), step("b", environment="/images/b.sif"), step("c"))
     after = locate_images(before, here)
-    assert [s.image for s in after.steps] == [
+    assert [s.placed.image for s in after.steps] == [
         Image("a/b:1", ("/cvmfs/unpacked.cern.ch/registry.hub.docker.com/a/b:1", "docker://docker.io/a/b:1")),
         Image("/images/b.sif", ("/images/b.sif",)),
         None,
@@ -631,7 +633,7 @@ def test_wish_for_unpacked_images_where_the_site_has_none() -> None:
 
 
 def chunk_sizes(of: Workflow, site: Site) -> list[int]:
-    return [s.chunk_size for s in chunk_rows(of, context("htcondor", site)).steps]
+    return [s.placed.chunk_size for s in chunk_rows(of, context("htcondor", site)).steps]
 
 
 def test_rows_stay_apart_by_default() -> None:
@@ -666,7 +668,7 @@ AUTOMATIC = [
 def test_automatic_rows_per_job(
     rows: int, duration: float | None, runtime: int | None, limit: int | None, expected: int
 ) -> None:
-    scatter = step("a", table=table(rows), duration=duration, resources=Resources(runtime=runtime))
+    scatter = step("a", table=table(rows), duration=duration).with_placed(resources=Resources(runtime=runtime))
     assert chunk_sizes(workflow(scatter), Site(rows_per_job="auto", limits=Limits(runtime=limit))) == [expected]
 
 
@@ -682,8 +684,8 @@ def test_steps_that_follow_row_by_row_are_chunked_alike() -> None:
 
 def test_chunk_that_runs_longer_than_the_site_allows() -> None:
     here = context("htcondor", Site(name="cern", rows_per_job=10, limits=Limits(runtime=3600)))
-    scatter = step("a", table=table(100), resources=Resources(runtime=600), origin=at(2))
-    fitting = step("b", table=table(100), resources=Resources(runtime=360), origin=at(3))
+    scatter = step("a", table=table(100), origin=at(2)).with_placed(resources=Resources(runtime=600))
+    fitting = step("b", table=table(100), origin=at(3)).with_placed(resources=Resources(runtime=360))
     chunk_rows(workflow(scatter, fitting), here)
     assert shown(here) == (
         "reana.yaml:2:1: error: 10 commands of 600 s in one job are 6,000 s; cern allows 3,600 s. [over-limit]\n"

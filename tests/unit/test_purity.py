@@ -18,7 +18,7 @@ import pytest
 from reana_batch import backends
 from reana_batch.diagnostics import Diagnostics, Place
 from reana_batch.facts import ENV, FILE, Facts, KnownSecrets, Secret
-from reana_batch.ir import Credential, CredentialPlan, Resources, Step, Workflow, literal
+from reana_batch.ir import Asked, Credential, CredentialPlan, Resources, Script, Step, Workflow, literal
 from reana_batch.passes import PASSES, run_passes
 from reana_batch.passes.context import Context
 from reana_batch.secrets import Store
@@ -119,9 +119,8 @@ KEYTAB = {Secret("CERN_USER", ENV): b"alice", Secret("CERN_KEYTAB", ENV): b"k", 
 def planned(facts: Facts) -> tuple[Workflow, list[str]]:
     """Return a workflow of one step with a ticket after all passes, and the codes of what was recorded."""
     at = Place("reana.yaml", 1)
-    asking = Step(
-        "a", "a", at, (literal("a", at),), credentials=frozenset({Credential.KERBEROS}), resources=Resources(runtime=60)
-    )
+    asked = Asked(credentials=frozenset({Credential.KERBEROS}), resources=Resources(runtime=60))
+    asking = Step("a", "a", at, Script((literal("a", at),)), asked=asked)
     context = Context(backends.backend("make").TARGET, Site(queue_time=0), Diagnostics(), facts=facts)
     after = run_passes(Workflow("w", "serial", (asking,)), context)
     return after, [each.code for each in context.diagnostics]

@@ -18,7 +18,7 @@ import pytest
 
 from reana_batch import pipeline
 from reana_batch.diagnostics import Diagnostics, Place
-from reana_batch.ir import Hint, Need, Pattern, Step, Table, Workflow, literal
+from reana_batch.ir import Asked, Hint, Need, Pattern, Script, Step, Table, Workflow, literal
 from reana_batch.lifecycle.creation import write_run
 from reana_batch.site import Site, SlurmSettings
 from reana_batch.templates.slurm import pyslurm_sbatch
@@ -101,7 +101,7 @@ class Slurm:
 
 def slurm(path: Path, submission: str, **settings: Any) -> Slurm:
     """Return a run of two arrays and a job that waits for both, not yet submitted."""
-    plain: dict[str, Any] = {"label": "x", "origin": ORIGIN, "commands": (literal("true", ORIGIN),)}
+    plain: dict[str, Any] = {"label": "x", "origin": ORIGIN, "action": Script((literal("true", ORIGIN),))}
     asked: dict[str, str | int | bool] = {
         "htcondor_request_cpus": 2,
         "kubernetes_memory_limit": "300Mi",
@@ -110,7 +110,7 @@ def slurm(path: Path, submission: str, **settings: Any) -> Slurm:
     }
     hints = {name: Hint(value, ORIGIN) for name, value in asked.items()}
     steps = (
-        Step(name="a", table=ROWS, hints=hints, **plain),
+        Step(name="a", table=ROWS, asked=Asked(hints=hints), **plain),
         Step(name="b", table=ROWS, needs=(Need("a", Pattern.EACH),), **plain),
         Step(name="c", needs=(Need("a"), Need("b")), **plain),
     )

@@ -96,8 +96,8 @@ def test_a_rule_is_a_step_and_a_job_a_row(load: Load) -> None:
     ]  # fmt: skip  # one line is one workflow
     assert two.needs == (Need("one", Pattern.EACH),)
     assert merge.needs == (Need("two", Pattern.ALL),)
-    assert text(one.commands[0]) == "echo <s> > one/<s>.txt"
-    assert text(merge.commands[0]) == "cat two/b.txt two/a10.txt two/a9.txt > all.txt"
+    assert text(one.action.commands[0]) == "echo <s> > one/<s>.txt"
+    assert text(merge.action.commands[0]) == "cat two/b.txt two/a10.txt two/a9.txt > all.txt"
     assert [row[one.table.columns.index("s")] for row in one.table.rows()] == ["a9", "a10", "b"]
     assert merge.outputs == ("all.txt",)
     assert one.outputs == (Column("1"),)
@@ -106,15 +106,15 @@ def test_a_rule_is_a_step_and_a_job_a_row(load: Load) -> None:
 
 def test_the_command_is_the_users_and_strict_is_snakemakes(load: Load) -> None:
     snakefile = 'rule a:\n    output: "a"\n    shell: "false | touch {output}"\n'
-    assert text(load(snakefile).steps[0].commands[0]) == "false | touch a"
-    assert text(load(snakefile, strict=True).steps[0].commands[0]) == "set -euo pipefail; false | touch a"
+    assert text(load(snakefile).steps[0].action.commands[0]) == "false | touch a"
+    assert text(load(snakefile, strict=True).steps[0].action.commands[0]) == "set -euo pipefail; false | touch a"
 
 
 def test_local_rules_run_as_in_the_engine(load: Load) -> None:
     snakefile = 'localrules: a\nrule a:\n    output: "a"\n    container: "docker://debian:12"\n    shell: "touch a"\n'
     (step,) = load(snakefile).steps
-    assert step.environment == ""
-    assert text(step.commands[0]) == "set -euo pipefail; touch a"
+    assert step.asked.environment == ""
+    assert text(step.action.commands[0]) == "set -euo pipefail; touch a"
 
 
 def test_what_a_rule_asks_for(load: Load) -> None:
@@ -129,17 +129,17 @@ rule a:
     shell: "touch a"
 """
     (step,) = load(snakefile).steps
-    assert step.resources == Resources(cpus=4, memory=300 * 10**6, disk=5 * 10**6, runtime=7200)
-    assert step.retries == 2
-    assert {name: hint.value for name, hint in step.hints.items()} == {"slurm_time": "5", "kerberos": True}
-    assert step.credentials == {Credential.KERBEROS}
-    assert step.environment == "docker.io/library/debian:12"
+    assert step.asked.resources == Resources(cpus=4, memory=300 * 10**6, disk=5 * 10**6, runtime=7200)
+    assert step.asked.retries == 2
+    assert {name: hint.value for name, hint in step.asked.hints.items()} == {"slurm_time": "5", "kerberos": True}
+    assert step.asked.credentials == {Credential.KERBEROS}
+    assert step.asked.environment == "docker.io/library/debian:12"
 
 
 def test_kerberos_of_the_workflow(load: Load) -> None:
     snakefile = 'rule a:\n    output: "a"\n    shell: "touch a"\n'
     (step,) = load(snakefile, workflow={"resources": {"kerberos": True}}).steps
-    assert step.credentials == {Credential.KERBEROS}
+    assert step.asked.credentials == {Credential.KERBEROS}
 
 
 @pytest.mark.parametrize("count", [20, 40])
@@ -158,7 +158,7 @@ rule a:
         outputs = step.table.columns.index(step.outputs[0].name) if isinstance(step.outputs[0], Column) else None
         for row in step.table.rows():
             path = step.outputs[0] if outputs is None else row[outputs]
-            asked[int(str(path).removesuffix(".txt"))] = (step.resources.memory or 0) / 10**6
+            asked[int(str(path).removesuffix(".txt"))] = (step.asked.resources.memory or 0) / 10**6
     wanted = {i: 200_000 if i == 7 else 100 + i for i in range(count)}
     assert len(steps) <= 20
     if count == 20:
@@ -183,7 +183,7 @@ def test_commands_have_the_names_of_their_module(load: Load, tmp_path: Path) -> 
     )
     for strict in (False, True):
         workflow = load(snakefile, strict=strict, inputs={"files": ["sub.smk"]})
-        commands = {text(step.commands[0]).removeprefix("set -euo pipefail; ") for step in workflow.steps}
+        commands = {text(step.action.commands[0]).removeprefix("set -euo pipefail; ") for step in workflow.steps}
         assert commands == {"echo a a inner a_select", "echo b b inner b_select", "echo outer mine c {braces}"}
 
 
@@ -227,9 +227,9 @@ rule make:
     shell: "touch {{output}}"
 """
     make, use = load(snakefile).steps
-    assert not make.uses_python
-    assert use.uses_python
-    assert "--target-jobs use:" in text(use.commands[0])
+    assert not make.action.uses_python
+    assert use.action.uses_python
+    assert "--target-jobs use:" in text(use.action.commands[0])
 
 
 def test_what_is_known_or_not_used_needs_no_snakemake(load: Load, tmp_path: Path) -> None:
@@ -248,7 +248,7 @@ rule make:
     shell: "touch {output}"
 """
     _, use = load(snakefile, inputs={"files": ["cut.txt"]}).steps
-    assert text(use.commands[0]) == "echo 5 out False '<TBD>'"
+    assert text(use.action.commands[0]) == "echo 5 out False '<TBD>'"
 
 
 LATE_RESOURCES = {
@@ -284,15 +284,15 @@ rule make:
     workflow = load(snakefile, results={"state": state, "workspace": str(tmp_path), "expansion": "use.rest"})
     (use,) = workflow.steps
     assert workflow.expansions == ()
-    assert not use.uses_python
+    assert not use.action.uses_python
     asked = {
         "threads": (4, None),
         "memory": (None, 100 * 10**6),
         "guarded": (None, 7 * 10**6),
         "of threads": (4, 4 * 10**6),
     }
-    assert (use.resources.cpus, use.resources.memory) == asked.get(kind, (None, None))
-    assert [hint.value for hint in use.hints.values()] == (["4"] if kind == "a hint" else [])
+    assert (use.asked.resources.cpus, use.asked.resources.memory) == asked.get(kind, (None, None))
+    assert [hint.value for hint in use.asked.hints.values()] == (["4"] if kind == "a hint" else [])
 
 
 LATE_GROUP = """
@@ -316,7 +316,7 @@ def test_a_declared_maximum_takes_the_place_of_what_only_the_run_knows(load: Loa
     workflow = load(LATE_GROUP, inputs={"directories": ["profiles"]})
     (group,) = workflow.steps
     assert workflow.expansions == ()
-    assert group.resources.memory == 3000 * 10**6
+    assert group.asked.resources.memory == 3000 * 10**6
 
 
 def test_what_a_rule_asks_of_slurm(load: Load) -> None:
@@ -334,12 +334,12 @@ rule a:
 """
     asked = {}
     for step in load(snakefile).steps:
-        assert {"constraint", "slurm_account"} <= step.hints.keys() <= {"constraint", "slurm_account", "nodes"}
-        nodes = step.hints["nodes"].value if "nodes" in step.hints else 1
+        assert {"constraint", "slurm_account"} <= step.asked.hints.keys() <= {"constraint", "slurm_account", "nodes"}
+        nodes = step.asked.hints["nodes"].value if "nodes" in step.asked.hints else 1
         (output,) = step.outputs
         for row in step.table.rows():
             path = row[step.table.columns.index(output.name)] if isinstance(output, Column) else output
-            asked[int(path.removesuffix(".txt"))] = (step.hints["slurm_account"].value, nodes)
+            asked[int(path.removesuffix(".txt"))] = (step.asked.hints["slurm_account"].value, nodes)
     assert asked == {i: (f"group{i % 2}", 1 + i % 3) for i in range(45)}
 
 
@@ -352,7 +352,7 @@ rule a:
     shell: "echo 'x' {resources.mem_mb}"
 """
     (step,) = load(snakefile).steps
-    assert text(step.commands[0]) == (
+    assert text(step.action.commands[0]) == (
         "case $REANA_BATCH_ATTEMPT in\n1) eval 'echo '\"'\"'x'\"'\"' 100' ;;\n"
         "2) eval 'echo '\"'\"'x'\"'\"' 200' ;;\n*) eval 'echo '\"'\"'x'\"'\"' 300' ;;\nesac\n"
     )
@@ -369,9 +369,9 @@ def test_what_is_more_than_bash_is_run_by_snakemake(load: Load, tmp_path: Path, 
     )
     snakefile = f'rule a:\n    output: "a"\n    container: "debian:12"\n    {action}\n'
     (step,) = load(snakefile, inputs={"files": ["a.py", "a.ipynb"]}).steps
-    assert step.uses_python
-    assert step.environment == ""
-    assert "--target-jobs a: --allowed-rules a" in text(step.commands[0])
+    assert step.action.uses_python
+    assert step.asked.environment == ""
+    assert "--target-jobs a: --allowed-rules a" in text(step.action.commands[0])
 
 
 def test_a_group_is_one_job(load: Load) -> None:
@@ -397,15 +397,15 @@ rule p:
 
 def test_outputs_are_touched_and_protected(load: Load) -> None:
     (step,) = load('rule a:\n    output: touch("x/a"), protected("b")\n    shell: "touch b"\n').steps
-    assert "touch -- x/a" in text(step.after)
-    assert "chmod -R a-w -- b" in text(step.after)
-    assert "mkdir -p" in text(step.before)
+    assert "touch -- x/a" in text(step.action.after)
+    assert "chmod -R a-w -- b" in text(step.action.after)
+    assert "mkdir -p" in text(step.action.before)
 
 
 def test_a_rule_that_only_touches(load: Load) -> None:
     (step,) = load('rule a:\n    output: touch("a")\n').steps
-    assert step.commands == ()
-    assert "touch -- a" in text(step.after)
+    assert step.action.commands == ()
+    assert "touch -- a" in text(step.action.after)
 
 
 def test_names_of_steps_of_one_rule(load: Load) -> None:
@@ -495,7 +495,7 @@ rule a:
 """
     assert [step.name for step in load(snakefile).steps] == ["a", "b"]
     *_, last = load(snakefile, strict=True).steps
-    assert text(last.commands[0]) == "rm -rf -- a || exit\n"
+    assert text(last.action.commands[0]) == "rm -rf -- a || exit\n"
     assert last.needs == (Need("b"),)
 
 
@@ -513,7 +513,7 @@ def test_parameters_of_a_file(load: Load, tmp_path: Path) -> None:
         {"inputs": {"parameters": {"input": "config.yaml"}}},
         {"workflow": {"parameters": {"file": "config.yaml"}}},
     ):
-        assert text(load(snakefile, **parts).steps[0].commands[0]) == "echo 2"
+        assert text(load(snakefile, **parts).steps[0].action.commands[0]) == "echo 2"
 
 
 def test_nothing_is_left_in_the_analysis(load: Load, tmp_path: Path) -> None:
@@ -529,12 +529,12 @@ def test_snakefiles_prints_are_not_ours(load: Load, capfd: pytest.CaptureFixture
 def test_the_place_of_reading_is_in_no_command(load: Load) -> None:
     snakefile = 'rule a:\n    output: "a"\n    params: workflow.basedir\n    shell: "cat {params}/x {params} > a"\n'
     (step,) = load(snakefile).steps
-    assert text(step.commands[0]) == "cat x . > a"
+    assert text(step.action.commands[0]) == "cat x . > a"
 
 
 def test_same_bytes_each_time(load: Load) -> None:
     def shown(step: Step) -> Any:
-        return (step.name, step.commands, step.outputs, list(step.table.rows()), step.before)
+        return (step.name, step.action.commands, step.outputs, list(step.table.rows()), step.action.before)
 
     first, second = (load(PIPELINE, inputs={"parameters": {"samples": list("edcba")}}) for _ in range(2))
     assert [shown(step) for step in first.steps] == [shown(step) for step in second.steps]

@@ -17,7 +17,7 @@ from reana_batch.folding import Columns, Fold
 from reana_batch.frontends.snakemake import scripts
 from reana_batch.frontends.snakemake.process import Reading
 from reana_batch.frontends.snakemake.records import JobRecord, RuleRecord
-from reana_batch.ir import Command, Hint, Need, Resources, Step
+from reana_batch.ir import Asked, Command, Hint, Need, Resources, Script, Step
 from reana_batch.reading import hints, images
 from reana_batch.reading.spec import Spec
 
@@ -298,31 +298,30 @@ class _Maker:
         for index, (wildcard, _) in enumerate(records[0].wildcards):
             columns.suggest(wildcard, [self._relative(record.wildcards[index][1]) for record in records])
         columns.suggest("rule", [each.name for each in rules])
-        commands, before, after = self._scripts(rule, kind, records, columns, origin)
+        script = self._script(rule, kind, records, columns, origin)
         outputs = tuple(columns.column([r.outputs[i] for r in records]) for i in range(len(kind.outputs)))
         return Step(
             name=name,
             label=_label(records, self._reading),
             origin=origin,
-            commands=commands,
-            environment="" if _is_outside(rule, kind) else self._relative(_image(kind.container)),
-            hints=found,
-            resources=_native(asked),
-            credentials=hints.credentials(found),
-            cvmfs=self._spec.cvmfs,
-            needs=needs,
+            action=script,
             table=columns.table(),
+            needs=needs,
             outputs=outputs,
-            before=before,
-            after=after,
-            retries=kind.retries,
-            uses_python=kind.on_worker,
+            asked=Asked(
+                environment="" if _is_outside(rule, kind) else self._relative(_image(kind.container)),
+                hints=found,
+                resources=_native(asked),
+                credentials=hints.credentials(found),
+                cvmfs=self._spec.cvmfs,
+                retries=kind.retries,
+            ),
             row_names=tuple(row_names),
         )
 
-    def _scripts(
+    def _script(
         self, rule: RuleRecord, kind: Kind, records: Sequence[JobRecord], columns: Columns, origin: Place
-    ) -> tuple[tuple[Command, ...], Command | None, Command | None]:
+    ) -> Script:
         def command(texts: Sequence[str]) -> Command:
             return Command(columns.split(texts), origin)
 
@@ -334,14 +333,14 @@ class _Maker:
                     for record in records
                 ]
             )
-            return (Command(folding.joined((head, *words, tail)), origin),), None, None
+            return Script((Command(folding.joined((head, *words, tail)), origin),), uses_python=True)
         before = [scripts.before(record) for record in records]
         after = [scripts.after(record) for record in records]
         commands = () if rule.action == "none" else (command([self._commands(rule, record) for record in records]),)
-        return (
+        return Script(
             commands,
-            command(before) if any(before) and rule.action != "none" else None,
-            command(after) if any(after) else None,
+            before=command(before) if any(before) and rule.action != "none" else None,
+            after=command(after) if any(after) else None,
         )
 
     def _commands(self, rule: RuleRecord, record: JobRecord) -> str:

@@ -16,7 +16,7 @@ from reana_batch.diagnostics import Diagnostics, closest
 from reana_batch.frontends.snakemake import fold, mirror, paths, scripts
 from reana_batch.frontends.snakemake.process import Reading, read
 from reana_batch.frontends.snakemake.records import JobRecord, Past, RuleRecord
-from reana_batch.ir import Credential, Expansion, MadeFile, Need, Step, Workflow, last_steps, literal
+from reana_batch.ir import Credential, Expansion, MadeFile, Need, Script, Step, Workflow, last_steps, literal
 from reana_batch.reading import hints
 from reana_batch.reading.document import entries
 from reana_batch.reading.expressions import is_data_reference
@@ -148,7 +148,7 @@ def _cleanup(spec: Spec, steps: tuple[Step, ...], paths: list[str]) -> Step:
         name="temporary.files",  # no rule's name has a dot
         label="temp()",
         origin=origin,
-        commands=(literal(scripts.remove(paths), origin),),
+        action=Script((literal(scripts.remove(paths), origin),)),
         needs=tuple(Need(step.name) for step in last_steps(steps)),
     )
 
@@ -161,10 +161,9 @@ def _report(spec: Spec, steps: tuple[Step, ...], config: Mapping[str, Any]) -> S
         name="report.html",  # no rule's name has a dot
         label="report",
         origin=origin,
-        commands=(literal(scripts.report(name, spec.workflow_file, config), origin),),
+        action=Script((literal(scripts.report(name, spec.workflow_file, config), origin),), uses_python=True),
         needs=tuple(Need(step.name) for step in last_steps(steps)),
         outputs=(name,),
-        uses_python=True,
     )
 
 
