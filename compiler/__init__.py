@@ -1,12 +1,48 @@
 """Compile REANA analyses into plain batch files: an HTCondor DAG, a Slurm job chain or a Makefile."""
 
+import importlib
 import os
 import site
 import sys
+from typing import TYPE_CHECKING, Any
 
 from reana_batch.version import __version__
 
-__all__ = ["__version__"]
+if TYPE_CHECKING:
+    from reana_batch.api import Run, compile_workflow, write_run
+    from reana_batch.compilation import Compilation
+    from reana_batch.diagnostics import Diagnostic, Diagnostics, Refused
+    from reana_batch.lifecycle.status import RunStatus
+
+__all__ = [
+    "Compilation",
+    "Diagnostic",
+    "Diagnostics",
+    "Refused",
+    "Run",
+    "RunStatus",
+    "__version__",
+    "compile_workflow",
+    "write_run",
+]
+
+# What a program imports from here, and the module that has it: loaded when asked for, so that --help stays quick.
+_MODULES = {
+    **dict.fromkeys(("Run", "compile_workflow", "write_run"), "reana_batch.api"),
+    **dict.fromkeys(("Diagnostic", "Diagnostics", "Refused"), "reana_batch.diagnostics"),
+    "Compilation": "reana_batch.compilation",
+    "RunStatus": "reana_batch.lifecycle.status",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_MODULES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
 
 
 def _prefer_own_packages() -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from reana_batch import backends, layout
+from reana_batch.diagnostics import Diagnostics
 from reana_batch.ir import CredentialPlan, Workflow
 from reana_batch.reading.spec import Spec
 from reana_batch.run import frozen, manifest
@@ -57,6 +58,7 @@ class Compilation:
     inputs: list[str] = field(default_factory=list)
     options: Options = Options()
     durations: Mapping[str, float] = field(default_factory=dict)  # seconds by step, of an earlier run
+    diagnostics: Diagnostics = field(default_factory=Diagnostics, compare=False)  # the warnings
 
     @property
     def start_command(self) -> str:

@@ -285,6 +285,14 @@ class Diagnostics:
         rest = sum(self._counts.values()) - len(records)
         return {"diagnostics": [each.as_json() for each in records], "more_diagnostics": rest}
 
+    def text(self, severity: Severity) -> str:
+        """Return what the command line shows of one severity."""
+        found = (each for each in self if each.severity is severity)
+        return render(found, self.sources, self.count(severity))
+
+    def __str__(self) -> str:
+        return "".join(self.text(severity) for severity in (Severity.WARNING, Severity.ERROR)).rstrip("\n")
+
     @property
     def errors(self) -> list[Diagnostic]:
         return [d for d in self if d.severity is Severity.ERROR]

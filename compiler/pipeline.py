@@ -34,12 +34,14 @@ LENIENT_CODES = frozenset({"unknown-key", "step-range", "input-missing"})
 @contextlib.contextmanager
 def _without_collector() -> Iterator[None]:
     """Keep Python from looking for circles of objects: a compilation makes millions of objects, and few circles."""
+    was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        gc.freeze()
-        gc.enable()
+        if was_enabled:
+            gc.freeze()
+            gc.enable()
 
 
 @_without_collector()
@@ -142,7 +144,7 @@ def lower(
     facts = facts_for(workflow, site)
     workflow = run_passes(workflow, Context(target, site, diagnostics, fuse, strict_outputs, facts))
     diagnostics.stop_if_errors()
-    return Compilation(workflow, site, target)
+    return Compilation(workflow, site, target, diagnostics=diagnostics)
 
 
 # --- expansions: what only a run can know ----------------------------------------------------------

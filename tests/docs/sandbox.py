@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import re
 import shlex
@@ -50,6 +52,20 @@ class Sandbox:
             "CONDOR_CONFIG": os.devnull,
         }
         self._code = 0
+        self._names: dict[str, object] = {"__name__": "__main__"}
+
+    def evaluate(self, source: str) -> str:
+        """Return what Python prints for the lines of one statement; the statements of a page share their names."""
+        output = io.StringIO()
+        before = dict(os.environ)
+        os.environ.update(self._environment)
+        try:
+            with contextlib.chdir(self.directory), contextlib.redirect_stdout(output):
+                exec(compile(source, "<the manual>", "single"), self._names)
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
+        return self._shown(output.getvalue())
 
     def run(self, line: str) -> str:
         """Return what a command line of the manual shows."""
@@ -95,6 +111,12 @@ def examples(text: str) -> Iterator[tuple[str, str]]:
     """Yield each command line of a console block, with the output that is shown below it."""
     for found in re.finditer(r"^\$ ((?:.*\\\n)*.*)\n((?:(?!\$ ).*\n)*)", text, re.MULTILINE):
         yield found[1], found[2]
+
+
+def statements(text: str) -> Iterator[tuple[str, str, str]]:
+    """Yield each statement of a pycon block: as written, without its prompts, and the output that is shown below it."""
+    for found in re.finditer(r"^(>>> .*\n(?:\.\.\.(?: .*)?\n)*)((?:(?!>>> ).*\n)*)", text, re.MULTILINE):
+        yield found[1], "".join(line[4:] for line in found[1].splitlines(keepends=True)) + "\n", found[2]
 
 
 def matches(shown: str, output: str) -> bool:

@@ -23,7 +23,7 @@ from reana_batch.writing import libraries
 from ..golden.forked import Forked
 from . import pages
 from .pages import PAGES, REWRITE, ROOT
-from .sandbox import HOME, Sandbox, examples, matches
+from .sandbox import HOME, Sandbox, examples, matches, statements
 
 DOCS = ROOT / "docs"
 
@@ -69,6 +69,31 @@ def test_console_sees_differences() -> None:
     assert not matches("a\n", "a\nb\n")
     assert not matches("a\nb\n", "a\n")
     assert list(examples("$ a \\\n  b\nc\n$ d\n")) == [("a \\\n  b", "c\n"), ("d", "")]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=pages.name)
+def test_python(page: Path, sandbox: Sandbox) -> None:
+    text = pages.read(page)
+    wrong = []
+    for block in pages.blocks(page, "pycon"):
+        for written, source, shown in statements(block.text):
+            output = sandbox.evaluate(source)
+            if not matches(shown, output):
+                wrong.append(f"{written}{output}")
+                text = text.replace(f"{written}{shown}", f"{written}{output}", 1)
+    if REWRITE:
+        page.write_text(text, "utf-8")
+    else:
+        assert not wrong, "\n".join(wrong)
+
+
+def test_python_is_read_by_statements() -> None:
+    text = ">>> for x in 1, 2:\n...     print(x)\n1\n2\n>>> y = 3\n>>> y\n3\n"
+    assert [(source, shown) for _, source, shown in statements(text)] == [
+        ("for x in 1, 2:\n    print(x)\n\n", "1\n2\n"),
+        ("y = 3\n\n", ""),
+        ("y\n\n", "3\n"),
+    ]
 
 
 # What a YAML block is stands in its first line.

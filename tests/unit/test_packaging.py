@@ -107,6 +107,7 @@ LAYERS = (
     ("pipeline",),
     ("report",),
     ("lifecycle",),
+    ("api", ""),  # and the package itself, which has the names of the library call
     ("cli",),
     ("__main__",),
 )
