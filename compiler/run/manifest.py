@@ -301,14 +301,14 @@ def _text(record: dict[str, Any], name: str, missing: str | None = None) -> str:
 def _path(record: dict[str, Any], name: str) -> str:
     """Return what names a folder inside the run."""
     value = _text(record, name)
-    if "\0" in value or not value.isprintable() or {"", ".", ".."}.intersection(value.split("/")):
+    if not value.isprintable() or not {"", ".", ".."}.isdisjoint(value.split("/")):
         raise _Malformed
     return value
 
 
 def _texts(record: dict[str, Any], name: str, missing: tuple[str, ...] | None = None) -> tuple[str, ...]:
     value = record.get(name, missing)
-    if not isinstance(value, (list, tuple)) or not all(isinstance(each, str) for each in value):
+    if not isinstance(value, (list, tuple)) or {*map(type, value)} - {str}:
         raise _Malformed
     return tuple(value)
 
