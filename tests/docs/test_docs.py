@@ -171,12 +171,13 @@ def test_make_targets() -> None:
     assert {"demo", "test"} <= set(named) <= targets
 
 
-def test_picture() -> None:
-    titles = re.findall(r"<title>([^<]*)</title>", pages.read(DOCS / "dimuon.svg"))
-    steps = yaml.safe_load((ROOT / "samples/dimuon/reana.yaml").read_text("utf-8"))["workflow"]["specification"][
-        "steps"
-    ]
-    assert {step["name"] for step in steps} <= set(titles)
+@pytest.mark.parametrize("sample", ["dimuon", "toys"])
+def test_pictures_show_the_steps(sample: str, sandbox: Sandbox) -> None:
+    titles = re.findall(r"<title>([^<]*)</title>", pages.read(DOCS / f"{sample}.svg"))
+    shown = sandbox.run(f"reana-batch inspect -f samples/{sample} --site generic-slurm --format dot")
+    steps = re.findall(r'^ *"([^"]+)" \[', shown, re.MULTILINE)
+    assert steps
+    assert set(steps) <= set(titles)
 
 
 # --- commands ----------------------------------------------------------------------------------------

@@ -64,7 +64,7 @@ def caption(result: dict[str, Any]) -> str:
 
 
 def draw(counts: Array, p: Parameters, text: str) -> Figure:
-    """Return the whole figure; it needs no display, for only pyplot would."""
+    """Return the whole figure; it needs no display, because it does not use pyplot."""
     mpl.rcParams.update({"font.size": 11, "xtick.direction": "in", "ytick.direction": "in"})
     figure = Figure(figsize=(7, 6), layout="constrained")
     spectrum, pulls = figure.subplots(2, sharex=True, height_ratios=(4, 1))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def greetings(greeting: str, names: str) -> str:
-    """Return one line for each name; blank lines name nobody."""
+    """Return one line for each name; blank lines are skipped."""
     people = (line.strip() for line in names.splitlines())
     return "".join(f"{greeting} {person}!\n" for person in people if person)
 

@@ -7,7 +7,7 @@ PAIRS = 4000
 
 
 def muon(rng, mass):
-    """Return pt, eta and phi of two muons at rest in sum, but for a boost along the beam."""
+    """Return pt, eta and phi of two muons at rest in sum, except for a boost along the beam."""
     costheta = rng.uniform(-0.9, 0.9)
     phi = rng.uniform(-math.pi, math.pi)
     eta = math.atanh(costheta)

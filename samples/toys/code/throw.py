@@ -1,4 +1,4 @@
-"""Print the waiting times of one toy experiment, for a rate and the number of the toy."""
+"""Print the waiting times of one toy experiment. Arguments: a rate and the number of the toy."""
 
 import random
 import sys
