@@ -93,7 +93,9 @@ def test_json_of_a_fault_names_it(hello: Tool) -> None:
         assert process.returncode == 3, name
         diagnostics = _object(stdout)["diagnostics"]
         assert [d["code"] for d in diagnostics if d["severity"] == "error"]
-        assert all(d.keys() == {"severity", "code", "message", "hint", "file", "line", "column"} for d in diagnostics)
+        assert all(
+            d.keys() == {"severity", "code", "message", "hint", "file", "line", "column", "notes"} for d in diagnostics
+        )
         assert "error: " in stderr
 
 
