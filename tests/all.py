@@ -137,6 +137,7 @@ def left_out() -> list[str]:
 def run(layer: Layer) -> int:
     """Run a layer in a session of its own, show and keep its output, and return its exit code."""
     command = ["make", "--no-print-directory", layer.target, f"PYTHON={sys.executable}"]
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # the handler of the layer before would reap this one
     with (
         log_of(layer).open("wb") as log,
         subprocess.Popen(

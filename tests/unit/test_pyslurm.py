@@ -234,6 +234,10 @@ def test_lines_that_are_no_options(tmp_path: Path) -> None:
 
 # --- one that does not ------------------------------------------------------------------------------
 
+HANGS = "import time; time.sleep(1000)"
+# Seconds until a helper that hangs is given up. A helper that works is slow too where the machine has much to do.
+SHORT, PATIENT = "10", "240"
+
 FATAL = "import sys; print('pyslurm: fatal: no slurm.conf', file=sys.stderr); sys.stderr.flush(); os._exit(1)"
 MISFITS = [
     pytest.param("", {"VERSION": "26.05.1"}, "made for Slurm 25.11, and the Slurm here is 26.05.1", id="version"),
@@ -241,7 +245,7 @@ MISFITS = [
     pytest.param(FATAL, {}, "pyslurm: fatal: no slurm.conf", id="fatal"),
     pytest.param("os.kill(os.getpid(), 11)", {}, "it does not answer", id="segfault"),
     pytest.param("import nonesuch_library", {}, "No module named 'nonesuch_library'", id="library"),
-    pytest.param("import time; time.sleep(60)", {}, "it does not answer", id="hangs"),
+    pytest.param(HANGS, {"REANA_BATCH_SBATCH_TIMEOUT": "2"}, "it does not answer", id="hangs"),
     pytest.param(
         "Config.cli_filter_plugins = ['lua']", {}, "does more than pyslurm: CliFilterPlugins=lua", id="filter"
     ),
@@ -277,7 +281,7 @@ def test_no_python(tmp_path: Path, submission: str) -> None:
 
 def _assert_unfit(here: Slurm, submission: str, reason: str, **variables: str) -> None:
     """Assert that sbatch is used instead, or nothing where pyslurm alone will do, and that the user is told why."""
-    done = here.submit(**variables, REANA_BATCH_SBATCH_TIMEOUT="2")
+    done = here.submit(**{"REANA_BATCH_SBATCH_TIMEOUT": PATIENT, **variables})
     assert done.stderr.startswith("reana-batch: pyslurm does not fit: ")
     calls = here.run / "sbatch-calls"
     if submission == "auto":
@@ -380,14 +384,16 @@ def _comment(here: Slurm, number: int | str, missing: str | None = None) -> str:
 # --- one that fails on the way ----------------------------------------------------------------------
 
 BREAKS = [
-    pytest.param("os._exit(1)", id="ends"),
-    pytest.param("import time; time.sleep(60)", id="hangs"),
-    pytest.param("raise PyslurmError('Unable to contact slurm controller (connect failure)')", id="no-connection"),
+    pytest.param("os._exit(1)", PATIENT, id="ends"),
+    pytest.param(HANGS, SHORT, id="hangs"),
+    pytest.param(
+        "raise PyslurmError('Unable to contact slurm controller (connect failure)')", PATIENT, id="no-connection"
+    ),
 ]
 
 
-@pytest.mark.parametrize("fault", BREAKS)
-def test_a_call_without_an_answer_is_repeated(tmp_path: Path, fault: str) -> None:
+@pytest.mark.parametrize(("fault", "seconds"), BREAKS)
+def test_a_call_without_an_answer_is_repeated(tmp_path: Path, fault: str, seconds: str) -> None:
     here = slurm(tmp_path, "pyslurm")
     here.pyslurm(f"""
 class JobSubmitDescription(JobSubmitDescription):
@@ -397,7 +403,7 @@ class JobSubmitDescription(JobSubmitDescription):
             {fault}
         return super().submit()
 """)
-    done = here.submit(REANA_BATCH_SBATCH_TIMEOUT="2")
+    done = here.submit(REANA_BATCH_SBATCH_TIMEOUT=seconds)
     assert (done.returncode, done.stderr) == (0, "")
     assert [key for _, key, *_ in here.journal][:5] == ["a/0", "a/1", "b/0", "b/1", "c/0"]
     assert (here.run / "state/slurm.unanswered").exists()
