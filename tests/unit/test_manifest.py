@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -59,6 +60,19 @@ def test_an_older_version_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 def test_every_older_version_has_an_upgrade() -> None:
     assert set(manifest._UPGRADES) == set(range(1, manifest.MANIFEST_VERSION))
+
+
+def test_a_manifest_of_many_steps_is_written_one_by_one() -> None:
+    written = 0
+
+    def entries() -> Iterator[StepEntry]:
+        for number in range(1_000):
+            assert written == number + 1  # the head, and the steps before
+            yield StepEntry(f"s{number}", "s", "s", "r:1", 1, 1)
+
+    for _ in manifest.lines(Manifest("make"), entries()):
+        written += 1
+    assert written == 1_002
 
 
 # --- damage ---------------------------------------------------------------------------------------
@@ -166,6 +180,11 @@ def faults(source: str) -> list[int]:
 @pytest.mark.parametrize("module", [module for module in MODULES if module not in PARSING])
 def test_entries_have_types_outside_the_modules_that_parse_them(module: str) -> None:
     assert faults((ROOT / module).read_text("utf-8")) == []
+
+
+def test_only_these_modules_read_json_of_a_run() -> None:
+    knowing = {module for module in MODULES if "read_json" in (ROOT / module).read_text("utf-8")}
+    assert knowing - {"compiler/run/small_files.py"} <= PARSING
 
 
 def test_the_check_sees_what_it_forbids() -> None:
