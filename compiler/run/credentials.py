@@ -31,7 +31,7 @@ def hand_on(directory: Path) -> None:
 
 
 def withdraw(directory: Path) -> None:
-    """Delete what was handed on to the jobs of a run."""
+    """Delete the credentials that the jobs of a run were given."""
     link = directory / layout.CREDENTIALS / ".folder"
     if not link.is_symlink():
         return

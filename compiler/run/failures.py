@@ -21,7 +21,7 @@ _REFUSED_EXIT = 3
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A job that failed: whose it is, why, and where its output lies."""
+    """A job that failed: whose it is, why, and where its output is."""
 
     step: str
     label: str
@@ -141,7 +141,7 @@ def _with_cause(record: RowRecord, part: Run, step: StepEntry, ending: str) -> R
 
 
 def _command(records: StepRecords, row: int, number: int) -> str:
-    """Return the script that failed: of a step with a table it was kept beside the record."""
+    """Return the script that failed: of a step with a table it was kept next to the record."""
     kept = records.path(row, "command")
     folder = records.directory / layout.BATCH / "steps" / records.step.folder
     path = kept if kept.exists() else folder / f"command.{number}"

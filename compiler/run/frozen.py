@@ -1,4 +1,4 @@
-"""What a run keeps of its compilation, so that its expansions are compiled alike, whatever has changed since.
+"""What a run keeps of its compilation, so that its expansions are compiled the same way, whatever has changed since.
 
 That is the analysis as it was written, the user's choices and the settings of the site.
 """
@@ -25,7 +25,7 @@ _ANALYSIS = f"{layout.BATCH}/analysis"
 
 @dataclass(frozen=True, slots=True)
 class Frozen:
-    """A compilation, as far as its expansions go on with it."""
+    """The parts of a compilation that its expansions use again."""
 
     name: str  # of the workflow
     within: tuple[str, ...]  # as in Workflow

@@ -1,6 +1,6 @@
 """The lock of a workspace: a file that exists while a command changes a run that works there.
 
-A run and its restarts share one workspace, and so one lock. It lies with the run that owns the workspace.
+A run and its restarts share one workspace, and so one lock. It is in the run that owns the workspace.
 A file works on network file systems, where flock may not.
 """
 

@@ -1,6 +1,6 @@
-"""The manifest of a run, ``batch/manifest.json``: what it consists of, and where each job comes from and lies.
+"""The manifest of a run, ``batch/manifest.json``: what it consists of, where each job comes from, and its folder.
 
-Only this module knows the form of the file. Whoever else asks gets a :class:`Manifest`.
+Only this module knows the form of the file. All others get a :class:`Manifest`.
 """
 
 from __future__ import annotations

@@ -85,7 +85,7 @@ class Run:
 
     @property
     def guests(self) -> dict[str, set[str]]:
-        """The steps that are handed on to another batch system than the run's own, by its name."""
+        """The steps that run on another batch system than the run's own, by its name."""
         found: dict[str, set[str]] = {}
         for part, step in self.steps():
             if step.backend:

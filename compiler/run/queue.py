@@ -18,7 +18,7 @@ LINGERING = 60
 
 
 class JobState(enum.Enum):
-    """Where a job is, as far as its scheduler knows."""
+    """Where a job is, by its scheduler."""
 
     WAITING = "waiting"
     HELD = "held"  # needs somebody to act
@@ -29,7 +29,7 @@ class JobState(enum.Enum):
 
 
 class Trace(enum.IntEnum):
-    """What the files in a run say of its submission, whoever submitted it."""
+    """What the files in a run say of its submission, also of one by hand."""
 
     NONE = 0
     ASKED = 1  # a scheduler may have been asked to take it
@@ -40,7 +40,7 @@ class Trace(enum.IntEnum):
 class Submission:
     """What a run's record says of its last submission.
 
-    ``place`` names the scheduler in the words of the back end. It is None if nobody wrote it down.
+    ``place`` names the scheduler in the words of the back end. It is None if it was not written down.
     """
 
     ids: tuple[str, ...] = ()

@@ -21,7 +21,7 @@ _MOST_DIGITS = 20
 
 @dataclass(frozen=True, slots=True)
 class RowRecord:
-    """What a job wrote down of a row. What it did not write, or not as a number, has the value that stands here."""
+    """What a job wrote down of a row. What it did not write, or not as a number, has the default."""
 
     row: int | None = None  # that a job of several rows is at
     started: int = 0  # seconds since 1970
@@ -93,7 +93,7 @@ class StepRecords:
     step: StepEntry
 
     def path(self, row: int, ending: str) -> Path:
-        """Return where a record of a row lies, or where what was kept with it does."""
+        """Return the path of a row's record, or of what was kept with it."""
         return self.directory / f"{layout.STATE}/{self.step.stem(row)}.{ending}"
 
     def read(self, row: int, ending: str, known: RowRecord = NOTHING) -> RowRecord:

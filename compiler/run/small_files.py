@@ -28,7 +28,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def damaged(path: Path) -> Refused:
     """Return the exception for a file of a run that cannot be read."""
-    hint = "the workspace beside it is as it was; run the analysis again, or put a copy of the file there."
+    hint = "the workspace next to it is as it was; run the analysis again, or put a copy of the file there."
     return refuse("unknown-run", f"{path} is damaged.", hint=hint)
 
 

@@ -1,4 +1,4 @@
-"""What lies in a run's workspace: listing it, copying out of it, comparing two of them."""
+"""What is in a run's workspace: listing it, copying out of it, comparing two of them."""
 
 from __future__ import annotations
 

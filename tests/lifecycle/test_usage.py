@@ -140,7 +140,7 @@ def test_arguments_that_are_no_text(finished: Desk) -> None:
 # --- damaged runs ---------------------------------------------------------------------------------
 
 LOOKING = ("status", "list", "wait", "logs", "stop", "delete", "restart", "resume", "download", "test")
-HINT = "hint: the workspace beside it is as it was; run the analysis again, or put a copy of the file there."
+HINT = "hint: the workspace next to it is as it was; run the analysis again, or put a copy of the file there."
 
 
 MANIFEST = '{"backend": "make", "outputs": {"files": [], "directories": []}, "steps": %s}'
