@@ -13,6 +13,7 @@ from reana_batch import files, layout
 from reana_batch.run.manifest import StepEntry
 from reana_batch.run.parts import Run
 from reana_batch.run.queue import EXITED
+from reana_batch.run.reasons import CAUSES
 from reana_batch.run.records import FAILED, NOTHING, STARTED, RowRecord, StepRecords
 
 # How our own command line ends that has shown faults.
@@ -41,22 +42,9 @@ class Failure:
     @property
     def cause(self) -> str:
         """One sentence on why the job failed."""
-        sentence = _CAUSES.get(self.reason, "failed").format(code=self.exit_code, detail=self.detail)
+        sentence = CAUSES.get(self.reason, "failed").format(code=self.exit_code, detail=self.detail)
         killer = _signal_name(self.exit_code - 128) if self.reason == "command" else ""
         return f"{sentence} (as if killed by {killer})" if killer else sentence
-
-
-_CAUSES = {
-    "command": "the command ended with exit code {code}",
-    "data": "declared data could not be brought, as the log says (exit code {code})",
-    "timeout": "the command was ended by its time limit, {detail}",
-    "signal": "the job was ended from outside, by {detail}",
-    "scheduler": "the job was {detail}",
-    "output": "the command succeeded, but declared outputs are {detail}",
-    "worker": "the job could not start its command: {detail}",
-    "credential": "the job could not get its credentials, and its command was not started: {detail}",
-    "expansion": "what follows from it was refused",
-}
 
 
 def _signal_name(number: int) -> str:

@@ -17,6 +17,7 @@ from reana_batch.backends import BACKENDS, backend
 from reana_batch.cli.main import main
 from reana_batch.diagnostics import CODES
 from reana_batch.reading import hints
+from reana_batch.run import reasons
 from reana_batch.site import Site, settings_of
 from reana_batch.writing import libraries
 
@@ -331,6 +332,21 @@ def _shown(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(f"`{each['prefix']}`" for each in value)
     return f"`{value if isinstance(value, str) else json.dumps(value)}`"
+
+
+def test_reasons_and_exit_codes_table() -> None:
+    told = ((f"`{name}`", reason.meaning, reason.detail or "-") for name, reason in reasons.REASONS.items())
+    codes = [(str(code), each.meaning, each.record) for code, each in reasons.EXIT_CODES.items()]
+    codes.append(("124, 137", "ended by its time limit, where the job itself watches it", "`timeout`"))
+    codes.append(("137", "ended by its memory limit", "`signal`"))
+    codes.append(("128 + N", "ended from outside by signal N", "`signal`"))
+    submission = ((str(code), each.meaning) for code, each in reasons.SUBMISSION_CODES.items())
+    made = {
+        "reasons": pages.table(("Reason", "Meaning", "Detail"), told),
+        "exit codes": pages.table(("Code", "Meaning", "Record"), iter(codes)),
+        "submission codes": pages.table(("Code", "Meaning"), submission),
+    }
+    pages.check_made(DOCS / "run-directory.md", made)
 
 
 # What each field of a job's resources becomes; the words stand in the templates of the back end.
