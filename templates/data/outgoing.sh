@@ -59,7 +59,7 @@ upload_did() {
   # This client exits with 0 when it fails, so we ask the catalogue.
   set_why
   local told=$why
-  mv "$scratch/words" "$scratch/told-by-upload"
+  cp "$scratch/words" "$scratch/told-by-upload"
   find_did || return
   [[ ,$places != *",$rse,"* ]] || return 0
   mv "$scratch/told-by-upload" "$scratch/words"

@@ -19,6 +19,7 @@ from reana_batch.run import credentials
 from reana_batch.secrets import Store
 from reana_batch.site import CredentialSettings, Site
 from reana_batch.writing import credential_files
+from tests import bash_lines
 from tests.bash import TEMPLATES, Bash, Value
 
 # Each notes its call, and says that its credential lives as many seconds as stand in the file of that name.
@@ -41,6 +42,8 @@ def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (folder / name).write_text(f'#!/bin/bash\necho "${{0##*/}}" >>calls\n{script}\n')
         (folder / name).chmod(0o755)
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    for name, value in bash_lines.traced().items():
+        monkeypatch.setenv(name, value)
     monkeypatch.chdir(tmp_path)
     return folder
 
@@ -76,7 +79,7 @@ def test_rows_look_again_only_when_the_answer_may_be_another(
     for name, seconds in lives.items():
         Path(name).write_text(f"{seconds}\n")
     asked = [name for name in ("kerberos", "voms_proxy") if name in facts]
-    at = "KRB5CCNAME=ticket X509_USER_PROXY=proxy; check_lives || exit; wc -l <calls;"
+    at = "KRB5CCNAME=ticket X509_USER_PROXY=proxy SECONDS=0; check_lives || exit; wc -l <calls;"
     again = "; ".join(f"SECONDS={second}; check_lives; wc -l <calls" for second in (1, looks_after - 5, looks_after))
     counts = [int(line) for line in job(bash, at + again, credentials=asked, life_needed="100", **facts).split()]
     assert counts == [counts[0]] * 3 + [2 * counts[0]]
@@ -275,9 +278,125 @@ def test_a_kept_environment_is_whole_or_what_is_left_out_is_named(python: bool, 
         tools.joinpath(tool).symlink_to(shutil.which(tool) or tool)
     job = "f || exit; [[ $PWD != /nowhere ]] || exit; cat /proc/self/environ"
     words = ["bash", str(TEMPLATES / "htcondor/environment.sh"), "-c", job]
-    told = subprocess.run(words, env={"PATH": str(tools), "HOSTNAME": "worker"}, check=True, capture_output=True)
+    told = subprocess.run(
+        words, env={"PATH": str(tools), "HOSTNAME": "worker", **bash_lines.traced()}, check=True, capture_output=True
+    )
     found = set(told.stdout.decode().removeprefix("ran\n").split("\0"))
     assert found >= {*PLAIN, *(ODD if python else ())}
     names = "MY-VAR 1 POSIXLY_CORRECT BASH_FUNC_old()"
     said = "" if python else f"reana-batch: left out, for want of a python3 on worker: {names}\n"
     assert told.stderr.decode() == said
+
+
+# --- in a job -------------------------------------------------------------------------------------
+
+JOB: dict[str, Value] = {"binds": [], "step": "fit", "speaker": "fit", "lacking": ""}
+NAMES = "principal=alice@SITE\nvo=escape\naccount=alice\nrucio_host=r\nauth_host=a\npolicy=escape\n"
+CONFIG = "@RUCIO_HOST@ @AUTH_HOST@ @ACCOUNT@ @POLICY@ @CA_CERTIFICATES@ @PASSWORD@"
+# What a job does, and then shows; its copies are gone when it ends.
+USE = 'prepare_credentials; echo "$?:$lacking"; (cd "$private" && ls -A | sort | paste -sd " "); {}; drop_credentials; ls -A "$TMPDIR"'
+
+
+@pytest.fixture
+def issued(tmp_path: Path, tools: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A run with everything that can be issued, on a worker whose tools make what they are asked for."""
+    (tmp_path / "credentials").mkdir()
+    for name in ("krb5cc", "keytab", "x509up", "usercert.pem", "userkey.pem", "rucio-password", "rucio-token"):
+        (tmp_path / "credentials" / name).write_text(f"the {name}\n")
+    (tmp_path / "credentials/names").write_text(NAMES)
+    (tmp_path / "credentials/passphrase").write_text("cGFzcw==")
+    (tmp_path / "batch").mkdir()
+    (tmp_path / "batch/rucio.cfg").write_text(CONFIG)
+    for tool in ("kinit", "voms-proxy-init"):  # both write what they make to the file that they are told
+        script = '#!/bin/bash\nwhile [[ $1 != --out && $1 != -c ]]; do shift; done; echo made >"${2#FILE:}"\n'
+        (tools / tool).write_text(script)
+    for name in ("left", "proxy"):
+        (tmp_path / name).write_text("9000\n")
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+    return tmp_path
+
+
+def used(bash: Bash, show: str, credential: str, **facts: Value) -> list[str]:
+    """Return what a job prints that asks for one credential."""
+    given: dict[str, Value] = {"secrets": "none", "kerberos": "", "voms_proxy": "", "rucio": "", "life_needed": "60"}
+    given |= {"ca_certificates": ["/"], "credentials": [credential]} | JOB | facts
+    environment = {"TMPDIR": str(bash.directory / "tmp"), "KRB5CCNAME": "FILE:/given/krb5cc"}
+    ended = bash.run(USE.format(show), part="credentials/job", facts=given, environment=environment)
+    assert ended.stdout, ended.stderr
+    return ended.stdout.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("credential", "facts", "show", "copies", "shown"),
+    [
+        ("kerberos", {"kerberos": "keytab"}, 'cat "${KRB5CCNAME#FILE:}"', "krb5cc", "made"),
+        ("kerberos", {"kerberos": "ticket"}, 'cat "${KRB5CCNAME#FILE:}"', "krb5cc", "the krb5cc"),
+        ("kerberos", {"kerberos": "forward"}, 'echo "$KRB5CCNAME ${binds[-1]}"', "", "FILE:/given/krb5cc /given"),
+        ("voms_proxy", {"voms_proxy": "worker"}, 'cat "$X509_USER_PROXY"', "x509up", "made"),
+        ("voms_proxy", {"voms_proxy": "submit"}, 'cat "$X509_USER_PROXY"', "x509up", "the x509up"),
+        ("rucio", {"rucio": "userpass"}, 'cat "$RUCIO_CONFIG"', "rucio-password rucio.cfg", "r a alice escape / the rucio-password"),
+        ("rucio", {"rucio": "oidc"}, 'cat "$RUCIO_CONFIG"', "rucio-token rucio.cfg", "r a alice escape / "),
+        ("rucio", {"rucio": "x509"}, 'cat "$RUCIO_CONFIG"', "rucio.cfg usercert.pem userkey.pem", "r a alice escape / "),
+    ],
+)  # fmt: skip
+@pytest.mark.usefixtures("issued")
+def test_a_job_has_copies_of_its_own(
+    bash: Bash, credential: str, facts: dict[str, Value], show: str, copies: str, shown: str
+) -> None:
+    assert used(bash, show, credential, **facts) == ["0:", copies, shown]
+
+
+def test_what_a_job_lacks_is_said_again_for_each_row(issued: Path, bash: Bash) -> None:
+    (issued / "credentials/krb5cc").unlink()
+    lacks = 'no krb5cc was handed on; "bash batch/credentials.sh" does it'
+    again = 'lacking=; prepare_credentials; echo "$?:$lacking"'
+    assert used(bash, again, "kerberos", kerberos="ticket") == [f"95:{lacks}", "", f"95:{lacks}"]
+
+
+@pytest.mark.parametrize(
+    ("tool", "credential", "facts", "lacks"),
+    [
+        ("kinit", "kerberos", {"kerberos": "keytab"}, "no Kerberos ticket: key table is empty"),
+        ("klist", "kerberos", {"kerberos": "forward"}, "HTCondor has brought no Kerberos ticket"),
+        ("voms-proxy-init", "voms_proxy", {"voms_proxy": "worker"}, "no VOMS proxy: key table is empty"),
+    ],
+)
+@pytest.mark.usefixtures("issued")
+def test_a_credential_that_cannot_be_had_is_named(
+    tools: Path, bash: Bash, tool: str, credential: str, facts: dict[str, Value], lacks: str
+) -> None:
+    (tools / tool).write_text("#!/bin/bash\necho 'key table is empty' >&2\nexit 1\n")
+    assert used(bash, ":", credential, **facts)[0] == f"95:{lacks}"
+
+
+@pytest.mark.parametrize(
+    ("name", "seconds", "needed", "lacks"),
+    [
+        ("proxy", 60, "7200", "the VOMS proxy lives 60 s more, and the job may take 2 h"),
+        ("proxy", 600, "1000", "the VOMS proxy lives 10 min more, and the job may take 16 min"),
+        ("proxy", 0, "0", "the VOMS proxy has expired"),
+        ("left", -1, "0", "the Kerberos ticket has expired"),
+    ],
+)
+def test_a_credential_must_outlive_the_next_row(
+    issued: Path, bash: Bash, name: str, seconds: int, needed: str, lacks: str
+) -> None:
+    (issued / name).write_text(f"{seconds}\n")
+    facts: dict[str, Value] = {"voms_proxy": "submit"} if name == "proxy" else {"kerberos": "ticket"}
+    assert used(bash, ":", next(iter(facts)), life_needed=needed, **facts)[0] == f"95:{lacks}"
+
+
+@pytest.mark.usefixtures("issued")
+def test_the_life_of_a_proxy_is_also_read_by_openssl(tools: Path, bash: Bash) -> None:
+    path = f"{tools}:/usr/bin:/bin"
+    (tools / "voms-proxy-info").unlink()
+    (tools / "openssl").write_text('#!/bin/bash\ndate -u "+notAfter=%b %e %T %Y GMT" -d "+500 sec"\n')
+    (tools / "openssl").chmod(0o755)
+    assert shutil.which("voms-proxy-info", path=path) is None
+    left = bash("proxy_left", "x509up", asked=["left"], environment={"PATH": path})["left"]
+    assert 490 <= int(str(left)) <= 500
+
+
+def test_a_ticket_that_only_htcondor_brings_is_not_issued(bash: Bash) -> None:
+    assert bash("issue_forward").code == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import os
 import shlex
@@ -27,6 +28,7 @@ from reana_batch.reading.spec import Spec
 from reana_batch.site import DataSettings, Site
 from reana_batch.writing import libraries
 from tests import bash_lines
+from tests.bash import Bash
 
 _STEPS = """
 workflow:
@@ -490,3 +492,204 @@ def test_an_input_does_not_go_through_a_link_out_of_the_workspace(tmp_path: Path
     assert done.returncode != 0
     assert "data leads out of the workspace" in done.stderr
     assert list((tmp_path / "home").iterdir()) == []
+
+
+# --- Rucio, outwards --------------------------------------------------------------------------------
+
+# A Rucio of the old or the new style. Its catalogue is the folder ``known``: for each file its name and RSEs, and
+# ``rules`` and ``attached``. ``faults`` holds a bash that runs first.
+_RUCIO_OUT = """#!/bin/bash
+here=${0%/*}/.. words=$*
+[[ ! -e $here/faults ]] || . "$here/faults"
+words=${words#-T 60 } words=${words#-H r --auth-host a }
+echo "$words" >>"$here/asked"
+case "$words" in
+  "replica list file --help") [[ -e $here/new ]] ;;
+  "replica list file --metalink "* | "list-file-replicas --metalink "*)
+    [[ -e $here/known ]] || { echo "ERROR Data identifier 's:out' not found" >&2; exit 1; }
+    cat "$here/known" ;;
+  upload*)
+    printf '<file name="out"><identity>s:out</identity><size>3</size><hash type="adler32">%s</hash>' "${ADLER:-028e014b}" >"$here/known"
+    printf '<url location="R">r</url></file>\\n' >>"$here/known" ;;
+  "rule list"* | list-rules*) cat "$here/rules" 2>/dev/null || : ;;
+  "rule add"* | add-rule*) echo "1 s:out R" >"$here/rules" ;;
+  "did add"* | add-dataset*) ;;
+  "did content add"* | attach*) echo s:out >"$here/attached" ;;
+  "did content list"* | list-content*) cat "$here/attached" 2>/dev/null || : ;;
+  *) exit 9 ;;
+esac
+"""
+
+
+def upload(run: Path, *, new: bool = True, faults: str = "", **facts: str) -> subprocess.CompletedProcess[str]:
+    """Bring a file with the content "new" to the RSE R."""
+    client = run / "rucio/bin/rucio"
+    client.parent.mkdir(parents=True, exist_ok=True)
+    client.write_text(_RUCIO_OUT)
+    client.chmod(0o755)
+    (run / "rucio/faults").write_text(faults)
+    if new:
+        (run / "rucio/new").touch()
+    (run / "workspace").mkdir(exist_ok=True)
+    (run / "workspace/out").write_text("new")
+    given = {"scheme": "rucio", "address": "s:out", "path": "out", "rse": "R", "rucio_host": "r", "auth_host": "a"}
+    return stage(run, "stage-out", **(given | facts))
+
+
+def asked(run: Path) -> list[str]:
+    """Return what Rucio's client was asked to change."""
+    words = ("upload", "rule add", "add-rule", "did add", "add-dataset", "did content add", "attach")
+    return [line for line in (run / "rucio/asked").read_text().splitlines() if line.startswith(words)]
+
+
+NEW_STYLE = [
+    "rule add --copies 1 --rses R --lifetime 60 s:out",
+    "did add --type dataset s:all",
+    "did content add --to-did s:all s:out",
+]
+OLD_STYLE = ["add-rule --lifetime 60 s:out 1 R", "add-dataset s:all", "attach s:all s:out"]
+
+
+@pytest.mark.parametrize(("new", "calls"), [(True, NEW_STYLE), (False, OLD_STYLE)], ids=["new", "old"])
+def test_an_output_goes_to_rucio_with_a_rule_and_into_its_dataset(tmp_path: Path, new: bool, calls: list[str]) -> None:
+    done = upload(tmp_path, new=new, dataset="s:all", lifetime="60")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "reana-batch: s:out: 3 bytes at R, in the dataset s:all\n"
+    first, *others = asked(tmp_path)
+    assert first.startswith("upload --rse R --scope s --register-after-upload --lifetime 60 /")
+    assert others == calls
+    again = upload(tmp_path, new=new, dataset="s:all", lifetime="60")
+    assert again.stdout.splitlines()[0] == "reana-batch: s:out is at R already"
+    assert len(asked(tmp_path)) == len(calls) + 1
+
+
+def test_an_output_that_rucio_has_with_other_content_stays(tmp_path: Path) -> None:
+    assert upload(tmp_path, faults="ADLER=01").returncode == 96
+    done = upload(tmp_path)
+    assert done.returncode == 96
+    assert "s:out is registered with other content" in done.stderr
+    assert len(asked(tmp_path)) == 1
+
+
+def test_a_name_that_is_a_dataset_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "rucio").mkdir()
+    (tmp_path / "rucio/known").write_text("<metalink></metalink>")
+    done = upload(tmp_path)
+    assert (done.returncode, "s:out is a dataset; choose another name" in done.stderr) == (96, True)
+
+
+def test_an_upload_that_registers_nothing_failed_whatever_its_exit_code(tmp_path: Path) -> None:
+    nothing = 'case $words in *" upload "*) echo "ERROR no space left on device"; exit 0;; esac\n'
+    done = upload(tmp_path, faults=nothing)
+    assert done.returncode == 96
+    assert done.stderr.endswith("it: nothing was registered: no space left on device\n")
+
+
+def test_an_upload_is_tried_again(tmp_path: Path) -> None:
+    once = 'case $words in *" upload "*) [[ -e $here/failed ]] || { : >$here/failed; echo "ERROR timeout" >&2; exit 1; };; esac\n'
+    done = upload(tmp_path, faults=once)
+    assert done.returncode == 0, done.stderr
+    assert "reana-batch: attempt 1 of 3 failed: timeout; again in" in done.stderr
+
+
+def test_a_dataset_that_is_there_is_used_and_one_that_stays_empty_is_told(tmp_path: Path) -> None:
+    there = 'case $words in *"did add"*) echo "ERROR Data Identifier Already Exists" >&2; exit 1;; esac\n'
+    assert upload(tmp_path, faults=there, dataset="s:all").returncode == 0
+    (tmp_path / "rucio/attached").unlink()
+    empty = there + 'case $words in *"content add"*) echo "ERROR access denied" >&2; exit 1;; esac\n'
+    done = upload(tmp_path, faults=empty, dataset="s:all", attempts="1")
+    assert done.returncode == 96
+    assert "s:out could not be attached to s:all" in done.stderr
+
+
+def test_a_catalogue_that_does_not_answer_is_asked_again(tmp_path: Path) -> None:
+    done = upload(tmp_path, faults='case $words in *replica*metalink*) echo "ERROR timeout" >&2; exit 1;; esac\n')
+    assert (done.returncode, done.stderr.endswith("it: timeout (attempt 3 of 3)\n")) == (96, True)
+
+
+def test_a_client_that_is_not_installed_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    (tmp_path / "workspace").mkdir()
+    (tmp_path / "workspace/out").write_text("new")
+    given = {"scheme": "rucio", "address": "s:out", "path": "out", "rse": "R", "setup": "../site.sh"}
+    (tmp_path / "site.sh").write_text("echo set up\n")
+    done = stage(tmp_path, "stage-out", **given)
+    assert (done.returncode, done.stdout) == (94, "set up\n")
+    assert "rucio is not installed on" in done.stderr
+    (tmp_path / "site.sh").write_text("false\n")
+    assert stage(tmp_path, "stage-out", **given).stderr.endswith("../site.sh of data.setup ended with exit code 1\n")
+    assert "cannot be read" in stage(tmp_path, "stage-out", **(given | {"setup": "../none.sh"})).stderr
+
+
+# --- XRootD ----------------------------------------------------------------------------------------
+
+# Its storage is the folder beside it.
+_XRDFS = """#!/bin/bash
+here=${0%/*}/.. file=${0%/*}/../stored$4
+case $2 in
+  stat) [[ -e $here/stored$3 ]] || { echo "[ERROR] Server responded with an error: [3011] no such file" >&2; exit 54; }
+    printf 'Path:   %s\nSize:   %s\n' "$3" "$(stat -c %s "$here/stored$3")" ;;
+  query) printf 'adler32 %s\n' "$(<"$here/adler32")" ;;
+  mv) [[ ! -e $file ]] && mv "$here/stored$3" "$file" ;;
+  rm) rm "$here/stored$3" ;;
+esac
+"""
+_XRDCP = r"""#!/bin/bash
+here=${0%/*}/.. from=${*: -2:1} to=${*: -1}
+from=${from/#root:\/\/host\//$here/stored} to=${to/#root:\/\/host\//$here/stored}
+mkdir -p "${to%/*}" && cp "$from" "$to"
+"""
+
+
+def by_xrootd(run: Path, script: str, content: bytes = b"new", **facts: str) -> subprocess.CompletedProcess[str]:
+    programs = run / "rucio/bin"
+    programs.mkdir(parents=True, exist_ok=True)
+    for name, text in (("xrdfs", _XRDFS), ("xrdcp", _XRDCP)):
+        (programs / name).write_text(text)
+        (programs / name).chmod(0o755)
+    (run / "rucio/adler32").write_text(f"{zlib.adler32(content):08x}")
+    (run / "workspace").mkdir(exist_ok=True)
+    return stage(run, script, **({"scheme": "root", "address": "root://host//eos/out", "path": "out"} | facts))
+
+
+def test_an_output_goes_out_and_comes_in_by_xrootd(tmp_path: Path) -> None:
+    (tmp_path / "workspace").mkdir()
+    (tmp_path / "workspace/out").write_text("new")
+    done = by_xrootd(tmp_path, "stage-out")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [path.name for path in (tmp_path / "rucio/stored/eos").iterdir()] == ["out"]
+    assert by_xrootd(tmp_path, "stage-out").stdout.startswith("reana-batch: root://host//eos/out is there already\n")
+    done = by_xrootd(tmp_path, "stage-in", path="in")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "workspace/in").read_text() == "new"
+    assert by_xrootd(tmp_path, "stage-in", path="in").stdout == "reana-batch: in is there already\n"
+    (tmp_path / "workspace/out").write_text("newer")
+    assert by_xrootd(tmp_path, "stage-out", b"new").returncode == 96
+    assert by_xrootd(tmp_path, "stage-out", b"newer", overwrite="true").returncode == 0
+    assert (tmp_path / "rucio/stored/eos/out").read_text() == "newer"
+
+
+def test_a_root_url_names_a_host_and_a_path(bash: Bash) -> None:
+    facts = {"reference": "it"}
+    parts = bash("split_root", "root://host//eos/a?b", facts=facts, asked=["server", "remote"]).variables
+    assert parts == {"server": "root://host", "remote": "/eos/a?b"}
+    assert bash("split_root", "root:host", facts=facts).code == 96
+
+
+def test_checksums_that_a_server_tells(bash: Bash) -> None:
+    md5 = "ItyUHjZtMPZE6QJ/Ai8iCg=="
+    facts = {"bytes": "-", "adler32": "-", "md5": "-"}
+    told = bash("read_digest", f"adler32=029B0149,md5={md5},sha=x", facts=facts, asked=["adler32", "md5"]).variables
+    assert told == {"adler32": "029b0149", "md5": base64.b64decode(md5).hex()}
+    assert bash("set_checksum", "adler32", "none", facts=facts, asked=["adler32"])["adler32"] == "-"
+
+
+@pytest.mark.parametrize(
+    ("credential", "words"),
+    [("kerberos", ["--negotiate", "--user", ":"]), ("voms_proxy", ["--cert", "p", "--key", "p"]), ("none", [])],
+)
+def test_curl_shows_the_credential(bash: Bash, credential: str, words: list[str]) -> None:
+    environment = {"X509_USER_PROXY": "p", "X509_CERT_DIR": "/none"}
+    facts = {"credential": credential, "timeout": "9"}
+    curl = bash("set_curl", facts=facts, asked=["curl"], environment=environment)["curl"]
+    assert list(curl or ())[11:] == words
