@@ -48,7 +48,7 @@ types: $(INSTALLED) ## Check types on the installed wheel, and that the check se
 .PHONY: pytest
 pytest: $(INSTALLED) ## Run the tests that need no site and no browser
 	@echo "==> tests"
-	@exec $(BIN)/python -m pytest -q -m "not site and not browser" --durations 5 -n auto --dist worksteal
+	@TRACE_BASH=$(CURDIR)/build/bash exec $(BIN)/python -m pytest -q -m "not site and not browser" --durations 5 -n auto --dist worksteal
 
 .PHONY: docs
 docs: $(INSTALLED) ## Build the manual and look at it in a browser

@@ -25,6 +25,7 @@ from reana_batch.ir import Column, Command, Need, Pattern, RowMapping, Step, Tab
 from reana_batch.lifecycle.creation import write_run
 from reana_batch.run import failures, parts
 from reana_batch.site import Site
+from tests import bash_lines
 from tests.steps import make_step
 
 ORIGIN = Place("/home/me/analysis/reana.yaml", 7)
@@ -80,7 +81,7 @@ class Run:
         return subprocess.run(
             [*prefix, "/bin/bash", f"batch/steps/{name}/job.sh", str(chunk)],
             cwd=self.directory,
-            env={**ENVIRONMENT, "REANA_BATCH_PATIENCE": "0", **(environment or {})},
+            env={**ENVIRONMENT, "REANA_BATCH_PATIENCE": "0", **bash_lines.traced(), **(environment or {})},
             input=stdin,
             capture_output=True,
             text=True,
@@ -253,7 +254,7 @@ def started() -> Iterator[Callable[[Run, str], subprocess.Popen[str]]]:
 
     def start(run: Run, name: str) -> subprocess.Popen[str]:
         job = ["/bin/bash", f"batch/steps/{name}/job.sh", "0"]
-        environment = {**ENVIRONMENT, "REANA_BATCH_PATIENCE": "1000"}
+        environment = {**ENVIRONMENT, "REANA_BATCH_PATIENCE": "1000", **bash_lines.traced()}
         process = subprocess.Popen(job, cwd=run.directory, env=environment, stderr=subprocess.PIPE, text=True)
         processes.append(process)
         return process
@@ -341,13 +342,13 @@ def test_row_that_waits_for_none(tmp_path: Path) -> None:
 def test_failed_parent_is_not_waited_for(tmp_path: Path) -> None:
     run = compiled(tmp_path, step("p", "false"), step("c", "true", needs=(Need("p"),)))
     run.job("p")
-    job = run.job("c", environment={"REANA_BATCH_PATIENCE": "1000"})
+    job = run.job("c", environment={"REANA_BATCH_PATIENCE": "1000", **bash_lines.traced()})
     assert (job.returncode, job.stderr) == (91, "reana-batch: c: row 0: not started because p is not done\n")
 
 
 def test_what_waits_for_a_row_that_was_not_started_ends_at_once(tmp_path: Path) -> None:
     run = compiled(tmp_path, *(step(name, "[ -e good ]", needs=needs) for name, needs in CHAIN.items()))
-    impatient = {"REANA_BATCH_PATIENCE": "1000"}
+    impatient = {"REANA_BATCH_PATIENCE": "1000", **bash_lines.traced()}
     assert [run.job(name, environment=impatient).returncode for name in CHAIN] == [1, 91, 91]
     assert [(run.directory / f"state/{name}/0.skipped").exists() for name in CHAIN] == [False, True, True]
     (run.workspace / "good").touch()
@@ -996,7 +997,8 @@ def test_declared_outputs_go_back_also_by_pattern(tmp_path: Path) -> None:
     made = "mkdir -p workspace/plot/x 'workspace/a b'\ntouch workspace/{plot/a.png,plot/.b.png,plot/x/c.png,scratch,'a b/c d'}"
     (folder / "job.sh").write_text(f"{made}\n")
     (folder / "outputs").write_text("".join(f"{name}\0" for name in ("plot/*.png", "a b", "none/*")))
-    subprocess.run(["bash", "ship.sh", "s", "0"], cwd=tmp_path, check=True)
+    environment = {**ENVIRONMENT, **bash_lines.traced()}
+    subprocess.run(["bash", "ship.sh", "s", "0"], cwd=tmp_path, env=environment, check=True)
     found = [path for path in (tmp_path / "workspace").rglob("*") if path.is_file()]
     names = sorted(str(path.relative_to(tmp_path / "workspace")) for path in found)
     assert names == ["a b/c d", "plot/.b.png", "plot/a.png"]
