@@ -56,7 +56,8 @@ class Node:
             "HOSTNAME": "here",
             "REANA_BATCH_PATIENCE": "1",
             "_CONDOR_SLOT": "1",
-        } | bash_lines.traced()
+            **bash_lines.traced(),
+        }
         with (self.directory / "said").open("wb") as said:
             return subprocess.Popen(["bash", "-c", RUN], cwd=self.directory, env=environment, stderr=said)
 
