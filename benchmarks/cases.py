@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 # The measuring process imports this and stays small; what is measured imports the compiler.
 if TYPE_CHECKING:
-    from reana_batch.ir import Table, Workflow
+    from reana_batch.ir import Workflow
 
 BACKENDS = ("make", "htcondor", "slurm")
 IMAGE = "docker.io/library/python:3.11"
@@ -85,7 +85,7 @@ def scatter(size: int) -> Workflow:
 
     place = Place("reana.yaml", 1)
     command = Command(("python fit.py --seed ", Column("seed"), " ", Column("file"), "\n"), place)
-    step = Step("fit", "fit", place, Script((command,)), _table(size), asked=Asked(IMAGE))
+    step = Step("fit", "fit", place, Script((command,)), Seeds(size), asked=Asked(IMAGE))
     return Workflow("scatter", "serial", (step,))
 
 
@@ -119,14 +119,16 @@ def chain(size: int) -> Workflow:
     return Workflow("chain", "serial", tuple(map(step, range(size))))
 
 
-def _table(size: int) -> Table:
-    from reana_batch.ir import Table
+@dataclass(frozen=True, slots=True)
+class Seeds:
+    """A table of so many rows, made while it is written."""
 
-    def rows() -> Iterator[tuple[str, ...]]:
-        for seed in range(size):
+    count: int
+    columns: tuple[str, ...] = ("seed", "file")
+
+    def __iter__(self) -> Iterator[tuple[str, ...]]:
+        for seed in range(self.count):
             yield str(seed), f"data/{seed}.root"
-
-    return Table(("seed", "file"), size, rows)
 
 
 WORKFLOWS: dict[str, Callable[[int], Workflow]] = {"scatter": scatter, "stages": stages, "chain": chain}

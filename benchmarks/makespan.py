@@ -31,7 +31,7 @@ from reana_batch import ir, pipeline, sites
 from reana_batch.diagnostics import Diagnostics, Place
 
 place, found = Place("reana.yaml", 1), Diagnostics()
-rows = ir.Table(("row",), {ROWS}, lambda: ((str(row),) for row in range({ROWS})))
+rows = ir.Rows(("row",), tuple((str(row),) for row in range({ROWS})))
 scatter = ir.Step("rows", "rows", place, ir.Script((ir.Command(("echo ", ir.Column("row"), " > row.", ir.Column("row")), place),)), rows)
 merge = ir.Step("merge", "merge", place, ir.Script((ir.literal("cat row.* | sort -n > merged", place),)), needs=(ir.Need("rows"),))
 settings = ["container_runtime=none", "rows_per_job={CHUNK}"]

@@ -9,12 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import repeat
 from typing import Generic, TypeVar
 
 import networkx
 
-from reana_batch.ir import Column, Need, Pattern, RowMapping, Table
+from reana_batch.ir import Column, Need, Pattern, Repeated, RowMapping, Rows, Table
 
 # Texts are compared word by word, so that a column holds the "a" of "results/a.txt" and not all of it.
 _WORD = re.compile(r"\w+|\W")
@@ -234,7 +233,7 @@ def _pattern(waits: list[tuple[int, ...]], count: int) -> Pattern | RowMapping:
         return Pattern.ALL
     if len(waits) == count and all(rows == (row,) for row, rows in enumerate(waits)):
         return Pattern.EACH
-    return RowMapping(waits.__getitem__)
+    return RowMapping(tuple(waits))
 
 
 # --- tables --------------------------------------------------------------------------------------
@@ -299,9 +298,8 @@ class Columns:
     def table(self) -> Table:
         """Return the table of all columns that were made."""
         if not self._names:
-            return Table(count=self._count, rows=lambda: repeat((), self._count))
-        columns = list(self._names)
-        return Table(tuple(self._names.values()), self._count, lambda: zip(*columns, strict=True))
+            return Repeated(self._count)
+        return Rows(tuple(self._names.values()), tuple(zip(*self._names, strict=True)))
 
 
 def _common(texts: Sequence[str]) -> str:

@@ -8,10 +8,11 @@ is derived from them. Knows no workflow language and no batch system.
 from __future__ import annotations
 
 import enum
+import itertools
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from reana_batch.diagnostics import Place
 from reana_batch.target import Target
@@ -47,17 +48,49 @@ def literal(text: str, origin: Place) -> Command:
     return Command((text,), origin)
 
 
-def _one_empty_row() -> Iterator[tuple[str, ...]]:
-    yield ()
+class Table(Protocol):
+    """The rows of a step, one job each.
+
+    Each iteration starts at the first row, so a table can make its rows one by one and need not hold them. Every kind
+    is a frozen class of plain data, so that tables print, compare and hash.
+    """
+
+    @property
+    def columns(self) -> tuple[str, ...]: ...
+
+    @property
+    def count(self) -> int: ...
+
+    def __iter__(self) -> Iterator[tuple[str, ...]]: ...
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
-    """The rows of a step, one job each; ``rows()`` starts a new walk over them, so that they can stream."""
+class Repeated:
+    """A table without columns: all rows are the same."""
 
-    columns: tuple[str, ...] = ()
     count: int = 1
-    rows: Callable[[], Iterator[tuple[str, ...]]] = _one_empty_row
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return ()
+
+    def __iter__(self) -> Iterator[tuple[str, ...]]:
+        return itertools.repeat((), self.count)
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A table whose rows are written out, each with a cell for every column."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+    @property
+    def count(self) -> int:
+        return len(self.rows)
+
+    def __iter__(self) -> Iterator[tuple[str, ...]]:
+        return iter(self.rows)
 
 
 class Pattern(enum.Enum):
@@ -69,9 +102,9 @@ class Pattern(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class RowMapping:
-    """An explicit pattern: ``parents_of(row)`` are the parent's rows that a row waits for."""
+    """An explicit pattern: for each row of the child, the parent's rows that it waits for."""
 
-    parents_of: Callable[[int], tuple[int, ...]]
+    parents: tuple[tuple[int, ...], ...]
 
 
 class Need(NamedTuple):
@@ -189,6 +222,9 @@ class Asked(NamedTuple):
     cvmfs: tuple[str, ...] = ()
     retries: int = 0  # how often a row that failed is tried again
 
+    def __hash__(self) -> int:
+        return hash(tuple(self._replace(hints=frozenset(self.hints.items()))))  # type: ignore[arg-type]  # only to hash
+
 
 class Placed(NamedTuple):
     """What passes decide for a step on the chosen systems. Each field has its default until its pass has run."""
@@ -216,7 +252,7 @@ class Step(NamedTuple):
     label: str  # the user's name for it
     origin: Place
     action: Script
-    table: Table = Table()
+    table: Table = Repeated()
     needs: tuple[Need, ...] = ()
     outputs: tuple[str | Column, ...] = ()  # checked before the job counts as done
     asked: Asked = Asked()
@@ -264,7 +300,9 @@ class Expansion:
     origin: Place
     reason: str  # what only the run can know, such as "the files that split makes"
     needs: tuple[str, ...] = ()  # names of the steps that must be done, all rows of each
-    state: Mapping[str, Any] = field(default_factory=dict)  # what JSON can hold; the same for the same analysis
+    state: Mapping[str, Any] = field(
+        default_factory=dict, hash=False
+    )  # what JSON can hold; the same for the same analysis
     credentials: frozenset[Credential] = frozenset()  # those of the steps that may follow: they are handed on once
 
 
@@ -363,6 +401,6 @@ def chunk_pattern(need: Need, child: Step, parent: Step) -> ChunkPattern:
 def parent_rows(need: Need, row: int) -> tuple[int, ...]:
     """Return the parent's rows that ``row`` waits for; not for ALL, whose answer is all of them."""
     if isinstance(need.pattern, RowMapping):
-        return need.pattern.parents_of(row)
+        return need.pattern.parents[row]
     assert need.pattern is Pattern.EACH
     return (row,)

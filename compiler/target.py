@@ -6,7 +6,7 @@ Passes ask a target for a capability and never for its name.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Target:
     name: str
     title: str
     compute_backends: frozenset[str]
-    hints: Mapping[str, tuple[str, ...]]
+    hints: Mapping[str, tuple[str, ...]] = field(hash=False)
     container_runtimes: frozenset[str]
     pulls_no_images: frozenset[str]  # the runtimes among them that start nothing from a registry
     keeper: str  # what keeps the workflow going, as messages name it

@@ -1,7 +1,9 @@
-"""Steps for tests, with all fields given by their names, whichever part of a step they belong to."""
+"""Steps and tables for tests. Fields of a step are given by their names, whichever part they belong to."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from reana_batch.diagnostics import Place
@@ -18,3 +20,14 @@ def make_step(name: str, commands: tuple[Command, ...], origin: Place, **fields:
     fields["asked"] = Asked(**part(Asked))
     fields["placed"] = Placed(**part(Placed))
     return Step(**{"name": name, "label": name, "origin": origin, **fields})
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """A table of one column with the numbers of its rows, made while they are read."""
+
+    count: int
+    columns: tuple[str, ...] = ("n",)
+
+    def __iter__(self) -> Iterator[tuple[str, ...]]:
+        return ((str(number),) for number in range(self.count))

@@ -17,9 +17,9 @@ from reana_batch.ir import (
     Need,
     Placed,
     Resources,
+    Rows,
     Script,
     Step,
-    Table,
     Workflow,
     last_steps,
 )
@@ -106,7 +106,7 @@ def _step(label: str, credential: str, files: tuple[DataFile, ...], needs: tuple
         origin=files[0].place,
         action=Script((_command(label, files[0], site),)),
         needs=needs,
-        table=Table(("facts",), len(rows), lambda: iter(rows)),
+        table=Rows(("facts",), rows),
         asked=Asked(resources=Resources(runtime=site.data.runtime), credentials=_CREDENTIALS[credential]),
         placed=Placed(data=files),
     )

@@ -42,7 +42,7 @@ def job_files(workflow: Workflow, site: Site, target: Target) -> Iterator[File]:
             yield from _sharded(f"{folder}/rows", step.table.count, _table_lines(step.table))
         for number, need in enumerate(step.needs):
             if isinstance(need.pattern, RowMapping):
-                lines = _mapping_lines(step.table.count, need.pattern)
+                lines = _mapping_lines(need.pattern)
                 yield from _sharded(f"{folder}/{_mapping_name(number)}", step.table.count, lines)
 
 
@@ -168,11 +168,11 @@ def _line(cells: tuple[str, ...]) -> str:
 
 
 def _table_lines(table: Table) -> Callable[[], Iterator[str]]:
-    return lambda: map(_line, table.rows())
+    return lambda: map(_line, table)
 
 
-def _mapping_lines(count: int, mapping: RowMapping) -> Callable[[], Iterator[str]]:
-    return lambda: (" ".join(map(str, mapping.parents_of(row))) + "\n" for row in range(count))
+def _mapping_lines(mapping: RowMapping) -> Callable[[], Iterator[str]]:
+    return lambda: (" ".join(map(str, parents)) + "\n" for parents in mapping.parents)
 
 
 def _sharded(folder: str, count: int, lines: Callable[[], Iterator[str]]) -> Iterator[File]:

@@ -72,7 +72,7 @@ def _rows_before(workflow: Workflow) -> dict[tuple[str, int], set[tuple[str, int
             for need in step.needs:
                 parents = range(workflow.step(need.step).table.count)
                 if isinstance(need.pattern, RowMapping):
-                    waits |= {(need.step, parent) for parent in need.pattern.parents_of(row)}
+                    waits |= {(need.step, parent) for parent in need.pattern.parents[row]}
                 else:
                     waits |= {(need.step, p) for p in parents if need.pattern is Pattern.ALL or p == row}
     return before

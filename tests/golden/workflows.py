@@ -6,12 +6,27 @@ into ``order.txt``, so that a real run shows what waited for what.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
 from reana_batch.diagnostics import Place
-from reana_batch.ir import Asked, Column, Command, Expansion, Need, Pattern, RowMapping, Script, Step, Table, Workflow
+from reana_batch.ir import (
+    Asked,
+    Column,
+    Command,
+    Expansion,
+    Need,
+    Pattern,
+    Repeated,
+    RowMapping,
+    Rows,
+    Script,
+    Step,
+    Table,
+    Workflow,
+)
+from tests.steps import Numbers
 
 IMAGE = "docker.io/library/debian:12-slim"
 
@@ -34,28 +49,26 @@ def _place(line: int) -> Place:
 
 
 def _table(columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Table:
-    return Table(columns, len(rows), lambda: iter(rows))
+    return Rows(columns, tuple(rows))
 
 
 def numbers(count: int) -> Table:
     """Return the table of one column ``n`` with the numbers of its rows."""
-
-    def rows() -> Iterator[tuple[str, ...]]:
-        return ((str(number),) for number in range(count))
-
-    return Table(("n",), count, rows)
+    return Numbers(count)
 
 
 def step(name: str, line: int, *needs: Need, rows: int | None = None) -> Step:
     """Return a step that writes its name and row down; without ``rows`` it has no table."""
     number = "0" if rows is None else Column("n")
-    return scripted(name, line, f"echo {name} ", number, " >>order.txt\n", table=rows and numbers(rows), needs=needs)
+    return scripted(
+        name, line, f"echo {name} ", number, " >>order.txt\n", table=numbers(rows) if rows else None, needs=needs
+    )
 
 
 def scripted(
-    name: str, line: int, *parts: str | Column, table: Table | int | None = None, needs: tuple[Need, ...] = ()
+    name: str, line: int, *parts: str | Column, table: Table | None = None, needs: tuple[Need, ...] = ()
 ) -> Step:
-    table = table if isinstance(table, Table) else Table()
+    table = table or Repeated()
     joined = ("".join(map(str, parts)),) if not table.columns else parts
     command = Command(joined, _place(line))
     return Step(name, name, _place(line), Script((command,)), table, needs, asked=Asked(IMAGE), group=line)
@@ -120,14 +133,13 @@ def each_row_chunked() -> Scenario:
 
 def row_mapping() -> Scenario:
     """Rows that wait for two, one and no rows of the parent, and a second parent by ALL."""
-    parents = {0: (0, 1), 1: (2,), 2: ()}
-    need = Need("part", RowMapping(lambda row: parents[row]))
+    need = Need("part", RowMapping(((0, 1), (2,), ())))
     return Scenario(flow(step("part", 2, rows=3), step("setup", 3), step("pair", 4, Need("setup"), need, rows=3)))
 
 
 def row_mapping_chunked() -> Scenario:
     """Chunks wait for the chunks that hold their rows' parents."""
-    need = Need("part", RowMapping(lambda row: (2 * row, 2 * row + 1)))
+    need = Need("part", RowMapping(tuple((2 * row, 2 * row + 1) for row in range(4))))
     return Scenario(flow(step("part", 2, rows=8), step("pair", 3, need, rows=4)), ("rows_per_job=3",))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,11 +11,11 @@ from typing import Any
 from reana_batch import pipeline
 from reana_batch.compilation import Compilation
 from reana_batch.diagnostics import Diagnostics, Place
-from reana_batch.ir import Column, Command, Step, Table, Workflow
+from reana_batch.ir import Column, Command, Repeated, Step, Workflow
 from reana_batch.lifecycle import creation
 from reana_batch.reading import sites
 from reana_batch.run.parts import Run
-from tests.steps import make_step
+from tests.steps import Numbers, make_step
 
 AT = Place("reana.yaml", 1)
 
@@ -31,12 +31,8 @@ def command(text: str) -> Command:
 
 def scatter(name: str, text: str, rows: int | None = None, **fields: Any) -> Step:
     """Return a step of so many rows, or a plain one."""
-    table = Table() if rows is None else Table(("row",), rows, lambda: _numbers(rows))
+    table = Repeated() if rows is None else Numbers(rows, ("row",))
     return make_step(name, (command(text),), AT, **{"table": table, **fields})
-
-
-def _numbers(count: int) -> Iterator[tuple[str, ...]]:
-    return ((str(row),) for row in range(count))
 
 
 def compiled(

@@ -52,7 +52,7 @@ def ancestors(job: int, jobs: list[Job[str]]) -> set[int]:
 
 def rows(pattern: Pattern | RowMapping, row: int, count: int) -> tuple[int, ...]:
     if isinstance(pattern, RowMapping):
-        return pattern.parents_of(row)
+        return pattern.parents[row]
     return (row,) if pattern is Pattern.EACH else tuple(range(count))
 
 
@@ -68,7 +68,7 @@ def test_cells_put_into_the_template_give_the_texts(texts: list[tuple[str, str]]
     columns = Columns(len(texts))
     templates = [columns.split([pair[index] for pair in texts]) for index in range(2)]
     table = columns.table()
-    found = list(table.rows())
+    found = list(table)
     assert len(found) == table.count == len(texts)
     for row, pair in zip(found, texts, strict=True):
         cells = dict(zip(table.columns, row, strict=True))

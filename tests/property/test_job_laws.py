@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from reana_batch import pipeline
 from reana_batch.diagnostics import Diagnostics, Place
-from reana_batch.ir import Column, Command, Script, Step, Table, Workflow
+from reana_batch.ir import Column, Command, Rows, Script, Step, Workflow
 from reana_batch.lifecycle.creation import write_run
 from reana_batch.site import Site
 
@@ -122,7 +122,7 @@ class Scripts:
     rows: tuple[tuple[str, ...], ...]
 
     def workflow(self) -> Workflow:
-        table = Table(("id", *COLUMNS), len(self.rows), lambda: ((str(n), *row) for n, row in enumerate(self.rows)))
+        table = Rows(("id", *COLUMNS), tuple((str(n), *row) for n, row in enumerate(self.rows)))
         filled = Step("t", "t", ORIGIN, Script((Command((*showing(Column("id")), *self.parts), ORIGIN),)), table=table)
         literal = (
             Step(name, name, ORIGIN, Script((Command((*showing(name), text), ORIGIN),)))
@@ -175,7 +175,7 @@ def test_chunking_runs_every_row_once_with_its_own_record_and_log(
     count: int, rows_per_job: int, failing: dict[int, int], backend: str
 ) -> None:
     codes = {row: failing.get(row, 0) for row in range(count)}
-    table = Table(("row", "code"), count, lambda: ((str(row), str(code)) for row, code in codes.items()))
+    table = Rows(("row", "code"), tuple((str(row), str(code)) for row, code in codes.items()))
     row, code = Column("row"), Column("code")
     parts = ("echo ", row, " >>ran; echo out ", row, "; echo err ", row, " >&2; exit ", code, "\n")
     fit = Step("fit", "fit", ORIGIN, Script((Command(parts, ORIGIN),)), table=table)

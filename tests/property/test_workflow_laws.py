@@ -28,6 +28,7 @@ from reana_batch.ir import (
     Need,
     Pattern,
     Placed,
+    Repeated,
     RowMapping,
     Script,
     Step,
@@ -45,13 +46,14 @@ from reana_batch.secrets import Store
 from reana_batch.site import CredentialSettings, Site, SlurmSettings
 from reana_batch.writing import jobs
 from reana_batch.writing.render import File
+from tests.steps import Numbers
 
 ORIGIN = Place("reana.yaml", 1)
 LABELS = st.sampled_from(["fit", "a b", "größe", "-x", "PARENT", "all", "complete", "$HOME", "it's", "", "%", "~"])
 
 
 def numbered(count: int) -> Table:
-    return Table(("n",), count, lambda: ((str(row),) for row in range(count)))
+    return Numbers(count)
 
 
 @st.composite
@@ -67,7 +69,7 @@ def needs(draw: st.DrawFn, parents: list[Step], count: int) -> tuple[Need, ...]:
         elif kind == "mapping":
             some = st.sets(st.integers(0, parent.table.count - 1), max_size=3).map(sorted).map(tuple)
             rows = draw(st.tuples(*[some] * count))
-            found.append(Need(parent.name, RowMapping(rows.__getitem__)))
+            found.append(Need(parent.name, RowMapping(rows)))
     return tuple(found)
 
 
@@ -85,7 +87,7 @@ def workflows(draw: st.DrawFn, most_steps: int = 6, most_rows: int = 7) -> Workf
                 name,
                 ORIGIN,
                 Script((text,)),
-                table=numbered(count) if count != 1 else Table(),
+                table=numbered(count) if count != 1 else Repeated(),
                 needs=draw(needs(steps, count)),
                 group=draw(st.integers(0, 2)),
                 asked=Asked(
@@ -112,7 +114,7 @@ def commands(workflow: Workflow) -> Counter[str]:
     return Counter(
         command.text(dict(zip(step.table.columns, row, strict=True)))
         for step in workflow.steps
-        for row in step.table.rows()
+        for row in step.table
         for command in step.action.commands
     )
 
@@ -174,6 +176,7 @@ import hashlib, sys
 from pathlib import Path
 from reana_batch import pipeline
 from reana_batch.diagnostics import Diagnostics
+from tests.steps import Numbers
 seen = hashlib.sha256()
 for backend in ("make", "htcondor", "slurm"):
     options = pipeline.Options(backend=backend, ignore_unsupported=True, settings=("container_runtime=apptainer",))
@@ -386,7 +389,7 @@ def recorded(run: Path, workflow: Workflow, ending: str) -> set[Row]:
 def _pairs() -> Workflow:
     """Return four rows, and two that wait for two of them each: what no option of sbatch can say."""
     first = Step("a", "a", ORIGIN, Script((literal("", ORIGIN),)), table=numbered(4))
-    needs = (Need("a", RowMapping(lambda row: (2 * row, 2 * row + 1))),)
+    needs = (Need("a", RowMapping(((0, 1), (2, 3)))),)
     return Workflow("w", "serial", (first, first._replace(name="b", label="b", table=numbered(2), needs=needs)))
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -79,21 +79,17 @@ def _step(given: Mapping[str, Any]) -> ir.Step:
         label=given["name"],
         origin=place,
         action=ir.Script((ir.Command(tuple(parts[1:]), place),)),
-        table=ir.Table() if count is None else ir.Table(("row",), count, lambda: _numbers(count)),
+        table=ir.Repeated() if count is None else ir.Rows(("row",), tuple((str(row),) for row in range(count))),
         needs=tuple(ir.Need(parent, _pattern(pattern)) for parent, pattern in given["needs"].items()),
         outputs=tuple(given["outputs"]),
         asked=ir.Asked(given["image"], {name: ir.Hint(value, place) for name, value in given["hints"].items()}),
     )
 
 
-def _numbers(count: int) -> Iterator[tuple[str, ...]]:
-    return ((str(row),) for row in range(count))
-
-
 def _pattern(given: str | list[list[int]]) -> ir.Pattern | ir.RowMapping:
     from reana_batch import ir
 
-    return ir.Pattern(given) if isinstance(given, str) else ir.RowMapping(lambda row: tuple(given[row]))
+    return ir.Pattern(given) if isinstance(given, str) else ir.RowMapping(tuple(map(tuple, given)))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from reana_batch.diagnostics import Diagnostics, Place
-from reana_batch.ir import Column, Command, Expansion, Need, Script, Step, Table, Workflow
+from reana_batch.ir import Column, Command, Expansion, Need, Repeated, Rows, Script, Step, Workflow
 from reana_batch.reading.spec import Spec
 
 
@@ -42,7 +42,7 @@ def load(spec: Spec, diagnostics: Diagnostics, results: Mapping[str, Any]) -> Wo
 def _step(given: Mapping[str, Any], files: list[str], at: Place) -> Step:
     first, *others = given["command"].split("{file}")
     parts = [first, *(part for other in others for part in (Column("file"), other))]
-    table = Table(("file",), len(files), lambda: ((file,) for file in files)) if given.get("each") else Table()
+    table = Rows(("file",), tuple((file,) for file in files)) if given.get("each") else Repeated()
     return Step(
         name=given["name"],
         label=given["name"],

@@ -12,7 +12,7 @@ from reana_batch import pipeline
 from reana_batch.backends.placement import Choice, choose, hand_on
 from reana_batch.backends.slurm import chain, controller
 from reana_batch.diagnostics import Diagnostics, Place, render
-from reana_batch.ir import Hint, Need, Pattern, RowMapping, Step, Table, Workflow, literal
+from reana_batch.ir import Hint, Need, Pattern, Repeated, RowMapping, Step, Table, Workflow, literal
 from reana_batch.run.parts import Run
 from reana_batch.site import HTCondorSettings, Site, SlurmSettings
 from tests.steps import make_step
@@ -25,7 +25,7 @@ def at(line: int) -> Place:
 
 
 def table(count: int) -> Table:
-    return Table((), count, lambda: iter([()] * count))
+    return Repeated(count)
 
 
 def step(name: str, **fields: Any) -> Step:
@@ -203,8 +203,8 @@ MAPPED = (
         "c",
         table=table(2),
         needs=(
-            Need("a", RowMapping(lambda row: (1 - row,))),
-            Need("b", RowMapping(lambda row: (row, row + 2))),
+            Need("a", RowMapping(((1,), (0,)))),
+            Need("b", RowMapping(((0, 2), (1, 3)))),
             Need("a", Pattern.EACH),
         ),
     ),
@@ -238,7 +238,7 @@ def test_a_node_for_each_array_of_a_step_that_is_handed_on() -> None:
     steps = (
         step("a", table=table(7)),
         step("b", table=table(7), needs=(Need("a", Pattern.EACH),), **handed),
-        step("c", table=table(2), needs=(Need("b", RowMapping(lambda row: (0, 5 + row))),)),
+        step("c", table=table(2), needs=(Need("b", RowMapping(((0, 5), (0, 6)))),)),
         step("d", needs=(Need("b"),), **handed),
     )
     lines = written("htcondor", "workflow.dag", *steps)

@@ -224,7 +224,7 @@ def test_the_facts_reach_the_script_whatever_they_hold(tmp_path: Path) -> None:
 
 def rows_of(table: Table, row: int, a_step: Step, run: Path) -> list[str]:
     """Return what the script of a row prints, which ends each word with a NUL."""
-    cells = dict(zip(table.columns, list(table.rows())[row], strict=True))
+    cells = dict(zip(table.columns, list(table)[row], strict=True))
     (command,) = a_step.action.commands
     environment = {"REANA_WORKSPACE": f"{run}/workspace", "PATH": "/usr/bin:/bin"}
     done = subprocess.run(

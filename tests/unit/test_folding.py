@@ -23,7 +23,7 @@ def test_rows_that_wait_for_some() -> None:
     jobs = [Job("a", (), str(i)) for i in range(4)] + [Job("b", (0, 1), "x"), Job("b", (2, 3), "y")]
     ((), (need,)) = folding.needs(folding.fold(jobs), jobs, "ab")
     assert isinstance(need.pattern, RowMapping)
-    assert [need.pattern.parents_of(row) for row in range(2)] == [(0, 1), (2, 3)]
+    assert need.pattern.parents == ((0, 1), (2, 3))
 
 
 def test_a_rule_that_waits_for_itself_has_a_step_for_each_level() -> None:
@@ -108,13 +108,13 @@ def test_columns_hold_words_and_are_named_by_wildcards() -> None:
     assert columns.column(["log", "log"]) == "log"
     table = columns.table()
     assert table.columns == ("sample", "1")
-    assert list(table.rows()) == [("a", "out/a.txt"), ("b", "out/b.txt")]
+    assert list(table) == [("a", "out/a.txt"), ("b", "out/b.txt")]
 
 
 def test_texts_of_different_shape_differ_between_what_they_share() -> None:
     columns = Columns(2)
     assert columns.split(["cat a.txt b.txt > x", "cat a.txt > x"]) == ("cat a.txt ", Column("0"), "> x")
-    assert list(columns.table().rows()) == [("b.txt ",), ("",)]
+    assert list(columns.table()) == [("b.txt ",), ("",)]
 
 
 def test_a_text_with_very_many_holes_has_one_for_all_of_them() -> None:
@@ -124,5 +124,5 @@ def test_a_text_with_very_many_holes_has_one_for_all_of_them() -> None:
         texts = [f"cat {names.format(s=sample)} > out" for sample in ("a", "b")]
         parts = columns.split(texts)
         assert len(parts) == pieces
-        rows = [dict(zip(columns.table().columns, row, strict=True)) for row in columns.table().rows()]
+        rows = [dict(zip(columns.table().columns, row, strict=True)) for row in columns.table()]
         assert ["".join(row[p.name] if isinstance(p, Column) else p for p in parts) for row in rows] == texts

@@ -6,16 +6,19 @@ import pytest
 
 from reana_batch.diagnostics import Place
 from reana_batch.ir import (
+    Asked,
     Column,
     Command,
+    Hint,
     Need,
     Pattern,
     Placed,
+    Repeated,
     Resources,
     RowMapping,
+    Rows,
     Script,
     Step,
-    Table,
     Workflow,
     chunk_pattern,
     literal,
@@ -26,7 +29,7 @@ ORIGIN = Place("reana.yaml", 1)
 
 
 def step(name: str, rows: int = 1, chunk_size: int = 1, needs: tuple[Need, ...] = ()) -> Step:
-    table = Table((), rows, lambda: iter([()] * rows))
+    table = Repeated(rows)
     return Step(
         name, name, ORIGIN, Script((literal(name, ORIGIN),)), table, needs, placed=Placed(chunk_size=chunk_size)
     )
@@ -70,20 +73,20 @@ def test_each_between_steps_chunked_differently(sizes: tuple[int, int, int]) -> 
 
 
 def test_row_mapping_between_chunks() -> None:
-    need = Need("parent", RowMapping(lambda row: (row, row + 4) if row else ()))
+    need = Need("parent", RowMapping(((), (1, 5), (2, 6), (3, 7))))
     child, parent = step("child", 4, 2), step("parent", 8, 3)
     # rows 1, 2 and 3 wait for 1, 5; 2, 6; 3, 7
     assert parents(need, child, parent) == {0: (0, 1), 1: (0, 1, 2)}
 
 
 def test_row_mapping_between_rows() -> None:
-    need = Need("parent", RowMapping(lambda row: (2 * row, 2 * row + 1)))
+    need = Need("parent", RowMapping(((0, 1), (2, 3))))
     assert parents(need, step("child", 2), step("parent", 4)) == {0: (0, 1), 1: (2, 3)}
 
 
 def test_parents_of_a_row() -> None:
     assert parent_rows(EACH, 3) == (3,)
-    assert parent_rows(Need("parent", RowMapping(lambda row: (row - 1, row))), 3) == (2, 3)
+    assert parent_rows(Need("parent", RowMapping(((), (0, 1)))), 1) == (0, 1)
 
 
 @pytest.mark.parametrize(
@@ -114,7 +117,7 @@ def test_text_of_a_command() -> None:
 
 
 def test_rows_can_be_walked_twice() -> None:
-    assert [list(Table().rows()), list(Table().rows())] == [[()], [()]]
+    assert [list(Repeated()), list(Repeated())] == [[()], [()]]
 
 
 def test_graph_is_derived_from_needs() -> None:
@@ -133,3 +136,30 @@ def test_step_by_name() -> None:
     with pytest.raises(KeyError) as fault:
         workflow.step("c")
     assert fault.value.args == ("c",)
+
+
+# --- tables and mappings ---------------------------------------------------------------------------
+
+
+def test_tables_print_compare_and_hash() -> None:
+    first, same, other = (Rows(("n",), ((cell,), ("b",))) for cell in "aac")
+    assert (first == same, hash(first) == hash(same), first == other) == (True, True, False)
+    assert repr(first) == "Rows(columns=('n',), rows=(('a',), ('b',)))"
+    assert (first.count, list(first), list(first)) == (2, [("a",), ("b",)], [("a",), ("b",)])
+    assert (Repeated(3) == Repeated(3), repr(Repeated(3)), list(Repeated(2))) == (True, "Repeated(count=3)", [(), ()])
+
+
+def test_steps_compare_and_hash_by_all_that_they_say() -> None:
+    hint = Hint("4", ORIGIN)
+    asked = [Asked(hints=dict(names)) for names in ({"a": hint, "b": hint}, {"b": hint, "a": hint}, {"a": hint})]
+    first, same, other = (Step("a", "a", ORIGIN, Script(()), asked=each) for each in asked)
+    assert (first == same, hash(first) == hash(same), first == other) == (True, True, False)
+    mapped = step("b", needs=(Need("a", RowMapping(((0,),))),))
+    assert hash(mapped) == hash(step("b", needs=(Need("a", RowMapping(((0,),))),)))
+    assert repr(mapped.needs) == "(Need(step='a', pattern=RowMapping(parents=((0,),))),)"
+
+
+def test_a_step_is_the_same_if_nothing_new_is_placed() -> None:
+    first = step("a")
+    assert first.with_placed(chunk_size=1) is first
+    assert first.with_placed(chunk_size=2).placed == Placed(chunk_size=2)

@@ -21,12 +21,12 @@ import pytest
 import reana_batch.templates
 from reana_batch import pipeline
 from reana_batch.diagnostics import Diagnostics, Place
-from reana_batch.ir import Column, Command, Need, Pattern, RowMapping, Step, Table, Workflow, literal
+from reana_batch.ir import Column, Command, Need, Pattern, RowMapping, Rows, Step, Table, Workflow, literal
 from reana_batch.lifecycle.creation import write_run
 from reana_batch.run import failures, parts
 from reana_batch.site import Site
 from tests import bash_lines
-from tests.steps import make_step
+from tests.steps import Numbers, make_step
 
 ORIGIN = Place("/home/me/analysis/reana.yaml", 7)
 
@@ -52,7 +52,7 @@ def step(name: str, *commands: str | Command, **fields: Any) -> Step:
 
 def rows(count: int) -> Table:
     """Return a table whose column ``n`` holds the number of the row."""
-    return Table(("n",), count, lambda: ((str(n),) for n in range(count)))
+    return Numbers(count)
 
 
 N = Column("n")
@@ -307,7 +307,7 @@ PARENT = step("p", command("echo ", N), table=rows(3))
 NEEDS = [
     (Need("p"), 2, (0, 1, 2)),
     (Need("p", Pattern.EACH), 3, (1,)),
-    (Need("p", RowMapping(lambda row: (row - 1, row + 1) if row else ())), 2, (0, 2)),
+    (Need("p", RowMapping(((), (0, 2)))), 2, (0, 2)),
 ]
 
 
@@ -460,7 +460,7 @@ def test_chunk_that_is_killed_says_which_row_it_was_at(tmp_path: Path) -> None:
 
 def test_rows_of_a_chunk_need_not_get_longer(tmp_path: Path) -> None:
     texts = ("one", "a long one # with more", "b", "ü", "cc")
-    scatter = step("fit", command("echo ", N), table=Table(("n",), len(texts), lambda: ((text,) for text in texts)))
+    scatter = step("fit", command("echo ", N), table=Rows(("n",), tuple((text,) for text in texts)))
     run = compiled(tmp_path, scatter, site=Site(rows_per_job=len(texts)))
     assert run.job("fit").returncode == 0
     assert [run.log(f"fit/{row}.out") for row in range(5)] == ["one\n", "a long one\n", "b\n", "ü\n", "cc\n"]
@@ -469,7 +469,7 @@ def test_rows_of_a_chunk_need_not_get_longer(tmp_path: Path) -> None:
 
 def test_rows_of_a_chunk_that_wait_for_chosen_rows(tmp_path: Path) -> None:
     made = step("make", command("true ", N), table=rows(300))
-    need = Need("make", RowMapping(lambda row: (299 - row,)))
+    need = Need("make", RowMapping(tuple((299 - row,) for row in range(300))))
     run = compiled(
         tmp_path, made, step("fit", command("echo ", N), table=rows(300), needs=(need,)), site=Site(rows_per_job=150)
     )
@@ -857,7 +857,7 @@ def test_finished_run_is_not_run_again(tmp_path: Path) -> None:
 def test_rows_wait_for_their_own_parents(tmp_path: Path) -> None:
     first = step("a", command("touch a.", N), table=rows(260))
     each = step("b", command("[[ -e a.", N, " ]] && touch b.", N), table=rows(260), needs=(Need("a", Pattern.EACH),))
-    pairs = RowMapping(lambda row: (2 * row, 2 * row + 1))
+    pairs = RowMapping(tuple((2 * row, 2 * row + 1) for row in range(130)))
     half = step(
         "c", command("i=", N, "; [[ -e b.$((2*i)) && -e b.$((2*i+1)) ]]"), table=rows(130), needs=(Need("b", pairs),)
     )
@@ -921,7 +921,7 @@ def test_nothing_is_readable_by_others(tmp_path: Path) -> None:
 
 
 def test_what_is_done_around_the_commands(tmp_path: Path) -> None:
-    table = Table(("n", "path"), 2, lambda: iter([("0", "out/a b"), ("1", "out/c")]))
+    table = Rows(("n", "path"), (("0", "out/a b"), ("1", "out/c")))
     around = step(
         "s",
         command("[[ -d out ]] && echo row ", N, " >> log"),
@@ -937,7 +937,7 @@ def test_what_is_done_around_the_commands(tmp_path: Path) -> None:
 
 
 def test_output_of_a_row_is_missing(tmp_path: Path) -> None:
-    table = Table(("path",), 2, lambda: iter([("=a",), ("b",)]))
+    table = Rows(("path",), (("=a",), ("b",)))
     run = compiled(tmp_path / "run", step("s", "touch =a", table=table, outputs=(Column("path"),)))
     assert [run.job("s", row).returncode for row in range(2)] == [0, 93]
     assert run.record("s/1.failed")["detail"] == "missing: b"

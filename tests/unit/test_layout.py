@@ -10,7 +10,7 @@ import pytest
 
 from reana_batch import layout
 from reana_batch.diagnostics import Place
-from reana_batch.ir import Placed, Script, Step, Table, Workflow
+from reana_batch.ir import Placed, Repeated, Script, Step, Workflow
 from reana_batch.names import encode
 from reana_batch.writing import jobs
 from tests.bash import Bash
@@ -113,7 +113,7 @@ def test_folder_of_a_step(index: int, count: int, folder: str) -> None:
 
 
 def chunked(rows: int, chunk_size: int) -> Workflow:
-    table = Table((), rows, lambda: iter([()] * rows))
+    table = Repeated(rows)
     return Workflow(
         "w", "serial", (Step("fit", "fit", Place("x", 1), Script(()), table, placed=Placed(chunk_size=chunk_size)),)
     )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from reana_batch.diagnostics import Place
-from reana_batch.ir import Need, Placed, Resources, Script, Step, Table, Workflow, literal
+from reana_batch.ir import Need, Placed, Resources, Script, Step, Workflow, literal
 from reana_batch.lifetimes import Latest, latest
+from tests.steps import Numbers
 
 
 def step(name: str, runtime: int | None, *needs: str, rows: int = 1, chunk: int = 1, commands: int = 1) -> Step:
@@ -15,7 +16,7 @@ def step(name: str, runtime: int | None, *needs: str, rows: int = 1, chunk: int 
         origin=place,
         action=Script((literal("true", place),) * commands),
         needs=tuple(map(Need, needs)),
-        table=Table(("n",), rows, lambda: ((str(n),) for n in range(rows))),
+        table=Numbers(rows),
         placed=Placed(resources=Resources(runtime=runtime), chunk_size=chunk),
     )
 

@@ -21,6 +21,7 @@ from reana_batch.ir import (
     Image,
     Need,
     Pattern,
+    Repeated,
     Resources,
     RowMapping,
     Script,
@@ -64,7 +65,7 @@ def step(name: str, **fields: Any) -> Step:
 
 
 def table(count: int) -> Table:
-    return Table((), count, lambda: iter([()] * count))
+    return Repeated(count)
 
 
 def workflow(*steps: Step) -> Workflow:
@@ -319,7 +320,7 @@ def test_workflow_without_empty_steps_stays_as_it_is() -> None:
 
 def test_what_waited_for_an_empty_step_waits_for_what_that_waited_for() -> None:
     a, b = step("a", table=table(2)), step("b", table=table(2))
-    nothing = step("nothing", table=table(0), needs=(Need("a"), Need("b", RowMapping(lambda row: (row,)))))
+    nothing = step("nothing", table=table(0), needs=(Need("a"), Need("b", RowMapping(()))))
     nor_this = step("nor this", table=table(0), needs=(Need("nothing", Pattern.EACH),))
     last = step("last", table=table(2), needs=(Need("nor this"), Need("a", Pattern.EACH), Need("nothing")))
     after = drop_empty_steps(workflow(a, b, nothing, nor_this, last), context())
@@ -716,7 +717,7 @@ def test_jobs_are_counted_after_rows_are_joined() -> None:
 
 
 def test_row_mappings_pass_through_all_passes() -> None:
-    mapping = RowMapping(lambda row: (row,))
+    mapping = RowMapping(((0,), (1,), (2,)))
     after = workflow(step("a", table=table(3)), step("b", table=table(3), needs=(Need("a", mapping),)))
     here = context("htcondor", Site(rows_per_job=2), fuse=True)
     for a_pass in PASSES:

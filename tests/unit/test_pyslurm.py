@@ -18,13 +18,14 @@ import pytest
 
 from reana_batch import pipeline
 from reana_batch.diagnostics import Diagnostics, Place
-from reana_batch.ir import Asked, Hint, Need, Pattern, Script, Step, Table, Workflow, literal
+from reana_batch.ir import Asked, Hint, Need, Pattern, Script, Step, Workflow, literal
 from reana_batch.lifecycle.creation import write_run
 from reana_batch.site import Site, SlurmSettings
 from reana_batch.templates.slurm import pyslurm_sbatch
+from tests.steps import Numbers
 
 ORIGIN = Place("reana.yaml", 1)
-ROWS = Table(("n",), 5, lambda: ((str(n),) for n in range(5)))
+ROWS = Numbers(5)
 
 SBATCH = """#!/bin/bash
 [[ $1 != --version ]] || { echo "slurm-wlm ${VERSION:-25.11.5}"; exit; }

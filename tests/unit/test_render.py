@@ -10,7 +10,7 @@ import pytest
 
 from reana_batch.backends.htcondor import dag
 from reana_batch.diagnostics import Place
-from reana_batch.ir import Script, Step, Table, Workflow, literal
+from reana_batch.ir import Repeated, Script, Step, Workflow, literal
 from reana_batch.site import Site
 from reana_batch.writing import render
 from reana_batch.writing.render import (
@@ -233,9 +233,7 @@ def test_undefined_names_and_none_are_errors() -> None:
 
 def test_long_files_are_made_in_pieces() -> None:
     origin = Place("reana.yaml", 1)
-    step = Step(
-        "fit", "fit", origin, Script((literal("true", origin),)), table=Table((), 1000, lambda: iter([()] * 1000))
-    )
+    step = Step("fit", "fit", origin, Script((literal("true", origin),)), table=Repeated(1000))
     lowered = next(dag.lower(Workflow("w", "serial", (step,)), Site()))
     pieces = list(lowered.text)
     assert len(pieces) > 2

@@ -98,7 +98,7 @@ def test_a_rule_is_a_step_and_a_job_a_row(load: Load) -> None:
     assert merge.needs == (Need("two", Pattern.ALL),)
     assert text(one.action.commands[0]) == "echo <s> > one/<s>.txt"
     assert text(merge.action.commands[0]) == "cat two/b.txt two/a10.txt two/a9.txt > all.txt"
-    assert [row[one.table.columns.index("s")] for row in one.table.rows()] == ["a9", "a10", "b"]
+    assert [row[one.table.columns.index("s")] for row in one.table] == ["a9", "a10", "b"]
     assert merge.outputs == ("all.txt",)
     assert one.outputs == (Column("1"),)
     assert workflow.input_files == ("Snakefile",)
@@ -156,7 +156,7 @@ rule a:
     steps = load(snakefile).steps
     for step in steps:
         outputs = step.table.columns.index(step.outputs[0].name) if isinstance(step.outputs[0], Column) else None
-        for row in step.table.rows():
+        for row in step.table:
             path = step.outputs[0] if outputs is None else row[outputs]
             asked[int(str(path).removesuffix(".txt"))] = (step.asked.resources.memory or 0) / 10**6
     wanted = {i: 200_000 if i == 7 else 100 + i for i in range(count)}
@@ -337,7 +337,7 @@ rule a:
         assert {"constraint", "slurm_account"} <= step.asked.hints.keys() <= {"constraint", "slurm_account", "nodes"}
         nodes = step.asked.hints["nodes"].value if "nodes" in step.asked.hints else 1
         (output,) = step.outputs
-        for row in step.table.rows():
+        for row in step.table:
             path = row[step.table.columns.index(output.name)] if isinstance(output, Column) else output
             asked[int(path.removesuffix(".txt"))] = (step.asked.hints["slurm_account"].value, nodes)
     assert asked == {i: (f"group{i % 2}", 1 + i % 3) for i in range(45)}
@@ -534,7 +534,7 @@ def test_the_place_of_reading_is_in_no_command(load: Load) -> None:
 
 def test_same_bytes_each_time(load: Load) -> None:
     def shown(step: Step) -> Any:
-        return (step.name, step.action.commands, step.outputs, list(step.table.rows()), step.action.before)
+        return (step.name, step.action.commands, step.outputs, list(step.table), step.action.before)
 
     first, second = (load(PIPELINE, inputs={"parameters": {"samples": list("edcba")}}) for _ in range(2))
     assert [shown(step) for step in first.steps] == [shown(step) for step in second.steps]
