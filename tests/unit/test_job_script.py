@@ -12,7 +12,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from reana_batch import pipeline
 from reana_batch.diagnostics import Diagnostics, Place
 from reana_batch.ir import Column, Command, Need, Pattern, RowMapping, Rows, Step, Table, Workflow, literal
 from reana_batch.lifecycle.creation import write_run
-from reana_batch.run import failures, parts
+from reana_batch.run import failures, parts, records
 from reana_batch.site import Site
 from tests import bash_lines
 from tests.steps import Numbers, make_step
@@ -456,6 +456,18 @@ def test_chunk_that_is_killed_says_which_row_it_was_at(tmp_path: Path) -> None:
     assert (progress.done, progress.failed, progress.running) == (2, 0, 1)
     (failure,) = failures.failures(parts.Run(run.directory), {("fit", 0): "its node failed"})
     assert (failure.row, failure.host, failure.detail) == (2, HOST, "its node failed")
+
+
+def test_the_reader_knows_every_key_that_a_record_has(tmp_path: Path) -> None:
+    scatter = step("fit", command("[[ ", N, " != 1 ]]"), table=rows(2))
+    run = compiled(tmp_path, scatter)
+    assert [run.job("fit", row).returncode for row in range(2)] == [0, 1]
+    known = {field.name for field in fields(records.RowRecord)}
+    for name in ("0.started", "0.done", "1.failed"):
+        assert run.record(f"fit/{name}").keys() <= known
+    record = records.read_record(run.directory / "state/fit/1.failed")
+    assert (record.reason, record.exit_code, record.command, record.host) == ("command", 1, 1, HOST)
+    assert 0 < record.started <= record.ended
 
 
 def test_rows_of_a_chunk_need_not_get_longer(tmp_path: Path) -> None:
