@@ -1,8 +1,8 @@
 # shellcheck shell=bash disable=SC2034,SC2154
 # Bring declared data into the workspace. A file appears there whole and verified, or not at all.
 
-# Files that one start of Rucio's client brings, and bytes after which no more files are added. A job that is killed
-# brings them again.
+# Files that one start of Rucio's client brings, and bytes after which no file is added. A job that is killed brings
+# them again.
 readonly GROUP_FILES=50 GROUP_BYTES=1000000000
 
 stage_in() {

@@ -85,7 +85,8 @@ run() { # PROGRAM WORD... -> $why, if it failed
   return "$(seriousness "$why")"
 }
 
-# Keep the output of a program in $scratch/words, for the log. Also for programs that fail with exit code 0.
+# Keep the output of a program in $scratch/words, which goes to the log. It also serves programs that fail
+# with exit code 0.
 set_why() { # -> $why, the lines that matter
   sed 's/\x1b\[[0-9;]*m//g; /^[[:space:]]*$/d' "$scratch/told" "$scratch/said" >"$scratch/words"
   # Rucio's client writes DATE TIME LEVEL in front of a line, those of XRootD [LEVEL].

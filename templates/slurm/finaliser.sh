@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2034,SC2154
 # Jobs of our own that cancel jobs which can never start.
 #
-# Slurm lets a job whose parents failed wait for ever (DependencyNeverSatisfied), and its --kill-on-invalid-dep is known
+# Slurm lets a job whose parents failed wait without end (DependencyNeverSatisfied), and its --kill-on-invalid-dep is known
 # to leave runaway jobs.
 
 # One finaliser starts when a job fails that others wait for. One starts at the end: when all jobs have ended that no
@@ -67,7 +67,7 @@ finalise() { # failure|end TOKEN
   fi
 }
 
-# One squeue call, for the jobs of this run or for the ones named. It sets:
+# One squeue call about the jobs of this run, or about the named ones. It sets:
 #   alive    jobs that run or may start
 #   waiting  jobs that wait for another one, as squeue names them
 #   dead     jobs that can never start
@@ -133,7 +133,7 @@ wake_again() {
     slurm scancel --quiet "${accepted[@]}"
 }
 
-# Cancel jobs of an expansion whose own job was ended while it submitted them: they would be held for ever.
+# Cancel jobs of an expansion whose own job was ended while it submitted them: nothing would ever release them.
 cancel_cut_short() {
   local part
   for part in expansions/*/; do

@@ -1,8 +1,8 @@
 # shellcheck shell=bash disable=SC2034,SC2154
 # A node of another system's graph that submits jobs to Slurm and waits for them, on the machine that keeps the graph.
 #
-# The node may be killed at any moment and started again. Its jobs stand in the file $under_way, and the comment of a job
-# begins with the token that stands there. A job is held until its id is written down. So it is never submitted twice.
+# The node may be killed at any moment and started again. The file $under_way names its jobs, and the comment of a job begins
+# with the token in that file. A job is held until its id is written down. So it is never submitted twice.
 # The records say whether rows are done. Slurm is asked now and then for jobs that ended in another way.
 
 # Seconds between two looks at the records, and between two questions to Slurm at most.

@@ -1,4 +1,4 @@
-"""The records of rows: one place writes them, and they are the same whoever asks for it. And the parts of bash."""
+"""The records of rows: one place writes them, and they are the same for each of its callers. And the parts of bash."""
 
 from __future__ import annotations
 
