@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
-from reana_batch.backends import BACKENDS, Host, backend, guest
+from reana_batch.backends import BACKENDS, guest, host, lowering
 
 if TYPE_CHECKING:
     from reana_batch.diagnostics import Diagnostics, Place
@@ -34,7 +34,7 @@ def choose(
     """
     if requested not in (None, "auto"):
         return Choice(requested)
-    served = {value: name for name in BACKENDS for value in backend(name).TARGET.compute_backends}
+    served = {value: name for name in BACKENDS for value in lowering(name).TARGET.compute_backends}
     asked = {step.name: served.get(_wish(step), site.backend) for step in workflow.steps}
     if requested is None:
         _warn_of_others(workflow, asked, site, diagnostics)
@@ -42,7 +42,7 @@ def choose(
     engine = engine or _engine(set(asked.values()), site)
     guests = {name: choice for name, choice in asked.items() if choice != engine}
     _refuse_mixture(workflow, engine, guests, diagnostics)
-    holds = backend(engine).TARGET.holds
+    holds = lowering(engine).TARGET.holds
     return Choice(engine, {name: choice for name, choice in guests.items() if choice in holds})
 
 
@@ -64,19 +64,19 @@ def _engine(asked: set[str], site: Site) -> str:
     """Return which of the back ends asked for runs the workflow: the site's, or one that can hold all others."""
     if site.backend in asked or not asked:
         return site.backend
-    return min(asked, key=lambda name: (not asked - {name} <= backend(name).TARGET.holds, name))
+    return min(asked, key=lambda name: (not asked - {name} <= lowering(name).TARGET.holds, name))
 
 
 def _refuse_mixture(workflow: Workflow, engine: str, guests: Mapping[str, str], diagnostics: Diagnostics) -> None:
     """Record, at the steps of both sides, what the back end cannot hand on."""
-    own = backend(engine).TARGET
-    refused = {name: backend(each).TARGET.title for name, each in guests.items() if each not in own.holds}
+    own = lowering(engine).TARGET
+    refused = {name: lowering(each).TARGET.title for name, each in guests.items() if each not in own.holds}
     if not refused:
         return
     able = [
-        f"{backend(name).TARGET.title} can hand steps to {backend(held).TARGET.title}"
+        f"{lowering(name).TARGET.title} can hand steps to {lowering(held).TARGET.title}"
         for name in BACKENDS
-        for held in sorted(backend(name).TARGET.holds)
+        for held in sorted(lowering(name).TARGET.holds)
     ]
     cure = f"compile all of it for one with --backend {engine}; {', '.join(able)}, where --site names one of its sites."
     first = next((step for step in workflow.steps if step.name not in guests), workflow.steps[0])
@@ -98,12 +98,12 @@ def hand_on(workflow: Workflow, choice: Choice, site: Site, diagnostics: Diagnos
     """Return ``workflow`` with the batch system of each step that is handed on."""
     if not choice.guests:
         return workflow
-    reason = cast(Host, backend(choice.engine)).no_guests(site)
+    reason = host(choice.engine).no_guests(site)
     if reason:
         first = next(step for step in workflow.steps if step.name in choice.guests)
         diagnostics.error("unsupported", reason, _place(first), f"compile all of it with --backend {choice.engine}.")
     steps = (
-        step.with_placed(target=backend(name).TARGET, bundle=guest(name).bundle(site)) if name else step
+        step.with_placed(target=lowering(name).target(site), bundle=guest(name).bundle(site)) if name else step
         for step, name in ((step, choice.guests.get(step.name)) for step in workflow.steps)
     )
     return replace(workflow, steps=tuple(steps))

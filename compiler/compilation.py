@@ -77,7 +77,7 @@ class Compilation:
         if self.workflow.expansions:
             assert self.spec is not None, "only an analysis can be compiled again"
             yield from frozen.files(self._frozen(self.spec), self.spec)
-        yield from backends.backend(self.target.name).lower(self.workflow, self.site)
+        yield from backends.lowering(self.target.name).lower(self.workflow, self.site)
         for name in sorted({step.placed.target.name for step in self.workflow.steps if step.placed.target}):
             yield from backends.guest(name).lower_nodes(self.workflow, self.site)
 

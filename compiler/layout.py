@@ -24,10 +24,6 @@ CREDENTIALS = "credentials"
 # What the parts of a run have in common.
 SHARED = (WORKSPACE, CREDENTIALS)
 MANIFEST = f"{BATCH}/manifest.json"
-MADE_BY_DAGMAN = "workflow.dag."  # how the names begin of what DAGMan writes in the folder of batch files
-# The machines on which a make of this run was started.
-MAKE_HOSTS = f"{STATE}/make.hosts"
-MAKE_LOG = f"{LOGS}/make.log"  # what make itself has to say
 DATA_SCRIPTS = f"{BATCH}/data"  # what stages declared data
 
 # Rows per directory, of which each leaves up to three entries there, and steps per directory.

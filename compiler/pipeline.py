@@ -51,7 +51,14 @@ def compile_spec(path: Path, options: Options, diagnostics: Diagnostics) -> Comp
     Raises :class:`Refused` with every fault; warnings stay in ``diagnostics``.
     """
     _ignore_codes(options, diagnostics)
-    resolved = sites.resolve(options.site, options.settings, path.parent, diagnostics, backend=options.backend)
+    resolved = sites.resolve(
+        options.site,
+        options.settings,
+        path.parent,
+        diagnostics,
+        default=backends.default_site(options.backend),
+        backends=backends.BACKENDS,
+    )
     given = (options.parameters, options.operational_options)
     spec = read_spec(path, frontends.FRONTENDS, diagnostics, *given, strict=options.strict)
     workflow = frontends.load(spec, diagnostics)
@@ -63,8 +70,11 @@ def compile_spec(path: Path, options: Options, diagnostics: Diagnostics) -> Comp
     workflow = _with_durations(workflow, durations)
     choice = choose(workflow, resolved.site, options.backend, diagnostics)
     if options.backend == "auto":
-        resolved = sites.resolve(options.site, options.settings, path.parent, diagnostics, backend=choice.engine)
-    _warn_of_default_runtime(workflow, resolved, backends.backend(choice.engine).TARGET, diagnostics)
+        default = backends.default_site(choice.engine)
+        resolved = sites.resolve(
+            options.site, options.settings, path.parent, diagnostics, default=default, backends=backends.BACKENDS
+        )
+    _warn_of_default_runtime(workflow, resolved, backends.lowering(choice.engine).TARGET, diagnostics)
     compilation = _lower_as_chosen(workflow, resolved.site, choice, options, diagnostics)
     return replace(compilation, spec=spec, inputs=inputs, options=options, durations=durations)
 
@@ -106,8 +116,6 @@ def _lower_as_chosen(
     workflow: Workflow, site: Site, choice: Choice, options: Options, diagnostics: Diagnostics
 ) -> Compilation:
     workflow = hand_on(workflow, choice, site, diagnostics)
-    # What compiled here compiles on the workers, unless the site has another for them.
-    site = replace(site, python=site.python or sys.executable) if workflow.expansions else site
     chosen = {"fuse": options.fuse, "strict_outputs": options.strict_outputs}
     return lower(workflow, site, choice.engine, diagnostics, **chosen)
 
@@ -140,7 +148,10 @@ def lower(
     strict_outputs: bool = False,
 ) -> Compilation:
     """Return ``workflow`` after all passes for ``backend``; raises :class:`Refused`."""
-    target = backends.backend(backend).TARGET
+    if workflow.expansions or any(step.action.uses_python for step in workflow.steps):
+        # The Python that compiles here runs on the workers too, unless the site has another for them.
+        site = replace(site, python=site.python or sys.executable)
+    target = backends.lowering(backend).target(site)
     facts = facts_for(workflow, site)
     workflow = run_passes(workflow, Context(target, site, diagnostics, fuse, strict_outputs, facts))
     diagnostics.stop_if_errors()

@@ -6,11 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from typing import Any
 
-# The profile of those who name none, by the back end they ask for.
+# The profile of those who name none.
 DEFAULT_SITE = "local"
-
-
-DEFAULT_SITES = {"htcondor": "generic-htcondor", "slurm": "generic-slurm"}
 
 
 @dataclass(frozen=True, slots=True)

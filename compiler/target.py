@@ -1,6 +1,7 @@
 """What a batch system can do, as data.
 
-Passes ask a target for a capability and never for its name.
+Passes ask a target for a capability and never for its name. A back end holds its ``TARGET``; what a site turns on is in
+the copy that its ``target(site)`` returns.
 """
 
 from __future__ import annotations
@@ -26,14 +27,18 @@ class Target:
     pulls_no_images: frozenset[str]  # the runtimes among them that start nothing from a registry
     keeper: str  # what keeps the workflow going, as messages name it
     start_command: str  # how the user hands the run to the system, in the run directory
-    sends_files: bool  # can it send each job its files, for workers that share no file system?
     enforces_runtime: bool  # does the system itself end a job at its time limit?
-    forwards_tickets: bool = False  # can the system bring the submitter's Kerberos ticket to the job?
+    runs_here: bool = False  # does it run on the machine of the user, in the foreground, and is not submitted?
+    submit_tool: str = ""  # what a machine has that submits to it
+    default_site: str = ""  # the site profile of those who name this system and no site
+    sends_files: str = ""  # the setting by which it sends each job its files, where workers share no file system
+    forwards_tickets: bool = False  # does the system bring the submitter's Kerberos ticket to the job?
     holds: frozenset[str] = frozenset()  # systems to which a node of its graph can hand jobs, and wait for them
     misread_paths: str = ""  # a pattern of what the system takes for something else in the path of a run
     copies_environment: bool = True  # do jobs get all of the submitter's environment from it, if they are to have that?
     sealed_runtimes: frozenset[str] = frozenset()  # the runtimes whose containers do not see what a job script sets
     environment: tuple[str, ...] = ()  # variables that tell its tools where it is
     retries_jobs: bool = False  # does it start failed jobs again by itself?
+    retries: int = 0  # how often it does so, whatever the step asks for
     # What the job of an expansion calls to hand over what it has compiled; nothing where the system takes it by itself.
     submit_programs: tuple[str, ...] = ()

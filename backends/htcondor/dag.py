@@ -6,16 +6,14 @@ rows are independent. All files are named relative to the run directory, where t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reana_batch import layout
-from reana_batch.diagnostics import refuse
+from reana_batch.backends.htcondor.nodes import DAG_FILE, SHIP, VERDICT, expansion_node
 from reana_batch.ir import ChunkPattern, Pattern, Step, Workflow, chunk_pattern, followed_by_rows
 from reana_batch.reading.images import is_path
-from reana_batch.run.parts import Run
-from reana_batch.run.queue import ALL_DONE, Queue, QueuedJob, Submission, Trace
 from reana_batch.target import Target
 from reana_batch.writing import credential_files
 from reana_batch.writing.jobs import folders
@@ -48,9 +46,9 @@ TARGET = Target(
     pulls_no_images=frozenset({"htcondor"}),
     keeper="DAGMan",
     start_command="condor_submit_dag batch/workflow.dag",
-    sends_files=True,
+    submit_tool="condor_submit_dag",
+    default_site="generic-htcondor",
     enforces_runtime=True,
-    forwards_tickets=True,
     # getenv leaves out values of several lines, DAGMan passes few variables on, and the job ad shows them to everybody.
     copies_environment=False,
     holds=frozenset({"slurm"}),
@@ -59,10 +57,16 @@ TARGET = Target(
     misread_paths=r"\$\w*\(|\||\\/",
 )
 
-# Of runs whose files HTCondor sends along: what each job starts with.
-_SHIP = f"{layout.BATCH}/ship.sh"
-# What says whether the steps are done whose jobs count as done in the DAG whatever became of their rows.
-_VERDICT = f"{layout.BATCH}/verdict.sh"
+
+def target(site: Site) -> Target:
+    """Return TARGET with what a site turns on."""
+    settings = site.htcondor
+    return replace(
+        TARGET,
+        sends_files="htcondor.file_transfer" if settings.file_transfer else "",
+        forwards_tickets=settings.send_credential,
+        retries=settings.retries,
+    )
 
 
 def no_guests(site: Site) -> str:
@@ -78,14 +82,14 @@ def lower(workflow: Workflow, site: Site) -> Iterator[File]:
     # A job to which its files are sent has no records of others, and cannot look for the parents of its rows.
     followed = set() if site.htcondor.file_transfer else followed_by_rows(workflow.steps)
     yield File(
-        f"{layout.BATCH}/workflow.dag",
+        DAG_FILE,
         stream(
             "htcondor/workflow.dag.j2",
             "dag",
             steps=[_nodes(step, folder_of, site, followed) for step in workflow.steps],
             edges=_edges(workflow, followed),
             expansions=[
-                (e.origin.short, f"{e.name}.0", _expansion_node(e.name), layout.expansion_folder(e.name))
+                (e.origin.short, f"{e.name}.0", expansion_node(e.name), layout.expansion_folder(e.name))
                 for e in workflow.expansions
             ],
             send_credential=site.htcondor.send_credential,
@@ -107,109 +111,9 @@ def lower(workflow: Workflow, site: Site) -> Iterator[File]:
     if workflow.credential_plan.environment:
         yield File(credential_files.ENVIRONMENT, packaged("htcondor/environment.sh"))
     if followed:
-        yield File(_VERDICT, packaged("htcondor/verdict.sh"))
+        yield File(VERDICT, packaged("htcondor/verdict.sh"))
     if site.htcondor.file_transfer:
-        yield File(_SHIP, packaged("htcondor/ship.sh"))
-
-
-def place(run: Run, last: Submission) -> Mapping[str, str]:
-    """Return the schedd and pool of the run, or this machine's."""
-    from reana_batch.backends.htcondor import schedd
-
-    if (run.directory / _SHIP).exists() and (run.directory / layout.WORKSPACE).is_symlink():
-        message = "HTCondor sends no directory that is a link, as the workspace of a restarted run is."
-        hint = "go on with reana-batch resume, which stays in the same run."
-        raise refuse("unsupported", message, hint=hint)
-    return last.place or schedd.default_place()
-
-
-def submit(run: Run, place: Mapping[str, str]) -> list[str]:
-    """Hand the DAG to the schedd and return the id of its DAGMan job; finished nodes are marked as done.
-
-    DAGs that expansions have compiled before are submitted by DAGMan again, and get the same marks.
-    """
-    from reana_batch.backends.htcondor import schedd
-
-    goes_on = (run.directory / layout.RESTARTED).exists()
-    if goes_on or trace(run.directory) is not Trace.NONE:
-        # While jobs are left of an earlier submission, in the same workspace, nothing may start.
-        schedd.check_gone(place, run.directory, (run.directory / layout.WORKSPACE).resolve().parent)
-    for part in run.parts():
-        dag = part.directory / schedd.DAG_FILE
-        for made_before in dag.parent.glob(f"{dag.name}.*"):
-            made_before.unlink()
-        if goes_on:
-            with dag.with_name(f"{dag.name}.rescue001").open("w", encoding="utf-8") as rescue:
-                rescue.writelines(f"DONE {node}\n" for node in _done_nodes(part))
-            _forget_verdicts(part)
-    return [schedd.submit(run.directory, place)]
-
-
-def _done_nodes(part: Run) -> Iterator[str]:
-    """Yield the nodes of one DAG that need not run again: all their chunks are done."""
-    for step in part.manifest.steps:
-        done = set(part.records(step).done_chunks())
-        yield from (f"{step.name}.{chunks[0]}" for chunks in step.nodes() if done.issuperset(chunks))
-    for name, compiled in part.compiled().items():
-        if compiled.is_complete(compiled.progress()):
-            yield _expansion_node(name)
-
-
-def _forget_verdicts(part: Run) -> None:
-    """Remove the marks of jobs that failed: some ended after their records, so that their nodes are done and stay so."""
-    if (part.directory / _VERDICT).exists():
-        for mark in (part.directory / layout.STATE).rglob("*.unfinished"):
-            mark.unlink()
-
-
-def trace(directory: Path) -> Trace:
-    """Return what condor_submit_dag and DAGMan wrote down, whoever called them."""
-    dag = directory / f"{layout.BATCH}/workflow.dag"
-    if any(dag.with_name(f"{dag.name}.{ending}").exists() for ending in ("dagman.log", "dagman.out", "nodes.log")):
-        return Trace.ACCEPTED
-    return Trace.ASKED if dag.with_name(f"{dag.name}.condor.sub").exists() else Trace.NONE
-
-
-def query(directory: Path, last: Submission) -> Queue:
-    """Return what the schedd knows of the run."""
-    from reana_batch.backends.htcondor import schedd
-
-    return schedd.query(directory, last.place)
-
-
-def cancel(directory: Path, last: Submission) -> None:
-    """Remove the run from the queue."""
-    from reana_batch.backends.htcondor import schedd
-
-    schedd.cancel(directory, last.place)
-
-
-def release(directory: Path, last: Submission, held: list[QueuedJob]) -> list[str]:
-    """Let the held jobs go and return their ids."""
-    from reana_batch.backends.htcondor import schedd
-
-    return schedd.release(directory, last.place, [job.id for job in held])
-
-
-def endings(directory: Path) -> dict[tuple[str, int], str]:
-    """Return, by step and chunk, why jobs were ended by anything but themselves."""
-    from reana_batch.backends.htcondor import schedd
-
-    return schedd.endings(directory)
-
-
-def last_words(directory: Path) -> str:
-    """Return which jobs were ended after their work was done, and the errors that DAGMan wrote into its logs."""
-    from reana_batch.backends.htcondor import schedd
-
-    run, ended = Run(directory), schedd.endings(directory)
-    done = (
-        f"{step.label} ({step.origin}): {ALL_DONE} ({ended[step.name, chunk]})."
-        for step in run.manifest.steps
-        for chunk in run.records(step).done_chunks()
-        if (step.name, chunk) in ended
-    )
-    return "\n".join((*done, schedd.last_words(directory))).rstrip()
+        yield File(SHIP, packaged("htcondor/ship.sh"))
 
 
 def _submit_file(step: Step, folder: str, workflow: Workflow, site: Site) -> str:
@@ -288,11 +192,6 @@ def _retries(step: Step, site: Site) -> int:
 def _node(step: Step, chunk: int) -> str:
     """Return a node's name, by its first chunk; the dot keeps it apart from DAGMan's own words, such as PARENT."""
     return f"{step.name}.{chunk}"
-
-
-def _expansion_node(name: str) -> str:
-    """Return the name of the node that is a DAG; those of jobs end in a number."""
-    return f"{name}.dag"
 
 
 def _verdict_node(step: str) -> str:

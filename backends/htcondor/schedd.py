@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import importlib.util
 import json
 import os
 import re
@@ -16,14 +17,20 @@ import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType, ModuleType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from reana_batch import layout
+from reana_batch.backends.drivers import Driver
+from reana_batch.backends.htcondor.nodes import DAG_FILE, SHIP, VERDICT, expansion_node
 from reana_batch.diagnostics import Refused, refuse
-from reana_batch.run.queue import EXITED, JobState, Queue, QueuedJob
+from reana_batch.findings import Finding, finding, first_line, output
+from reana_batch.run.parts import Run
+from reana_batch.run.queue import ALL_DONE, EXITED, JobState, Queue, QueuedJob, Submission, Trace
 from reana_batch.run.small_files import tail
 
-DAG_FILE = "batch/workflow.dag"
+if TYPE_CHECKING:
+    from reana_batch.site import Site
+
 _T = TypeVar("_T")
 _TIMEOUT = 120  # seconds; a schedd that needs longer is down
 
@@ -131,23 +138,80 @@ def _schedd(bindings: ModuleType, settings: Mapping[str, str]) -> Any:
     return bindings.Schedd(location)
 
 
-# --- asking it -----------------------------------------------------------------------------------
+# --- submitting ----------------------------------------------------------------------------------
 
 
-def submit(directory: Path, place: Mapping[str, str]) -> str:
+def place(run: Run, last: Submission) -> Mapping[str, str]:
+    """Return the schedd and pool of the run, or this machine's."""
+    if (run.directory / SHIP).exists() and (run.directory / layout.WORKSPACE).is_symlink():
+        message = "HTCondor sends no directory that is a link, as the workspace of a restarted run is."
+        hint = "go on with reana-batch resume, which stays in the same run."
+        raise refuse("unsupported", message, hint=hint)
+    return last.place or default_place()
+
+
+def submit(run: Run, place: Mapping[str, str]) -> list[str]:
+    """Give the DAG to the schedd and return the id of its DAGMan job; finished nodes are marked as done.
+
+    DAGs that expansions have compiled before are submitted by DAGMan again, and get the same marks.
+    """
+    goes_on = (run.directory / layout.RESTARTED).exists()
+    if goes_on or trace(run.directory) is not Trace.NONE:
+        # While jobs are left of an earlier submission, in the same workspace, nothing may start.
+        check_gone(place, run.directory, (run.directory / layout.WORKSPACE).resolve().parent)
+    for part in run.parts():
+        dag = part.directory / DAG_FILE
+        for made_before in dag.parent.glob(f"{dag.name}.*"):
+            made_before.unlink()
+        if goes_on:
+            with dag.with_name(f"{dag.name}.rescue001").open("w", encoding="utf-8") as rescue:
+                rescue.writelines(f"DONE {node}\n" for node in _done_nodes(part))
+            _forget_verdicts(part)
+    return [submit_dag(run.directory, place)]
+
+
+def _done_nodes(part: Run) -> Iterator[str]:
+    """Yield the nodes of one DAG that need not run again: all their chunks are done."""
+    for step in part.manifest.steps:
+        done = set(part.records(step).done_chunks())
+        yield from (f"{step.name}.{chunks[0]}" for chunks in step.nodes() if done.issuperset(chunks))
+    for name, compiled in part.compiled().items():
+        if compiled.is_complete(compiled.progress()):
+            yield expansion_node(name)
+
+
+def _forget_verdicts(part: Run) -> None:
+    """Remove the marks of jobs that failed: some ended after their records, so that their nodes are done and stay so."""
+    if (part.directory / VERDICT).exists():
+        for mark in (part.directory / layout.STATE).rglob("*.unfinished"):
+            mark.unlink()
+
+
+def trace(directory: Path) -> Trace:
+    """Return what condor_submit_dag and DAGMan wrote down, whoever called them."""
+    dag = directory / f"{layout.BATCH}/workflow.dag"
+    if any(dag.with_name(f"{dag.name}.{ending}").exists() for ending in ("dagman.log", "dagman.out", "nodes.log")):
+        return Trace.ACCEPTED
+    return Trace.ASKED if dag.with_name(f"{dag.name}.condor.sub").exists() else Trace.NONE
+
+
+def submit_dag(directory: Path, place: Mapping[str, str]) -> str:
     """Hand the DAG in ``directory`` to the schedd and return the id of its DAGMan job."""
     settings = _settings(place)
     with contextlib.chdir(directory):
         return _by_either(lambda bindings: _submit_by_bindings(bindings, settings), lambda: _submit_by_tool(settings))
 
 
-def query(directory: Path, place: Mapping[str, str] | None) -> Queue:
+# --- asking it -----------------------------------------------------------------------------------
+
+
+def query(directory: Path, last: Submission) -> Queue:
     """Return what the schedd knows of the DAG, its nodes and the DAGs of its expansions, by one query.
 
     Without a place the DAG was submitted by hand, to this machine's schedd or another one. Then HTCondor's log of
     the DAG is read as well. Refused if that says that DAGMan goes on, but this machine's schedd does not know it.
     """
-    return _find(directory, place)[1]
+    return _find(directory, last.place)[1]
 
 
 def _find(directory: Path, place: Mapping[str, str] | None) -> tuple[Mapping[str, str], Queue]:
@@ -168,6 +232,11 @@ def _find(directory: Path, place: Mapping[str, str] | None) -> tuple[Mapping[str
     host = found[1] if (found := re.search(r"alias=([^&>]+)", address)) else address
     message = f"This machine's schedd does not know DAGMan's job {job}, which was submitted on {host}."
     raise refuse("scheduler", message, hint="ask there, or set _CONDOR_SCHEDD_HOST to the name of its schedd.")
+
+
+def _settings_of(directory: Path, last: Submission) -> Mapping[str, str]:
+    """Return the settings by which the schedd of a run is asked."""
+    return _find(directory, None)[0] if last.place is None else _settings(last.place)
 
 
 def _open_dagman(directory: Path) -> tuple[str, str] | None:
@@ -233,9 +302,9 @@ def _ending(ads: Sequence[Mapping[str, Any]]) -> set[int]:
         found = more
 
 
-def cancel(directory: Path, place: Mapping[str, str] | None) -> None:
+def cancel(directory: Path, last: Submission) -> None:
     """Remove the DAG in ``directory`` and its nodes. What is not there any more is no fault."""
-    settings = _find(directory, place)[0] if place is None else _settings(place)
+    settings = _settings_of(directory, last)
     constraint = _of_run(directory)
 
     def by_bindings(bindings: ModuleType) -> None:
@@ -247,9 +316,9 @@ def cancel(directory: Path, place: Mapping[str, str] | None) -> None:
     _by_either(by_bindings, by_tool)
 
 
-def release(directory: Path, place: Mapping[str, str] | None, jobs: list[str]) -> list[str]:
+def release(directory: Path, last: Submission, held: list[QueuedJob]) -> list[str]:
     """Let held jobs of a run go and return their ids. One that is not held any more is no fault."""
-    settings = _find(directory, place)[0] if place is None else _settings(place)
+    settings, jobs = _settings_of(directory, last), [job.id for job in held]
 
     def by_bindings(bindings: ModuleType) -> None:
         _reaching(lambda: _schedd(bindings, settings).act(bindings.JobAction.Release, jobs))
@@ -443,6 +512,18 @@ def endings(directory: Path) -> dict[tuple[str, int], str]:
 
 
 def last_words(directory: Path) -> str:
+    """Return which jobs were ended after their work was done, and the errors that DAGMan wrote into its logs."""
+    run, ended = Run(directory), endings(directory)
+    done = (
+        f"{step.label} ({step.origin}): {ALL_DONE} ({ended[step.name, chunk]})."
+        for step in run.manifest.steps
+        for chunk in run.records(step).done_chunks()
+        if (step.name, chunk) in ended
+    )
+    return "\n".join((*done, _log_errors(directory))).rstrip()
+
+
+def _log_errors(directory: Path) -> str:
     """Return the last errors in DAGMan's log, or what it printed where it could not write one."""
     lines = tail(directory / f"{DAG_FILE}.dagman.out", _LOG_LINES).splitlines()
     errors = [_STAMP.sub("", line) for line in lines if _ERROR.search(line)]
@@ -515,3 +596,36 @@ _EVENTS: dict[str, Callable[[str], str]] = {
     "009": _why_aborted,
     "012": lambda text: f"held ({text})",
 }
+
+
+# --- what works here -----------------------------------------------------------------------------
+
+
+def examine(_site: Site, needed: bool) -> Iterator[Finding]:
+    """Yield what of HTCondor works here."""
+    version = output("condor_version")
+    cure = "log in to a machine that submits to HTCondor, such as lxplus."
+    yield finding("HTCondor tools", version is not None, needed, first_line(version), cure)
+    if version is not None:
+        answer = output("condor_q", "-totals")
+        note = "the schedd answers" if answer is not None else "the schedd does not answer"
+        cure = "look at condor_q; is your ticket valid (klist)?"
+        yield finding("HTCondor schedd", answer is not None, needed, note, cure)
+    there = importlib.util.find_spec("htcondor2") is not None
+    note = "installed" if there else "not installed; HTCondor's tools are used instead"
+    yield finding("HTCondor bindings", there, False, note, "")
+
+
+DRIVER = Driver(
+    place=place,
+    submit=submit,
+    trace=trace,
+    query=query,
+    cancel=cancel,
+    release=release,
+    endings=endings,
+    last_words=last_words,
+    examine=examine,
+    logs=(f"{DAG_FILE}.dagman.out",),
+    left_behind=("workflow.dag.",),
+)

@@ -6,14 +6,11 @@ accepted is cancelled. Jobs check their parents' records themselves.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from reana_batch import layout
 from reana_batch.ir import Need, Pattern, Step, Workflow, chunk_pattern
-from reana_batch.run.parts import Run
-from reana_batch.run.queue import Queue, QueuedJob, Submission, Trace
 from reana_batch.target import Target
 from reana_batch.writing.jobs import folders
 from reana_batch.writing.libraries import library
@@ -57,14 +54,20 @@ TARGET = Target(
     pulls_no_images=frozenset(),
     keeper="the finaliser",
     start_command="bash batch/submit.sh",
-    sends_files=False,
     enforces_runtime=True,
+    submit_tool="sbatch",
+    default_site="generic-slurm",
     environment=("SLURM_CONF",),
     submit_programs=("sbatch", "scancel", "scontrol", "squeue"),
 )
 
 # Resources that batch/pyslurm_sbatch.py does not know.
 _SBATCH_ONLY = ("constraint", "reservation", "gres", "gpus", "gpu_model", "nodes", "tasks")
+
+
+def target(_site: Site) -> Target:
+    """Return TARGET: no setting changes what the system can do."""
+    return TARGET
 
 
 def lower(workflow: Workflow, site: Site) -> Iterator[File]:
@@ -123,77 +126,10 @@ def lower_nodes(workflow: Workflow, site: Site) -> Iterator[File]:
     yield library("submit-lib.sh")
     yield library("node-lib.sh")
     for step in workflow.steps:
-        if step.placed.target is TARGET:
+        if step.placed.target == TARGET:
             folder = folder_of[step.name]
             yield File(f"{layout.BATCH}/steps/{folder}/node.sh", _node_script(step, folder))
             yield File(f"{layout.BATCH}/steps/{folder}/job.sbatch", _batch_script(step, folder, site))
-
-
-def place(run: Run, last: Submission) -> Mapping[str, str]:
-    """Return nothing: submit.sh itself writes down the cluster, also when a user calls it."""
-    del run, last
-    return {}
-
-
-def submit(run: Run, place: Mapping[str, str]) -> list[str]:
-    """Hand the chain to Slurm and return the ids of its jobs and arrays.
-
-    When a run goes on, that is the chain of each part, but for those that an expansion's job will submit.
-    """
-    from reana_batch.backends.slurm import controller
-
-    del place
-    return controller.submit(run)
-
-
-def submit_part(part: Run) -> None:
-    """Hand the chain of a part to Slurm, unless that was done by an earlier life of the same job."""
-    from reana_batch.backends.slurm import controller
-
-    controller.submit_part(part.directory)
-
-
-def trace(directory: Path) -> Trace:
-    """Return what the journal of submit.sh says."""
-    from reana_batch.backends.slurm import controller
-
-    return controller.trace(directory)
-
-
-def query(directory: Path, last: Submission) -> Queue:
-    """Return what slurmctld knows of the run."""
-    from reana_batch.backends.slurm import controller
-
-    del last  # the journal that slurm_controller reads knows more: the finaliser adds to it
-    return controller.query(directory)
-
-
-def cancel(directory: Path, last: Submission) -> None:
-    """Cancel all jobs of the run."""
-    from reana_batch.backends.slurm import controller
-
-    del last
-    controller.cancel(directory)
-
-
-def release(directory: Path, last: Submission, held: list[QueuedJob]) -> list[str]:
-    """Let those of the held jobs go that their owner may let go, replace lost finalisers, and return the jobs' ids."""
-    from reana_batch.backends.slurm import controller
-
-    del last
-    return controller.release(directory, held)
-
-
-def endings(directory: Path) -> dict[tuple[str, int], str]:
-    """Return nothing: jobs leave a record of whatever ends them."""
-    del directory
-    return {}
-
-
-def last_words(directory: Path) -> str:
-    """Return nothing: no process of Slurm's runs the workflow."""
-    del directory
-    return ""
 
 
 def _node_script(step: Step, folder: str) -> str:

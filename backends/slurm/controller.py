@@ -15,14 +15,22 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import replace
+from importlib import resources
 from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from reana_batch import layout
+from reana_batch.backends.drivers import Driver
 from reana_batch.backends.slurm.reasons import RELEASABLE, cure, explain
 from reana_batch.diagnostics import Refused, refuse
+from reana_batch.findings import TIMEOUT, Finding, finding, first_line, output
 from reana_batch.run.parts import Run
-from reana_batch.run.queue import ALL_DONE, LINGERING, JobState, Queue, QueuedJob, Trace
+from reana_batch.run.queue import ALL_DONE, LINGERING, JobState, Queue, QueuedJob, Submission, Trace
 from reana_batch.run.records import StepRecords
+
+if TYPE_CHECKING:
+    from reana_batch.site import Site
 
 JOURNAL = "state/slurm.jobs"
 _UNDER_WAY = "state/slurm.submitting"
@@ -87,10 +95,12 @@ _ENDINGS = {
 }
 
 
-def submit(run: Run) -> list[str]:
-    """Hand the chains of ``run`` to Slurm and return the ids of their jobs and arrays.
+def submit(run: Run, _place: Mapping[str, str] = MappingProxyType({})) -> list[str]:
+    """Give the chains of ``run`` to Slurm and return the ids of their jobs and arrays.
 
-    All or nothing: submit.sh cancels what was accepted if anything is refused.
+    All or nothing: submit.sh cancels what was accepted if anything is refused. It writes down the cluster itself, also
+    when a user calls it. When a run goes on, there is a chain for each part, except for those that the job of an
+    expansion will submit.
     """
     if (run.directory / JOURNAL).exists() and (run.directory / layout.RESTARTED).exists():
         for part in run.parts():
@@ -116,11 +126,12 @@ def _open_parts(run: Run) -> Iterator[Run]:
                 yield compiled
 
 
-def submit_part(directory: Path) -> None:
+def submit_part(part: Run) -> None:
     """Hand a chain to Slurm, unless that was done before. What was cut short is begun again.
 
     A job that was started twice waits while its other life submits.
     """
+    directory = part.directory
     while not _is_accepted(directory):
         try:
             _submit_chain(directory)
@@ -166,9 +177,10 @@ def trace(directory: Path) -> Trace:
     return Trace.ASKED if (directory / _UNDER_WAY).exists() else Trace.NONE
 
 
-def query(directory: Path) -> Queue:
+def query(directory: Path, _last: Submission | None = None) -> Queue:
     """Return what slurmctld knows of the run's jobs, by one call of squeue, or two for a run that has none.
 
+    The journal that submit.sh keeps knows more than the record of the last submission: the finaliser adds to it.
     Another cluster than that of the run knows nothing of them. So the cluster is looked at before a run has no jobs.
     """
     journal = _journal(Run(directory))
@@ -291,7 +303,7 @@ def _is_skipped(records: StepRecords, job: QueuedJob) -> bool:
     return any(records.is_skipped(row) for chunk in job.chunks for row in records.step.chunk(chunk))
 
 
-def cancel(directory: Path) -> None:
+def cancel(directory: Path, _last: Submission | None = None) -> None:
     """Cancel all jobs of the run; those that have ended are no fault.
 
     The job of an expansion may go on for a moment and submit others, which are cancelled then.
@@ -326,7 +338,7 @@ def _cancel_known(directory: Path) -> None:
             raise refuse("scheduler", f"scancel failed: {' '.join(done.stderr.split())}")
 
 
-def release(directory: Path, held: list[QueuedJob]) -> list[str]:
+def release(directory: Path, _last: Submission, held: list[QueuedJob]) -> list[str]:
     """Let those of the held jobs go that their owner may let go, in one call, and return their ids.
 
     Finalisers that are gone are replaced, and the ids are those of the new ones. If slurmctld has lost jobs that wait
@@ -490,3 +502,49 @@ def _elements(text: str) -> Iterator[int]:
             yield 0
         elif start.isdecimal() and (end.isdecimal() or not end):
             yield from range(int(start), int(end or start) + 1, int(stride) if stride.isdecimal() else 1)
+
+
+# --- what works here -----------------------------------------------------------------------------
+
+
+def examine(site: Site, needed: bool) -> Iterator[Finding]:
+    """Yield what of Slurm works here."""
+    version = output("sbatch", "--version")
+    cure = "log in to a machine that submits to Slurm."
+    yield finding("Slurm tools", version is not None, needed, first_line(version), cure)
+    if version is None:
+        return
+    config = output("scontrol", "show", "config")
+    yield finding("slurmctld", config is not None, needed, first_line(output("scontrol", "ping")), "ask your site.")
+    sizes = re.search(r"^MaxArraySize\s*=\s*(\d+)", config or "", re.MULTILINE)
+    if sizes:
+        good = int(sizes[1]) >= site.slurm.max_array_size
+        note = f"MaxArraySize is {sizes[1]}, the profile says {site.slurm.max_array_size}"
+        yield finding("Slurm arrays", good, needed, note, f"set slurm.max_array_size to {sizes[1]}.")
+    yield _pyslurm(site, needed)
+
+
+def _pyslurm(site: Site, needed: bool) -> Finding:
+    """Ask the process that would submit jobs: importing pyslurm may end a process."""
+    with resources.as_file(resources.files("reana_batch.templates") / "slurm/pyslurm_sbatch.py") as helper:
+        command = [site.slurm.pyslurm_python or sys.executable, str(helper)]
+        try:
+            done = subprocess.run(command, input="", capture_output=True, text=True, timeout=TIMEOUT, check=False)
+            good, note = done.returncode == 0, (done.stderr + done.stdout).strip().rpartition("\n")[2]
+        except (OSError, subprocess.TimeoutExpired) as error:
+            good, note = False, str(error)
+    cure = "install the pyslurm of this Slurm, or set slurm.submission to sbatch."
+    wanted = needed and site.slurm.submission == "pyslurm"
+    return finding("pyslurm", good, wanted, note.removeprefix("ready, "), cure)
+
+
+DRIVER = Driver(
+    submit=submit,
+    submit_part=submit_part,
+    trace=trace,
+    query=query,
+    cancel=cancel,
+    release=release,
+    examine=examine,
+    logs=("logs/finaliser.out",),
+)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
+from reana_batch import backends
 from reana_batch.printable import printable, printable_json
 from reana_batch.version import __version__
 
@@ -95,7 +96,7 @@ _SPEC_OPTIONS = (
 _BACKEND_OPTION = click.option(
     "-b",
     "--backend",
-    type=click.Choice(["make", "htcondor", "slurm", "auto"]),
+    type=click.Choice([*backends.BACKENDS, "auto"]),
     help="The batch system; auto goes by compute_backend.  [default: the site's]",
 )
 JSON_OPTION = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
@@ -426,7 +427,7 @@ def sites(context: click.Context, as_json: bool) -> None:
     from reana_batch.diagnostics import Diagnostics
     from reana_batch.reading.sites import profiles, user_file
 
-    known = profiles(Diagnostics())
+    known = profiles(backends.BACKENDS, Diagnostics())
     if as_json:
         print_json({"sites": known})
         return
@@ -460,7 +461,7 @@ def _show_settings(site: str | None, settings: tuple[str, ...], as_json: bool, c
     from reana_batch.reading.sites import resolve
     from reana_batch.site import settings_of
 
-    resolved = resolve(site, settings, Path(), Diagnostics())
+    resolved = resolve(site, settings, Path(), Diagnostics(), backends=backends.BACKENDS)
     values = settings_of(resolved.site)
     sources = values.pop("sources")
     notes = {"ORIGIN": resolved.origins, "SOURCE": sources, None: {}}[column]
@@ -473,13 +474,6 @@ def _show_settings(site: str | None, settings: tuple[str, ...], as_json: bool, c
     rows = [(key, _shown(value), *([notes.get(key, "")] if column else [])) for key, value in values.items()]
     say(f"==> Site {resolved.site.name}" if column == "SOURCE" else site_line(resolved))
     print_table(simple_table(header, rows))
-
-
-def batch_systems_here() -> list[str]:
-    """Return the batch systems that this machine submits to."""
-    from reana_batch import backends
-
-    return backends.found_here()
 
 
 def site_line(resolved: ResolvedSite) -> str:

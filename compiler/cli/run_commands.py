@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from reana_batch import backends
 from reana_batch.cli.main import (
     EXIT_FAILED,
     EXIT_INTERRUPTED,
     EXIT_REFUSED,
     JSON_OPTION,
-    batch_systems_here,
     compile_analysis,
     counted,
     guarded,
@@ -35,6 +35,7 @@ from reana_batch.printable import printable_log
 if TYPE_CHECKING:
     import subprocess
 
+    from reana_batch.backends.drivers import Here
     from reana_batch.compilation import Options
     from reana_batch.diagnostics import Diagnostics, Refused
     from reana_batch.lifecycle.status import RunStatus
@@ -98,7 +99,7 @@ def _find(name: str, runs: Path | None) -> Path:
 @click.option(
     "-b",
     "--backend",
-    type=click.Choice(["make", "htcondor", "slurm", "auto"]),
+    type=click.Choice([*backends.BACKENDS, "auto"]),
     help="The batch system.  [default: the site's]",
 )
 @click.option(
@@ -119,14 +120,15 @@ def run(
     import shutil
 
     from reana_batch.diagnostics import Refused
-    from reana_batch.lifecycle import creation, local_run, submission
+    from reana_batch.lifecycle import creation, submission
     from reana_batch.lifecycle.creation import write_run
     from reana_batch.run.names import new_run
 
     options = _with_site(file, options_of(**given))
     compilation, diagnostics = compile_analysis(file, options)
-    if compilation.target.name == "make":
-        local_run.check_tools()
+    here = backends.driver(compilation.target.name).here
+    if here:
+        here.check_tools()
     directory = new_run(_root(runs), name)
     try:
         write_run(compilation, directory)
@@ -134,8 +136,8 @@ def run(
         shutil.rmtree(directory, ignore_errors=True)
         raise
     creation.note_creation(directory, compilation)
-    if compilation.target.name == "make":
-        _watch_here(directory, submission.submit(directory, _starting_here(jobs)), as_json, diagnostics)
+    if here:
+        _watch_here(directory, here, submission.submit(directory, _starting(here, jobs)), as_json, diagnostics)
     ids = submission.submit(directory, submission.hand_in)
     say(f"==> SUCCESS: {directory.name} has been submitted to {compilation.target.title}.", "green")
     say(f"To see what becomes of it: reana-batch status -w {shlex.quote(str(directory))}")
@@ -153,10 +155,12 @@ def _with_site(file: Path | None, options: Options) -> Options:
     from reana_batch.reading import sites
     from reana_batch.reading.analysis import find_spec
 
-    found = batch_systems_here()
+    found = backends.found_here()
     if not found or options.backend or options.site:
         return options
-    resolved = sites.resolve(None, options.settings, find_spec(file, Path()).parent, Diagnostics())
+    resolved = sites.resolve(
+        None, options.settings, find_spec(file, Path()).parent, Diagnostics(), backends=backends.BACKENDS
+    )
     if resolved.chosen_by or not resolved.origins["backend"].startswith(("default", "shipped")):
         return options
     machine = f"This machine submits to {' and '.join(found)}, and nothing says which site to use."
@@ -165,30 +169,38 @@ def _with_site(file: Path | None, options: Options) -> Options:
         where = f"or site: NAME in {sites.PROJECT_FILE} next to the analysis or in your home; see reana-batch sites."
         raise refuse("no-site", machine, hint=f"{hint} {where}")
     say(f"{machine} local runs here, with make.")
-    known = click.Choice(list(sites.profiles(Diagnostics())))
+    known = click.Choice(list(sites.profiles(backends.BACKENDS, Diagnostics())))
     site = click.prompt("Site", type=known, err=True)
     if click.confirm(f"Keep it in ~/{sites.PROJECT_FILE}?", err=True):
         sites.keep_choice(site)
     return replace(options, site=site)
 
 
-def _starting_here(jobs: int | None) -> Callable[[Run], subprocess.Popen[bytes]]:
-    """Return what starts a run by make."""
-    from reana_batch.lifecycle import local_run
+def _here(directory: Path) -> Here | None:
+    """Return how a run is run on this machine. None if it is submitted to a batch system."""
+    from reana_batch.run.parts import Run
 
-    return lambda run: local_run.start(run, jobs)
+    return backends.driver(Run(directory).manifest.backend).here
+
+
+def _starting(here: Here, jobs: int | None) -> Callable[[Run], subprocess.Popen[bytes]]:
+    """Return what starts a run on this machine."""
+    return lambda run: here.start(run, jobs)
 
 
 def _watch_here(
-    directory: Path, make: subprocess.Popen[bytes], as_json: bool, diagnostics: Diagnostics | None = None
+    directory: Path,
+    here: Here,
+    process: subprocess.Popen[bytes],
+    as_json: bool,
+    diagnostics: Diagnostics | None = None,
 ) -> None:
-    """Stay with a run by make to its end and exit with what came of it."""
+    """Stay with a run on this machine to its end and exit with its result."""
     from reana_batch.cli.terminal import watching
-    from reana_batch.lifecycle import local_run
 
     say(f"==> Running {directory.name} in {directory}")
     with watching(quiet=as_json) as report:
-        local_run.watch(directory, make, report)
+        here.watch(directory, process, report)
     _show_and_exit(directory, as_json, diagnostics)
 
 
@@ -213,15 +225,15 @@ def submit(directory: Path, as_json: bool) -> None:
 @click.option("-j", "--jobs", type=click.IntRange(min=1), help="Jobs at a time, with make.")
 def restart(name: str, runs: Path | None, jobs: int | None, as_json: bool) -> None:
     """Start an ended run again, as NAME.N.1, in the same workspace; finished jobs are not run again."""
-    from reana_batch.lifecycle import local_run, restart, submission
-    from reana_batch.run.parts import Run
+    from reana_batch.lifecycle import restart, submission
 
     old = _find(name, runs)
-    if Run(old).manifest.backend == "make":
-        local_run.check_tools()
-        new, done, make = restart.restart(old, _starting_here(jobs))
+    here = _here(old)
+    if here:
+        here.check_tools()
+        new, done, process = restart.restart(old, _starting(here, jobs))
         _say_restarted(old, new, done)
-        _watch_here(new, make, as_json)
+        _watch_here(new, here, process, as_json)
     new, done, ids = restart.restart(old, submission.hand_in)
     _say_restarted(old, new, done)
     say(f"==> SUCCESS: {new.name} has been submitted.", "green")
@@ -240,11 +252,11 @@ def _say_restarted(old: Path, new: Path, done: int) -> None:
 def resume(name: str, runs: Path | None, jobs: int | None, as_json: bool) -> None:
     """Submit a failed or stopped run again under its own number; finished jobs are not run again."""
     from reana_batch.lifecycle import restart, submission
-    from reana_batch.run.parts import Run
 
     directory = _find(name, runs)
-    if Run(directory).manifest.backend == "make":
-        _watch_here(directory, restart.resume(directory, _starting_here(jobs)), as_json)
+    here = _here(directory)
+    if here:
+        _watch_here(directory, here, restart.resume(directory, _starting(here, jobs)), as_json)
     ids = submission.release(directory)
     if ids:
         say(f"==> SUCCESS: {directory.name} goes on; released: {', '.join(ids)}.", "green")
@@ -569,7 +581,7 @@ def diff(first: str, second: str, runs: Path | None, as_json: bool) -> None:
     """Show how two runs differ: what they run, and what is in their workspaces."""
     from reana_batch.run import workspace
 
-    differences = workspace.differences(_find(first, runs), _find(second, runs))
+    differences = workspace.differences(_find(first, runs), _find(second, runs), backends.left_behind())
     if as_json:
         print_json({"differences": differences})
         return
@@ -626,7 +638,7 @@ def doctor(site: str | None, runs: Path | None, as_json: bool) -> None:
     from reana_batch.lifecycle.doctor import examine
     from reana_batch.reading.sites import resolve
 
-    resolved = resolve(site, (), Path(), Diagnostics())
+    resolved = resolve(site, (), Path(), Diagnostics(), backends=backends.BACKENDS)
     found = list(examine(resolved.site, _root(runs)))
     if as_json:
         keys = ("subject", "state", "note", "cure")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from reana_batch import backends
 from reana_batch.cli.main import JSON_OPTION, guarded, print_json, say
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def _store() -> Store:
     from reana_batch.diagnostics import Diagnostics
     from reana_batch.reading.sites import resolve
 
-    return secrets.store(resolve(None, (), Path(), Diagnostics()).site.credentials.secrets)
+    return secrets.store(resolve(None, (), Path(), Diagnostics(), backends=backends.BACKENDS).site.credentials.secrets)
 
 
 @click.command("secrets-add")

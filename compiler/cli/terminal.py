@@ -14,8 +14,8 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
+from reana_batch.backends.drivers import Report
 from reana_batch.ir import Step, Workflow
-from reana_batch.lifecycle.local_run import Report
 from reana_batch.lifecycle.status import Blocked, RunStatus
 from reana_batch.printable import printable
 from reana_batch.run.failures import Failure

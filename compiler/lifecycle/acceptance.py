@@ -14,15 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from reana_batch import files, layout
+from reana_batch import backends, files, layout
 from reana_batch.diagnostics import Place, refuse
 from reana_batch.lifecycle.status import RunStatus
 from reana_batch.run.manifest import StepEntry
 from reana_batch.run.parts import Run
 from reana_batch.run.records import RowRecord, read_record
 
-# Logs of the engines, as far as the back ends leave any.
-_ENGINE_LOGS = ("logs/make.log", "batch/workflow.dag.dagman.out", "logs/finaliser.out")
 # Given and When: a scenario is for runs of which this is so, and is skipped for others, as in REANA.
 _CONDITIONS = ("Context", "Action")
 _UNITS: dict[str, int] = {"B": 1, "bytes": 1} | {
@@ -198,12 +196,17 @@ def _logs_contain(status: RunStatus, kind: str | None, expected: str) -> None:
     if kind != "engine ":
         texts += [text for part, step in _all_steps(status) for text in _job_logs(part, step)]
     if kind != "job ":
-        paths = (part.directory / name for part in status.run.parts() for name in _ENGINE_LOGS)
+        paths = (part.directory / name for part in status.run.parts() for name in _engine_logs(status.run))
         texts += [files.read_text(path) for path in paths if path.exists()]
     found = any(expected in text for text in texts)
     if kind == "engine " and not found:
         raise _NoEngine
     _demand(found, "no log contains it")
+
+
+def _engine_logs(run: Run) -> list[str]:
+    """Return the logs of the batch systems that run the workflow."""
+    return [log for name in (run.manifest.backend, *run.guests) for log in backends.driver(name).logs]
 
 
 def _step_logs_contain(status: RunStatus, name: str, expected: str) -> None:

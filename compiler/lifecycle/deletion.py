@@ -149,7 +149,7 @@ def check_ended(directory: Path) -> None:
 def _check_guests_gone(run: Run) -> None:
     """Raise Refused while jobs that were handed on are still ending; in the same run, their nodes wait for that."""
     for name in run.guests:
-        queue = backends.backend(name).query(run.directory, Submission())
+        queue = backends.driver(name).query(run.directory, Submission())
         jobs = [job for job in queue.jobs if job.state is not JobState.ENDED]
         if jobs:
             message = f"Jobs of {run.directory.name} are still in the queue ({jobs[0].id})."

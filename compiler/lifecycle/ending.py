@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from reana_batch import backends, layout
+from reana_batch import backends
 from reana_batch.diagnostics import Refused, refuse
 from reana_batch.lifecycle.status import NO_ANSWER, known_status, queues_of, silence_of, trace_of
 from reana_batch.run.lock import locked
@@ -34,17 +34,17 @@ def stop(directory: Path, *, force: bool = False) -> None:
             silence_of(refused)
             # The user's word counts from now on. A machine or scheduler that is no more is not asked again.
             note(directory, ids=[], intent={"host": os.uname().nodename})
-            (directory / layout.MAKE_HOSTS).unlink(missing_ok=True)
+            backends.driver(run.manifest.backend).forget(directory)
         note(directory, stopped=time.time())
         for name in run.guests:  # where their system's tools are not at hand, the nodes do it alone
             with tolerating("missing-tool", *silent):
-                backends.backend(name).cancel(directory, Submission())
+                backends.driver(name).cancel(directory, Submission())
 
 
 def cancel(run: Run) -> None:
     """Cancel the jobs of a run in its own batch system, where it was submitted last."""
     last = read_record(run.directory).last_submission
-    backends.backend(run.manifest.backend).cancel(run.directory, last)
+    backends.driver(run.manifest.backend).cancel(run.directory, last)
 
 
 def leave_queue(ended: Run) -> None:
@@ -61,7 +61,7 @@ def leave_queue(ended: Run) -> None:
         if time.monotonic() > end:
             raise refuse("run-state", f"Jobs of {ended.directory.name} are still ending; try again later.")
         for name in left:
-            backends.backend(name).cancel(ended.directory, last)
+            backends.driver(name).cancel(ended.directory, last)
         time.sleep(2)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from reana_batch import files, layout
+from reana_batch import backends, files, layout
 from reana_batch.diagnostics import Refused, refuse
 from reana_batch.lifecycle.deletion import MAKING, check_ended, check_workspace_free, hidden_name, remove, sweep
 from reana_batch.lifecycle.ending import leave_queue
@@ -84,7 +84,7 @@ def _fill_restart(run: Run, new: Path, unnamed: Path) -> int:
 def _copy_part(part: Run, target: Path) -> int:
     """Copy the batch files and the records of finished jobs; return how many there are."""
     batch = part.directory / layout.BATCH
-    names = (path for path, _ in files.walk(batch) if not path.startswith(layout.MADE_BY_DAGMAN))
+    names = (path for path, _ in files.walk(batch) if not path.startswith(backends.left_behind()))
     files.copy_tree(batch, target / layout.BATCH, names)
     for name in (layout.STATE, layout.LOGS):
         (target / name).mkdir(mode=0o700)

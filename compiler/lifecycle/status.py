@@ -55,7 +55,7 @@ class RunStatus:
     @property
     def keeper(self) -> str:
         """What keeps the workflow going, as messages name it."""
-        return backends.backend(self.run.manifest.backend).TARGET.keeper
+        return backends.lowering(self.run.manifest.backend).TARGET.keeper
 
     @property
     def not_started(self) -> int:
@@ -104,7 +104,7 @@ def status(directory: Path) -> RunStatus:
     opened = tuple(run.open_expansions())
     words = ""
     if state == "failed" and not failed:
-        words = backends.backend(run.manifest.backend).last_words(directory)
+        words = backends.driver(run.manifest.backend).last_words(directory)
     seen = (run, state, tuple(progress), queue, record, failed)
     return RunStatus(*seen, last_words=words, open_expansions=opened, silence=silence)
 
@@ -129,7 +129,7 @@ def trace_of(run: Run, record: RunRecord, progress: list[StepProgress]) -> Trace
     if record.submitted or any(step.done + step.failed + step.running for step in progress):
         return Trace.ACCEPTED
     asked = Trace.ASKED if record.intent else Trace.NONE
-    return max(asked, backends.backend(run.manifest.backend).trace(run.directory))
+    return max(asked, backends.driver(run.manifest.backend).trace(run.directory))
 
 
 def _look(run: Run, before: list[StepProgress], last: Submission) -> tuple[list[StepProgress], Queue]:
@@ -157,20 +157,20 @@ def _query(run: Run, last: Submission) -> Queue:
 def queues_of(run: Run, last: Submission) -> dict[str, Queue]:
     """Return what each batch system of the run knows, by its name."""
     own = run.manifest.backend
-    queues = {own: backends.backend(own).query(run.directory, last)}
+    queues = {own: backends.driver(own).query(run.directory, last)}
     for name in run.guests:
         with contextlib.suppress(Refused):
-            queues[name] = backends.backend(name).query(run.directory, Submission())
+            queues[name] = backends.driver(name).query(run.directory, Submission())
     return queues
 
 
 def _endings(run: Run) -> dict[tuple[str, int], str]:
     """Return, by step and chunk, why jobs of an ended run were ended by anything but themselves."""
-    backend = backends.backend(run.manifest.backend)
+    driver = backends.driver(run.manifest.backend)
     return {
         (part.path + step, chunk): reason
         for part in run.parts()
-        for (step, chunk), reason in backend.endings(part.directory).items()
+        for (step, chunk), reason in driver.endings(part.directory).items()
     }
 
 

@@ -12,28 +12,40 @@ from pathlib import Path
 from typing import TypeVar
 
 from reana_batch import backends, files, layout
-from reana_batch.diagnostics import refuse
+from reana_batch.diagnostics import Refused, refuse
 from reana_batch.lifecycle.status import known_status, queues_of, status
 from reana_batch.run import credentials
 from reana_batch.run.lock import locked
 from reana_batch.run.parts import Run
 from reana_batch.run.run_json import note_intent, note_submission, read_record
+from reana_batch.writing.credential_files import SCRIPT
 
 _T = TypeVar("_T")
 
 
 def hand_in(run: Run) -> list[str]:
     """Hand a run to its batch system and return the ids of what was submitted. The caller holds the lock."""
-    backend = backends.backend(run.manifest.backend)
-    place = backend.place(run, read_record(run.directory).last_submission)
+    driver = backends.driver(run.manifest.backend)
+    if driver.submit is None:
+        raise _runs_here(run)
+    place = driver.place(run, read_record(run.directory).last_submission)
     for part in run.parts():
         for name in (layout.BATCH, layout.STATE, layout.LOGS):
             files.remove_links(part.directory / name)  # that jobs of an earlier attempt may have made
     credentials.hand_on(run.directory)
     note_intent(run.directory, run.manifest.backend, place)
-    ids = backend.submit(run, place)
+    ids = driver.submit(run, place)
     note_submission(run.directory, ids)
     return ids
+
+
+def _runs_here(run: Run) -> Refused:
+    """Return the exception for a run that is not submitted: it runs on this machine, in the foreground."""
+    target = backends.lowering(run.manifest.backend).TARGET
+    credentials = f"bash {SCRIPT} && " if (run.directory / SCRIPT).exists() else ""
+    hint = f"to run it here: cd {shlex.quote(str(run.directory))} && {credentials}{target.start_command}"
+    message = f"{run.directory.name} is compiled for {target.keeper}, which submits nothing."
+    return refuse("run-state", message, hint=hint)
 
 
 def submit(directory: Path, start: Callable[[Run], _T]) -> _T:
@@ -58,7 +70,7 @@ def submit_part(part: Run) -> None:
 
     Without a lock, for the job that does this can be ended at any time.
     """
-    backends.backend(part.manifest.backend).submit_part(part)
+    backends.driver(part.manifest.backend).submit_part(part)
 
 
 def check_needs(part: Run, expansion: str) -> None:
@@ -83,4 +95,4 @@ def release(directory: Path) -> list[str]:
         # Each system its own jobs: the same id may be somebody else's job in the other.
         last = current.record.last_submission
         held = {name: queue.held for name, queue in queues_of(current.run, last).items() if queue.held}
-        return [job for name, jobs in held.items() for job in backends.backend(name).release(directory, last, jobs)]
+        return [job for name, jobs in held.items() for job in backends.driver(name).release(directory, last, jobs)]

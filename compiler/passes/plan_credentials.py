@@ -43,9 +43,7 @@ def _keeps_environment(steps: tuple[Step, ...], context: Context) -> bool:
     if not context.site.inherit_environment or context.target.copies_environment:
         return False
     if context.site.container_runtime in context.target.sealed_runtimes and any(step.placed.image for step in steps):
-        message = (
-            "inherit_environment: containers that HTCondor starts do not see the environment that is kept for them."
-        )
+        message = f"inherit_environment: containers that {context.target.title} starts do not see the environment that is kept for them."
         context.diagnostics.error("unsupported", message, hint="choose --set container_runtime=apptainer.")
     return True
 
@@ -98,7 +96,6 @@ def _sources(wanted: Collection[Credential], forwarded: bool, context: Context) 
 
 def _ticket_source(forwarded: bool, context: Context) -> str:
     chosen = context.site.credentials.kerberos
-    forwarded = forwarded and context.site.htcondor.send_credential
     if chosen == "forward" and not forwarded:
         message = "credentials.kerberos: nothing forwards tickets to all the jobs here that ask for one."
         context.diagnostics.error("unsupported", message, hint="choose keytab or ticket.")
@@ -189,11 +186,8 @@ def _tries(step: Step, context: Context) -> int:
     Each start by the system has a limit of its own. So has each attempt in a job, unless the system ends the job.
     """
     system = context.target_of(step)
-    starts = (
-        max(0 if step.placed.target else step.asked.retries, context.site.htcondor.retries)
-        if context.target.retries_jobs
-        else 0
-    )
+    asked = 0 if step.placed.target else step.asked.retries
+    starts = max(asked, context.target.retries) if context.target.retries_jobs else 0
     attempts = 0 if system.retries_jobs or system.enforces_runtime else step.asked.retries
     return (1 + starts) * (1 + attempts)
 

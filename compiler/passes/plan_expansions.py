@@ -22,11 +22,9 @@ def plan_expansions(workflow: Workflow, context: Context) -> Workflow:
         for expansion in workflow.expansions:
             message = f"Expansions may lie in each other {_DEEPEST} deep, not more: {expansion.reason}."
             context.diagnostics.error("over-limit", message, expansion.origin)
-    if context.target.sends_files and context.site.htcondor.file_transfer:
+    if context.target.sends_files:
         for expansion in workflow.expansions:
-            message = (
-                f"{expansion.reason} can be known only by a job that sees the run, and htcondor.file_transfer is on."
-            )
+            message = f"{expansion.reason} can be known only by a job that sees the run, and {context.target.sends_files} is on."
             cure = "run it where workers share a file system with the login node."
             context.diagnostics.error("unsupported", message, expansion.origin, cure)
     planners = (_planner(expansion, context) for expansion in workflow.expansions)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib import resources
 from pathlib import Path
@@ -21,12 +21,14 @@ from reana_batch import files
 from reana_batch.diagnostics import Diagnostics, Place, closest
 from reana_batch.reading import schema
 from reana_batch.reading.document import Document, read_document
-from reana_batch.site import DEFAULT_SITE, DEFAULT_SITES, Site, flatten, settings_of, site_of
+from reana_batch.site import DEFAULT_SITE, Site, flatten, settings_of, site_of
 
 PROJECT_FILE = ".reana-batch.yaml"
 # Where administrators put profiles (sites.yaml), and settings and the site of the machine (config.yaml).
 SYSTEM = Path("/etc/reana-batch")
 _PREFIX = "REANA_BATCH_"
+
+_Rules = dict[str, Any]  # the schema of profiles
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +67,10 @@ def user_file() -> Path:
     return Path(platformdirs.user_config_dir("reana-batch")) / "sites.yaml"
 
 
-def profiles(diagnostics: Diagnostics) -> dict[str, str]:
+def profiles(backends: Collection[str], diagnostics: Diagnostics) -> dict[str, str]:
     """Return the description of every known profile by name, shipped ones first."""
     found: dict[str, str] = {}
-    for document, _ in _profile_documents(diagnostics):
+    for document, _ in _profile_documents(_rules(backends), diagnostics):
         for name, profile in document.data.items():
             found[name] = profile.get("description", "") if isinstance(profile, dict) else ""
     return found
@@ -81,29 +83,32 @@ def resolve(
     diagnostics: Diagnostics,
     environment: Mapping[str, str] = os.environ,
     *,
-    backend: str | None = None,
+    backends: Collection[str],
+    default: str = "",
 ) -> ResolvedSite:
     """Return the settings in force.
 
     ``name`` is the profile asked for on the command line, ``overrides`` are its ``KEY=VALUE``
-    settings, ``project`` is the directory of the analysis; without a profile anywhere, it follows from
-    ``backend``. Raises Refused with every fault.
+    settings, ``project`` is the directory of the analysis, ``backends`` are the names that the setting of this name may
+    have; ``default`` is the profile that follows from the
+    back end asked for, where nothing names one. Raises Refused with every fault.
     """
-    chosen = list(_settings_files(project, diagnostics))
+    rules = _rules(backends)
+    chosen = list(_settings_files(project, rules, diagnostics))
     variable = f"{_PREFIX}SITE"
     namings = [
         (name, "--site"),
         (environment.get(variable), variable),
         *((site, layer.origin) for layer, site, _ in reversed(chosen)),
-        (DEFAULT_SITES.get(backend or ""), "--backend"),
+        (default, "--backend"),
     ]
     profile, chosen_by = next(((site, origin) for site, origin in namings if site), (DEFAULT_SITE, ""))
     places = {layer.origin: place for layer, _, place in chosen}
     layers = [
-        *_profile_layers(profile, places.get(chosen_by), diagnostics),
+        *_profile_layers(profile, places.get(chosen_by), rules, diagnostics),
         *(layer for layer, _, _ in chosen),
-        _environment_layer(environment, diagnostics),
-        _Layer(_read_overrides(overrides, "--set", diagnostics), "command line"),
+        _environment_layer(environment, rules, diagnostics),
+        _Layer(_read_overrides(overrides, "--set", rules, diagnostics), "command line"),
     ]
     diagnostics.stop_if_errors()
     settings = dict(flatten(asdict(Site())))
@@ -123,7 +128,14 @@ def is_chosen(origin: str) -> bool:
 # --- the layers ----------------------------------------------------------------------------------
 
 
-def _profile_documents(diagnostics: Diagnostics) -> Iterator[tuple[Document, str]]:
+def _rules(backends: Collection[str]) -> _Rules:
+    """Return the schema of profiles."""
+    rules = schema.load_schema("sites.schema.json")
+    rules["properties"]["backend"] |= {"enum": list(backends)}
+    return rules
+
+
+def _profile_documents(rules: _Rules, diagnostics: Diagnostics) -> Iterator[tuple[Document, str]]:
     """Yield the files of profiles, each with the name of its origin."""
     with resources.as_file(resources.files("reana_batch.reading").joinpath("sites.yaml")) as path:
         shipped = read_document(path, "sites.yaml (shipped)", diagnostics)
@@ -134,27 +146,26 @@ def _profile_documents(diagnostics: Diagnostics) -> Iterator[tuple[Document, str
             document = read_document(file, str(file), diagnostics)
             diagnostics.stop_if_errors()
             assert document is not None
-            _check_file(document, diagnostics)
+            _check_file(document, rules, diagnostics)
             yield document, str(file)
 
 
-def _check_file(document: Document, diagnostics: Diagnostics) -> None:
+def _check_file(document: Document, rules: _Rules, diagnostics: Diagnostics) -> None:
     if not isinstance(document.data, dict):
         message = "The file must be a mapping of site names to profiles."
         diagnostics.error("bad-setting", message, document.place([]))
     else:
         for name, profile in document.data.items():
-            rules = schema.load_schema("sites.schema.json")
             schema.check_value(document, [name], profile, rules, diagnostics)
     diagnostics.stop_if_errors()
 
 
-def _profile_layers(name: str, place: Place | None, diagnostics: Diagnostics) -> list[_Layer]:
+def _profile_layers(name: str, place: Place | None, rules: _Rules, diagnostics: Diagnostics) -> list[_Layer]:
     """Return the layers of a profile, which is named at ``place``, and of those it extends, the most basic first.
 
     A user's profile adds to the shipped one of its name, or to the one that it extends.
     """
-    sources = list(reversed(list(_profile_documents(diagnostics))))  # the user's own file first
+    sources = list(reversed(list(_profile_documents(rules, diagnostics))))  # the user's own file first
     layers: list[_Layer] = []
     trail: list[tuple[str, int]] = []  # the profiles passed, each by its name and file
     wanted: str | None = name
@@ -199,7 +210,9 @@ def _report_unknown_site(
     diagnostics.error("unknown-site", message, place, hint)
 
 
-def _settings_files(project: Path | None, diagnostics: Diagnostics) -> Iterator[tuple[_Layer, str | None, Place]]:
+def _settings_files(
+    project: Path | None, rules: _Rules, diagnostics: Diagnostics
+) -> Iterator[tuple[_Layer, str | None, Place]]:
     """Yield the settings of each file, and the site it names and where: the administrator's, the user's, the analysis'."""
     files = {str(SYSTEM / "config.yaml"): str(SYSTEM / "config.yaml"), str(home_file()): f"~/{PROJECT_FILE}"}
     if project is not None:
@@ -209,9 +222,8 @@ def _settings_files(project: Path | None, diagnostics: Diagnostics) -> Iterator[
             document = read_document(path, origin, diagnostics)
             diagnostics.stop_if_errors()
             assert document is not None
-            rules = schema.load_schema("sites.schema.json")
-            rules["properties"] = {"site": {"type": "string"}, **rules["properties"]}
-            schema.check(document, rules, diagnostics)
+            with_site = {**rules, "properties": {"site": {"type": "string"}, **rules["properties"]}}
+            schema.check(document, with_site, diagnostics)
             diagnostics.stop_if_errors()
             settings = {k: v for k, v in flatten(document.data) if k not in ("site", "extends")}
             yield _Layer(settings, origin), document.data.get("site"), document.place(["site"])
@@ -224,7 +236,7 @@ _OTHER_VARIABLES = (
 )
 
 
-def _environment_layer(environment: Mapping[str, str], diagnostics: Diagnostics) -> _Layer:
+def _environment_layer(environment: Mapping[str, str], rules: _Rules, diagnostics: Diagnostics) -> _Layer:
     known = {_PREFIX + key.upper().replace(".", "__"): key for key in settings_of(Site())}
     other = {_PREFIX + name for name in _OTHER_VARIABLES}
     for name in sorted(environment.keys() - known.keys() - other):
@@ -234,10 +246,10 @@ def _environment_layer(environment: Mapping[str, str], diagnostics: Diagnostics)
             message = f"There is no setting {name}; the variable has no effect."
             diagnostics.warning("unknown-setting", message, hint=hint)
     pairs = [f"{known[name]}={value}" for name, value in environment.items() if name in known]
-    return _Layer(_read_overrides(pairs, "environment", diagnostics), "environment")
+    return _Layer(_read_overrides(pairs, "environment", rules, diagnostics), "environment")
 
 
-def _read_overrides(pairs: Sequence[str], origin: str, diagnostics: Diagnostics) -> dict[str, Any]:
+def _read_overrides(pairs: Sequence[str], origin: str, rules: _Rules, diagnostics: Diagnostics) -> dict[str, Any]:
     """Return the checked settings of ``KEY=VALUE`` words; a value is read as YAML."""
     settings: dict[str, Any] = {}
     known = settings_of(Site())
@@ -251,7 +263,7 @@ def _read_overrides(pairs: Sequence[str], origin: str, diagnostics: Diagnostics)
             diagnostics.error("unknown-setting", f'{origin}: there is no setting "{key}".', hint=hint)
         else:
             settings[key] = _read_value(text)
-            _check_setting(key, settings[key], origin, diagnostics)
+            _check_setting(key, settings[key], origin, rules, diagnostics)
     return settings
 
 
@@ -265,10 +277,10 @@ def _read_value(text: str) -> Any:
     return value
 
 
-def _check_setting(key: str, value: Any, origin: str, diagnostics: Diagnostics) -> None:
+def _check_setting(key: str, value: Any, origin: str, rules: _Rules, diagnostics: Diagnostics) -> None:
     nested: Any = value
     for part in reversed(key.split(".")):
         nested = {part: nested}
-    for expected in schema.expectations(nested, schema.load_schema("sites.schema.json")):
+    for expected in schema.expectations(nested, rules):
         message = f"{origin}: {key} must be {expected}, not {json.dumps(value, default=str)}."
         diagnostics.error("bad-setting", message)

@@ -102,17 +102,20 @@ def _cannot_write(error: OSError) -> Refused:
     return refuse("cannot-write", f"{error.filename}: {error.strerror}.")
 
 
-def differences(first: Path, second: Path) -> dict[str, list[str]]:
-    """Return how two runs differ, line by line: in what they run, and in their workspaces."""
+def differences(first: Path, second: Path, left_behind: tuple[str, ...]) -> dict[str, list[str]]:
+    """Return how two runs differ, line by line: in what they run, and in their workspaces.
+
+    ``left_behind`` are the beginnings of names among the batch files that the batch system wrote.
+    """
     return {
-        "what is run": _text_differences(Run(first), Run(second)),
+        "what is run": _text_differences(Run(first), Run(second), left_behind),
         "workspace": _file_differences(first / layout.WORKSPACE, second / layout.WORKSPACE),
     }
 
 
-def _text_differences(first: Run, second: Run) -> list[str]:
+def _text_differences(first: Run, second: Run, left_behind: tuple[str, ...]) -> list[str]:
     lines: list[str] = []
-    texts = (_batch_files(first), _batch_files(second))
+    texts = (_batch_files(first, left_behind), _batch_files(second, left_behind))
     for name in sorted(texts[0].keys() | texts[1].keys()):
         before, after = (_lines(files.get(name)) for files in texts)
         if before != after:
@@ -121,13 +124,13 @@ def _text_differences(first: Run, second: Run) -> list[str]:
     return lines
 
 
-def _batch_files(run: Run) -> dict[str, Path]:
+def _batch_files(run: Run, left_behind: tuple[str, ...]) -> dict[str, Path]:
     """Return the batch files of a run and its expansions, by their names as the user knows them."""
     return {
         part.path + name: part.directory / layout.BATCH / name
         for part in run.parts()
         for name in _names(part.directory / layout.BATCH)
-        if not name.startswith(layout.MADE_BY_DAGMAN)
+        if not name.startswith(left_behind)
     }
 
 

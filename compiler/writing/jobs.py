@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -95,7 +94,7 @@ def _job_script(
         row_time_limit=runtime if watches_rows and runtime else "",
         credentials=[each.value for each in Credential if each in placed.credentials],
         life_needed=runtime * max(1, len(action.commands)),
-        python=(site.python or sys.executable) if action.uses_python else "",
+        python=(site.python or "") if action.uses_python else "",
         programs=placed.programs,
         depth=depth,
     )

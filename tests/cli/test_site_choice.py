@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from reana_batch.backends import BACKENDS
 from reana_batch.diagnostics import Diagnostics
 from reana_batch.reading import sites
 
@@ -119,7 +120,7 @@ def test_the_nearer_file_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     (tmp_path / "etc/config.yaml").write_text("site: cluster\nslurm: {account: all, max_array_size: 7}\n")
 
     def resolved() -> sites.ResolvedSite:
-        return sites.resolve(None, (), tmp_path / "project", Diagnostics(), {})
+        return sites.resolve(None, (), tmp_path / "project", Diagnostics(), {}, backends=BACKENDS)
 
     assert resolved().site.slurm.partition == "day"
     assert resolved().chosen_by == str(tmp_path / "etc/config.yaml")

@@ -13,7 +13,7 @@ import click
 import pytest
 import yaml
 
-from reana_batch.backends import BACKENDS, backend
+from reana_batch.backends import BACKENDS, lowering
 from reana_batch.cli.main import main
 from reana_batch.diagnostics import CODES
 from reana_batch.reading import hints
@@ -381,7 +381,7 @@ DIRECTIVES = {
 
 
 def test_hint_tables() -> None:
-    targets = {name: backend(name).TARGET for name in BACKENDS}
+    targets = {name: lowering(name).TARGET for name in BACKENDS}
     assert DIRECTIVES.keys() == targets.keys()
     assert all(DIRECTIVES[name].keys() == target.hints.keys() for name, target in targets.items())
     rows = ((f"`{hint}`", *(_directive(hint, name) for name in BACKENDS)) for hint in hints.READERS)
@@ -396,7 +396,7 @@ def test_hint_tables() -> None:
 
 
 def _directive(hint: str, name: str) -> str:
-    fields = [field for field, taken in backend(name).TARGET.hints.items() if hint in taken]
+    fields = [field for field, taken in lowering(name).TARGET.hints.items() if hint in taken]
     return ", ".join(f"`{DIRECTIVES[name][field]}`" for field in fields) or "warned of"
 
 

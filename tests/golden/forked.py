@@ -185,7 +185,7 @@ _PRELOADED = (
         "reana_batch.report.pictures",
         "reana_batch.lifecycle.submission",
     ),
-    *("reana_batch.frontends.serial", *BACKENDS.values()),
+    *("reana_batch.frontends.serial", *(module for row in BACKENDS.values() for module in row)),
 )
 
 _TYPICAL = """

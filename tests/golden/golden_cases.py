@@ -105,7 +105,12 @@ def _compile_spec(spec: Path, args: tuple[str, ...]) -> str:
 def _compile_scenario(scenario: Scenario, backend: str, run: Path) -> str:
     diagnostics = Diagnostics()
     site = sites.resolve(
-        f"generic-{backend}" if backend != "make" else "local", scenario.settings, None, diagnostics, {}
+        f"generic-{backend}" if backend != "make" else "local",
+        scenario.settings,
+        None,
+        diagnostics,
+        {},
+        backends=BACKENDS,
     )
     try:
         compilation = pipeline.lower(scenario.workflow, site.site, backend, diagnostics)

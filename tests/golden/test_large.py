@@ -21,7 +21,9 @@ MOST_ENTRIES = 1000
 
 def _files(workflow: Workflow, backend: str) -> dict[str, str]:
     diagnostics = Diagnostics()
-    site = sites.resolve(f"generic-{backend}" if backend != "make" else "local", (), None, diagnostics, {}).site
+    site = sites.resolve(
+        f"generic-{backend}" if backend != "make" else "local", (), None, diagnostics, {}, backends=BACKENDS
+    ).site
     compilation = pipeline.lower(workflow, site, backend, diagnostics)
     return {file.path: file.text if isinstance(file.text, str) else "".join(file.text) for file in compilation.files()}
 

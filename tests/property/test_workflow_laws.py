@@ -142,7 +142,7 @@ def test_every_pass_keeps_every_job_and_what_it_waits_for(
     fuse: bool,
     strict: bool,
 ) -> None:
-    context = Context(backends.backend(backend).TARGET, site, Diagnostics(), fuse=fuse, strict_outputs=strict)
+    context = Context(backends.lowering(backend).TARGET, site, Diagnostics(), fuse=fuse, strict_outputs=strict)
     after = a_pass(workflow, context)
     assert commands(after) == commands(workflow)
     assert order(after) >= order(workflow)

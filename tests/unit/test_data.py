@@ -116,7 +116,7 @@ def step(name: str, *needs: str) -> Step:
 
 def staged(workflow: Workflow, site: Site | None = None) -> tuple[Workflow, list[str]]:
     diagnostics = Diagnostics()
-    context = Context(backends.backend("make").TARGET, site or Site(), diagnostics)
+    context = Context(backends.lowering("make").TARGET, site or Site(), diagnostics)
     return stage_data(workflow, context), [each.message for each in diagnostics]
 
 

@@ -92,7 +92,7 @@ BASIC = {f"reana_batch.{name}" for name in ("ir", "diagnostics", "names", "targe
 # The front ends, passes and back ends themselves; what else lies in their folders helps them.
 MEMBERS = {
     *(each.module for each in FRONTENDS.values() if each.module),
-    *BACKENDS.values(),
+    *(module for row in BACKENDS.values() for module in row),
     *(a_pass.__module__ for a_pass in PASSES),
 }
 TABLES = {"reana_batch.frontends", "reana_batch.passes", "reana_batch.backends"}

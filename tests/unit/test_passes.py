@@ -73,7 +73,7 @@ def workflow(*steps: Step) -> Workflow:
 
 
 def context(backend: str = "make", site: Site | None = None, *, fuse: bool = False) -> Context:
-    return Context(backends.backend(backend).TARGET, site or Site(), Diagnostics(), fuse=fuse)
+    return Context(backends.lowering(backend).target(site or Site()), site or Site(), Diagnostics(), fuse=fuse)
 
 
 def shown(of: Context) -> str:
@@ -89,7 +89,7 @@ def test_passes_are_named_for_their_modules() -> None:
 
 
 def on_slurm(name: str, **fields: Any) -> Step:
-    return step(name, target=backends.backend("slurm").TARGET, **fields)
+    return step(name, target=backends.lowering("slurm").TARGET, **fields)
 
 
 def test_hints_of_a_step_that_is_handed_on_are_those_of_its_system() -> None:

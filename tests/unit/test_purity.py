@@ -1,4 +1,4 @@
-"""Compiling is pure: passes look at nothing but the workflow, their context and the package's own files."""
+"""Compiling is pure: passes and back ends look at nothing but the workflow, their context and the package's own files."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.unit.test_packaging import SOURCES
 
 # --- what the code says ---------------------------------------------------------------------------
 
-PURE = {a_pass.__module__ for a_pass in PASSES}
+PURE = {a_pass.__module__ for a_pass in PASSES} | {row.lowering for row in backends.BACKENDS.values()}
 # Modules that start processes, know this machine, or talk to others.
 IMPURE_MODULES = {
     "os",
@@ -121,7 +121,7 @@ def planned(facts: Facts) -> tuple[Workflow, list[str]]:
     at = Place("reana.yaml", 1)
     asked = Asked(credentials=frozenset({Credential.KERBEROS}), resources=Resources(runtime=60))
     asking = Step("a", "a", at, Script((literal("a", at),)), asked=asked)
-    context = Context(backends.backend("make").TARGET, Site(queue_time=0), Diagnostics(), facts=facts)
+    context = Context(backends.lowering("make").TARGET, Site(queue_time=0), Diagnostics(), facts=facts)
     after = run_passes(Workflow("w", "serial", (asking,)), context)
     return after, [each.code for each in context.diagnostics]
 

@@ -10,6 +10,7 @@ import pytest
 
 from reana_batch.backends.htcondor import schedd
 from reana_batch.diagnostics import Refused, render
+from reana_batch.run.queue import Submission
 
 
 class Bindings(SimpleNamespace):
@@ -40,7 +41,7 @@ def no_tools(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_ticket_that_is_forwarded_is_stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bindings = Bindings("echo ticket")
     monkeypatch.setitem(sys.modules, "htcondor2", bindings)
-    assert schedd.submit(tmp_path, {}) == "7"
+    assert schedd.submit_dag(tmp_path, {}) == "7"
     assert bindings.stored == [b"ticket\n"]
 
 
@@ -62,7 +63,7 @@ def test_a_ticket_that_cannot_be_had_is_refused(
 ) -> None:
     monkeypatch.setitem(sys.modules, "htcondor2", Bindings(producer))
     with pytest.raises(Refused) as refused:
-        schedd.submit(tmp_path, {})
+        schedd.submit_dag(tmp_path, {})
     assert message in render(refused.value.diagnostics, {})
 
 
@@ -88,5 +89,5 @@ def test_what_is_said_of_a_job_that_left_its_worker(
     ad = {"ClusterId": 7, "ProcId": 0, "JobStatus": status, "Iwd": str(tmp_path), "DAGNodeName": "fit.0", **left}
     answering = SimpleNamespace(query=lambda *_: [ad])
     monkeypatch.setitem(sys.modules, "htcondor2", SimpleNamespace(Schedd=lambda: answering))
-    (job,) = schedd.query(tmp_path, {}).jobs
+    (job,) = schedd.query(tmp_path, Submission(place={})).jobs
     assert job.reason == told

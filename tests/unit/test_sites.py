@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from reana_batch.backends import BACKENDS
 from reana_batch.diagnostics import Diagnostics, Refused, render
 from reana_batch.reading.sites import ResolvedSite, profiles, resolve, user_file
 from reana_batch.site import Site, settings_of
@@ -49,7 +50,7 @@ def site_of(
     project: Path | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> ResolvedSite:
-    return resolve(name, overrides, project, Diagnostics(), environment or {})
+    return resolve(name, overrides, project, Diagnostics(), environment or {}, backends=BACKENDS)
 
 
 def refusal(
@@ -98,10 +99,10 @@ def test_site_is_named_on_the_command_line_before_all(write_project_file: WriteF
     assert site_of(None, (), project).site.name == "cern-lxplus"
 
 
-@pytest.mark.parametrize("name", profiles(Diagnostics()))
+@pytest.mark.parametrize("name", profiles(BACKENDS, Diagnostics()))
 def test_the_settings_of_a_site_are_all_of_it(name: str) -> None:
     settings = ["python=/p", "binds=[/a, /b]", "refused_directories=[{prefix: /x, reason: r, hint: h}]"]
-    site = resolve(name, settings, None, Diagnostics(), {}).site
+    site = resolve(name, settings, None, Diagnostics(), {}, backends=BACKENDS).site
     assert settings_site(name, json.loads(json.dumps(settings_of(site)))) == site
 
 
@@ -157,7 +158,7 @@ def test_settings_of_a_site_are_flat() -> None:
 
 def test_profiles_with_their_descriptions(write_user_file: WriteFile) -> None:
     write_user_file("mine:\n  description: My own.\nother: {}\n")
-    found = profiles(Diagnostics())
+    found = profiles(BACKENDS, Diagnostics())
     assert list(found) == ["local", "generic-htcondor", "generic-slurm", "cern-lxplus", "cern-slurm", "mine", "other"]
     assert (found["cern-lxplus"], found["mine"]) == ("lxplus and the HTCondor pool of CERN.", "My own.")
 
@@ -297,6 +298,6 @@ def test_setting_without_a_value() -> None:
 def test_a_site_that_a_file_names_is_refused_at_its_line(tmp_path: Path) -> None:
     (tmp_path / ".reana-batch.yaml").write_text("slurm: {qos: a}\nsite: generic-slrm\n")
     with pytest.raises(Refused) as caught:
-        resolve(None, (), tmp_path, Diagnostics())
+        resolve(None, (), tmp_path, Diagnostics(), backends=BACKENDS)
     [fault] = caught.value.diagnostics.errors
     assert (fault.message, str(fault.place)) == ('There is no site profile "generic-slrm".', ".reana-batch.yaml:2")
