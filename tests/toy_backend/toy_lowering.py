@@ -1,0 +1,36 @@
+"""What compiles for the toy: a script that runs the jobs one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from reana_batch.ir import Workflow
+from reana_batch.site import Site
+from reana_batch.target import Target
+from reana_batch.writing.jobs import folders
+from reana_batch.writing.render import File
+
+TARGET = Target(
+    name="toy",
+    title="Toy",
+    compute_backends=frozenset(),
+    hints={"runtime": ("kubernetes_job_timeout",)},
+    container_runtimes=frozenset({"none"}),
+    pulls_no_images=frozenset(),
+    keeper="the toy",
+    start_command="bash batch/toy.sh",
+    enforces_runtime=False,
+    submit_tool="toy-submit",
+    default_site="local",
+)
+
+
+def target(_site: Site) -> Target:
+    return TARGET
+
+
+def lower(workflow: Workflow, _site: Site) -> Iterator[File]:
+    """Yield the script, to be run in the run directory."""
+    folder_of = folders(workflow)
+    jobs = ((folder_of[step.name], chunk) for step in workflow.steps for chunk in range(step.chunks))
+    yield File("batch/toy.sh", (f"bash batch/steps/{folder}/job.sh {chunk} || exit 1\n" for folder, chunk in jobs))
