@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import re
 import shutil
 import subprocess
 import sys
@@ -142,11 +143,56 @@ def test_tables_are_looked_into_by_few() -> None:
     assert {module for module in looking if not module.startswith(WHOLE)} == set()
 
 
-def test_passes_name_no_back_end() -> None:
-    words = {
-        (module, node.value)
-        for module in (module for module in SOURCES if module.startswith("reana_batch.passes."))
-        for node in ast.walk(ast.parse(SOURCES[module].read_text("utf-8")))
-        if isinstance(node, ast.Constant) and node.value in ("make", "htcondor", "slurm")
-    }
-    assert words == set()
+# What names a batch system: its own word, and the words of its tools and parts.
+SYSTEM_WORDS = re.compile(r"\b(htcondor2?|HTCondor|[Ss]lurm|slurmctld|sbatch|DAGMan|condor_\w+|schedd|GNU make)\b")
+# Modules outside of backends/ that name batch systems all the same, and why.
+NAMING = {
+    "reana_batch.site": "holds the settings of each system, and the default of the setting backend",
+    "reana_batch.reading.expressions": "reads the values of REANA's hints, which are named for systems",
+    "reana_batch.reading.hints": "the same",
+    "reana_batch.reading.places": "gives advice by the names of REANA's hints and of settings",
+    "reana_batch.frontends.snakemake.fold": "knows the resources of Snakemake's executors, which are named for systems",
+    "reana_batch.run.reasons": "lists the exit codes of all scripts of a run, that of the chain included",
+    "reana_batch.writing.libraries": "lists the parts of bash libraries by their folders",
+    "reana_batch.writing.render": "quotes for languages, which are named for the programs that read them",
+}
+
+
+def docstrings(tree: ast.Module) -> set[ast.AST]:
+    """Return the constants that are docstrings."""
+    kinds = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    bodies = (node.body[0] for node in ast.walk(tree) if isinstance(node, kinds) and node.body)
+    return {first.value for first in bodies if isinstance(first, ast.Expr)}
+
+
+def named_systems(text: str) -> set[str]:
+    """Return the words in code that name a batch system: strings, attributes, and modules that are imported."""
+    tree = ast.parse(text)
+    skipped, found = docstrings(tree), set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in skipped:
+            if node.value in BACKENDS or SYSTEM_WORDS.search(node.value):
+                found.add(node.value)
+        elif isinstance(node, ast.Attribute) and SYSTEM_WORDS.fullmatch(node.attr):
+            found.add(node.attr)
+        elif isinstance(node, ast.ImportFrom | ast.Import):
+            names = [f"{getattr(node, 'module', '')}.{alias.name}" for alias in node.names]
+            found |= {name for name in names if SYSTEM_WORDS.search(name) or ".backends.make" in name}
+    return found
+
+
+OUTSIDE = sorted(module for module in SOURCES if not module.startswith("reana_batch.backends"))
+
+
+def test_no_code_outside_its_folder_names_a_back_end() -> None:
+    naming = {module: words for module in OUTSIDE if (words := named_systems(SOURCES[module].read_text("utf-8")))}
+    assert {module: words for module, words in naming.items() if module not in NAMING} == {}
+    assert NAMING.keys() <= naming.keys(), "a module that names none needs no exception"
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["site.htcondor.retries", "name == 'make'", "f'for {x}: sbatch'", "from reana_batch.backends.slurm import chain"],
+)
+def test_a_name_of_a_back_end_is_seen(code: str) -> None:
+    assert named_systems(code)
