@@ -353,7 +353,7 @@ def last_steps(steps: Sequence[Step]) -> tuple[Step, ...]:
     return tuple(step for step in steps if step.name not in waited_for)
 
 
-def followed_by_rows(steps: Sequence[Step]) -> set[str]:
+def ending_in_any_case(steps: Sequence[Step]) -> set[str]:
     """Return the steps whose jobs count as ended in the graph whatever came of their rows, with all before them.
 
     Of what waits for them, single rows can start though others cannot: jobs of several rows look for the parents of

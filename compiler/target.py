@@ -42,3 +42,4 @@ class Target:
     retries: int = 0  # how often it does so, whatever the step asks for
     # What the job of an expansion calls to hand over what it has compiled; nothing where the system takes it by itself.
     submit_programs: tuple[str, ...] = ()
+    only_by_hint: frozenset[str] = frozenset()  # resources that count only if a hint of REANA asks for them

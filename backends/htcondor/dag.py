@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 from reana_batch import layout
 from reana_batch.backends.htcondor.nodes import DAG_FILE, SHIP, VERDICT, expansion_node
-from reana_batch.ir import ChunkPattern, Pattern, Step, Workflow, chunk_pattern, followed_by_rows
+from reana_batch.ir import ChunkPattern, Pattern, Step, Workflow, chunk_pattern, ending_in_any_case
 from reana_batch.reading.images import is_path
 from reana_batch.target import Target
 from reana_batch.writing import credential_files
 from reana_batch.writing.jobs import folders
-from reana_batch.writing.render import File, packaged, render, stream
+from reana_batch.writing.render import File, mebibytes, packaged, render, stream
 
 if TYPE_CHECKING:
     from reana_batch.site import Site
@@ -80,7 +80,7 @@ def lower(workflow: Workflow, site: Site) -> Iterator[File]:
     """Yield the DAG, its configuration and the submit files."""
     folder_of = folders(workflow)
     # A job to which its files are sent has no records of others, and cannot look for the parents of its rows.
-    followed = set() if site.htcondor.file_transfer else followed_by_rows(workflow.steps)
+    followed = set() if site.htcondor.file_transfer else ending_in_any_case(workflow.steps)
     yield File(
         DAG_FILE,
         stream(
@@ -128,7 +128,7 @@ def _submit_file(step: Step, folder: str, workflow: Workflow, site: Site) -> str
         image=image.candidates[0] if in_container and image else "",
         image_is_path=in_container and image is not None and is_path(image.candidates[0]),
         cpus=resources.cpus or "",
-        memory=_mebibytes(resources.memory),
+        memory=mebibytes(resources.memory),
         disk=-(-resources.disk // 1024) if resources.disk else "",
         flavour=resources.flavour if keep_flavour else "",
         runtime=step.job_runtime or "",
@@ -163,10 +163,6 @@ def _waiting_file(step: Step, folder: str, workflow: Workflow, site: Site) -> st
         shared_log=site.htcondor.shared_log,
         label=step.label,
     )
-
-
-def _mebibytes(size: int | None) -> int | str:
-    return -(-size // 1024**2) if size else ""
 
 
 def _nodes(step: Step, folder_of: dict[str, str], site: Site, followed: set[str]) -> dict[str, object]:

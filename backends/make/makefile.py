@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from reana_batch import layout
-from reana_batch.ir import Pattern, Step, Workflow, chunk_pattern, followed_by_rows
+from reana_batch.ir import Pattern, Step, Workflow, chunk_pattern, ending_in_any_case
 from reana_batch.target import Target
 from reana_batch.writing.jobs import folders
 from reana_batch.writing.render import File, stream
@@ -43,7 +43,7 @@ def lower(workflow: Workflow, site: Site) -> Iterator[File]:
     """Yield the Makefile, to be run in the run directory: ``make -j4 -f batch/Makefile``."""
     folder_of = folders(workflow)
     steps = {step.name: step for step in workflow.steps}
-    followed = followed_by_rows(workflow.steps)
+    followed = ending_in_any_case(workflow.steps)
     values = {
         "steps": [_step(step, folder_of, steps, followed) for step in workflow.steps],
         "expansions": [

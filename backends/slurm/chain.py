@@ -14,7 +14,7 @@ from reana_batch.ir import Need, Pattern, Step, Workflow, chunk_pattern
 from reana_batch.target import Target
 from reana_batch.writing.jobs import folders
 from reana_batch.writing.libraries import library
-from reana_batch.writing.render import File, Verbatim, packaged, render, stream
+from reana_batch.writing.render import File, Verbatim, mebibytes, packaged, render, stream
 
 if TYPE_CHECKING:
     from reana_batch.site import Site
@@ -58,6 +58,9 @@ TARGET = Target(
     submit_tool="sbatch",
     default_site="generic-slurm",
     environment=("SLURM_CONF",),
+    # Snakemake workflows name disk_mb as a matter of course. Most sites tell Slurm of no TmpDisk, and there a job with
+    # --tmp would wait for ever.
+    only_by_hint=frozenset({"disk"}),
     submit_programs=("sbatch", "scancel", "scontrol", "squeue"),
 )
 
@@ -89,14 +92,14 @@ def lower(workflow: Workflow, site: Site) -> Iterator[File]:
     yield File(f"{layout.BATCH}/submit.sh", text, executable=True)
     named = {name: getattr(site.slurm, name) or "" for name in ("partition", "account", "qos")}
     yield File(f"{layout.BATCH}/finaliser.sbatch", render("slurm/finaliser.sbatch.j2", "sbatch", **named))
-    followed = _followed(workflow.steps)
+    followed = _followed_by_aftercorr(workflow.steps)
     for step in workflow.steps:
         folder = folder_of[step.name]
         script = _batch_script(step, folder, site, followed=step.name in followed)
         yield File(f"{layout.BATCH}/steps/{folder}/job.sbatch", script)
 
 
-def _followed(steps: Sequence[Step]) -> set[str]:
+def _followed_by_aftercorr(steps: Sequence[Step]) -> set[str]:
     """Return the steps whose jobs of several rows jobs of another step follow one by one, by aftercorr.
 
     They end well whatever came of their rows: the others look for the parents of each row themselves.
@@ -155,10 +158,8 @@ def _batch_script(step: Step, folder: str, site: Site, *, followed: bool = False
         name=step.name,
         folder=folder,
         cpus=resources.cpus or "",
-        memory=_mebibytes(resources.memory),
-        # Only REANA's hint asks for a disk: Snakemake workflows name disk_mb as a matter of course, and where a
-        # site tells Slurm of no TmpDisk, as most do, a job with --tmp would wait for ever.
-        disk=_mebibytes(resources.disk) if "htcondor_request_disk" in step.asked.hints else "",
+        memory=mebibytes(resources.memory),
+        disk=mebibytes(resources.disk),
         minutes=-(-runtime // 60) if runtime else "",
         partition=resources.partition or site.slurm.partition or "",
         account=resources.account or site.slurm.account or "",
@@ -174,10 +175,6 @@ def _gpus(step: Step) -> str:
     """Return the GPUs of a job as sbatch takes them, with their model if it is asked for."""
     number, model = step.placed.resources.gpus, step.placed.resources.gpu_model
     return f"{model}:{number or 1}" if model else str(number or "")
-
-
-def _mebibytes(size: int | None) -> int | str:
-    return -(-size // 1024**2) if size else ""
 
 
 def _submissions(step: Step, folder: str, steps: dict[str, Step], max_array_size: int) -> Iterator[dict[str, object]]:

@@ -24,10 +24,11 @@ _NOTHING_ASKED = Asked._field_defaults["resources"]
 
 
 def _with_resources(step: Step, context: Context) -> Step:
-    asked, table = step.asked, context.target_of(step).hints
+    asked, target = step.asked, context.target_of(step)
+    table = target.hints
     values: dict[str, object] = {}
     if asked.resources is not _NOTHING_ASKED:
-        own = {name: getattr(asked.resources, name) for name in table}
+        own = {name: getattr(asked.resources, name) for name in table.keys() - target.only_by_hint}
         values |= {name: value for name, value in own.items() if value is not None}
     places: dict[str, Place] = {}
     for field, names in table.items() if asked.hints else ():

@@ -79,18 +79,10 @@ def names_in(text: str) -> set[str]:
     return {bare or braced for _, bare, braced in _DOLLAR.findall(text)} - {""}
 
 
-def substitute(text: str, parameters: Mapping[str, object]) -> str:
-    """Return ``text`` as ``string.Template(text).substitute(parameters)`` gives it.
-
-    Raises as :func:`fill` does.
-    """
-    return fill(split_placeholders(text), parameters)
-
-
 def fill(pieces: Iterable[str | Placeholder], parameters: Mapping[str, object]) -> str:
     """Return the pieces of a command with the parameters filled in, each as its ``str()``.
 
-    Raises KeyError for an undefined parameter and ValueError for a ``$`` without a name, which the
+    All pieces of a text give what ``string.Template(text).substitute(parameters)`` gives. Raises KeyError for an undefined parameter and ValueError for a ``$`` without a name, which the
     front end reports beforehand.
     """
     filled = []

@@ -43,6 +43,11 @@ class Unquotable(ValueError):
     """A value that the language cannot hold."""
 
 
+def mebibytes(size: int | None) -> int | str:
+    """Return bytes in whole MiB, rounded up. None and zero give an empty text."""
+    return -(-size // 1024**2) if size else ""
+
+
 def for_shell(value: object) -> str:
     """Return one shell word; always in quotes, but for numbers, so that none reads like shell."""
     return str(value) if isinstance(value, int) else "'" + str(value).replace("'", "'\"'\"'") + "'"

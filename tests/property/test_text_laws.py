@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from reana_batch.names import decode, encode
 from reana_batch.reading import expressions, hints
-from reana_batch.reading.expressions import Placeholder, split_placeholders, substitute
+from reana_batch.reading.expressions import Placeholder, fill, split_placeholders
 from reana_batch.reading.images import BadImage, parse
 from reana_batch.writing.render import (
     Unquotable,
@@ -63,10 +63,10 @@ VALUES = (
 PARAMETERS = st.fixed_dictionaries({}, optional=dict.fromkeys(NAMES, VALUES))
 
 
-def outcome(fill: Callable[[], str]) -> tuple[str, object]:
+def outcome(filling: Callable[[], str]) -> tuple[str, object]:
     """Return the text, or how filling it in failed."""
     try:
-        return "text", fill()
+        return "text", filling()
     except KeyError as error:
         return "undefined", error.args
     except ValueError:
@@ -76,7 +76,7 @@ def outcome(fill: Callable[[], str]) -> tuple[str, object]:
 @given(COMMANDS, PARAMETERS)
 def test_substitution_is_that_of_string_template_also_where_it_fails(text: str, parameters: dict[str, object]) -> None:
     theirs = outcome(lambda: string.Template(text).substitute(parameters))
-    assert outcome(lambda: substitute(text, parameters)) == theirs
+    assert outcome(lambda: fill(split_placeholders(text), parameters)) == theirs
 
 
 @given(COMMANDS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from reana_batch.run.parts import Run
 from reana_batch.site import HTCondorSettings, Site, SlurmSettings
 from tests.steps import make_step
 
+ROOT = Path(__file__).parent.parent.parent
 SOURCE = "one\ntwo\nthree\n"
 
 
@@ -304,3 +306,12 @@ def test_jobs_have_event_logs_of_their_own_only_where_the_site_wants_them(shared
     site = Site(htcondor=HTCondorSettings(shared_log=shared))
     submit_file = written("htcondor", "steps/fit/job.sub", step("fit"), site=site)
     assert [line for line in submit_file if line.startswith("log")] == lines
+
+
+@pytest.mark.parametrize("name", ["htcondor", "make", "slurm"])
+def test_back_ends_read_what_passes_placed_and_not_what_was_asked(name: str) -> None:
+    sources = [path.read_text("utf-8") for path in (ROOT / "backends" / name).glob("*.py")]
+    assert sources
+    assert [re.findall(r"asked\.(?:hints|resources|credentials)", source) for source in sources] == [
+        [] for _ in sources
+    ]

@@ -12,6 +12,7 @@ from reana_batch.reading.expressions import (
     condor_disk,
     condor_memory,
     data_reference,
+    fill,
     is_data_reference,
     kubernetes_cpu,
     kubernetes_memory,
@@ -21,7 +22,6 @@ from reana_batch.reading.expressions import (
     positive_integer,
     slurm_time,
     split_placeholders,
-    substitute,
 )
 
 READERS = {
@@ -226,18 +226,18 @@ def test_pieces(text: str) -> None:
 
 def test_substituted_values_are_python_text() -> None:
     parameters = {"a": 1, "b": 1.0e-7, "c": True, "d": None, "e": [1, "x"], "f": {"k": 1}, "g": "$a"}
-    assert substitute("$a $b $c $d $e $f $g", parameters) == "1 1e-07 True None [1, 'x'] {'k': 1} $a"
+    assert fill(split_placeholders("$a $b $c $d $e $f $g"), parameters) == "1 1e-07 True None [1, 'x'] {'k': 1} $a"
 
 
 def test_substituting_an_undefined_parameter() -> None:
     with pytest.raises(KeyError) as fault:
-        substitute("$a $undefined", {"a": 1})
+        fill(split_placeholders("$a $undefined"), {"a": 1})
     assert fault.value.args == ("undefined",)
 
 
 def test_substituting_a_dollar_without_a_name() -> None:
     with pytest.raises(ValueError, match=r"^no parameter name behind the \$ at character 3$"):
-        substitute("$a $(pwd)", {"a": 1})
+        fill(split_placeholders("$a $(pwd)"), {"a": 1})
 
 
 # --- declared data --------------------------------------------------------------------------------

@@ -112,6 +112,13 @@ def test_hints_of_a_step_that_is_handed_on_are_those_of_its_system() -> None:
     ]
 
 
+@pytest.mark.parametrize(("backend", "hint", "disk"), [("htcondor", "", 9), ("slurm", "", None), ("slurm", "3", 3072)])
+def test_only_a_hint_asks_slurm_for_a_disk(backend: str, hint: str, disk: int | None) -> None:
+    given = {"htcondor_request_disk": Hint(hint, at(2))}
+    (after,) = map_resources(workflow(step("a", hints=given, resources=Resources(disk=9))), context(backend)).steps
+    assert after.placed.resources == Resources(disk=disk)
+
+
 def test_images_of_a_step_that_is_handed_on_are_started_by_its_system() -> None:
     flow = workflow(step("a", environment="/images/a.sif"), on_slurm("b", environment="docker.io/library/debian:12"))
     where = context("htcondor", Site(container_runtime="htcondor"))
