@@ -49,6 +49,11 @@ def reset() -> None:
     os.environ.update(LC_ALL="C.UTF-8", TERM="dumb")
 
 
+def measured() -> dict[str, str]:
+    """Return the variables with which coverage.py measures the processes of a test; empty where it does not run."""
+    return {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
+
+
 def settle() -> None:
     """Give this process and its children an empty home, and the programs that are installed with this Python.
 

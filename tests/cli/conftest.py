@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import surroundings
+
 PROGRAM = Path(sys.executable).with_name("reana-batch")
 
 HELLO = """\
@@ -102,6 +104,7 @@ def empty(tmp_path: Path, bytecode: Path) -> Tool:
         "LC_ALL": "C.UTF-8",
         "COLUMNS": "200",
         "PYTHONPYCACHEPREFIX": str(bytecode),
+        **surroundings.measured(),
     }
     return Tool(tmp_path / "analysis", environment)
 
@@ -118,7 +121,8 @@ def hello(empty: Tool) -> Tool:
 def finished(tmp_path_factory: pytest.TempPathFactory, bytecode: Path) -> Path:
     """A directory of runs with one that has finished, ``done.1``; for copying, not for use."""
     directory = tmp_path_factory.mktemp("finished")
-    tool = Tool(directory, {"PATH": os.environ["PATH"], "HOME": str(directory), "PYTHONPYCACHEPREFIX": str(bytecode)})
+    own = {"PATH": os.environ["PATH"], "HOME": str(directory), "PYTHONPYCACHEPREFIX": str(bytecode)}
+    tool = Tool(directory, own | surroundings.measured())
     tool.write("reana.yaml", HELLO)
     tool.write("names.txt", "Ann\nBob\n")
     ended = tool.run("run", "--runs", "runs", "-w", "done")
