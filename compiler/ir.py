@@ -143,27 +143,18 @@ class Resources(NamedTuple):
     tasks: int | None = None
 
 
-class Credential(enum.Enum):
-    """What a step needs to reach protected services; the values are REANA's hint names."""
-
-    KERBEROS = "kerberos"
-    VOMS_PROXY = "voms_proxy"
-    RUCIO = "rucio"
-
-
 @dataclass(frozen=True, slots=True)
 class CredentialPlan:
-    """How the jobs of a workflow come by their credentials; an empty text where no step needs one.
+    """How the jobs of a workflow get their credentials, each under REANA's hint.
 
-    ``proxy_needed`` and ``ticket_needed`` are, in seconds after submission, when the last job that needs
-    what is handed on may start and when it may end, and the label of its step.
+    ``needed`` are the seconds after submission at which the last job that needs it may start and may end, and the
+    label of that job's step.
     """
 
-    kerberos: str = ""  # keytab, ticket, forward
-    voms_proxy: str = ""  # submit, worker, file
-    rucio: str = ""  # the client's type of authentication
-    proxy_needed: tuple[int, int, str] = (0, 0, "")
-    ticket_needed: tuple[int, int, str] = (0, 0, "")
+    sources: Mapping[str, str] = field(default_factory=dict, hash=False)  # of those that a step asks for
+    needed: Mapping[str, tuple[int, int, str]] = field(
+        default_factory=dict, hash=False
+    )  # of those that are issued once
     environment: bool = False  # is the environment of whoever submits kept for the jobs?
 
 
@@ -218,7 +209,7 @@ class Asked(NamedTuple):
     environment: str = ""  # the image as the user wrote it
     hints: Mapping[str, Hint] = types.MappingProxyType({})
     resources: Resources = Resources()  # in the front end's own terms; a hint goes before it
-    credentials: frozenset[Credential] = frozenset()
+    credentials: frozenset[str] = frozenset()
     cvmfs: tuple[str, ...] = ()
     retries: int = 0  # how often a row that failed is tried again
 
@@ -231,7 +222,7 @@ class Placed(NamedTuple):
 
     image: Image | None = None  # locate_images
     resources: Resources = Resources()  # map_resources
-    credentials: frozenset[Credential] = frozenset()  # plan_credentials: those asked for, and those that they need
+    credentials: frozenset[str] = frozenset()  # plan_credentials: those asked for, and those that they need
     chunk_size: int = 1  # chunk_rows: rows that one scheduler job runs one after the other
     target: Target | None = None  # the batch system that runs it, if that is not the workflow's own
     bundle: int = 1  # scheduler jobs that one node submits to that system together
@@ -303,7 +294,7 @@ class Expansion:
     state: Mapping[str, Any] = field(
         default_factory=dict, hash=False
     )  # what JSON can hold; the same for the same analysis
-    credentials: frozenset[Credential] = frozenset()  # those of the steps that may follow: they are handed on once
+    credentials: frozenset[str] = frozenset()  # those of the steps that may follow: they are handed on once
 
 
 @dataclass(frozen=True, slots=True)

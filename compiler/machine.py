@@ -5,8 +5,10 @@ from __future__ import annotations
 import subprocess
 
 from reana_batch import secrets
-from reana_batch.facts import Facts
-from reana_batch.ir import Credential, Workflow
+from reana_batch.credentials import CREDENTIALS
+from reana_batch.credentials.record import Credential
+from reana_batch.facts import Facts, KnownSecrets
+from reana_batch.ir import Workflow
 from reana_batch.site import Site
 
 _TIMEOUT = 10  # seconds
@@ -21,20 +23,22 @@ def facts_for(workflow: Workflow, site: Site) -> Facts:
     if workflow.within or not asked:
         return Facts()
     known = secrets.store(site.credentials.secrets).known()
-    is_open = site.credentials.kerberos == "auto" and not known.value("CERN_USER")
-    return Facts(Credential.KERBEROS in asked and is_open and _has_ticket(), known)
+    return Facts(any(_has_ticket(CREDENTIALS[name], site, known) for name in asked), known)
 
 
-def _asked(workflow: Workflow) -> frozenset[Credential]:
-    """Return the credentials that jobs may need: data may need any."""
-    if workflow.data:
-        return frozenset(Credential)
-    steps = (step.asked.credentials for step in workflow.steps)
-    return frozenset[Credential]().union(*steps, *(expansion.credentials for expansion in workflow.expansions))
-
-
-def _has_ticket() -> bool:
+def _has_ticket(credential: Credential, site: Site, known: KnownSecrets) -> bool:
+    """Return whether a credential depends on the user having it now, and the user does."""
+    if credential.at_hand is None or not credential.asks_for_ticket(site.credentials, known):
+        return False
     try:
-        return subprocess.run(["klist", "-s"], check=False, timeout=_TIMEOUT).returncode == 0
+        return subprocess.run(credential.at_hand.command, check=False, timeout=_TIMEOUT).returncode == 0
     except (OSError, subprocess.TimeoutExpired):
         return False
+
+
+def _asked(workflow: Workflow) -> frozenset[str]:
+    """Return the credentials that jobs may need: data may need any."""
+    if workflow.data:
+        return frozenset(CREDENTIALS)
+    steps = (step.asked.credentials for step in workflow.steps)
+    return frozenset[str]().union(*steps, *(expansion.credentials for expansion in workflow.expansions))

@@ -98,7 +98,7 @@ def step_record(step: Step) -> dict[str, Any]:
         "needs": [need.step for need in step.needs],
         "image": asked.environment or None,
         "image_candidates": list(placed.image.candidates) if placed.image else [],
-        "credentials": sorted(credential.value for credential in placed.credentials),
+        "credentials": sorted(placed.credentials),
         "cvmfs": list(asked.cvmfs),
         "resources": {name: getattr(placed.resources, name) for name in _RESOURCE_UNITS},
         "data": [{"reference": file.text, "path": file.path, "origin": file.place.short} for file in placed.data],
@@ -130,7 +130,7 @@ def steps_table(workflow: Workflow) -> Table:
     rows = []
     for step in workflow.steps:
         asked = [form.format(_readable(step, name)) for name, form in _RESOURCE_UNITS.items() if _readable(step, name)]
-        needed = sorted(credential.value for credential in step.placed.credentials)
+        needed = sorted(step.placed.credentials)
         words = (", ".join(each) or "-" for each in (asked, needed))
         rows.append((step.name, _jobs(step.table.count), step.asked.environment, *words))
     return simple_table(("STEP", "JOBS", "IMAGE", "RESOURCES", "CREDENTIALS"), rows)

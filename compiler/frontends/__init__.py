@@ -29,7 +29,7 @@ FRONTENDS = {
         defined_by=("file",),
         form_hint="name the workflow, such as file: Snakefile.",
         parameters_by_file=True,
-        elsewhere=dict.fromkeys(hints.KNOWN, "the resources of its rules in the Snakefile")
+        elsewhere=dict.fromkeys((*hints.READERS, *hints.steering()), "the resources of its rules in the Snakefile")
         | {"environment": "the rules of the Snakefile, as container:"},
     ),
     "cwl": FrontEnd(

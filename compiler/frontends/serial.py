@@ -17,7 +17,7 @@ from reana_batch import diagnostics as messages
 from reana_batch import names
 from reana_batch.diagnostics import Diagnostics, Refused, closest, suggestion
 from reana_batch.ir import Asked, Command, Hint, Need, Script, Step, Workflow, literal
-from reana_batch.reading import expressions, hints, images, places, schema
+from reana_batch.reading import expressions, hints, images, places, rules, schema
 from reana_batch.reading.spec import Spec
 
 # Longer names are cut: they become file names, which end at 255 bytes.
@@ -62,10 +62,10 @@ def load(spec: Spec, diagnostics: Diagnostics, results: Mapping[str, Any]) -> Wo
     del results
     specification = spec.document.data["workflow"].get("specification")
     if specification is not None:
-        rules = schema.load_schema("specification.schema.json")
+        form = rules.of_specification()
         path: list[str | int] = ["workflow", "specification"]
         advise = places.adviser(spec.front_end)
-        schema.check_value(spec.document, path, specification, rules, diagnostics, _HINTS, advise)
+        schema.check_value(spec.document, path, specification, form, diagnostics, _HINTS, advise)
     entries = _entries(spec, specification)
     _check_count(spec, entries, diagnostics)
     _check_parameters_used(spec, entries, diagnostics)
@@ -79,7 +79,7 @@ def load(spec: Spec, diagnostics: Diagnostics, results: Mapping[str, Any]) -> Wo
 _HINTS = {
     "environment": "name a container image, such as docker.io/library/python:3.11.",
     "commands": "write a list: each item is one job.",
-    **{name: hints.cure(name) for name, row in hints.READERS.items() if row[1] in ("bad-size", "bad-time")},
+    **{name: hints.cure(name) for name, row in hints.READERS.items() if row.code in ("bad-size", "bad-time")},
 }
 
 
@@ -105,7 +105,7 @@ def _hints(spec: Spec, index: int, step: Mapping[str, Any]) -> dict[str, Hint]:
     return {
         name: Hint(value, place(["workflow", "specification", "steps", index, name]))
         for name, value in step.items()
-        if name in hints.KNOWN and isinstance(value, str | int)
+        if hints.is_known(name) and isinstance(value, str | int)
     }
 
 

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from reana_batch import backends, secrets
+from reana_batch.credentials import CREDENTIALS
+from reana_batch.credentials.record import Credential
 from reana_batch.findings import Finding, finding, first_line, output
 from reana_batch.site import Site
 
@@ -70,20 +72,34 @@ def _runs(runs: Path) -> Finding:
 
 
 def _credentials(site: Site) -> Iterator[Finding]:
-    """Look at what steps with kerberos, voms_proxy or rucio would need; nothing of it is needed by the others."""
+    """Look at what steps with credentials would need; the others need none of it."""
     kept = secrets.store(site.credentials.secrets)
     found = list(kept.secrets())
     faults = [f"{secret.name} {fault}" for secret in found if (fault := kept.fault(secret))]
     note = faults[0] if faults else f"{len(found)} in {kept.directory}"
     yield finding("secrets", not faults, True, note, "add it again: reana-batch secrets-add --overwrite")
-    tools = {"kerberos": ("kinit", "Kerberos tools"), "voms_proxy": ("voms-proxy-init", "VOMS tools")}
-    for hint, (tool, what) in {**tools, "rucio": ("rucio", "Rucio client")}.items():
-        path = shutil.which(tool)
-        yield finding(what, path is not None, False, path or f"no {tool}; steps with {hint} need it", "")
-    ticket = output("klist", "-s") is not None
+    for name, credential in CREDENTIALS.items():
+        tool, what = credential.tool
+        path = shutil.which(tool) if tool else None
+        if tool:
+            yield finding(what, path is not None, False, path or f"no {tool}; steps with {name} need it", "")
     sent = backends.lowering(site.backend).target(site).forwards_tickets
-    note = "none, and the site sends it with each job" if sent else "none; keytabs need none"
-    yield finding("Kerberos ticket", ticket, sent, "valid" if ticket else note, "run kinit.")
-    authorities = [path for path in site.credentials.ca_certificates if os.path.exists(path)]
-    missing = f"none of {', '.join(site.credentials.ca_certificates)}"
-    yield finding("CA certificates", bool(authorities), False, authorities[0] if authorities else missing, "")
+    for credential in CREDENTIALS.values():
+        yield from _at_hand(credential, sent)
+        yield from _one_of(credential, site)
+
+
+def _at_hand(credential: Credential, sent: bool) -> Iterator[Finding]:
+    at_hand = credential.at_hand
+    if at_hand is not None:
+        there = output(*at_hand.command) is not None
+        note = "none, and the site sends it with each job" if sent else at_hand.note
+        yield finding(at_hand.subject, there, sent, "valid" if there else note, at_hand.cure)
+
+
+def _one_of(credential: Credential, site: Site) -> Iterator[Finding]:
+    if credential.one_of is not None:
+        paths = credential.one_of.paths(site.credentials)
+        there = [path for path in paths if os.path.exists(path)]
+        note = there[0] if there else f"none of {', '.join(paths)}"
+        yield finding(credential.one_of.subject, bool(there), False, note, "")

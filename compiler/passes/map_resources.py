@@ -51,8 +51,9 @@ def _warn_of_ignored(step: Step, context: Context) -> None:
     if not step.asked.hints:
         return
     target = context.target_of(step)
+    steering = hints.steering()
     for name, hint in step.asked.hints.items():
-        if name not in hints.STEERING and not any(name in names for names in target.hints.values()):
+        if name not in steering and not any(name in names for names in target.hints.values()):
             message = f"{name} has no meaning on {target.title}."
             context.diagnostics.warning("hint-ignored", message, hint.place)
 

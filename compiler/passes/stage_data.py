@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from reana_batch import layout
+from reana_batch.credentials import OPEN_TO_ALL
 from reana_batch.diagnostics import suggestion
 from reana_batch.ir import (
     Asked,
     Column,
     Command,
-    Credential,
     DataFile,
     Need,
     Placed,
@@ -26,14 +26,6 @@ from reana_batch.ir import (
 from reana_batch.passes.context import Context
 from reana_batch.site import Site
 from reana_batch.writing.render import for_shell
-
-# What opens a file, in the words of ``credential=``, of the site's settings, and of Rucio itself.
-_CREDENTIALS = {
-    "rucio": frozenset({Credential.RUCIO}),
-    "kerberos": frozenset({Credential.KERBEROS}),
-    "voms_proxy": frozenset({Credential.VOMS_PROXY}),
-    "none": frozenset[Credential](),
-}
 
 # The Rucio of the user's own secrets, which can be called by their VONAME as well.
 DEFAULT_INSTANCE = "default"
@@ -65,8 +57,8 @@ def stage_data(workflow: Workflow, context: Context) -> Workflow:
 def _with_later_credentials(workflow: Workflow, context: Context) -> Iterator[Step]:
     """Yield the steps, those of expansions with the credentials of what will go out behind them."""
     expansions = {expansion.name for expansion in workflow.expansions}
-    outputs = (_CREDENTIALS[_credential(file, context.site)] for file in workflow.data if file.is_output)
-    needed = frozenset[Credential]().union(*outputs)
+    outputs = (_needed(_credential(file, context.site)) for file in workflow.data if file.is_output)
+    needed = frozenset[str]().union(*outputs)
     for step in workflow.steps:
         yield step.with_placed(credentials=needed) if step.name in expansions else step
 
@@ -92,6 +84,11 @@ def _staging(label: str, files: Iterable[DataFile], needs: tuple[Need, ...], sit
         yield _step(label, credential, tuple(opened), needs, site)
 
 
+def _needed(credential: str) -> frozenset[str]:
+    """Return what jobs ask for to open a file: nothing if it is open to all."""
+    return frozenset() if credential == OPEN_TO_ALL else frozenset({credential})
+
+
 def _credential(file: DataFile, site: Site) -> str:
     if file.scheme == "rucio":
         return "rucio"
@@ -107,7 +104,7 @@ def _step(label: str, credential: str, files: tuple[DataFile, ...], needs: tuple
         action=Script((_command(label, files[0], site),)),
         needs=needs,
         table=Rows(("facts",), rows),
-        asked=Asked(resources=Resources(runtime=site.data.runtime), credentials=_CREDENTIALS[credential]),
+        asked=Asked(resources=Resources(runtime=site.data.runtime), credentials=_needed(credential)),
         placed=Placed(data=files),
     )
 

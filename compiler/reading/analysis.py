@@ -10,10 +10,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from reana_batch.credentials import CREDENTIALS
 from reana_batch.diagnostics import Diagnostics, Refused, refuse
 from reana_batch.frontend import UNKNOWN, FrontEnd
 from reana_batch.ir import DataFile
-from reana_batch.reading import expressions, places, schema
+from reana_batch.reading import expressions, places, rules, schema
 from reana_batch.reading.document import as_text, entries, mapping_at, read_document, texts_at
 from reana_batch.reading.inputs import check_definition, check_inputs, check_nested, check_paths, declared_paths
 from reana_batch.reading.parameters import check_parameters, read_options, read_parameters, typed_parameters
@@ -72,7 +73,7 @@ def read_spec(
     workflow = mapping_at(document.data, "workflow")
     kind = as_text(workflow.get("type"))
     front_end = front_ends.get(kind, UNKNOWN)
-    schema.check(document, _rules(front_ends), diagnostics, _HINTS, places.adviser(front_end))
+    schema.check(document, rules.of_analysis(front_ends), diagnostics, _HINTS, places.adviser(front_end))
     given = read_parameters(parameters, document, front_end, diagnostics)
     data = read_references(document, _references(document.data), diagnostics)
     spec = Spec(
@@ -104,13 +105,6 @@ def read_spec(
     check_parameters(spec, diagnostics)
     _check_resources(spec, diagnostics)
     return spec
-
-
-def _rules(front_ends: Mapping[str, FrontEnd]) -> dict[str, Any]:
-    """Return the schema of reana.yaml, with the types that are known."""
-    rules = schema.load_schema("reana.schema.json")
-    rules["properties"]["workflow"]["properties"]["type"] = {"enum": sorted(front_ends)}
-    return rules
 
 
 def _references(data: Any) -> Iterator[tuple[str, int, str]]:
@@ -175,8 +169,8 @@ def _check_resources(spec: Spec, diagnostics: Diagnostics) -> None:
             spec.document.key_place([*path, "dask"]),
             "start the cluster in a step of your own.",
         )
-    for name in ("voms_proxy", "rucio"):
-        if spec.resources.get(name) is True:
+    for name, credential in CREDENTIALS.items():
+        if spec.resources.get(name) is True and not credential.for_all_steps:
             message = f"{name} here reaches only Dask pods in REANA, no step of the workflow."
             place = spec.document.key_place([*path, name])
             diagnostics.warning("hint-ignored", message, place, f"write {name}: true at the steps that need it.")

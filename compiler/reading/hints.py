@@ -8,13 +8,25 @@ from __future__ import annotations
 
 import functools
 import re
+from collections import ChainMap
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
+from reana_batch.credentials import CREDENTIALS
 from reana_batch.diagnostics import Diagnostics
-from reana_batch.ir import Credential, Hint
+from reana_batch.ir import Hint
 from reana_batch.reading import expressions
 
 Reader = Callable[[str], object]
+
+
+class Form(NamedTuple):
+    """How a hint is read."""
+
+    read: Reader
+    code: str  # of the fault when its value cannot be read
+    cure: str  # what to write
+    kind: str = "string"  # its JSON type in a step
 
 
 def _slurm_word(text: str) -> str:
@@ -50,69 +62,75 @@ _CPUS = "write a number such as '4'."
 _SIZE = "write a size such as '8Gi' or '256M'."
 _ONE_LINE = "see REANA's documentation of this hint."
 
-# hint -> how its value is read, the code of the fault when it cannot be, and what to write
-READERS: dict[str, tuple[Reader, str, str]] = {
-    "kubernetes_cpu_request": (expressions.kubernetes_cpu, "bad-cpu", _CPUS),
-    "kubernetes_cpu_limit": (expressions.kubernetes_cpu, "bad-cpu", _CPUS),
-    "kubernetes_memory_request": (expressions.kubernetes_memory, "bad-size", _SIZE),
-    "kubernetes_memory_limit": (expressions.kubernetes_memory, "bad-size", _SIZE),
-    "kubernetes_job_timeout": (
+# The hints, each with a place in ``hints`` of the TARGET of each batch system that honours it.
+READERS: dict[str, Form] = {
+    "kubernetes_cpu_request": Form(expressions.kubernetes_cpu, "bad-cpu", _CPUS),
+    "kubernetes_cpu_limit": Form(expressions.kubernetes_cpu, "bad-cpu", _CPUS),
+    "kubernetes_memory_request": Form(expressions.kubernetes_memory, "bad-size", _SIZE),
+    "kubernetes_memory_limit": Form(expressions.kubernetes_memory, "bad-size", _SIZE),
+    "kubernetes_job_timeout": Form(
         expressions.positive_integer,
         "bad-time",
         "write seconds, such as 3600, without quotes.",
+        "integer",
     ),
-    "kubernetes_uid": (expressions.positive_integer, "bad-value", "write a number, without quotes."),
-    "htcondor_max_runtime": (
+    "kubernetes_uid": Form(expressions.positive_integer, "bad-value", "write a number, without quotes.", "integer"),
+    "htcondor_max_runtime": Form(
         expressions.max_runtime,
         "bad-time",
         "write seconds as text, such as '3600', or a job flavour such as workday.",
     ),
-    "htcondor_accounting_group": (_one_line, "bad-value", _ONE_LINE),
-    "htcondor_request_cpus": (expressions.positive_integer, "bad-cpu", _CPUS),
-    "htcondor_request_memory": (expressions.condor_memory, "bad-size", "write '8 GB'; a bare number counts MB."),
-    "htcondor_request_disk": (expressions.condor_disk, "bad-size", "write '20 GB'; a bare number counts KB."),
-    "htcondor_requirements": (_one_line, "bad-value", _ONE_LINE),
-    "slurm_partition": (_slurm_word, "bad-value", "write the name of a partition; sinfo lists them."),
-    "slurm_time": (
+    "htcondor_accounting_group": Form(_one_line, "bad-value", _ONE_LINE),
+    "htcondor_request_cpus": Form(expressions.positive_integer, "bad-cpu", _CPUS),
+    "htcondor_request_memory": Form(expressions.condor_memory, "bad-size", "write '8 GB'; a bare number counts MB."),
+    "htcondor_request_disk": Form(expressions.condor_disk, "bad-size", "write '20 GB'; a bare number counts KB."),
+    "htcondor_requirements": Form(_one_line, "bad-value", _ONE_LINE),
+    "slurm_partition": Form(_slurm_word, "bad-value", "write the name of a partition; sinfo lists them."),
+    "slurm_time": Form(
         expressions.slurm_time,
         "bad-time",
         "write minutes as text, such as '60', or hours:minutes:seconds, such as '1:00:00'.",
     ),
-    "c4p_cpu_cores": (expressions.positive_integer, "bad-cpu", _CPUS),
-    "c4p_memory_limit": (_megabytes, "bad-size", "write megabytes as text, such as '8000'."),
-    "c4p_additional_requirements": (_one_line, "bad-value", _ONE_LINE),
+    "c4p_cpu_cores": Form(expressions.positive_integer, "bad-cpu", _CPUS),
+    "c4p_memory_limit": Form(_megabytes, "bad-size", "write megabytes as text, such as '8000'."),
+    "c4p_additional_requirements": Form(_one_line, "bad-value", _ONE_LINE),
 }
 
-_NUMBER = (expressions.positive_integer, "bad-value", "write a whole number.")
-_WORD = (_option("@"), "bad-value", "write it as sbatch takes it.")
+_NUMBER = Form(expressions.positive_integer, "bad-value", "write a whole number.")
+_WORD = Form(_option("@"), "bad-value", "write it as sbatch takes it.")
 
 # The same for the resources by which Snakemake's executor plugins ask Slurm and HTCondor for more.
-PLUGIN_READERS: dict[str, tuple[Reader, str, str]] = {
+PLUGIN_READERS: dict[str, Form] = {
     "slurm_account": _WORD,
     "qos": _WORD,
     "reservation": _WORD,
-    "constraint": (_option(r"@&|()*\[\]"), "bad-value", "write it as sbatch takes it."),
-    "gres": (_option("/"), "bad-value", "write it as sbatch takes it, such as gpu:a100:1."),
+    "constraint": Form(_option(r"@&|()*\[\]"), "bad-value", "write it as sbatch takes it."),
+    "gres": Form(_option("/"), "bad-value", "write it as sbatch takes it, such as gpu:a100:1."),
     "gpu": _NUMBER,
-    "gpu_model": (_option(""), "bad-value", "write the name of a model of GPU; sinfo --Format=gres lists them."),
+    "gpu_model": Form(_option(""), "bad-value", "write the name of a model of GPU; sinfo --Format=gres lists them."),
     "nodes": _NUMBER,
     "tasks": _NUMBER,
     "cpus_per_task": _NUMBER,
 }
-_ALL_READERS = READERS | PLUGIN_READERS
+_ALL_READERS = ChainMap(READERS, PLUGIN_READERS)
 
 # Less memory than this no command can run in: a unit has been left out.
 _LEAST_MEMORY = 6 * 1024**2
 
-# Hints that steer the compiler itself; every target knows them.
-STEERING = frozenset({"compute_backend", "unpacked_img", "kerberos", "voms_proxy", "rucio"})
 
-KNOWN = READERS.keys() | STEERING
+def steering() -> frozenset[str]:
+    """Return the hints that steer the compiler itself; every target knows them."""
+    return frozenset({"compute_backend", "unpacked_img", *CREDENTIALS})
+
+
+def is_known(name: str) -> bool:
+    """Return whether a step can have a hint of this name."""
+    return name in READERS or name in steering()
 
 
 def cure(name: str) -> str:
     """Return what to write for a hint; empty for those that steer the compiler."""
-    return _ALL_READERS[name][2] if name in _ALL_READERS else ""
+    return _ALL_READERS[name].cure if name in _ALL_READERS else ""
 
 
 @functools.lru_cache(2**17)
@@ -122,7 +140,7 @@ def _read(name: str, text: str) -> object:
     Many steps have the same hints, and each hint is read more than once.
     """
     try:
-        return _ALL_READERS[name][0](text)
+        return _ALL_READERS[name].read(text)
     except expressions.Unreadable as error:
         return error.with_traceback(None)  # or all that led to it is kept as well
 
@@ -133,7 +151,7 @@ def check(hints: Mapping[str, Hint], diagnostics: Diagnostics) -> None:
         if name in _ALL_READERS and hint.value != "":
             found = _read(name, str(hint.value))
             if isinstance(found, expressions.Unreadable):
-                code, instead = _ALL_READERS[name][1], _unit_cure(name, str(hint.value))
+                code, instead = _ALL_READERS[name].code, _unit_cure(name, str(hint.value))
                 diagnostics.error(code, f"{name}: {found}.", hint.place, instead)
             else:
                 _check_amount(name, hint, found, diagnostics)
@@ -158,11 +176,11 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 def _unit_cure(name: str, text: str) -> str:
     """Return what to write for a hint: for 8GB or 1h what means the same in the hint's own form."""
     size = _AMOUNT.fullmatch(text.strip())
-    if size and _ALL_READERS[name][1] == "bad-size" and not name.startswith("c4p"):
+    if size and _ALL_READERS[name].code == "bad-size" and not name.startswith("c4p"):
         number, unit, binary = size[1], size[2].upper(), size[3]
         return f"write '{number}{unit}{binary}'." if name.startswith("kubernetes") else f"write '{number} {unit}B'."
     found = _DURATION.fullmatch(text.strip())
-    if _ALL_READERS[name][1] != "bad-time" or not found:
+    if _ALL_READERS[name].code != "bad-time" or not found:
         return cure(name)
     seconds = int(found[1]) * _SECONDS[found[2][0].lower()]
     if name == "slurm_time":
@@ -190,14 +208,9 @@ def value(name: str, hint: Hint) -> object | None:
     return None if isinstance(found, expressions.Unreadable) else found
 
 
-_CREDENTIALS = frozenset(each.value for each in Credential)
-
-
-def credentials(hints: Mapping[str, Hint]) -> frozenset[Credential]:
+def credentials(hints: Mapping[str, Hint]) -> frozenset[str]:
     """Return the credentials that the hints ask for."""
-    if hints.keys().isdisjoint(_CREDENTIALS):
-        return frozenset()
-    return frozenset(each for each in Credential if each.value in hints and hints[each.value].value is True)
+    return frozenset(name for name in CREDENTIALS.keys() & hints.keys() if hints[name].value is True)
 
 
 def first(names: tuple[str, ...], hints: Mapping[str, Hint]) -> tuple[Hint, object] | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from reana_batch.diagnostics import closest
 from reana_batch.frontend import FrontEnd
-from reana_batch.reading import schema
+from reana_batch.reading import rules, schema
 
 # Keys of neighbouring tools, and ours without their prefix: what to write in a step instead.
 _MEMORY = "write kubernetes_memory_limit: 4Gi, or htcondor_request_memory: 4 GB."
@@ -56,15 +56,15 @@ def _advise(front_end: FrontEnd, path: list[str | int], key: str, known: list[st
 def _index() -> dict[str, list[str]]:
     """Return the places of each key, as messages name them."""
     found: dict[str, list[str]] = {}
-    for key, place in _known(schema.load_schema("reana.schema.json"), ()):
+    for key, place in _known(rules.of_analysis({}), ()):
         found.setdefault(key, []).append(place)
     found["steps"] = ["workflow.specification"]
-    for key in schema.load_schema("specification.schema.json")["$defs"]["step"]["properties"]:
+    for key in rules.of_specification()["$defs"]["step"]["properties"]:
         found.setdefault(key, []).insert(0, "a step under workflow.specification.steps")
     return found
 
 
-def _known(rules: dict[str, Any], path: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-    for key, inner in rules.get("properties", {}).items():
+def _known(form: dict[str, Any], path: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    for key, inner in form.get("properties", {}).items():
         yield key, ".".join(path) or "the top of the file"
         yield from _known(inner, (*path, key))

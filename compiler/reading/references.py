@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable
 from urllib.parse import unquote, urlsplit
 
+from reana_batch.credentials import CREDENTIALS, OPEN_TO_ALL
 from reana_batch.diagnostics import Diagnostics, Place, closest
 from reana_batch.ir import DataFile
 from reana_batch.reading import expressions
@@ -24,7 +25,7 @@ _OPTIONS = {
     ("url", True): ("path", "credential", "overwrite"),
 }
 
-CREDENTIALS = ("kerberos", "voms_proxy", "none")
+_OPENING = (*(name for name, each in CREDENTIALS.items() if each.opens_urls), OPEN_TO_ALL)
 
 _HINTS = {
     "rucio": "for example rucio(escape, user.alice, data.root, path=data/data.root).",
@@ -125,8 +126,8 @@ def _url_file(text: str, place: Place, reference: Reference, is_output: bool) ->
     if parts.password:
         raise Unreadable("A password must not stand in the analysis", url.column)
     credential = reference.options.get("credential", Word("", 0))
-    if credential.text not in ("", *CREDENTIALS):
-        raise Unreadable(f'credential= must be {_either(CREDENTIALS)}, not "{credential.text}"', credential.column)
+    if credential.text not in ("", *_OPENING):
+        raise Unreadable(f'credential= must be {_either(_OPENING)}, not "{credential.text}"', credential.column)
     overwrite = reference.options.get("overwrite", Word("false", 0))
     if overwrite.text not in ("true", "false"):
         raise Unreadable(f'overwrite= must be true or false, not "{overwrite.text}"', overwrite.column)

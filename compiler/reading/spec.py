@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from reana_batch.credentials import CREDENTIALS
 from reana_batch.frontend import FrontEnd
 from reana_batch.ir import DataFile, Hint
 from reana_batch.reading.document import Document, as_text, mapping_at
@@ -46,10 +47,9 @@ class Spec:
 
     @property
     def default_hints(self) -> dict[str, Hint]:
-        """The hints of every step that says nothing else: the workflow's own kerberos."""
-        if self.resources.get("kerberos") is not True:
-            return {}
-        return {"kerberos": Hint(True, self.document.place(["workflow", "resources", "kerberos"]))}
+        """The hints of every step that says nothing else: the workflow's own credentials."""
+        names = (name for name, each in CREDENTIALS.items() if each.for_all_steps and self.resources.get(name) is True)
+        return {name: Hint(True, self.document.place(["workflow", "resources", name])) for name in names}
 
     @property
     def workflow_file(self) -> str:

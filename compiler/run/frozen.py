@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from reana_batch import layout
+from reana_batch.credentials import as_record, from_record
 from reana_batch.diagnostics import refuse
 from reana_batch.ir import CredentialPlan
 from reana_batch.reading.spec import Spec
@@ -53,7 +54,7 @@ def files(kept: Frozen, spec: Spec) -> Iterator[File]:
         "site": kept.site.name,
         "settings": settings_of(kept.site),
         "backend": kept.backend,
-        "credential_plan": asdict(kept.credential_plan),
+        "credential_plan": as_record(kept.credential_plan),
         "durations": kept.durations,
         "states": kept.states,
     }
@@ -70,9 +71,8 @@ def read(run: Path, expansion: str) -> Frozen:
         if expansion not in record["states"]:
             raise refuse("unknown-step", f'{run} has no expansion "{expansion}".')
         site = site_of(record.pop("site"), record.pop("settings"))
-        plan: dict[str, Any] = record.pop("credential_plan")
-        plan = {name: tuple(value) if isinstance(value, list) else value for name, value in plan.items()}
+        plan = from_record(record.pop("credential_plan"))
         within = tuple(record.pop("within"))
-        return Frozen(site=site, credential_plan=CredentialPlan(**plan), within=within, **record)
+        return Frozen(site=site, credential_plan=plan, within=within, **record)
     except (AttributeError, KeyError, TypeError):
         raise damaged(run / _DESCRIPTION) from None

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from reana_batch import layout
-from reana_batch.ir import Credential, CredentialPlan, Step, Workflow
+from reana_batch.credentials import CREDENTIALS, facts_of, lives_of
+from reana_batch.ir import CredentialPlan, Step, Workflow
 from reana_batch.writing.libraries import library
-from reana_batch.writing.render import File, render
+from reana_batch.writing.render import File, Verbatim, render
 
 if TYPE_CHECKING:
     from reana_batch.site import Site
@@ -17,7 +18,6 @@ SCRIPT = f"{layout.BATCH}/credentials.sh"
 LIBRARY = f"{layout.BATCH}/credentials-lib.sh"
 # Runs a job in the environment that the script has kept.
 ENVIRONMENT = f"{layout.BATCH}/environment.sh"
-RUCIO_CONFIG = f"{layout.BATCH}/rucio.cfg"
 
 
 def files(workflow: Workflow, site: Site) -> Iterator[File]:
@@ -25,17 +25,17 @@ def files(workflow: Workflow, site: Site) -> Iterator[File]:
     plan = workflow.credential_plan
     if plan == CredentialPlan():
         return
-    settings = site.credentials
-    facts = {
-        "secrets": settings.secrets,
-        "realm": settings.realm or "",
-        "ca_certificates": settings.ca_certificates,
-        "plan": plan,
+    values = {
+        "secrets": site.credentials.secrets,
+        "facts": [(Verbatim(name), value) for name, value in facts_of(plan, site.credentials)],
+        "lives": [(Verbatim(name), value) for name, value in lives_of(plan)],
+        "environment": plan.environment,
     }
-    yield File(SCRIPT, render("credentials/credentials.sh.j2", "sh", **facts))
+    yield File(SCRIPT, render("credentials/credentials.sh.j2", "sh", **values))
     yield library("credentials-lib.sh")
-    if plan.rucio:
-        yield File(RUCIO_CONFIG, render("credentials/rucio.cfg.j2", "ini", authentication=plan.rucio))
+    for name, source in plan.sources.items():
+        for file, (template, language) in CREDENTIALS[name].rendered.items():
+            yield File(f"{layout.BATCH}/{file}", render(template, language, source=source))
 
 
 def shipped(step: Step, plan: CredentialPlan) -> list[str]:
@@ -44,13 +44,9 @@ def shipped(step: Step, plan: CredentialPlan) -> list[str]:
     if not step.placed.credentials:
         return found
     found += [SCRIPT, LIBRARY, f"{layout.CREDENTIALS}/names"]
-    kept = {"keytab": ["keytab"], "ticket": ["krb5cc"]}
-    made = {"worker": ["usercert.pem", "userkey.pem", "passphrase"]}
-    rucio = {"x509": ["usercert.pem", "userkey.pem"], "userpass": ["rucio-password"], "oidc": ["rucio-token"]}
-    if Credential.KERBEROS in step.placed.credentials:
-        found += [f"{layout.CREDENTIALS}/{name}" for name in kept.get(plan.kerberos, [])]
-    if Credential.VOMS_PROXY in step.placed.credentials:
-        found += [f"{layout.CREDENTIALS}/{name}" for name in made.get(plan.voms_proxy, ["x509up"])]
-    if Credential.RUCIO in step.placed.credentials:
-        found += [RUCIO_CONFIG, *(f"{layout.CREDENTIALS}/{name}" for name in rucio.get(plan.rucio, []))]
+    for name, credential in CREDENTIALS.items():
+        if name in step.placed.credentials:
+            found += (f"{layout.BATCH}/{file}" for file in credential.rendered)
+            issued = credential.files.get(plan.sources.get(name, ""), ())
+            found += (f"{layout.CREDENTIALS}/{file}" for file in issued)
     return list(dict.fromkeys(found))

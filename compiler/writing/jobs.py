@@ -7,7 +7,8 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from reana_batch import layout
-from reana_batch.ir import Column, Command, Credential, Pattern, RowMapping, Step, Table, Workflow
+from reana_batch.credentials import CREDENTIALS
+from reana_batch.ir import Column, Command, Pattern, RowMapping, Step, Table, Workflow
 from reana_batch.target import Target
 from reana_batch.writing import credential_files
 from reana_batch.writing.libraries import DATA_LIBRARIES, library
@@ -92,7 +93,7 @@ def _job_script(
         cvmfs=asked.cvmfs,
         container_home=site.container_home,
         row_time_limit=runtime if watches_rows and runtime else "",
-        credentials=[each.value for each in Credential if each in placed.credentials],
+        credentials=[name for name in CREDENTIALS if name in placed.credentials],
         life_needed=runtime * max(1, len(action.commands)),
         python=(site.python or "") if action.uses_python else "",
         programs=placed.programs,

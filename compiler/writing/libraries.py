@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 
 from reana_batch import layout
+from reana_batch.credentials import CREDENTIALS
 from reana_batch.writing.render import File, packaged
 
 # Each library by its path below ``batch``, with its parts in the order in which bash reads them.
@@ -33,7 +34,13 @@ LIBRARIES = {
         "slurm/endings",
     ),
     "node-lib.sh": ("slurm/node",),  # read after submit-lib.sh
-    "credentials-lib.sh": ("credentials/tools", "credentials/lives", "credentials/prepare", "credentials/job"),
+    "credentials-lib.sh": (
+        "credentials/tools",
+        "credentials/lives",
+        "credentials/prepare",
+        "credentials/job",
+        *(each.part for each in CREDENTIALS.values()),
+    ),
     "data/lib.sh": ("job/say", "data/transfer", "data/rucio", "data/url"),
     "data/stage-in.sh": ("data/incoming", "data/stage-in"),  # they read data/lib.sh
     "data/stage-out.sh": ("data/outgoing", "data/stage-out"),

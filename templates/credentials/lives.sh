@@ -1,29 +1,41 @@
 # shellcheck shell=bash disable=SC2034,SC2154
-# How long tickets and proxies are valid.
+# How long credentials must be valid: before submission, and in a job.
 
-# The seconds for which a ticket is valid, and for which it can be renewed.
-ticket_left() { # CACHE -> $left $renewable
-  local text pattern='([0-9/]+ [0-9:]+) +krbtgt/[^[:space:]]+(\s+renew until ([0-9/]+ [0-9:]+))?' now
-  left=0 renewable=0
-  text=$(LC_ALL=C tool klist -c "$1" 2>/dev/null) || return 1
-  [[ $text =~ $pattern ]] || return 1
-  printf -v now '%(%s)T' -1
-  left=$(($(date -d "${BASH_REMATCH[1]}" +%s) - now))
-  [[ -z ${BASH_REMATCH[3]} ]] || renewable=$(($(date -d "${BASH_REMATCH[3]}" +%s) - now))
-  ((left > 0))
+in_words() { # SECONDS -> $words
+  if (($1 >= 7200)); then words="$(($1 / 3600)) h"
+  elif (($1 >= 120)); then words="$(($1 / 60)) min"
+  else words="$(($1 > 0 ? $1 : 0)) s"
+  fi
 }
 
-# The seconds for which a proxy and its VOMS attributes are valid. Fails where no tool can tell.
-proxy_left() { # FILE -> $left
-  local each found=() end
-  left=0
-  if command -v voms-proxy-info >/dev/null; then
-    mapfile -t found < <(tool voms-proxy-info --file "$1" --timeleft 2>/dev/null
-      tool voms-proxy-info --file "$1" --actimeleft 2>/dev/null)
-    left=${found[0]:-0}
-    for each in "${found[@]}"; do ((each >= left)) || left=$each; done
+must_live() { # WHAT LEFT NEEDED starts|ends STEP
+  local has wants
+  (($2 < $3)) || return 0
+  in_words "$2" && has=$words
+  in_words "$3" && wants=$words
+  in_words "$(($3 - $2))"
+  give_up "the $1 lives $has more, but \"$5\" $4 as late as $wants after submission: $words too little"
+}
+
+# Do the credentials outlive the next row? The tools are not asked again while their last answer must still be true.
+check_lives() {
+  local words spare=$LONGEST_NAP begun=$SECONDS
+  ((begun >= good_until)) || return 0
+  of_each check || return
+  good_until=$((begun + spare))
+}
+
+spare_at_most() { # SECONDS
+  ((spare <= $1)) || spare=$1
+}
+
+outlives() { # WHAT
+  spare_at_most "$((left - life_needed))"
+  ((left <= 0 || left < life_needed)) || return 0
+  if ((left <= 0)); then lacking="the $1 has expired"
   else
-    end=$(tool openssl x509 -noout -enddate -in "$1" 2>/dev/null) || return 1
-    left=$(($(date -d "${end#*=}" +%s) - $(date +%s)))
+    in_words "$left" && lacking="the $1 lives $words more"
+    in_words "$life_needed" && lacking+=", and the job may take $words"
   fi
+  return 1
 }

@@ -1,5 +1,8 @@
 # shellcheck shell=bash disable=SC2034,SC2154
-# The tools of Kerberos and VOMS: how they are called, and what their messages mean.
+# The tools of credentials: how they are called, and what their messages mean.
+
+# The parts of credentials add their names.
+known_credentials=()
 
 readonly EXIT_CREDENTIAL=95
 # How many seconds to ask a KDC or VOMS server again, and how many seconds one answer may take.
@@ -36,26 +39,4 @@ say_plainly() { # -> $message
       message=$(grep -m 1 '^Error:' <<<"${plain:-$all}" || tail -n 1 <<<"${plain:-$all}")
       ;;
   esac
-}
-
-in_words() { # SECONDS -> $words
-  if (($1 >= 7200)); then words="$(($1 / 3600)) h"
-  elif (($1 >= 120)); then words="$(($1 / 60)) min"
-  else words="$(($1 > 0 ? $1 : 0)) s"
-  fi
-}
-
-# Make a proxy. The passphrase goes from a file to a pipe: no argument and no variable ever holds it.
-make_proxy() { # FOLDER-OF-KEY PASSPHRASE VO FILE SECONDS
-  local each organisations=() lifetime=$(($5 > 43200 ? $5 : 43200)) key
-  for each in ${3//,/ }; do
-    organisations+=(--voms "$(tr '[:upper:]' '[:lower:]' <<<"${each%%:*}")${each#"${each%%:*}"}")
-  done
-  key=$4.key # the tools want it to be theirs alone
-  install -m 400 "$1/userkey.pem" "$key" || return
-  { [[ ! -e $2 ]] || base64 -d <"$2"; } | tool voms-proxy-init --quiet "${organisations[@]}" --key "$key" \
-    --cert "$1/usercert.pem" --out "$4" --valid "$((lifetime / 3600 + 1)):00" --pwstdin
-  local code=$?
-  rm -f "$key"
-  return "$code"
 }

@@ -17,6 +17,7 @@ from reana_batch.backends import BACKENDS, lowering
 from reana_batch.cli.main import main
 from reana_batch.diagnostics import CODES
 from reana_batch.reading import hints
+from reana_batch.reading.rules import of_specification
 from reana_batch.run import reasons
 from reana_batch.site import Site, settings_of
 from reana_batch.writing import libraries
@@ -408,8 +409,7 @@ def test_directives_are_written(name: str) -> None:
 
 
 def test_hints_are_all_there() -> None:
-    schema = json.loads(resources.files("reana_batch.reading").joinpath("specification.schema.json").read_text("utf-8"))
-    known = schema["$defs"]["step"]["properties"].keys() - {"name", "environment", "commands"}
-    assert known == hints.READERS.keys() | hints.STEERING
+    known = of_specification()["$defs"]["step"]["properties"].keys() - {"name", "environment", "commands"}
+    assert known == hints.READERS.keys() | hints.steering()
     text = pages.read(DOCS / "hints.md")
     assert all(f"`{hint}" in text for hint in known)

@@ -1,8 +1,28 @@
-"""Read by Python at its start, where this folder is on PYTHONPATH: there is a fifth workflow type, the toy language."""
+"""Read by Python at its start, where this folder is on PYTHONPATH: additions as CONTRIBUTING describes them.
+
+They are a fifth workflow type, a fourth credential and a further resource hint.
+"""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from reana_batch import frontends
+from reana_batch.credentials import CREDENTIALS
+from reana_batch.credentials.record import Credential
+from reana_batch.facts import ENV, Secret
 from reana_batch.frontend import FrontEnd
+from reana_batch.reading.expressions import positive_integer
+from reana_batch.reading.hints import READERS, Form
 
 frontends.FRONTENDS["toy"] = FrontEnd("toy_frontend", defined_by=("file",), form_hint="name the file.")
+
+CREDENTIALS["token"] = Credential(
+    part=str(Path(__file__).parent / "token"),
+    source=lambda _asked: "store",
+    secrets=lambda _source, _known: iter((Secret("TOKEN", ENV),)),
+    files={"store": ("token",)},
+    tool=("cat", "Toy tools"),
+)
+
+READERS["toy_tasks"] = Form(positive_integer, "bad-value", "write a number.", "integer")

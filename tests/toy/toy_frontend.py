@@ -1,7 +1,7 @@
 """A front end for tests of expansions: a workflow in JSON, parts of which hang on the files that a run makes.
 
 ``workflow.file`` holds ``{"steps": [...], "expansions": [...]}``. A step has ``name``, ``command``,
-``needs`` and, if it has a row for each file, ``each: true``; the command then holds ``{file}``. An expansion
+``needs``, ``credentials`` and, if it has a row for each file, ``each: true``; the command then holds ``{file}``. An expansion
 has ``name``, ``needs``, ``files``, a pattern of files in the workspace, and a workflow of its own.
 """
 
@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from reana_batch.diagnostics import Diagnostics, Place
-from reana_batch.ir import Column, Command, Expansion, Need, Repeated, Rows, Script, Step, Workflow
+from reana_batch.ir import Asked, Column, Command, Expansion, Need, Repeated, Rows, Script, Step, Workflow
 from reana_batch.reading.spec import Spec
 
 
 def load(spec: Spec, diagnostics: Diagnostics, results: Mapping[str, Any]) -> Workflow:
-    name = spec.document.data["workflow"]["file"]
+    name = spec.workflow_file
+    if not name:
+        return Workflow(spec.directory.name, "toy", ())
     given = json.loads((spec.directory / name).read_text("utf-8"))
     files: list[str] = []
     trail = [*results["state"]["trail"], results["expansion"]] if results else []
@@ -50,6 +52,7 @@ def _step(given: Mapping[str, Any], files: list[str], at: Place) -> Step:
         action=Script((Command(tuple(parts), at),)),
         needs=tuple(map(Need, given.get("needs", ()))),
         table=table,
+        asked=Asked(credentials=frozenset(given.get("credentials", ()))),
     )
 
 

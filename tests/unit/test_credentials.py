@@ -8,7 +8,6 @@ import shlex
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -106,12 +105,13 @@ def test_a_ticket_that_cannot_be_renewed_is_tried_again_after_a_while(bash: Bash
     (tools / "sleep").write_text("#!/bin/bash\nexec /bin/sleep 0.1\n")
     (tools / "sleep").chmod(0o755)
     script = "private=.; renew_credentials & renewer=$!; /bin/sleep 2; kill $renewer; wait"
-    job(bash, script, kerberos="ticket")
+    job(bash, script, credentials=["kerberos"], kerberos="ticket")
     assert Path("calls").read_text().split().count("kinit") == 1
 
 
 def test_without_a_ticket_nothing_has_to_be_renewed(bash: Bash) -> None:
-    assert job(bash, "private=none; renew && echo renewed", voms_proxy="worker") == "renewed\n"
+    facts: dict[str, Value] = {"credentials": ["kerberos", "voms_proxy"], "kerberos": "forward", "voms_proxy": "worker"}
+    assert job(bash, "private=none; of_each renew && echo renewed", **facts) == "renewed\n"
 
 
 @pytest.mark.parametrize(("kind", "file"), [("userpass", "rucio-password"), ("oidc", "rucio-token")])
@@ -127,7 +127,7 @@ def run(tmp_path: Path) -> Path:
     store = Store(tmp_path / "store")
     store.add(Secret("VOMSPROXY_FILE", ENV), b"ready")
     store.add(Secret("ready", FILE), b"a proxy")
-    plan = CredentialPlan(kerberos="ticket", voms_proxy="file", proxy_needed=(0, 1000, "fit"))
+    plan = CredentialPlan({"kerberos": "ticket", "voms_proxy": "file"}, {"voms_proxy": (0, 1000, "fit")})
     site = Site(credentials=CredentialSettings(secrets=str(store.directory)))
     (tmp_path / "batch").mkdir()
     for file in credential_files.files(Workflow("w", "serial", (), credential_plan=plan), site):
@@ -161,7 +161,7 @@ def test_nothing_else_is_deleted_wherever_a_run_of_others_leads(run: Path) -> No
 # --- links in the way -----------------------------------------------------------------------------
 
 
-def files_of(workspace: Path, **plan: Any) -> None:
+def files_of(workspace: Path, **sources: str) -> None:
     """Write the files of a run whose credentials come by this plan, and a store with all secrets, below the folder."""
     store = Store(workspace / "store")
     values = {"VONAME": "escape", "VOMSPROXY_PASS": "cGFzcw==", "VOMSPROXY_FILE": "ready", "CERN_USER": "alice"}
@@ -172,7 +172,7 @@ def files_of(workspace: Path, **plan: Any) -> None:
         store.add(Secret(name, FILE), f"the {name}".encode())
     site = Site(credentials=CredentialSettings(secrets=str(store.directory)))
     (workspace / "batch").mkdir()
-    made = Workflow("w", "serial", (), credential_plan=CredentialPlan(**plan))
+    made = Workflow("w", "serial", (), credential_plan=CredentialPlan(sources, {"voms_proxy": (0, 1000, "fit")}))
     for file in credential_files.files(made, site):
         (workspace / file.path).write_text("".join(file.text))
     Path("ticket").write_text("a ticket")
@@ -186,12 +186,12 @@ def secrets_of(workspace: Path) -> dict[str, bytes]:
     return {f"{path.parent.name}/{path.name}": path.read_bytes() for path in found}
 
 
-PLANS: dict[str, dict[str, Any]] = {
+PLANS: dict[str, dict[str, str]] = {
     "keytab-and-userpass": {"kerberos": "keytab", "rucio": "userpass"},
     "ticket-and-oidc": {"kerberos": "ticket", "rucio": "oidc"},
     "worker-and-x509": {"voms_proxy": "worker", "rucio": "x509"},
-    "submit": {"voms_proxy": "submit", "proxy_needed": (0, 1000, "fit")},
-    "file": {"voms_proxy": "file", "proxy_needed": (0, 1000, "fit")},
+    "submit": {"voms_proxy": "submit"},
+    "file": {"voms_proxy": "file"},
 }
 
 

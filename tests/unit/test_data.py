@@ -20,7 +20,7 @@ import pytest
 from reana_batch import backends
 from reana_batch.diagnostics import Diagnostics, Place
 from reana_batch.frontends import FRONTENDS
-from reana_batch.ir import Credential, DataFile, Expansion, Need, Script, Step, Table, Workflow, literal
+from reana_batch.ir import DataFile, Expansion, Need, Script, Step, Table, Workflow, literal
 from reana_batch.passes.context import Context
 from reana_batch.passes.stage_data import stage_data
 from reana_batch.reading.analysis import read_spec
@@ -160,7 +160,7 @@ def test_what_goes_out_behind_an_expansion_goes_by_what_that_compiles() -> None:
     assert faults == []
     assert needs_of(result) == {"stage-in.rucio": [], "a": ["stage-in.rucio"], "rest": ["a"]}
     # What it needs is handed on to the run before it starts.
-    assert result.step("rest").placed.credentials == {Credential.RUCIO, Credential.KERBEROS}
+    assert result.step("rest").placed.credentials == {"rucio", "kerberos"}
     inner, faults = staged(Workflow("w", "serial", (step("b"),), data=data, within=("rest",)))
     assert faults == []
     assert needs_of(inner) == {"b": [], "stage-out.rucio": ["b"], "stage-out.kerberos": ["b"]}
@@ -180,9 +180,9 @@ def test_what_opens_a_file() -> None:
     assert {
         each.name: (set(each.asked.credentials), [f.place.line for f in each.placed.data]) for each in result.steps
     } == {
-        "stage-in.rucio": ({Credential.RUCIO}, [1]),
-        "stage-in.voms_proxy": ({Credential.VOMS_PROXY}, [2, 5]),
-        "stage-in.kerberos": ({Credential.KERBEROS}, [3]),
+        "stage-in.rucio": ({"rucio"}, [1]),
+        "stage-in.voms_proxy": ({"voms_proxy"}, [2, 5]),
+        "stage-in.kerberos": ({"kerberos"}, [3]),
         "stage-in.none": (set(), [4]),
         "a": (set(), []),
     }

@@ -14,7 +14,6 @@ from reana_batch.diagnostics import Diagnostics, Place, Refused, render
 from reana_batch.facts import ENV, FILE, Secret
 from reana_batch.ir import (
     Command,
-    Credential,
     CredentialPlan,
     Expansion,
     Hint,
@@ -132,10 +131,10 @@ def test_images_of_a_step_that_is_handed_on_are_started_by_its_system() -> None:
 @pytest.mark.parametrize(("makes", "forwarded"), [(step, True), (on_slurm, False)])
 def test_tickets_that_htcondor_forwards_reach_its_own_jobs_alone(makes: Any, forwarded: bool) -> None:
     site = Site(htcondor=HTCondorSettings(send_credential=True))
-    asking = {"credentials": frozenset({Credential.KERBEROS})}
+    asking = {"credentials": frozenset({"kerberos"})}
     flow = workflow(step("a", **asking), makes("b", **asking))
     plan = plan_credentials(flow, context("htcondor", site)).credential_plan
-    assert plan.kerberos == ("forward" if forwarded else "keytab")
+    assert plan.sources["kerberos"] == ("forward" if forwarded else "keytab")
 
 
 def test_a_secret_that_cannot_even_be_looked_for_is_a_fault(tmp_path: Path) -> None:
@@ -143,7 +142,7 @@ def test_a_secret_that_cannot_even_be_looked_for_is_a_fault(tmp_path: Path) -> N
     for secret, content in kept.items():
         Store(tmp_path).add(secret, content)
     site = Site(credentials=CredentialSettings(secrets=str(tmp_path)))
-    flow = workflow(step("a", credentials=frozenset({Credential.KERBEROS})))
+    flow = workflow(step("a", credentials=frozenset({"kerberos"})))
     here = replace(context(site=site), facts=facts_for(flow, site))
     plan_credentials(flow, here)
     assert [fault.message.partition(", which ")[2] for fault in here.diagnostics.errors] == [
@@ -163,10 +162,10 @@ def test_a_secret_that_cannot_even_be_looked_for_is_a_fault(tmp_path: Path) -> N
 )
 def test_credentials_outlive_all_tries_of_a_job(backend: str, makes: Any, retries: int, tries: int) -> None:
     site = Site(htcondor=HTCondorSettings(retries=2), queue_time=0)
-    asking = makes("a", credentials=frozenset({Credential.VOMS_PROXY}), retries=retries)
+    asking = makes("a", credentials=frozenset({"voms_proxy"}), retries=retries)
     asking = asking.with_placed(resources=Resources(runtime=100))
     plan = plan_credentials(workflow(asking), context(backend, site)).credential_plan
-    assert plan.proxy_needed == (0, 100 * tries, "a")
+    assert plan.needed["voms_proxy"] == (0, 100 * tries, "a")
 
 
 # --- check_graph ----------------------------------------------------------------------------------
@@ -282,13 +281,10 @@ def test_an_expansion_needs_the_run_directory() -> None:
 
 
 def test_the_credentials_of_what_follows_are_those_of_the_run() -> None:
-    plan = CredentialPlan(kerberos="keytab")
-    asking = [
-        step(name, credentials=frozenset({wish}))
-        for name, wish in (("a", Credential.KERBEROS), ("b", Credential.RUCIO))
-    ]
+    plan = CredentialPlan({"kerberos": "keytab"})
+    asking = [step(name, credentials=frozenset({wish})) for name, wish in (("a", "kerberos"), ("b", "rucio"))]
     after = replace(workflow(*asking[:1]), within=("rest",), credential_plan=plan)
-    with_their_own = after.steps[0].with_placed(credentials=frozenset({Credential.KERBEROS}))
+    with_their_own = after.steps[0].with_placed(credentials=frozenset({"kerberos"}))
     assert plan_credentials(after, here := context()) == replace(after, steps=(with_their_own,))
     assert shown(here) == ""
     plan_credentials(replace(after, steps=tuple(asking)), here := context(site=Site(credentials=RUCIO_ALONE)))
@@ -512,7 +508,7 @@ def test_what_a_hint_becomes(hint: tuple[str, str | int], backend: str) -> None:
 
 
 def test_every_hint_is_in_the_table() -> None:
-    assert {name for name, _ in HINTS} == hints.READERS.keys() | hints.STEERING
+    assert {name for name, _ in HINTS} == hints.READERS.keys() | hints.steering()
 
 
 def mapped(backend: str, written: dict[str, str | int], site: Site | None = None) -> dict[str, Any]:

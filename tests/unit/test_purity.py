@@ -18,7 +18,7 @@ import pytest
 from reana_batch import backends
 from reana_batch.diagnostics import Diagnostics, Place
 from reana_batch.facts import ENV, FILE, Facts, KnownSecrets, Secret
-from reana_batch.ir import Asked, Credential, CredentialPlan, Resources, Script, Step, Workflow, literal
+from reana_batch.ir import Asked, CredentialPlan, Resources, Script, Step, Workflow, literal
 from reana_batch.passes import PASSES, run_passes
 from reana_batch.passes.context import Context
 from reana_batch.secrets import Store
@@ -119,7 +119,7 @@ KEYTAB = {Secret("CERN_USER", ENV): b"alice", Secret("CERN_KEYTAB", ENV): b"k", 
 def planned(facts: Facts) -> tuple[Workflow, list[str]]:
     """Return a workflow of one step with a ticket after all passes, and the codes of what was recorded."""
     at = Place("reana.yaml", 1)
-    asked = Asked(credentials=frozenset({Credential.KERBEROS}), resources=Resources(runtime=60))
+    asked = Asked(credentials=frozenset({"kerberos"}), resources=Resources(runtime=60))
     asking = Step("a", "a", at, Script((literal("a", at),)), asked=asked)
     context = Context(backends.lowering("make").TARGET, Site(queue_time=0), Diagnostics(), facts=facts)
     after = run_passes(Workflow("w", "serial", (asking,)), context)
@@ -128,9 +128,12 @@ def planned(facts: Facts) -> tuple[Workflow, list[str]]:
 
 def test_a_ticket_changes_where_jobs_get_theirs_and_nothing_else() -> None:
     found, codes = planned(Facts(has_ticket=True))
-    assert (found.credential_plan, codes) == (CredentialPlan(kerberos="ticket", ticket_needed=(0, 60, "a")), [])
+    assert (found.credential_plan, codes) == (CredentialPlan({"kerberos": "ticket"}, {"kerberos": (0, 60, "a")}), [])
     without, codes = planned(Facts(has_ticket=False))
-    assert (without.credential_plan, codes) == (CredentialPlan(kerberos="keytab"), ["missing-secret", "missing-secret"])
+    assert (without.credential_plan, codes) == (
+        CredentialPlan({"kerberos": "keytab"}),
+        ["missing-secret", "missing-secret"],
+    )
     assert replace(found, credential_plan=CredentialPlan()) == replace(without, credential_plan=CredentialPlan())
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from reana_batch import frontends
 from reana_batch.diagnostics import Diagnostics, Refused, render
-from reana_batch.ir import Column, Command, Credential, Need, Pattern, Resources, Step, Workflow
+from reana_batch.ir import Column, Command, Need, Pattern, Resources, Step, Workflow
 from reana_batch.reading.analysis import read_spec
 
 Load = Callable[..., Workflow]
@@ -132,14 +132,14 @@ rule a:
     assert step.asked.resources == Resources(cpus=4, memory=300 * 10**6, disk=5 * 10**6, runtime=7200)
     assert step.asked.retries == 2
     assert {name: hint.value for name, hint in step.asked.hints.items()} == {"slurm_time": "5", "kerberos": True}
-    assert step.asked.credentials == {Credential.KERBEROS}
+    assert step.asked.credentials == {"kerberos"}
     assert step.asked.environment == "docker.io/library/debian:12"
 
 
 def test_kerberos_of_the_workflow(load: Load) -> None:
     snakefile = 'rule a:\n    output: "a"\n    shell: "touch a"\n'
     (step,) = load(snakefile, workflow={"resources": {"kerberos": True}}).steps
-    assert step.asked.credentials == {Credential.KERBEROS}
+    assert step.asked.credentials == {"kerberos"}
 
 
 @pytest.mark.parametrize("count", [20, 40])
@@ -470,12 +470,12 @@ def test_what_an_expansion_becomes(load: Load, tmp_path: Path) -> None:
 def test_an_expansion_names_the_credentials_of_rules_that_nobody_runs_yet(load: Load) -> None:
     asking = 'output: "done/{i}"\n    resources: kerberos=True, rucio=False, mem_mb=lambda wildcards: 1'
     (expansion,) = load(CHECKPOINT.replace('output: "done/{i}"', asking)).expansions
-    assert expansion.credentials == {Credential.KERBEROS}
+    assert expansion.credentials == {"kerberos"}
 
 
 def test_an_expansion_has_the_credential_that_the_workflow_names_for_all_steps(load: Load) -> None:
     [expansion] = load(CHECKPOINT, workflow={"resources": {"kerberos": True}}).expansions
-    assert expansion.credentials == {Credential.KERBEROS}
+    assert expansion.credentials == {"kerberos"}
 
 
 def test_a_target_that_waits_for_a_checkpoint(load: Load) -> None:

@@ -55,7 +55,7 @@ _CURES = {
 
 
 # Resources that are hints of the step.
-_HINTS = hints.KNOWN | hints.PLUGIN_READERS.keys()
+_HINTS = hints.READERS.keys() | hints.steering() | hints.PLUGIN_READERS.keys()
 
 
 def _is_unheard(name: str) -> bool:

@@ -12,11 +12,12 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from reana_batch import names
+from reana_batch.credentials import CREDENTIALS
 from reana_batch.diagnostics import Diagnostics, closest
 from reana_batch.frontends.snakemake import fold, mirror, paths, scripts
 from reana_batch.frontends.snakemake.process import Reading, read
 from reana_batch.frontends.snakemake.records import JobRecord, Past, RuleRecord
-from reana_batch.ir import Credential, Expansion, MadeFile, Need, Script, Step, Workflow, last_steps, literal
+from reana_batch.ir import Expansion, MadeFile, Need, Script, Step, Workflow, last_steps, literal
 from reana_batch.reading import hints
 from reana_batch.reading.document import entries
 from reana_batch.reading.expressions import is_data_reference
@@ -202,7 +203,7 @@ def _expansion(
         rules = [reading.rules[number] for number in late]
         reason = f"what the functions of {_listed(rules)} read"
     label = _listed(rules)
-    wished = frozenset(each for each in Credential if each.value in reading.wishes)
+    wished = frozenset(CREDENTIALS.keys() & reading.wishes)
     return Expansion(
         name=f"{names.encode(rules[0].name)}.rest",
         label=label,

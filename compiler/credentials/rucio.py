@@ -1,0 +1,44 @@
+"""The configuration of Rucio's client, and how it proves who it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from reana_batch.credentials.record import CERTIFICATE, KEY, Credential, OneOf
+from reana_batch.facts import ENV, KnownSecrets, Secret
+from reana_batch.site import CredentialSettings
+
+_BY_SOURCE = {
+    "x509": (KEY, CERTIFICATE),
+    "userpass": (Secret("RUCIO_PASSWORD", ENV),),
+    "oidc": (Secret("RUCIO_TOKEN", ENV),),
+}
+
+
+def _secrets(source: str, known: KnownSecrets) -> Iterator[Secret]:
+    yield Secret("RUCIO_USERNAME", ENV)
+    if not (known.value("RUCIO_RUCIO_HOST") and known.value("RUCIO_AUTH_HOST")):
+        yield Secret("VONAME", ENV)
+    yield from _BY_SOURCE.get(source, ())
+
+
+def _implied(settings: CredentialSettings) -> frozenset[str]:
+    """Return what lets the client in: the VOMS proxy, unless the site says otherwise."""
+    return frozenset({"voms_proxy"} if settings.rucio == "x509_proxy" else ())
+
+
+RUCIO = Credential(
+    part="credentials/rucio",
+    source=lambda asked: asked.settings.rucio,
+    secrets=_secrets,
+    files={
+        "x509": ("usercert.pem", "userkey.pem"),
+        "userpass": ("rucio-password",),
+        "oidc": ("rucio-token",),
+    },
+    rendered={"rucio.cfg": ("credentials/rucio.cfg.j2", "ini")},
+    facts=lambda settings: {"ca_certificates": settings.ca_certificates},
+    implied=_implied,
+    tool=("rucio", "Rucio client"),
+    one_of=OneOf("CA certificates", lambda settings: settings.ca_certificates),
+)

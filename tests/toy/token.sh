@@ -1,0 +1,12 @@
+# shellcheck shell=bash disable=SC2034,SC2154
+# A toy credential: a token that is one of the user's secrets.
+#
+# Facts: token (store)
+
+known_credentials+=(token)
+
+issue_token() { link env/TOKEN token; }
+
+take_token() {
+  must_copy token && export TOKEN_FILE=$private/token
+}
