@@ -9,6 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+# The hints of REANA that any system which knows the field takes, after its own, by the field of Resources.
+FALLBACKS: Mapping[str, tuple[str, ...]] = {
+    "cpus": ("htcondor_request_cpus", "c4p_cpu_cores", "kubernetes_cpu_limit", "kubernetes_cpu_request"),
+    "memory": ("htcondor_request_memory", "c4p_memory_limit", "kubernetes_memory_limit", "kubernetes_memory_request"),
+    "disk": ("htcondor_request_disk",),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Target:

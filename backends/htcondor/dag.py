@@ -14,7 +14,7 @@ from reana_batch import layout
 from reana_batch.backends.htcondor.nodes import DAG_FILE, SHIP, VERDICT, expansion_node
 from reana_batch.ir import ChunkPattern, Pattern, Step, Workflow, chunk_pattern, ending_in_any_case
 from reana_batch.reading.images import is_path
-from reana_batch.target import Target
+from reana_batch.target import FALLBACKS, Target
 from reana_batch.writing import credential_files
 from reana_batch.writing.jobs import folders
 from reana_batch.writing.render import File, mebibytes, packaged, render, stream
@@ -27,14 +27,7 @@ TARGET = Target(
     title="HTCondor",
     compute_backends=frozenset({"htcondorcern", "compute4punch"}),
     hints={
-        "cpus": ("htcondor_request_cpus", "c4p_cpu_cores", "kubernetes_cpu_limit", "kubernetes_cpu_request"),
-        "memory": (
-            "htcondor_request_memory",
-            "c4p_memory_limit",
-            "kubernetes_memory_limit",
-            "kubernetes_memory_request",
-        ),
-        "disk": ("htcondor_request_disk",),
+        **FALLBACKS,
         "runtime": ("htcondor_max_runtime", "kubernetes_job_timeout", "slurm_time"),
         "account": ("htcondor_accounting_group",),
         "requirements": ("htcondor_requirements", "c4p_additional_requirements"),

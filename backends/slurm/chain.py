@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from reana_batch import layout
 from reana_batch.ir import Need, Pattern, Step, Workflow, chunk_pattern
-from reana_batch.target import Target
+from reana_batch.target import FALLBACKS, Target
 from reana_batch.writing.jobs import folders
 from reana_batch.writing.libraries import library
 from reana_batch.writing.render import File, Verbatim, mebibytes, packaged, render, stream
@@ -24,20 +24,8 @@ TARGET = Target(
     title="Slurm",
     compute_backends=frozenset({"slurmcern"}),
     hints={
-        "cpus": (
-            "cpus_per_task",
-            "htcondor_request_cpus",
-            "c4p_cpu_cores",
-            "kubernetes_cpu_limit",
-            "kubernetes_cpu_request",
-        ),
-        "memory": (
-            "htcondor_request_memory",
-            "c4p_memory_limit",
-            "kubernetes_memory_limit",
-            "kubernetes_memory_request",
-        ),
-        "disk": ("htcondor_request_disk",),
+        **FALLBACKS,
+        "cpus": ("cpus_per_task", *FALLBACKS["cpus"]),
         "runtime": ("slurm_time", "kubernetes_job_timeout", "htcondor_max_runtime"),
         "partition": ("slurm_partition",),
         "account": ("slurm_account",),

@@ -18,6 +18,7 @@ from reana_batch.run import credentials
 from reana_batch.run.lock import locked
 from reana_batch.run.parts import Run
 from reana_batch.run.run_json import note_intent, note_submission, read_record
+from reana_batch.target import Target
 from reana_batch.writing.credential_files import SCRIPT
 
 _T = TypeVar("_T")
@@ -26,8 +27,10 @@ _T = TypeVar("_T")
 def hand_in(run: Run) -> list[str]:
     """Hand a run to its batch system and return the ids of what was submitted. The caller holds the lock."""
     driver = backends.driver(run.manifest.backend)
-    if driver.submit is None:
-        raise _runs_here(run)
+    target = backends.lowering(run.manifest.backend).TARGET
+    if target.runs_here:
+        raise _runs_here(run, target)
+    assert driver.submit is not None, "what runs elsewhere is submitted"
     place = driver.place(run, read_record(run.directory).last_submission)
     for part in run.parts():
         for name in (layout.BATCH, layout.STATE, layout.LOGS):
@@ -39,9 +42,8 @@ def hand_in(run: Run) -> list[str]:
     return ids
 
 
-def _runs_here(run: Run) -> Refused:
+def _runs_here(run: Run, target: Target) -> Refused:
     """Return the exception for a run that is not submitted: it runs on this machine, in the foreground."""
-    target = backends.lowering(run.manifest.backend).TARGET
     credentials = f"bash {SCRIPT} && " if (run.directory / SCRIPT).exists() else ""
     hint = f"to run it here: cd {shlex.quote(str(run.directory))} && {credentials}{target.start_command}"
     message = f"{run.directory.name} is compiled for {target.keeper}, which submits nothing."

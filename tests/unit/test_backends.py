@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from reana_batch import pipeline
+from reana_batch import backends, pipeline
 from reana_batch.backends.placement import Choice, choose, hand_on
 from reana_batch.backends.slurm import chain, controller
 from reana_batch.diagnostics import Diagnostics, Place, render
@@ -36,6 +36,17 @@ def step(name: str, **fields: Any) -> Step:
 
 def workflow(*steps: Step) -> Workflow:
     return Workflow("w", "serial", steps)
+
+
+# --- the table ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", backends.BACKENDS)
+def test_a_back_end_runs_here_or_is_submitted(name: str) -> None:
+    lowering, driver = backends.lowering(name), backends.driver(name)
+    assert lowering.TARGET.name == name
+    assert lowering.TARGET.runs_here == (driver.here is not None) == (driver.submit is None)
+    assert lowering.target(Site()).name == name
 
 
 # --- talking to the batch system ------------------------------------------------------------------
