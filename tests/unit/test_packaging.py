@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import ast
 import functools
+import json
 import re
 import shutil
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable, Iterable, Iterator
 from configparser import ConfigParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from reana_batch.backends import BACKENDS
+from reana_batch.credentials import CREDENTIALS, OPEN_TO_ALL
 from reana_batch.frontends import FRONTENDS
 from reana_batch.passes import PASSES
+from reana_batch.site import Site, settings_of
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = ("compiler", "backends", "templates", "samples")
@@ -165,20 +170,25 @@ def docstrings(tree: ast.Module) -> set[ast.AST]:
     return {first.value for first in bodies if isinstance(first, ast.Expr)}
 
 
-def named_systems(text: str) -> set[str]:
-    """Return the words in code that name a batch system: strings, attributes, and modules that are imported."""
+def named(text: str, word: re.Pattern[str], whole: Iterable[str], module: str) -> set[str]:
+    """Return what names something in code: strings that hold ``word`` or are one of ``whole``, attributes, imports."""
     tree = ast.parse(text)
     skipped, found = docstrings(tree), set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in skipped:
-            if node.value in BACKENDS or SYSTEM_WORDS.search(node.value):
+            if node.value in whole or word.search(node.value):
                 found.add(node.value)
-        elif isinstance(node, ast.Attribute) and SYSTEM_WORDS.fullmatch(node.attr):
+        elif isinstance(node, ast.Attribute) and word.fullmatch(node.attr):
             found.add(node.attr)
         elif isinstance(node, ast.ImportFrom | ast.Import):
             names = [f"{getattr(node, 'module', '')}.{alias.name}" for alias in node.names]
-            found |= {name for name in names if SYSTEM_WORDS.search(name) or ".backends.make" in name}
+            found |= {name for name in names if word.search(name) or module in name}
     return found
+
+
+def named_systems(text: str) -> set[str]:
+    """Return the words in code that name a batch system."""
+    return named(text, SYSTEM_WORDS, BACKENDS, ".backends.make")
 
 
 OUTSIDE = sorted(module for module in SOURCES if not module.startswith("reana_batch.backends"))
@@ -196,3 +206,93 @@ def test_no_code_outside_its_folder_names_a_back_end() -> None:
 )
 def test_a_name_of_a_back_end_is_seen(code: str) -> None:
     assert named_systems(code)
+
+
+# --- workflow types and credentials -----------------------------------------------------------------
+
+TYPE_WORDS = re.compile(r"\b(snakemake|yadage|cwl)\b")
+# Modules outside of frontends/ that name workflow types all the same, and why.
+NAMING_TYPES: dict[str, str] = {}
+CREDENTIAL_WORDS = re.compile(r"\b(kerberos|voms_proxy|rucio|klist|kinit|CERN_KEYTAB|VOMSPROXY_\w+|RUCIO_\w+)\b")
+# The same for credentials/.
+NAMING_CREDENTIALS = {
+    "reana_batch.site": "holds the settings of each credential, and what opens data by default",
+    "reana_batch.reading.expressions": "reads rucio(...), a form of declared data",
+    "reana_batch.reading.references": "the same",
+    "reana_batch.passes.stage_data": "brings in and out what rucio(...) names",
+    "reana_batch.reading.inputs": "gives advice by the forms of declared data",
+    "reana_batch.diagnostics": "has the code of a fault in rucio(...)",
+    "reana_batch.writing.libraries": "lists the parts that bring in and out what rucio(...) names",
+    "reana_batch.backends.htcondor.schedd": "gives HTCondor the ticket that it forwards itself",
+}
+
+
+def named_types(text: str) -> set[str]:
+    """Return the words in code that name a workflow type."""
+    return named(text, TYPE_WORDS, FRONTENDS, ".frontends.serial")
+
+
+def named_credentials(text: str) -> set[str]:
+    """Return the words in code that name a credential."""
+    return named(text, CREDENTIAL_WORDS, CREDENTIALS, ".credentials.kerberos")
+
+
+@pytest.mark.parametrize(
+    ("folder", "sees", "exceptions"),
+    [("frontends", named_types, NAMING_TYPES), ("credentials", named_credentials, NAMING_CREDENTIALS)],
+    ids=["workflow-types", "credentials"],
+)
+def test_no_code_outside_its_folder_names_an_addition(
+    folder: str, sees: Callable[[str], set[str]], exceptions: dict[str, str]
+) -> None:
+    outside = [module for module in SOURCES if not module.startswith(f"reana_batch.{folder}")]
+    naming = {module: words for module in outside if (words := sees(SOURCES[module].read_text("utf-8")))}
+    assert {module: words for module, words in naming.items() if module not in exceptions} == {}
+    assert exceptions.keys() <= naming.keys(), "a module that names none needs no exception"
+
+
+@pytest.mark.parametrize("code", ["spec.type == 'serial'", "x.snakemake", "from reana_batch.frontends import serial"])
+def test_a_name_of_a_workflow_type_is_seen(code: str) -> None:
+    assert named_types(code)
+
+
+@pytest.mark.parametrize("code", ["plan.kerberos", "name == 'voms_proxy'", "run(['klist', '-s'])", "f'rucio {x}'"])
+def test_a_name_of_a_credential_is_seen(code: str) -> None:
+    assert named_credentials(code)
+
+
+@pytest.mark.parametrize("name", CREDENTIALS)
+def test_each_credential_has_its_functions_in_bash(name: str) -> None:
+    part = (ROOT / "templates" / f"{CREDENTIALS[name].part}.sh").read_text("utf-8")
+    for line in (f"known_credentials+=({name})", f"issue_{name}() {{", f"take_{name}() {{"):
+        assert line in part, f"templates/{CREDENTIALS[name].part}.sh must have {line}"
+
+
+def test_what_opens_urls_is_known_where_it_is_needed() -> None:
+    opening = [name for name, each in CREDENTIALS.items() if each.opens_urls]
+    schema = json.loads((ROOT / "compiler/reading/sites.schema.json").read_text("utf-8"))
+    data = schema["properties"]["data"]["properties"]
+    for setting in ("root_credential", "davs_credential", "https_credential"):
+        place = f"add it to data.{setting} in compiler/reading/sites.schema.json"
+        assert data[setting]["enum"] == [*opening, OPEN_TO_ALL], place
+    url = (ROOT / "templates/data/url.sh").read_text("utf-8")
+    for name in opening:
+        assert f"    {name}) " in url, f"set_curl of templates/data/url.sh must say what curl needs for {name}"
+
+
+def test_each_setting_has_a_field_and_a_rule() -> None:
+    schema = json.loads((ROOT / "compiler/reading/sites.schema.json").read_text("utf-8"))
+    ruled = set(_settings(schema, schema["properties"], ""))
+    fields = settings_of(Site()).keys()
+    assert fields - ruled == set(), "each field of compiler/site.py needs a rule in compiler/reading/sites.schema.json"
+    assert ruled - fields == set(), "each rule of sites.schema.json needs a field with its default in compiler/site.py"
+
+
+def _settings(schema: dict[str, Any], properties: dict[str, Any], prefix: str) -> Iterator[str]:
+    for name, rule in properties.items():
+        if name in ("extends", "name"):
+            continue
+        if "properties" in rule:
+            yield from _settings(schema, rule["properties"], f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}"
