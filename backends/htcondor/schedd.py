@@ -460,9 +460,8 @@ def _hold_reason(ad: Mapping[str, Any], job: str) -> str:
     return f"{plain}{text}; {cure.format(id=job)}"
 
 
-def _evictions(ad: Mapping[str, Any], job: str) -> str:
+def _evictions(ad: Mapping[str, Any], _job: str) -> str:
     """Return why a job does not run if its worker could not start it, or if it was evicted time after time."""
-    del job
     starts, told = int(ad.get("NumShadowStarts", 0)), _last_line(ad.get("VacateReason", "")).rstrip(".")
     if int(ad.get("VacateReasonCode", _FIRST_VACATE_CODE)) < _FIRST_VACATE_CODE:
         times = "once" if starts < 2 else f"{starts} times"

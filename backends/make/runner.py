@@ -98,15 +98,13 @@ def watch(directory: Path, make: subprocess.Popen[bytes], report: Report) -> Non
 _kept: list[int] = []
 
 
-def _keep(number: int, frame: object) -> None:
+def _keep(number: int, _frame: object) -> None:
     """Remember a signal until :func:`watch` is called."""
-    del frame
     _kept.append(number)
 
 
-def _interrupt(number: int, frame: object) -> None:
+def _interrupt(_number: int, _frame: object) -> None:
     """Take the end of this process like an interrupt: make and its jobs do not go on without it."""
-    del number, frame
     raise KeyboardInterrupt
 
 

@@ -54,12 +54,11 @@ class _Entry:
         return name if isinstance(name, str) else ""
 
 
-def load(spec: Spec, diagnostics: Diagnostics, results: Mapping[str, Any]) -> Workflow:
+def load(spec: Spec, diagnostics: Diagnostics, _results: Mapping[str, Any]) -> Workflow:
     """Return the workflow: one step of one row per command, each waiting for the one before.
 
-    ``results`` changes nothing, for all of a serial workflow is known beforehand.
+    ``_results`` changes nothing, for all of a serial workflow is known beforehand.
     """
-    del results
     specification = spec.document.data["workflow"].get("specification")
     if specification is not None:
         form = rules.of_specification()

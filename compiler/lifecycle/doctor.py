@@ -33,8 +33,7 @@ def examine(site: Site, runs: Path) -> Iterator[Finding]:
     yield from _credentials(site)
 
 
-def _shell(site: Site) -> Iterator[Finding]:
-    del site
+def _shell(_site: Site) -> Iterator[Finding]:
     version = output("bash", "-c", 'echo "$BASH_VERSION"') or "0"
     modern = tuple(map(int, re.findall(r"\d+", version)[:2])) >= (4, 4)
     yield finding("bash", modern, True, version, "install bash 4.4 or newer.")
@@ -57,8 +56,7 @@ def _cvmfs(site: Site) -> Iterator[Finding]:
     yield finding("CVMFS", there, site.unpacked_images is not None, note, cure)
 
 
-def _limits(site: Site) -> Iterator[Finding]:
-    del site
+def _limits(_site: Site) -> Iterator[Finding]:
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     yield finding("open files", files >= _FEW_FILES, True, f"at most {files:,}", "raise it: ulimit -n 4096")
 

@@ -8,9 +8,8 @@ from reana_batch.ir import Need, Workflow
 from reana_batch.passes.context import Context
 
 
-def drop_empty_steps(workflow: Workflow, context: Context) -> Workflow:
+def drop_empty_steps(workflow: Workflow, _context: Context) -> Workflow:
     """Return ``workflow`` without steps of no rows; what waited for one waits for all that it waited for."""
-    del context
     if all(step.table.count for step in workflow.steps):
         return workflow
     behind: dict[str, tuple[Need, ...]] = {}  # what to wait for in place of an empty step

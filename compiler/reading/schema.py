@@ -40,9 +40,8 @@ def load_schema(name: str) -> dict[str, Any]:
 Advice = Callable[[list[str | int], str, list[str]], str]
 
 
-def nearest(path: list[str | int], key: str, known: list[str]) -> str:
+def nearest(_path: list[str | int], key: str, known: list[str]) -> str:
     """Return the cure for a key that is not known: the nearest of those that are, or all of them."""
-    del path
     meant = closest(key, known)
     return f"did you mean {meant}?" if meant else f"known here: {', '.join(known)}."
 
