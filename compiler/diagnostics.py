@@ -71,6 +71,7 @@ CODES = {
     "missing-secret": "A secret that a step needs is not there, is empty, or is open to others.",
     "secret-exists": "A secret of this name is there already.",
     "credential": "A ticket or proxy cannot be made, or does not live as long as it is needed.",
+    "usage": "An option or argument of the command line is unknown, missing or wrong; only JSON shows this code.",
     "no-site": "run was called without a site on a machine that submits to a batch system.",
     "unknown-site": "No site profile has this name.",
     "unknown-setting": "A setting that does not exist.",

@@ -10,19 +10,14 @@ from typing import TYPE_CHECKING
 import click
 
 from reana_batch import backends
-from reana_batch.cli.main import JSON_OPTION, guarded, print_json, say
+from reana_batch.cli.answers import Answer, answering
+from reana_batch.cli.terminal import Table, line
 
 if TYPE_CHECKING:
     from reana_batch.facts import Secret
     from reana_batch.secrets import Store
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-
-
-def register(main: click.Group) -> None:
-    """Add the commands of this module to the command line."""
-    for command in (secrets_add, secrets_list, secrets_delete):
-        main.add_command(command)
 
 
 def _store() -> Store:
@@ -49,13 +44,12 @@ def _store() -> Store:
     help="A file, kept under its own name.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace secrets of the same names.")
-@JSON_OPTION
-@guarded
-def secrets_add(values: tuple[str, ...], files: tuple[Path, ...], overwrite: bool, as_json: bool) -> None:
-    """Keep values and files that jobs need for their credentials.
+@answering
+def secrets_add(values: tuple[str, ...], files: tuple[Path, ...], overwrite: bool) -> Answer:
+    """Store values and files that jobs need for credentials.
 
-    What stands in a command line can be seen by all users of the machine while the command runs: give
-    passphrases and passwords as --env NAME, without a value.
+    While the command runs, all users of the machine can see its command line: give passphrases and passwords as
+    --env NAME, without a value.
     """
     from reana_batch.diagnostics import refuse
     from reana_batch.facts import ENV, FILE, Secret
@@ -71,15 +65,14 @@ def secrets_add(values: tuple[str, ...], files: tuple[Path, ...], overwrite: boo
         raise refuse("secret-exists", message, hint="replace them with --overwrite.")
     for secret, content in given.items():
         store.add(secret, content)
-    say(f"==> SUCCESS: {_listed([secret.name for secret in given])} kept in {store.directory}.", "green")
-    if as_json:
-        print_json({"added": [_record(secret) for secret in given]})
+    text = f"==> SUCCESS: {_listed([secret.name for secret in given])} kept in {store.directory}."
+    return Answer({"added": [_record(secret) for secret in given]}, [line(text, "green")])
 
 
 def _name(word: str) -> str:
     name = word.partition("=")[0]
     if not _NAME.fullmatch(name):
-        raise click.UsageError(f'--env must be NAME or NAME=VALUE, and "{name}" is no name.')
+        raise click.UsageError(f'--env must be NAME or NAME=VALUE, and "{name}" is not a name.')
     return name
 
 
@@ -108,25 +101,19 @@ def _record(secret: Secret) -> dict[str, str]:
 
 
 @click.command("secrets-list")
-@JSON_OPTION
-@guarded
-def secrets_list(as_json: bool) -> None:
-    """List the secrets by name; their values are never shown."""
-    from reana_batch.cli.terminal import print_table, simple_table
-
+@answering
+def secrets_list() -> Answer:
+    """List the secrets by name, never their values."""
     found = list(_store().secrets())
-    if as_json:
-        print_json({"secrets": [_record(secret) for secret in found]})
-        return
-    print_table(simple_table(("NAME", "TYPE"), [(secret.name, secret.type) for secret in found]))
+    table = Table(("NAME", "TYPE"), [(secret.name, secret.type) for secret in found])
+    return Answer({"secrets": [_record(secret) for secret in found]}, [table])
 
 
 @click.command("secrets-delete")
 @click.argument("names", nargs=-1, required=True)
-@JSON_OPTION
-@guarded
-def secrets_delete(names: tuple[str, ...], as_json: bool) -> None:
-    """Delete secrets by their names."""
+@answering
+def secrets_delete(names: tuple[str, ...]) -> Answer:
+    """Delete secrets by name."""
     from reana_batch.diagnostics import closest, refuse
 
     store = _store()
@@ -139,6 +126,5 @@ def secrets_delete(names: tuple[str, ...], as_json: bool) -> None:
         raise refuse("missing-secret", f"{_listed(unknown)} not there; nothing was deleted.", hint=hint)
     for secret in found:
         store.delete(secret)
-    say(f"==> SUCCESS: {_listed([secret.name for secret in found])} deleted.", "green")
-    if as_json:
-        print_json({"deleted": [_record(secret) for secret in found]})
+    text = f"==> SUCCESS: {_listed([secret.name for secret in found])} deleted."
+    return Answer({"deleted": [_record(secret) for secret in found]}, [line(text, "green")])

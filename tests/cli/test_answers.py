@@ -1,4 +1,4 @@
-"""Answers go to stdout, everything for the eye to stderr; ``--json`` gives one object and nothing else."""
+"""Answers go to stdout, progress and faults to stderr; ``--json`` gives one object and nothing else."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ ANSWERS: dict[str, tuple[Sequence[str], set[str]]] = {
     "compile": (["compile", "-o", "compiled"], {"backend", "directory", "jobs", "start_command", "diagnostics"}),
     "compile, dry": (["compile", "--dry-run"], {"files", "inputs"}),
     "inspect": (["inspect"], {"backend", "steps"}),
+    "inspect, scripts": (["inspect", "--script", "greet"], {"backend", "files"}),
     "samples": (["samples"], {"samples"}),
     "samples, copying": (["samples", "helloworld"], {"sample", "directory"}),
     "sites": (["sites"], {"sites"}),
@@ -108,25 +109,58 @@ def test_json_has_the_place_of_each_fault(hello: Tool) -> None:
     ]
 
 
-# What tells the eye something tells stdout nothing; what is an answer is there and only there.
-SILENT = (
-    ["validate"],
-    ["compile"],
-    ["compile", "-n"],
-    ["inspect"],
-    ["samples"],
-    ["sites"],
-    ["config"],
-    ["run", "--runs", "r"],
-)
-TELLING = (["inspect", "--script", "greet"], ["inspect", "--format", "mermaid"], ["inspect", "--format", "dot"])
+# Each kind of wrong usage, with the words that name it.
+WRONG: dict[str, tuple[Sequence[str], str]] = {
+    "no command of the name": (["vaildate", "--json"], "No such command 'vaildate'."),
+    "no option of the name": (["validate", "--json", "--fus"], "No such option '--fus'."),
+    "no option of the name before a command": (["--json", "validate"], "No such option '--json'."),
+    "an option without a value": (["validate", "--json", "-f"], "Option '-f' requires an argument."),
+    "a missing option": (["status", "--json"], "Missing option '-w' / '--workflow'."),
+    "a missing argument": (["secrets-delete", "--json"], "Missing argument 'NAMES...'."),
+    "a missing argument of a subcommand": (["sites", "show", "--json"], "Missing argument 'NAME'."),
+    "a word too many": (["validate", "x", "--json"], "Got unexpected extra argument (x)"),
+    "a value that is none": (["run", "-j", "0", "--json"], "Invalid value for '-j' / '--jobs': 0 is not in"),
+    "a directory that is not there": (["submit", "x", "--json"], "Directory 'x' does not exist."),
+    "a command without it": (["completion", "bash", "--json"], "No such option '--json'."),
+    "options that do not fit": (["inspect", "--format", "png", "--json"], "--format png needs --output FILE."),
+    "values that do not fit": (["secrets-add", "--json"], "Give at least one --env or --file."),
+}
 
 
-def test_what_is_for_the_eye_goes_to_stderr(hello: Tool) -> None:
-    for args, process in [(args, hello.start(*args)) for args in SILENT]:
+def test_json_of_wrong_usage_names_it(hello: Tool) -> None:
+    started = {name: hello.start(*args) for name, (args, _) in WRONG.items()}
+    for name, process in started.items():
         stdout, stderr = process.communicate()
-        assert (process.returncode, stdout) == (0, ""), args
-        assert stderr
+        assert process.returncode == 2, name
+        answer = _object(stdout)
+        assert answer.keys() == {"schema_version", "error", "diagnostics", "more_diagnostics"}
+        [fault] = answer["diagnostics"]
+        assert (answer["error"], fault["severity"], fault["code"], fault["line"]) == (True, "error", "usage", None)
+        assert WRONG[name][1] in fault["message"], name
+        assert f"Error: {fault['message']}" in stderr
+
+
+def test_the_word_of_an_argument_asks_for_no_json(hello: Tool) -> None:
+    ended = hello.run("status", "-w", "x", "--", "--json")
+    assert (ended.code, ended.stdout) == (2, "")
+
+
+# What is an answer is on stdout and only there. The others say something on stderr too: a warning, a note, progress.
+TELLING = (
+    ["samples"],
+    ["inspect"],
+    ["inspect", "--script", "greet"],
+    ["inspect", "--format", "mermaid"],
+    ["inspect", "--format", "dot"],
+)
+SAYING = {
+    "validate": (["validate"], "==> SUCCESS: ", "warning: "),
+    "compile": (["compile"], "==> SUCCESS: ", "warning: "),
+    "compile, dry": (["compile", "-n"], "FILE ", "Nothing was written."),
+    "sites": (["sites"], "SITE ", "Your own profiles go into "),
+    "config": (["config"], "SETTING ", "==> Site local, the default"),
+    "run": (["run", "--runs", "r"], "==> SUCCESS: ", "==> Running workflow.1 in r/workflow.1"),
+}
 
 
 @pytest.mark.parametrize("args", TELLING, ids=" ".join)
@@ -134,6 +168,45 @@ def test_answers_go_to_stdout_alone(args: Sequence[str], hello: Tool) -> None:
     ended = hello.run(*args)
     assert (ended.code, ended.stderr) == (0, "")
     assert "greet" in ended.stdout
+
+
+def test_what_is_no_answer_goes_to_stderr_alone(hello: Tool) -> None:
+    for name, process in [(name, hello.start(*args)) for name, (args, _, _) in SAYING.items()]:
+        stdout, stderr = process.communicate()
+        _, answer, said = SAYING[name]
+        assert process.returncode == 0, name
+        assert stdout.startswith(answer), name
+        assert said in stderr
+        assert said not in stdout
+        assert answer not in stderr
+
+
+def test_json_replaces_the_answer_in_words(hello: Tool) -> None:
+    ended = hello.run("validate", "--json")
+    assert _object(ended.stdout)["valid"] is True
+    assert "SUCCESS" not in ended.stderr
+
+
+# --- tables ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("columns", ["20", "200"])
+def test_off_a_terminal_a_row_is_a_line_whatever_the_width(columns: str, hello: Tool) -> None:
+    hello.write_steps(**{f"step{number}": "true" for number in range(250)})
+    ended = hello.run("inspect", COLUMNS=columns)
+    lines = ended.stdout.splitlines()
+    assert len(lines) == (1 + 250) + (1 + 250)
+    rows = [re.split(" {3,}", line) for line in lines[251:]]
+    assert rows[0] == ["STEP", "JOBS", "IMAGE", "RESOURCES", "CREDENTIALS"]
+    assert rows[-1] == ["step249", "1 job", "debian:12", "-", "-"]
+    assert len({line.index("JOBS" if number == 0 else "1 job") for number, line in enumerate(lines[251:])}) == 1
+    assert ended.stdout == hello.run("inspect", COLUMNS="80").stdout
+
+
+def test_on_a_terminal_long_cells_are_folded(hello: Tool) -> None:
+    shown = re.sub("\x1b\\[[0-9;]*m", "", _on_a_terminal(hello, "samples", COLUMNS="60"))
+    assert max(len(line.rstrip()) for line in shown.splitlines()) <= 60
+    assert max(map(len, hello.run("samples", COLUMNS="60").stdout.splitlines())) > 60
 
 
 def test_the_script_of_a_step_is_the_script_that_is_written(hello: Tool) -> None:
@@ -149,15 +222,15 @@ def test_the_script_of_a_step_is_the_script_that_is_written(hello: Tool) -> None
 
 
 def _on_a_terminal(tool: Tool, *args: str, **changes: str) -> str:
-    """Return what the command shows when stderr is a terminal."""
+    """Return what the command shows when stdout is a terminal."""
     ours, theirs = pty.openpty()
     with subprocess.Popen(
         [PROGRAM, *args],
         cwd=tool.directory,
         env={**tool.environment, "TERM": "xterm-256color", **changes},
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=theirs,
+        stdout=theirs,
+        stderr=subprocess.DEVNULL,
     ) as process:
         os.close(theirs)
         shown = b""
@@ -187,12 +260,20 @@ def test_a_terminal_gets_colours_unless_it_wants_none(command: str, hello: Tool)
 
 @pytest.mark.parametrize("command", ["validate", "inspect"])
 def test_a_file_gets_no_colours(command: str, hello: Tool) -> None:
-    assert "\x1b" not in hello.run(command, TERM="xterm-256color").stderr
+    ended = hello.run(command, TERM="xterm-256color")
+    assert "\x1b" not in ended.stdout + ended.stderr
 
 
 # --- readers that go away, and disks that are full ------------------------------------------------
 
-LONG_ANSWERS = (["config", "--json"], ["inspect", "--script", "greet"], ["completion", "bash"], ["--help"])
+LONG_ANSWERS = (
+    ["config", "--json"],
+    ["inspect", "--script", "greet"],
+    ["samples"],
+    ["inspect"],
+    ["completion", "bash"],
+    ["--help"],
+)
 
 
 @pytest.mark.parametrize("args", LONG_ANSWERS, ids=" ".join)
@@ -210,7 +291,7 @@ def test_nobody_has_to_read_stderr(args: Sequence[str], hello: Tool) -> None:
         assert process.stderr is not None
         process.stderr.close()
         assert process.stdout is not None
-        assert process.stdout.read() == ""
+        assert process.stdout.read() != ""
 
 
 def test_stdout_may_be_closed(hello: Tool) -> None:
@@ -222,7 +303,7 @@ def test_stdout_may_be_closed(hello: Tool) -> None:
     assert (hello.directory / "run/batch/Makefile").is_file()
 
 
-@pytest.mark.parametrize("args", LONG_ANSWERS[:3], ids=" ".join)
+@pytest.mark.parametrize("args", LONG_ANSWERS[:-1], ids=" ".join)
 def test_an_answer_that_cannot_be_written_is_said(args: Sequence[str], hello: Tool) -> None:
     with open("/dev/full", "wb") as full:
         ended = subprocess.run(

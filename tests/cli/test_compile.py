@@ -42,7 +42,7 @@ def test_paths_are_relative_to_the_analysis(hello: Tool) -> None:
 
 def test_a_run_directory_with_blanks_can_be_started_as_it_says(hello: Tool) -> None:
     ended = hello.run("compile", "-o", "my run; echo $HOME")
-    command = ended.stderr.rsplit("To start: ", 1)[1]
+    command = ended.stdout.rsplit("To start: ", 1)[1]
     subprocess.run(["bash", "-euc", command], cwd=hello.directory, check=True, capture_output=True)
     greetings = hello.directory / "my run; echo $HOME/workspace/greetings.txt"
     assert greetings.read_text("utf-8") == "Hello Ann\nHello Bob\n"
@@ -74,7 +74,7 @@ def test_a_dry_run_writes_nothing(backend: str, hello: Tool) -> None:
     assert ended.code == 0
     assert hello.files() == before
     assert os.listdir(hello.environment["HOME"]) == []
-    assert "batch/steps/greet/job.sh" in ended.stderr
+    assert "batch/steps/greet/job.sh" in ended.stdout
     assert "1 input file to the workspace. Nothing was written." in ended.stderr
 
 

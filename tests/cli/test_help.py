@@ -5,14 +5,16 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import click
 import pytest
 
+from reana_batch.cli.main import COMMANDS as TABLE
 from reana_batch.cli.main import main
 from reana_batch.version import __version__
 
 from .conftest import PROGRAM, Tool
 
-COMMANDS = sorted(main.commands)
+COMMANDS = sorted(TABLE)
 # What --help must not wait for.
 HEAVY = {"yaml", "jinja2", "networkx", "lark", "rich", "jsonschema_rs", "pathspec", "gherkin", "reana_batch.pipeline"}
 # What only reading and compiling need.
@@ -31,8 +33,15 @@ def test_help_names_every_command(empty: Tool) -> None:
     assert ended.stderr == ""
     listed = ended.stdout[ended.stdout.index("Commands:") :].splitlines()[1:]
     assert [line.split()[0] for line in listed] == COMMANDS
-    assert all(len(line.split()) > 3 for line in listed), "every command says what it does"
+    assert [line.split(maxsplit=1)[1] for line in listed] == [TABLE[name].summary for name in COMMANDS]
     assert empty.run("-h").stdout == ended.stdout
+
+
+def test_summaries_are_those_of_the_commands() -> None:
+    for name, entry in TABLE.items():
+        command = main.get_command(click.Context(main), name)
+        assert command is not None
+        assert (command.name, (command.help or "").partition("\n\n")[0]) == (name, entry.summary)
 
 
 def test_version_is_one_line(empty: Tool) -> None:

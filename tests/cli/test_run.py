@@ -42,12 +42,12 @@ def test_runs_are_counted_up(hello: Tool) -> None:
         ended = hello.run("run", "--runs", "runs")
         assert ended.code == 0
         assert f"==> Running workflow.{number} in runs/workflow.{number}\n" in ended.stderr
-        assert f"==> SUCCESS: workflow.{number} has finished.\n" in ended.stderr
+        assert f"==> SUCCESS: workflow.{number} has finished.\n" in ended.stdout
     (hello.directory / "runs/workflow.7.2").mkdir()
     (hello.directory / "runs/workflow.x").mkdir()
     (hello.directory / "runs/fit.40").mkdir()
-    assert "workflow.8" in hello.run("run", "--runs", "runs").stderr
-    assert "other.1" in hello.run("run", "--runs", "runs", "-w", "other").stderr
+    assert "workflow.8" in hello.run("run", "--runs", "runs").stdout
+    assert "other.1" in hello.run("run", "--runs", "runs", "-w", "other").stdout
 
 
 def test_two_at_once_get_two_numbers(hello: Tool) -> None:
@@ -73,9 +73,9 @@ def test_a_finished_run_names_its_outputs(hello: Tool) -> None:
     )
     ended = hello.run("run", "--runs", "runs")
     assert ended.code == 0
-    assert ended.stdout == ""
-    assert "  runs/workflow.1/workspace/greetings.txt\n" in ended.stderr
-    assert "==> WARNING: the declared output x is missing.\n" in ended.stderr
+    assert "==> " not in ended.stderr.replace("==> Running workflow.1 in runs/workflow.1\n", "")
+    assert "  runs/workflow.1/workspace/greetings.txt\n" in ended.stdout
+    assert "==> WARNING: the declared output x is missing.\n" in ended.stdout
 
 
 def test_files_with_blanks_and_utf_8_make_the_round_trip(empty: Tool) -> None:
@@ -90,7 +90,7 @@ def test_files_with_blanks_and_utf_8_make_the_round_trip(empty: Tool) -> None:
     )
     ended = empty.run("run", "--runs", "runs", "-w", "zähl mit")
     assert ended.code == 0
-    assert "runs/zähl mit.1/workspace/ergebnis → 100%.txt" in ended.stderr
+    assert "runs/zähl mit.1/workspace/ergebnis → 100%.txt" in ended.stdout
     assert empty.run("logs", "--runs", "runs", "-w", "zähl mit", "zähle (alles)").stdout.endswith("fertig: 1\n")
     assert empty.run("download", "--runs", "runs", "-w", "zähl mit", "-o", "hier").code == 0
     assert (empty.directory / "hier/ergebnis → 100%.txt").read_text("utf-8") == "5\n"
@@ -112,8 +112,8 @@ def failing(empty: Tool) -> Tool:
 
 def test_a_failure_is_told_with_all_that_explains_it(failing: Tool) -> None:
     ended = failing.run("run", "--runs", "runs")
-    assert (ended.code, ended.stdout) == (1, "")
-    report = ended.stderr[ended.stderr.index("==> ERROR") :]
+    assert (ended.code, "ERROR" in ended.stderr) == (1, False)
+    report = ended.stdout
     assert report.startswith('==> ERROR: Step "second" failed: the command ended with exit code 7.\nreana.yaml:')
     assert '\n  echo "to stdout"\n  seq 1 30 >&2\n' in report
     assert "The end of runs/workflow.1/logs/second/0.err:\n" in report
@@ -125,7 +125,7 @@ def test_a_failure_is_told_with_all_that_explains_it(failing: Tool) -> None:
 
 def test_a_failure_of_the_last_step_leaves_nothing_to_start(empty: Tool) -> None:
     empty.write_steps(only="exit 7")
-    assert "==> ERROR: workflow.1 has failed.\n" in empty.run("run", "--runs", "runs").stderr
+    assert "==> ERROR: workflow.1 has failed.\n" in empty.run("run", "--runs", "runs").stdout
 
 
 def test_a_failure_in_json(failing: Tool) -> None:
@@ -143,7 +143,7 @@ def test_a_failure_in_json(failing: Tool) -> None:
 def test_the_command_that_is_named_goes_on_where_it_was(failing: Tool) -> None:
     ended = failing.run("run", "--runs", "my runs", "-w", "my fit")
     failing.write("my runs/my fit.1/workspace/cured", "")
-    command = ended.stderr.rsplit("To go on: ", 1)[1]
+    command = ended.stdout.rsplit("To go on: ", 1)[1]
     environment = failing.environment | {"PATH": f"{PROGRAM.parent}:{os.environ['PATH']}"}
     done = subprocess.run(
         ["bash", "-uc", command], cwd=failing.directory, env=environment, capture_output=True, check=False
@@ -160,7 +160,7 @@ def test_make_goes_on_after_a_failure(failing: Tool) -> None:
     (run / "workspace/cured").touch()
     subprocess.run(["make", "-f", "batch/Makefile"], cwd=run, check=True, capture_output=True)
     assert (run / "workspace/first.txt").read_text("utf-8") == "once\n"
-    assert failing.run("status", "--runs", "runs", "-w", "workflow").stderr.startswith("==> SUCCESS: workflow.1")
+    assert failing.run("status", "--runs", "runs", "-w", "workflow").stdout.startswith("==> SUCCESS: workflow.1")
 
 
 def test_a_restart_has_its_own_number_and_the_same_workspace(failing: Tool) -> None:
@@ -181,7 +181,7 @@ def test_a_job_that_is_killed_is_told_as_killed(empty: Tool) -> None:
     empty.write_steps(victim="kill -KILL $$$$")
     ended = empty.run("run", "--runs", "runs")
     assert ended.code == 1
-    assert "the command ended with exit code 137 (as if killed by SIGKILL, mostly for memory)" in ended.stderr
+    assert "the command ended with exit code 137 (as if killed by SIGKILL, mostly for memory)" in ended.stdout
 
 
 def test_a_job_past_its_limit_is_told_as_such(empty: Tool) -> None:
@@ -190,7 +190,7 @@ def test_a_job_past_its_limit_is_told_as_such(empty: Tool) -> None:
     empty.write("reana.yaml", spec.replace("        commands", "        kubernetes_job_timeout: 1\n        commands"))
     ended = empty.run("run", "--runs", "runs")
     assert ended.code == 1
-    assert "the command was ended by its time limit, after 1 s" in ended.stderr
+    assert "the command was ended by its time limit, after 1 s" in ended.stdout
 
 
 def test_commands_share_nothing_but_the_workspace(empty: Tool) -> None:
@@ -230,14 +230,14 @@ def test_an_interrupt_ends_all_jobs_and_make_goes_on_afterwards(signal_number: s
     with empty.start("run", "--runs", "runs") as process:
         pids = _pids(run)
         process.send_signal(signal_number)
-        _, stderr = process.communicate(timeout=PATIENCE)
+        stdout, stderr = process.communicate(timeout=PATIENCE)
     left = [pid for pid in pids if _alive(pid)]
     for pid in left:
         os.kill(pid, signal.SIGKILL)
     assert left == []
     assert process.returncode == 130
     assert "Traceback" not in stderr
-    assert "==> ERROR: workflow.1 has been stopped; " in stderr
+    assert "==> ERROR: workflow.1 has been stopped; " in stdout
     assert not (run / "workspace/after.txt").exists()
     assert json.loads(empty.run("status", "--runs", "runs", "-w", "workflow", "--json").stdout)["status"] == "stopped"
     (run / "workspace/again").touch()
@@ -254,16 +254,16 @@ def test_an_interrupt_on_a_terminal_reaches_the_jobs_once(empty: Tool) -> None:
         [PROGRAM, "run", "--runs", "runs"],
         cwd=empty.directory,
         env=empty.environment,
-        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
         encoding="utf-8",
         start_new_session=True,
     ) as process:
         pids = _pids(run)
         os.killpg(process.pid, signal.SIGINT)
-        _, stderr = process.communicate(timeout=PATIENCE)
+        stdout, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert not any(map(_alive, pids))
-    assert "has been stopped" in stderr
+    assert "has been stopped" in stdout
     assert "reason=signal\ndetail=SIGTERM\n" in (run / "state/patient/0.failed").read_text("utf-8")
 
 
@@ -274,10 +274,10 @@ def test_an_interrupted_run_is_stopped_when_its_jobs_have_ended(empty: Tool) -> 
     with empty.start("run", "--runs", "runs") as process:
         _wait_for(run / "workspace/begun")
         process.send_signal(signal.SIGINT)
-        _, stderr = process.communicate(timeout=PATIENCE)
+        stdout, stderr = process.communicate(timeout=PATIENCE)
     assert (run / "workspace/last-words").exists()
     assert process.returncode == 130, stderr
-    assert "has been stopped" in stderr
+    assert "has been stopped" in stdout
 
 
 def test_an_interrupt_ends_the_jobs_of_a_run_with_a_damaged_record(empty: Tool) -> None:
@@ -303,7 +303,7 @@ def test_stop_ends_a_run_that_another_shell_started(empty: Tool) -> None:
     with empty.start("run", "--runs", "runs") as process:
         pids = _pids(run)
         assert empty.run("stop", "--runs", "runs", "-w", "workflow").code == 0
-        _, stderr = process.communicate(timeout=PATIENCE)
+        stdout, _ = process.communicate(timeout=PATIENCE)
     assert not any(map(_alive, pids))
     assert process.returncode == 130
-    assert "has been stopped" in stderr
+    assert "has been stopped" in stdout

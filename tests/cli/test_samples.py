@@ -30,11 +30,11 @@ def test_a_sample_runs_and_fulfils_its_tests(sample: str, tmp_path: Path) -> Non
     for _ in range(2):
         reana_batch("run", "-f", f"{sample}/reana.yaml", "--runs", "runs", "-w", sample, cwd=tmp_path)
     tested = reana_batch("test", "--runs", "runs", "-w", f"{sample}.1", cwd=tmp_path)
-    assert tested.stderr.splitlines()[-1].endswith(" passed, 0 failed")
-    assert "SUCCESS: Scenario" in tested.stderr
+    assert tested.stdout.splitlines()[-1].endswith(" passed, 0 failed")
+    assert "SUCCESS: Scenario" in tested.stdout
     differences = reana_batch("diff", f"{sample}.1", f"{sample}.2", "--runs", "runs", cwd=tmp_path)
-    assert differences.stdout == ""
-    assert differences.stderr == "==> No differences in what is run.\n==> No differences in workspace.\n"
+    assert differences.stderr == ""
+    assert differences.stdout == "==> No differences in what is run.\n==> No differences in workspace.\n"
 
 
 def test_there_are_five_samples_that_run_anywhere() -> None:

@@ -69,7 +69,7 @@ CHOICES = {
 @pytest.mark.parametrize("words", CHOICES.values(), ids=CHOICES)
 def test_run_goes_by_the_command_line(words: tuple[str, ...], machine: dict[str, str], tmp_path: Path) -> None:
     done = reana_batch(machine, tmp_path, "run", *words)
-    assert "==> SUCCESS: workflow.1 has finished." in done.stderr
+    assert "==> SUCCESS: workflow.1 has finished." in done.stdout
 
 
 KEPT = {
@@ -86,7 +86,7 @@ def test_a_kept_choice_is_used_and_shown(where: str, machine: dict[str, str], tm
         (tmp_path / name).write_text(text)
     else:
         machine |= {where: "local"}
-    assert "==> SUCCESS: workflow.1 has finished." in reana_batch(machine, tmp_path, "run").stderr
+    assert "==> SUCCESS: workflow.1 has finished." in reana_batch(machine, tmp_path, "run").stdout
     assert f"==> Site local, by {where}\n" in reana_batch(machine, tmp_path, "config").stderr
     assert json.loads(reana_batch(machine, tmp_path, "doctor", "--json").stdout)["chosen_by"] == where
 
@@ -108,7 +108,7 @@ def test_at_a_terminal_the_choice_is_asked_for_and_kept(machine: dict[str, str],
     assert process.returncode == 0, said.decode()
     assert b"This machine submits to HTCondor and Slurm" in said
     assert (tmp_path / "home/.reana-batch.yaml").read_text() == "site: local\n"
-    assert "==> SUCCESS: workflow.2 has finished." in reana_batch(machine, tmp_path, "run").stderr
+    assert "==> SUCCESS: workflow.2 has finished." in reana_batch(machine, tmp_path, "run").stdout
 
 
 def test_the_nearer_file_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -77,14 +77,14 @@ class Sandbox:
             key, _, value = words[1].partition("=")
             self._environment[key] = value.replace(HOME, f"{self._root}{HOME}")
             return ""
-        plain = words[0] == "reana-batch" and not {"|", ">", "&&"} & set(words)
+        plain = words[0] == "reana-batch" and not {"|", ">", "2>", "&&"} & set(words)
         return self._shown(self._tool(words[1:]) if plain else self._shell(line))
 
     def _tool(self, arguments: list[str]) -> str:
         located = [argument.replace(HOME, f"{self._root}{HOME}") for argument in arguments]
-        ended = self._runner.run(located, self.directory, self._environment)
+        ended = self._runner.run(located, self.directory, self._environment, merged=True)
         self._code = ended.code
-        return ended.stderr + ended.stdout
+        return ended.stdout
 
     def _shell(self, line: str) -> str:
         ended = subprocess.run(

@@ -186,7 +186,10 @@ def test_pictures_show_the_steps(sample: str, sandbox: Sandbox) -> None:
 
 
 def _commands(group: click.Group = main, prefix: str = "") -> Iterator[tuple[str, click.Command]]:
-    for name, command in sorted(group.commands.items()):
+    context = click.Context(group)
+    for name in sorted(group.list_commands(context)):
+        command = group.get_command(context, name)
+        assert command is not None
         yield prefix + name, command
         if isinstance(command, click.Group):
             yield from _commands(command, f"{prefix}{name} ")

@@ -69,12 +69,18 @@ class Forked:
         """The process that answers: /proc/PID/root is the file system as the commands see it."""
         return self._server.pid
 
-    def run(self, args: list[str], directory: Path, environment: dict[str, str] | None = None) -> Ended:
-        """Return how ``reana-batch ARGS`` ends in ``directory``, with this environment and no other."""
+    def run(
+        self, args: list[str], directory: Path, environment: dict[str, str] | None = None, *, merged: bool = False
+    ) -> Ended:
+        """Return how ``reana-batch ARGS`` ends in ``directory``, with this environment and no other.
+
+        ``merged`` puts what goes to stderr into stdout, as a terminal shows it.
+        """
         assert self._server.stdin is not None
         assert self._server.stdout is not None
         surroundings = {"PATH": os.environ["PATH"], "HOME": str(directory), "LC_ALL": "C.UTF-8", "COLUMNS": "120"}
-        request = {"args": args, "directory": str(directory), "environment": surroundings | (environment or {})}
+        surroundings |= environment or {}
+        request = {"args": args, "directory": str(directory), "environment": surroundings, "merged": merged}
         self._server.stdin.write(json.dumps(request) + "\n")
         self._server.stdin.flush()
         return Ended(**json.loads(self._server.stdout.readline()))
@@ -86,7 +92,8 @@ def _serve() -> None:
         with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
             child = os.fork()
             if child == 0:
-                _become(request["args"], request["directory"], request["environment"], stdout, stderr)
+                said = stdout if request["merged"] else stderr
+                _become(request["args"], request["directory"], request["environment"], stdout, said)
             _, status = os.waitpid(child, 0)
             answer = {"code": os.waitstatus_to_exitcode(status), "stdout": _text(stdout), "stderr": _text(stderr)}
         print(json.dumps(answer), flush=True)

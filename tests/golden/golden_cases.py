@@ -58,20 +58,21 @@ class Case:
     choose: tuple[str, ...] = ()
 
     def compile(self, backend: str, directory: Path) -> None:
-        """Write ``directory/run`` as the tool writes it, and what the user sees to ``directory/stderr``."""
+        """Write ``directory/run`` as the tool writes it, and what the user sees to its ``stderr`` and ``stdout``."""
         directory.mkdir(parents=True)
         run = directory / "run"
         try:
             if self.spec:
                 self._keep_secrets(directory / "home")
                 asked = (*(self.choose or (backend,)), "-o", str(run))
-                shown = _compile_spec(self._staged(directory), (*self.args, "-b", *asked))
+                said, told = _compile_spec(self._staged(directory), (*self.args, "-b", *asked))
             else:
-                shown = _compile_scenario(WORKFLOWS[self.name](), backend, run)
+                said, told = _compile_scenario(WORKFLOWS[self.name](), backend, run), ""
         except Exception:  # noqa: BLE001  # one case that crashes must not hide the others; its own test fails
             (directory / "crash").write_text(traceback.format_exc(), "utf-8")
-            shown = ""
-        (directory / "stderr").write_text(shown.replace(str(directory), "DIR"), "utf-8")
+            said = told = ""
+        for name, text in (("stderr", said), ("stdout", told)):
+            (directory / name).write_text(text.replace(str(directory), "DIR"), "utf-8")
 
     def _keep_secrets(self, home: Path) -> None:
         os.environ["HOME"] = str(home)
@@ -96,10 +97,17 @@ class Case:
         return analysis / "reana.yaml"
 
 
-def _compile_spec(spec: Path, args: tuple[str, ...]) -> str:
-    with contextlib.redirect_stderr(io.StringIO()) as stderr, contextlib.suppress(SystemExit):
+def _compile_spec(spec: Path, args: tuple[str, ...]) -> tuple[str, str]:
+    """Return what the command writes to stderr and to stdout."""
+    told = io.BytesIO()
+    stdout = io.TextIOWrapper(told, "utf-8")
+    with (
+        contextlib.redirect_stderr(io.StringIO()) as stderr,
+        contextlib.redirect_stdout(stdout),
+        contextlib.suppress(SystemExit),
+    ):
         command_line.main(["compile", "-f", str(spec), *args], standalone_mode=False)
-    return stderr.getvalue()
+    return stderr.getvalue(), told.getvalue().decode()
 
 
 def _compile_scenario(scenario: Scenario, backend: str, run: Path) -> str:
@@ -171,7 +179,7 @@ def golden_path(case: Case, backend: str) -> Path:
 def whole_text(directory: Path, names_only: tuple[str, ...] = ()) -> str:
     """Return what the user sees, then each generated file, then the folders and inputs by name."""
     run = directory / "run"
-    parts = [("stderr", (directory / "stderr").read_text("utf-8"))]
+    parts = [(name, (directory / name).read_text("utf-8")) for name in ("stderr", "stdout")]
     for path in sorted(run.glob("batch/**/*")):
         name = str(path.relative_to(run))
         if path.is_file() and name not in STATIC:

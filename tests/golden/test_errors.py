@@ -6,7 +6,8 @@
     >>> secret (private)                     the same, which nobody else may read, nor its directories
     >>> data/                                an empty directory
     >>> link -> target                       a symbolic link
-    >>> exit 3                               then all that stderr shows; stdout is empty
+    >>> exit 3                               then all that stderr shows
+    >>> stdout                               then the answer, if there is one
 
 ``$ lower NAME`` compiles the workflow NAME of ``_BROKEN`` below, which no reana.yaml can say.
 ``DIR`` stands for that directory. A file is named after the code that it shows: ``CODE.txt`` or
@@ -37,6 +38,7 @@ REWRITE = bool(os.environ.get("REWRITE_GOLDEN"))
 GOLDEN = sorted(HERE.glob("*.txt"))
 
 _CODE = re.compile(r"(?:^|: )(error|warning): .*\[([a-z-]+)\]$", re.MULTILINE)
+_JSON_CODE = re.compile(r'"severity": "(error|warning)",\s+"code": "([a-z-]+)"')
 
 
 @dataclass(frozen=True)
@@ -98,13 +100,14 @@ def test_the_user_sees_what_the_golden_file_says(path: Path, program: Forked, tm
     directory.mkdir()
     golden.set_up(directory)
     ended = _lower(golden.words[1], directory) if golden.words[0] == "lower" else _run(golden, directory, program)
-    actual = f">>> exit {ended.code}\n{ended.stderr}".replace(str(directory), "DIR").replace(str(tmp_path), "DIR/..")
+    answer = f">>> stdout\n{ended.stdout}" if ended.stdout else ""
+    shown = f">>> exit {ended.code}\n{ended.stderr}{answer}"
+    actual = shown.replace(str(directory), "DIR").replace(str(tmp_path), "DIR/..")
     assert "Traceback" not in actual, actual
     if REWRITE:
         path.write_bytes(f"{golden.head}\n{actual}".encode())
         golden = read_golden(path)
     assert actual.split("\n") == golden.expected.split("\n")
-    assert ended.stdout == ""
     assert path.name.split(".")[0] in codes_of(golden)
 
 
@@ -130,7 +133,12 @@ _BROKEN = {
 
 
 def codes_of(golden: Golden) -> set[str]:
-    return {code for _, code in _CODE.findall(golden.expected)}
+    return {code for _, code in found_in(golden.expected)}
+
+
+def found_in(expected: str) -> list[tuple[str, str]]:
+    """Return severity and code of each message, in words or in JSON."""
+    return _CODE.findall(expected) + _JSON_CODE.findall(expected)
 
 
 def test_every_code_has_a_golden_file() -> None:
@@ -149,5 +157,7 @@ def test_every_message_has_a_known_code() -> None:
 def test_errors_refuse_and_warnings_do_not() -> None:
     for path in GOLDEN:
         expected = read_golden(path).expected
-        has_error = any(severity == "error" for severity, _ in _CODE.findall(expected))
-        assert expected.startswith(">>> exit 3\n" if has_error else ">>> exit 0\n"), path.name
+        errors = {code for severity, code in found_in(expected) if severity == "error"}
+        code = 2 if errors == {"usage"} else 3 if errors else 0
+        assert expected.startswith(f">>> exit {code}\n"), path.name
+        assert (">>> stdout\n" in expected) == (code != 3), path.name

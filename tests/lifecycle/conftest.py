@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -119,9 +119,18 @@ ENDLESS = "echo started >> starts.txt; for _ in {1..999}; do [ ! -e go ] || exit
 
 def said(done: Ended, *sentences: str) -> None:
     """Demand that a command has said all this on stderr, each on a line of its own."""
-    lines = done.stderr.splitlines()
+    _demand(done.stderr, sentences)
+
+
+def answered(done: Ended, *sentences: str) -> None:
+    """Demand that all this is in the answer of a command on stdout, each on a line of its own."""
+    _demand(done.stdout, sentences)
+
+
+def _demand(text: str, sentences: Sequence[str]) -> None:
+    lines = text.splitlines()
     missing = [sentence for sentence in sentences if sentence not in lines]
-    assert not missing, f"{missing} not in:\n{done.stderr}"
+    assert not missing, f"{missing} not in:\n{text}"
 
 
 @pytest.fixture(scope="session")

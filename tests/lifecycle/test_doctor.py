@@ -31,8 +31,8 @@ def bare(desk: Desk) -> dict[str, str]:
 
 def test_for_this_machine_nothing_is_missing(desk: Desk, bare: dict[str, str]) -> None:
     done = desk("doctor", env=bare)
-    said(done, "==> Site local, the default")
-    lines = [line.split() for line in done.stderr.splitlines()[1:]]
+    assert done.stderr == "==> Site local, the default\n"
+    lines = [line.split() for line in done.stdout.splitlines()]
     assert lines[0] == ["WHAT", "STATE", "FOUND", "CURE"]
     assert lines[1][:2] == ["bash", "ok"]
     answer = desk.json("doctor", "--site", "local")
@@ -61,15 +61,15 @@ def test_what_a_site_needs_and_this_machine_lacks(desk: Desk, bare: dict[str, st
     findings = json.loads(done.stdout)["findings"]
     missing = {each["subject"]: each["cure"] for each in findings if each["state"] == "missing"}
     assert missing == MISSING[site]
-    text = " ".join(desk("doctor", "--site", site, exits=1, env=bare | {"COLUMNS": "300"}).stderr.split())
+    text = " ".join(desk("doctor", "--site", site, exits=1, env=bare | {"COLUMNS": "30"}).stdout.split())
     for subject, cure in missing.items():
         assert f"{subject} missing not found {cure}" in text
 
 
 def test_without_make(desk: Desk, bare: dict[str, str]) -> None:
     (desk.path / "bin/make").unlink()
-    done = desk("doctor", exits=1, env=bare | {"COLUMNS": "300"})
-    assert "GNU make missing not found install make." in " ".join(done.stderr.split())
+    done = desk("doctor", exits=1, env=bare | {"COLUMNS": "30"})
+    assert "GNU make missing not found install make." in " ".join(done.stdout.split())
     desk.write("reana.yaml", serial("true"))
     lacking = "error: make is not installed. [missing-tool]"
     said(desk("run", "-w", "test", exits=3, env=bare), lacking, "hint: install the package make.")

@@ -81,7 +81,7 @@ def test_outputs_are_demanded_at_the_very_end(desk: Desk, flow: str) -> None:
     run(desk, flow, "--strict-outputs")
     desk.write("reana.yaml", flows.ANALYSIS.replace("[result]", "[result, missing]"))
     done = reana_batch(desk, "run", "-w", "other", "--strict-outputs", exits=1)
-    assert "declared outputs are missing: missing." in done.stderr
+    assert "declared outputs are missing: missing." in done.stdout
 
 
 def test_two_expansions_have_no_common_end_to_demand_outputs_of(desk: Desk) -> None:
@@ -96,7 +96,7 @@ def test_two_expansions_have_no_common_end_to_demand_outputs_of(desk: Desk) -> N
 
 def test_a_fault_is_shown_with_its_place_and_hint_and_resume_goes_on(desk: Desk) -> None:
     made = run(desk, flows.faulty(), exits=1)
-    shown = reana_batch(desk, "status", "-w", "test").stderr
+    shown = reana_batch(desk, "status", "-w", "test").stdout
     assert '==> ERROR: Step "follows" failed: what follows from it was refused.' in shown
     assert f"  {made}/workspace/flow.json:1:1: error: Files must be good, not ['a/bad']. [bad-value]" in shown
     assert "  hint: make good files." in shown
@@ -196,7 +196,7 @@ def test_the_same_is_compiled_twice_and_not_before_its_time(desk: Desk) -> None:
     for path in (before / "batch").rglob("*"):
         if path.is_file():
             assert path.read_bytes() == (part / path.relative_to(before)).read_bytes()
-    said = reana_batch(desk, "expand", str(made), "parts").stderr
+    said = reana_batch(desk, "expand", str(made), "parts").stdout
     assert said == f"==> SUCCESS: 4 jobs in {part}.\n"
     shutil.rmtree(part)
     (made / "state/split/0.done").unlink()
@@ -212,8 +212,8 @@ def test_two_that_compile_the_same_at_once_make_it_once(desk: Desk) -> None:
     part = made / "expansions/parts"
     shutil.rmtree(part)
     words = [sys.executable, "-m", "reana_batch", "expand", str(made), "parts"]
-    both = [subprocess.Popen(words, cwd=desk.path, env=TOY, stderr=subprocess.PIPE, text=True) for _ in range(3)]
-    assert [process.communicate()[1] for process in both] == [f"==> SUCCESS: 4 jobs in {part}.\n"] * 3
+    both = [subprocess.Popen(words, cwd=desk.path, env=TOY, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    assert [process.communicate()[0] for process in both] == [f"==> SUCCESS: 4 jobs in {part}.\n"] * 3
     assert [path.name for path in part.parent.iterdir()] == ["parts"]
     (made / "state/parts/expanded").unlink()
     reana_batch(desk, "resume", "-w", "test")

@@ -17,7 +17,7 @@ import pytest
 
 from tests.golden.forked import Ended, Forked
 
-from .conftest import Desk, environment, said, serial
+from .conftest import Desk, answered, environment, serial
 
 # A mount namespace of its own, so that nothing stays mounted; a user other than root needs one for users as well.
 IS_ROOT = os.geteuid() == 0
@@ -176,7 +176,8 @@ def test_a_full_disk_is_named_and_nothing_is_lost(disk: Disk, words: tuple[str, 
         if done.code == 3:
             assert re.search(r"^error: [^:]*(: \S+)?: No space left on device\. \[", done.stderr, re.MULTILINE)
         elif done.code == 1:
-            assert re.search(r"disk full|disk of \S+ is full|No space left", done.stderr)
+            told = done.stderr if words[0] == "download" else done.stdout
+            assert re.search(r"disk full|disk of \S+ is full|No space left", told)
         if done.code != 0:
             check(desk, done)
         if done.code == 0:
@@ -235,10 +236,10 @@ def test_a_run_that_is_deleted_in_part_says_so(disk: Disk) -> None:
     assert "Device or resource busy. [cannot-write]" in done.stderr
     assert "hint: test.1 is deleted in part; for the rest, when the cause is gone: " in done.stderr
     assert (desk.state("test"), desk.json("list")["runs"][0]["status"]) == ("deleted", "deleted")
-    said(desk("status", "-w", "test"), "==> ERROR: test.1 has been deleted in part.")
+    answered(desk("status", "-w", "test"), "==> ERROR: test.1 has been deleted in part.")
     for words in (("resume",), ("restart",), ("stop",)):
         assert "test.1 is deleted; only a" in desk(*words, "-w", "test", exits=3).stderr
-    assert "deleted in part" in desk("wait", "-w", "test", exits=1).stderr
+    assert "deleted in part" in desk("wait", "-w", "test", exits=1).stdout
     disk.run("umount", inside)
     desk("delete", "-w", "test")
     assert list((desk.path / "runs").iterdir()) == []

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import Desk, said, serial
+from .conftest import Desk, answered, said, serial
 
 CONTENT = 'Zeile 1\nsaid "so"\n'
 MD5 = hashlib.md5(CONTENT.encode()).hexdigest()
@@ -160,12 +160,12 @@ def test_the_first_unfulfilled_step_ends_a_scenario(tested: Desk) -> None:
     )
     tested.write("runs/test.1/test.feature", text)
     done = tested("test", "-w", "test", "-n", "../test.feature", exits=1)
-    assert done.stderr.splitlines() == [
+    assert done.stdout.splitlines() == [
         '  -> ERROR: Scenario "number 0" (../test.feature): x should be in the workspace: x is not there',
         '  -> SUCCESS: Scenario "number 1"',
         "1 passed, 1 failed",
     ]
-    assert done.stdout == ""
+    assert done.stderr == ""
 
 
 DOC_STRINGS = '''
@@ -270,7 +270,7 @@ def test_scenario_for_other_runs_is_skipped(tested: Desk) -> None:
     tested.write("runs/test.1/test.feature", CONDITIONS)
     done = tested("test", "-w", "test", "-n", "../test.feature", exits=1)
     where = "(../test.feature)"
-    assert done.stderr.splitlines() == [
+    assert done.stdout.splitlines() == [
         f'  -> SKIPPED: Scenario "of a failure" {where}: the workflow is failed: the workflow is finished',
         f'  -> SKIPPED: Scenario "of success" {where}: the workflow status is failed: the workflow is finished',
         f'  -> ERROR: Scenario "not REANA\'s" {where}: the workflow is tidy or not: REANA knows no such step',
@@ -291,7 +291,7 @@ Feature: engines
 def test_what_only_an_engine_says_is_skipped(tested: Desk) -> None:
     tested.write("runs/test.1/test.feature", ENGINE)
     done = tested("test", "-w", "test", "-n", "../test.feature", exits=1)
-    assert done.stderr.splitlines() == [
+    assert done.stdout.splitlines() == [
         '  -> SKIPPED: Scenario "only of an engine" (../test.feature):'
         ' the engine logs should contain "snakemake.logging | MainThread | INFO": no engine here',
         '  -> ERROR: Scenario "of an engine and a file" (../test.feature):'
@@ -381,7 +381,7 @@ def test_of_a_run_that_failed_or_was_not_started(desk: Desk) -> None:
     desk.write("a.feature", completes)
     desk.write("reana.yaml", serial("false", tests={"files": ["a.feature"]}))
     desk.run(exits=1)
-    said(desk("test", "-w", "test"), "2 passed, 0 failed")
+    answered(desk("test", "-w", "test"), "2 passed, 0 failed")
     desk("compile", "-o", "runs/test.2")
     found = desk.json("test", "-w", "test.2", exits=1)["scenarios"]
     assert [each["problem"] for each in found] == ["the workflow is created", "no log contains it"]

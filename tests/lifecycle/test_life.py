@@ -14,7 +14,7 @@ import pytest
 from reana_batch.diagnostics import Refused
 from reana_batch.lifecycle import deletion
 
-from .conftest import ENDLESS, Desk, records, said, serial, until
+from .conftest import ENDLESS, Desk, answered, records, said, serial, until
 
 FAILING = "echo told; echo complained >&2; exit 7"
 
@@ -26,7 +26,7 @@ def test_a_finished_run(desk: Desk) -> None:
     desk.write("reana.yaml", serial("echo 1 > a.txt", "echo 2 > b.txt", outputs={"files": ["b.txt"]}))
     done = desk("run", "-w", "test")
     said(done, "==> Running test.1 in runs/test.1", "s1  1/1 done", "s2  1/1 done")
-    said(done, "==> SUCCESS: test.1 has finished.", "  runs/test.1/workspace/b.txt")
+    answered(done, "==> SUCCESS: test.1 has finished.", "  runs/test.1/workspace/b.txt")
     assert done.stdout == ""
     answer = desk.json("status", "-w", "test")
     assert answer == {
@@ -50,7 +50,7 @@ def test_a_finished_run(desk: Desk) -> None:
         "last_words": None,
         "expansions": [],
     }
-    said(desk("wait", "-w", "test"), "==> SUCCESS: test.1 has finished.")
+    answered(desk("wait", "-w", "test"), "==> SUCCESS: test.1 has finished.")
 
 
 def _label(answer: dict[str, object], name: str) -> dict[str, object]:
@@ -67,7 +67,7 @@ def test_a_missing_output_is_a_warning(desk: Desk) -> None:
     desk.write("reana.yaml", serial("true", outputs={"files": ["no.txt"], "directories": ["none"]}))
     run = desk.run()
     warnings = [f"==> WARNING: the declared output {name} is missing." for name in ("no.txt", "none")]
-    said(desk("status", "-w", run.name), "==> SUCCESS: test.1 has finished.", *warnings)
+    answered(desk("status", "-w", run.name), "==> SUCCESS: test.1 has finished.", *warnings)
     assert desk.json("status", "-w", run.name)["missing_outputs"] == ["no.txt", "none"]
 
 
@@ -75,7 +75,7 @@ def test_a_failed_run(desk: Desk) -> None:
     desk.write("reana.yaml", serial("echo 1 > a.txt", FAILING, "echo 3 > c.txt", "echo 4 > d.txt"))
     run = desk.run(exits=1)
     done = desk("status", "-w", "test")
-    assert done.stderr.splitlines() == [
+    assert done.stdout.splitlines() == [
         '==> ERROR: Step "s2" failed: the command ended with exit code 7.',
         f"reana.yaml:1, on {socket.gethostname()}:",
         f"  {FAILING}",
@@ -127,7 +127,7 @@ def test_the_cause_of_a_failure(desk: Desk, command: str, cause: str) -> None:
 def test_a_created_run(desk: Desk) -> None:
     desk.write("reana.yaml", serial("true", "true"))
     desk("compile", "-o", "runs/test.1")
-    said(desk("status", "-w", "test"), "==> test.1 has been created: 0 of 2 jobs done.")
+    answered(desk("status", "-w", "test"), "==> test.1 has been created: 0 of 2 jobs done.")
     assert desk.state("test") == "created"
     said(desk("wait", "-w", "test", exits=3), "error: test.1 has not been submitted. [run-state]")
     for verb, message in {
@@ -166,13 +166,13 @@ def test_a_make_that_was_started_by_hand_is_known(desk: Desk) -> None:
             assert desk.state("./hand") == "running"
             for words, message in refused.items():
                 said(desk(*words, exits=3), f"error: {message} [run-state]")
-        said(desk("stop", "-w", "./hand"), "==> SUCCESS: hand has been stopped.")
+        answered(desk("stop", "-w", "./hand"), "==> SUCCESS: hand has been stopped.")
         assert records(run, "failed") == ["s2/0"]
         os.kill(bystander, 0)
         os.kill(bystander, signal.SIGKILL)
     (run / "workspace/go").touch()
-    said(desk("resume", "-w", "./hand"), "==> SUCCESS: hand has finished.")
-    said(desk("delete", "-w", "./hand"), "==> SUCCESS: hand has been deleted.")
+    answered(desk("resume", "-w", "./hand"), "==> SUCCESS: hand has finished.")
+    answered(desk("delete", "-w", "./hand"), "==> SUCCESS: hand has been deleted.")
 
 
 def test_a_compiled_make_directory_is_not_submitted(desk: Desk) -> None:
@@ -189,7 +189,7 @@ def test_a_compiled_make_directory_is_not_submitted(desk: Desk) -> None:
 
 
 def test_a_running_run(desk: Desk, running: Path) -> None:
-    said(desk("status", "-w", "test"), "==> test.1 is running: 1 of 3 jobs done.")
+    answered(desk("status", "-w", "test"), "==> test.1 is running: 1 of 3 jobs done.")
     answer = desk.json("status", "-w", "test")
     assert (answer["status"], answer["progress"], answer["not_started"]) == ("running", {"done": 1, "total": 3}, 1)
     assert [step["running"] for step in answer["steps"]] == [0, 1, 0]
@@ -202,7 +202,7 @@ def test_a_running_run(desk: Desk, running: Path) -> None:
     waiting = [desk.start("wait", "-w", "test"), desk.start("wait", "-w", "test", "--json")]
     (running / "workspace/go").touch()
     text, record = [process.communicate(timeout=240) for process in waiting]
-    assert text[1].splitlines()[-1] == "==> SUCCESS: test.1 has finished."
+    assert text[0] == "==> SUCCESS: test.1 has finished.\n"
     assert json.loads(record[0])["status"] == "finished"
     assert [process.returncode for process in waiting] == [0, 0]
 
@@ -230,7 +230,7 @@ def test_the_list_of_runs(desk: Desk) -> None:
     answer = desk.json("list")["runs"]
     expected = [("a.1", "failed"), ("b.2", "failed"), ("b.1", "finished"), ("c.1", "created")]
     assert [(each["name"], each["status"]) for each in answer] == expected
-    lines = desk("list").stderr.splitlines()
+    lines = desk("list").stdout.splitlines()
     assert lines[0].split() == ["NAME", "RUN_NUMBER", "CREATED", "STATUS", "PROGRESS", "BACKEND"]
     assert [line.split()[:2] + line.split()[3:] for line in lines[2:4]] == [
         ["b", "2", "failed", "0/1", "make"],
@@ -252,7 +252,7 @@ def _age(run: Path, seconds: int) -> None:
 
 def test_stop_ends_the_jobs_and_resume_goes_on(desk: Desk, running: Path) -> None:
     [foreground] = desk.background
-    said(desk("stop", "-w", "test"), "==> SUCCESS: test.1 has been stopped.")
+    answered(desk("stop", "-w", "test"), "==> SUCCESS: test.1 has been stopped.")
     foreground.communicate(timeout=240)
     assert foreground.returncode == 130
     until(lambda: records(running, "failed") == ["s2/0"])
@@ -264,7 +264,8 @@ def test_stop_ends_the_jobs_and_resume_goes_on(desk: Desk, running: Path) -> Non
     said(desk("stop", "-w", "test", exits=3), _only_running("stopped"))
     (running / "workspace/go").touch()
     done = desk("resume", "-w", "test", "-j", "2")
-    said(done, "==> Running test.1 in runs/test.1", "==> SUCCESS: test.1 has finished.")
+    said(done, "==> Running test.1 in runs/test.1")
+    answered(done, "==> SUCCESS: test.1 has finished.")
     assert desk.read("runs/test.1/workspace/starts.txt").split() == ["first", "started", "started", "last"]
     message = "error: test.1 is finished; only a failed or stopped run can be resumed. [run-state]"
     said(desk("resume", "-w", "test", exits=3), message)
@@ -278,9 +279,9 @@ def _only_running(state: str) -> str:
 def test_an_interrupt_ends_the_jobs_in_order(desk: Desk, running: Path) -> None:
     [foreground] = desk.background
     foreground.send_signal(signal.SIGINT)
-    _, stderr = foreground.communicate(timeout=240)
+    stdout, _ = foreground.communicate(timeout=240)
     assert foreground.returncode == 130
-    assert "==> ERROR: test.1 has been stopped; 1 job not started." in stderr.splitlines()
+    assert "==> ERROR: test.1 has been stopped; 1 job not started." in stdout.splitlines()
     until(lambda: records(running, "failed") == ["s2/0"])
     assert desk.state("test") == "stopped"
 
@@ -300,14 +301,14 @@ def test_a_run_whose_make_was_killed_has_failed_and_can_be_resumed(desk: Desk, r
     desk.background[0].communicate(timeout=240)
     assert desk.background[0].returncode == 1
     done = desk("status", "-w", "test")
-    said(
+    answered(
         done,
         '==> ERROR: Step "s2" failed: the job was lost: it left no record; its disk was full, or its machine or make was'
         " ended by force.",
     )
-    said(done, "==> ERROR: test.1 has failed; 1 job not started.")
+    answered(done, "==> ERROR: test.1 has failed; 1 job not started.")
     (running / "workspace/go").touch()
-    said(desk("resume", "-w", "test"), "==> SUCCESS: test.1 has finished.")
+    answered(desk("resume", "-w", "test"), "==> SUCCESS: test.1 has finished.")
 
 
 def test_a_make_of_another_machine_is_not_signalled_here(desk: Desk) -> None:
@@ -321,7 +322,7 @@ def test_a_make_of_another_machine_is_not_signalled_here(desk: Desk) -> None:
         states = [desk.json("status", "-w", "test", exits=3)["status"]]
         done = desk.forked.run(["stop", "-w", "test"], desk.path, {"REANA_BATCH_RUNS": "runs"})
         states.append(desk.json("list")["runs"][0]["status"])
-        said(desk("stop", "-w", "test", "--force"), "==> SUCCESS: test.1 has been stopped.")
+        answered(desk("stop", "-w", "test", "--force"), "==> SUCCESS: test.1 has been stopped.")
         states.append(desk.state("test"))
         ended = bystander.poll()
         bystander.kill()
@@ -340,7 +341,7 @@ def test_a_make_that_was_started_by_hand_on_another_machine(desk: Desk) -> None:
     for verb in ("stop", "resume", "restart", "delete"):
         said(desk(verb, "-w", "test", exits=3), "error: test.1 runs on elsewhere.example.org. [scheduler]")
     desk("compile", "-o", "runs/test.1", "--force", exits=3)
-    said(desk("stop", "-w", "test", "--force"), "==> SUCCESS: test.1 has been stopped.")
+    answered(desk("stop", "-w", "test", "--force"), "==> SUCCESS: test.1 has been stopped.")
     desk.write("runs/test.1/workspace/go", "")
     desk("resume", "-w", "test")
     assert desk.read("runs/test.1/state/make.hosts") == f"{socket.gethostname()}\n"
@@ -403,8 +404,8 @@ def test_a_finished_run_restarts_and_has_nothing_to_do(desk: Desk) -> None:
     desk.write("reana.yaml", serial("echo once >> ran.txt", outputs={"files": ["ran.txt"]}))
     desk.run()
     for number in (1, 2):
-        said(desk("restart", "-w", "test.1"), f"==> SUCCESS: test.1.{number} has finished.")
-    said(desk("restart", "-w", "test.1.2"), "==> SUCCESS: test.1.3 has finished.")
+        answered(desk("restart", "-w", "test.1"), f"==> SUCCESS: test.1.{number} has finished.")
+    answered(desk("restart", "-w", "test.1.2"), "==> SUCCESS: test.1.3 has finished.")
     assert desk.read("runs/test.1/workspace/ran.txt") == "once\n"
 
 
@@ -412,7 +413,7 @@ def test_a_stopped_run_restarts(desk: Desk, running: Path) -> None:
     desk("stop", "-w", "test")
     until(lambda: records(running, "failed") == ["s2/0"])
     (running / "workspace/go").touch()
-    said(desk("restart", "-w", "test"), "==> SUCCESS: test.1.1 has finished.")
+    answered(desk("restart", "-w", "test"), "==> SUCCESS: test.1.1 has finished.")
     assert desk.state("test.1") == "stopped"
     assert desk.read("runs/test.1/workspace/starts.txt").split() == ["first", "started", "started", "last"]
 
@@ -469,7 +470,7 @@ def test_delete(desk: Desk) -> None:
     desk.write("reana.yaml", serial("echo > out.txt"))
     for _ in range(2):
         desk.run()
-    said(desk("delete", "-w", "test.1"), "==> SUCCESS: test.1 has been deleted.")
+    answered(desk("delete", "-w", "test.1"), "==> SUCCESS: test.1 has been deleted.")
     assert desk.json("delete", "-w", "test") == {"schema_version": 1, "name": "test.2", "status": "deleted"}
     assert list((desk.path / "runs").iterdir()) == []
 
@@ -562,10 +563,10 @@ def test_commands_that_meet_a_restart(desk: Desk, others: tuple[str, ...]) -> No
 
 def test_of_two_that_stop_at_once_one_is_refused(desk: Desk, running: Path) -> None:
     both = [desk.start("stop", "-w", "test") for _ in range(2)]
-    texts = [process.communicate(timeout=240)[1] for process in both]
+    texts = [process.communicate(timeout=240) for process in both]
     assert sorted(process.returncode for process in both) == [0, 3]
     assert sorted(texts) == sorted(
-        ["==> SUCCESS: test.1 has been stopped.\n", f"{_only_running('stopped')}\n==> ERROR: 1 fault.\n"]
+        [("==> SUCCESS: test.1 has been stopped.\n", ""), ("", f"{_only_running('stopped')}\n==> ERROR: 1 fault.\n")]
     )
     until(lambda: records(running, "failed") == ["s2/0"])
 
@@ -582,7 +583,7 @@ def test_the_lock_of_a_command_that_died_is_taken_over(desk: Desk, running: Path
     with subprocess.Popen(["true"]) as gone:
         pass
     hold(running, pid=gone.pid)
-    said(desk("stop", "-w", "test"), "==> SUCCESS: test.1 has been stopped.")
+    answered(desk("stop", "-w", "test"), "==> SUCCESS: test.1 has been stopped.")
     until(lambda: not (running / "state/run.lock").exists())  # which the first command takes for a moment
 
 

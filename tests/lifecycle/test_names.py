@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from .conftest import Desk, said, serial
+from .conftest import Desk, answered, said, serial
 
 RUN_COMMANDS = ("status", "wait", "logs", "stop", "delete", "ls", "du", "download", "restart", "resume", "test")
 
@@ -72,9 +72,9 @@ def test_the_environment_names_the_run_and_the_runs(two_runs: Desk) -> None:
     elsewhere = Desk(two_runs.path.parent, two_runs.forked)
     runs = str(two_runs.path / "runs")
     done = elsewhere("status", env={"REANA_WORKON": "test.1", "REANA_BATCH_RUNS": runs})
-    said(done, "==> SUCCESS: test.1 has finished.")
+    answered(done, "==> SUCCESS: test.1 has finished.")
     done = elsewhere("status", "-w", "other", "--runs", runs, env={"REANA_WORKON": "test.1"})
-    said(done, "==> SUCCESS: other.1 has finished.")
+    answered(done, "==> SUCCESS: other.1 has finished.")
 
 
 NOT_FOUND = [

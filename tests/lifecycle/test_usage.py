@@ -15,7 +15,9 @@ from .conftest import Desk, said, serial
 def commands(group: click.Group, *above: str) -> list[tuple[str, ...]]:
     """Return the words of every command of the command line."""
     found: list[tuple[str, ...]] = [above]
-    for name, each in sorted(group.commands.items()):
+    context = click.Context(group)
+    for name in sorted(group.list_commands(context)):
+        each = group.get_command(context, name)
         found += commands(each, *above, name) if isinstance(each, click.Group) else [(*above, name)]
     return found
 

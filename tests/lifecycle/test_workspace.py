@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import Desk, said, serial
+from .conftest import Desk, answered, said, serial
 
 OUTPUTS = {"files": ["results/größe 1.txt"], "directories": ["plots"]}
 COMMAND = (
@@ -69,7 +69,7 @@ def test_ls(filled: Desk, pattern: tuple[str, ...], names: list[str]) -> None:
 
 
 def test_ls_as_a_table(filled: Desk) -> None:
-    lines = filled("ls", "-w", "test", "results/*").stderr.splitlines()
+    lines = filled("ls", "-w", "test", "results/*").stdout.splitlines()
     assert lines[0].split() == ["NAME", "SIZE", "LAST-MODIFIED"]
     [line] = lines[1:]
     assert line.startswith("results/größe 1.txt   3 ")
@@ -79,11 +79,11 @@ def test_du(filled: Desk) -> None:
     answer = filled.json("du", "-w", "test")
     assert answer["total"] == sum(FILES.values())
     assert {each["name"]: each["size"] for each in answer["files"]} == FILES
-    lines = filled("du", "-w", "test").stderr.splitlines()
+    lines = filled("du", "-w", "test").stdout.splitlines()
     assert lines[0].split() == ["SIZE", "NAME"]
     assert lines[-1].split() == ["19", "."]
     assert "3      ./results/größe 1.txt" in [line.rstrip() for line in lines]
-    assert [line.split() for line in filled("du", "-s", "-w", "test").stderr.splitlines()] == [
+    assert [line.split() for line in filled("du", "-s", "-w", "test").stdout.splitlines()] == [
         ["SIZE", "NAME"],
         ["19", "."],
     ]
@@ -115,7 +115,7 @@ def test_download_brings_the_declared_outputs(desk: Desk) -> None:
     (desk.path / "here").mkdir()
     here = Desk(desk.path / "here", desk.forked)
     done = here("download", "-w", "test", "--runs", "../runs")
-    assert done.stderr.splitlines() == [
+    assert done.stdout.splitlines() == [
         f"==> SUCCESS: File {name} downloaded to {here.path}." for name in ("a b.txt", "plots")
     ]
     assert tree(here.path) == ["a b.txt", "plots/deep/c"]
@@ -185,7 +185,7 @@ def test_patterns_of_outputs_are_those_of_reana(desk: Desk) -> None:
     desk.write("reana.yaml", serial(command, outputs=GLOBS))
     run = desk.run()
     assert desk.json("status", "-w", "test")["missing_outputs"] == ["none/*"]
-    said(desk("status", "-w", "test"), "==> WARNING: the declared output none/* is missing.")
+    answered(desk("status", "-w", "test"), "==> WARNING: the declared output none/* is missing.")
     answer = desk.json("download", "-w", "test", "-o", "to", exits=1)
     found = ["plot/a.png", "plot/b.png", "table.txt", "deep2", "plot/x/y/deep1", "lit[eral", "empty"]
     assert (answer["files"], answer["missing"]) == (found, ["none/*"])
@@ -234,10 +234,10 @@ ODD = {"dead": "a link", "fifo": "a FIFO", "out": "a link", "self": "a link", "s
 def test_no_link_is_followed_and_nothing_is_waited_for(desk: Desk, planted: Path) -> None:
     done = desk("download", "-w", "test", "-o", "to", exits=1)
     faults = [f"error: Not downloaded: d/{name}: It is {kind}, not a file. [file-access]" for name, kind in ODD.items()]
-    assert done.stderr.splitlines() == [
-        *(f"==> SUCCESS: File {name} downloaded to {desk.path}/to." for name in ("d/file", "e")),
-        *faults,
+    assert done.stdout.splitlines() == [
+        f"==> SUCCESS: File {name} downloaded to {desk.path}/to." for name in ("d/file", "e")
     ]
+    assert done.stderr.splitlines() == faults
     assert tree(desk.path / "to") == ["d/file", "e/plain"]
     names = [*(f"d/{name}" for name in sorted([*ODD, "file"])), "e/plain"]
     assert [each["name"] for each in desk.json("ls", "-w", "test", "*/*")["files"]] == names
@@ -302,8 +302,8 @@ def test_where_nothing_can_be_written(filled: Desk, tmp_path: Path) -> None:
 
 def test_runs_that_do_not_differ(filled: Desk) -> None:
     done = filled("diff", "test.1", "test.2")
-    assert done.stdout == ""
-    assert done.stderr == "==> No differences in what is run.\n==> No differences in workspace.\n"
+    assert done.stderr == ""
+    assert done.stdout == "==> No differences in what is run.\n==> No differences in workspace.\n"
     assert filled.json("diff", "test.1", "test.1")["differences"] == {"what is run": [], "workspace": []}
 
 
@@ -323,8 +323,11 @@ def test_how_runs_differ(desk: Desk) -> None:
     script = "steps/s1/command.1"
     assert differences["what is run"][:3] == [f"--- test.1/{script}", f"+++ test.2/{script}", "@@ -1 +1 @@"]
     done = desk("diff", "test.1", "test.2")
-    assert done.stdout.splitlines() == [*differences["what is run"], *differences["workspace"]]
-    assert done.stderr.splitlines() == ["==> Differences in what is run", "==> Differences in workspace"]
+    assert done.stdout.splitlines() == [
+        *("==> Differences in what is run", *differences["what is run"]),
+        *("==> Differences in workspace", *differences["workspace"]),
+    ]
+    assert done.stderr == ""
 
 
 # --- names ----------------------------------------------------------------------------------------
@@ -337,7 +340,7 @@ def test_names_that_are_no_utf8(desk: Desk) -> None:
     desk.run()
     strict = {"PYTHONIOENCODING": "utf-8:strict"}
     assert desk.json("ls", "-w", "test.1")["files"][0]["name"] == "b\ufffdd"
-    assert "b\ufffdd" in desk("du", "-w", "test.1", env=strict).stderr
+    assert "b\ufffdd" in desk("du", "-w", "test.1", env=strict).stdout
     assert "Only in test.1: b\ufffdd" in desk("diff", "test.1", "test.2", env=strict).stdout
 
 

@@ -233,7 +233,7 @@ def test_a_job_that_is_ended_just_after_its_record_is_told_as_such(desk: Desk, k
     desk.write("reana.yaml", serial(LAST_INSTANT, "echo plot >>ends.txt"))
     run = desk.run(*options(kind)[:4])
     assert desk.wait(run)["status"] == "failed"
-    said = desk.reana_batch("status", "--runs", "runs", "-w", run, check=False).stderr
+    said = desk.reana_batch("status", "--runs", "runs", "-w", run, check=False).stdout
     assert "its work is done, but its job was ended before it could end by itself" in said
     desk.reana_batch("resume", "--runs", "runs", "-w", run)
     assert desk.wait(run)["status"] == "finished"

@@ -213,7 +213,7 @@ def test_the_sample_takes_its_events_from_rucio_and_publishes_its_results(grid: 
     )
     ended = run(desk, system, "--set", "container_runtime=apptainer")
     assert ended["status"] == "finished", logs(desk, ended["name"])
-    assert desk.reana_batch("test", "--runs", "runs", "-w", ended["name"]).stderr.endswith(" passed, 0 failed\n")
+    assert desk.reana_batch("test", "--runs", "runs", "-w", ended["name"]).stdout.endswith(" passed, 0 failed\n")
     workspace = desk.path / f"runs/{ended['name']}/workspace"
     assert json.loads(grid.stored(result).read_text())["peak"] == pytest.approx(3.1, abs=0.03)
     assert grid.content(results) == [f"user.alice:{result}"]
@@ -308,7 +308,7 @@ def test_every_fault_of_a_reference_is_told_at_its_line(grid: Grid, desk: Desk) 
     # DAGMan starts all that can start, whatever else fails.
     failed = run(desk, "htcondor", "--set", "data.attempts=2")
     assert failed["status"] == "failed"
-    shown = desk.reana_batch("status", "--runs", "runs", "-w", failed["name"], check=False).stderr
+    shown = desk.reana_batch("status", "--runs", "runs", "-w", failed["name"], check=False).stdout
     assert "declared data could not be brought, as the log says (exit code 96)" in shown
     told = logs(desk, failed["name"])
     for line, words in {

@@ -231,7 +231,7 @@ def test_jobs_held_by_hand_go_on_by_resume(desk: Desk, way: Callable[[Desk], dic
     assert held["reason"].startswith("held by hand")
     desk.write(f"runs/{run}/workspace/go", "")
     answer = desk.reana_batch("resume", "--runs", "runs", "-w", run, env=way(desk))
-    assert answer.stderr == f"==> SUCCESS: {run} goes on; released: {held['id']}.\n"
+    assert answer.stdout == f"==> SUCCESS: {run} goes on; released: {held['id']}.\n"
     assert desk.wait(run)["status"] == "finished"
 
 

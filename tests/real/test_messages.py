@@ -206,7 +206,7 @@ def test_what_apptainer_cannot_start_is_the_workers_and_a_dead_dagman_gives_its_
     assert (ended["status"], ended["first_failure"]) == ("failed", None)
     assert "ERROR: " in ended["last_words"]
     assert "batch/workflow.dag" in ended["last_words"]
-    assert ended["last_words"].splitlines()[-1] in desk.reana_batch("status", "-w", "./broken").stderr
+    assert ended["last_words"].splitlines()[-1] in desk.reana_batch("status", "-w", "./broken").stdout
 
 
 def test_a_full_disk_is_told_as_such_with_make(desk: Desk) -> None:

@@ -145,7 +145,7 @@ def test_a_failing_row_is_the_nodes_status_and_is_shown_and_restart_and_resume_g
     assert (record["failed"], record["not_started"]) == (1, 1)
     events = desk.file(f"runs/{name}/batch/workflow.dag.nodes.log")
     assert events.count("Normal termination (return value 3)") == 1
-    shown = desk.reana_batch("status", "--runs", "runs", "-w", name).stderr
+    shown = desk.reana_batch("status", "--runs", "runs", "-w", name).stdout
     assert 'Step "left", job 1 of 3 failed: the command ended with exit code 3' in shown
     assert f"on {first['host']}, as job {first['scheduler_job']}:" in shown
     assert "no luck with left 1" in desk.reana_batch("logs", "--runs", "runs", "-w", name).stdout

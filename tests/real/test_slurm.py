@@ -226,7 +226,7 @@ def test_a_failing_row_and_what_waits_for_it_and_then_restart(desk: Desk) -> Non
     assert record["progress"] == {"done": 12, "total": 16}
     assert record["failed"] == 1
     assert record["not_started"] == 3
-    shown = desk.reana_batch("status", "--runs", "runs", "-w", name).stderr
+    shown = desk.reana_batch("status", "--runs", "runs", "-w", name).stdout
     assert 'Step "make", job 2 of 5 failed: the command ended with exit code 3' in shown
     assert "3 jobs not started" in shown
     assert "no luck with make 2" in desk.reana_batch("logs", "--runs", "runs", "-w", name).stdout
@@ -564,7 +564,7 @@ def test_a_full_disk(desk: Desk) -> None:
         desk.write("reana.yaml", serial("echo begin; head -c 1000000 /dev/zero >fill", "true"))
         name = desk.run(*HERE)
         record = desk.wait(name)
-        shown = desk.reana_batch("status", "--runs", "runs", "-w", name).stderr
+        shown = desk.reana_batch("status", "--runs", "runs", "-w", name).stdout
         print(shown)
         until_queue(desk, set())
         assert record["status"] == "failed"
@@ -577,7 +577,7 @@ def test_logs_that_cannot_be_written(desk: Desk) -> None:
     desk.box.root("chown", "-R", "root:root", f"{desk.folder}/runs/{name}/logs/work")
     desk.reana_batch("submit", f"runs/{name}")
     record = desk.wait(name)
-    shown = desk.reana_batch("status", "--runs", "runs", "-w", name).stderr
+    shown = desk.reana_batch("status", "--runs", "runs", "-w", name).stdout
     print(shown)
     assert (record["status"], record["progress"]["done"]) == ("failed", 1)
     until_queue(desk, set())
@@ -589,7 +589,7 @@ def test_release_that_slurmctld_has_forgotten_is_made_good_by_resume(desk: Desk)
     desk.reana_batch("submit", f"runs/{name}", env=forgetful)
     [held] = desk.status(name)["held"]
     assert (held["step"], held["reason"]) == ("prepare", "held by its owner; to go on: reana-batch resume")
-    assert desk.reana_batch("resume", "--runs", "runs", "-w", name).stderr == (
+    assert desk.reana_batch("resume", "--runs", "runs", "-w", name).stdout == (
         f"==> SUCCESS: {name} goes on; released: {held['id']}.\n"
     )
     assert desk.wait(name)["status"] == "finished"
@@ -606,7 +606,7 @@ def test_resume_makes_good_what_was_done_to_finalisers(desk: Desk, verb: str) ->
     desk.box.alice(*(("scontrol", "hold", ",".join(finalisers)) if verb == "hold" else ("scancel", *finalisers)))
     (desk.path / f"runs/{name}/workspace/hold-one").unlink()
     eventually(lambda: "two PENDING DependencyNeverSatisfied" in desk.slurm_jobs(), 60, desk.slurm_jobs)
-    shown = desk.reana_batch("status", "--runs", "runs", "-w", name).stderr
+    shown = desk.reana_batch("status", "--runs", "runs", "-w", name).stdout
     assert re.search(r"WARNING: the finaliser \(\d+ and 1 more\) does not go on: .*to go on: reana-batch resume", shown)
     assert "DAGMan" not in shown
     desk.reana_batch("resume", "--runs", "runs", "-w", name)

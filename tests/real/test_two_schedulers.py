@@ -79,7 +79,7 @@ def test_a_run_keeps_its_slurm_cluster(desk: Desk, second_slurm: dict[str, str])
     desk.reana_batch("run", *SLURM, "--runs", "runs", "-w", "test")
     until_started(desk, "runs/test.1")
     for env in ({}, second_slurm):
-        assert "test.1 is running" in desk.reana_batch("status", "--runs", "runs", "-w", "test", env=env).stderr
+        assert "test.1 is running" in desk.reana_batch("status", "--runs", "runs", "-w", "test", env=env).stdout
     for verb in ("delete", "resume"):
         assert "is running" in refuses(desk, verb, "--runs", "runs", "-w", "test", env=second_slurm)
     for verb in ("status", "stop", "resume", "delete"):
@@ -98,7 +98,7 @@ def test_a_run_keeps_its_slurm_cluster(desk: Desk, second_slurm: dict[str, str])
     desk.reana_batch("run", *SLURM, "--runs", "runs", "-w", "far", env=second_slurm)
     until_started(desk, "runs/far.1")
     assert there(second_slurm)
-    assert "far.1 is running" in desk.reana_batch("status", "--runs", "runs", "-w", "far").stderr
+    assert "far.1 is running" in desk.reana_batch("status", "--runs", "runs", "-w", "far").stdout
     desk.box.root("bash", "-c", f"kill -KILL {_PIDS}")
     for verb in ("status", "stop", "resume", "delete"):
         assert "[scheduler]" in refuses(desk, verb, "--runs", "runs", "-w", "far")
@@ -148,7 +148,7 @@ def test_a_run_keeps_its_schedd(desk: Desk, second_schedd: dict[str, str], way: 
     assert not queued(desk)
     assert queued(desk, second_schedd)
     for env in (plain, other):
-        assert "test.1 is running" in desk.reana_batch("status", "--runs", "runs", "-w", "test", env=env).stderr
+        assert "test.1 is running" in desk.reana_batch("status", "--runs", "runs", "-w", "test", env=env).stdout
     assert "is running" in refuses(desk, "delete", "--runs", "runs", "-w", "test", env=plain)
     assert "submitted already and is running" in refuses(desk, "submit", "runs/test.1", env=plain)
     desk.reana_batch("stop", "--runs", "runs", "-w", "test", env=plain)
@@ -177,7 +177,7 @@ def test_a_dag_that_was_submitted_by_hand_is_known(desk: Desk, second_schedd: di
         desk.reana_batch("compile", *CONDOR, "-o", name)
         desk.box.alice("condor_submit_dag", "batch/workflow.dag", cwd=f"{desk.folder}/{name}", env=env)
         until_started(desk, name)
-        assert f"{name} is running" in desk.reana_batch("status", "-w", f"./{name}").stderr
+        assert f"{name} is running" in desk.reana_batch("status", "-w", f"./{name}").stdout
         assert "is running" in refuses(desk, "submit", name)
         for verb in ("resume", "restart", "delete"):
             assert "is running" in refuses(desk, verb, "-w", f"./{name}")
@@ -203,7 +203,7 @@ def test_a_make_that_was_started_by_hand_on_another_login_node_is_known(desk: De
     with ThreadPoolExecutor() as pool:
         going = pool.submit(make)
         until_started(desk, "hand")
-        assert "hand is running" in desk.reana_batch("status", "-w", "./hand").stderr
+        assert "hand is running" in desk.reana_batch("status", "-w", "./hand").stdout
         for verb in ("status", "stop", "resume", "restart", "delete"):
             assert "hand runs on login.site.test. [scheduler]" in there(verb, "-w", "./hand", check=False), verb
         desk.write("hand/workspace/go", "")
@@ -218,7 +218,7 @@ def test_a_chain_that_was_submitted_by_hand_is_known(desk: Desk) -> None:
     desk.reana_batch("compile", *SLURM, "-o", "hand")
     desk.box.alice("bash", "batch/submit.sh", cwd=f"{desk.folder}/hand")
     until_started(desk, "hand")
-    assert "hand is running" in desk.reana_batch("status", "-w", "./hand").stderr
+    assert "hand is running" in desk.reana_batch("status", "-w", "./hand").stdout
     assert "is running" in refuses(desk, "submit", "hand")
     for verb in ("resume", "restart", "delete"):
         assert "is running" in refuses(desk, verb, "-w", "./hand")

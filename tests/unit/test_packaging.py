@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from reana_batch.backends import BACKENDS
+from reana_batch.cli.main import COMMANDS
 from reana_batch.credentials import CREDENTIALS, OPEN_TO_ALL
 from reana_batch.frontends import FRONTENDS
 from reana_batch.passes import PASSES
@@ -111,8 +112,8 @@ LAYERS = (
     ("frontends", "passes", "backends"),
     ("compilation",),
     ("pipeline",),
-    ("report",),
     ("lifecycle",),
+    ("report",),
     ("api", ""),  # and the package itself, which has the names of the library call
     ("cli",),
     ("__main__",),
@@ -206,6 +207,12 @@ def test_no_code_outside_its_folder_names_a_back_end() -> None:
 )
 def test_a_name_of_a_back_end_is_seen(code: str) -> None:
     assert named_systems(code)
+
+
+def test_commands_are_known_by_their_table_alone() -> None:
+    commands = {module for module in SOURCES if module.startswith("reana_batch.cli.") and module.endswith("_commands")}
+    assert commands == {f"reana_batch.cli.{entry.place.partition(':')[0]}" for entry in COMMANDS.values()}
+    assert {(module, known) for module in SOURCES for known in imports(module) & commands} == set()
 
 
 # --- workflow types and credentials -----------------------------------------------------------------

@@ -1,0 +1,162 @@
+"""The answer of a command, printed as text or as JSON, and the faults that end a command.
+
+The function of a command returns an :class:`Answer`; :func:`answering` prints it and exits.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import io
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from reana_batch.cli.terminal import Piece, counted, print_pieces, say, show
+from reana_batch.printable import printable_json
+
+if TYPE_CHECKING:
+    from reana_batch.diagnostics import Diagnostics, Refused
+
+# Exit codes; click itself exits with 2 for wrong usage.
+EXIT_FAILED = 1  # the workflow ran and failed
+EXIT_REFUSED = 3  # the analysis or a setting has faults
+EXIT_INTERRUPTED = 130
+
+SCHEMA_VERSION = 1
+
+Record = Mapping[str, Any]
+
+# Whether --json is there is asked of the words themselves: wrong usage must be told as JSON too.
+_JSON = "--json"
+json_option = click.option(_JSON, is_flag=True, expose_value=False, help="Print one JSON object on stdout.")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command has found or done: for programs, and as text.
+
+    Of ``record`` and ``shown`` only one is used, so what takes long to make is a function, or an iterator.
+    """
+
+    record: Record | Callable[[], Record]
+    shown: Iterable[Piece] = ()
+    diagnostics: Diagnostics | None = None
+    code: int = 0
+
+
+def answering(function: Callable[..., Answer]) -> Callable[..., None]:
+    """Make the function of a command print its answer and exit; it gets the option ``--json``."""
+
+    @json_option
+    @functools.wraps(function)
+    def run(*args: Any, **kwargs: Any) -> None:
+        as_json = wants_json()
+        with guarded(as_json=as_json):
+            answer = function(*args, **kwargs)
+            if as_json:
+                print_json(answer.record() if callable(answer.record) else answer.record, answer.diagnostics)
+            else:
+                print_pieces(answer.shown)
+        sys.exit(answer.code)
+
+    return run
+
+
+# --- JSON ----------------------------------------------------------------------------------------
+
+
+def asks_for_json(words: Sequence[str]) -> bool:
+    """Return whether the words of a command line have ``--json`` among the options."""
+    return _JSON in words[: words.index("--") if "--" in words else None]
+
+
+def wants_json() -> bool:
+    """Return whether the command that runs is asked for JSON."""
+    return bool(click.get_current_context().find_root().obj)
+
+
+def print_json(record: Record, diagnostics: Diagnostics | None = None) -> None:
+    """Print the answer of a command as one JSON object."""
+    told = diagnostics.as_json() if diagnostics is not None else {"diagnostics": [], "more_diagnostics": 0}
+    text = json.dumps({"schema_version": SCHEMA_VERSION, **record, **told}, indent=2, ensure_ascii=False, default=str)
+    click.echo(printable_json(text))
+
+
+# --- faults --------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def guarded(*, as_json: bool) -> Iterator[None]:
+    """End the program without a traceback for every fault that a user can cause."""
+    from reana_batch.diagnostics import Refused, no_access
+
+    _buffer_output()
+    try:
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+    except Refused as refused:
+        _end_refused(refused, as_json=as_json)
+    except KeyboardInterrupt:
+        sys.exit(EXIT_INTERRUPTED)
+    except BrokenPipeError:
+        # The reader of our output has gone, as in `... | head`.
+        _forget_output()
+        sys.exit(EXIT_FAILED)
+    except OSError as error:
+        if error.filename is not None:  # errors of files name them; those of the output have no name
+            _end_refused(no_access(error), as_json=as_json)
+        _forget_output()
+        say(f"error: The answer cannot be written: {error.strerror}. [cannot-write]", "red")
+        sys.exit(EXIT_REFUSED)
+
+
+@contextlib.contextmanager
+def usage_errors(*, as_json: bool) -> Iterator[None]:
+    """Print wrong usage as JSON, if that is asked for; click prints it on stderr and exits."""
+    try:
+        yield
+    except click.ClickException as error:
+        if as_json:
+            from reana_batch.diagnostics import refuse
+
+            with guarded(as_json=False):
+                print_json({"error": True}, refuse("usage", error.format_message()).diagnostics)
+        raise
+
+
+def _end_refused(refused: Refused, *, as_json: bool) -> NoReturn:
+    from reana_batch.diagnostics import Severity
+
+    show(refused.diagnostics)
+    if as_json:
+        print_json({"error": True}, refused.diagnostics)
+    say(f"==> ERROR: {counted(refused.diagnostics.count(Severity.ERROR), 'fault')}.", "red")
+    sys.exit(EXIT_REFUSED)
+
+
+def _buffer_output() -> None:
+    """Give stdout the buffer that PYTHONUNBUFFERED takes from it, and make one if it is closed.
+
+    Without a buffer Python writes once, and does not tell what a pipe or a full disk has not taken. Everything that we
+    print is flushed where it is printed.
+    """
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # for as long as we live
+    elif isinstance(sys.stdout.buffer, io.RawIOBase):
+        kept = {"encoding": sys.stdout.encoding, "errors": sys.stdout.errors}
+        sys.stdout = open(sys.stdout.fileno(), "w", closefd=False, **kept)  # noqa: SIM115  # for as long as we live
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # where the locale has no such character
+
+
+def _forget_output() -> None:
+    """Keep Python from writing again, at its end, what could not be written."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,222 @@
+"""The commands that compile an analysis and run nothing: validate, compile, inspect."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from reana_batch.cli.answers import Answer, Record, answering, wants_json
+from reana_batch.cli.options import compile_analysis, options_of, spec_options
+from reana_batch.cli.terminal import Line, Note, Piece, Raw, Table, Tree, counted, line
+
+if TYPE_CHECKING:
+    from reana_batch.compilation import Compilation
+    from reana_batch.diagnostics import Diagnostics
+    from reana_batch.ir import Step, Workflow
+
+
+@click.command("validate")
+@spec_options
+@answering
+def validate(file: Path | None, **given: Any) -> Answer:
+    """Check an analysis without running it."""
+    compilation, diagnostics = compile_analysis(file, options_of(**given))
+    jobs = counted(compilation.workflow.job_count, "job")
+    text = f"==> SUCCESS: The analysis is valid: {jobs} for {compilation.target.title}{_more(compilation)}."
+    return Answer({"valid": True}, [line(text, "green")], diagnostics)
+
+
+# --- compile -----------------------------------------------------------------------------------------
+
+
+@click.command("compile")
+@spec_options
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="The run directory to write.  [default: run-BACKEND]"
+)
+@click.option("-n", "--dry-run", is_flag=True, help="Show what would be written, and write nothing.")
+@click.option("--force", is_flag=True, help="Replace the run that is in the directory.")
+@answering
+def compile_command(file: Path | None, output: Path | None, dry_run: bool, force: bool, **given: Any) -> Answer:
+    """Write the batch files and inputs into a run directory."""
+    from reana_batch.lifecycle.creation import write_run
+
+    compilation, diagnostics = compile_analysis(file, options_of(**given))
+    directory = output or Path(f"run-{compilation.target.name}")
+    record = {
+        "backend": compilation.target.name,
+        "directory": str(directory),
+        "jobs": compilation.workflow.job_count,
+        "start_command": compilation.start_command,
+    }
+    if dry_run:
+        return _would_write(compilation, diagnostics, record)
+    write_run(compilation, directory, force=force)
+    jobs = counted(compilation.workflow.job_count, "job")
+    shown = [
+        line(f"==> SUCCESS: {jobs} in {directory}{_more(compilation)}.", "green"),
+        line(f"To start: cd {shlex.quote(str(directory))} && {compilation.start_command}"),
+    ]
+    return Answer(record, shown, diagnostics)
+
+
+def _more(compilation: Compilation) -> str:
+    reasons = [expansion.reason for expansion in compilation.workflow.expansions]
+    return f", and what follows from {'; '.join(reasons)}" if reasons else ""
+
+
+def _would_write(compilation: Compilation, diagnostics: Diagnostics, record: Record) -> Answer:
+    sizes = {file.path: sum(len(piece.encode()) for piece in _pieces(file.text)) for file in compilation.files()}
+    files = [{"path": path, "bytes": size} for path, size in sizes.items()]
+    inputs = counted(len(compilation.inputs), "input file")
+    total = counted(sum(sizes.values()), "byte")
+    shown: list[Piece] = [
+        Table(("FILE", "BYTES"), [(path, f"{size:,}") for path, size in sizes.items()]),
+        Note(f"{counted(len(sizes), 'file')}, {total}; {inputs} to the workspace. Nothing was written."),
+    ]
+    return Answer({**record, "files": files, "inputs": compilation.inputs}, shown, diagnostics)
+
+
+def _pieces(text: str | Iterable[str]) -> Iterable[str]:
+    return (text,) if isinstance(text, str) else text
+
+
+# --- inspect -----------------------------------------------------------------------------------------
+
+
+@click.command("inspect")
+@spec_options
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["tree", "mermaid", "dot", "svg", "png"]),
+    default="tree",
+    show_default=True,
+    help="How to show the graph.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The file for the graph; svg and png need one.",
+)
+@click.option("--script", "step", metavar="STEP", help="Show the exact scripts of a step instead.")
+@answering
+def inspect(file: Path | None, form: str, output: Path | None, step: str | None, **given: Any) -> Answer:
+    """Show the graph, and each step's jobs, image and resources."""
+    if form in ("svg", "png") and output is None:
+        raise click.UsageError(f"--format {form} needs --output FILE.")
+    if output is not None and (form == "tree" or wants_json() or step):
+        raise click.UsageError("--output takes a graph: choose --format mermaid, dot, svg or png.")
+    compilation, diagnostics = compile_analysis(file, options_of(**given), quiet=True)
+    if step is not None:
+        scripts = dict(_scripts(compilation, step))
+        files = [{"path": path, "text": text} for path, text in scripts.items()]
+        record = {"backend": compilation.target.name, "files": files}
+        return Answer(record, [Raw(map(_titled, scripts.items()))], diagnostics)
+    return Answer(lambda: _graph_record(compilation), _graph(compilation, form, output), diagnostics)
+
+
+def _graph_record(compilation: Compilation) -> Record:
+    from reana_batch.report.records import step_record
+
+    steps = [step_record(each) for each in compilation.workflow.steps]
+    expansions = [{"name": e.name, "reason": e.reason} for e in compilation.workflow.expansions]
+    return {"backend": compilation.target.name, "steps": steps, "expansions": expansions}
+
+
+def _graph(compilation: Compilation, form: str, output: Path | None) -> Iterator[Piece]:
+    """Yield the graph in one of its forms, or write it into a file and yield nothing."""
+    if form == "tree":
+        yield _tree(compilation.workflow)
+        yield _steps_table(compilation.workflow)
+        return
+    drawn = _drawing(compilation.workflow, form)
+    if output is None:
+        yield Raw([drawn.decode()])
+    else:
+        _write(output, drawn)
+
+
+def _drawing(workflow: Workflow, form: str) -> bytes:
+    from reana_batch.report import pictures
+
+    if form in ("svg", "png"):
+        return pictures.drawing(workflow, form)
+    return {"mermaid": pictures.mermaid, "dot": pictures.dot}[form](workflow).encode()
+
+
+def _write(output: Path, drawn: bytes) -> None:
+    from reana_batch.diagnostics import refuse
+    from reana_batch.files import no_follow
+
+    try:
+        with open(output, "wb", opener=no_follow) as stream:
+            stream.write(drawn)
+    except OSError as error:
+        raise refuse("cannot-write", f"{output} cannot be written: {error.strerror}.") from error
+
+
+def _tree(workflow: Workflow) -> Tree:
+    """Return the graph as a tree of one level: the steps in order, each with those that it waits for.
+
+    Nesting would draw a chain of a thousand steps a thousand levels deep.
+    """
+    reasons = {expansion.name: expansion.reason for expansion in workflow.expansions}
+    return Tree(workflow.name, [(_branch(step, reasons), list(_data(step))) for step in workflow.steps])
+
+
+def _branch(step: Step, reasons: dict[str, str]) -> Line:
+    spans = [(step.name, "cyan"), (f"  {counted(step.table.count, 'job')}", "")]
+    if step.placed.target:
+        spans.append((f" on {step.placed.target.title}", ""))
+    if step.needs:
+        spans.append((f"  after {', '.join(need.step for need in step.needs)}", ""))
+    if step.name in reasons:
+        spans.append((f"  compiles what follows from {reasons[step.name]}", ""))
+    return Line((*spans, (f"  {step.origin.short}", "dim")))
+
+
+def _data(step: Step) -> Iterator[Line]:
+    for file in step.placed.data:
+        ways = (file.path, file.text) if file.is_output else (file.text, file.path)
+        yield Line(((" -> ".join(ways), ""), (f"  {file.place.short}", "dim")))
+
+
+def _steps_table(workflow: Workflow) -> Table:
+    """Return the table of steps: jobs, image, resources and credentials."""
+    from reana_batch.report.records import resource_words
+
+    rows = []
+    for step in workflow.steps:
+        asked = ", ".join(resource_words(step.placed.resources)) or "-"
+        needed = ", ".join(sorted(step.placed.credentials)) or "-"
+        rows.append((step.name, counted(step.table.count, "job"), step.asked.environment, asked, needed))
+    return Table(("STEP", "JOBS", "IMAGE", "RESOURCES", "CREDENTIALS"), rows)
+
+
+def _titled(script: tuple[str, str]) -> str:
+    path, text = script
+    return f"==> {path}\n{text}" + ("\n" if text.endswith("\n") else "\n\n")
+
+
+def _scripts(compilation: Compilation, name: str) -> Iterator[tuple[str, str]]:
+    """Yield path and text of a step's files, without tables. A step has its name or its label."""
+    from reana_batch.diagnostics import closest, refuse
+    from reana_batch.writing.jobs import folders
+
+    steps = [s for s in compilation.workflow.steps if name in (s.name, s.label)]
+    if not steps:
+        known = [s.name for s in compilation.workflow.steps]
+        meant = closest(name, known)
+        hint = f"did you mean {meant}?" if meant else f"known: {', '.join(known[:20])}."
+        raise refuse("unknown-step", f'There is no step "{name}".', hint=hint)
+    folder_of = folders(compilation.workflow)
+    wanted = tuple(f"batch/steps/{folder_of[s.name]}/" for s in steps)
+    for file in compilation.files():
+        if file.path.startswith(wanted) and "/rows/" not in file.path:
+            yield file.path, "".join(_pieces(file.text))

@@ -1,0 +1,92 @@
+"""Looking at a run once, or until it has ended."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reana_batch.cli.answers import EXIT_FAILED, EXIT_INTERRUPTED, Answer, wants_json
+from reana_batch.cli.terminal import say, watching
+
+if TYPE_CHECKING:
+    from reana_batch.diagnostics import Diagnostics, Refused
+    from reana_batch.lifecycle.status import RunStatus
+
+_TRIES = 20
+_POLL_SECONDS = 15  # between two looks of `wait` and `--follow`, at most; each is one query
+_CODES = {"finished": 0, "stopped": EXIT_INTERRUPTED}
+
+
+def look(directory: Path) -> RunStatus:
+    """Return the state of a run; each command gets it here."""
+    from reana_batch.lifecycle import status
+
+    return status.status(directory)
+
+
+def state_answer(current: RunStatus, diagnostics: Diagnostics | None = None, code: int = 0) -> Answer:
+    """Return the answer that tells the state of a run."""
+    from reana_batch.cli.status_text import status_lines
+    from reana_batch.report.records import run_record
+
+    return Answer(lambda: run_record(current), status_lines(current), diagnostics, code)
+
+
+def end_answer(directory: Path, diagnostics: Diagnostics | None = None) -> Answer:
+    """Return the answer that tells how a run has ended."""
+    current = look(directory)
+    return state_answer(current, diagnostics, _CODES.get(current.state, EXIT_FAILED))
+
+
+def wait_for_end(directory: Path, diagnostics: Diagnostics | None = None) -> Answer:
+    """Wait until a run has ended, with its progress on stderr, and return how it ended."""
+    from reana_batch.cli.status_text import hindrances
+
+    pause, told = 1, set[str]()
+    with watching(quiet=wants_json()) as report:
+        while True:
+            current = _patient_look(directory)
+            _check_submitted(current)
+            report(current.progress)
+            if current.state not in ("queued", "running"):
+                break
+            found = hindrances(current)
+            for key in found.keys() - told:
+                say(found[key], "yellow")
+            told = set(found)
+            time.sleep(pause)
+            pause = min(2 * pause, _POLL_SECONDS)
+    return end_answer(directory, diagnostics)
+
+
+def _check_submitted(current: RunStatus) -> None:
+    """Raise Refused if waiting would have no end, because the run was not submitted as a whole."""
+    from reana_batch.diagnostics import refuse
+
+    directory = current.run.directory
+    if current.state == "created":
+        raise refuse("run-state", f"{directory.name} has not been submitted.")
+    if current.queue.cut_short:
+        message = f"The submission of {directory.name} was cut short; what was accepted waits in the queue."
+        named = shlex.quote(str(directory))
+        hint = f"go on with reana-batch resume -w {named}, or end it with reana-batch stop -w {named}."
+        raise refuse("run-state", message, hint=hint)
+
+
+def _patient_look(directory: Path) -> RunStatus:
+    """Return the state of a run. A scheduler that does not answer is asked again, for some minutes."""
+    from reana_batch.lifecycle import status
+
+    for _ in range(_TRIES):
+        current = look(directory)
+        if current.state != "unknown" or _is_lacking(current.silence):
+            break
+        time.sleep(_POLL_SECONDS)
+    return status.known_status(directory) if current.state == "unknown" else current
+
+
+def _is_lacking(silence: Refused | None) -> bool:
+    """Return whether asking again is useless, because the tools of the batch system are missing here."""
+    return silence is not None and any(fault.code != "scheduler" for fault in silence.diagnostics.errors)

@@ -1,0 +1,145 @@
+"""The options that several commands share, and what they stand for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from reana_batch import backends
+from reana_batch.cli.terminal import show
+
+if TYPE_CHECKING:
+    from reana_batch.compilation import Compilation, Options
+    from reana_batch.diagnostics import Diagnostics
+    from reana_batch.reading.sites import ResolvedSite
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+_SPEC_OPTIONS = (
+    click.option(
+        "-f", "--file", type=click.Path(path_type=Path), help="The analysis.  [default: reana.yaml or reana.yml]"
+    ),
+    click.option(
+        "-p", "--parameter", "parameters", multiple=True, metavar="NAME=VALUE", help="Set an input parameter."
+    ),
+    click.option(
+        "--option",
+        "operational_options",
+        multiple=True,
+        metavar="NAME=VALUE",
+        help="Set an operational option: FROM, TARGET.",
+    ),
+    click.option("--site", help="The site profile; see `reana-batch sites`."),
+    click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change a setting of the profile."),
+    click.option("--fuse", is_flag=True, help="Run the commands of a step in one job."),
+    click.option(
+        "--queue-time",
+        type=click.IntRange(min=0),
+        metavar="SECONDS",
+        help="How long a job may wait in the queue; credentials must live that much longer.",
+    ),
+    click.option("--rows-per-job", metavar="N|auto", help="Rows that one scheduler job runs."),
+    click.option(
+        "--measured",
+        type=click.Path(path_type=Path, exists=True, file_okay=False),
+        metavar="DIRECTORY",
+        help="An earlier run, from whose durations --rows-per-job auto is computed.",
+    ),
+    click.option("--strict", is_flag=True, help="Run rules as Snakemake itself does, where REANA runs them otherwise."),
+    click.option("--strict-outputs", is_flag=True, help="Fail if declared outputs are missing at the end."),
+    click.option(
+        "--lenient",
+        is_flag=True,
+        help="Warn where REANA warns: unknown keys, missing inputs, FROM and TARGET without a step.",
+    ),
+    click.option("--ignore-unsupported", is_flag=True, help="Go on without what the back end cannot do."),
+    click.option(
+        "-b",
+        "--backend",
+        type=click.Choice([*backends.BACKENDS, "auto"]),
+        help="The batch system; auto takes each step's compute_backend.  [default: the site's]",
+    ),
+)
+
+runs_option = click.option(
+    "--runs",
+    type=click.Path(path_type=Path),
+    envvar="REANA_BATCH_RUNS",
+    help="Where runs are.  [default: the user's data directory]",
+)
+_NAME_OPTION = click.option(
+    "-w",
+    "--workflow",
+    "name",
+    envvar="REANA_WORKON",
+    required=True,
+    metavar="NAME[.N]",
+    help="The run; without a number the latest.  [env: REANA_WORKON]",
+)
+jobs_option = click.option(
+    "-j", "--jobs", type=click.IntRange(min=1), help="Jobs at a time, with make.  [default: the CPUs that may be used]"
+)
+site_option = click.option("--site", help="The site profile.")
+
+
+def spec_options(function: _Function) -> _Function:
+    """Give a command the options of all commands that read an analysis."""
+    for option in reversed(_SPEC_OPTIONS):
+        function = option(function)
+    return function
+
+
+def run_options(function: _Function) -> _Function:
+    """Give a command the options that name a run."""
+    return _NAME_OPTION(runs_option(function))
+
+
+def options_of(
+    backend: str | None = None, rows_per_job: str | None = None, queue_time: int | None = None, **given: Any
+) -> Options:
+    """Return how to compile, from the values of :func:`spec_options`."""
+    from reana_batch.compilation import Options
+
+    settings = tuple(given.pop("settings"))
+    if rows_per_job is not None:
+        if rows_per_job != "auto" and not (rows_per_job.isdecimal() and int(rows_per_job)):
+            raise click.UsageError(f'--rows-per-job must be a whole number above 0, or auto, not "{rows_per_job}".')
+        settings += (f"rows_per_job={rows_per_job}",)
+    if queue_time is not None:
+        settings += (f"queue_time={queue_time}",)
+    return Options(backend=backend, settings=settings, **given)
+
+
+def compile_analysis(file: Path | None, options: Options, *, quiet: bool = False) -> tuple[Compilation, Diagnostics]:
+    """Return the compilation and its warnings, which have been shown unless ``quiet``."""
+    from reana_batch.diagnostics import Diagnostics
+    from reana_batch.pipeline import compile_spec
+    from reana_batch.reading.analysis import find_spec
+
+    diagnostics = Diagnostics()
+    compilation = compile_spec(find_spec(file, Path()), options, diagnostics)
+    if not quiet:
+        show(diagnostics)
+    return compilation, diagnostics
+
+
+def root_of(runs: Path | None) -> Path:
+    """Return the directory of the runs."""
+    from reana_batch.run.names import default_root
+
+    return runs or default_root()
+
+
+def find_run(name: str, runs: Path | None) -> Path:
+    """Return the directory of the run that ``-w`` names."""
+    from reana_batch.run import names
+
+    return names.find_run(root_of(runs), name)
+
+
+def site_line(resolved: ResolvedSite) -> str:
+    """Return the line that names the site in force, and what chose it."""
+    return f"==> Site {resolved.site.name}, " + (f"by {resolved.chosen_by}" if resolved.chosen_by else "the default")

@@ -1,0 +1,118 @@
+"""The commands that look at runs: status, list, wait, logs."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from reana_batch.cli.answers import EXIT_REFUSED, Answer, answering
+from reana_batch.cli.following import look, state_answer, wait_for_end
+from reana_batch.cli.options import find_run, root_of, run_options, runs_option
+from reana_batch.cli.terminal import Raw, Table, show
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from reana_batch.diagnostics import Diagnostics
+    from reana_batch.lifecycle.status import RunStatus
+    from reana_batch.run.logs import JobLog
+
+
+@click.command("status")
+@run_options
+@answering
+def status(name: str, runs: Path | None) -> Answer:
+    """Show the state of a run, and why it failed."""
+    current = look(find_run(name, runs))
+    if current.silence is not None:
+        show(current.silence.diagnostics)
+    diagnostics = current.silence.diagnostics if current.silence else None
+    return state_answer(current, diagnostics, EXIT_REFUSED if current.state == "unknown" else 0)
+
+
+@click.command("list")
+@runs_option
+@click.option("-w", "--workflow", "name", metavar="NAME", help="Only the runs of this name.")
+@answering
+def list_runs(name: str | None, runs: Path | None) -> Answer:
+    """List the runs, the latest first.
+
+    Exits with 3 if some cannot be read.
+    """
+    from reana_batch.lifecycle.status import created
+    from reana_batch.report.records import run_record
+    from reana_batch.run.names import all_runs
+
+    found, diagnostics = _look_at_each(list(reversed(all_runs(root_of(runs), name))))
+    found.sort(key=created, reverse=True)
+    show(diagnostics)
+    code = EXIT_REFUSED if diagnostics.errors else 0
+    return Answer(lambda: {"runs": [run_record(each) for each in found]}, [_runs_table(found)], diagnostics, code)
+
+
+def _look_at_each(directories: Sequence[Path]) -> tuple[list[RunStatus], Diagnostics]:
+    """Return the states of the runs, and what is wrong with those that cannot be read."""
+    from reana_batch.diagnostics import Diagnostics, Refused, no_access
+
+    found, diagnostics = [], Diagnostics()
+    for directory in directories:
+        try:
+            current = look(directory)
+            found.append(current)
+            if current.state == "unknown" and current.silence is not None:
+                show(current.silence.diagnostics)
+        except Refused as refused:
+            diagnostics.add(refused.diagnostics)
+        except OSError as error:
+            diagnostics.add(no_access(error).diagnostics)
+    return found, diagnostics
+
+
+def _runs_table(found: Sequence[RunStatus]) -> Table:
+    from reana_batch.lifecycle.status import created
+
+    rows = []
+    for each in found:
+        label, _, number = each.run.directory.name.partition(".")
+        progress = f"{each.done:,}/{each.total:,}"
+        rows.append((label, number, created(each), each.state, progress, each.run.manifest.backend))
+    return Table(("NAME", "RUN_NUMBER", "CREATED", "STATUS", "PROGRESS", "BACKEND"), rows)
+
+
+@click.command("wait")
+@run_options
+@answering
+def wait(name: str, runs: Path | None) -> Answer:
+    """Wait until a run has ended, and show its state.
+
+    Exits with 0 if it finished, 1 if it failed, 130 if it was stopped. Jobs that are held or cannot start are named
+    meanwhile.
+    """
+    return wait_for_end(find_run(name, runs))
+
+
+@click.command("logs")
+@run_options
+@click.argument("step", required=False)
+@click.option("--row", type=click.IntRange(min=0), help="Only this row of the step.")
+@click.option("--follow", is_flag=True, help="Go on showing what is written, until the run has ended.")
+@answering
+def logs(name: str, runs: Path | None, step: str | None, row: int | None, follow: bool) -> Answer:
+    """Show the logs of the failed jobs, or of a step."""
+    from reana_batch.run import logs
+
+    directory = find_run(name, runs)
+    find = functools.partial(logs.select, directory, step, row, all_jobs=follow)
+    return Answer(
+        lambda: {"name": directory.name, "logs": [logs.as_record(each) for each in find()]},
+        _log_pieces(find, directory, follow),
+    )
+
+
+def _log_pieces(find: Callable[[], Sequence[JobLog]], directory: Path, follow: bool) -> Iterator[Raw]:
+    from reana_batch.run import logs
+
+    yield Raw(logs.follow(find, lambda: look(directory).state) if follow else logs.read(find()), is_log=True)

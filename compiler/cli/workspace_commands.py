@@ -1,0 +1,154 @@
+"""The commands for the workspace of a run: ls, du, download, diff, test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from reana_batch import backends
+from reana_batch.cli.answers import EXIT_FAILED, Answer, answering
+from reana_batch.cli.following import look
+from reana_batch.cli.options import find_run, run_options, runs_option
+from reana_batch.cli.terminal import Line, Piece, Raw, Table, line, show
+
+if TYPE_CHECKING:
+    from reana_batch.lifecycle.acceptance import ScenarioResult
+
+
+@click.command("ls")
+@run_options
+@click.argument("pattern", default="**/*")
+@answering
+def ls(name: str, runs: Path | None, pattern: str) -> Answer:
+    """List the files of a run's workspace."""
+    from reana_batch.run import workspace
+
+    files = list(workspace.files(find_run(name, runs), pattern))
+    rows = [(f.name, str(f.size), f.modified) for f in files]
+    return Answer(
+        {"files": [{"name": f.name, "size": f.size, "last-modified": f.modified} for f in files]},
+        [Table(("NAME", "SIZE", "LAST-MODIFIED"), rows)],
+    )
+
+
+@click.command("du")
+@run_options
+@click.option("-s", "--summarize", is_flag=True, help="Only the sum.")
+@answering
+def du(name: str, runs: Path | None, summarize: bool) -> Answer:
+    """Show how much space a run's workspace takes."""
+    from reana_batch.run import workspace
+
+    files = list(workspace.files(find_run(name, runs), "**/*"))
+    total = sum(f.size for f in files)
+    rows = [] if summarize else [(str(f.size), f"./{f.name}") for f in files]
+    return Answer(
+        {"total": total, "files": [{"name": f.name, "size": f.size} for f in files]},
+        [Table(("SIZE", "NAME"), [*rows, (str(total), ".")])],
+    )
+
+
+@click.command("download")
+@run_options
+@click.argument("files", nargs=-1)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path(),
+    help="The directory to copy to.  [default: here]",
+)
+@answering
+def download(name: str, runs: Path | None, files: tuple[str, ...], output: Path) -> Answer:
+    """Copy files out of a run's workspace.
+
+    Without names, the declared outputs. Exits with 1 if some are missing.
+    """
+    from reana_batch.diagnostics import Diagnostics
+    from reana_batch.run import workspace
+
+    directory, diagnostics = find_run(name, runs), Diagnostics()
+    copied: list[str] = []
+    missing: list[str] = []
+    for wanted in files or workspace.declared_outputs(directory):
+        got = workspace.download(directory, wanted, output)
+        for fault in got.faults:
+            diagnostics.error("file-access", f"Not downloaded: {fault}.")
+        copied += got.copied
+        missing += [] if got.copied or got.faults else [wanted]
+    if missing:
+        diagnostics.error("missing-file", f"Not in the workspace: {', '.join(missing)}.", hint="see: reana-batch ls")
+    show(diagnostics)
+    target = output.absolute()
+    return Answer(
+        {"files": copied, "missing": missing, "directory": str(target)},
+        [line(f"==> SUCCESS: File {path} downloaded to {target}.", "green") for path in copied],
+        diagnostics,
+        EXIT_FAILED if diagnostics.errors else 0,
+    )
+
+
+@click.command("diff")
+@runs_option
+@click.argument("first")
+@click.argument("second")
+@answering
+def diff(first: str, second: str, runs: Path | None) -> Answer:
+    """Show how two runs and their workspaces differ."""
+    from reana_batch.run import workspace
+
+    differences = workspace.differences(find_run(first, runs), find_run(second, runs), backends.left_behind())
+    return Answer({"differences": differences}, _difference_pieces(differences))
+
+
+def _difference_pieces(differences: Mapping[str, Sequence[str]]) -> Iterator[Piece]:
+    for section, lines in differences.items():
+        if lines:
+            yield line(f"==> Differences in {section}", "yellow")
+            yield Raw(f"{each}\n" for each in lines)
+        else:
+            yield line(f"==> No differences in {section}.")
+
+
+@click.command("test")
+@run_options
+@click.option(
+    "-n", "--test-files", "files", multiple=True, metavar="FILE", help="Only this test file of the workspace."
+)
+@answering
+def test(name: str, runs: Path | None, files: tuple[str, ...]) -> Answer:
+    """Check a run against its Gherkin test files.
+
+    The analysis names them under tests.files. Exits with 1 if a scenario fails.
+    """
+    from reana_batch.diagnostics import refuse
+    from reana_batch.lifecycle import acceptance
+
+    current = look(find_run(name, runs))
+    named = list(files) or current.run.manifest.tests
+    if not named:
+        message = f"{current.run.directory.name} has no tests."
+        raise refuse("missing-file", message, hint="name Gherkin files under tests.files.")
+    results = list(acceptance.run_features(current, named))
+    keys = ("file", "name", "step", "problem", "skipped")
+    record = {"scenarios": [{key: getattr(result, key) for key in keys} for result in results]}
+    failed = any(result.problem and not result.skipped for result in results)
+    return Answer(record, _result_lines(results), code=EXIT_FAILED if failed else 0)
+
+
+def _result_lines(results: Sequence[ScenarioResult]) -> Iterator[Line]:
+    for result in results:
+        reason = f" ({result.file}): {result.step}: {result.problem}"
+        if result.skipped:
+            yield line(f'  -> SKIPPED: Scenario "{result.name}"{reason}', "yellow")
+        elif result.problem:
+            yield line(f'  -> ERROR: Scenario "{result.name}"{reason}', "red")
+        else:
+            yield line(f'  -> SUCCESS: Scenario "{result.name}"', "green")
+    skipped = sum(result.skipped for result in results)
+    failed = sum(bool(result.problem) for result in results) - skipped
+    counts = f"{len(results) - failed - skipped} passed, {failed} failed" + (f", {skipped} skipped" if skipped else "")
+    yield line(counts, "red" if failed else "green")

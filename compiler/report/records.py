@@ -1,0 +1,95 @@
+"""What ``--json`` tells of a workflow and of a run, as plain data."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from reana_batch.ir import Resources, Step
+from reana_batch.lifecycle.status import RunStatus
+from reana_batch.run.failures import Failure
+from reana_batch.run.small_files import tail
+
+LOG_LINES = 20  # of the log of a failed job
+
+# How each field of Resources is shown.
+_RESOURCES = {
+    "cpus": "CPUs: {}",
+    "memory": "{} memory",
+    "disk": "{} disk",
+    "runtime": "{} s",
+    "flavour": "{}",
+    "partition": "partition {}",
+    "account": "account {}",
+    "requirements": "requirements {}",
+}
+_MEBIBYTES = ("memory", "disk")
+
+
+def step_record(step: Step) -> dict[str, Any]:
+    """Return what is known of a step, in plain units."""
+    asked, placed = step.asked, step.placed
+    return {
+        "name": step.name,
+        "label": step.label,
+        "origin": step.origin.short,
+        "jobs": step.table.count,
+        "rows_per_job": placed.chunk_size,
+        "handed_to": placed.target.name if placed.target else None,
+        "needs": [need.step for need in step.needs],
+        "image": asked.environment or None,
+        "image_candidates": list(placed.image.candidates) if placed.image else [],
+        "credentials": sorted(placed.credentials),
+        "cvmfs": list(asked.cvmfs),
+        "resources": {name: getattr(placed.resources, name) for name in _RESOURCES},
+        "data": [{"reference": file.text, "path": file.path, "origin": file.place.short} for file in placed.data],
+    }
+
+
+def resource_words(resources: Resources) -> list[str]:
+    """Return the resources that are asked for, each in readable words."""
+    values = ((name, getattr(resources, name)) for name in _RESOURCES)
+    return [_RESOURCES[name].format(_readable(name, value)) for name, value in values if value not in (None, "")]
+
+
+def _readable(name: str, value: Any) -> str:
+    return f"{-(-value // 1024**2):,} MiB" if name in _MEBIBYTES else str(value)
+
+
+def run_record(current: RunStatus) -> dict[str, Any]:
+    """Return the state of a run."""
+    return {
+        "name": current.run.directory.name,
+        "directory": str(current.run.directory),
+        "backend": current.run.manifest.backend,
+        "status": current.state,
+        "progress": {"done": current.done, "total": current.total},
+        "steps": [
+            {"name": s.name, "total": s.total, "done": s.done, "failed": s.failed, "running": s.running}
+            for s in current.progress
+        ],
+        "held": [{"id": job.id, "step": job.step, "reason": job.reason} for job in current.queue.held],
+        "hindered": [{"id": job.id, "step": job.step, "reason": job.reason} for job in current.queue.hindered],
+        "first_failure": failure_record(current.failures[0]) if current.failures else None,
+        "failed": len(current.failures),
+        "not_started": current.not_started,
+        "blocked": [asdict(each) for each in current.blocked()],
+        "expansions": [{"label": e.label, "origin": e.origin, "reason": e.reason} for e in current.open_expansions],
+        "missing_outputs": list(current.missing_outputs),
+        "last_words": current.last_words or None,
+    }
+
+
+def failure_record(failure: Failure) -> dict[str, Any]:
+    """Return a failed job, with the end of its log."""
+    return {
+        "step": failure.label,
+        "origin": failure.origin,
+        "row": failure.row,
+        "command": failure.command,
+        "exit_code": failure.exit_code,
+        "cause": failure.cause,
+        "host": failure.host,
+        "scheduler_job": failure.scheduler_job,
+        "log": tail(failure.stderr, LOG_LINES) or tail(failure.stdout, LOG_LINES),
+    }
