@@ -12,6 +12,7 @@ import pytest
 from reana_batch import layout, pipeline
 from reana_batch.compilation import Compilation, Options
 from reana_batch.diagnostics import Diagnostics
+from reana_batch.lifecycle.creation import write_run
 from reana_batch.run import logs
 from reana_batch.run.failures import failures
 from reana_batch.run.parts import Run
@@ -48,7 +49,7 @@ def compiled(directory: Path, snakefile: str, backend: str = "make") -> tuple[Pa
     )
     options = Options(backend=backend, settings=("container_runtime=none",))
     compilation = pipeline.compile_spec(directory / "reana.yaml", options, Diagnostics())
-    directory.write(compilation, directory / "run")
+    write_run(compilation, directory / "run")
     return directory / "run", compilation
 
 
