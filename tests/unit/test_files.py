@@ -60,7 +60,7 @@ def test_a_run_that_is_submitted_again_holds_no_links(
         return ["1"]
 
     system = SimpleNamespace(submit=submit, place=lambda *_: {}, trace=lambda _: Trace.NONE)
-    monkeypatch.setattr(backends, "backend", lambda _: system)
+    monkeypatch.setattr(backends, "driver", lambda _: system)
     submission.hand_in(Run(run))
     assert victim.read_text() == "precious"
     assert [path for path in run.rglob("*") if path.is_symlink()] == [run / "workspace/link"]
