@@ -12,7 +12,7 @@ import itertools
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 from reana_batch.diagnostics import Place
 from reana_batch.target import Target
@@ -48,6 +48,7 @@ def literal(text: str, origin: Place) -> Command:
     return Command((text,), origin)
 
 
+@runtime_checkable
 class Table(Protocol):
     """The rows of a step, one job each.
 

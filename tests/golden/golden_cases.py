@@ -65,7 +65,7 @@ class Case:
             if self.spec:
                 self._keep_secrets(directory / "home")
                 asked = (*(self.choose or (backend,)), "-o", str(run))
-                said, told = _compile_spec(self._staged(directory), (*self.args, "-b", *asked))
+                said, told = _compile_spec(self.staged(directory), (*self.args, "-b", *asked))
             else:
                 said, told = _compile_scenario(WORKFLOWS[self.name](), backend, run), ""
         except Exception:  # noqa: BLE001  # one case that crashes must not hide the others; its own test fails
@@ -81,7 +81,7 @@ class Case:
             name, equals, value = word.partition("=")
             kept.add(Secret(name, ENV if equals else FILE), (value or name).encode())
 
-    def _staged(self, directory: Path) -> Path:
+    def staged(self, directory: Path) -> Path:
         """Return the copy of the spec in a directory of its own, beside its inputs."""
         assert self.spec is not None
         if self.spec.is_relative_to(SAMPLES):

@@ -1,0 +1,116 @@
+"""A workflow as text, in one stable form: for golden files, and to see what differs between two plans.
+
+A field that has its default is left out. A hole in a command shows as ⟨COLUMN⟩, a place without its folder.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from reana_batch.diagnostics import Place
+from reana_batch.ir import Column, Command, RowMapping, Table, Workflow
+from reana_batch.target import Target
+
+
+def text(workflow: Workflow) -> Iterator[str]:
+    """Yield the lines of a workflow, each with its end; the rows of a table are read one by one."""
+    return (f"{line}\n" for line in _record(workflow))
+
+
+def _named(name: str, value: object) -> Iterator[str]:
+    """Yield a value under its name: in one line if it fits there, else in lines of its own."""
+    word = _word(value)
+    if word is not None:
+        yield f"{name}: {word}"
+    else:
+        yield f"{name}:"
+        yield from (f"  {line}" for line in _block(value))
+
+
+def _word(value: Any) -> str | None:
+    """Return what says a value in one line, or None if it needs more."""
+    for kind, written in _WORDS.items():
+        if isinstance(value, kind):
+            return written(value)
+    if isinstance(value, frozenset) or type(value) in (tuple, list):
+        words = [_word(each) or "" for each in value]
+        return ", ".join(sorted(words) if isinstance(value, frozenset) else words) if all(words) else None
+    return repr(value) if value is None or isinstance(value, int | float | bytes) else None
+
+
+def _block(value: Any) -> Iterator[str]:
+    """Return the lines of a value that needs several."""
+    written = next((each for kind, each in _BLOCKS.items() if isinstance(value, kind)), None)
+    if type(value) in (tuple, list):
+        written = _items
+    return (written or _record)(value)
+
+
+def _text(value: str) -> Iterator[str]:
+    return (f"| {line}" for line in value.split("\n"))
+
+
+def _items(values: Sequence[object]) -> Iterator[str]:
+    """Yield the items, each under its name if it has one, so that a new one changes no other lines."""
+    for number, each in enumerate(values, 1):
+        yield from _named(str(getattr(each, "name", number)), each)
+
+
+def _entries(mapping: Mapping[str, object]) -> Iterator[str]:
+    for name in sorted(mapping):
+        yield from _named(name, mapping[name])
+
+
+def _parents(mapping: RowMapping) -> Iterator[str]:
+    for row, parents in enumerate(mapping.parents):
+        yield f"row {row}: {', '.join(map(str, parents)) or 'none'}"
+
+
+def _command(command: Command) -> Iterator[str]:
+    yield f"origin: {_word(command.origin)}"
+    yield from _block(
+        "".join(str(_WORDS[Column](part)) if isinstance(part, Column) else part for part in command.parts)
+    )
+
+
+def _table(table: Table) -> Iterator[str]:
+    yield f"{table.count} rows of {', '.join(table.columns) or 'no columns'}"
+    if table.columns:
+        yield from (f"row {number}: {', '.join(map(repr, cells))}" for number, cells in enumerate(table))
+
+
+def _record(record: Any) -> Iterator[str]:
+    """Yield the fields of a named tuple or dataclass that have another value than their default."""
+    for name, default in _defaults(record).items():
+        value = getattr(record, name)
+        if value != default:
+            yield from _named(name, value)
+
+
+def _defaults(record: Any) -> dict[str, object]:
+    """Return the fields of a record with their defaults, in order."""
+    if isinstance(record, tuple):
+        return {name: record._field_defaults.get(name, dataclasses.MISSING) for name in record._fields}  # type: ignore[attr-defined]
+    return {each.name: each.default for each in dataclasses.fields(record)}
+
+
+# How values of these types are written in one line.
+_WORDS: dict[type[Any], Callable[[Any], str | None]] = {
+    Place: lambda place: f"{place.short}:{place.column}",
+    Column: lambda column: f"⟨{column.name}⟩",
+    Target: lambda target: target.name,
+    enum.Enum: lambda member: member.value,
+    str: lambda written: None if "\n" in written else repr(written),
+}
+
+# How values of these types are written in lines of their own.
+_BLOCKS: dict[type[Any], Callable[[Any], Iterator[str]]] = {
+    str: _text,
+    Command: _command,
+    RowMapping: _parents,
+    Table: _table,
+    Mapping: _entries,
+}
