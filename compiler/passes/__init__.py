@@ -22,16 +22,16 @@ from reana_batch.passes.require_outputs import require_outputs
 from reana_batch.passes.stage_data import stage_data
 
 PASSES: tuple[Callable[[Workflow, Context], Workflow], ...] = (
-    check_graph,
-    plan_expansions,
-    drop_empty_steps,
-    fuse_commands,
-    require_outputs,
-    stage_data,
-    map_resources,
-    locate_images,
-    chunk_rows,
-    plan_credentials,
+    check_graph,  # first, because all others rely on a graph whose steps are in order
+    plan_expansions,  # before all that adds to steps, because its jobs are steps too
+    drop_empty_steps,  # before fuse_commands, so that steps around an empty one can be neighbours
+    fuse_commands,  # before the last steps are looked for, because it joins steps
+    require_outputs,  # before stage_data, so that outputs are there when they are uploaded
+    stage_data,  # after all that changes the first and last steps, and before resources are placed for its own
+    map_resources,  # before chunk_rows, which needs the runtime of a row
+    locate_images,  # before plan_credentials, which asks whether a step has an image
+    chunk_rows,  # before plan_credentials, because a job of several rows lasts longer
+    plan_credentials,  # last, because lifetimes depend on all of the above
 )
 
 
