@@ -115,15 +115,15 @@ def options_of(
 
 def compile_analysis(file: Path | None, options: Options, *, quiet: bool = False) -> tuple[Compilation, Diagnostics]:
     """Return the compilation and its warnings, which have been shown unless ``quiet``."""
-    from reana_batch.diagnostics import Diagnostics
-    from reana_batch.pipeline import compile_spec
-    from reana_batch.reading.analysis import find_spec
+    from dataclasses import fields
 
-    diagnostics = Diagnostics()
-    compilation = compile_spec(find_spec(file, Path()), options, diagnostics)
+    from reana_batch.api import compile_workflow
+
+    chosen = {each.name: getattr(options, each.name) for each in fields(options)}
+    compilation = compile_workflow(file, **chosen)
     if not quiet:
-        show(diagnostics)
-    return compilation, diagnostics
+        show(compilation.diagnostics)
+    return compilation, compilation.diagnostics
 
 
 def root_of(runs: Path | None) -> Path:
