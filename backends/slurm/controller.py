@@ -15,7 +15,6 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import replace
-from importlib import resources
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -526,6 +525,8 @@ def examine(site: Site, needed: bool) -> Iterator[Finding]:
 
 def _pyslurm(site: Site, needed: bool) -> Finding:
     """Ask the process that would submit jobs: importing pyslurm may end a process."""
+    from importlib import resources
+
     with resources.as_file(resources.files("reana_batch.templates") / "slurm/pyslurm_sbatch.py") as helper:
         command = [site.slurm.pyslurm_python or sys.executable, str(helper)]
         try:
