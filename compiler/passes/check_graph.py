@@ -18,6 +18,10 @@ def check_graph(workflow: Workflow, context: Context) -> Workflow:
 
     A front end that makes two steps of one name, needs a step that is not there, or joins tables of
     different lengths row by row has a bug; that is an AssertionError.
+
+    >>> fit, select = step("fit", needs=(Need("select"),)), step("select")
+    >>> [each.name for each in check_graph(workflow(fit, select), context()).steps]
+    ['select', 'fit']
     """
     steps = {step.name: step for step in workflow.steps}
     names = [*steps, *(expansion.name for expansion in workflow.expansions)]

@@ -17,6 +17,10 @@ def chunk_rows(workflow: Workflow, context: Context) -> Workflow:
     """Return ``workflow`` with a chunk size for each step of many rows.
 
     Steps that follow each other row by row are chunked alike, so that their chunks can do so too.
+
+    >>> scan = step("scan", table=Repeated(25))
+    >>> [(each.placed.chunk_size, each.chunks) for each in chunk_rows(workflow(scan), context(Site(rows_per_job=10))).steps]
+    [(10, 3)]
     """
     wanted = context.site.rows_per_job
     if isinstance(wanted, int):

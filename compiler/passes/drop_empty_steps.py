@@ -9,7 +9,13 @@ from reana_batch.passes.context import Context
 
 
 def drop_empty_steps(workflow: Workflow, _context: Context) -> Workflow:
-    """Return ``workflow`` without steps of no rows; what waited for one waits for all that it waited for."""
+    """Return ``workflow`` without steps of no rows; what waited for one waits for all that it waited for.
+
+    >>> empty = step("fit", table=Repeated(0), needs=(Need("select"),))
+    >>> dropped = drop_empty_steps(workflow(step("select"), empty, step("plot", needs=(Need("fit"),))), context())
+    >>> [(each.name, [need.step for need in each.needs]) for each in dropped.steps]
+    [('select', []), ('plot', ['select'])]
+    """
     if all(step.table.count for step in workflow.steps):
         return workflow
     behind: dict[str, tuple[Need, ...]] = {}  # what to wait for in place of an empty step

@@ -13,6 +13,10 @@ def fuse_commands(workflow: Workflow, context: Context) -> Workflow:
 
     The commands stay one bash process each, and the first that fails ends the job. Only steps that
     form a chain are joined: one row each, each waiting just for the one before.
+
+    >>> steps = step("a", group=1), step("b", group=1, needs=(Need("a"),))
+    >>> [len(each.action.commands) for each in fuse_commands(workflow(*steps), context(fuse=True)).steps]
+    [2]
     """
     if not context.fuse:
         return workflow

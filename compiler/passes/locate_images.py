@@ -10,7 +10,14 @@ from reana_batch.reading import images
 
 
 def locate_images(workflow: Workflow, context: Context) -> Workflow:
-    """Return ``workflow`` with the places of its images, the best first; none if the site runs none."""
+    """Return ``workflow`` with the places of its images, the best first; none if the site runs none.
+
+    >>> fit = step("fit", environment="docker.io/library/python:3.11")
+    >>> site = Site(container_runtime="apptainer", unpacked_images="/cvmfs/unpacked.cern.ch")
+    >>> located = locate_images(workflow(fit), context(site))
+    >>> located.steps[0].placed.image.candidates[1]
+    'docker://docker.io/library/python:3.11'
+    """
     runtime = context.site.container_runtime
     for target in (context.target, *(step.placed.target for step in workflow.steps if step.placed.target)):
         if runtime not in target.container_runtimes:

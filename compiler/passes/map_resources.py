@@ -15,6 +15,10 @@ def map_resources(workflow: Workflow, context: Context) -> Workflow:
     """Return ``workflow`` with resources; hints without a meaning on the target are named in warnings.
 
     What a step asks for already stands where no hint says otherwise.
+
+    >>> fit = step("fit", hints={"kubernetes_job_timeout": Hint(60, at(1))})
+    >>> [each.placed.resources.runtime for each in map_resources(workflow(fit), context()).steps]
+    [60]
     """
     return replace(workflow, steps=tuple(_with_resources(step, context) for step in workflow.steps))
 

@@ -14,7 +14,12 @@ from reana_batch.passes.context import Context
 
 
 def plan_credentials(workflow: Workflow, context: Context) -> Workflow:
-    """Return ``workflow`` with its credential plan; missing secrets and lives too short are recorded."""
+    """Return ``workflow`` with its credential plan; missing secrets and lives too short are recorded.
+
+    >>> fit = step("fit", credentials=frozenset({"kerberos"}))
+    >>> plan_credentials(workflow(fit), context(facts=Facts(has_ticket=True))).credential_plan.sources
+    {'kerberos': 'ticket'}
+    """
     steps = tuple(_with_credentials(step, context) for step in workflow.steps)
     workflow = replace(workflow, steps=steps)
     if workflow.within:

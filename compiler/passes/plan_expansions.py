@@ -17,7 +17,13 @@ _DEEPEST = 20
 
 
 def plan_expansions(workflow: Workflow, context: Context) -> Workflow:
-    """Return ``workflow`` with a step of one job for each expansion, which has the expansion's name."""
+    """Return ``workflow`` with a step of one job for each expansion, which has the expansion's name.
+
+    >>> later = Expansion("fits", "fits", at(1), "the files that scan makes", needs=("scan",))
+    >>> planned = plan_expansions(replace(workflow(step("scan")), expansions=(later,)), context())
+    >>> [(each.name, [need.step for need in each.needs]) for each in planned.steps]
+    [('scan', []), ('fits', ['scan'])]
+    """
     if len(workflow.within) >= _DEEPEST:
         for expansion in workflow.expansions:
             message = f"Expansions may lie in each other {_DEEPEST} deep, not more: {expansion.reason}."

@@ -17,6 +17,10 @@ def require_outputs(workflow: Workflow, context: Context) -> Workflow:
 
     A workflow with several last steps gets one more, which waits for them all and runs nothing. Where an
     expansion follows, the outputs are demanded of what it compiles.
+
+    >>> fit = replace(workflow(step("fit")), output_files=("fit.json",))
+    >>> [each.outputs for each in require_outputs(fit, context(strict_outputs=True)).steps]
+    [('fit.json',)]
     """
     outputs = workflow.output_files + workflow.output_directories
     if not (context.strict_outputs and outputs and (workflow.steps or workflow.within)):

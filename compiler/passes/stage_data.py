@@ -36,6 +36,11 @@ def stage_data(workflow: Workflow, context: Context) -> Workflow:
 
     The first steps wait for all that comes in; what goes out waits for the last steps, and so is a matter of
     what an expansion compiles, where there is one. What came in before an expansion is there.
+
+    >>> data = DataFile("https://a/b.csv", at(1), False, "https", "https://a/b.csv", "b.csv", credential="none")
+    >>> staged = stage_data(replace(workflow(step("fit")), data=(data,)), context())
+    >>> [(each.label, [need.step for need in each.needs]) for each in staged.steps]
+    [('stage-in', []), ('fit', ['stage-in.none'])]
     """
     if not workflow.data:
         return workflow
