@@ -155,7 +155,7 @@ def _places(library: str) -> list[tuple[str, int]]:
     found: list[tuple[str, int]] = []
     part, line = LIBRARIES[library][0], 0
     for each in text(library).splitlines():
-        if header := re.fullmatch("# --- ([a-z/-]+) ---", each):
+        if header := re.fullmatch("# --- ([a-z_/-]+) ---", each):
             part, line = header[1], len(HEAD.splitlines())
         else:
             line += 1

@@ -82,19 +82,19 @@ def _table(table: Table) -> Iterator[str]:
         yield from (f"row {number}: {', '.join(map(repr, cells))}" for number, cells in enumerate(table))
 
 
-def _record(record: Any) -> Iterator[str]:
+def _record(given: Any) -> Iterator[str]:
     """Yield the fields of a named tuple or dataclass that have another value than their default."""
-    for name, default in _defaults(record).items():
-        value = getattr(record, name)
+    for name, default in _defaults(given).items():
+        value = getattr(given, name)
         if value != default:
             yield from _named(name, value)
 
 
-def _defaults(record: Any) -> dict[str, object]:
-    """Return the fields of a record with their defaults, in order."""
-    if isinstance(record, tuple):
-        return {name: record._field_defaults.get(name, dataclasses.MISSING) for name in record._fields}  # type: ignore[attr-defined]
-    return {each.name: each.default for each in dataclasses.fields(record)}
+def _defaults(given: Any) -> dict[str, object]:
+    """Return the fields of a part of a step with their defaults, in order."""
+    if isinstance(given, tuple):
+        return {name: given._field_defaults.get(name, dataclasses.MISSING) for name in given._fields}  # type: ignore[attr-defined]
+    return {each.name: each.default for each in dataclasses.fields(given)}
 
 
 # How values of these types are written in one line.

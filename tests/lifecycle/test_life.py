@@ -17,6 +17,7 @@ from reana_batch.lifecycle import deletion
 from .conftest import ENDLESS, Desk, answered, records, said, serial, until
 
 FAILING = "echo told; echo complained >&2; exit 7"
+NO_DIAGNOSTICS = {"diagnostics": [], "more_diagnostics": 0}
 
 
 # --- looking --------------------------------------------------------------------------------------
@@ -26,8 +27,7 @@ def test_a_finished_run(desk: Desk) -> None:
     desk.write("reana.yaml", serial("echo 1 > a.txt", "echo 2 > b.txt", outputs={"files": ["b.txt"]}))
     done = desk("run", "-w", "test")
     said(done, "==> Running test.1 in runs/test.1", "s1  1/1 done", "s2  1/1 done")
-    answered(done, "==> SUCCESS: test.1 has finished.", "  runs/test.1/workspace/b.txt")
-    assert done.stdout == ""
+    assert done.stdout == "==> SUCCESS: test.1 has finished.\n  runs/test.1/workspace/b.txt\n"
     answer = desk.json("status", "-w", "test")
     assert answer == {
         "schema_version": 1,
@@ -49,6 +49,7 @@ def test_a_finished_run(desk: Desk) -> None:
         "missing_outputs": [],
         "last_words": None,
         "expansions": [],
+        **NO_DIAGNOSTICS,
     }
     answered(desk("wait", "-w", "test"), "==> SUCCESS: test.1 has finished.")
 
@@ -471,7 +472,8 @@ def test_delete(desk: Desk) -> None:
     for _ in range(2):
         desk.run()
     answered(desk("delete", "-w", "test.1"), "==> SUCCESS: test.1 has been deleted.")
-    assert desk.json("delete", "-w", "test") == {"schema_version": 1, "name": "test.2", "status": "deleted"}
+    answer = desk.json("delete", "-w", "test")
+    assert answer == {"schema_version": 1, "name": "test.2", "status": "deleted", **NO_DIAGNOSTICS}
     assert list((desk.path / "runs").iterdir()) == []
 
 

@@ -64,7 +64,7 @@ WAITING_NODE = (job("1.0", "", JobState.RUNNING), job("2.0", "fit", JobState.RUN
 @pytest.fixture
 def systems(monkeypatch: pytest.MonkeyPatch) -> dict[str, System]:
     made = {"htcondor": System(WAITING_NODE), "slurm": System((job("7", "fit", JobState.WAITING),))}
-    monkeypatch.setattr(backends, "backend", made.__getitem__)
+    monkeypatch.setattr(backends, "driver", made.__getitem__)
     return made
 
 
