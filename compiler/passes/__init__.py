@@ -4,7 +4,7 @@ A pass lives in the module of its name. It asks ``context.target`` what the batc
 never which one it is; what cannot be done is recorded in ``context.diagnostics``.
 
 Each docstring has an example that the tests run. In it ``step``, ``workflow`` and ``context`` make the parts of the
-graph, and ``at(1)`` is line 1 of reana.yaml; the other names are those of :mod:`reana_batch.ir`.
+graph, and ``at(1)`` is a place in reana.yaml; the other names are those of :mod:`reana_batch.ir`.
 """
 
 from __future__ import annotations
