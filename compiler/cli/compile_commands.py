@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reana_batch.cli.answers import Answer, Record, answering, wants_json
-from reana_batch.cli.options import compile_analysis, options_of, spec_options
+from reana_batch.cli.options import compile_analysis, spec_options
 from reana_batch.cli.terminal import Line, Note, Piece, Raw, Table, Tree, counted, line
 
 if TYPE_CHECKING:
     from reana_batch.compilation import Compilation
-    from reana_batch.diagnostics import Diagnostics
     from reana_batch.ir import Step, Workflow
 
 
@@ -24,10 +23,10 @@ if TYPE_CHECKING:
 @answering
 def validate(file: Path | None, **given: Any) -> Answer:
     """Check an analysis without running it."""
-    compilation, diagnostics = compile_analysis(file, options_of(**given))
+    compilation = compile_analysis(file, **given)
     jobs = counted(compilation.workflow.job_count, "job")
     text = f"==> SUCCESS: The analysis is valid: {jobs} for {compilation.target.title}{_more(compilation)}."
-    return Answer({"valid": True}, [line(text, "green")], diagnostics)
+    return Answer({"valid": True}, [line(text, "green")], compilation.diagnostics)
 
 
 # --- compile -----------------------------------------------------------------------------------------
@@ -45,7 +44,7 @@ def compile_command(file: Path | None, output: Path | None, dry_run: bool, force
     """Write the batch files and inputs into a run directory."""
     from reana_batch.lifecycle.creation import write_run
 
-    compilation, diagnostics = compile_analysis(file, options_of(**given))
+    compilation = compile_analysis(file, **given)
     directory = output or Path(f"run-{compilation.target.name}")
     record = {
         "backend": compilation.target.name,
@@ -54,14 +53,14 @@ def compile_command(file: Path | None, output: Path | None, dry_run: bool, force
         "start_command": compilation.start_command,
     }
     if dry_run:
-        return _would_write(compilation, diagnostics, record)
+        return _would_write(compilation, record)
     write_run(compilation, directory, force=force)
     jobs = counted(compilation.workflow.job_count, "job")
     shown = [
         line(f"==> SUCCESS: {jobs} in {directory}{_more(compilation)}.", "green"),
         line(f"To start: cd {shlex.quote(str(directory))} && {compilation.start_command}"),
     ]
-    return Answer(record, shown, diagnostics)
+    return Answer(record, shown, compilation.diagnostics)
 
 
 def _more(compilation: Compilation) -> str:
@@ -69,7 +68,7 @@ def _more(compilation: Compilation) -> str:
     return f", and what follows from {'; '.join(reasons)}" if reasons else ""
 
 
-def _would_write(compilation: Compilation, diagnostics: Diagnostics, record: Record) -> Answer:
+def _would_write(compilation: Compilation, record: Record) -> Answer:
     sizes = {file.path: sum(len(piece.encode()) for piece in _pieces(file.text)) for file in compilation.files()}
     files = [{"path": path, "bytes": size} for path, size in sizes.items()]
     inputs = counted(len(compilation.inputs), "input file")
@@ -78,7 +77,7 @@ def _would_write(compilation: Compilation, diagnostics: Diagnostics, record: Rec
         Table(("FILE", "BYTES"), [(path, f"{size:,}") for path, size in sizes.items()]),
         Note(f"{counted(len(sizes), 'file')}, {total}; {inputs} to the workspace. Nothing was written."),
     ]
-    return Answer({**record, "files": files, "inputs": compilation.inputs}, shown, diagnostics)
+    return Answer({**record, "files": files, "inputs": compilation.inputs}, shown, compilation.diagnostics)
 
 
 def _pieces(text: str | Iterable[str]) -> Iterable[str]:
@@ -112,13 +111,13 @@ def inspect(file: Path | None, form: str, output: Path | None, step: str | None,
         raise click.UsageError(f"--format {form} needs --output FILE.")
     if output is not None and (form == "tree" or wants_json() or step):
         raise click.UsageError("--output takes a graph: choose --format mermaid, dot, svg or png.")
-    compilation, diagnostics = compile_analysis(file, options_of(**given), quiet=True)
+    compilation = compile_analysis(file, quiet=True, **given)
     if step is not None:
         scripts = dict(_scripts(compilation, step))
         files = [{"path": path, "text": text} for path, text in scripts.items()]
         record = {"backend": compilation.target.name, "files": files}
-        return Answer(record, [Raw(map(_titled, scripts.items()))], diagnostics)
-    return Answer(lambda: _graph_record(compilation), _graph(compilation, form, output), diagnostics)
+        return Answer(record, [Raw(map(_titled, scripts.items()))], compilation.diagnostics)
+    return Answer(lambda: _graph_record(compilation), _graph(compilation, form, output), compilation.diagnostics)
 
 
 def _graph_record(compilation: Compilation) -> Record:

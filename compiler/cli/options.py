@@ -12,11 +12,18 @@ from reana_batch import backends
 from reana_batch.cli.terminal import show
 
 if TYPE_CHECKING:
-    from reana_batch.compilation import Compilation, Options
-    from reana_batch.diagnostics import Diagnostics
+    from reana_batch.compilation import Compilation
     from reana_batch.reading.sites import ResolvedSite
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+def _rows_per_job(_context: click.Context, _option: click.Parameter, rows: str | None) -> str | None:
+    """Return the value of ``--rows-per-job``, if it is a number of rows or ``auto``."""
+    if rows not in (None, "auto") and not (rows.isdecimal() and int(rows)):
+        raise click.UsageError(f'--rows-per-job must be a whole number above 0, or auto, not "{rows}".')
+    return rows
+
 
 _SPEC_OPTIONS = (
     click.option(
@@ -41,7 +48,7 @@ _SPEC_OPTIONS = (
         metavar="SECONDS",
         help="How long a job may wait in the queue; credentials must live that much longer.",
     ),
-    click.option("--rows-per-job", metavar="N|auto", help="Rows that one scheduler job runs."),
+    click.option("--rows-per-job", metavar="N|auto", callback=_rows_per_job, help="Rows that one scheduler job runs."),
     click.option(
         "--measured",
         type=click.Path(path_type=Path, exists=True, file_okay=False),
@@ -97,33 +104,14 @@ def run_options(function: _Function) -> _Function:
     return _NAME_OPTION(runs_option(function))
 
 
-def options_of(
-    backend: str | None = None, rows_per_job: str | None = None, queue_time: int | None = None, **given: Any
-) -> Options:
-    """Return how to compile, from the values of :func:`spec_options`."""
-    from reana_batch.compilation import Options
-
-    settings = tuple(given.pop("settings"))
-    if rows_per_job is not None:
-        if rows_per_job != "auto" and not (rows_per_job.isdecimal() and int(rows_per_job)):
-            raise click.UsageError(f'--rows-per-job must be a whole number above 0, or auto, not "{rows_per_job}".')
-        settings += (f"rows_per_job={rows_per_job}",)
-    if queue_time is not None:
-        settings += (f"queue_time={queue_time}",)
-    return Options(backend=backend, settings=settings, **given)
-
-
-def compile_analysis(file: Path | None, options: Options, *, quiet: bool = False) -> tuple[Compilation, Diagnostics]:
-    """Return the compilation and its warnings, which have been shown unless ``quiet``."""
-    from dataclasses import fields
-
+def compile_analysis(file: Path | None, *, quiet: bool = False, **given: Any) -> Compilation:
+    """Return the compilation for the values of :func:`spec_options`; its warnings have been shown unless ``quiet``."""
     from reana_batch.api import compile_workflow
 
-    chosen = {each.name: getattr(options, each.name) for each in fields(options)}
-    compilation = compile_workflow(file, **chosen)
+    compilation = compile_workflow(file, **given)
     if not quiet:
         show(compilation.diagnostics)
-    return compilation, compilation.diagnostics
+    return compilation
 
 
 def root_of(runs: Path | None) -> Path:

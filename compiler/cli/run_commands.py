@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,6 @@ from reana_batch.cli.options import (
     compile_analysis,
     find_run,
     jobs_option,
-    options_of,
     root_of,
     run_options,
     runs_option,
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     import subprocess
 
     from reana_batch.backends.drivers import Here
-    from reana_batch.compilation import Compilation, Options
+    from reana_batch.compilation import Compilation
     from reana_batch.diagnostics import Diagnostics
     from reana_batch.run.parts import Run
 
@@ -55,21 +54,24 @@ def run(file: Path | None, name: str, runs: Path | None, jobs: int | None, follo
     """
     from reana_batch.lifecycle import submission
 
-    options = _with_site(file, options_of(**given))
-    compilation, diagnostics = compile_analysis(file, options)
+    if not (given["site"] or given["backend"]):
+        given["site"] = _asked_site(file, given["settings"])
+    compilation = compile_analysis(file, **given)
     here = backends.driver(compilation.target.name).here
     if here:
         here.check_tools()
     directory = _create(compilation, root_of(runs), name)
     if here:
-        return _watch_here(directory, here, submission.submit(directory, _starting(here, jobs)), diagnostics)
+        return _watch_here(
+            directory, here, submission.submit(directory, _starting(here, jobs)), compilation.diagnostics
+        )
     ids = submission.submit(directory, submission.hand_in)
     lines = _submitted(directory, f"has been submitted to {compilation.target.title}")
     if follow:
         for each in lines:
             say(*each.spans[0])
-        return wait_for_end(directory, diagnostics)
-    return Answer({"name": directory.name, "directory": str(directory), "ids": ids}, lines, diagnostics)
+        return wait_for_end(directory, compilation.diagnostics)
+    return Answer({"name": directory.name, "directory": str(directory), "ids": ids}, lines, compilation.diagnostics)
 
 
 def _create(compilation: Compilation, root: Path, name: str) -> Path:
@@ -97,22 +99,18 @@ def _submitted(directory: Path, how: str) -> list[Line]:
     ]
 
 
-def _with_site(file: Path | None, options: Options) -> Options:
-    """Return the options with a site, if this machine submits to a batch system and nothing says which to use."""
-    from dataclasses import replace
-
+def _asked_site(file: Path | None, settings: Sequence[str]) -> str | None:
+    """Return the site that the user is asked for, if this machine submits to a batch system and nothing names a site."""
     from reana_batch.diagnostics import Diagnostics, refuse
     from reana_batch.reading import sites
     from reana_batch.reading.analysis import find_spec
 
     found = backends.found_here()
-    if not found or options.backend or options.site:
-        return options
-    resolved = sites.resolve(
-        None, options.settings, find_spec(file, Path()).parent, Diagnostics(), backends=backends.BACKENDS
-    )
+    if not found:
+        return None
+    resolved = sites.resolve(None, settings, find_spec(file, Path()).parent, Diagnostics(), backends=backends.BACKENDS)
     if resolved.chosen_by or not resolved.origins["backend"].startswith(("default", "shipped")):
-        return options
+        return None
     machine = f"This machine submits to {' and '.join(found)}, and nothing says which site to use."
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         hint = "name it once: --site NAME (local runs here, with make); to keep it: REANA_BATCH_SITE=NAME,"
@@ -120,10 +118,10 @@ def _with_site(file: Path | None, options: Options) -> Options:
         raise refuse("no-site", machine, hint=f"{hint} {where}")
     say(f"{machine} local runs here, with make.")
     known = click.Choice(list(sites.profiles(backends.BACKENDS, Diagnostics())))
-    site = click.prompt("Site", type=known, err=True)
+    site: str = click.prompt("Site", type=known, err=True)
     if click.confirm(f"Keep it in ~/{sites.PROJECT_FILE}?", err=True):
         sites.keep_choice(site)
-    return replace(options, site=site)
+    return site
 
 
 def _here(directory: Path) -> Here | None:
