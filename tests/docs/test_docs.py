@@ -41,6 +41,14 @@ def sandbox(tmp_path: Path, runner: Forked) -> Sandbox:
     return Sandbox(tmp_path, runner)
 
 
+def settle(page: Path, played: str, wrong: list[str]) -> None:
+    """Demand that no example of a page is wrong; or write the page with what the examples really print."""
+    if REWRITE:
+        page.write_text(played, "utf-8")
+    else:
+        assert not wrong, "\n".join(wrong)
+
+
 # --- examples ----------------------------------------------------------------------------------------
 
 
@@ -60,10 +68,7 @@ def test_console(page: Path, sandbox: Sandbox) -> None:
                 wrong.append(f"$ {line}\n{output}")
                 played = played.replace(f"$ {line}\n{shown}", f"$ {line}\n{output}", 1)
         text = text.replace(f"```console\n{block.text}```", f"```console\n{played}```", 1)
-    if REWRITE:
-        page.write_text(text, "utf-8")
-    else:
-        assert not wrong, "\n".join(wrong)
+    settle(page, text, wrong)
 
 
 def test_console_sees_differences() -> None:
@@ -83,10 +88,7 @@ def test_python(page: Path, sandbox: Sandbox) -> None:
             if not matches(shown, output):
                 wrong.append(f"{written}{output}")
                 text = text.replace(f"{written}{shown}", f"{written}{output}", 1)
-    if REWRITE:
-        page.write_text(text, "utf-8")
-    else:
-        assert not wrong, "\n".join(wrong)
+    settle(page, text, wrong)
 
 
 def test_python_is_read_by_statements() -> None:
