@@ -26,6 +26,7 @@ from reana_batch.diagnostics import Refused, refuse
 from reana_batch.findings import TIMEOUT, Finding, finding, first_line, output
 from reana_batch.run.parts import Run
 from reana_batch.run.queue import ALL_DONE, LINGERING, JobState, Queue, QueuedJob, Submission, Trace
+from reana_batch.run.reasons import UNDER_WAY
 from reana_batch.run.records import StepRecords
 
 if TYPE_CHECKING:
@@ -37,8 +38,6 @@ _CLUSTER = "state/slurm.cluster"
 _FINALISER = ".finaliser/"  # no step of the user's has a dot in its name
 # Why a run that has lost its finaliser gets nowhere.
 _LOST = "it is gone, so jobs that can never start stay in the queue; to go on: reana-batch resume"
-# The exit code of submit.sh where another one submits the same.
-_GIVES_WAY = 8
 # How often resume looks for jobs that nodes refuse, and the seconds between.
 _LOOKS, _PAUSE = 8, 2
 _TIMEOUT = 120  # seconds for a query; slurmctld answers in milliseconds, or is down
@@ -164,7 +163,7 @@ def _submit_chain(directory: Path) -> None:
             raise
     if script.returncode != 0:
         refused = refuse("scheduler", f"Slurm did not take the workflow: {' '.join(said.split())}", hint=cure(said))
-        raise _UnderWay(refused.diagnostics) if script.returncode == _GIVES_WAY else refused
+        raise _UnderWay(refused.diagnostics) if script.returncode == UNDER_WAY else refused
     sys.stderr.write(said)  # such as why pyslurm does not fit
 
 

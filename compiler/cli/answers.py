@@ -19,13 +19,14 @@ import click
 
 from reana_batch.cli.terminal import Piece, counted, print_pieces, say, show
 from reana_batch.printable import printable_json
+from reana_batch.run import reasons
 
 if TYPE_CHECKING:
     from reana_batch.diagnostics import Diagnostics, Refused
 
 # Exit codes; click itself exits with 2 for wrong usage.
 EXIT_FAILED = 1  # the workflow ran and failed
-EXIT_REFUSED = 3  # the analysis or a setting has faults
+EXIT_REFUSED = reasons.REFUSED  # the analysis or a setting has faults
 EXIT_INTERRUPTED = 130
 
 SCHEMA_VERSION = 1

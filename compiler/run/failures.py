@@ -13,11 +13,8 @@ from reana_batch import files, layout
 from reana_batch.run.manifest import StepEntry
 from reana_batch.run.parts import Run
 from reana_batch.run.queue import EXITED
-from reana_batch.run.reasons import CAUSES
+from reana_batch.run.reasons import CAUSES, REFUSED
 from reana_batch.run.records import FAILED, NOTHING, STARTED, RowRecord, StepRecords
-
-# How our own command line ends that has shown faults.
-_REFUSED_EXIT = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +122,7 @@ def _with_cause(record: RowRecord, part: Run, step: StepEntry, ending: str) -> R
     if step.stages_data:
         return replace(record, reason="data")
     expands = any(expansion.name == step.name for expansion in part.manifest.expansions)
-    return replace(record, reason="expansion") if expands and record.exit_code == _REFUSED_EXIT else record
+    return replace(record, reason="expansion") if expands and record.exit_code == REFUSED else record
 
 
 def _command(records: StepRecords, row: int, number: int) -> str:

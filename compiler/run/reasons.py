@@ -54,6 +54,9 @@ REASONS = {
     "scheduler": Reason("the batch system refused or lost the job", "the job was {detail}", "what it said"),
 }
 
+# What our command line exits with that has shown faults.
+REFUSED = 3
+
 # What `status` says instead of "command", where the command is one of ours.
 OWN_COMMANDS = {
     "data": "declared data could not be brought, as the log says (exit code {code})",
@@ -78,7 +81,8 @@ EXIT_CODES = {
 }
 
 # What `batch/submit.sh` of Slurm exits with.
+UNDER_WAY = 8
 SUBMISSION_CODES = {
     7: ExitCode("EXIT_REFUSED", "Slurm did not accept the workflow", "none"),
-    8: ExitCode("EXIT_UNDER_WAY", "another submission of the same run is in progress", "none"),
+    UNDER_WAY: ExitCode("EXIT_UNDER_WAY", "another submission of the same run is in progress", "none"),
 }

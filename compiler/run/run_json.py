@@ -16,8 +16,6 @@ from reana_batch.run.queue import Submission
 from reana_batch.run.small_files import damaged, read_json
 
 RECORD = f"{layout.STATE}/run.json"
-
-
 _LAST_TIME = 253402300800  # the year 10000, in seconds
 
 
