@@ -1,4 +1,4 @@
-"""What `doctor` finds: one thing looked at, whether the site needs it, and the cure."""
+"""What `doctor` finds: one thing looked at, whether the site needs it, and the cure. And how a tool is asked."""
 
 from __future__ import annotations
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
-
 from reana_batch import secrets
 from reana_batch.credentials import CREDENTIALS
 from reana_batch.credentials.record import Credential
 from reana_batch.facts import Facts, KnownSecrets
+from reana_batch.findings import output
 from reana_batch.ir import Workflow
 from reana_batch.site import Site
-
-_TIMEOUT = 10  # seconds
 
 
 def facts_for(workflow: Workflow, site: Site) -> Facts:
@@ -30,10 +27,7 @@ def _has_ticket(credential: Credential, site: Site, known: KnownSecrets) -> bool
     """Return whether a credential depends on the user having it now, and the user does."""
     if credential.at_hand is None or not credential.asks_for_ticket(site.credentials, known):
         return False
-    try:
-        return subprocess.run(credential.at_hand.command, check=False, timeout=_TIMEOUT).returncode == 0
-    except (OSError, subprocess.TimeoutExpired):
-        return False
+    return output(*credential.at_hand.command) is not None
 
 
 def _asked(workflow: Workflow) -> frozenset[str]:
