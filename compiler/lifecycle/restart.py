@@ -84,7 +84,8 @@ def _fill_restart(run: Run, new: Path, unnamed: Path) -> int:
 def _copy_part(part: Run, target: Path) -> int:
     """Copy the batch files and the records of finished jobs; return how many there are."""
     batch = part.directory / layout.BATCH
-    names = (path for path, _ in files.walk(batch) if not path.startswith(backends.left_behind()))
+    left_behind = backends.left_behind()
+    names = (path for path, _ in files.walk(batch) if not path.startswith(left_behind))
     files.copy_tree(batch, target / layout.BATCH, names)
     for name in (layout.STATE, layout.LOGS):
         (target / name).mkdir(mode=0o700)

@@ -147,10 +147,10 @@ def _look(run: Run, before: list[StepProgress], last: Submission) -> tuple[list[
 
 def _query(run: Run, last: Submission) -> Queue:
     """Return what the batch systems of the run know; of those that steps are handed on to, only if they answer."""
-    queues = queues_of(run, last)
+    queues, guests = queues_of(run, last), run.guests
     queue = queues.pop(run.manifest.backend)
     for name, other in queues.items():
-        queue = queue.joined(other, run.guests[name])
+        queue = queue.joined(other, guests[name])
     return queue
 
 

@@ -89,9 +89,9 @@ def resolve(
     """Return the settings in force.
 
     ``name`` is the profile asked for on the command line, ``overrides`` are its ``KEY=VALUE``
-    settings, ``project`` is the directory of the analysis, ``backends`` are the names that the setting of this name may
-    have; ``default`` is the profile that follows from the
-    back end asked for, where nothing names one. Raises Refused with every fault.
+    settings, ``project`` is the directory of the analysis, ``backends`` are the values that the setting ``backend`` may
+    have. ``default`` is the profile that follows from the back end asked for, if nothing names one. Raises Refused with
+    every fault.
     """
     rules = _rules(backends)
     chosen = list(_settings_files(project, rules, diagnostics))
