@@ -14,7 +14,7 @@ from reana_batch.lifecycle.status import NO_ANSWER, known_status, queues_of, sil
 from reana_batch.run.lock import locked
 from reana_batch.run.parts import Run
 from reana_batch.run.queue import LINGERING, Submission, Trace
-from reana_batch.run.run_json import note, read_record
+from reana_batch.run.run_json import Intent, note, read_record
 
 
 def stop(directory: Path, *, force: bool = False) -> None:
@@ -33,7 +33,7 @@ def stop(directory: Path, *, force: bool = False) -> None:
                 raise
             silence_of(refused)
             # The user's word counts from now on. A machine or scheduler that is no more is not asked again.
-            note(directory, ids=[], intent={"host": os.uname().nodename})
+            note(directory, ids=[], intent=Intent(os.uname().nodename))
             backends.driver(run.manifest.backend).forget(directory)
         note(directory, stopped=time.time())
         for name in run.guests:  # where their system's tools are not at hand, the nodes do it alone

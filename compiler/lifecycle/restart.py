@@ -19,7 +19,7 @@ from reana_batch.run.lock import locked
 from reana_batch.run.manifest import StepEntry
 from reana_batch.run.names import next_restart
 from reana_batch.run.parts import Run
-from reana_batch.run.run_json import note, read_record
+from reana_batch.run.run_json import Intent, note, read_record
 
 _T = TypeVar("_T")
 
@@ -76,7 +76,7 @@ def _fill_restart(run: Run, new: Path, unnamed: Path) -> int:
     (unnamed / layout.WORKSPACE).symlink_to(workspace)
     spec = read_record(run.directory).spec
     # It was made to be submitted: if that is cut short, resume does it.
-    note(unnamed, created=time.time(), spec=spec, restarts=run.directory.name, intent={"time": time.time()})
+    note(unnamed, created=time.time(), spec=spec, restarts=run.directory.name, intent=Intent())
     Run(unnamed).mark_restarted()
     return done
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from reana_batch import files, layout
 from reana_batch.diagnostics import refuse
@@ -25,6 +25,12 @@ class Intent:
 
     host: str = ""
     place: Mapping[str, str] = field(default_factory=dict)
+    backend: str = ""
+
+    def as_json(self) -> dict[str, object]:
+        """Return what the record holds of it, with the time of now."""
+        said = {"host": self.host, "backend": self.backend}
+        return {"time": time.time(), **{name: value for name, value in said.items() if value}, **self.place}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +55,20 @@ class RunRecord:
         return Submission(self.ids, self.intent.host, self.intent.place)
 
 
+class Facts(TypedDict, total=False):
+    """What can be written down of a run, as in :class:`RunRecord`. None takes back what was written before."""
+
+    created: float
+    submitted: float
+    stopped: float | None
+    deleted: float
+    spec: str
+    restarts: str
+    ids: list[str]
+    host: str
+    intent: Intent
+
+
 def read_record(directory: Path) -> RunRecord:
     """Return what was written down when the run was made and submitted. Refused if that is damaged."""
     record = _read(directory)
@@ -61,7 +81,7 @@ def _intent(said: Mapping[str, Any] | None) -> Intent | None:
     if not said:
         return None
     place = {name: str(value) for name, value in said.items() if name not in ("time", "host", "backend")}
-    return Intent(str(said.get("host", "")), place)
+    return Intent(str(said.get("host", "")), place, str(said.get("backend", "")))
 
 
 def _read(directory: Path) -> dict[str, Any]:
@@ -87,9 +107,10 @@ def _is_record(record: Mapping[str, Any]) -> bool:
     )
 
 
-def note(directory: Path, **facts: object) -> None:
+def note(directory: Path, **facts: Unpack[Facts]) -> None:
     """Add facts to the record of a run; the file is complete or as it was."""
-    record = _read(directory) | facts
+    known = {name: fact.as_json() if isinstance(fact, Intent) else fact for name, fact in facts.items()}
+    record = _read(directory) | known
     try:
         files.write_whole(directory / RECORD, f"{json.dumps(record, indent=1)}\n".encode())
     except OSError as error:
@@ -98,8 +119,7 @@ def note(directory: Path, **facts: object) -> None:
 
 def note_intent(directory: Path, backend: str, place: Mapping[str, str]) -> None:
     """Write down that a batch system is about to be asked to take the run, and which."""
-    intent = {"time": time.time(), "host": os.uname().nodename, "backend": backend, **place}
-    note(directory, intent=intent, stopped=None)
+    note(directory, intent=Intent(os.uname().nodename, place, backend), stopped=None)
 
 
 def note_submission(directory: Path, ids: list[str]) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import json
+import typing
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -12,8 +14,9 @@ from typing import Any
 import pytest
 
 from reana_batch.diagnostics import Refused
-from reana_batch.run import manifest
+from reana_batch.run import manifest, run_json
 from reana_batch.run.manifest import Manifest, StepEntry
+from reana_batch.run.run_json import Intent, RunRecord
 
 ROOT = Path(__file__).parents[2]
 STEP: dict[str, Any] = {"name": "s", "label": "s", "folder": "s", "origin": "r:1", "rows": 3, "chunk_size": 2}
@@ -126,6 +129,26 @@ def test_a_manifest_deeper_than_any_stack(tmp_path: Path) -> None:
     path.write_text('{"steps": ' + "[" * 1_000_000)
     with pytest.raises(Refused, match="is damaged"):
         manifest.read(path)
+
+
+# --- the record of a run --------------------------------------------------------------------------
+
+
+def test_what_is_noted_of_a_run_is_read_again(tmp_path: Path) -> None:
+    intent = Intent("here", {"schedd": "s"}, "htcondor")
+    (tmp_path / "state").mkdir()
+    run_json.note(tmp_path, created=1, submitted=2, stopped=3, deleted=4, ids=["1"], host="there")
+    run_json.note(tmp_path, spec="a/reana.yaml", restarts="run.1", intent=intent)
+    assert run_json.read_record(tmp_path) == RunRecord(1, 2, 3, 4, "a/reana.yaml", "run.1", ("1",), "there", intent)
+    run_json.note(tmp_path, stopped=None)
+    assert run_json.read_record(tmp_path).stopped is None
+
+
+def test_a_record_takes_nothing_else() -> None:
+    assert typing.get_type_hints(run_json.Facts).keys() == {each.name for each in fields(RunRecord)}
+    note = ast.parse((ROOT / "compiler/run/run_json.py").read_text("utf-8"))
+    taking = [node for node in ast.walk(note) if isinstance(node, ast.FunctionDef) and node.args.kwarg]
+    assert [ast.unparse(node.args) for node in taking] == ["directory: Path, **facts: Unpack[Facts]"]
 
 
 # --- who knows the form ---------------------------------------------------------------------------
