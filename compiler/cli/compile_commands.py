@@ -11,7 +11,7 @@ import click
 
 from reana_batch.cli.answers import Answer, Record, answering, wants_json
 from reana_batch.cli.options import compile_analysis, spec_options
-from reana_batch.cli.terminal import Line, Note, Piece, Raw, Table, Tree, counted, line
+from reana_batch.cli.terminal import Line, Note, Number, Piece, Raw, Table, Tree, counted, line
 
 if TYPE_CHECKING:
     from reana_batch.compilation import Compilation
@@ -74,7 +74,7 @@ def _would_write(compilation: Compilation, record: Record) -> Answer:
     inputs = counted(len(compilation.inputs), "input file")
     total = counted(sum(sizes.values()), "byte")
     shown: list[Piece] = [
-        Table(("FILE", "BYTES"), [(path, f"{size:,}") for path, size in sizes.items()]),
+        Table(("FILE", "BYTES"), [(path, Number(str(size), f"{size:,}")) for path, size in sizes.items()]),
         Note(f"{counted(len(sizes), 'file')}, {total}; {inputs} to the workspace. Nothing was written."),
     ]
     return Answer({**record, "files": files, "inputs": compilation.inputs}, shown, compilation.diagnostics)
@@ -194,7 +194,8 @@ def _steps_table(workflow: Workflow) -> Table:
     for step in workflow.steps:
         asked = ", ".join(resource_words(step.placed.resources)) or "-"
         needed = ", ".join(sorted(step.placed.credentials)) or "-"
-        rows.append((step.name, counted(step.table.count, "job"), step.asked.environment, asked, needed))
+        jobs = Number(str(step.table.count), counted(step.table.count, "job"))
+        rows.append((step.name, jobs, step.asked.environment, asked, needed))
     return Table(("STEP", "JOBS", "IMAGE", "RESOURCES", "CREDENTIALS"), rows)
 
 

@@ -11,7 +11,7 @@ import click
 from reana_batch.cli.answers import EXIT_REFUSED, Answer, answering
 from reana_batch.cli.following import look, state_answer, wait_for_end
 from reana_batch.cli.options import find_run, root_of, run_options, runs_option
-from reana_batch.cli.terminal import Raw, Table, show
+from reana_batch.cli.terminal import Number, Raw, Table, show
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -77,7 +77,7 @@ def _runs_table(found: Sequence[RunStatus]) -> Table:
     rows = []
     for each in found:
         label, _, number = each.run.directory.name.partition(".")
-        progress = f"{each.done:,}/{each.total:,}"
+        progress = Number(f"{each.done}/{each.total}", f"{each.done:,}/{each.total:,}")
         rows.append((label, number, created(each), each.state, progress, each.run.manifest.backend))
     return Table(("NAME", "RUN_NUMBER", "CREATED", "STATUS", "PROGRESS", "BACKEND"), rows)
 

@@ -1,13 +1,13 @@
 """What a command prints: answers on stdout, notes, warnings and progress on stderr.
 
-On a terminal, rich draws tables and trees to fit its width. Elsewhere every row is one line, whatever its length.
+On a terminal, rich draws tables and trees to fit its width. Elsewhere every row is one line, whatever its length, and a
+tab separates its cells.
 """
 
 from __future__ import annotations
 
 import contextlib
 import sys
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -61,11 +61,22 @@ class Raw:
 
 
 @dataclass(frozen=True, slots=True)
+class Number:
+    """A cell that a terminal shows in words, such as ``2,000 jobs``, and that programs read as ``2000``."""
+
+    plain: str
+    shown: str
+
+
+Cell = str | Number
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     """A table with a header."""
 
     header: Sequence[str]
-    rows: Sequence[Sequence[str]]
+    rows: Sequence[Sequence[Cell]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,12 +173,12 @@ def _click_style(style: str) -> dict[str, Any]:
 
 
 def _table_lines(table: Table) -> Iterator[str]:
-    """Yield a line for each row, its columns aligned by spaces; an empty cell is ``-``."""
-    rows = [[_one_line(cell) or "-" for cell in row] for row in (table.header, *table.rows)]
-    widths = [max(map(_width, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = (cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True))
-        yield _GAP.join(cells).rstrip(" ")
+    """Yield a line for each row, with a tab between its cells.
+
+    An empty cell is ``-``, because bash loses an empty field when it reads a line with tabs.
+    """
+    for row in (table.header, *table.rows):
+        yield "\t".join(_one_line(cell.plain if isinstance(cell, Number) else cell) or "-" for cell in row)
 
 
 def _tree_lines(tree: Tree) -> Iterator[str]:
@@ -187,17 +198,6 @@ def _one_line(text: str) -> str:
     return printable(text).replace("\n", "\\n").replace("\t", "\\t")
 
 
-def _width(text: str) -> int:
-    """Return how many columns a text takes."""
-    return len(text) if text.isascii() else sum(map(_columns, text))
-
-
-def _columns(character: str) -> int:
-    if unicodedata.combining(character):
-        return 0
-    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
-
-
 # --- on a terminal -------------------------------------------------------------------------------
 
 
@@ -215,7 +215,7 @@ def _drawn_table(table: Table) -> RichTable:
     for index, name in enumerate(table.header):
         drawn.add_column(name, overflow="fold", no_wrap=index == 0)
     for row in table.rows[:_MOST_ROWS]:
-        drawn.add_row(*(_text((cell, "")) for cell in row))
+        drawn.add_row(*(_text((cell.shown if isinstance(cell, Number) else cell, "")) for cell in row))
     if len(table.rows) > _MOST_ROWS:
         drawn.add_row(_text((f"and {len(table.rows) - _MOST_ROWS:,} more", "")))
     return drawn

@@ -156,9 +156,9 @@ TELLING = (
 SAYING = {
     "validate": (["validate"], "==> SUCCESS: ", "warning: "),
     "compile": (["compile"], "==> SUCCESS: ", "warning: "),
-    "compile, dry": (["compile", "-n"], "FILE ", "Nothing was written."),
-    "sites": (["sites"], "SITE ", "Your own profiles go into "),
-    "config": (["config"], "SETTING ", "==> Site local, the default"),
+    "compile, dry": (["compile", "-n"], "FILE\t", "Nothing was written."),
+    "sites": (["sites"], "SITE\t", "Your own profiles go into "),
+    "config": (["config"], "SETTING\t", "==> Site local, the default"),
     "run": (["run", "--runs", "r"], "==> SUCCESS: ", "==> Running workflow.1 in r/workflow.1"),
 }
 
@@ -196,10 +196,10 @@ def test_off_a_terminal_a_row_is_a_line_whatever_the_width(columns: str, hello: 
     ended = hello.run("inspect", COLUMNS=columns)
     lines = ended.stdout.splitlines()
     assert len(lines) == (1 + 250) + (1 + 250)
-    rows = [re.split(" {3,}", line) for line in lines[251:]]
+    rows = [line.split("\t") for line in lines[251:]]
     assert rows[0] == ["STEP", "JOBS", "IMAGE", "RESOURCES", "CREDENTIALS"]
-    assert rows[-1] == ["step249", "1 job", "debian:12", "-", "-"]
-    assert len({line.index("JOBS" if number == 0 else "1 job") for number, line in enumerate(lines[251:])}) == 1
+    assert rows[-1] == ["step249", "1", "debian:12", "-", "-"]
+    assert {len(row) for row in rows} == {5}
     assert ended.stdout == hello.run("inspect", COLUMNS="80").stdout
 
 
@@ -207,6 +207,40 @@ def test_on_a_terminal_long_cells_are_folded(hello: Tool) -> None:
     shown = re.sub("\x1b\\[[0-9;]*m", "", _on_a_terminal(hello, "samples", COLUMNS="60"))
     assert max(len(line.rstrip()) for line in shown.splitlines()) <= 60
     assert max(map(len, hello.run("samples", COLUMNS="60").stdout.splitlines())) > 60
+
+
+def test_a_terminal_shows_numbers_in_words_and_aligns_columns(hello: Tool) -> None:
+    shown = re.sub("\x1b\\[[0-9;]*m", "", _on_a_terminal(hello, "inspect"))
+    rows = [re.split(" {3,}", line.strip()) for line in shown.splitlines()[2:]]
+    assert rows[1:] == [["greet", "1 job", "docker.io/library/debian:12-slim", "-", "-"]]
+
+
+# Names of files, with the cell that stands for each in a table.
+NAMES = {"a b": "a b", "a\tb": "a\\tb", "a\nb": "a\\nb", "a\x1b[2Jb": "a\\x1b[2Jb", "größe": "größe"}
+
+
+def test_no_cell_has_a_tab_or_a_newline(hello: Tool, finished: Path) -> None:
+    shutil.copytree(finished, hello.directory / "runs")
+    for name in NAMES:
+        hello.write(f"runs/done.1/workspace/odd/{name}", "")
+    header, *rows = hello.run("ls", *RUN, "odd/*").stdout.removesuffix("\n").split("\n")
+    assert header == "NAME\tSIZE\tLAST-MODIFIED"
+    cells = [row.split("\t") for row in rows]
+    assert sorted(name for name, _, _ in cells) == sorted(f"odd/{cell}" for cell in NAMES.values())
+    assert {size for _, size, _ in cells} == {"0"}
+
+
+def test_the_usual_tools_read_a_table(hello: Tool) -> None:
+    command = f"{PROGRAM} compile --dry-run 2> /dev/null"
+    script = f"""{command} | cut -f 1 | head -n 2
+        {command} | awk -F '\\t' '$1 == "batch/Makefile" {{ print $2 + 0 }}'
+        {command} | while IFS=$'\\t' read -r name size; do [[ $name != FILE ]] || echo "$size"; done"""
+    printed = subprocess.run(
+        ["bash", "-c", script], cwd=hello.directory, env=hello.environment, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    assert hello.run("compile", "-o", "run").code == 0
+    size = (hello.directory / "run/batch/Makefile").stat().st_size
+    assert printed == ["FILE", "batch/manifest.json", str(size), "BYTES"]
 
 
 def test_the_script_of_a_step_is_the_script_that_is_written(hello: Tool) -> None:

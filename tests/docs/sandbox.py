@@ -47,7 +47,11 @@ class Sandbox:
             "HOME": str(self.directory),
             "PATH": f"{tools}:{python}:{os.environ['PATH']}",
             "LC_ALL": "C.UTF-8",
-            "COLUMNS": "100",
+            # A terminal that is wide enough for every table, and has no colours.
+            "TERM": "dumb",
+            "NO_COLOR": "1",
+            "COLUMNS": "200",
+            "LINES": "100",
             # Bindings that are installed find no pool by this, and the tools are called.
             "CONDOR_CONFIG": os.devnull,
         }
@@ -82,7 +86,7 @@ class Sandbox:
 
     def _tool(self, arguments: list[str]) -> str:
         located = [argument.replace(HOME, f"{self._root}{HOME}") for argument in arguments]
-        ended = self._runner.run(located, self.directory, self._environment, merged=True)
+        ended = self._runner.run(located, self.directory, self._environment, shown=True)
         self._code = ended.code
         return ended.stdout
 

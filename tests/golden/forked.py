@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import importlib
+import io
 import json
 import os
 import signal
@@ -70,17 +71,17 @@ class Forked:
         return self._server.pid
 
     def run(
-        self, args: list[str], directory: Path, environment: dict[str, str] | None = None, *, merged: bool = False
+        self, args: list[str], directory: Path, environment: dict[str, str] | None = None, *, shown: bool = False
     ) -> Ended:
         """Return how ``reana-batch ARGS`` ends in ``directory``, with this environment and no other.
 
-        ``merged`` puts what goes to stderr into stdout, as a terminal shows it.
+        ``shown`` is for what a terminal shows: the command takes stdout for one, and what goes to stderr is there too.
         """
         assert self._server.stdin is not None
         assert self._server.stdout is not None
         surroundings = {"PATH": os.environ["PATH"], "HOME": str(directory), "LC_ALL": "C.UTF-8", "COLUMNS": "120"}
         surroundings |= environment or {}
-        request = {"args": args, "directory": str(directory), "environment": surroundings, "merged": merged}
+        request = {"args": args, "directory": str(directory), "environment": surroundings, "shown": shown}
         self._server.stdin.write(json.dumps(request) + "\n")
         self._server.stdin.flush()
         return Ended(**json.loads(self._server.stdout.readline()))
@@ -92,8 +93,7 @@ def _serve() -> None:
         with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
             child = os.fork()
             if child == 0:
-                said = stdout if request["merged"] else stderr
-                _become(request["args"], request["directory"], request["environment"], stdout, said)
+                _become(stdout=stdout, stderr=stderr, **request)
             _, status = os.waitpid(child, 0)
             answer = {"code": os.waitstatus_to_exitcode(status), "stdout": _text(stdout), "stderr": _text(stderr)}
         print(json.dumps(answer), flush=True)
@@ -104,12 +104,21 @@ def _text(stream: BinaryIO) -> str:
     return stream.read().decode("utf-8")
 
 
-def _become(args: list[str], directory: str, environment: dict[str, str], stdout: BinaryIO, stderr: BinaryIO) -> None:
+class _Terminal(io.TextIOWrapper):
+    """A stream that is taken for a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def _become(
+    args: list[str], directory: str, environment: dict[str, str], shown: bool, stdout: BinaryIO, stderr: BinaryIO
+) -> None:
     """Run the command in this process and end it."""
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(stdout.fileno(), 1)
-    os.dup2(stderr.fileno(), 2)
-    sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
+    os.dup2((stdout if shown else stderr).fileno(), 2)
+    sys.stdout = (_Terminal if shown else io.TextIOWrapper)(os.fdopen(1, "wb", closefd=False), "utf-8")
     sys.stderr = os.fdopen(2, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False)
     os.chdir(directory)
     os.environ.clear()

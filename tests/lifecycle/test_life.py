@@ -232,8 +232,8 @@ def test_the_list_of_runs(desk: Desk) -> None:
     expected = [("a.1", "failed"), ("b.2", "failed"), ("b.1", "finished"), ("c.1", "created")]
     assert [(each["name"], each["status"]) for each in answer] == expected
     lines = desk("list").stdout.splitlines()
-    assert lines[0].split() == ["NAME", "RUN_NUMBER", "CREATED", "STATUS", "PROGRESS", "BACKEND"]
-    assert [line.split()[:2] + line.split()[3:] for line in lines[2:4]] == [
+    assert lines[0].split("\t") == ["NAME", "RUN_NUMBER", "CREATED", "STATUS", "PROGRESS", "BACKEND"]
+    assert [line.split("\t")[:2] + line.split("\t")[3:] for line in lines[2:4]] == [
         ["b", "2", "failed", "0/1", "make"],
         ["b", "1", "finished", "1/1", "make"],
     ]

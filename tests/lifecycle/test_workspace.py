@@ -70,9 +70,9 @@ def test_ls(filled: Desk, pattern: tuple[str, ...], names: list[str]) -> None:
 
 def test_ls_as_a_table(filled: Desk) -> None:
     lines = filled("ls", "-w", "test", "results/*").stdout.splitlines()
-    assert lines[0].split() == ["NAME", "SIZE", "LAST-MODIFIED"]
+    assert lines[0].split("\t") == ["NAME", "SIZE", "LAST-MODIFIED"]
     [line] = lines[1:]
-    assert line.startswith("results/größe 1.txt   3 ")
+    assert line.startswith("results/größe 1.txt\t3\t")
 
 
 def test_du(filled: Desk) -> None:
@@ -80,10 +80,10 @@ def test_du(filled: Desk) -> None:
     assert answer["total"] == sum(FILES.values())
     assert {each["name"]: each["size"] for each in answer["files"]} == FILES
     lines = filled("du", "-w", "test").stdout.splitlines()
-    assert lines[0].split() == ["SIZE", "NAME"]
-    assert lines[-1].split() == ["19", "."]
-    assert "3      ./results/größe 1.txt" in [line.rstrip() for line in lines]
-    assert [line.split() for line in filled("du", "-s", "-w", "test").stdout.splitlines()] == [
+    assert lines[0].split("\t") == ["SIZE", "NAME"]
+    assert lines[-1].split("\t") == ["19", "."]
+    assert "3\t./results/größe 1.txt" in lines
+    assert [line.split("\t") for line in filled("du", "-s", "-w", "test").stdout.splitlines()] == [
         ["SIZE", "NAME"],
         ["19", "."],
     ]
