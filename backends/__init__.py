@@ -1,7 +1,7 @@
-"""The back ends: a row per batch system, which names the two modules that know it.
+"""The table of back ends: one row per batch system, with the names of its two modules.
 
-The lowering holds ``TARGET`` and yields the files of the batch system; it only compiles. The driver holds ``DRIVER``, a
-record of the functions that talk to the system and read what it left behind.
+The lowering has ``TARGET`` and yields the files of the batch system; it only compiles. The driver has ``DRIVER``, a
+record of the functions that talk to the system and read the files that it wrote.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class BackEnd(NamedTuple):
-    """The modules of a batch system, imported when used."""
+    """The names of a batch system's modules, which are imported when they are used."""
 
     lowering: str
     driver: str
@@ -36,12 +36,12 @@ BACKENDS = {
 
 
 class Lowering(Protocol):
-    """What the module holds that compiles for a batch system. It touches no disk and starts no process."""
+    """A module that compiles for one batch system. It touches no disk and starts no process."""
 
-    TARGET: Target  # what the system can do
+    TARGET: Target  # the capabilities of the system
 
     def target(self, site: Site) -> Target:
-        """Return TARGET with what a site turns on or off."""
+        """Return TARGET with the changes that the settings of a site make."""
 
     def lower(self, workflow: Workflow, site: Site) -> Iterator[File]:
         """Yield the batch system's own files."""
@@ -51,11 +51,11 @@ class Host(Lowering, Protocol):
     """A lowering whose ``TARGET.holds`` names other systems."""
 
     def no_guests(self, site: Site) -> str:
-        """Return why the graphs of this site can hand no jobs to another system; empty if they can."""
+        """Return why this site cannot delegate steps to another system. Empty if it can."""
 
 
 class Guest(Lowering, Protocol):
-    """A lowering that stands in ``TARGET.holds`` of another."""
+    """A lowering whose system is named in ``TARGET.holds`` of another."""
 
     def bundle(self, site: Site) -> int:
         """Return how many jobs of a step one node submits together."""
@@ -63,29 +63,37 @@ class Guest(Lowering, Protocol):
     def lower_nodes(self, workflow: Workflow, site: Site) -> Iterator[File]:
         """Yield the files of the steps that run on this system.
 
-        ``batch/steps/FOLDER/node.sh JOB``, run in the run directory, submits the node's jobs, of which JOB is the
-        first, waits, and exits with 0 or the code of the first that failed. Started again it finds those that it has
-        submitted; SIGUSR1 cancels them, and any other signal leaves them.
+        The script ``batch/steps/FOLDER/node.sh JOB`` is started in the run directory, with the node's first job:
+
+        - It submits the node's jobs and waits for them. Started again, it finds the jobs that it has submitted.
+        - It exits with 0, or with the exit code of the first job that failed.
+        - On SIGUSR1 it cancels the jobs. On any other signal it leaves them in the queue.
         """
 
 
 def lowering(name: str) -> Lowering:
-    """Return what compiles for a back end. Refused if there is none of this name, as of a run of a newer version."""
+    """Return the lowering of a back end.
+
+    Raises Refused if this version has no back end of this name. A run of a newer version may name one.
+    """
     return cast(Lowering, importlib.import_module(_row(name).lowering))
 
 
 def host(name: str) -> Host:
-    """Return what compiles for a back end that holds others."""
+    """Return the lowering of a back end that can delegate steps."""
     return cast(Host, lowering(name))
 
 
 def guest(name: str) -> Guest:
-    """Return what compiles for a back end that others hold."""
+    """Return the lowering of a back end that others can delegate steps to."""
     return cast(Guest, lowering(name))
 
 
 def driver(name: str) -> Driver:
-    """Return what talks to a batch system. Refused if there is none of this name, as of a run of a newer version."""
+    """Return the driver of a batch system.
+
+    Raises Refused if this version has no back end of this name. A run of a newer version may name one.
+    """
     found: Driver = importlib.import_module(_row(name).driver).DRIVER
     return found
 
@@ -98,20 +106,20 @@ def _row(name: str) -> BackEnd:
 
 
 def targets() -> list[Target]:
-    """Return what each batch system can do, in the order of the table."""
+    """Return the target of each batch system, in the order of the table."""
     return [lowering(name).TARGET for name in BACKENDS]
 
 
 def found_here() -> list[str]:
-    """Return the batch systems that this machine submits to, by the tools on its PATH."""
+    """Return the batch systems whose submit tools are on this machine's PATH."""
     return [target.title for target in targets() if target.submit_tool and shutil.which(target.submit_tool)]
 
 
 def default_site(name: str | None) -> str:
-    """Return the profile of those who name a back end and no site; empty if it has none."""
+    """Return the profile to use if the user names this back end and no site. Empty if there is none."""
     return lowering(name).TARGET.default_site if name in BACKENDS else ""
 
 
 def left_behind() -> tuple[str, ...]:
-    """Return how the names begin of what batch systems write among the batch files of a run."""
+    """Return the prefixes of the files that batch systems write among the batch files of a run."""
     return tuple(prefix for name in BACKENDS for prefix in driver(name).left_behind)

@@ -1,4 +1,4 @@
-"""What talks to a batch system, as a record: the module of a driver fills it in as ``DRIVER``."""
+"""The record ``Driver``: the functions that talk to a batch system. Each driver's module defines one as ``DRIVER``."""
 
 from __future__ import annotations
 
@@ -20,13 +20,14 @@ Report = Callable[["Sequence[StepProgress]"], None]
 
 @dataclass(frozen=True, slots=True)
 class Here:
-    """How a run is run on this machine, in the foreground."""
+    """The functions that run a workflow on this machine, in the foreground."""
 
     # Raises Refused if this machine lacks a tool.
     check_tools: Callable[[], None]
-    # Starts a run with so many jobs at a time. The caller holds the lock, and has seen that nothing of the run is alive.
+    # Starts a run. The number limits the jobs at a time. The caller holds the lock and has checked that no process of
+    # the run is alive.
     start: Callable[[Run, int | None], subprocess.Popen[bytes]]
-    # Stays with a run until it ends. An interrupt ends the jobs that run and is noted with the run; it is no exception.
+    # Waits until a run ends. An interrupt ends the running jobs. It is recorded with the run and not raised.
     watch: Callable[[Path, subprocess.Popen[bytes], Report], None]
 
 
@@ -35,7 +36,7 @@ def _no_place(_run: Run, _last: Submission) -> Mapping[str, str]:
 
 
 def _no_parts(_part: Run) -> None:
-    raise AssertionError("only a system whose TARGET has submit_programs is given parts")
+    raise AssertionError("only a system whose TARGET has submit_programs gets parts")
 
 
 def _none_released(_directory: Path, _last: Submission, _held: list[QueuedJob]) -> list[str]:
@@ -56,36 +57,38 @@ def _nothing_kept(_directory: Path) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Driver:
-    """The functions that talk to a batch system; those with a default may be left out.
+    """The functions that talk to a batch system. A driver may omit the fields that have a default.
 
-    A run is named by its directory, and ``last`` is what its record says of where it was submitted.
+    A path is the run directory. A ``Submission`` is the last one that the run's own record names.
     """
 
-    # What the batch system's own files in a run say of its submission, without asking anybody.
+    # Returns what the batch system's files in a run say of its submission. Asks no scheduler.
     trace: Callable[[Path], Trace]
-    # What the batch system knows of a run. Refused with ``scheduler`` or ``missing-tool`` if it does not answer.
+    # Returns the jobs of a run that the batch system knows. Raises Refused with the code ``scheduler`` or
+    # ``missing-tool`` if the system does not answer.
     query: Callable[[Path, Submission], Queue]
-    # Takes a run out of the batch system.
+    # Removes a run from the batch system.
     cancel: Callable[[Path, Submission], None]
-    # What of this machine works for a site; the flag says whether the site needs it.
+    # Yields what works on this machine for a site. The flag says whether the site needs this batch system.
     examine: Callable[[Site, bool], Iterator[Finding]]
-    # Gives a compiled run to the scheduler at a place and returns the ids of what it accepted.
+    # Submits a compiled run to the scheduler at a place and returns the ids of the accepted jobs.
     submit: Callable[[Run, Mapping[str, str]], list[str]] | None = None
-    # In the place of ``submit``, where TARGET has runs_here.
+    # Replaces ``submit`` if TARGET has runs_here.
     here: Here | None = None
-    # The scheduler that ``submit`` will ask: of the last submission, or this machine's. Refused if it cannot take the run.
+    # Returns the scheduler that ``submit`` will use: that of the last submission, or this machine's. Raises Refused if
+    # it cannot accept the run.
     place: Callable[[Run, Submission], Mapping[str, str]] = _no_place
-    # Submits, from a job of the run, what an expansion has compiled; where TARGET has submit_programs.
+    # Submits a compiled expansion from a job of the run. Needed if TARGET has submit_programs.
     submit_part: Callable[[Run], None] = _no_parts
-    # Lets those of the held jobs go that their owner may let go, and returns their ids.
+    # Releases the held jobs that their owner may release, and returns their ids.
     release: Callable[[Path, Submission, list[QueuedJob]], list[str]] = _none_released
-    # By step and chunk, why jobs of an ended run were ended by anything but themselves.
+    # Returns, by step and chunk, why jobs of an ended run did not end by themselves.
     endings: Callable[[Path], Mapping[tuple[str, int], str]] = _no_endings
-    # What the batch system's own part of an ended run said last of its end.
+    # Returns the last messages of the batch system's own part of an ended run.
     last_words: Callable[[Path], str] = _no_words
-    # Removes what the run keeps of where it was started, after which that is not asked any more.
+    # Deletes the run's note of where it was started, so that later commands do not ask there.
     forget: Callable[[Path], None] = _nothing_kept
     # The batch system's own logs of a run.
     logs: tuple[str, ...] = ()
-    # How the names begin of what the batch system writes among the batch files.
+    # The prefixes of the files that the batch system writes among the batch files.
     left_behind: tuple[str, ...] = ()

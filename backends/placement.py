@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The back end of a workflow, and of each step that its jobs are handed on to another the name of that."""
+    """The back end that runs a workflow, and the back ends of its delegated steps by step name."""
 
     engine: str
     guests: Mapping[str, str] = field(default_factory=dict)
@@ -25,12 +25,16 @@ class Choice:
 def choose(
     workflow: Workflow, site: Site, requested: str | None, diagnostics: Diagnostics, engine: str | None = None
 ) -> Choice:
-    """Return the back end to compile for, and those that single steps are handed on to.
+    """Return the back end to compile for, and the back ends of delegated steps.
 
-    A name is taken as it is, for all steps. ``auto`` goes by the steps' ``compute_backend`` hints, where
-    steps without one, or with ``kubernetes``, follow the site; what the engine cannot hold is recorded. None takes
-    the site's own and warns of steps that ask for another. ``engine`` is the one that runs the workflow already,
-    whose expansion this is.
+    ``requested`` is one of these:
+
+    - the name of a back end, which all steps use;
+    - ``auto``, which follows the steps' ``compute_backend`` hints. Steps without one, or with ``kubernetes``, use the
+      back end of the site. Steps that the engine cannot delegate are errors;
+    - None, which uses the back end of the site and warns about steps that ask for another.
+
+    For an expansion, ``engine`` is the back end that already runs the workflow.
     """
     if requested not in (None, "auto"):
         return Choice(requested)
@@ -61,31 +65,35 @@ def _warn_of_others(workflow: Workflow, asked: Mapping[str, str], site: Site, di
 
 
 def _engine(asked: set[str], site: Site) -> str:
-    """Return which of the back ends asked for runs the workflow: the site's, or one that can hold all others."""
+    """Return which of the back ends asked for runs the workflow.
+
+    It is the back end of the site, or one that can delegate to all others.
+    """
     if site.backend in asked or not asked:
         return site.backend
     return min(asked, key=lambda name: (not asked - {name} <= lowering(name).TARGET.holds, name))
 
 
 def _refuse_mixture(workflow: Workflow, engine: str, guests: Mapping[str, str], diagnostics: Diagnostics) -> None:
-    """Record, at the steps of both sides, what the back end cannot hand on."""
+    """Record an error at each step that the engine cannot delegate, and at its own first step."""
     own = lowering(engine).TARGET
     refused = {name: lowering(each).TARGET.title for name, each in guests.items() if each not in own.holds}
     if not refused:
         return
     able = [
-        f"{lowering(name).TARGET.title} can hand steps to {lowering(held).TARGET.title}"
+        f"{lowering(name).TARGET.title} can delegate steps to {lowering(held).TARGET.title}"
         for name in BACKENDS
         for held in sorted(lowering(name).TARGET.holds)
     ]
-    cure = f"compile all of it for one with --backend {engine}; {', '.join(able)}, where --site names one of its sites."
+    cure = f"compile all steps for one with --backend {engine}; {', '.join(able)}, if --site names one of its sites."
     first = next((step for step in workflow.steps if step.name not in guests), workflow.steps[0])
     for step in workflow.steps:
         if step.name in refused:
-            message = f'This step is for {refused[step.name]}, but "{first.label}" for {own.title}'
-            reason = f"which cannot hand jobs to {refused[step.name]}."
+            message = f'This step is for {refused[step.name]}, but "{first.label}" is for {own.title}'
+            reason = f"which cannot delegate steps to {refused[step.name]}."
             diagnostics.error("mixed-backends", f"{message}, {reason}", _place(step), cure)
-    message = f"This step is for {own.title}, which cannot hand jobs to {' or '.join(sorted(set(refused.values())))}."
+    others = " or ".join(sorted(set(refused.values())))
+    message = f"This step is for {own.title}, which cannot delegate steps to {others}."
     diagnostics.error("mixed-backends", message, _place(first), cure)
 
 
@@ -94,14 +102,14 @@ def _place(step: Step) -> Place:
     return hint.place if hint else step.origin
 
 
-def hand_on(workflow: Workflow, choice: Choice, site: Site, diagnostics: Diagnostics) -> Workflow:
-    """Return ``workflow`` with the batch system of each step that is handed on."""
+def delegate(workflow: Workflow, choice: Choice, site: Site, diagnostics: Diagnostics) -> Workflow:
+    """Return ``workflow`` with ``target`` set on every step that another batch system runs."""
     if not choice.guests:
         return workflow
     reason = host(choice.engine).no_guests(site)
     if reason:
         first = next(step for step in workflow.steps if step.name in choice.guests)
-        diagnostics.error("unsupported", reason, _place(first), f"compile all of it with --backend {choice.engine}.")
+        diagnostics.error("unsupported", reason, _place(first), f"compile all steps with --backend {choice.engine}.")
     steps = (
         step.with_placed(target=lowering(name).target(site), bundle=guest(name).bundle(site)) if name else step
         for step, name in ((step, choice.guests.get(step.name)) for step in workflow.steps)

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from reana_batch import backends, frontends, layout
-from reana_batch.backends.placement import Choice, choose, hand_on
+from reana_batch.backends.placement import Choice, choose, delegate
 from reana_batch.compilation import Compilation, Options
 from reana_batch.diagnostics import Diagnostics, Refused
 from reana_batch.ir import Workflow
@@ -115,7 +115,7 @@ def _ignore_codes(options: Options, diagnostics: Diagnostics) -> None:
 def _lower_as_chosen(
     workflow: Workflow, site: Site, choice: Choice, options: Options, diagnostics: Diagnostics
 ) -> Compilation:
-    workflow = hand_on(workflow, choice, site, diagnostics)
+    workflow = delegate(workflow, choice, site, diagnostics)
     chosen = {"fuse": options.fuse, "strict_outputs": options.strict_outputs}
     return lower(workflow, site, choice.engine, diagnostics, **chosen)
 

@@ -1,1 +1,1 @@
-"""HTCondor: the DAG of a run, and the scheduler that runs it."""
+"""HTCondor: the DAG of a run, and the schedd that runs it."""

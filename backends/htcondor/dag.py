@@ -1,7 +1,7 @@
 """HTCondor: a DAG for DAGMan, one submit file per step, one node per chunk.
 
-Nodes rather than ``queue N``: DAGMan removes the rest of a cluster when one of its jobs fails, and
-rows are independent. All files are named relative to the run directory, where the DAG is submitted.
+A step has nodes instead of ``queue N``, because DAGMan removes the rest of a cluster when one of its jobs fails. Rows
+do not depend on each other. All paths are relative to the run directory, where the user submits the DAG.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ TARGET = Target(
     },
     container_runtimes=frozenset({"none", "apptainer", "htcondor"}),
     sealed_runtimes=frozenset({"htcondor"}),
-    # On a shared file system HTCondor 23.9 looks for docker:// in the run directory and holds the job.
+    # On a shared file system, HTCondor 23.9 takes docker:// for a path in the run directory and holds the job.
     pulls_no_images=frozenset({"htcondor"}),
     keeper="DAGMan",
     start_command="condor_submit_dag batch/workflow.dag",
     submit_tool="condor_submit_dag",
     default_site="generic-htcondor",
     enforces_runtime=True,
-    # getenv leaves out values of several lines, DAGMan passes few variables on, and the job ad shows them to everybody.
+    # getenv omits values of several lines, DAGMan passes few variables to jobs, and every user can read the job ad.
     copies_environment=False,
     holds=frozenset({"slurm"}),
     retries_jobs=True,
@@ -52,7 +52,7 @@ TARGET = Target(
 
 
 def target(site: Site) -> Target:
-    """Return TARGET with what a site turns on."""
+    """Return TARGET with the changes that the settings of a site make."""
     settings = site.htcondor
     return replace(
         TARGET,
@@ -63,16 +63,16 @@ def target(site: Site) -> Target:
 
 
 def no_guests(site: Site) -> str:
-    """Return why the DAG can hand no jobs to another system; empty if it can."""
+    """Return why the DAG cannot delegate steps to another system. Empty if it can."""
     if site.htcondor.file_transfer:
-        return "Jobs of another system work in the run directory itself, which htcondor.file_transfer does not share."
+        return "Steps on another system need a shared run directory, but htcondor.file_transfer is on."
     return ""
 
 
 def lower(workflow: Workflow, site: Site) -> Iterator[File]:
     """Yield the DAG, its configuration and the submit files."""
     folder_of = folders(workflow)
-    # A job to which its files are sent has no records of others, and cannot look for the parents of its rows.
+    # With file transfer a job does not get the records of other jobs, so it cannot check the parents of its rows.
     followed = set() if site.htcondor.file_transfer else ending_in_any_case(workflow.steps)
     yield File(
         DAG_FILE,
@@ -142,7 +142,7 @@ def _submit_file(step: Step, folder: str, workflow: Workflow, site: Site) -> str
 
 
 def _waiting_file(step: Step, folder: str, workflow: Workflow, site: Site) -> str:
-    """Return the submit file of a step whose jobs are handed to another system."""
+    """Return the submit file of a step that another system runs."""
     target = step.placed.target
     assert target is not None
     return render(
@@ -174,24 +174,30 @@ def _nodes(step: Step, folder_of: dict[str, str], site: Site, followed: set[str]
 
 
 def _retries(step: Step, site: Site) -> int:
-    """Return how often DAGMan starts a failed node again. What is handed on is tried again there, row by row."""
+    """Return how often DAGMan starts a failed node again.
+
+    A delegated step has no retries of its own here: the jobs on the other system start each failed row again.
+    """
     return max(0 if step.placed.target else step.asked.retries, site.htcondor.retries)
 
 
 def _node(step: Step, chunk: int) -> str:
-    """Return a node's name, by its first chunk; the dot keeps it apart from DAGMan's own words, such as PARENT."""
+    """Return the name of the node with this first chunk.
+
+    The dot distinguishes it from DAGMan's own words, such as PARENT.
+    """
     return f"{step.name}.{chunk}"
 
 
 def _verdict_node(step: str) -> str:
-    """Return the name of the node that says whether all jobs of a step are done."""
+    """Return the name of the node that checks whether all jobs of a step are done."""
     return f"{step}.verdict"
 
 
 def _edges(workflow: Workflow, followed: set[str]) -> Iterator[tuple[Iterator[str], Iterator[str]]]:
     """Yield the parents and children of each PARENT line.
 
-    DAGMan puts a join node of its own between many parents and many children.
+    DAGMan itself inserts a join node between many parents and many children.
     """
     steps = {step.name: step for step in workflow.steps}
     for child in workflow.steps:
@@ -211,7 +217,7 @@ def _edges(workflow: Workflow, followed: set[str]) -> Iterator[tuple[Iterator[st
 
 
 def _nodes_before(node: int, child: Step, pattern: ChunkPattern, parent: Step) -> list[int]:
-    """Return the nodes of ``parent`` with the chunks that those of a node wait for: all of a bundle wait for all."""
+    """Return the nodes of ``parent`` that a node waits for. All chunks of a bundle wait for the same nodes."""
     chunks: Iterable[int] = range(node, min(node + child.placed.bundle, child.chunks))
     if not isinstance(pattern, Pattern):
         chunks = (before for chunk in chunks for before in pattern(chunk))

@@ -1,16 +1,16 @@
-"""What the DAG of a run and what talks to its schedd have in common: files, and names of nodes."""
+"""File names and node names that both the lowering and the driver of HTCondor use."""
 
 from __future__ import annotations
 
 from reana_batch import layout
 
 DAG_FILE = f"{layout.BATCH}/workflow.dag"
-# Of runs whose files HTCondor sends along: what each job starts with.
+# The script that each job starts with if HTCondor transfers the files of the run.
 SHIP = f"{layout.BATCH}/ship.sh"
-# What says whether the steps are done whose jobs count as done in the DAG whatever became of their rows.
+# The script of verdict nodes. It checks the rows of steps whose nodes end with success even if rows fail.
 VERDICT = f"{layout.BATCH}/verdict.sh"
 
 
 def expansion_node(name: str) -> str:
-    """Return the name of the node that is a DAG; those of jobs end in a number."""
+    """Return the name of an expansion's node, which is a DAG. Names of other nodes end with a number."""
     return f"{name}.dag"

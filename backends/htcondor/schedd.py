@@ -1,7 +1,7 @@
-"""Talking to a schedd: handing it a DAG, asking once what has become of it, removing it.
+"""The driver of HTCondor: it submits a DAG to a schedd, queries the schedd, and removes the DAG.
 
-By the ``htcondor`` package's bindings where they are installed and reach the schedd, else by HTCondor's
-own tools; the same answers either way. Nothing here waits or asks in a loop.
+It uses the bindings of the ``htcondor`` package if they are installed and reach the schedd. Otherwise it uses
+HTCondor's command-line tools, with the same answers. Nothing here waits or queries in a loop.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 _TIMEOUT = 120  # seconds; a schedd that needs longer is down
 
-# What one query asks for.
+# The attributes that a query asks for.
 _ATTRIBUTES = (
     "ClusterId",
     "ProcId",
@@ -50,7 +50,7 @@ _ATTRIBUTES = (
     "VacateReasonCode",
 )
 
-# The DAGMan of a node.
+# The attribute of a node's job that names its DAGMan job.
 _DAGMAN = "DAGManJobId"
 
 # JobStatus, from the manual's list of job ClassAd attributes.
@@ -65,18 +65,18 @@ _STATES = {
     7: JobState.RUNNING,  # suspended on its worker
 }
 
-# HoldReasonCode, from the manual's table of hold codes: what it means, and what to do. HTCondor's own
-# text follows; others show that alone.
+# HoldReasonCode, from the manual's table of hold codes: its meaning, and what to do. Messages add HTCondor's own text.
+# For other codes they have that text only.
 _RELEASE = "then: condor_release {id}"
 _POLICY, _MEMORY = 26, 34
 _HOLD_CODES = {
-    1: ("held by hand", "to go on: condor_release {id}"),
+    1: ("held by hand", "to continue: condor_release {id}"),
     3: ("its container did not start, time after time", _RELEASE),
     6: ("the worker could not start bash", _RELEASE),
     7: ("the worker could not open a log file", f"look at the disk and the quota, {_RELEASE}"),
     8: ("the worker could not open its input", _RELEASE),
-    12: ("its files could not be brought back", f"look at the disk and the quota, {_RELEASE}"),
-    13: ("its files could not be sent", f"look at the files named, {_RELEASE}"),
+    12: ("its files could not be transferred back", f"look at the disk and the quota, {_RELEASE}"),
+    13: ("its files could not be transferred", f"look at the files named, {_RELEASE}"),
     14: ("the run directory does not exist on the worker", "this needs htcondor.file_transfer: stop the run"),
     21: ("the worker gave up on it", _RELEASE),
     _POLICY: ("the pool's policy holds it", _RELEASE),
@@ -84,9 +84,9 @@ _HOLD_CODES = {
     35: ("the worker could not get the container image", _RELEASE),
     46: ("it ran longer than allowed", "stop the run, ask for more time and run the analysis again"),
 }
-# Starts of a job after which it counts as evicted in a loop; one or two more than needed are a matter of course.
+# A job with so many starts counts as evicted in a loop. One or two additional starts are normal.
 _MANY_STARTS = 4
-# The first code of evictions that are no fault of the start; below it are hold codes, of jobs that a worker could not start.
+# The lowest code of evictions of a job that had started. Lower codes are hold codes of jobs that a worker could not start.
 _FIRST_VACATE_CODE = 1000
 
 
@@ -94,7 +94,7 @@ _FIRST_VACATE_CODE = 1000
 
 
 def default_place() -> dict[str, str]:
-    """Return the name of the schedd that this machine's tools ask, and its pool; nothing that is not known."""
+    """Return the schedd that this machine's tools ask by default, and its pool. Unknown names are omitted."""
 
     def by_tool() -> dict[str, Any]:
         answer = _tool("condor_config_val", "-macro", "|".join(f"$({name}:)" for name in _PLACE_SETTINGS))
@@ -102,7 +102,7 @@ def default_place() -> dict[str, str]:
 
     try:
         found = _by_either(lambda bindings: {name: bindings.param.get(name) for name in _PLACE_SETTINGS}, by_tool)
-    except Refused:  # as of a fault in the configuration, which submitting tells
+    except Refused:  # for example a fault in the configuration, which the submission reports
         return {}
     host = str(found.get("FULL_HOSTNAME") or "")
     schedd = str(found.get("SCHEDD_HOST") or found.get("SCHEDD_NAME") or host)
@@ -118,7 +118,7 @@ _PLACE_SETTINGS = ("SCHEDD_HOST", "SCHEDD_NAME", "FULL_HOSTNAME", "COLLECTOR_HOS
 
 
 def _settings(place: Mapping[str, str] | None) -> dict[str, str]:
-    """Return the environment variables by which HTCondor's tools ask this schedd, where their default is another."""
+    """Return the environment variables that make HTCondor's tools ask this schedd. Empty if it is their default."""
     if not place or place == default_place():
         return {}
     return {_VARIABLES[name]: value for name, value in place.items()}
@@ -128,12 +128,12 @@ _VARIABLES = {"schedd": "_CONDOR_SCHEDD_HOST", "pool": "_CONDOR_COLLECTOR_HOST"}
 
 
 def _schedd(bindings: ModuleType, settings: Mapping[str, str]) -> Any:
-    """Return the bindings' schedd of these settings."""
+    """Return the schedd object of the bindings for these settings."""
     if not settings:
         return bindings.Schedd()
     collector = bindings.Collector(settings.get(_VARIABLES["pool"]))
     location = collector.locate(bindings.DaemonType.Schedd, settings[_VARIABLES["schedd"]])
-    if location is None:  # which Schedd would take for this machine's
+    if location is None:  # Schedd(None) would be this machine's schedd
         raise _OutOfReach
     return bindings.Schedd(location)
 
@@ -144,20 +144,20 @@ def _schedd(bindings: ModuleType, settings: Mapping[str, str]) -> Any:
 def place(run: Run, last: Submission) -> Mapping[str, str]:
     """Return the schedd and pool of the run, or this machine's."""
     if (run.directory / SHIP).exists() and (run.directory / layout.WORKSPACE).is_symlink():
-        message = "HTCondor sends no directory that is a link, as the workspace of a restarted run is."
-        hint = "go on with reana-batch resume, which stays in the same run."
+        message = "HTCondor does not transfer a directory that is a link, such as the workspace of a restarted run."
+        hint = "use reana-batch resume, which continues in the same run."
         raise refuse("unsupported", message, hint=hint)
     return last.place or default_place()
 
 
 def submit(run: Run, place: Mapping[str, str]) -> list[str]:
-    """Give the DAG to the schedd and return the id of its DAGMan job; finished nodes are marked as done.
+    """Submit the DAG and return the id of its DAGMan job.
 
-    DAGs that expansions have compiled before are submitted by DAGMan again, and get the same marks.
+    Finished nodes are marked as done, also in the DAGs of compiled expansions, which DAGMan submits again.
     """
     goes_on = (run.directory / layout.RESTARTED).exists()
     if goes_on or trace(run.directory) is not Trace.NONE:
-        # While jobs are left of an earlier submission, in the same workspace, nothing may start.
+        # Nothing may start while jobs of an earlier submission are left in the same workspace.
         check_gone(place, run.directory, (run.directory / layout.WORKSPACE).resolve().parent)
     for part in run.parts():
         dag = part.directory / DAG_FILE
@@ -171,7 +171,7 @@ def submit(run: Run, place: Mapping[str, str]) -> list[str]:
 
 
 def _done_nodes(part: Run) -> Iterator[str]:
-    """Yield the nodes of one DAG that need not run again: all their chunks are done."""
+    """Yield the nodes of one DAG whose chunks are all done, so that they need not run again."""
     for step in part.manifest.steps:
         done = set(part.records(step).done_chunks())
         yield from (f"{step.name}.{chunks[0]}" for chunks in step.nodes() if done.issuperset(chunks))
@@ -181,14 +181,17 @@ def _done_nodes(part: Run) -> Iterator[str]:
 
 
 def _forget_verdicts(part: Run) -> None:
-    """Remove the marks of jobs that failed: some ended after their records, so that their nodes are done and stay so."""
+    """Remove the marks of failed jobs.
+
+    Some jobs failed after they had written their records. Their nodes count as done and do not run again.
+    """
     if (part.directory / VERDICT).exists():
         for mark in (part.directory / layout.STATE).rglob("*.unfinished"):
             mark.unlink()
 
 
 def trace(directory: Path) -> Trace:
-    """Return what condor_submit_dag and DAGMan wrote down, whoever called them."""
+    """Return whether files of condor_submit_dag or DAGMan are there. The user may have called them by hand."""
     dag = directory / f"{layout.BATCH}/workflow.dag"
     if any(dag.with_name(f"{dag.name}.{ending}").exists() for ending in ("dagman.log", "dagman.out", "nodes.log")):
         return Trace.ACCEPTED
@@ -196,7 +199,7 @@ def trace(directory: Path) -> Trace:
 
 
 def submit_dag(directory: Path, place: Mapping[str, str]) -> str:
-    """Hand the DAG in ``directory`` to the schedd and return the id of its DAGMan job."""
+    """Submit the DAG in ``directory`` to the schedd and return the id of its DAGMan job."""
     settings = _settings(place)
     with contextlib.chdir(directory):
         return _by_either(lambda bindings: _submit_by_bindings(bindings, settings), lambda: _submit_by_tool(settings))
@@ -206,23 +209,23 @@ def submit_dag(directory: Path, place: Mapping[str, str]) -> str:
 
 
 def query(directory: Path, last: Submission) -> Queue:
-    """Return what the schedd knows of the DAG, its nodes and the DAGs of its expansions, by one query.
+    """Return the jobs of the DAG, its nodes and its expansions that the schedd knows, with one query.
 
-    Without a place the DAG was submitted by hand, to this machine's schedd or another one. Then HTCondor's log of
-    the DAG is read as well. Refused if that says that DAGMan goes on, but this machine's schedd does not know it.
+    Without a place, the user submitted the DAG by hand, to this machine's schedd or another one. Then HTCondor's log
+    of the DAG is read too. Raises Refused if DAGMan still runs according to the log, but its schedd does not know it.
     """
     return _find(directory, last.place)[1]
 
 
 def _find(directory: Path, place: Mapping[str, str] | None) -> tuple[Mapping[str, str], Queue]:
-    """Return the settings by which the schedd of a run is asked, and what it knows of the run."""
+    """Return the settings for the schedd of a run, and the jobs that it knows."""
     settings, of_run = _settings(place), _of_run(directory)
     queue = _query(of_run, settings, directory)
     open_dagman = _open_dagman(directory) if place is None and not queue.jobs else None
     if open_dagman is None:
         return settings, queue
     job, address = open_dagman
-    # The log has the address. The collector knows the name, unless the schedd was started again since then.
+    # The log has the address of the schedd. The collector knows its name, unless the schedd has been restarted since.
     names = _tool("condor_status", "-schedd", "-constraint", f"MyAddress == {json.dumps(address)}", "-af", "Name")
     if names.strip():
         settings = {_VARIABLES["schedd"]: names.split()[0]}
@@ -231,16 +234,20 @@ def _find(directory: Path, place: Mapping[str, str] | None) -> tuple[Mapping[str
         return settings, queue
     host = found[1] if (found := re.search(r"alias=([^&>]+)", address)) else address
     message = f"This machine's schedd does not know DAGMan's job {job}, which was submitted on {host}."
-    raise refuse("scheduler", message, hint="ask there, or set _CONDOR_SCHEDD_HOST to the name of its schedd.")
+    hint = "run the command there, or set _CONDOR_SCHEDD_HOST to the name of its schedd."
+    raise refuse("scheduler", message, hint=hint)
 
 
 def _settings_of(directory: Path, last: Submission) -> Mapping[str, str]:
-    """Return the settings by which the schedd of a run is asked."""
+    """Return the settings for the schedd of a run."""
     return _find(directory, None)[0] if last.place is None else _settings(last.place)
 
 
 def _open_dagman(directory: Path) -> tuple[str, str] | None:
-    """Return the job and the schedd's address of the DAGMan that has not ended, by HTCondor's log; None if all have."""
+    """Return the DAGMan job that has not ended according to HTCondor's log, and its schedd's address.
+
+    None if all have ended.
+    """
     found = None
     for number, job, lines in _events(directory / f"{DAG_FILE}.dagman.log", heads=True):
         if number == "000":
@@ -252,27 +259,27 @@ def _open_dagman(directory: Path) -> tuple[str, str] | None:
 
 
 def check_gone(place: Mapping[str, str], *directories: Path) -> None:
-    """Raise Refused if jobs that were submitted from these directories are still in the queue."""
+    """Raise Refused if jobs from these directories are still in the queue."""
     jobs = _query(" || ".join(_of_run(each, expands=True) for each in directories), _settings(place)).jobs
     if jobs:
-        message = f"Jobs of this run are still in the queue ({jobs[0].id}), though it was stopped or failed."
-        raise refuse("run-state", message, hint="if they are being removed, try again in a moment.")
+        message = f"Jobs of this run are still in the queue ({jobs[0].id}), although it was stopped or failed."
+        raise refuse("run-state", message, hint="if HTCondor is removing them, try again in a moment.")
 
 
 def _of_run(directory: Path, *, expands: bool | None = None) -> str:
-    """Return the expression that holds for the jobs of a run, its DAGMan and those of its expansions."""
+    """Return the expression that selects the jobs of a run and its expansions, with their DAGMan jobs."""
     if expands is None:
         expands = (directory / layout.EXPANSIONS).exists()
     return f"Iwd == {_place(directory)}" + (f" || {_inside(directory)}" if expands else "")
 
 
 def _place(path: Path) -> str:
-    """Return a path as the schedd writes those that jobs start in; a JSON string is a ClassAd string."""
+    """Return a run directory as the schedd writes it. A JSON string is a ClassAd string."""
     return json.dumps(str(path.resolve()), ensure_ascii=False)
 
 
 def _inside(directory: Path) -> str:
-    """Return the expression that holds for the jobs of a run's expansions; ClassAds count bytes."""
+    """Return the expression that selects the jobs of a run's expansions. ClassAds count bytes."""
     prefix = f"{directory.resolve()}/{layout.EXPANSIONS}/"
     return f"substr(Iwd, 0, {len(os.fsencode(prefix))}) == {json.dumps(prefix, ensure_ascii=False)}"
 
@@ -293,7 +300,7 @@ def _query(constraint: str, settings: Mapping[str, str], directory: Path = Path(
 
 
 def _ending(ads: Sequence[Mapping[str, Any]]) -> set[int]:
-    """Return the DAGMan jobs that are being removed, by their clusters: HTCondor removes their nodes as well."""
+    """Return the clusters of the DAGMan jobs that HTCondor is removing, together with their nodes."""
     found: set[int] = set()
     while True:
         more = {int(ad["ClusterId"]) for ad in ads if ad["JobStatus"] == _REMOVED or ad.get(_DAGMAN) in found}
@@ -303,7 +310,7 @@ def _ending(ads: Sequence[Mapping[str, Any]]) -> set[int]:
 
 
 def cancel(directory: Path, last: Submission) -> None:
-    """Remove the DAG in ``directory`` and its nodes. What is not there any more is no fault."""
+    """Remove the DAG in ``directory`` and its nodes. Jobs that are not there any more are ignored."""
     settings = _settings_of(directory, last)
     constraint = _of_run(directory)
 
@@ -317,7 +324,7 @@ def cancel(directory: Path, last: Submission) -> None:
 
 
 def release(directory: Path, last: Submission, held: list[QueuedJob]) -> list[str]:
-    """Let held jobs of a run go and return their ids. One that is not held any more is no fault."""
+    """Release held jobs of a run and return their ids. Jobs that are not held any more are ignored."""
     settings, jobs = _settings_of(directory, last), [job.id for job in held]
 
     def by_bindings(bindings: ModuleType) -> None:
@@ -331,11 +338,11 @@ def release(directory: Path, last: Submission, held: list[QueuedJob]) -> list[st
 
 
 class _OutOfReach(Exception):
-    """The bindings do not reach the schedd; nothing has been changed there."""
+    """The bindings do not reach the schedd, and have changed nothing there."""
 
 
 def _by_either(by_bindings: Callable[[ModuleType], _T], by_tool: Callable[[], _T]) -> _T:
-    """Return the answer of the bindings, or of the tools where those are not installed or do not fit the schedd."""
+    """Return the answer of the bindings. If they are not installed or do not reach the schedd, use the tools."""
     try:
         with _printing_to_stderr():
             import htcondor2
@@ -347,25 +354,25 @@ def _by_either(by_bindings: Callable[[ModuleType], _T], by_tool: Callable[[], _T
 
 @contextlib.contextmanager
 def _printing_to_stderr() -> Iterator[None]:
-    """Keep what the bindings' C++ prints, such as the number of a rescue DAG, out of our answer on stdout."""
+    """Redirect what the C++ of the bindings prints, such as the number of a rescue DAG, from stdout to stderr."""
     kept = os.dup(1)
     sys.stdout.flush()
     os.dup2(2, 1)
     try:
         yield
     finally:
-        ctypes.CDLL(None).fflush(None)  # it prints through a buffer of its own
+        ctypes.CDLL(None).fflush(None)  # C has its own buffer
         os.dup2(kept, 1)
         os.close(kept)
 
 
 def _reaching(call: Callable[[], _T]) -> _T:
-    """Return what ``call`` returns; its exceptions, of whatever kind but Refused, become _OutOfReach."""
+    """Return the result of ``call``. Every exception except Refused becomes _OutOfReach."""
     try:
         return call()
     except Refused:
         raise
-    except Exception as error:  # bindings of another version raise many kinds
+    except Exception as error:  # bindings of another version raise many types
         raise _OutOfReach from error
 
 
@@ -373,21 +380,24 @@ def _submit_by_bindings(bindings: ModuleType, settings: Mapping[str, str]) -> st
     schedd, job = _reaching(lambda: (_schedd(bindings, settings), _dagman_job(bindings)))
     try:
         return str(schedd.submit(job).cluster())
-    except Exception as error:  # the bindings raise RuntimeError, OSError and classes of their own
+    except Exception as error:  # the bindings raise RuntimeError, OSError and their own classes
         if "connect to schedd" in str(error):
             raise _OutOfReach from error
-        raise refuse("scheduler", f"HTCondor did not take the workflow: {_last_line(str(error))}") from error
+        raise refuse("scheduler", f"HTCondor did not accept the workflow: {_last_line(str(error))}") from error
 
 
 def _dagman_job(bindings: ModuleType) -> Any:
     job = bindings.Submit.from_dag(DAG_FILE, {"batch-name": Path.cwd().name})
-    if "MY.SendCredential" in job:  # condor_submit does this by itself
+    if "MY.SendCredential" in job:  # condor_submit does this itself
         _store_ticket(bindings)
     return job
 
 
 def _store_ticket(bindings: ModuleType) -> None:
-    """Give the user's ticket to the credd. The bindings (25.14) would run the site's producer, but store two bytes."""
+    """Store the user's ticket in the credd.
+
+    The bindings (25.14) can run the site's producer, but they store only two bytes of its output.
+    """
     producer = bindings.param.get("SEC_CREDENTIAL_PRODUCER")
     if producer in (None, "CREDENTIAL_ALREADY_STORED"):
         return
@@ -403,12 +413,12 @@ def _store_ticket(bindings: ModuleType) -> None:
 
 
 def _submit_by_tool(settings: Mapping[str, str]) -> str:
-    # The bindings may have been here before, and have left their submit file.
+    # The bindings may have tried before and written their submit file.
     words = ("-update_submit", "-batch-name", Path.cwd().name, DAG_FILE)
     answer = _tool("condor_submit_dag", *words, settings=settings)
     found = re.search(r"submitted to cluster (\d+)", answer)
     if found is None:
-        raise refuse("scheduler", f"condor_submit_dag gave no job id: {_last_line(answer)}")
+        raise refuse("scheduler", f"condor_submit_dag printed no job id: {_last_line(answer)}")
     return found[1]
 
 
@@ -421,14 +431,14 @@ def _tool(name: str, *arguments: str, tolerate: str = "", settings: Mapping[str,
         hint = "run this on a machine that submits to HTCondor."
         raise refuse("missing-tool", f"{name} is not installed here.", hint=hint) from None
     except subprocess.TimeoutExpired:
-        raise refuse("scheduler", f"{name} had no answer from the schedd in {_TIMEOUT} s.") from None
+        raise refuse("scheduler", f"{name} got no answer from the schedd in {_TIMEOUT} s.") from None
     if done.returncode != 0 and not (tolerate and tolerate in done.stdout + done.stderr):
         raise refuse("scheduler", f"{name} failed: {_error(done.stderr or done.stdout)}")
     return done.stdout
 
 
 def _error(text: str) -> str:
-    """Return the line that begins with "Error", which a long explanation may follow; else the last line."""
+    """Return the line that begins with "Error", or the last line. HTCondor may print an explanation after the error."""
     found = re.search(r"^Error: *(.+)", text, re.MULTILINE)
     return found[1].strip() if found else _last_line(text)
 
@@ -453,7 +463,7 @@ def _queued_job(ad: Mapping[str, Any], run: Path, ending: Collection[int]) -> Qu
 
 def _hold_reason(ad: Mapping[str, Any], job: str) -> str:
     code, told = int(ad.get("HoldReasonCode", 0)), ad.get("HoldReason", "")
-    if code == _POLICY and "memory" in told:  # pools without cgroups watch it so
+    if code == _POLICY and "memory" in told:  # pools without cgroups limit memory this way
         code = _MEMORY
     plain, cure = _HOLD_CODES.get(code, ("held", _RELEASE))
     text = f" ({_last_line(told).rstrip('.')})" if told else ""
@@ -461,19 +471,19 @@ def _hold_reason(ad: Mapping[str, Any], job: str) -> str:
 
 
 def _evictions(ad: Mapping[str, Any], _job: str) -> str:
-    """Return why a job does not run if its worker could not start it, or if it was evicted time after time."""
+    """Return why a job does not run if its worker could not start it, or if it was evicted repeatedly."""
     starts, told = int(ad.get("NumShadowStarts", 0)), _last_line(ad.get("VacateReason", "")).rstrip(".")
     if int(ad.get("VacateReasonCode", _FIRST_VACATE_CODE)) < _FIRST_VACATE_CODE:
         times = "once" if starts < 2 else f"{starts} times"
-        return f"tried {times}, but its worker could not start it ({told}); it is tried again"
+        return f"tried {times}, but its worker could not start it ({told}); HTCondor will try again"
     if starts < _MANY_STARTS:
         return ""
     text = f" ({told})" if "VacateReason" in ad else ""
-    return f"started {starts} times, and taken off its worker before it ended{text}; if that goes on, stop the run"
+    return f"started {starts} times, and evicted from its worker before it ended{text}; if this goes on, stop the run"
 
 
 def _rejection(ad: Mapping[str, Any], job: str) -> str:
-    """Return why an idle job does not run: its worker could not start it, it was evicted often, or no worker took it."""
+    """Return why an idle job does not run. Empty if HTCondor gives no reason."""
     told = ad.get("LastRejMatchReason", "").strip()
     found = f"HTCondor has no free worker that fits it ({told}); to see why: condor_q -better-analyze {job}"
     return _evictions(ad, job) or (found if told else "")
@@ -490,9 +500,9 @@ _REASONS: dict[JobState, Callable[[Mapping[str, Any], str], str]] = {
 
 
 def endings(directory: Path) -> dict[tuple[str, int], str]:
-    """Return, by step and chunk, why the last job of a node was ended by anything but itself.
+    """Return, by step and chunk, why the last job of a node did not end by itself.
 
-    By what DAGMan wrote down of its nodes, which is there after the jobs have left the queue.
+    The source is DAGMan's log of its nodes, which remains after the jobs have left the queue.
     """
     told = dict(_refused(directory / f"{DAG_FILE}.dagman.out"))
     node_of: dict[str, tuple[str, int]] = {}
@@ -511,7 +521,7 @@ def endings(directory: Path) -> dict[tuple[str, int], str]:
 
 
 def last_words(directory: Path) -> str:
-    """Return which jobs were ended after their work was done, and the errors that DAGMan wrote into its logs."""
+    """Return the jobs that something ended after their work was done, and the errors in DAGMan's logs."""
     run, ended = Run(directory), endings(directory)
     done = (
         f"{step.label} ({step.origin}): {ALL_DONE} ({ended[step.name, chunk]})."
@@ -523,14 +533,14 @@ def last_words(directory: Path) -> str:
 
 
 def _log_errors(directory: Path) -> str:
-    """Return the last errors in DAGMan's log, or what it printed where it could not write one."""
+    """Return the last errors in DAGMan's log, or what DAGMan printed if it could not write a log."""
     lines = tail(directory / f"{DAG_FILE}.dagman.out", _LOG_LINES).splitlines()
     errors = [_STAMP.sub("", line) for line in lines if _ERROR.search(line)]
     return "\n".join(errors[-_MOST_ERRORS:]) or tail(directory / f"{DAG_FILE}.lib.err", _MOST_ERRORS)
 
 
 def _events(log: Path, *, heads: bool = False) -> Iterator[tuple[str, str, list[str]]]:
-    """Yield each event's number, job and further lines; with ``heads``, its first line as well."""
+    """Yield the number, job and further lines of each event. ``heads`` includes its first line."""
     if not log.exists():
         return
     lines: list[str] = []
@@ -546,7 +556,7 @@ def _events(log: Path, *, heads: bool = False) -> Iterator[tuple[str, str, list[
 
 
 def _refused(log: Path) -> Iterator[tuple[tuple[str, int], str]]:
-    """Yield the nodes that the schedd did not take as jobs, as often as DAGMan tried, and why."""
+    """Yield each node that the schedd refused, with the reason, once for each attempt of DAGMan."""
     if not log.exists():
         return
     node = None
@@ -560,7 +570,7 @@ def _refused(log: Path) -> Iterator[tuple[tuple[str, int], str]]:
 
 
 def _node(name: str) -> tuple[str, int] | None:
-    """Return the step and chunk of a node; None for one that is itself a DAG."""
+    """Return the step and chunk of a node. None if the node is itself a DAG."""
     step, _, chunk = name.rpartition(".")
     return (step, int(chunk)) if chunk.isdecimal() else None
 
@@ -576,16 +586,16 @@ def _why_terminated(text: str) -> str:
 def _why_aborted(text: str) -> str:
     by_hand = re.search(r"via condor_rm \(by user (\S+)\)", text)
     if by_hand:
-        return f"removed by hand, by {by_hand[1]}"
+        return f"removed by hand by {by_hand[1]}"
     if "OtherJobRemoveRequirements" in text:
-        return "removed with all of the run"
-    # Our own periodic_remove looks at nothing else; the second text is CERN's.
+        return "removed together with the run"
+    # Our own periodic_remove tests the time only. The second text is that of CERN.
     if "PeriodicRemove" in text or "wall time exceeded" in text:
-        return "removed for its time limit"
+        return "removed because it reached its time limit"
     return f"removed by HTCondor ({text.rstrip('.')})"
 
 
-# Lines of DAGMan's log that are looked at, and how many errors are shown.
+# The number of lines that are read from the end of DAGMan's log, and of errors that are shown.
 _LOG_LINES, _MOST_ERRORS = 200, 5
 _ERROR = re.compile(r"(?:^|\s)(?:ERROR|EXCEPT|FATAL)\b|\bAborting\b|^\S+ \S+ Failed to ")
 _STAMP = re.compile(r"^\d\d/\d\d/\d\d \d\d:\d\d:\d\d ")
@@ -601,7 +611,7 @@ _EVENTS: dict[str, Callable[[str], str]] = {
 
 
 def examine(_site: Site, needed: bool) -> Iterator[Finding]:
-    """Yield what of HTCondor works here."""
+    """Yield whether HTCondor's tools, schedd and bindings work here."""
     version = output("condor_version")
     cure = "log in to a machine that submits to HTCondor, such as lxplus."
     yield finding("HTCondor tools", version is not None, needed, first_line(version), cure)

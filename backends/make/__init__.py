@@ -1,1 +1,1 @@
-"""GNU make: the Makefile of a run, and make itself."""
+"""GNU make: the Makefile of a run, and the process that runs it."""

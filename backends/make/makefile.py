@@ -1,8 +1,9 @@
-"""GNU make: one machine, ``make -jN``, restartable by nature.
+"""GNU make: a Makefile that runs the jobs on one machine with ``make -jN``, and that make can restart.
 
-A chunk is done when its stamp ``state/<step>/<chunk>.chunk`` is there, and a step when ``complete``
-is. Independent jobs go on when one fails (``--keep-going``); what depends on it is not started.
-Where chunks wait for single rows of others, they wait for ``<chunk>.ended``, which never fails and is never made.
+- A chunk is done when its stamp ``state/<step>/<chunk>.chunk`` exists, and a step when ``complete`` exists.
+- When a job fails, make starts no jobs that depend on it. All others continue (``--keep-going``).
+- Chunks that wait for single rows of another step depend on ``<chunk>.ended``. This target never fails, and its file
+  is never made.
 """
 
 from __future__ import annotations
@@ -35,12 +36,12 @@ TARGET = Target(
 
 
 def target(_site: Site) -> Target:
-    """Return TARGET: no setting changes what the system can do."""
+    """Return TARGET. No setting changes it."""
     return TARGET
 
 
 def lower(workflow: Workflow, site: Site) -> Iterator[File]:
-    """Yield the Makefile, to be run in the run directory: ``make -j4 -f batch/Makefile``."""
+    """Yield the Makefile. It is used in the run directory: ``make -j4 -f batch/Makefile``."""
     folder_of = folders(workflow)
     steps = {step.name: step for step in workflow.steps}
     followed = ending_in_any_case(workflow.steps)
@@ -56,7 +57,7 @@ def lower(workflow: Workflow, site: Site) -> Iterator[File]:
 
 
 def _step(step: Step, folder_of: dict[str, str], steps: dict[str, Step], followed: set[str]) -> dict[str, object]:
-    """Return what the template needs to know of a step; lists are walked while it is written."""
+    """Return the values that the template needs for a step. The template reads the lists while it writes."""
     folder = folder_of[step.name]
     each: list[tuple[str, str]] = []
     whole: list[str] = []
@@ -88,13 +89,13 @@ def _step(step: Step, folder_of: dict[str, str], steps: dict[str, Step], followe
 def _explicit(
     chunks: int, own: Callable[[int], str], before: Callable[[int], str], pattern: Callable[[int], tuple[int, ...]]
 ) -> Iterator[tuple[str, list[str]]]:
-    """Yield each chunk's target with those of the parent's that it waits for."""
+    """Yield each chunk's target with the targets of the parent that it waits for."""
     for chunk in range(chunks):
         yield own(chunk), list(map(before, pattern(chunk)))
 
 
 def _ending(name: str, followed: set[str]) -> str:
-    """Return the ending of the targets that run the chunks of a step."""
+    """Return the suffix of the targets that run the chunks of a step."""
     return ".ended" if name in followed else ".chunk"
 
 

@@ -1,4 +1,4 @@
-"""Running a compiled workflow on this machine, in the foreground, by GNU make."""
+"""The driver of GNU make: it runs a compiled workflow on this machine, in the foreground."""
 
 from __future__ import annotations
 
@@ -29,21 +29,21 @@ from reana_batch.run.small_files import tail
 if TYPE_CHECKING:
     from reana_batch.site import Site
 
-# The machines on which a make of this run was started; its Makefile notes them.
+# The machines on which make was started for this run. The Makefile writes them.
 _HOSTS = f"{layout.STATE}/make.hosts"
-_LOG = f"{layout.LOGS}/make.log"  # what make itself has to say
+_LOG = f"{layout.LOGS}/make.log"  # the output of make itself
 
-# Reading the records may take a twentieth of the time at most.
+# The records are read for at most a twentieth of the time.
 _SHARE = 20
 _SHORTEST_PAUSE = 0.1  # seconds
 
 _INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
-# An argument of a process that runs a workflow: make's, and each job's.
+# An argument of every process that runs a workflow, make or job.
 _RUNS = re.compile(rf"(.*/)?{layout.BATCH}/(Makefile|steps/.*/job\.sh)")
-# How long `stop` waits for the jobs to end.
+# How many seconds `stop` waits for the jobs to end.
 _LAST_SECONDS = 20
-# Bytes; with less on a disk, no record can be written.
+# Bytes. If a disk has less, jobs cannot write records.
 _LEAST_FREE = 64 * 1024
 _LOG_LINES = 20
 
@@ -56,16 +56,16 @@ def check_tools() -> None:
 
 
 def start(run: Run, jobs: int | None) -> subprocess.Popen[bytes]:
-    """Start make for a run. The caller holds the lock, and has seen that nothing of the run is alive."""
+    """Start make for a run. The caller holds the lock, and has checked that no process of the run is alive."""
     check_tools()
-    credentials.hand_on(run.directory)
+    credentials.issue(run.directory)
     note_intent(run.directory, "make", {})
     (run.directory / _HOSTS).unlink(missing_ok=True)
-    for number in _INTERRUPTS:  # from now on there is a make, which must not go on without us
+    for number in _INTERRUPTS:  # from here on a make exists, which must not continue without us
         signal.signal(number, _keep)
     command = ["make", f"-j{jobs or cpus.usable()}", "-f", f"{layout.BATCH}/Makefile"]
     with open(run.directory / _LOG, "ab", opener=no_follow) as log:
-        # A session of its own: an interrupt reaches us alone, and we end the jobs in order.
+        # In its own session, make does not get an interrupt of the terminal. We get it, and end the jobs in order.
         make = subprocess.Popen(
             command, cwd=run.directory, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
         )
@@ -74,9 +74,9 @@ def start(run: Run, jobs: int | None) -> subprocess.Popen[bytes]:
 
 
 def watch(directory: Path, make: subprocess.Popen[bytes], report: Report) -> None:
-    """Stay with a make until it ends; ``report`` is called meanwhile.
+    """Wait until make ends, and call ``report`` meanwhile.
 
-    An interrupt ends the jobs that run and is noted with the run; it is no exception.
+    An interrupt ends the running jobs. It is recorded with the run and not raised.
     """
     run = Run(directory)
     try:
@@ -88,23 +88,23 @@ def watch(directory: Path, make: subprocess.Popen[bytes], report: Report) -> Non
     except KeyboardInterrupt:
         try:
             note(directory, stopped=time.time())
-        finally:  # also on a full disk
+        finally:  # even if the disk is full
             _end(make, run)
-    with locked(directory, disk_may_be_full=True):  # a stop from another terminal has been written down
+    with locked(directory, disk_may_be_full=True):  # wait until a stop from another terminal has been recorded
         report(run.progress())
 
 
-# Signals that came before there was anything to watch.
+# Signals that arrived before `watch` was called.
 _kept: list[int] = []
 
 
 def _keep(number: int, _frame: object) -> None:
-    """Remember a signal until :func:`watch` is called."""
+    """Save a signal until :func:`watch` is called."""
     _kept.append(number)
 
 
 def _interrupt(_number: int, _frame: object) -> None:
-    """Take the end of this process like an interrupt: make and its jobs do not go on without it."""
+    """Treat every signal that ends this process as an interrupt, because make and its jobs must end with it."""
     raise KeyboardInterrupt
 
 
@@ -122,9 +122,12 @@ def _watch(make: subprocess.Popen[bytes], run: Run, report: Report) -> None:
 
 
 def _end(make: subprocess.Popen[bytes], run: Run) -> None:
-    """End make and wait for the jobs: each writes its record and ends its own processes after make has ended."""
-    with contextlib.suppress(ProcessLookupError):  # all of them have ended just now
-        os.killpg(make.pid, signal.SIGTERM)  # also where the run cannot be read any more
+    """End make and wait for the jobs.
+
+    After make has ended, each job writes its record and ends its own processes.
+    """
+    with contextlib.suppress(ProcessLookupError):  # all have just ended
+        os.killpg(make.pid, signal.SIGTERM)  # works even if the run cannot be read any more
     make.wait()
     cancel(run.directory, read_record(run.directory).last_submission)
 
@@ -133,15 +136,15 @@ def _end(make: subprocess.Popen[bytes], run: Run) -> None:
 
 
 def trace(directory: Path) -> Trace:
-    """Return whether a process of the run is alive here, or a make was started somewhere."""
+    """Return whether a process of the run is alive here, or make was started on any machine."""
     started = (directory / _HOSTS).exists() or any(_engines(directory))
     return Trace.ACCEPTED if started else Trace.NONE
 
 
 def query(directory: Path, last: Submission) -> Queue:
-    """Return the processes of the run: make, its jobs, and what is left of their process groups.
+    """Return the processes of the run: make, its jobs, and the rest of their process groups.
 
-    Refused if it was started on another machine, because nothing is known of the processes there.
+    Raises Refused if the run was started on another machine, because the processes there are unknown.
     """
     _check_host(directory, last)
     groups = [QueuedJob(name, "", (), JobState.RUNNING) for name in last.ids if _is_alive(directory, name)]
@@ -154,22 +157,22 @@ def cancel(directory: Path, last: Submission) -> None:
     _check_host(directory, last)
     for name in last.ids:
         if _is_alive(directory, name):
-            with contextlib.suppress(ProcessLookupError):  # it has ended just now
+            with contextlib.suppress(ProcessLookupError):  # it has just ended
                 os.killpg(int(name.rpartition(":")[2]), signal.SIGTERM)
     end = time.monotonic() + _LAST_SECONDS
     while query(directory, last).jobs and time.monotonic() < end:
         if not any(_is_alive(directory, name) for name in last.ids):
-            for pid in _engines(directory):  # started by hand, in a process group that holds others as well
+            for pid in _engines(directory):  # started by hand, in a process group with other processes
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGTERM)
         time.sleep(0.1)
 
 
 def endings(directory: Path) -> dict[tuple[str, int], str]:
-    """Return, by step and chunk, the jobs that were started and left no record: they could not write one."""
+    """Return, by step and chunk, why jobs that started could not write a record of their end."""
     run = Run(directory)
     full = shutil.disk_usage(directory).free < _LEAST_FREE
-    why = f"the disk of {directory} is full" if full else "its disk was full, or its machine or make was ended by force"
+    why = f"the disk of {directory} is full" if full else "its disk was full, or its machine or make was killed"
     return {
         (step.name, step.chunk_of(row)): f"lost: it left no record; {why}"
         for step in run.manifest.steps
@@ -183,36 +186,36 @@ def last_words(directory: Path) -> str:
 
 
 def _check_host(directory: Path, last: Submission) -> None:
-    """Raise Refused if the run was started on another machine, or jobs of it are at work there."""
+    """Raise Refused if the run was started on another machine, or if its jobs run there."""
     here = socket.gethostname()
     hosts = {name.rpartition(":")[0] for name in last.ids} or {last.host or here}
-    with contextlib.suppress(FileNotFoundError):  # each make has noted it, also one that was started by hand
+    with contextlib.suppress(FileNotFoundError):  # every make writes it, even if the user started it by hand
         hosts = set(files.read_text(directory / _HOSTS).split())
     if hosts != {here}:
-        hint = "stop it there, or with --force if that machine is no more."
+        hint = "stop it there, or use --force if that machine no longer exists."
         raise refuse("scheduler", f"{directory.name} runs on {', '.join(sorted(hosts - {here}))}.", hint=hint)
 
 
 def _is_alive(directory: Path, name: str) -> bool:
-    """Return whether ``HOST:GROUP`` of this host has a process of this run.
+    """Return whether the process group ``HOST:GROUP`` on this host has a process of this run.
 
-    A signal ends make at once, and its jobs when they have ended what they run: so the group is looked at.
+    The whole group counts, because jobs outlive make: on a signal they first end the processes that they run.
     """
     group = name.rpartition(":")[2]
     return any(_belongs(process, group, directory) for process in Path("/proc").glob("[0-9]*"))
 
 
 def _belongs(process: Path, group: str, directory: Path) -> bool:
-    """Return whether a process is of this group, and works in the run: numbers are given out again."""
+    """Return whether a process is in this group and works in the run. The kernel reuses numbers of groups."""
     try:
         _, _, its_group, *_ = (process / "stat").read_text("utf-8", "replace").rpartition(")")[2].split()
         return its_group == group and (process / "cwd").resolve().is_relative_to(directory.resolve())
-    except OSError:  # it has ended, or is somebody else's
+    except OSError:  # it has ended, or belongs to another user
         return False
 
 
 def _engines(directory: Path) -> Iterator[int]:
-    """Yield the processes of this machine that run the workflow, whoever started them: make, and jobs."""
+    """Yield the processes of this machine that run the workflow: make and its jobs, also if started by hand."""
     run = directory.resolve()
     for process in Path("/proc").glob("[0-9]*"):
         try:
@@ -220,22 +223,22 @@ def _engines(directory: Path) -> Iterator[int]:
             works_here = any(_RUNS.fullmatch(word) for word in words[1:])
             if works_here and (process / "cwd").resolve().is_relative_to(run) and _is_running(process):
                 yield int(process.name)
-        except OSError:  # it has ended, or is somebody else's
+        except OSError:  # it has ended, or belongs to another user
             continue
 
 
 def _is_running(process: Path) -> bool:
-    """Return whether a process is more than the entry that its parent has not read yet."""
+    """Return whether a process is not a zombie."""
     return (process / "stat").read_text("utf-8", "replace").rpartition(")")[2].split()[0] not in ("Z", "X")
 
 
 def forget(directory: Path) -> None:
-    """Remove the note of the machines on which a make was started."""
+    """Delete the note of the machines on which make was started."""
     (directory / _HOSTS).unlink(missing_ok=True)
 
 
 def examine(_site: Site, needed: bool) -> Iterator[Finding]:
-    """Yield whether there is GNU make."""
+    """Yield whether GNU make is installed here."""
     version = output("make", "--version")
     good = version is not None and version.startswith("GNU Make")
     yield finding("GNU make", good, needed, first_line(version), "install make.")

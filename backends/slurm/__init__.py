@@ -1,1 +1,1 @@
-"""Slurm: the chain of jobs of a run, and the controller that runs it."""
+"""Slurm: the chain of a run, and the controller that runs it."""

@@ -1,7 +1,7 @@
-"""Slurm: ``submit.sh`` hands one sbatch script per step to the scheduler, many rows as an array.
+"""Slurm: ``submit.sh`` submits one sbatch script per step, as an array if the step has several chunks.
 
-Every first job is held until the whole chain is accepted; if a submission fails, all that was
-accepted is cancelled. Jobs check their parents' records themselves.
+The jobs without parents are held until Slurm has accepted the whole chain. If a submission fails, ``submit.sh`` cancels
+all accepted jobs. Jobs check their parents' records themselves.
 """
 
 from __future__ import annotations
@@ -46,23 +46,23 @@ TARGET = Target(
     submit_tool="sbatch",
     default_site="generic-slurm",
     environment=("SLURM_CONF",),
-    # Snakemake workflows name disk_mb as a matter of course. Most sites tell Slurm of no TmpDisk, and there a job with
-    # --tmp would wait for ever.
+    # Snakemake sets disk_mb for every job. Most sites configure no TmpDisk in Slurm, and there a job with --tmp would
+    # never start.
     only_by_hint=frozenset({"disk"}),
     submit_programs=("sbatch", "scancel", "scontrol", "squeue"),
 )
 
-# Resources that batch/pyslurm_sbatch.py does not know.
+# Resources that batch/pyslurm_sbatch.py does not support.
 _SBATCH_ONLY = ("constraint", "reservation", "gres", "gpus", "gpu_model", "nodes", "tasks")
 
 
 def target(_site: Site) -> Target:
-    """Return TARGET: no setting changes what the system can do."""
+    """Return TARGET. No setting changes it."""
     return TARGET
 
 
 def lower(workflow: Workflow, site: Site) -> Iterator[File]:
-    """Yield ``submit.sh`` with what it needs, and an sbatch script for each step."""
+    """Yield ``submit.sh`` with the files that it uses, and an sbatch script for each step."""
     folder_of = folders(workflow)
     steps = {step.name: step for step in workflow.steps}
     yield library("submit-lib.sh")
@@ -88,9 +88,9 @@ def lower(workflow: Workflow, site: Site) -> Iterator[File]:
 
 
 def _followed_by_aftercorr(steps: Sequence[Step]) -> set[str]:
-    """Return the steps whose jobs of several rows jobs of another step follow one by one, by aftercorr.
+    """Return the steps with several rows per job whose jobs other jobs follow one by one, with aftercorr.
 
-    They end well whatever came of their rows: the others look for the parents of each row themselves.
+    Their jobs end with success even if rows fail, because the jobs after them check the parents of each row.
     """
     return {
         need.step
@@ -101,18 +101,18 @@ def _followed_by_aftercorr(steps: Sequence[Step]) -> set[str]:
 
 
 def _submission(workflow: Workflow, site: Site) -> str:
-    """Return how the jobs are handed in: by sbatch if any asks for what pyslurm takes in another form."""
+    """Return what submits the jobs. It is sbatch if a job asks for a resource that pyslurm does not support."""
     special = any(getattr(step.placed.resources, name) for step in workflow.steps for name in _SBATCH_ONLY)
     return "sbatch" if special else site.slurm.submission
 
 
 def bundle(site: Site) -> int:
-    """Return how many jobs of a step one node of another system's graph hands in together: an array of them."""
+    """Return how many jobs of a step one node of another system's graph submits together, as an array."""
     return site.slurm.max_array_size
 
 
 def lower_nodes(workflow: Workflow, site: Site) -> Iterator[File]:
-    """Yield what hands the steps of this system in and waits, for nodes of another system's graph."""
+    """Yield the scripts with which nodes of another system's graph submit steps to Slurm and wait for them."""
     folder_of = folders(workflow)
     yield library("submit-lib.sh")
     yield library("node-lib.sh")
@@ -160,13 +160,13 @@ def _batch_script(step: Step, folder: str, site: Site, *, followed: bool = False
 
 
 def _gpus(step: Step) -> str:
-    """Return the GPUs of a job as sbatch takes them, with their model if it is asked for."""
+    """Return the GPUs of a job in the form of sbatch, with their model if the step names one."""
     number, model = step.placed.resources.gpus, step.placed.resources.gpu_model
     return f"{model}:{number or 1}" if model else str(number or "")
 
 
 def _submissions(step: Step, folder: str, steps: dict[str, Step], max_array_size: int) -> Iterator[dict[str, object]]:
-    """Yield the sbatch calls of a step: one, or one for each slice of an array that is too large."""
+    """Yield the sbatch calls of a step. A step with too many chunks for one array has one call for each slice."""
     for number, first in enumerate(range(0, step.chunks, max_array_size)):
         size = min(max_array_size, step.chunks - first)
         yield {
@@ -191,8 +191,8 @@ def _key(step: Step, number: int) -> str:
 def _dependency(need: Need, child: Step, parent: Step, number: int, max_array_size: int) -> Iterator[str]:
     """Yield ``TYPE KEY`` for each array that this slice of the child waits for.
 
-    aftercorr lets element i follow element i. Where Slurm cannot say which elements a row waits for, it waits until
-    all have ended, however they did (afterany), and looks for its own parents' records.
+    With aftercorr, element i follows element i. Slurm cannot express other dependencies between single elements. Then
+    the job waits until all have ended, with or without success (afterany), and checks the records of its own parents.
     """
     pattern = chunk_pattern(need, child, parent)
     if pattern is Pattern.EACH and child.chunks > 1:

@@ -1,7 +1,7 @@
-"""Talking to slurmctld: handing it a chain, asking once what has become of it, cancelling it.
+"""The driver of Slurm: it submits a chain to slurmctld, queries slurmctld, and cancels the chain.
 
-By Slurm's own tools, whose output below is the same in 22.05, 24.11 and 25.11. Nothing here asks in a loop, of which
-squeue's manual warns, except for some seconds after jobs were released.
+It uses Slurm's own tools. The output that it reads is the same in 22.05, 24.11 and 25.11. The manual of squeue warns
+against queries in a loop. So nothing here does that, except for some seconds after jobs were released.
 """
 
 from __future__ import annotations
@@ -35,18 +35,18 @@ if TYPE_CHECKING:
 JOURNAL = "state/slurm.jobs"
 _UNDER_WAY = "state/slurm.submitting"
 _CLUSTER = "state/slurm.cluster"
-_FINALISER = ".finaliser/"  # no step of the user's has a dot in its name
-# Why a run that has lost its finaliser gets nowhere.
-_LOST = "it is gone, so jobs that can never start stay in the queue; to go on: reana-batch resume"
-# How often resume looks for jobs that nodes refuse, and the seconds between.
+_FINALISER = ".finaliser/"  # the name of a user's step has no dot
+# The reason that is shown for a run that has lost its finaliser.
+_LOST = "it is gone, so jobs that can never start stay in the queue; to continue: reana-batch resume"
+# How often resume looks for jobs that compute nodes refuse, and the seconds between.
 _LOOKS, _PAUSE = 8, 2
 _TIMEOUT = 120  # seconds for a query; slurmctld answers in milliseconds, or is down
 
-# A job as squeue shows it: id, state, reason, how often it was requeued, and working directory, of which a line break
-# leaves the beginning.
+# A job as squeue shows it: id, state, reason, number of requeues, and working directory. If the directory contains a
+# line break, only its beginning is read.
 _FIELDS = "JobArrayID:|,State:|,Reason:|,RestartCnt:|,WorkDir:|"
 _SHOWN = re.compile(r"^([^|\n]+)\|([^|\n]+)\|([^|\n]*)\|(\d*)\|(.*?)\|?$", re.MULTILINE)
-# Times that a job is requeued after which it counts as requeued in a loop, and how sacct calls each time.
+# A job with so many requeues counts as requeued in a loop. sacct has these words for each.
 _MANY_RESTARTS = 3
 _REQUEUES = {
     "REQUEUED": "requeued",
@@ -55,7 +55,7 @@ _REQUEUES = {
     "BOOT_FAIL": "its node did not boot",
 }
 
-_GIVE_UP = "if that goes on, stop the run"
+_GIVE_UP = "if this goes on, stop the run"
 
 # Slurm's job states; anything unlisted is UNKNOWN.
 _STATES = {
@@ -80,7 +80,7 @@ _STATES = {
     "REVOKED": JobState.ENDED,
 }
 
-# Why a job ended that could not say so itself.
+# Why a job ended, by Slurm's state. It is used for jobs that left no record.
 _ENDINGS = {
     "FAILED": "it failed and left no record, as when a disk is full or a folder is read-only",
     "CANCELLED": "it was cancelled",
@@ -94,11 +94,10 @@ _ENDINGS = {
 
 
 def submit(run: Run, _place: Mapping[str, str] = MappingProxyType({})) -> list[str]:
-    """Give the chains of ``run`` to Slurm and return the ids of their jobs and arrays.
+    """Submit the chains of ``run`` to Slurm and return the ids of their jobs and arrays.
 
-    All or nothing: submit.sh cancels what was accepted if anything is refused. It writes down the cluster itself, also
-    when a user calls it. When a run goes on, there is a chain for each part, except for those that the job of an
-    expansion will submit.
+    If Slurm refuses a job, submit.sh cancels all accepted ones. It also records the cluster, even if the user calls it.
+    A run that goes on has one chain for each part, except the parts that the planner of an expansion will submit.
     """
     if (run.directory / JOURNAL).exists() and (run.directory / layout.RESTARTED).exists():
         for part in run.parts():
@@ -115,7 +114,7 @@ def submit(run: Run, _place: Mapping[str, str] = MappingProxyType({})) -> list[s
 
 
 def _open_parts(run: Run) -> Iterator[Run]:
-    """Yield the parts that are not done and whose expansion is, so that nobody else submits them."""
+    """Yield the parts that are not done, but whose planner is, so that it will not submit them."""
     for part in run.parts():
         steps = part.manifest.steps_by_name()
         for name, compiled in part.compiled().items():
@@ -125,9 +124,9 @@ def _open_parts(run: Run) -> Iterator[Run]:
 
 
 def submit_part(part: Run) -> None:
-    """Hand a chain to Slurm, unless that was done before. What was cut short is begun again.
+    """Submit a chain to Slurm, unless Slurm has accepted it before. An interrupted submission starts again.
 
-    A job that was started twice waits while its other life submits.
+    Slurm may start a job twice. Then one instance waits while the other submits.
     """
     directory = part.directory
     while not _is_accepted(directory):
@@ -136,7 +135,7 @@ def submit_part(part: Run) -> None:
         except _UnderWay:
             time.sleep(1)
         except Refused:
-            if not _is_accepted(directory):  # by the other life, which has just come to its end
+            if not _is_accepted(directory):  # the other instance may have just finished
                 raise
 
 
@@ -145,11 +144,11 @@ def _is_accepted(directory: Path) -> bool:
 
 
 class _UnderWay(Refused):
-    """Another submission of the same chain is at work."""
+    """Another process is submitting the same chain."""
 
 
 def _submit_chain(directory: Path) -> None:
-    # No time limit: a chain of many steps takes its time, and submit.sh bounds each call itself.
+    # No time limit, because a chain of many steps takes long. submit.sh has a time limit for each call.
     command, pipe = ["bash", "batch/submit.sh", sys.executable], subprocess.PIPE
     environment = os.environ | _elsewhere(directory)
     with subprocess.Popen(
@@ -158,17 +157,17 @@ def _submit_chain(directory: Path) -> None:
         try:
             _, said = script.communicate()
         except KeyboardInterrupt:
-            script.terminate()  # it cancels what was accepted; that takes a moment
+            script.terminate()  # it cancels the accepted jobs, which takes a moment
             script.communicate()
             raise
     if script.returncode != 0:
-        refused = refuse("scheduler", f"Slurm did not take the workflow: {' '.join(said.split())}", hint=cure(said))
+        refused = refuse("scheduler", f"Slurm did not accept the workflow: {' '.join(said.split())}", hint=cure(said))
         raise _UnderWay(refused.diagnostics) if script.returncode == UNDER_WAY else refused
-    sys.stderr.write(said)  # such as why pyslurm does not fit
+    sys.stderr.write(said)  # for example why pyslurm cannot be used
 
 
 def trace(directory: Path) -> Trace:
-    """Return what submit.sh wrote down, whoever called it."""
+    """Return whether files of submit.sh are there. The user may have called it by hand."""
     with contextlib.suppress(FileNotFoundError):
         if (directory / JOURNAL).stat().st_size:
             return Trace.ACCEPTED
@@ -176,10 +175,10 @@ def trace(directory: Path) -> Trace:
 
 
 def query(directory: Path, _last: Submission | None = None) -> Queue:
-    """Return what slurmctld knows of the run's jobs, by one call of squeue, or two for a run that has none.
+    """Return the jobs of the run that slurmctld knows, with one call of squeue, or two if the first shows none.
 
-    The journal that submit.sh keeps knows more than the record of the last submission: the finaliser adds to it.
-    Another cluster than that of the run knows nothing of them. So the cluster is looked at before a run has no jobs.
+    It asks for the jobs in submit.sh's journal, because the finaliser adds jobs to it after the submission. If squeue
+    shows none, the default cluster may not be that of the run. So the second call asks the cluster of the run.
     """
     journal = _journal(Run(directory))
     queue = _query(directory, journal, {})
@@ -193,10 +192,10 @@ def _query(directory: Path, journal: Mapping[str, tuple[str, int]], cluster: Map
     under_way = (directory / _UNDER_WAY).exists()
     if not journal and not under_way:
         return Queue(())
-    # While jobs are being submitted, the journal may lack the last of them.
+    # During a submission the journal may lack the last job.
     which = f"--user={os.getuid()}" if under_way else f"--jobs={','.join(journal)}"
     done = _run(["squeue", "--noheader", "--states=all", f"--Format={_FIELDS}", which], cluster)
-    if done.returncode != 0 and "Invalid job id" not in done.stderr:  # they ended longer ago than MinJobAge
+    if done.returncode != 0 and "Invalid job id" not in done.stderr:  # which means: ended longer ago than MinJobAge
         raise refuse("scheduler", f"squeue failed: {' '.join(done.stderr.split())}")
     shown = [line.groups() for line in _SHOWN.finditer(done.stdout)]
     places = {place for *_, place in shown}
@@ -216,7 +215,7 @@ def _query(directory: Path, journal: Mapping[str, tuple[str, int]], cluster: Map
 
 
 def _was_cut_short(directory: Path) -> bool:
-    """Return whether submit.sh, which is not at its end, is no longer alive; nothing is known of another machine."""
+    """Return whether submit.sh died before its end. False if it runs on another machine, where it cannot be checked."""
     try:
         _, host, pid = (directory / _UNDER_WAY).read_text("utf-8").split()
     except (FileNotFoundError, ValueError):
@@ -230,7 +229,7 @@ def _was_cut_short(directory: Path) -> bool:
 
 
 def _elsewhere(directory: Path) -> Mapping[str, str]:
-    """Return the variables by which Slurm's tools ask the cluster of the run, where their default is another."""
+    """Return the variables that make Slurm's tools ask the cluster of the run. Empty if it is their default."""
     try:
         cluster = (directory / _CLUSTER).read_text("utf-8").strip()
     except FileNotFoundError:
@@ -245,14 +244,14 @@ def _elsewhere(directory: Path) -> Mapping[str, str]:
 
 
 def _is_elsewhere(working: str, directory: Path) -> bool:
-    """Return whether a job works in another directory than the run: a Slurm that lost its state gives ids anew."""
+    """Return whether the job belongs to another directory. A Slurm that lost its state reuses ids."""
     return os.path.isdir(working) and not Path(working).resolve().is_relative_to(directory.resolve())
 
 
 def _without_consequences(run: Run, jobs: list[QueuedJob]) -> Iterator[QueuedJob]:
-    """Yield the jobs; those that did not start because others failed give no reason where these do.
+    """Yield the jobs, without the reasons of jobs that did not start because others failed, if those have reasons.
 
-    A job whose rows are all done was ended after their records were written.
+    If all rows of a failed job are done, its reason becomes that it was ended after its records were written.
     """
     failed = {job.id: job for job in jobs if job.step and job.reason == _ENDINGS["FAILED"]}
     records = {part.name_of(step): part.records(step) for part, step in run.steps()} if failed else {}
@@ -268,15 +267,15 @@ def _without_consequences(run: Run, jobs: list[QueuedJob]) -> Iterator[QueuedJob
 
 
 def _lost_finalisers(run: Run, shown: list[tuple[str, ...]], asked: Set[str]) -> Iterator[QueuedJob]:
-    """Yield, for each part of the run whose jobs miss a finaliser in the queue, the last of that kind.
+    """Yield the finalisers that are missing in the queue, the last of each kind for each part of the run.
 
-    One that was submitted since the queue was ``asked`` is not lost.
+    A finaliser that is not among ``asked`` was submitted after the query. It is not lost.
     """
     active = {job.partition("_")[0]: why for job, word, why, *_ in shown if _STATES.get(word) is not JobState.ENDED}
     for part in run.parts() if active else []:
         finalisers, submitting = _finalisers(part), (part.directory / _UNDER_WAY).exists()
         whys = {active[job] for job, (step, _) in _part_journal(part).items() if step and job in active}
-        # Of a failure only what waits for a job has to be told.
+        # The finaliser for failures is needed only while a job waits for another.
         needed = {"end": bool(whys), "failure": any(why.startswith("Dependency") for why in whys)}
         for kind, ids in finalisers.items():
             if needed.get(kind) and not submitting and asked >= set(ids) and not active.keys() & set(ids):
@@ -284,7 +283,7 @@ def _lost_finalisers(run: Run, shown: list[tuple[str, ...]], asked: Set[str]) ->
 
 
 def _finalisers(part: Run) -> dict[str, list[str]]:
-    """Return the ids of a part's finalisers by their kind, failure or end."""
+    """Return the ids of a part's finalisers by kind, which is failure or end."""
     found: dict[str, list[str]] = {}
     for job, key, *_ in _journal_lines(part):
         if key.startswith(_FINALISER):
@@ -297,14 +296,14 @@ def _is_done(records: StepRecords, job: QueuedJob) -> bool:
 
 
 def _is_skipped(records: StepRecords, job: QueuedJob) -> bool:
-    """Return whether a row of the job's chunks did not start because of what it waits for."""
+    """Return whether a row of the job's chunks did not start because a parent failed."""
     return any(records.is_skipped(row) for chunk in job.chunks for row in records.step.chunk(chunk))
 
 
 def cancel(directory: Path, _last: Submission | None = None) -> None:
-    """Cancel all jobs of the run; those that have ended are no fault.
+    """Cancel all jobs of the run. Jobs that have ended are ignored.
 
-    The job of an expansion may go on for a moment and submit others, which are cancelled then.
+    A planner may run for a moment longer and submit jobs. Those are cancelled too.
     """
     _cancel_known(directory)
     end = time.monotonic() + LINGERING
@@ -314,7 +313,7 @@ def cancel(directory: Path, _last: Submission | None = None) -> None:
 
 
 def _is_expanding(directory: Path) -> bool:
-    """Return whether the job of an expansion may still run."""
+    """Return whether a planner may still run."""
     run = Run(directory)
     planners = {part.path + each.name for part in run.parts() for each in part.manifest.expansions}
     if not planners:
@@ -337,10 +336,10 @@ def _cancel_known(directory: Path) -> None:
 
 
 def release(directory: Path, _last: Submission, held: list[QueuedJob]) -> list[str]:
-    """Let those of the held jobs go that their owner may let go, in one call, and return their ids.
+    """Release the held jobs that their owner may release, and return their ids.
 
-    Finalisers that are gone are replaced, and the ids are those of the new ones. If slurmctld has lost jobs that wait
-    for those that are held, as after a crash, all jobs are submitted again.
+    Lost finalisers are replaced, and the ids of the new ones are returned. After a crash slurmctld may have lost jobs
+    that wait for held ones. Then all jobs are submitted again.
     """
     if _has_lost_jobs(directory):
         ids = _submit_again(directory)
@@ -365,9 +364,9 @@ def _release(directory: Path, held: Iterable[QueuedJob]) -> list[str]:
 
 
 def _release_refused(directory: Path) -> None:
-    """Release what nodes refuse to start: after a crash Slurm reuses ids that they remember.
+    """Release jobs that compute nodes refuse. After a crash Slurm reuses ids that the nodes remember.
 
-    Looks until a job runs and none is refused, but not for long.
+    Checks several times, until a job runs and none is refused.
     """
     for _ in range(_LOOKS):
         time.sleep(_PAUSE)
@@ -378,7 +377,7 @@ def _release_refused(directory: Path) -> None:
 
 
 def _has_lost_jobs(directory: Path) -> bool:
-    """Return whether nothing runs, and a job is not in the queue though one that it waits for has not ended."""
+    """Return whether no job runs, and a job is missing in the queue although a parent of it has not ended."""
     jobs = query(directory).jobs
     if any(job.step and job.state is JobState.RUNNING for job in jobs):
         return False
@@ -393,8 +392,8 @@ def _has_lost_jobs(directory: Path) -> bool:
 
 
 def _submit_again(directory: Path) -> list[str]:
-    """Cancel what is left of the run, submit all that is not done, and return the new ids."""
-    sys.stderr.write("reana-batch: Slurm has lost jobs of the run; all that are not done are submitted again.\n")
+    """Cancel the remaining jobs of the run, submit every unfinished job again, and return the new ids."""
+    sys.stderr.write("reana-batch: Slurm has lost jobs of the run; submitting every unfinished job again.\n")
     cancel(directory)
     end = time.monotonic() + LINGERING
     while query(directory).active:
@@ -407,7 +406,7 @@ def _submit_again(directory: Path) -> list[str]:
 
 
 def _replace(part: Run, kinds: list[str]) -> list[str]:
-    """Submit finalisers of these kinds for a part of a run that has lost its own, and return their ids."""
+    """Submit finalisers of these kinds for a part that has lost its own, and return their ids."""
     command = ["bash", "-c", 'set -u; . batch/submit-lib.sh && replace_finalisers "$@"', "bash", *kinds]
     env = os.environ | _elsewhere(part.directory)
     done = subprocess.run(command, cwd=part.directory, capture_output=True, text=True, check=False, env=env)
@@ -417,7 +416,7 @@ def _replace(part: Run, kinds: list[str]) -> list[str]:
 
 
 def _run(command: list[str], cluster: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
-    # Variables such as SQUEUE_USERS would change what is asked; squeue cuts long lists of elements short.
+    # Variables such as SQUEUE_USERS would change the query. SLURM_BITSTR_LEN=0 shows long lists of elements in full.
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("SQUEUE_", "SCANCEL_"))}
     environment = kept | {"SLURM_BITSTR_LEN": "0"} | dict(cluster)
     try:
@@ -426,11 +425,11 @@ def _run(command: list[str], cluster: Mapping[str, str]) -> subprocess.Completed
         hint = "run this on a machine that submits to Slurm."
         raise refuse("missing-tool", f"{command[0]} is not installed here.", hint=hint) from None
     except subprocess.TimeoutExpired:
-        raise refuse("scheduler", f"{command[0]} had no answer from slurmctld in {_TIMEOUT} s.") from None
+        raise refuse("scheduler", f"{command[0]} got no answer from slurmctld in {_TIMEOUT} s.") from None
 
 
 def _journal(run: Run) -> Mapping[str, tuple[str, int]]:
-    """Return the step and the first chunk of each job or array that Slurm accepted."""
+    """Return the step and first chunk of each job or array that Slurm has accepted."""
     found: dict[str, tuple[str, int]] = {}
     for part in run.parts():
         found |= _part_journal(part)
@@ -456,7 +455,7 @@ def _queued_job(job: str, word: str, reason: str, journal: Mapping[str, tuple[st
     step, first = journal.get(array, ("", 0))
     state = _STATES.get(word, JobState.UNKNOWN)
     told = _ENDINGS.get(word, "")
-    # The finaliser that waits for a failure waits in vain where there is none.
+    # The finaliser for failures can never start if no job fails.
     if state is JobState.WAITING and (step or reason != "DependencyNeverSatisfied"):
         state, told = explain(reason, job)
     elif state is JobState.HELD:
@@ -465,7 +464,7 @@ def _queued_job(job: str, word: str, reason: str, journal: Mapping[str, tuple[st
 
 
 def _with_requeues(jobs: list[QueuedJob], times: Mapping[str, int], cluster: Mapping[str, str]) -> list[QueuedJob]:
-    """Return the jobs. If a job was requeued time after time, its reason says so, and why if sacct knows."""
+    """Return the jobs. If a job was requeued repeatedly, its reason says so, with the causes that sacct knows."""
     active = (JobState.WAITING, JobState.RUNNING)
     looping = [job.id for job in jobs if times[job.id] >= _MANY_RESTARTS and job.state in active and not job.reason]
     if not looping:
@@ -474,12 +473,12 @@ def _with_requeues(jobs: list[QueuedJob], times: Mapping[str, int], cluster: Map
     for job in looping:
         counts = ", ".join(f"{_REQUEUES[word]}: {count}" for word, count in ends.get(job, {}).items())
         why = f" ({counts})" if counts else ""
-        told[job] = f"started {times[job] + 1} times, and taken off its node before it ended{why}; {_GIVE_UP}"
+        told[job] = f"started {times[job] + 1} times, and requeued before it ended{why}; {_GIVE_UP}"
     return [replace(job, reason=told.get(job.id, job.reason)) for job in jobs]
 
 
 def _earlier_ends(jobs: Iterable[str], cluster: Mapping[str, str]) -> dict[str, Counter[str]]:
-    """Return how often earlier starts of each job ended in each way; nothing if there is no accounting."""
+    """Return how often earlier starts of each job ended in each way. Empty without accounting."""
     options = ("--duplicates", "--allocations", "--noheader", "--parsable2", "--format=JobID,State")
     found: dict[str, Counter[str]] = {}
     with contextlib.suppress(Refused):
@@ -492,7 +491,7 @@ def _earlier_ends(jobs: Iterable[str], cluster: Mapping[str, str]) -> dict[str, 
 
 
 def _elements(text: str) -> Iterator[int]:
-    """Yield the array indices of squeue's ``4``, ``[0-3,7%5]`` or ``[0-8:2]``; 0 for a job that is not an array."""
+    """Yield the array indices of squeue's ``4``, ``[0-3,7%5]`` or ``[0-8:2]``. A job that is not an array has 0."""
     for part in text.strip("[]").partition("%")[0].split(","):
         ends, _, stride = part.partition(":")
         start, _, end = ends.partition("-")
@@ -506,7 +505,7 @@ def _elements(text: str) -> Iterator[int]:
 
 
 def examine(site: Site, needed: bool) -> Iterator[Finding]:
-    """Yield what of Slurm works here."""
+    """Yield whether Slurm's tools, slurmctld, array limit and pyslurm work here."""
     version = output("sbatch", "--version")
     cure = "log in to a machine that submits to Slurm."
     yield finding("Slurm tools", version is not None, needed, first_line(version), cure)
@@ -523,7 +522,7 @@ def examine(site: Site, needed: bool) -> Iterator[Finding]:
 
 
 def _pyslurm(site: Site, needed: bool) -> Finding:
-    """Ask the process that would submit jobs: importing pyslurm may end a process."""
+    """Return whether pyslurm works. A subprocess tests it, because importing pyslurm may end a process."""
     from importlib import resources
 
     with resources.as_file(resources.files("reana_batch.templates") / "slurm/pyslurm_sbatch.py") as helper:

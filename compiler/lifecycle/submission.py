@@ -35,7 +35,7 @@ def hand_in(run: Run) -> list[str]:
     for part in run.parts():
         for name in (layout.BATCH, layout.STATE, layout.LOGS):
             files.remove_links(part.directory / name)  # that jobs of an earlier attempt may have made
-    credentials.hand_on(run.directory)
+    credentials.issue(run.directory)
     note_intent(run.directory, run.manifest.backend, place)
     ids = driver.submit(run, place)
     note_submission(run.directory, ids)

@@ -1,6 +1,6 @@
-"""Giving the jobs of a run their credentials before it is submitted, and taking them away.
+"""Issuing the credentials of a run before it is submitted, and deleting them.
 
-The script of the run does the work; no secret passes through here.
+The script of the run issues them; this module sees no secret.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from reana_batch.diagnostics import refuse
 from reana_batch.writing.credential_files import SCRIPT
 
 
-def hand_on(directory: Path) -> None:
-    """Give the jobs of a run what they need, if they need anything.
+def issue(directory: Path) -> None:
+    """Issue the credentials that the run's jobs need. Does nothing if they need none.
 
-    Refused if a ticket or proxy cannot be made, or would not outlive the jobs; the script says why.
+    Raises Refused, with the script's reason, if a credential cannot be made or would expire before the jobs end.
     """
     if not (directory / SCRIPT).exists():
         return

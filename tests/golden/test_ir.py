@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from reana_batch.backends import BACKENDS, lowering
-from reana_batch.backends.placement import choose, hand_on
+from reana_batch.backends.placement import choose, delegate
 from reana_batch.diagnostics import Diagnostics
 from reana_batch.frontends import FRONTENDS, load
 from reana_batch.ir import Workflow
@@ -52,7 +52,7 @@ class Source:
         yield workflow
         site = sites.resolve(self.site, settings, None, diagnostics, {}, backends=BACKENDS).site
         choice = choose(workflow, site, self.backend, diagnostics)
-        workflow = hand_on(workflow, choice, site, diagnostics)
+        workflow = delegate(workflow, choice, site, diagnostics)
         yield run_passes(workflow, Context(lowering(choice.engine).target(site), site, diagnostics))
 
 

@@ -305,7 +305,7 @@ def test_a_run_whose_make_was_killed_has_failed_and_can_be_resumed(desk: Desk, r
     answered(
         done,
         '==> ERROR: Step "s2" failed: the job was lost: it left no record; its disk was full, or its machine or make was'
-        " ended by force.",
+        " killed.",
     )
     answered(done, "==> ERROR: test.1 has failed; 1 job not started.")
     (running / "workspace/go").touch()
@@ -330,7 +330,7 @@ def test_a_make_of_another_machine_is_not_signalled_here(desk: Desk) -> None:
     assert ended is None
     assert (done.code, states) == (3, ["unknown", "unknown", "stopped"])
     assert "elsewhere.example.org" in done.stderr
-    assert "hint: stop it there, or with --force if that machine is no more.\n" in done.stderr
+    assert "hint: stop it there, or use --force if that machine no longer exists.\n" in done.stderr
 
 
 def test_a_make_that_was_started_by_hand_on_another_machine(desk: Desk) -> None:

@@ -53,7 +53,7 @@ def submit_flow(desk: Desk, name: str, site: str, *templates: Template, settings
 def _write(given: Mapping[str, Any]) -> None:
     from reana_batch import ir, pipeline
     from reana_batch.backends import BACKENDS
-    from reana_batch.backends.placement import choose, hand_on
+    from reana_batch.backends.placement import choose, delegate
     from reana_batch.diagnostics import Diagnostics
     from reana_batch.lifecycle.creation import write_run
     from reana_batch.reading import sites
@@ -62,7 +62,7 @@ def _write(given: Mapping[str, Any]) -> None:
     site = sites.resolve(given["site"], given["settings"], None, diagnostics, backends=BACKENDS).site
     workflow = ir.Workflow("flow", "serial", tuple(map(_step, given["steps"])))
     choice = choose(workflow, site, "auto", diagnostics)
-    workflow = hand_on(workflow, choice, site, diagnostics)
+    workflow = delegate(workflow, choice, site, diagnostics)
     write_run(pipeline.lower(workflow, site, choice.engine, diagnostics), Path(given["run"]))
 
 

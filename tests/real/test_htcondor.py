@@ -271,9 +271,9 @@ def test_time_limits_memory_and_removal_are_told_in_plain_words(desk: Desk) -> N
         "the job was refused by HTCondor (Submit:-1:Parse error in expression: Requirements = (foo bar("
     )
     assert causes == {
-        "limit": "the job was removed for its time limit",
-        "cern": "the job was removed for its time limit",
-        "removed": "the job was removed by hand, by alice",
+        "limit": "the job was removed because it reached its time limit",
+        "cern": "the job was removed because it reached its time limit",
+        "removed": "the job was removed by hand by alice",
         "killed": "the job was killed by signal 9, mostly for memory",
     }
 

@@ -81,6 +81,6 @@ def test_images_and_what_cannot_be_sent(desk: Desk) -> None:
         assert desk.wait(run)["status"] == "finished"
         assert desk.file(f"runs/{run}/workspace/answer") == "42\n"
     held = desk.until("link.1", lambda record: bool(record["held"]))["held"][0]
-    assert held["reason"].startswith("its files could not be brought back (")
+    assert held["reason"].startswith("its files could not be transferred back (")
     assert "symlinks to directories is not supported" in held["reason"]
     desk.reana_batch("stop", "--runs", "runs", "-w", "link")

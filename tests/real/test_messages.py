@@ -78,8 +78,8 @@ def requeue(desk: Desk, run: str) -> None:
 
 
 EVICTED = {
-    "generic-htcondor": (vacate, r"started [5-9] times, and taken off its worker before it ended( \(.*\))?; .*"),
-    "generic-slurm": (requeue, r"started 5 times, and taken off its node before it ended \(requeued: 4\); .*"),
+    "generic-htcondor": (vacate, r"started [5-9] times, and evicted from its worker before it ended( \(.*\))?; .*"),
+    "generic-slurm": (requeue, r"started 5 times, and requeued before it ended \(requeued: 4\); .*"),
 }
 
 

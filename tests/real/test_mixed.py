@@ -247,7 +247,7 @@ def test_who_removes_or_holds_a_node_by_hand_ends_its_job(desk: Desk, by: str) -
     until_queue(desk, set())
     mended(desk, name, "sleep-work")
     if by == "condor_rm":
-        assert desk.wait(name)["first_failure"]["cause"] == "the job was removed by hand, by alice"
+        assert desk.wait(name)["first_failure"]["cause"] == "the job was removed by hand by alice"
         desk.reana_batch("resume", "--runs", "runs", "-w", name)
     else:
         assert desk.status(name)["held"][0]["step"] == "work"

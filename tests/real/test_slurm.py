@@ -588,7 +588,7 @@ def test_release_that_slurmctld_has_forgotten_is_made_good_by_resume(desk: Desk)
     name = compiled(desk, *scatter(3))
     desk.reana_batch("submit", f"runs/{name}", env=forgetful)
     [held] = desk.status(name)["held"]
-    assert (held["step"], held["reason"]) == ("prepare", "held by its owner; to go on: reana-batch resume")
+    assert (held["step"], held["reason"]) == ("prepare", "held by its owner; to continue: reana-batch resume")
     assert desk.reana_batch("resume", "--runs", "runs", "-w", name).stdout == (
         f"==> SUCCESS: {name} goes on; released: {held['id']}.\n"
     )
@@ -607,7 +607,9 @@ def test_resume_makes_good_what_was_done_to_finalisers(desk: Desk, verb: str) ->
     (desk.path / f"runs/{name}/workspace/hold-one").unlink()
     eventually(lambda: "two PENDING DependencyNeverSatisfied" in desk.slurm_jobs(), 60, desk.slurm_jobs)
     shown = desk.reana_batch("status", "--runs", "runs", "-w", name).stdout
-    assert re.search(r"WARNING: the finaliser \(\d+ and 1 more\) does not go on: .*to go on: reana-batch resume", shown)
+    assert re.search(
+        r"WARNING: the finaliser \(\d+ and 1 more\) does not go on: .*to continue: reana-batch resume", shown
+    )
     assert "DAGMan" not in shown
     desk.reana_batch("resume", "--runs", "runs", "-w", name)
     record = desk.wait(name)

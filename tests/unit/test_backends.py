@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from reana_batch import backends, pipeline
-from reana_batch.backends.placement import Choice, choose, hand_on
+from reana_batch.backends.placement import Choice, choose, delegate
 from reana_batch.backends.slurm import chain, controller
 from reana_batch.diagnostics import Diagnostics, Place, render
 from reana_batch.ir import Hint, Need, Pattern, Repeated, RowMapping, Step, Table, Workflow, literal
@@ -131,7 +131,7 @@ def test_dag_that_hands_steps_to_slurm(compute_backends: list[str], own: str, ha
     flow = asking(*compute_backends)
     choice = choose(flow, site, "auto", diagnostics)
     assert choice == Choice("htcondor", dict.fromkeys(handed, "slurm"))
-    steps = hand_on(flow, choice, site, diagnostics).steps
+    steps = delegate(flow, choice, site, diagnostics).steps
     assert {
         each.name: (each.placed.target, each.placed.bundle) for each in steps if each.placed.target
     } == dict.fromkeys(handed, (chain.TARGET, 7))
@@ -143,21 +143,21 @@ def refused(compute_backends: list[str], own: str, engine: str | None = None) ->
     site = Site(name="here", backend=own)
     flow = asking(*compute_backends)
     choice = choose(flow, site, "auto", diagnostics, engine)
-    hand_on(flow, choice, site, diagnostics)  # which an expansion comes to before it stops
+    delegate(flow, choice, site, diagnostics)  # the compiler of an expansion gets here before it stops
     return render(diagnostics, {"reana.yaml": SOURCE})
 
 
 def test_chain_of_slurm_that_would_hand_a_step_to_htcondor() -> None:
     cure = (
-        "hint: compile all of it for one with --backend slurm;"
-        " HTCondor can hand steps to Slurm, where --site names one of its sites.\n"
+        "hint: compile all steps for one with --backend slurm;"
+        " HTCondor can delegate steps to Slurm, if --site names one of its sites.\n"
     )
     assert refused(["", "slurmcern", "htcondorcern"], "slurm") == (
-        "reana.yaml:1:1: error: This step is for Slurm, which cannot hand jobs to HTCondor. [mixed-backends]\n"
+        "reana.yaml:1:1: error: This step is for Slurm, which cannot delegate steps to HTCondor. [mixed-backends]\n"
         "  one\n"
         "  ^^^\n"
         f"{cure}"
-        'reana.yaml:3:1: error: This step is for HTCondor, but "s1" for Slurm, which cannot hand jobs to HTCondor.'
+        'reana.yaml:3:1: error: This step is for HTCondor, but "s1" is for Slurm, which cannot delegate steps to HTCondor.'
         " [mixed-backends]\n"
         "  three\n"
         "  ^^^\n"
@@ -176,11 +176,11 @@ def test_expansion_whose_steps_the_engine_of_the_run_cannot_hold() -> None:
 def test_make_that_would_hand_steps_to_others() -> None:
     lines = refused(["slurmcern", "htcondorcern", ""], "make").splitlines()
     assert [line for line in lines if line.startswith("reana")] == [
-        'reana.yaml:1:1: error: This step is for Slurm, but "s3" for GNU make, which cannot hand jobs to Slurm.'
+        'reana.yaml:1:1: error: This step is for Slurm, but "s3" is for GNU make, which cannot delegate steps to Slurm.'
         " [mixed-backends]",
-        'reana.yaml:2:1: error: This step is for HTCondor, but "s3" for GNU make, which cannot hand jobs to HTCondor.'
+        'reana.yaml:2:1: error: This step is for HTCondor, but "s3" is for GNU make, which cannot delegate steps to HTCondor.'
         " [mixed-backends]",
-        "reana.yaml:3:1: error: This step is for GNU make, which cannot hand jobs to HTCondor or Slurm."
+        "reana.yaml:3:1: error: This step is for GNU make, which cannot delegate steps to HTCondor or Slurm."
         " [mixed-backends]",
     ]
 
@@ -189,13 +189,13 @@ def test_mixture_whose_run_directory_is_not_shared() -> None:
     diagnostics = Diagnostics()
     site = Site(backend="htcondor", htcondor=HTCondorSettings(file_transfer=True))
     flow = asking("", "slurmcern")
-    hand_on(flow, choose(flow, site, "auto", diagnostics), site, diagnostics)
+    delegate(flow, choose(flow, site, "auto", diagnostics), site, diagnostics)
     assert render(diagnostics, {"reana.yaml": SOURCE}) == (
-        "reana.yaml:2:1: error: Jobs of another system work in the run directory itself,"
-        " which htcondor.file_transfer does not share. [unsupported]\n"
+        "reana.yaml:2:1: error: Steps on another system need a shared run directory,"
+        " but htcondor.file_transfer is on. [unsupported]\n"
         "  two\n"
         "  ^^^\n"
-        "hint: compile all of it with --backend htcondor.\n"
+        "hint: compile all steps with --backend htcondor.\n"
     )
 
 

@@ -141,7 +141,7 @@ def run(tmp_path: Path) -> Path:
 def test_nothing_that_was_handed_on_stays_behind_even_if_more_was_refused(run: Path, proxy: int, said: str) -> None:
     Path("proxy").write_text(f"{proxy}\n")
     with pytest.raises(Refused, match=said) if said else contextlib.nullcontext():
-        credentials.hand_on(run)
+        credentials.issue(run)
     assert len(list(Path("store/runs").glob("**/*krb5cc"))) == (0 if said else 1)
     credentials.withdraw(run)
     assert list(Path("store/runs").iterdir()) == []
@@ -206,7 +206,7 @@ def test_secrets_are_never_written_however_often_credentials_are_prepared(
     before = secrets_of(tmp_path)
     listed: list[list[str]] = []
     for _ in range(3):  # as each `resume` does
-        credentials.hand_on(tmp_path)
+        credentials.issue(tmp_path)
         assert secrets_of(tmp_path) == before
         listed.append(sorted(path.name for path in (tmp_path / "credentials").iterdir()))
     assert listed == [listed[0]] * 3
@@ -219,7 +219,7 @@ def test_secrets_are_never_written_however_often_credentials_are_prepared(
 def test_nothing_is_written_through_a_link_that_is_in_the_way(tmp_path: Path, tools: Path, name: str) -> None:
     (tools / "kinit").write_text("#!/bin/bash\n")
     files_of(tmp_path, **PLANS[name])
-    credentials.hand_on(tmp_path)
+    credentials.issue(tmp_path)
     victim = tmp_path / "victim"
     victim.write_text("precious")
     (tmp_path / "folder").mkdir()
@@ -228,7 +228,7 @@ def test_nothing_is_written_through_a_link_that_is_in_the_way(tmp_path: Path, to
         path.unlink()
         path.symlink_to(tmp_path / "folder" if index % 2 else victim)
     (kept / ".names").symlink_to(victim)
-    credentials.hand_on(tmp_path)
+    credentials.issue(tmp_path)
     assert victim.read_text() == "precious"
     assert list((tmp_path / "folder").iterdir()) == []
     assert (tmp_path / "credentials/names").read_text() == (kept / "names").read_text()

@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 # What is read. A folder is added when it has none of these words.
-READ = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs", "samples", "compiler/run")
+READ = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs", "samples", "compiler/run", "backends")
 
 # How CONTRIBUTING.md names a word, and what finds it.
 WORDS = {

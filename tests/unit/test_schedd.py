@@ -71,14 +71,18 @@ def test_a_ticket_that_cannot_be_had_is_refused(
 @pytest.mark.parametrize(
     ("starts", "code", "told"),
     [
-        (1, 45, "tried once, but its worker could not start it (Error from slot1: no image); it is tried again"),
-        (3, 45, "tried 3 times, but its worker could not start it (Error from slot1: no image); it is tried again"),
+        (1, 45, "tried once, but its worker could not start it (Error from slot1: no image); HTCondor will try again"),
+        (
+            3,
+            45,
+            "tried 3 times, but its worker could not start it (Error from slot1: no image); HTCondor will try again",
+        ),
         (1, 1022, ""),
         (
             4,
             1022,
-            "started 4 times, and taken off its worker before it ended (Error from slot1: no image);"
-            " if that goes on, stop the run",
+            "started 4 times, and evicted from its worker before it ended (Error from slot1: no image);"
+            " if this goes on, stop the run",
         ),
     ],
 )

@@ -43,10 +43,10 @@ TIME = (
 )
 STUCK = {
     "DependencyNeverSatisfied": "a job that it waits for did not succeed",
-    "JobHeldUser": "held by its owner; to go on: reana-batch resume",
+    "JobHeldUser": "held by its owner; to continue: reana-batch resume",
     "JobHeldAdmin": "held by an administrator; ask your site",
     "JobHoldMaxRequeue": "requeued too many times and then held; look at its log, then: scontrol release 7_[0-3]",
-    "launch failed requeued held": "its node could not start it; to go on: reana-batch resume",
+    "launch failed requeued held": "its node could not start it; to continue: reana-batch resume",
     "BadConstraints": "no node has what it asks for; stop the run, ask for less and run the analysis again",
     "PartitionTimeLimit": f"it asks for more time than its partition allows{TIME}",
     "AssocMaxWallDurationPerJobLimit": f"it asks for more time than its account allows{TIME}",
