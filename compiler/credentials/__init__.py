@@ -18,6 +18,11 @@ CREDENTIALS: dict[str, Credential] = {"kerberos": KERBEROS, "voms_proxy": VOMS_P
 OPEN_TO_ALL = "none"
 
 
+def opening() -> tuple[str, ...]:
+    """Return what URLs of declared data can be opened with."""
+    return (*(name for name, each in CREDENTIALS.items() if each.url_part), OPEN_TO_ALL)
+
+
 def with_implied(asked: frozenset[str], settings: CredentialSettings) -> frozenset[str]:
     """Return the credentials that are asked for, and those that they need themselves."""
     return asked.union(*(CREDENTIALS[name].implied(settings) for name in asked))

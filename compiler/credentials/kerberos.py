@@ -35,7 +35,7 @@ KERBEROS = Credential(
     lives=Lives("ticket_needed", frozenset({"ticket"}), "Kerberos ticket"),
     asks_for_ticket=lambda settings, known: settings.kerberos == "auto" and not known.value("CERN_USER"),
     for_all_steps=True,
-    opens_urls=True,
+    url_part="credentials/kerberos_url",
     tool=("kinit", "Kerberos tools"),
     at_hand=AtHand("Kerberos ticket", ("klist", "-s"), "none; keytabs need none", "run kinit."),
 )

@@ -73,7 +73,7 @@ class Credential:
     ``part`` is a bash part in ``templates``. It adds the name to ``known_credentials`` and defines ``issue_NAME``,
     which runs before the run is submitted, and ``take_NAME``, which runs in each job that asks. It may define
     ``bind_NAME``, ``check_NAME``, ``due_NAME`` and ``renew_NAME``, which ``credentials/job.sh`` and
-    ``credentials/lives.sh`` call.
+    ``credentials/lives.sh`` call. ``url_part`` defines ``open_NAME``, which adds to the words of ``curl``.
     """
 
     part: str
@@ -87,7 +87,7 @@ class Credential:
     implied: Callable[[CredentialSettings], frozenset[str]] = _nothing_implied  # the credentials that it needs itself
     asks_for_ticket: Callable[[CredentialSettings, KnownSecrets], bool] = lambda _settings, _known: False
     for_all_steps: bool = False  # does workflow.resources give it to every step?
-    opens_urls: bool = False  # can credential= of declared data name it? templates/data/url.sh has to know it then
+    url_part: str = ""  # the bash part that opens URLs of declared data with it; nothing if it opens none
     tool: tuple[str, str] = ("", "")  # the program that jobs need, and its title
     at_hand: AtHand | None = None
     one_of: OneOf | None = None

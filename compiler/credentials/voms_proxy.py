@@ -57,6 +57,6 @@ VOMS_PROXY = Credential(
         _most,
         "let each job make its own proxy, which needs the key there: --set credentials.voms_proxy=worker",
     ),
-    opens_urls=True,
+    url_part="credentials/voms_proxy_url",
     tool=("voms-proxy-init", "VOMS tools"),
 )

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from urllib.parse import unquote, urlsplit
 
-from reana_batch.credentials import CREDENTIALS, OPEN_TO_ALL
+from reana_batch.credentials import opening
 from reana_batch.diagnostics import Diagnostics, Place, closest
 from reana_batch.ir import DataFile
 from reana_batch.reading import expressions
@@ -25,7 +25,7 @@ _OPTIONS = {
     ("url", True): ("path", "credential", "overwrite"),
 }
 
-_OPENING = (*(name for name, each in CREDENTIALS.items() if each.opens_urls), OPEN_TO_ALL)
+_OPENING = opening()
 
 _HINTS = {
     "rucio": "for example rucio(escape, user.alice, data.root, path=data/data.root).",

@@ -18,6 +18,7 @@ from typing import Any
 import yaml
 
 from reana_batch import files
+from reana_batch.credentials import opening
 from reana_batch.diagnostics import Diagnostics, Place, closest
 from reana_batch.reading import schema
 from reana_batch.reading.document import Document, read_document
@@ -132,6 +133,10 @@ def _rules(backends: Collection[str]) -> _Rules:
     """Return the schema of profiles."""
     rules = schema.load_schema("sites.schema.json")
     rules["properties"]["backend"] |= {"enum": list(backends)}
+    data = rules["properties"]["data"]["properties"]
+    for name in data:
+        if name.endswith("_credential"):
+            data[name] |= {"enum": list(opening())}
     return rules
 
 

@@ -41,7 +41,13 @@ LIBRARIES = {
         "credentials/job",
         *(each.part for each in CREDENTIALS.values()),
     ),
-    "data/lib.sh": ("job/say", "data/transfer", "data/rucio", "data/url"),
+    "data/lib.sh": (
+        "job/say",
+        "data/transfer",
+        "data/rucio",
+        "data/url",
+        *(each.url_part for each in CREDENTIALS.values() if each.url_part),
+    ),
     "data/stage-in.sh": ("data/incoming", "data/stage-in"),  # they read data/lib.sh
     "data/stage-out.sh": ("data/outgoing", "data/stage-out"),
 }

@@ -34,10 +34,7 @@ set_curl() { # -> $curl
   local certificates=${X509_CERT_DIR:-/etc/grid-security/certificates}
   curl=(curl --fail --silent --show-error --location --connect-timeout "$timeout" --speed-limit 1 --speed-time "$timeout")
   [[ ! -d $certificates ]] || curl+=(--capath "$certificates")
-  case $credential in
-    voms_proxy) curl+=(--cert "$X509_USER_PROXY" --key "$X509_USER_PROXY") ;;
-    kerberos) curl+=(--negotiate --user :) ;;
-  esac
+  [[ $credential == none ]] || "open_$credential"
 }
 
 # What the server tells of a file. "-" means unknown.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -23,7 +24,8 @@ _COMMAND = 'cat "$TOKEN_FILE" >result'
 def program(desk: Desk) -> Program:
     """The program in a Python that has the additions of tests/toy."""
     home = {"HOME": str(desk.path / "home"), "XDG_CONFIG_HOME": str(desk.path / "home/.config")}
-    extended = environment(PYTHONPATH=str(flows.HERE), **home)
+    path = f"{desk.path / 'programs'}:{os.environ['PATH']}"
+    extended = environment(PYTHONPATH=str(flows.HERE), PATH=path, **home)
     desk.write("home/.keep", "")
 
     def run(*words: str, exits: int = 0) -> subprocess.CompletedProcess[str]:
@@ -81,6 +83,31 @@ def test_every_verb_works_with_the_additions(desk: Desk, program: Program, name:
     program("delete", "-w", "test.1.1")
     program("delete", "-w", "test.1")
     assert list(store(desk).iterdir()) == []
+
+
+# It opens only what the token opens.
+_CURL = """\
+#!/bin/bash
+[[ " $* " == *" --header Authorization: Bearer sesame "* ]] || exit 22
+while (($#)); do
+  [[ $1 != --output ]] || echo opened >"$2"
+  shift
+done
+"""
+_URL = "https://h.example/x path=x"
+
+
+@pytest.mark.parametrize(("url", "words"), [(f"{_URL} credential=token", ()), (_URL, ("data.https_credential=token",))])
+def test_the_credential_opens_urls(desk: Desk, program: Program, url: str, words: tuple[str, ...]) -> None:
+    desk.write("programs/curl", _CURL).chmod(0o755)
+    program("secrets-add", "--env", "TOKEN=sesame")
+    steps = [{"environment": "debian:12", "commands": ["cp x result"]}]
+    workflow = {"type": "serial", "specification": {"steps": steps}}
+    analysis = {"inputs": {"files": [url]}, "workflow": workflow, "outputs": {"files": ["result"]}}
+    desk.write("reana.yaml", json.dumps(analysis))
+    settings = [word for setting in words for word in ("--set", setting)]
+    program("run", "-w", "test", *settings)
+    assert (desk.path / "runs/test.1/workspace/result").read_text() == "opened\n"
 
 
 def test_what_is_not_known_is_explained_with_the_additions(desk: Desk, program: Program) -> None:

@@ -22,6 +22,7 @@ CREDENTIALS["token"] = Credential(
     source=lambda _asked: "store",
     secrets=lambda _source, _known: iter((Secret("TOKEN", ENV),)),
     files={"store": ("token",)},
+    url_part=str(Path(__file__).parent / "token_url"),
     tool=("cat", "Toy tools"),
 )
 

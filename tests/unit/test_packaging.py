@@ -19,7 +19,7 @@ import pytest
 
 from reana_batch.backends import BACKENDS
 from reana_batch.cli.main import COMMANDS
-from reana_batch.credentials import CREDENTIALS, OPEN_TO_ALL
+from reana_batch.credentials import CREDENTIALS
 from reana_batch.frontends import FRONTENDS
 from reana_batch.passes import PASSES
 from reana_batch.site import Site, settings_of
@@ -275,16 +275,10 @@ def test_each_credential_has_its_functions_in_bash(name: str) -> None:
         assert line in part, f"templates/{CREDENTIALS[name].part}.sh must have {line}"
 
 
-def test_what_opens_urls_is_known_where_it_is_needed() -> None:
-    opening = [name for name, each in CREDENTIALS.items() if each.opens_urls]
-    schema = json.loads((ROOT / "compiler/reading/sites.schema.json").read_text("utf-8"))
-    data = schema["properties"]["data"]["properties"]
-    for setting in ("root_credential", "davs_credential", "https_credential"):
-        place = f"add it to data.{setting} in compiler/reading/sites.schema.json"
-        assert data[setting]["enum"] == [*opening, OPEN_TO_ALL], place
-    url = (ROOT / "templates/data/url.sh").read_text("utf-8")
-    for name in opening:
-        assert f"    {name}) " in url, f"set_curl of templates/data/url.sh must say what curl needs for {name}"
+@pytest.mark.parametrize("name", [name for name, each in CREDENTIALS.items() if each.url_part])
+def test_what_opens_urls_has_its_function_in_bash(name: str) -> None:
+    part = (ROOT / "templates" / f"{CREDENTIALS[name].url_part}.sh").read_text("utf-8")
+    assert f"open_{name}() {{" in part, f"templates/{CREDENTIALS[name].url_part}.sh must have open_{name}"
 
 
 def test_each_setting_has_a_field_and_a_rule() -> None:
