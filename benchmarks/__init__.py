@@ -1,1 +1,1 @@
-"""How fast analyses are compiled, and in how much memory: ``python -m benchmarks``."""
+"""How fast analyses are compiled, and how much memory that takes: ``python -m benchmarks``."""

@@ -1,4 +1,4 @@
-"""Measure, print a table, and exit with 1 if a figure is worse than it may be."""
+"""Measure, print a table, and exit with 1 if a figure exceeds its limit."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ from benchmarks.cases import Case
 ROOT = Path(__file__).parents[1]
 MEASURED = [sys.executable, "-m", "benchmarks.measured"]
 REANA_BATCH = [sys.executable, str(Path(sysconfig.get_path("scripts"), "reana-batch"))]
-# In memory if there is such a place: what a disk's journal takes depends on its other users, tenfold.
+# Prefer memory to a disk: other users of a disk can slow its journal down tenfold.
 MEMORY = Path("/dev/shm")
 
-# A case is measured this often, or until it has taken this long.
+# A case runs this many times, or until it has taken this many seconds.
 _LONG = 60.0  # seconds
-# Starting takes so little that it is measured more often.
+# Starting takes so little time that it is measured more often.
 _STARTS = 15
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a child process took."""
+    """The cost of a child process."""
 
-    cpu_seconds: float  # user and system; of the measured part alone if the child printed that
+    cpu_seconds: float  # user and system; only of the measured part if the child printed that
     wall_seconds: float
     mebibytes: float  # at its peak
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A line of the table: medians, beside those of the peer."""
+    """A line of the table: our medians, next to those of the peer."""
 
     case: str
     backend: str
@@ -60,7 +60,7 @@ class Result:
 
     @property
     def kept(self) -> bool:
-        """Whether the result keeps within what it may take."""
+        """Whether the result is within its limits."""
         slow = self.most_seconds is not None and self.seconds >= self.most_seconds
         slow = slow or (self.most_ratio is not None and self.ratio > self.most_ratio)
         large = self.most_mebibytes is not None and self.mebibytes >= self.most_mebibytes
@@ -71,9 +71,9 @@ class Result:
 
 
 def child(command: list[str], expected: tuple[int, ...] = (0,)) -> Cost:
-    """Run a command, which ends with one of the ``expected`` exit codes, and return what it took.
+    """Run a command and return its cost. It must exit with one of the ``expected`` codes.
 
-    Linux counts the memory of the process that starts a child as the child's; this one stays small.
+    Linux counts the memory of the process that starts a child as the child's, so this process stays small.
     """
     with tempfile.TemporaryFile() as errors:
         begin = time.perf_counter()
@@ -92,7 +92,7 @@ def child(command: list[str], expected: tuple[int, ...] = (0,)) -> Cost:
 
 
 def repeat(measure: Callable[[], tuple[Cost, Cost]], runs: int) -> list[tuple[Cost, Cost]]:
-    """Return the costs of ours and of the peer, measured in turn so that both see the same neighbours."""
+    """Return the costs of ours and of the peer. They run in turn, so that other load affects both."""
     end = time.monotonic() + _LONG
     costs = [measure()]
     while len(costs) < runs and time.monotonic() < end:
@@ -101,7 +101,7 @@ def repeat(measure: Callable[[], tuple[Cost, Cost]], runs: int) -> list[tuple[Co
 
 
 def compile_case(case: Case, backend: str, runs: int, directory: Path) -> Result:
-    """Measure compiling against writing the same files from a bare loop."""
+    """Measure compiling against a bare loop that writes the same files."""
 
     def measure() -> tuple[Cost, Cost]:
         with tempfile.TemporaryDirectory(prefix="reana-batch-benchmark-", dir=directory) as folder:
@@ -130,7 +130,7 @@ def load_case(runs: int, directory: Path) -> Result:
 
 
 def big_case(name: str, runs: int, directory: Path) -> Result:
-    """Measure the answer to 10 MB of one kind against libyaml's walk through them."""
+    """Measure the answer to 10 MB of one kind against libyaml, which only parses them."""
     with tempfile.TemporaryDirectory(prefix="reana-batch-benchmark-", dir=directory) as folder:
         spec = Path(folder, "reana.yaml")
         spec.write_text(big.largest(name), encoding="utf-8")
@@ -159,7 +159,7 @@ def help_case() -> Result:
 
 
 def medians(costs: list[tuple[Cost, Cost]], *, wall: bool = False) -> tuple[float, float, float, int]:
-    """Return what a Result holds of the costs of ours and of the peer."""
+    """Return the fields of a Result from the costs of ours and of the peer."""
     seconds, peer_seconds = (
         median(cost.wall_seconds if wall else cost.cpu_seconds for cost in side) for side in zip(*costs, strict=True)
     )
@@ -180,7 +180,7 @@ def results(wanted: re.Pattern[str], runs: int, directory: Path) -> Iterator[Res
 
 
 def answers(wanted: re.Pattern[str], runs: int, directory: Path) -> Iterator[Result]:
-    """Measure what writes nothing."""
+    """Measure the cases that write nothing."""
     for name in big.BIG:
         if wanted.search(f"big: {name}"):
             yield big_case(name, min(runs, 1), directory)
@@ -215,7 +215,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--only", metavar="REGEX", default="", help="cases to measure, such as 'scatter.*make'")
     parser.add_argument("--runs", type=int, default=3, help="measurements of each case (default: %(default)s)")
-    parser.add_argument("--directory", type=Path, help="where to write, for a while (default: memory, else TMPDIR)")
+    parser.add_argument("--directory", type=Path, help="where to write temporary files (default: memory, else TMPDIR)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to this file as well")
     given = parser.parse_args()
     directory = given.directory or (MEMORY if os.access(MEMORY, os.W_OK) else Path(tempfile.gettempdir()))

@@ -1,4 +1,4 @@
-"""Inputs that a careless reader takes long for: each a function of its size to the text of a reana.yaml."""
+"""Inputs that a careless reader takes long to read. Each is a function from a size to the text of a reana.yaml."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 
 import yaml
 
-# What every input of BYTES must be answered in, whatever the answer is.
+# Longest time in seconds for the answer to any input of BYTES, whatever the answer is.
 BYTES = 10_000_000
 MOST_SECONDS = 10.0
 
-# What is read: keys and values of a file, and commands of a serial workflow.
+# The most that the program reads: keys and values of a file, and commands of a serial workflow.
 VALUES = 1_000_000
 COMMANDS = 100_000
 
@@ -24,7 +24,7 @@ def _step(name: str, command: str = "true", **more: Any) -> dict[str, Any]:
 
 
 def _spec(*steps: dict[str, Any], **more: Any) -> str:
-    """Return an analysis as JSON, which YAML reads as well."""
+    """Return an analysis as JSON, which YAML can read too."""
     return json.dumps({**more, "workflow": {"type": "serial", "specification": {"steps": steps}}})
 
 
@@ -37,7 +37,7 @@ def _parameter(written: str) -> str:
 
 
 BIG: dict[str, Callable[[int], str]] = {
-    # many of what is right
+    # many valid values
     "steps": lambda n: _spec(*map(_step, _numbered("s", n))),
     "steps of one name": lambda n: _spec(*[_step("s")] * n),
     "commands": lambda n: _spec({"name": "s", "environment": IMAGE, "commands": ["true"] * n}),
@@ -50,7 +50,7 @@ BIG: dict[str, Callable[[int], str]] = {
     "letters of an image": lambda n: _spec({**_step("s"), "environment": "a-" * n + "!"}),
     "aliases": lambda n: "x: &a [1]\n" + "".join(f"{key}: *a\n" for key in _numbered("k", n)),
     "merges": lambda n: "x: &a {b: 1}\ny:\n" + "- {<<: *a, c: 1}\n" * n,
-    # many of what is wrong
+    # many faults
     "missing files": lambda n: _spec(_step("s"), inputs={"files": list(_numbered("f", n))}),
     "nested files": lambda n: _spec(
         _step("s"), inputs={"files": [f"d/{f}" for f in _numbered("f", n)], "directories": ["d"]}
@@ -88,9 +88,9 @@ _OF_COMMANDS = ("steps", "steps of one name", "commands", "hints", "wrong images
 
 
 def largest(name: str) -> str:
-    """Return the input of this kind that takes longest: BYTES of it, or as much as is read.
+    """Return the slowest input of this kind: BYTES of it, or as much as the program reads.
 
-    What is beyond the bounds of the reader is refused when the first of it is met.
+    The reader refuses an input at the first value beyond its limits.
     """
     sample = BIG[name](1000)
     size = min(BYTES * 1000 // len(sample), VALUES * 1000 // _values(sample))
@@ -102,7 +102,7 @@ def largest(name: str) -> str:
 
 
 def _values(text: str) -> int:
-    """Return how many keys and values stand in a text; 1 if it is no YAML."""
+    """Return how many keys and values a text has. Text that is not YAML counts as 1."""
     try:
         return sum(isinstance(event, yaml.NodeEvent) for event in yaml.parse(text, yaml.CSafeLoader))
     except yaml.YAMLError:

@@ -1,4 +1,4 @@
-"""What is measured: workflows of every size, and the figures they must keep within."""
+"""The measured cases: workflows of every size, with the limits of their figures."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-# The measuring process imports this and stays small; what is measured imports the compiler.
+# The measuring process imports this module and stays small. Only the child processes import the compiler.
 if TYPE_CHECKING:
     from reana_batch.ir import Workflow
 
@@ -17,7 +17,7 @@ LINES_PER_STEP = 5
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A workflow of one size; ``kind`` is a key of WORKFLOWS, or ``serial`` for a real reana.yaml."""
+    """A workflow of one size. ``kind`` is a key of WORKFLOWS, or ``serial`` for a real reana.yaml."""
 
     kind: str
     size: int
@@ -39,13 +39,13 @@ CASES = (
     Case("serial", 10_000, most_seconds=10),
     Case("chain", 100_000),
 )
-# Jobs of a Snakemake workflow, compiled and, as its peer, dry-run by Snakemake; and what ours may take of that.
+# Jobs of a Snakemake workflow. The peer is Snakemake's dry run, and the second figure limits the ratio to it.
 SNAKEMAKE_JOBS = (1_000, 10_000, 50_000)
 MOST_OF_A_DRY_RUN = 1.5
 SPEC_STEPS = 4_000  # of LINES_PER_STEP lines each
 MOST_LOAD_SECONDS = 1.0
 MOST_HELP_SECONDS = 0.15
-# Peak memory of a million rows above that of a thousand; their table alone has 30 MB.
+# Limit of the peak memory of a million rows above that of a thousand. Their table alone has 30 MB.
 MOST_GROWTH_MEBIBYTES = 8.0
 
 
@@ -60,7 +60,7 @@ def spec_text(steps: int) -> str:
 
 
 def snakefile(jobs: int) -> str:
-    """Return a Snakefile of so many jobs: samples that pass two rules, and one job that merges them."""
+    """Return a Snakefile with this many jobs: samples that pass two rules, and one job that merges them."""
     return f"""
 rule all:
     input: "sum.txt"
@@ -121,7 +121,7 @@ def chain(size: int) -> Workflow:
 
 @dataclass(frozen=True, slots=True)
 class Seeds:
-    """A table of so many rows, made while it is written."""
+    """A table of rows, produced while it is written."""
 
     count: int
     columns: tuple[str, ...] = ("seed", "file")

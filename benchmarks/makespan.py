@@ -1,10 +1,11 @@
-"""How long 1,000 trivial rows and a merge take on the real schedulers, ours beside hand-written ones, in one run.
+"""How long 1,000 trivial rows and a merge take on the real schedulers: ours and hand-written ones, in one run.
 
 Needs the site in a box with the project installed (``tests/site/site install .``): ``python -m benchmarks.makespan``.
-The peers are what an expert would write: an array of chunks with a merge behind it, and a DAG of the same chunks; a
-chunk keeps a log of each row and ends at the first that fails. The clock runs from the call that submits what is
-already written, compiled or by hand, to the complete merged file; compiling is told apart. Schedulers look at their
-queues at whole seconds or so: the runs begin at moments of a second that are spread evenly, the same for both.
+
+The peers are what an expert would write: an array of chunks with a merge after it, and a DAG of the same chunks. A
+chunk keeps a log of each row and ends at the first that fails. The clock starts with the call that submits the finished
+files, and stops at the complete merged file. Compile time is printed separately. Schedulers look at their queues about
+once a second. So the runs begin at moments spread evenly over a second, the same for both.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from tests.site.box import Box
 
 ROWS, CHUNK = 1000, 63
 FOLDER = "/shared/alice/makespan"
-LIMIT = 1.3  # ours over the peer's, at the most
-SETTLING = 6  # seconds in which finalisers end, and for which ext4 is slow to make files after many were deleted
+LIMIT = 1.3  # upper limit of ours over the peer's
+SETTLING = 6  # seconds in which finalisers end; ext4 is slow to make files after many were deleted
 PYTHON = "/opt/venv/reana-batch/bin/python"
 
 # One step of many rows and a merge, compiled in the box.
@@ -79,7 +80,7 @@ HTCONDOR_DAG = "".join(
     ]
 )
 
-# What is written by hand, by back end.
+# The hand-written peers, by back end.
 PEERS = {
     "slurm": {"chunk.sh": CHUNK_SCRIPT, "chunk.sbatch": SLURM_CHUNK, "submit.sh": SLURM_SUBMIT},
     "htcondor": {
@@ -94,7 +95,7 @@ PEERS = {
 
 
 def ours(box: Box, backend: str, folder: str, moment: float) -> tuple[float, float]:
-    """Return the seconds that compiling takes, and the makespan."""
+    """Return the compile time and the makespan, in seconds."""
     begin = time.monotonic()
     box.alice(PYTHON, "-", backend, folder, input=COMPILE)
     compiled = time.monotonic() - begin
@@ -112,7 +113,7 @@ def peer(box: Box, backend: str, folder: str, moment: float) -> float:
 
 
 def await_moment(moment: float) -> None:
-    """Wait for a moment of a second, in parts of it, after what ran before has settled."""
+    """Wait until the last run has settled, and then for a given fraction of a second."""
     time.sleep(SETTLING)
     time.sleep((moment - time.time()) % 1)
 
@@ -129,7 +130,7 @@ def makespan(box: Box, submit: tuple[str, ...], folder: str, merged: str) -> flo
 
 
 def compare(box: Box, backend: str, runs: int) -> dict[str, float | str]:
-    """Return the medians of runs in turn: of both makespans, of their ratios, and of what compiling takes."""
+    """Return the medians of runs in turn: of both makespans, of their ratios, and of our compile time."""
     mine, theirs, compiling = [], [], []
     for number in range(runs):
         moment = (number + 0.5) / runs

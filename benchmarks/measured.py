@@ -1,6 +1,6 @@
-"""What runs in the child processes: ``python -m benchmarks.measured WHAT ARGUMENT...``.
+"""The code of the child processes: ``python -m benchmarks.measured WHAT ARGUMENT...``.
 
-Those that print a number measured a part of their work, in CPU seconds.
+A child that prints a number measured a part of its work, in CPU seconds.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from collections.abc import Callable
 from pathlib import Path
 from time import process_time
 
-# What one turn of the bare loop writes: a line, or a word of a line that has a job in each word.
+# What the bare loop writes in one turn: a line, or a word if each word of a line has its own job.
 _LONG_LINE = 4096
 _WORDS = re.compile(r"\S+\s*")
 
 
 def compile_workflow(kind: str, size: str, backend: str, directory: str) -> None:
-    """Compile a workflow that is built in the compiler's own terms."""
+    """Compile a workflow that is built as the compiler's own data."""
     from benchmarks.cases import WORKFLOWS
     from reana_batch import pipeline
     from reana_batch.diagnostics import Diagnostics
@@ -30,7 +30,7 @@ def compile_workflow(kind: str, size: str, backend: str, directory: str) -> None
 
 
 def write_again(source: str, target: str) -> None:
-    """Write the same bytes to the same paths below ``target``; reading them is not counted."""
+    """Write the same bytes to the same paths below ``target``. Reading them does not count."""
     seconds = 0.0
     for folder, _, files in os.walk(source):
         copy = target + folder.removeprefix(source)
@@ -59,7 +59,7 @@ def _pieces(text: str) -> list[str]:
 
 
 def load_spec(path: str) -> None:
-    """Read and check an analysis, up to its workflow."""
+    """Read and check an analysis, and build its workflow."""
     from reana_batch import frontends
     from reana_batch.diagnostics import Diagnostics
     from reana_batch.frontends import serial  # noqa: F401  # imports are not counted
@@ -75,7 +75,7 @@ def load_spec(path: str) -> None:
 
 
 def load_yaml(path: str) -> None:
-    """Read the same file by libyaml alone."""
+    """Read the same file with libyaml alone."""
     import yaml
 
     begin = process_time()
@@ -84,7 +84,7 @@ def load_yaml(path: str) -> None:
 
 
 def scan_yaml(path: str) -> None:
-    """Let libyaml alone go through the same file, as far as it is YAML."""
+    """Parse the same file with libyaml alone, up to its first fault."""
     import contextlib
 
     import yaml

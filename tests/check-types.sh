@@ -1,6 +1,6 @@
 #!/bin/bash
-# Check the types of the installed wheel (checkers cannot follow the editable install's hook), then plant a
-# type error in it and demand that the checker sees it.
+# Check the types of the installed wheel, because checkers cannot follow the hook of an editable install. Then plant a
+# type error in it and check that the checker finds it.
 set -euo pipefail
 bin=$(cd "$BIN" && pwd)
 root=$(cd "$(dirname "$0")/.." && pwd)

@@ -1,5 +1,5 @@
 #!/bin/bash
-# make-venv.sh PYTHON DIRECTORY -- make a virtual environment, and say what a fresh Debian lacks for one.
+# make-venv.sh PYTHON DIRECTORY -- make a virtual environment. If Debian lacks a package for it, install or name that.
 set -euo pipefail
 python=$1 directory=$2
 [[ -x $directory/bin/python ]] && exit 0

@@ -1,6 +1,6 @@
 #!/bin/bash
-# run-browser-tests.sh: look at the manual in a headless Chromium, and install one if there is none. Say what is left out
-# where none can be had.
+# run-browser-tests.sh: test the manual in a headless Chromium, and install one if there is none. If that fails, say which
+# tests are left out.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 browser=$root/$BIN/headless-chromium # where the tests look for it
@@ -8,7 +8,7 @@ log=$root/build/browser.log
 
 works() { [ -n "$1" ] && timeout 60 "$1" --version >/dev/null 2>&1; }
 
-# On Ubuntu the package chromium is a script that asks for a snap, and so it does not work.
+# On Ubuntu the package chromium is a script that asks for a snap, so it may not work.
 found() {
   local name path
   for name in chromium-headless-shell chromium chromium-browser google-chrome-stable google-chrome; do
@@ -23,7 +23,7 @@ debian_package() {
   apt-get -qq update && apt-get -qq -y install --no-install-recommends chromium-headless-shell fonts-dejavu-core
 }
 
-# Playwright brings its own for other systems, from its own site.
+# On other systems Playwright downloads its own Chromium.
 playwright_browser() {
   local with_packages=()
   [ "$(id -u)" != 0 ] || with_packages=(--with-deps)
@@ -45,9 +45,9 @@ path=$(found)
 [ -z "$path" ] || ln -sfn "$path" "$browser"
 if ! works "$browser" && ! install_browser; then
   printf '%s\n' "=====================================================================" \
-    "LEFT OUT: the look at the manual in a browser. There is no Chromium here, and none could be installed." \
-    "Install one as root: \"apt-get install chromium\" on Debian, \"snap install chromium\" on Ubuntu. What was tried is in" \
-    "build/browser.log." \
+    "LEFT OUT: the tests of the manual in a browser. There is no Chromium here, and it could not be installed." \
+    "Install one as root: \"apt-get install chromium\" on Debian, \"snap install chromium\" on Ubuntu. The log of the attempt" \
+    "is build/browser.log." \
     "====================================================================="
   exit 0
 fi

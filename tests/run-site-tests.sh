@@ -1,6 +1,6 @@
 #!/bin/bash
-# run-site-tests.sh [build|condor]: build the box with real HTCondor and Slurm, and unless told only to build, run the
-# tests in it, all of them or those of HTCondor; elsewhere say what is left out.
+# run-site-tests.sh [build|condor]: build the box with real HTCondor and Slurm, and run all tests in it. With "build" run
+# no tests; with "condor" only those of HTCondor. On a machine that cannot hold a box, say which tests are left out.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 site=$root/tests/site/site
@@ -15,7 +15,7 @@ fi
 export HOME=${HOME:-$(getent passwd "$(id -u)" | cut -d: -f6)}
 cache=$("$site" cache)
 mkdir -p "$cache"
-exec 7>"$cache/tests" # the boxes are those of one checkout at a time
+exec 7>"$cache/tests" # one checkout uses the boxes at a time
 flock --nonblock 7 || { echo "waiting for the tests of another checkout"; flock 7; }
 echo "==> box: real HTCondor and Slurm"
 "$site" build
@@ -25,7 +25,7 @@ grep -q 'is left out' "$cache/log/70-pyslurm.log" &&
     "Debian's Slurm and HTCondor. \"tests/site/site build --clean\" tries again."
 tests=("$root/tests")
 [ "${1:-}" != condor ] || tests=("$root"/tests/real/test_{htcondor,htcondor_transfer,expansions,mixed,data,credentials}.py)
-# Most of the time jobs wait for their schedulers: several boxes side by side, each with whole files of tests.
+# Most of the time jobs wait for their schedulers, so several boxes run in parallel, each with whole files of tests.
 boxes=${REANA_BATCH_BOXES:-3}
 echo "==> site: the tests on real HTCondor and Slurm, in $boxes boxes"
 exec "$root/$BIN/python" -m pytest -v -m site --durations 15 -n "$boxes" --dist loadfile "${tests[@]}"

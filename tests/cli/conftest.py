@@ -1,4 +1,4 @@
-"""The real command in a process of its own, and an analysis for it to work on."""
+"""The real command in a process of its own, and an analysis that it works on."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ class Ended:
 
 @dataclass(frozen=True)
 class Tool:
-    """``reana-batch`` in the directory of an analysis, with an environment that is all its own."""
+    """``reana-batch`` in the directory of an analysis, with its own environment."""
 
     directory: Path
     environment: dict[str, str] = field(default_factory=dict)
 
     def start(self, *args: str, **changes: str) -> subprocess.Popen[str]:
-        """Start the command; ``changes`` are variables of its environment."""
+        """Start the command. ``changes`` are variables of its environment."""
         return subprocess.Popen(
             [PROGRAM, *args],
             cwd=self.directory,
@@ -59,7 +59,7 @@ class Tool:
         )
 
     def run(self, *args: str, **changes: str) -> Ended:
-        """Return how the command ended; a traceback is never right."""
+        """Return how the command ended, after a check that it printed no traceback."""
         with self.start(*args, **changes) as process:
             stdout, stderr = process.communicate()
         assert "Traceback" not in stderr, stderr
@@ -73,7 +73,7 @@ class Tool:
         return target
 
     def write_steps(self, **commands: str) -> None:
-        """Write a reana.yaml of these steps, one command each."""
+        """Write a reana.yaml of these steps, with one command each."""
         steps = "".join(
             f"      - name: {name}\n        environment: debian:12\n        commands:\n          - |\n"
             + "".join(f"            {line}\n" for line in command.splitlines())
@@ -82,20 +82,20 @@ class Tool:
         self.write("reana.yaml", f"workflow:\n  type: serial\n  specification:\n    steps:\n{steps}")
 
     def files(self) -> dict[str, bytes | None]:
-        """Return everything below the directory, by relative path; directories have None."""
+        """Return everything below the directory by relative path. Directories have the value None."""
         found = self.directory.rglob("*")
         return {str(p.relative_to(self.directory)): p.read_bytes() if p.is_file() else None for p in found}
 
 
 @pytest.fixture(scope="session")
 def bytecode(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Compiled modules: kept from one start to the next, and out of the checkout."""
+    """Return the folder of compiled modules: kept between starts, and outside the checkout."""
     return tmp_path_factory.mktemp("bytecode")
 
 
 @pytest.fixture
 def empty(tmp_path: Path, bytecode: Path) -> Tool:
-    """The tool in an empty directory, as a user without any configuration."""
+    """Return the tool in an empty directory. The user has no configuration."""
     for name in ("analysis", "home"):
         (tmp_path / name).mkdir()
     environment = {
@@ -111,7 +111,7 @@ def empty(tmp_path: Path, bytecode: Path) -> Tool:
 
 @pytest.fixture
 def hello(empty: Tool) -> Tool:
-    """The tool beside an analysis of one step."""
+    """Return the tool in a directory with an analysis of one step."""
     empty.write("reana.yaml", HELLO)
     empty.write("names.txt", "Ann\nBob\n")
     return empty
@@ -119,7 +119,7 @@ def hello(empty: Tool) -> Tool:
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory, bytecode: Path) -> Path:
-    """A directory of runs with one that has finished, ``done.1``; for copying, not for use."""
+    """Return a directory of runs with one finished run, ``done.1``. Tests copy it and do not change it."""
     directory = tmp_path_factory.mktemp("finished")
     own = {"PATH": os.environ["PATH"], "HOME": str(directory), "PYTHONPYCACHEPREFIX": str(bytecode)}
     tool = Tool(directory, own | surroundings.measured())

@@ -1,4 +1,4 @@
-"""Answers go to stdout, progress and faults to stderr; ``--json`` gives one object and nothing else."""
+"""Answers go to stdout, progress and faults to stderr. With ``--json`` stdout holds one object and nothing else."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ Feature: The run
     Then the workflow status should be "finished"
 """
 
-# Each command, as it succeeds beside the analysis and its run `done`; then what its answer must hold.
+# Each command with arguments that succeed in a directory with the analysis and its run `done`, and the keys of its
+# answer.
 ANSWERS: dict[str, tuple[Sequence[str], set[str]]] = {
     "validate": (["validate"], {"valid", "diagnostics"}),
     "compile": (["compile", "-o", "compiled"], {"backend", "directory", "jobs", "start_command", "diagnostics"}),
@@ -75,7 +76,7 @@ def _object(text: str) -> dict[str, Any]:
 def test_json_is_one_object_on_stdout(hello: Tool, finished: Path) -> None:
     started = {}
     for name, (args, _) in ANSWERS.items():
-        # Each in a copy of its own, so that all can run at once.
+        # Each command works in its own copy, so that all can run at once.
         copy = Tool(hello.directory.parent / name, hello.environment)
         shutil.copytree(hello.directory, copy.directory)
         shutil.copytree(finished, copy.directory / "runs")
@@ -109,7 +110,7 @@ def test_json_has_the_place_of_each_fault(hello: Tool) -> None:
     ]
 
 
-# Each kind of wrong usage, with the words that name it.
+# Each kind of wrong usage, with the words that the message must hold.
 WRONG: dict[str, tuple[Sequence[str], str]] = {
     "no command of the name": (["vaildate", "--json"], "No such command 'vaildate'."),
     "no option of the name": (["validate", "--json", "--fus"], "No such option '--fus'."),
@@ -145,7 +146,7 @@ def test_the_word_of_an_argument_asks_for_no_json(hello: Tool) -> None:
     assert (ended.code, ended.stdout) == (2, "")
 
 
-# What is an answer is on stdout and only there. The others say something on stderr too: a warning, a note, progress.
+# Each command prints its answer on stdout only. Some also print a warning, a note or progress on stderr.
 TELLING = (
     ["samples"],
     ["inspect"],
@@ -170,7 +171,7 @@ def test_answers_go_to_stdout_alone(args: Sequence[str], hello: Tool) -> None:
     assert "greet" in ended.stdout
 
 
-def test_what_is_no_answer_goes_to_stderr_alone(hello: Tool) -> None:
+def test_notes_and_progress_go_to_stderr_alone(hello: Tool) -> None:
     for name, process in [(name, hello.start(*args)) for name, (args, _, _) in SAYING.items()]:
         stdout, stderr = process.communicate()
         _, answer, said = SAYING[name]
@@ -278,11 +279,11 @@ def _on_a_terminal(tool: Tool, *args: str, **changes: str) -> str:
 def _read(terminal: int) -> bytes:
     try:
         return os.read(terminal, 4096)
-    except OSError:  # Linux says so when the other side is closed
+    except OSError:  # Linux raises this when the other side is closed
         return b""
 
 
-# Foregrounds and backgrounds; bold and dim are no colours.
+# Foreground and background colours. Bold and dim are not colours.
 COLOUR = re.compile("\x1b\\[(?:[0-9]+;)*(?:[349]|10)[0-7]")
 
 
@@ -298,7 +299,7 @@ def test_a_file_gets_no_colours(command: str, hello: Tool) -> None:
     assert "\x1b" not in ended.stdout + ended.stderr
 
 
-# --- readers that go away, and disks that are full ------------------------------------------------
+# --- readers that close early, and full disks ---------------------------------------------------
 
 LONG_ANSWERS = (
     ["config", "--json"],
@@ -311,7 +312,7 @@ LONG_ANSWERS = (
 
 
 @pytest.mark.parametrize("args", LONG_ANSWERS, ids=" ".join)
-def test_a_reader_that_has_gone_is_no_fault(args: Sequence[str], hello: Tool) -> None:
+def test_a_reader_that_has_gone_is_not_a_fault(args: Sequence[str], hello: Tool) -> None:
     with hello.start(*args) as process:
         assert process.stdout is not None
         process.stdout.close()
@@ -320,7 +321,7 @@ def test_a_reader_that_has_gone_is_no_fault(args: Sequence[str], hello: Tool) ->
 
 
 @pytest.mark.parametrize("args", [["samples"], ["validate"], ["inspect"], ["compile", "-n"]], ids=" ".join)
-def test_nobody_has_to_read_stderr(args: Sequence[str], hello: Tool) -> None:
+def test_stderr_may_be_closed(args: Sequence[str], hello: Tool) -> None:
     with hello.start(*args) as process:
         assert process.stderr is not None
         process.stderr.close()

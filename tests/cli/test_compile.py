@@ -1,4 +1,4 @@
-"""What `compile` writes, where, and what it leaves alone."""
+"""What `compile` writes, where it writes, and which files it does not change."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_auto_goes_by_the_steps(hello: Tool) -> None:
 
 
 def test_paths_are_relative_to_the_analysis(hello: Tool) -> None:
-    """The directory of -f is where inputs come from; --output is relative to where the user is."""
+    """-f names the directory of the inputs. --output is relative to the user's working directory."""
     elsewhere = hello.directory.parent / "elsewhere"
     elsewhere.mkdir()
     tool = Tool(elsewhere, hello.environment)
@@ -49,7 +49,7 @@ def test_a_run_directory_with_blanks_can_be_started_as_it_says(hello: Tool) -> N
 
 
 def test_a_chosen_default_runtime_is_not_warned_about(hello: Tool) -> None:
-    """That of the site's own profile is, as tests/golden/errors shows."""
+    """tests/golden/errors has the warning for the default of a site's profile."""
     words = ("validate", "--site", "cern-lxplus")
     assert "[default-runtime]" in hello.run(*words).stderr
     assert "[default-runtime]" not in hello.run(*words, "--set", "default_runtime=1800").stderr
@@ -78,7 +78,7 @@ def test_a_dry_run_writes_nothing(backend: str, hello: Tool) -> None:
     assert "1 input file to the workspace. Nothing was written." in ended.stderr
 
 
-# --- what is in the way ---------------------------------------------------------------------------
+# --- files that are in the way --------------------------------------------------------------------
 
 
 def test_a_directory_in_use_is_left_alone(hello: Tool) -> None:
@@ -204,7 +204,7 @@ def test_an_ignored_link_to_a_directory_stays_behind(empty: Tool) -> None:
 
 
 def test_what_a_link_leads_to_is_checked_as_well(empty: Tool) -> None:
-    """A secret outside of the analysis must not come in through two links."""
+    """Two links in a row must not copy a secret from outside the analysis."""
     (empty.directory.parent / "secret.txt").write_text("secret\n", "utf-8")
     empty.write("shared/x.txt", "x\n")
     (empty.directory / "shared/inner").symlink_to("../../secret.txt")
@@ -243,11 +243,11 @@ def test_a_named_pipe_among_the_inputs_is_a_fault(empty: Tool) -> None:
     assert "None" not in ended.stderr
 
 
-# --- disks that are full ---------------------------------------------------------------------------
+# --- full disks -----------------------------------------------------------------------------------
 
 
 def _tmpfs(directory: Path) -> None:
-    """Put a disk of 64 KiB at ``directory``, or skip."""
+    """Mount a disk of 64 KiB at ``directory``, or skip the test."""
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.mount(b"tmpfs", os.fsencode(directory), b"tmpfs", 0, b"size=64k") != 0:
         pytest.skip(f"no tmpfs can be mounted here: {os.strerror(ctypes.get_errno())}")
@@ -295,7 +295,7 @@ def test_a_compilation_that_failed_can_be_repeated(hello: Tool) -> None:
 
 
 def _tree(root: Path) -> dict[str, bytes | str | None]:
-    """Return everything below a directory: the content of files, where links lead, None for directories."""
+    """Return everything below a directory: the content of files, the target of links, None for directories."""
     found = sorted(root.rglob("*"))
     return {
         str(path.relative_to(root)): os.readlink(path)
@@ -307,7 +307,7 @@ def _tree(root: Path) -> dict[str, bytes | str | None]:
 
 @pytest.fixture
 def compiled(hello: Tool) -> Path:
-    """A run with a result and a record, whose analysis has changed since."""
+    """Return a run with a result and a record. Its analysis has changed since."""
     hello.run("compile", "-o", "run")
     hello.write("run/workspace/greetings.txt", "from before\n")
     hello.write("run/state/greet/0.done", "exit_code=0\n")
@@ -406,7 +406,7 @@ def test_compilations_at_once_do_not_mix(hello: Tool, force: tuple[str, ...], co
     assert at_once == _tree(hello.directory / "alone")
 
 
-def test_runs_in_the_analysis_are_no_inputs(hello: Tool) -> None:
+def test_runs_in_the_analysis_are_not_inputs(hello: Tool) -> None:
     hello.write("reana.yaml", HELLO.replace("files: [names.txt]", "directories: [.]"))
     assert hello.run("compile", "-o", "run").code == 0
     first = _tree(hello.directory / "run")

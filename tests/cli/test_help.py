@@ -1,4 +1,4 @@
-"""What can be asked without an analysis: help, version, completion, wrong usage."""
+"""Commands that need no analysis: help, version, completion, wrong usage."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from reana_batch.version import __version__
 from .conftest import PROGRAM, Tool
 
 COMMANDS = sorted(TABLE)
-# What --help must not wait for.
+# Modules that --help must not load.
 HEAVY = {"yaml", "jinja2", "networkx", "lark", "rich", "jsonschema_rs", "pathspec", "gherkin", "reana_batch.pipeline"}
-# What only reading and compiling need.
+# Modules that only reading and compiling need.
 COMPILER = {
     f"reana_batch.{name}"
     for name in ("reading.document", "reading.schema", "reading.sites", "reading.spec", "frontends", "passes")
 }
 COMPILER.add("importlib.resources")
-# What rich, which draws the answer of status, loads.
+# Modules that rich loads to draw the answer of status.
 DRAWING = {"rich", "importlib.resources"}
 
 

@@ -1,4 +1,4 @@
-"""Runs on this machine by GNU make: numbers, reports, failures, interrupts, and going on."""
+"""Runs on this machine with GNU make: numbers, reports, failures, interrupts, and resuming."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 
 from .conftest import PROGRAM, Tool
 
-# How long to wait for what must happen; nothing is measured.
+# Longest wait in seconds for something that must happen. No test measures the time.
 PATIENCE = 240
 
 
@@ -58,7 +58,7 @@ def test_two_at_once_get_two_numbers(hello: Tool) -> None:
     assert {answer["status"] for answer in answers} == {"finished"}
 
 
-def test_runs_live_in_the_data_directory_of_the_user(hello: Tool) -> None:
+def test_runs_are_stored_in_the_data_directory_of_the_user(hello: Tool) -> None:
     home = Path(hello.environment["HOME"])
     assert hello.run("run").code == 0
     assert (home / ".local/share/reana-batch/workflow.1/workspace/greetings.txt").exists()
@@ -101,7 +101,7 @@ def test_files_with_blanks_and_utf_8_make_the_round_trip(empty: Tool) -> None:
 
 @pytest.fixture
 def failing(empty: Tool) -> Tool:
-    """The tool beside an analysis whose second step fails, until there is a file ``cured``."""
+    """Return the tool in a directory with an analysis whose second step fails until the file ``cured`` exists."""
     empty.write_steps(
         first="echo once >> first.txt",
         second='echo "to stdout"\nseq 1 30 >&2\necho "no such thing: größe" >&2\ntest -e cured || exit 7',
@@ -216,7 +216,7 @@ wait
 
 
 def _pids(run: Path) -> list[int]:
-    """Return the processes of the job ``patient``, once it runs."""
+    """Return the processes of the job ``patient`` once it runs."""
     _wait_for(run / "workspace/pids")
     pids = [int(pid) for pid in (run / "workspace/pids").read_text("utf-8").split()]
     assert all(map(_alive, pids))
@@ -247,7 +247,7 @@ def test_an_interrupt_ends_all_jobs_and_make_goes_on_afterwards(signal_number: s
 
 
 def test_an_interrupt_on_a_terminal_reaches_the_jobs_once(empty: Tool) -> None:
-    """Ctrl-C signals the whole process group; the jobs are in none of it."""
+    """Ctrl-C signals the whole process group, and no job belongs to that group."""
     empty.write_steps(patient=PATIENT)
     run = empty.directory / "runs/workflow.1"
     with subprocess.Popen(
@@ -268,7 +268,7 @@ def test_an_interrupt_on_a_terminal_reaches_the_jobs_once(empty: Tool) -> None:
 
 
 def test_an_interrupted_run_is_stopped_when_its_jobs_have_ended(empty: Tool) -> None:
-    """Make ends at once. Its jobs may need a moment."""
+    """Make exits at once, but its jobs may need a moment."""
     empty.write_steps(slow="trap 'sleep 2; touch last-words; exit 1' TERM; touch begun; sleep 600 & wait")
     run = empty.directory / "runs/workflow.1"
     with empty.start("run", "--runs", "runs") as process:
@@ -288,7 +288,7 @@ def test_an_interrupt_ends_the_jobs_of_a_run_with_a_damaged_record(empty: Tool) 
         (run / "state/run.json").write_text("{", "utf-8")
         process.send_signal(signal.SIGINT)
         _, stderr = process.communicate(timeout=PATIENCE)
-    _wait_for(run / "state/patient/0.failed")  # the command ends at once: which jobs are at work, it cannot read
+    _wait_for(run / "state/patient/0.failed")  # the command exits at once because it cannot read which jobs run
     left = [pid for pid in pids if _alive(pid)]
     for pid in left:
         os.kill(pid, signal.SIGKILL)

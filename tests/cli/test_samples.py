@@ -1,4 +1,4 @@
-"""Every sample runs for real, fulfils its own Gherkin tests, and gives the same bytes when it runs again."""
+"""Every sample runs, passes its own Gherkin tests, and gives the same bytes when it runs again."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-# What takes a Rucio runs in the box: tests/real/test_data.py.
+# Samples that need Rucio run in the box: tests/real/test_data.py.
 SAMPLES = sorted({path.parent.name for path in (ROOT / "samples").glob("*/reana.yaml")} - {"published"})
 REANA_BATCH = [sys.executable, "-m", "reana_batch"]
-# Python would leave its bytecode in the workspaces, and that differs from run to run.
+# Python would write its bytecode into the workspaces, and bytecode differs from run to run.
 WITHOUT_BYTECODE = {"PYTHONDONTWRITEBYTECODE": "1"}
 
 

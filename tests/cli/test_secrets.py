@@ -36,7 +36,7 @@ def test_a_hidden_file_is_listed_and_replaced_and_deleted_as_others(empty: Tool)
         pytest.param(os.mkdir, "directory", id="directory"),
     ],
 )
-def test_what_is_no_file_is_refused_and_not_waited_for(empty: Tool, make: Callable[[Path], object], kind: str) -> None:
+def test_anything_but_a_file_is_refused_without_waiting(empty: Tool, make: Callable[[Path], object], kind: str) -> None:
     make(empty.directory / "odd")
     ended = empty.run("secrets-add", "--file", "odd")
     assert ended.code == 2

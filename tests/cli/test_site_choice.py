@@ -1,4 +1,4 @@
-"""Which site is used where nobody names one on the command line, and what run does on a machine with a batch system."""
+"""Which site is used if the command line does not name one, and what run does on a machine with a batch system."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ outputs: {files: [out.txt]}
 
 @pytest.fixture
 def machine(tmp_path: Path) -> dict[str, str]:
-    """The environment of a user on a login node with both batch systems; they must not be called."""
+    """Return the environment of a user on a login node with both batch systems. The tests must not call them."""
     (tmp_path / "home").mkdir()
     (tmp_path / "bin").mkdir()
     for tool in ("sbatch", "condor_submit_dag"):
@@ -101,7 +101,7 @@ def test_at_a_terminal_the_choice_is_asked_for_and_kept(machine: dict[str, str],
         while True:
             try:
                 piece = os.read(outer, 4096)
-            except OSError:  # the terminal's other end has gone
+            except OSError:  # the other end of the terminal is closed
                 break
             said += piece
     os.close(outer)

@@ -1,6 +1,6 @@
 #!/bin/bash
-# A batch system for the examples of the manual; it goes by the name it is called by. The first question about
-# the queue finds everything waiting; before the second, all jobs have run, in order, until one fails.
+# A batch system for the examples of the manual. The name of the command decides which one it is. At the first question
+# about the queue all jobs wait. Before the second question all jobs run in order, until one fails.
 set -u
 queue=$HOME/.queue asked=$HOME/.asked
 touch "$queue"
@@ -14,7 +14,7 @@ run_all() {
   : >"$queue"
 }
 
-# Note the question; succeed if it is the first since something was submitted.
+# Note the question. Succeed if it is the first since the last submission.
 first_question() {
   [[ ! -e $asked ]] || return 1
   : >"$asked"
@@ -28,7 +28,7 @@ case $me in
     [[ $* == *finaliser* ]] || printf '%s %s %s\n' "$PWD" "${*: -2:1}" "${*: -1}" >>"$queue"
     ;;
   squeue)
-    [[ $* == *--jobs=* ]] || exit 0 # all of a user's jobs: nobody asks for those, but after a fault
+    [[ $* == *--jobs=* ]] || exit 0 # all of a user's jobs: the program asks for them only after a fault
     if first_question; then
       for id in $(tr , ' ' <<<"${*##*--jobs=}"); do echo "$id|PENDING|Dependency|0|(null)|"; done
     else

@@ -1,4 +1,4 @@
-"""The pages of the manual as data: their blocks, headings, links, and the tables that are made from the program."""
+"""The pages of the manual as data: their blocks, headings, links, and the tables made from the program."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PAGES = (
     ROOT / "CHANGELOG.md",
     *sorted((ROOT / "docs").glob("*.md")),
 )
-# What is installed for the tests.
+# The program that is installed for the tests.
 PROGRAMS = Path(sys.executable).parent
 REWRITE = os.environ.get("REWRITE_GOLDEN") == "1"
 
@@ -54,12 +54,12 @@ def contents(page: Path) -> list[Path]:
 
 
 def title(block: Block) -> str:
-    """Return what the first line of a block says it is: a file name in a comment."""
+    """Return the first line of a block without its comment mark. In many blocks it is a file name."""
     return block.text.partition("\n")[0].removeprefix("# ")
 
 
 def is_file(block: Block) -> bool:
-    """Return whether a block is a file of the reader's, as its first line says."""
+    """Return whether the first line of a block names a file of the reader."""
     return block.language in ("yaml", "python") and re.fullmatch(r"[\w.-]+\.(?:yaml|py)", title(block)) is not None
 
 
@@ -93,7 +93,7 @@ def table(header: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> str:
 
 
 def check_made(page: Path, made: Mapping[str, str]) -> None:
-    """Compare the parts of a page between ``<!-- NAME -->`` and ``<!-- end -->`` with what the program says."""
+    """Compare the parts of a page between ``<!-- NAME -->`` and ``<!-- end -->`` with the text from the program."""
     text = read(page)
     for part, wanted in made.items():
         found = re.search(rf"(?<=<!-- {part} -->\n)(.*?)(?=<!-- end -->)", text, re.DOTALL)

@@ -1,4 +1,4 @@
-"""Running the examples of a page, one after the other, as the user alice on a machine of her own."""
+"""Runs the examples of a page in order, as the user alice on a machine of her own."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .pages import ROOT
 HOME = "/home/alice"
 _TOOLS = ("sbatch", "squeue", "scancel", "scontrol", "condor_submit_dag", "condor_q", "condor_rm", "apptainer")
 
-# What differs from run to run, and what the manual shows instead.
+# Text that differs from run to run, and what the manual shows instead.
 _NEUTRAL = (
     (re.compile(r"^\S+  [\d,]+/[\d,]+ done, [\d,]+ running\n", re.MULTILINE), ""),
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d"), "2026-11-22T09:21:19"),
@@ -52,14 +52,14 @@ class Sandbox:
             "NO_COLOR": "1",
             "COLUMNS": "200",
             "LINES": "100",
-            # Bindings that are installed find no pool by this, and the tools are called.
+            # With this variable, installed Python bindings find no pool, so that the program calls the tools.
             "CONDOR_CONFIG": os.devnull,
         }
         self._code = 0
         self._names: dict[str, object] = {"__name__": "__main__"}
 
     def evaluate(self, source: str) -> str:
-        """Return what Python prints for the lines of one statement; the statements of a page share their names."""
+        """Return what Python prints for the lines of one statement. The statements of a page share their names."""
         output = io.StringIO()
         before = dict(os.environ)
         os.environ.update(self._environment)
@@ -112,19 +112,19 @@ class Sandbox:
 
 
 def examples(text: str) -> Iterator[tuple[str, str]]:
-    """Yield each command line of a console block, with the output that is shown below it."""
+    """Yield each command line of a console block with the output shown below it."""
     for found in re.finditer(r"^\$ ((?:.*\\\n)*.*)\n((?:(?!\$ ).*\n)*)", text, re.MULTILINE):
         yield found[1], found[2]
 
 
 def statements(text: str) -> Iterator[tuple[str, str, str]]:
-    """Yield each statement of a pycon block: as written, without its prompts, and the output that is shown below it."""
+    """Yield each statement of a pycon block, without its prompts, with the output shown below it."""
     for found in re.finditer(r"^(>>> .*\n(?:\.\.\.(?: .*)?\n)*)((?:(?!>>> ).*\n)*)", text, re.MULTILINE):
         yield found[1], "".join(line[4:] for line in found[1].splitlines(keepends=True)) + "\n", found[2]
 
 
 def matches(shown: str, output: str) -> bool:
-    """Return whether the output is as shown; ``...`` stands for anything, also for whole lines."""
+    """Return whether the output is as shown. ``...`` matches any text, including whole lines."""
     lines = (line.rstrip() for line in shown.splitlines())
     pattern = "".join(
         r"(?:.*\n)*?" if line.strip() == "..." else r".*?".join(map(re.escape, line.split("..."))) + r"\n"

@@ -1,4 +1,4 @@
-"""The manual as readers see it: in Chromium, on a desk and on a telephone, by day and by night."""
+"""The manual as readers see it: in Chromium, on a desk and on a phone, in light and in dark colours."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.browser
 
 WIDTHS = (1300, 400)
 SCHEMES = ("light", "dark")
-# Rectangles are compared with a pixel to spare, because browsers round them.
+# Rectangles may differ by one pixel, because browsers round them.
 FAULTS = (Path(__file__).parent / "faults.js").read_text("utf-8")
 
 
@@ -33,7 +33,7 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def address(manual: Path) -> Iterator[str]:
-    """Return where the manual is served: on the loopback interface."""
+    """Return the address that serves the manual, on the loopback interface."""
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(manual))) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
@@ -50,13 +50,13 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture
 def foreign() -> list[str]:
-    """Return the addresses off this machine that pages asked for. They get no answer."""
+    """Return the addresses outside this machine that pages requested. They get no answer."""
     return []
 
 
 @pytest.fixture
 def open_page(chromium: Browser, foreign: list[str]) -> Iterator[Opener]:
-    """Return a function that opens a window of a width in a colour scheme."""
+    """Return a function that opens a window with a width and a colour scheme."""
     contexts = []
 
     def opened(width: int = 1300, scheme: str = "light") -> Page:
@@ -82,7 +82,10 @@ def _keep_here(foreign: list[str], route: Route) -> None:
 
 
 def faults(page: Page) -> list[str]:
-    """Return what cannot be read on a page: tables that are cut off, broken words, and text that scrolls sideways."""
+    """Return what a reader cannot read on a page:
+
+    tables that are cut off, broken words, and text that scrolls sideways.
+    """
     found: list[str] = page.evaluate(FAULTS)
     return found
 
@@ -186,7 +189,7 @@ def test_tables_that_cannot_be_read_are_seen(open_page: Opener, html: str, fault
         f"<pre style='overflow-x: auto'>{'word ' * 200}</pre>",
     ],
 )
-def test_what_wraps_or_scrolls_in_its_own_frame_is_no_fault(open_page: Opener, html: str) -> None:
+def test_text_may_wrap_or_scroll_in_its_own_frame(open_page: Opener, html: str) -> None:
     page = open_page(400)
     page.set_content(html)
     assert faults(page) == []

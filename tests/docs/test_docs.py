@@ -1,4 +1,4 @@
-"""What the manual says is so: its examples run, its tables are the program's, its links lead somewhere."""
+"""The manual is true: its examples run, its tables match the program, and its links lead somewhere."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def sandbox(tmp_path: Path, runner: Forked) -> Sandbox:
 
 
 def settle(page: Path, played: str, wrong: list[str]) -> None:
-    """Demand that no example of a page is wrong; or write the page with what the examples really print."""
+    """Check that every example of a page is right, or write the page with the output of its examples."""
     if REWRITE:
         page.write_text(played, "utf-8")
     else:
@@ -100,7 +100,7 @@ def test_python_is_read_by_statements() -> None:
     ]
 
 
-# What a YAML block is stands in its first line.
+# The first line of a YAML block says what the block is.
 _YAML_FILES = ("reana.yaml", "sites.yaml", ".reana-batch.yaml")
 
 
@@ -157,7 +157,7 @@ def test_links(page: Path) -> None:
 
 def test_navigation() -> None:
     listed = [DOCS / "index.md"]
-    for page in listed:  # grows by the pages that each one lists
+    for page in listed:  # each page adds the pages that it lists
         listed += pages.contents(page)
     assert sorted(listed) == sorted(DOCS.glob("*.md"))
 
@@ -234,7 +234,7 @@ def _inline_and_console(page: Path) -> str:
 
 
 def _in_templates(option: str) -> bool:
-    """Return whether a back end hands the option to its batch system, or the job to apptainer or timeout."""
+    """Return whether a back end passes the option to its batch system, or the job to apptainer or timeout."""
     return any(option in path.read_text("utf-8") for path in (ROOT / "templates").rglob("*.*") if path.is_file())
 
 
@@ -355,7 +355,7 @@ def test_reasons_and_exit_codes_table() -> None:
     pages.check_made(DOCS / "run-directory.md", made)
 
 
-# What each field of a job's resources becomes; the words stand in the templates of the back end.
+# What each field of a job's resources becomes. The templates of the back end have the words.
 DIRECTIVES = {
     "make": {"runtime": "timeout"},
     "htcondor": {

@@ -1,4 +1,4 @@
-"""The built manual: what its pages load comes with them."""
+"""The built manual: everything that its pages load is part of it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SCRIPT = re.compile(
 
 
 class Loads(HTMLParser):
-    """Collects what a browser loads from other sites to show a page. A link that a reader can click is not loaded."""
+    """Collects what a browser loads from other sites to show a page. It ignores links that a reader can click."""
 
     def __init__(self) -> None:
         super().__init__()

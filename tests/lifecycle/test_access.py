@@ -183,7 +183,7 @@ READ = {
 
 
 @pytest.mark.parametrize("name", READ)
-def test_a_fifo_is_no_analysis_and_no_setting(desk: Desk, name: str) -> None:
+def test_a_fifo_is_neither_an_analysis_nor_a_setting(desk: Desk, name: str) -> None:
     desk.write("reana.yaml", "workflow: {type: snakemake, file: Snakefile}\n" + FILES)
     desk.write("Snakefile", SNAKEFILE.format(folder=desk.path))
     for other in ("included", "parameters.yaml", "in.txt", "data/in.txt"):
@@ -198,7 +198,7 @@ def test_a_fifo_is_no_analysis_and_no_setting(desk: Desk, name: str) -> None:
 FILES = "inputs: {parameters: {input: parameters.yaml}, files: [in.txt, parameters.yaml], directories: [data]}\n"
 
 
-def test_a_pipe_is_no_analysis(desk: Desk) -> None:
+def test_a_pipe_is_not_an_analysis(desk: Desk) -> None:
     command = f'exec "{sys.executable}" -m reana_batch validate -f <(echo)'
     done = subprocess.run(["bash", "-c", command], cwd=desk.path, capture_output=True, text=True, check=False)
     assert "cannot be read: It is a FIFO, not a file. [missing-file]\nhint: save its content to a file." in done.stderr

@@ -334,7 +334,7 @@ def test_a_malformed_file_is_shown_with_its_place(tested: Desk, text: str, line:
     assert fault["message"].startswith("bad.feature is not Gherkin: ")
 
 
-def test_a_file_that_is_no_text(tested: Desk) -> None:
+def test_a_file_that_is_not_text(tested: Desk) -> None:
     tested.write("runs/test.1/test.feature", b"Feature: \377\n")
     done = tested("test", "-w", "test", "-n", "../test.feature", exits=3)
     said(done, "error: ../test.feature is not UTF-8 text. [bad-feature]")

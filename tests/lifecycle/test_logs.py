@@ -98,7 +98,7 @@ def test_a_run_that_has_not_started_has_no_logs(desk: Desk) -> None:
     assert desk("logs", "-w", "test", "--follow").stdout == ""
 
 
-def test_bytes_that_are_no_text_are_shown_all_the_same(desk: Desk) -> None:
+def test_bytes_that_are_not_text_are_shown(desk: Desk) -> None:
     desk.write("reana.yaml", serial(r"printf 'a\377b\n'"))
     desk.run()
     assert "a\ufffdb\n" in desk.json("logs", "-w", "test")["logs"][0]["stdout"]

@@ -87,7 +87,7 @@ def codes(refused: Refused) -> list[str]:
     return [fault.code for fault in refused.diagnostics.errors]
 
 
-def test_steps_that_are_handed_on(run: Path) -> None:
+def test_delegated_steps(run: Path) -> None:
     assert Run(run).guests == {"slurm": {"fit"}}
 
 

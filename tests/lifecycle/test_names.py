@@ -112,7 +112,7 @@ THROUGH = ["runs/test.1/workspace/..", "runs/test.2/expansions/x", "runs/test.1/
 
 @pytest.mark.parametrize("given", THROUGH)
 @pytest.mark.parametrize("command", [*RUN_COMMANDS, "submit"])
-def test_a_path_through_a_run_is_no_run(two_runs: Desk, command: str, given: str) -> None:
+def test_a_path_through_a_run_is_not_a_run(two_runs: Desk, command: str, given: str) -> None:
     inner = two_runs.path / "runs/test.2/expansions/x/batch/manifest.json"
     inner.parent.mkdir(parents=True, exist_ok=True)
     inner.write_text(two_runs.read("runs/test.2/batch/manifest.json"), "utf-8")

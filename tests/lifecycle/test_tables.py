@@ -16,7 +16,7 @@ from .flows import compiled, make, scatter, write_run
 # --- strict outputs -------------------------------------------------------------------------------
 
 
-def test_without_it_a_missing_output_is_no_failure(desk: Desk) -> None:
+def test_without_it_a_missing_output_is_not_a_failure(desk: Desk) -> None:
     desk.write("reana.yaml", serial("true", outputs={"files": ["out.txt"]}))
     desk.run()
     assert desk.json("status", "-w", "test")["missing_outputs"] == ["out.txt"]
@@ -90,7 +90,7 @@ def test_chunks_by_durations_of_an_earlier_run(tmp_path: Path) -> None:
     assert found == {"quick": 1200, "short": 100, "long": 2, "longer": 1, "new": 5}
 
 
-def test_steps_that_follow_row_by_row_are_chunked_alike(tmp_path: Path) -> None:
+def test_steps_that_follow_row_by_row_have_equal_chunks(tmp_path: Path) -> None:
     earlier = measured_run(tmp_path / "run", a=0, b=6, c=1, d=300)
     found = sizes(earlier, "a", "b", "c", "d", needs={"b": "a", "c": "b"})
     assert found == {"a": 100, "b": 100, "c": 100, "d": 2}
@@ -132,7 +132,7 @@ def test_the_command_line_takes_an_earlier_run(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize(("limit", "warned"), [(3, True), (4, False)])
-def test_a_directory_with_more_inputs_than_the_site_bears(desk: Desk, limit: int, warned: bool) -> None:
+def test_a_directory_with_more_inputs_than_the_site_allows(desk: Desk, limit: int, warned: bool) -> None:
     for number in range(4):
         desk.write(f"data/deep/{number}.txt", "")
     desk.write("reana.yaml", serial("ls data/deep", inputs={"directories": ["data"]}))

@@ -125,12 +125,12 @@ def test_faults_in_json(finished: Desk, words: str) -> None:
     assert answer["diagnostics"]
 
 
-def test_submitting_what_is_no_run_leaves_nothing_behind(desk: Desk) -> None:
+def test_submitting_an_empty_folder_leaves_nothing_behind(desk: Desk) -> None:
     said(desk("submit", ".", exits=3), f"error: There is no run in {desk.path}. [unknown-run]")
     assert list(desk.path.iterdir()) == []
 
 
-def test_arguments_that_are_no_text(finished: Desk) -> None:
+def test_arguments_that_are_not_text(finished: Desk) -> None:
     """As from a shell whose user types bytes; Python hands them on as lone surrogates."""
     strange = b"t\xffst".decode("utf-8", "surrogateescape")
     for code, *words in ((3, "status", "-w"), (1, "download", "-w", "test"), (3, "logs", "-w", "test")):

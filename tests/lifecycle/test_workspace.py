@@ -333,7 +333,7 @@ def test_how_runs_differ(desk: Desk) -> None:
 # --- names ----------------------------------------------------------------------------------------
 
 
-def test_names_that_are_no_utf8(desk: Desk) -> None:
+def test_names_that_are_not_utf8(desk: Desk) -> None:
     desk.write("reana.yaml", serial(r"printf 1 > $$'b\377d'"))
     desk.run()
     desk.write("reana.yaml", serial("true"))

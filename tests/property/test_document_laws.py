@@ -1,4 +1,4 @@
-"""Laws of places: wherever YAML puts a character, we find it."""
+"""Laws of places: the reader gives every value and key its place, however YAML is laid out."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from reana_batch.diagnostics import Diagnostics, Place, render
 from reana_batch.reading.document import Document, DocumentPath, read_document
 
-# Line breaks that only YAML 1.1 knows make lines that editors do not count.
+# YAML 1.1 knows line breaks that editors do not count as lines.
 TEXTS = st.text(st.characters(exclude_characters="$\x85\u2028\u2029", exclude_categories=["Cs"]), max_size=20)
 BREAKING = st.sampled_from([" ", "\n", "\n\n", "\n  ", " word" * 8, ": ", " #", "'", '"', "\\", "\t", ""])
 STYLES = st.sampled_from([None, "'", '"', "|", ">"])
@@ -20,7 +20,7 @@ STYLES = st.sampled_from([None, "'", '"', "|", ">"])
 
 @st.composite
 def marked_texts(draw: st.DrawFn) -> str:
-    """Return a text whose n-th $ is followed by n."""
+    """Return a text in which the n-th $ is followed by n."""
     between = draw(st.lists(TEXTS | BREAKING, min_size=1, max_size=8))
     return between[0] + "".join(f"${number}_{text}" for number, text in enumerate(between[1:]))
 
@@ -89,7 +89,7 @@ def paths(tree: Tree, prefix: tuple[str | int, ...] = ()) -> list[tuple[str | in
 @given(
     st.dictionaries(KEYS, TREES, min_size=1, max_size=3), STYLES, st.sampled_from([True, False, None]), st.booleans()
 )
-def test_every_value_and_key_stands_at_its_place(
+def test_every_value_and_key_has_its_place(
     tree: dict[str, Tree], style: str | None, flow: bool | None, allow_unicode: bool
 ) -> None:
     source = yaml.safe_dump(tree, default_style=style, default_flow_style=flow, allow_unicode=allow_unicode)

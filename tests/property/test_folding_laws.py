@@ -1,4 +1,4 @@
-"""Laws of folding: whatever the jobs are, the steps say the same of each of them."""
+"""Laws of folding: the steps say the same about each job as the list of jobs."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ TEXTS = st.text(st.sampled_from("ab12 ./_-'\n"), max_size=12)
 
 @st.composite
 def graphs(draw: st.DrawFn) -> list[Job[str]]:
-    """Jobs of a few kinds, each waiting for some of those before it, in a shuffled list."""
+    """Return a shuffled list of jobs of a few kinds. Each job waits for some of those made before it."""
     count = draw(st.integers(1, 14))
-    order = draw(st.permutations(range(count)))  # where the job that was made as the n-th is in the list
+    order = draw(st.permutations(range(count)))  # where the list has the job that was made as the n-th
     jobs: list[Job[str]] = [Job("", (), "")] * count
     for made, position in enumerate(order):
         parents = draw(st.sets(st.sampled_from(order[:made]), max_size=4)) if made else set()
@@ -37,7 +37,7 @@ def test_rows_wait_for_what_their_jobs_wait_for(jobs: list[Job[str]]) -> None:
     folds = folding.fold(jobs)
     names = [str(number) for number in range(len(folds))]
     for number, (each, needs) in enumerate(zip(folds, folding.needs(folds, jobs, names), strict=True)):
-        assert all(int(need.step) < number for need in needs)  # so there is no circle
+        assert all(int(need.step) < number for need in needs)  # so there is no cycle
         for row, job in enumerate(each.jobs):
             waits = {
                 folds[int(n.step)].jobs[p] for n in needs for p in rows(n.pattern, row, len(folds[int(n.step)].jobs))

@@ -1,4 +1,4 @@
-"""Laws of jobs, by running what was compiled with the real bash and make."""
+"""Laws of jobs: compiled jobs run with the real bash and make."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def compiled(workflow: Workflow, backend: str, rows_per_job: int) -> Iterator[tu
 def start_all(run: Path, workflow: Workflow, backend: str, variables: tuple[str, ...] = ()) -> list[int]:
     """Run every job of a workflow without edges, and return the exit codes: make's own, or one per job.
 
-    Jobs of HTCondor and Slurm have the given variables alone; make gives its jobs an environment of its own.
+    Jobs of HTCondor and Slurm get only the given variables. Make passes its own environment to its jobs.
     """
     if backend == "make":
         return [ended(["make", "-j2", "-f", "batch/Makefile"], run)]
@@ -52,7 +52,7 @@ def condor_job(run: Path, step: Step, chunk: int, variables: tuple[str, ...]) ->
 
 
 def slurm_job(run: Path, step: Step, chunk: int, variables: tuple[str, ...]) -> int:
-    """Run a job from a copy of its script, as slurmd does; an array's elements differ by their index alone."""
+    """Run a job from a copy of its script, as slurmd does. The elements of an array differ only in their index."""
     script = str(shutil.copy(run / f"batch/steps/{step.name}/job.sbatch", run.parent / "slurm_script"))
     array = [f"SLURM_ARRAY_TASK_ID={chunk}", "SLURM_ARRAY_JOB_ID=7"] if step.chunks > 1 else []
     return ended(["env", "-i", *variables, "SLURM_JOB_ID=8", *array, "/bin/bash", script, "0"], run)
@@ -109,13 +109,13 @@ COLUMNS = ("a", "b", "c")
 
 
 def showing(name: str | Column) -> tuple[str | Column, ...]:
-    """Return the start of a script that copies all of itself and ends before anything else is read."""
+    """Return the start of a script that copies all of itself and then exits."""
     return ('cat -- "$0" >"$REANA_WORKSPACE/seen.', name, '"; exit\n')
 
 
 @dataclass(frozen=True)
 class Scripts:
-    """Literal commands, and one whose holes are filled from a table."""
+    """Literal commands, and one command whose placeholders are filled from a table."""
 
     literals: tuple[str, ...]
     parts: tuple[str | Column, ...]
@@ -190,6 +190,6 @@ def test_chunking_runs_every_row_once_with_its_own_record_and_log(
     if backend == "make":
         assert ends == [2 if any(codes.values()) else 0]
     else:
-        # A job ends with the code of its first row that failed.
+        # A job exits with the code of its first row that failed.
         chunks = [list(codes.values())[n : n + rows_per_job] for n in range(0, count, rows_per_job)]
         assert ends == [next((code for code in chunk if code), 0) for chunk in chunks]

@@ -1,4 +1,7 @@
-"""Laws of the manifest and of records: what was written is read again; what is damaged is refused, or read, never a crash."""
+"""Laws of the manifest and of records:
+
+what was written can be read. A damaged one is refused or read, and never crashes.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from reana_batch.run import manifest
 from reana_batch.run.manifest import ExpansionEntry, Manifest, StepEntry
 from reana_batch.run.records import RowRecord, read_record
 
-# What is written as UTF-8.
+# Characters that UTF-8 can encode.
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 TEXTS = st.lists(TEXT, max_size=3).map(tuple)
 NAME = st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9_~-]{0,5}", fullmatch=True)
@@ -26,7 +29,7 @@ EXPANSION = st.builds(ExpansionEntry, NAME, TEXT, TEXT, TEXT)
 
 @st.composite
 def steps(draw: st.DrawFn, name: str, names: list[str]) -> StepEntry:
-    """Return an entry with this name, which needs some of these."""
+    """Return an entry with this name that needs some of these steps."""
     rows = draw(st.integers(1, 4) | COUNT)
     few = rows <= 4
     own = st.sampled_from([0, rows]) if few else st.just(0)
@@ -77,7 +80,7 @@ def read(text: str) -> Manifest:
 def test_what_was_written_is_read_again(made: Manifest) -> None:
     text = "".join(manifest.lines(made, made.steps))
     assert read(text) == made
-    # One line for each step, so that none of them is in memory with another.
+    # One line per step, so that the writer holds only one step in memory.
     assert len(list(manifest.lines(made, made.steps))) == len(made.steps) + 2
 
 
@@ -135,7 +138,7 @@ def test_a_manifest_that_was_cut_short_is_refused(made: Manifest, data: st.DataO
 
 
 def check_types(found: Manifest) -> None:
-    """Demand that what was read can be asked as any other manifest."""
+    """Check that each question to a manifest works on this one."""
     names = found.steps_by_name()
     assert isinstance(found.backend, str)
     assert all(isinstance(each, str) for each in (*found.outputs, *found.tests, *found.inputs))

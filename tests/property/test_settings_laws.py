@@ -1,4 +1,4 @@
-"""Laws of damaged settings, parameters and records: refused at a place, or read; never a crash."""
+"""Laws of damaged settings, parameters and records: each is refused at a place or read, and never crashes."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def damaged(draw: st.DrawFn, text: str) -> str:
 
 
 def refused_at_a_place(read: Callable[[Diagnostics], object], file: str) -> None:
-    """Demand that what is refused is refused at a line of the file."""
+    """Check that ``read`` accepts the file or refuses it at one of its lines."""
     found = Diagnostics()
     try:
         read(found)

@@ -30,14 +30,14 @@ from reana_batch.writing.render import (
     for_submit,
 )
 
-# No process and no file name can hold NUL, and UTF-8 has no surrogates.
+# Processes and file names cannot hold NUL, and UTF-8 has no surrogates.
 CHARACTERS = st.characters(exclude_characters="\0", exclude_categories=["Cs"])
 TEXTS = st.text(CHARACTERS)
 
 # --- placeholders ---------------------------------------------------------------------------------
 
 NAMES = ("x", "X", "_x1", "events")
-# Among them letters that become ASCII ones when case is ignored.
+# Some of these letters become ASCII letters when case is ignored.
 DOLLAR_PIECES = (
     "$",
     "$$",
@@ -64,7 +64,7 @@ PARAMETERS = st.fixed_dictionaries({}, optional=dict.fromkeys(NAMES, VALUES))
 
 
 def outcome(filling: Callable[[], str]) -> tuple[str, object]:
-    """Return the text, or how filling it in failed."""
+    """Return the filled text, or the way in which filling failed."""
     try:
         return "text", filling()
     except KeyError as error:
@@ -92,7 +92,7 @@ NEARLY_SIZES = st.from_regex(r"[0-9]{1,9}(\.[0-9]{1,3})?[ :-]?[0-9]{0,2}[:m]?[0-
 
 
 def fault(read: Callable[[str], object], text: str) -> tuple[str, int] | None:
-    """Return the sentence and the column of the fault, if the text is not in the language."""
+    """Return the sentence and the column of the fault, or None if ``read`` accepts the text."""
     try:
         read(text)
     except expressions.Unreadable as error:
@@ -200,7 +200,7 @@ def test_bash_reads_back_words_quoted_for_the_shell(words: list[str]) -> None:
 
 
 def accepted(quote: Callable[[object], str], texts: list[str]) -> dict[str, str]:
-    """Return what is written for each text that the language can hold."""
+    """Return the quoted form of each text that the language can hold."""
     written = {}
     for text in texts:
         with contextlib.suppress(Unquotable):

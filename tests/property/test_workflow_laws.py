@@ -1,4 +1,4 @@
-"""Laws of workflows: what passes keep, and what back ends write."""
+"""Laws of workflows: what passes preserve, and what back ends write."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def needs(draw: st.DrawFn, parents: list[Step], count: int) -> tuple[Need, ...]:
 
 @st.composite
 def workflows(draw: st.DrawFn, most_steps: int = 6, most_rows: int = 7) -> Workflow:
-    """Return a workflow whose commands say which row of which step they are."""
+    """Return a workflow in which each command names its step and row."""
     steps: list[Step] = []
     for index in range(draw(st.integers(1, most_steps))):
         count = draw(st.just(1) | st.integers(0, most_rows))
@@ -120,7 +120,7 @@ def commands(workflow: Workflow) -> Counter[str]:
 
 
 def order(workflow: Workflow) -> set[tuple[str, str]]:
-    """Return the pairs of commands of which the first must end before the second starts; steps of no rows have none."""
+    """Return pairs of commands: the first must end before the second starts. Steps without rows have no pairs."""
     graph: networkx.DiGraph[str] = networkx.DiGraph()
     for step in workflow.steps:
         keys = [str(command.parts) for command in step.action.commands] or [step.name]
@@ -170,7 +170,7 @@ def test_compiling_twice_gives_identical_files(workflow: Workflow, backend: str,
     assert all(path.startswith("batch/") and ".." not in path.split("/") for path, _ in first)
 
 
-# Credentials, hints and columns in an order that a set or dictionary could lose.
+# Credentials, hints and columns: a set or dictionary could lose their order.
 HASHING = """
 import hashlib, sys
 from pathlib import Path
@@ -220,7 +220,7 @@ def rows_waited_for(need: Need, row: int, parent: Step) -> tuple[int, ...]:
 
 
 def chunk_edges(workflow: Workflow) -> set[tuple[str, int, str, int]]:
-    """Return the chunk (parent and child) of every pair of rows of which one waits for the other."""
+    """Return the chunks (parent and child) of every pair of rows in which one waits for the other."""
     return {
         (parent.name, parent_row // parent.placed.chunk_size, child.name, row // child.placed.chunk_size)
         for child in workflow.steps
@@ -328,7 +328,7 @@ def test_manifest_knows_every_step(workflow: Workflow, backend: str, site: Site)
     assert [(s["name"], s["rows"], s["chunk_size"]) for s in manifest["steps"]] == expected
 
 
-# --- make really running it -----------------------------------------------------------------------
+# --- make runs it --------------------------------------------------------------------------------
 
 
 @settings(max_examples=10)
@@ -366,7 +366,7 @@ Row = tuple[str, int]
 
 
 def without(failing: set[Row], workflow: Workflow) -> set[Row]:
-    """Return the rows that end well: none of those that fail, and none whose parents have not ended well."""
+    """Return the rows that succeed. A row fails if it is in ``failing`` or if a parent fails."""
     done: set[Row] = set()
     for step in workflow.steps:
         for row in range(step.table.count):
@@ -387,7 +387,7 @@ def recorded(run: Path, workflow: Workflow, ending: str) -> set[Row]:
 
 
 def _pairs() -> Workflow:
-    """Return four rows, and two that wait for two of them each: what no option of sbatch can say."""
+    """Return four rows, and two rows that wait for two of them each. No option of sbatch can express that."""
     first = Step("a", "a", ORIGIN, Script((literal("", ORIGIN),)), table=numbered(4))
     needs = (Need("a", RowMapping(((0, 1), (2, 3)))),)
     return Workflow("w", "serial", (first, first._replace(name="b", label="b", table=numbered(2), needs=needs)))
@@ -419,7 +419,7 @@ def test_the_rows_that_can_be_done_are_done_on_every_system(
             assert well == (expected == set(rows)), backend
             assert recorded(run, compilation.workflow, "done") == expected, backend
             assert recorded(run, compilation.workflow, "failed") <= failing
-            if backend == "slurm":  # so that nothing waits for the record of what never starts
+            if backend == "slurm":  # so that no job waits for the record of a row that never starts
                 skipped = recorded(run, compilation.workflow, "skipped")
                 assert skipped == set(rows) - expected - recorded(run, compilation.workflow, "failed")
 
@@ -431,17 +431,18 @@ def _failing(step: Step, rows: set[int]) -> Step:
 
 
 def _start_make(run: Path) -> bool:
-    """Run make and return whether it ended well."""
+    """Run make and return whether it succeeded."""
     command = ["make", "-j4", "-f", "batch/Makefile"]
     return subprocess.run(command, cwd=run, check=False, capture_output=True).returncode == 0
 
 
 def _start_slurm(run: Path) -> bool:
-    """Run what submit.sh submits as Slurm would, with the finaliser's record of what can never start.
+    """Run what submit.sh submits as Slurm would, and return whether all rows succeeded.
 
-    Slurm has no exit code of the whole, so that this is what the records say.
+    The finaliser records the rows that can never start. Slurm has no exit code for the whole chain, so the records
+    decide.
     """
-    well: dict[str, list[bool]] = {}  # of each array, which elements ended well
+    well: dict[str, list[bool]] = {}  # for each array, the elements that succeeded
     texts = (run / "batch/submit.sh").read_text().splitlines()
     for number, line in enumerate(each for each in texts if each.startswith("submit ")):
         _, key, folder, first, count, rows, size, *needs = shlex.split(line)

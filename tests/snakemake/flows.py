@@ -1,4 +1,4 @@
-"""Workflows that are run by us and by Snakemake itself, and what each leaves in its workspace."""
+"""Workflows that both this program and Snakemake run, and the files that each leaves in its workspace."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import yaml
 
 FLOWS = Path(__file__).parent / "flows"
 
-# Snakemake's own records, and what is measured anew in each run.
+# Snakemake's own records, and files whose measurements differ in each run.
 _OWN = (".snakemake", "benchmarks", ".snakemake_timestamp", "reana.yaml", "report.html")
 
 
@@ -25,7 +25,7 @@ def copy(flow: str, directory: Path) -> Path:
 
 
 def left_by_snakemake(flow: str, directory: Path, *options: str) -> dict[str, tuple[str, bool]]:
-    """Run the workflow by Snakemake itself and return what it left; the parameters are its config."""
+    """Run the workflow with Snakemake itself and return what it left. The parameters are its config."""
     copy(flow, directory)
     parameters = yaml.safe_load((directory / "reana.yaml").read_text())["inputs"]["parameters"]
     given: list[str] = []
@@ -42,7 +42,7 @@ def left_by_snakemake(flow: str, directory: Path, *options: str) -> dict[str, tu
 
 
 def tree(workspace: Path) -> dict[str, tuple[str, bool]]:
-    """Return each file's content, and whether it may be written, by path."""
+    """Return each file's content, and whether it is writable, by path."""
     return {
         str(path.relative_to(workspace)): (path.read_text(), bool(path.stat().st_mode & stat.S_IWUSR))
         for path in sorted(workspace.rglob("*"))
@@ -51,5 +51,5 @@ def tree(workspace: Path) -> dict[str, tuple[str, bool]]:
 
 
 def made(left: dict[str, Any], flow: str) -> dict[str, Any]:
-    """Return what was made, without what was there before."""
+    """Return the files that the run made, without those that were there before."""
     return {path: found for path, found in left.items() if not (FLOWS / flow / path).exists()}

@@ -1,4 +1,4 @@
-"""What a run leaves is what Snakemake itself leaves, byte for byte."""
+"""A run leaves the same files as Snakemake itself, byte for byte."""
 
 from __future__ import annotations
 

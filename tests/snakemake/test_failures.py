@@ -1,4 +1,4 @@
-"""Runs of Snakemake workflows that fail: the user is shown the rule, its line and what it said."""
+"""Snakemake workflows that fail: the user sees the rule, its line and its output."""
 
 from __future__ import annotations
 
@@ -59,11 +59,11 @@ def test_what_failed_leaves_nothing_to_the_next_attempt(tmp_path: Path) -> None:
     )
     command = [sys.executable, "-m", "reana_batch", "run", "--runs", "runs", "-w", "flow"]
     ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert ended.returncode == 0, ended.stderr  # the second time, "once" is there
+    assert ended.returncode == 0, ended.stderr  # in the second attempt "once" exists
     assert (tmp_path / "runs/flow.1/workspace/out/a.txt").read_text() == "x\n"
 
 
-# What the checkpoint does to what is read again behind it, or the functions there; and what is shown of that.
+# What the checkpoint does to the input functions that run after it, and which message the user sees.
 BEHIND = {
     "a function fails": ("touch parts", "open('lost.txt')", ("Snakefile:8", "lost.txt")),
     "a function gives nonsense": ("touch parts", "7", ("Snakefile:9",)),

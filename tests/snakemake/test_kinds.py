@@ -1,4 +1,4 @@
-"""Small workflows, each with one thing that a compiler easily gets wrong; what a run leaves is what Snakemake leaves."""
+"""Small workflows, each with one thing that a compiler easily gets wrong. A run leaves the same files as Snakemake."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 
 from . import flows
 
-# In each: the files of the analysis, all of them declared.
+# For each case: the files of the analysis, all of them declared.
 CHECKPOINTS = {
     "files with old times, as tar leaves them": {
         "data.txt": "1\n",
@@ -213,7 +213,7 @@ rule collect:
 }
 
 
-# What is known when compiling.
+# Cases that are complete when compiling.
 STATIC = {
     "absolute paths below the analysis": {
         "data/in.txt": "in\n",
@@ -385,7 +385,7 @@ rule plot:
 
 
 def write(folder: Path, files: Mapping[str, str]) -> Path:
-    """Write an analysis, its files older than anything that a run makes."""
+    """Write an analysis. Its files are older than any file that a run makes."""
     for name, text in {**files, "reana.yaml": _spec(files)}.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
@@ -402,7 +402,7 @@ def ran(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 def left_by_both(files: Mapping[str, str], tmp_path: Path, *options: str) -> tuple[dict[str, tuple[str, bool]], ...]:
-    """Return what our run and Snakemake's leave of the analysis."""
+    """Return the files that our run leaves and the files that Snakemake leaves."""
     ours, theirs = write(tmp_path / "ours", files), write(tmp_path / "theirs", files)
     by_us = ran(ours, "reana_batch", "run", "-b", "make", "-j", "2", "--runs", "runs", "-w", "f", *options)
     assert by_us.returncode == 0, by_us.stderr
@@ -445,7 +445,7 @@ rule other:
 
 def test_files_in_a_storage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("snakemake_storage_plugin_fs", reason="the tools in requirements-dev.txt are not installed")
-    if shutil.which("rsync") is None:  # which the plugin copies with
+    if shutil.which("rsync") is None:  # the plugin copies with it
         rsync = tmp_path / "bin/rsync"
         rsync.parent.mkdir()
         rsync.write_text('#!/bin/bash\nexec cp -rL --preserve=timestamps -- "${@: -2:1}" "${@: -1}"\n')

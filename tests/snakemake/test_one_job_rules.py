@@ -1,4 +1,4 @@
-"""Workflows as tools write them, with a rule for each job: alike rules are one step, and rows keep the rules' names."""
+"""Workflows that tools generate, with one rule per job: equal rules become one step, and rows keep the rules' names."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def rule(name: str, inputs: list[str], output: str, command: str, memory: int = 
 
 
 def ring(count: int, bad: int = -1) -> str:
-    """Return a source, a row of jobs behind it, pairs of neighbours, one job for each pair, and a sum."""
+    """Return a source, a row of jobs that follow it, pairs of neighbours, one job for each pair, and a sum."""
     texts = ["rule all:\n    input: 'sum'\n", rule("source_ID001", [], "src", "echo source > src")]
     for i in range(count):
         name, luck = f"project_ID{i:03}", f"test {i} != {bad} || exit 3"
@@ -98,14 +98,14 @@ FIVE = [f"r{i}" for i in range(5)]
     ("commands", "steps"),
     [
         ([f"touch {name}" for name in FIVE], 1),
-        ([f"touch {name}" for name in FIVE[:4]], 4),  # so few may be somebody's own
+        ([f"touch {name}" for name in FIVE[:4]], 4),  # a user may have written so few by hand
         ([f"touch {name}; sleep 0.{i}" for i, name in enumerate(FIVE)], 1),
         ([*(f"touch {name}" for name in FIVE[:4]), "touch 'r4' && true"], 5),
         ([f"for i in 1 {'1 ' * i}; do echo $i; done > {name}" for i, name in enumerate(FIVE)], 1),
         ([f"echo '{json.dumps({name: i})}' > {name}" for i, name in enumerate(FIVE)], 1),
     ],
 )
-def test_what_is_alike(commands: list[str], steps: int, tmp_path: Path) -> None:
+def test_which_rules_are_one_step(commands: list[str], steps: int, tmp_path: Path) -> None:
     texts = [rule(f"x{i}", [], f"r{i}", text.replace("{", "{{").replace("}", "}}")) for i, text in enumerate(commands)]
     wanted = ", ".join(repr(f"r{i}") for i in range(len(commands)))
     run, compilation = compiled(tmp_path, "\n".join([f"rule all:\n    input: {wanted}\n", *texts]))
@@ -128,7 +128,7 @@ def test_rules_that_differ_in_words_of_their_names(tmp_path: Path) -> None:
     assert [label for label, _ in step.row_names] == sorted(f"{s}_fit" for s in samples)
 
 
-# Rules that Snakemake itself runs on the worker; %s is the number of the rule.
+# Rules that Snakemake itself runs on the worker. %s is the number of the rule.
 ON_WORKER = {
     "run": "    run:\n        with open(output[0], 'w') as f:\n            f.write('%s of r%s')\n",
     "script": "    script: 'scripts/r%s.py'\n",

@@ -125,7 +125,7 @@ MIXTURES = [
 
 
 @pytest.mark.parametrize(("compute_backends", "own", "handed"), MIXTURES)
-def test_dag_that_hands_steps_to_slurm(compute_backends: list[str], own: str, handed: list[str]) -> None:
+def test_dag_that_delegates_steps_to_slurm(compute_backends: list[str], own: str, handed: list[str]) -> None:
     diagnostics = Diagnostics()
     site = Site(backend=own, slurm=SlurmSettings(max_array_size=7))
     flow = asking(*compute_backends)
@@ -147,7 +147,7 @@ def refused(compute_backends: list[str], own: str, engine: str | None = None) ->
     return render(diagnostics, {"reana.yaml": SOURCE})
 
 
-def test_chain_of_slurm_that_would_hand_a_step_to_htcondor() -> None:
+def test_chain_of_slurm_that_would_delegate_a_step_to_htcondor() -> None:
     cure = (
         "hint: compile all steps for one with --backend slurm;"
         " HTCondor can delegate steps to Slurm, if --site names one of its sites.\n"
@@ -173,7 +173,7 @@ def test_expansion_whose_steps_the_engine_of_the_run_cannot_hold() -> None:
     ]
 
 
-def test_make_that_would_hand_steps_to_others() -> None:
+def test_make_that_would_delegate_steps() -> None:
     lines = refused(["slurmcern", "htcondorcern", ""], "make").splitlines()
     assert [line for line in lines if line.startswith("reana")] == [
         'reana.yaml:1:1: error: This step is for Slurm, but "s3" is for GNU make, which cannot delegate steps to Slurm.'
@@ -246,7 +246,7 @@ def test_rows_that_wait_for_rows_of_several_steps_in_a_dag() -> None:
     ]
 
 
-def test_a_node_for_each_array_of_a_step_that_is_handed_on() -> None:
+def test_a_node_for_each_array_of_a_delegated_step() -> None:
     handed = {"target": chain.TARGET, "bundle": 3}
     steps = (
         step("a", table=table(7)),
@@ -270,7 +270,7 @@ def test_a_node_for_each_array_of_a_step_that_is_handed_on() -> None:
     ]
 
 
-def test_retries_of_a_step_that_is_handed_on_are_its_jobs_own() -> None:
+def test_the_job_of_a_delegated_step_retries_itself() -> None:
     steps = step("a", retries=2), step("b", retries=2, target=chain.TARGET)
     assert [line for line in written("htcondor", "workflow.dag", *steps) if line.startswith("RETRY")] == ["RETRY a.0 2"]
     scripts = {name: written("htcondor", f"steps/{name}/job.sh", *steps) for name in "ab"}

@@ -115,7 +115,7 @@ def test_without_a_ticket_nothing_has_to_be_renewed(bash: Bash) -> None:
 
 
 @pytest.mark.parametrize(("kind", "file"), [("userpass", "rucio-password"), ("oidc", "rucio-token")])
-def test_what_rucio_asks_for_and_was_not_handed_on_is_named(bash: Bash, kind: str, file: str) -> None:
+def test_a_credential_that_rucio_needs_and_was_not_issued_is_named(bash: Bash, kind: str, file: str) -> None:
     script = 'private=. lacking=; take_rucio; echo "$? $lacking"'
     said = job(bash, script, rucio=kind, ca_certificates=["/"])
     assert said == f'1 no {file} was handed on; "bash batch/credentials.sh" does it\n'
@@ -138,7 +138,7 @@ def run(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(("proxy", "said"), [(9000, ""), (60, "The VOMS proxy lives 60 s more")])
-def test_nothing_that_was_handed_on_stays_behind_even_if_more_was_refused(run: Path, proxy: int, said: str) -> None:
+def test_issued_credentials_are_removed_even_if_others_were_refused(run: Path, proxy: int, said: str) -> None:
     Path("proxy").write_text(f"{proxy}\n")
     with pytest.raises(Refused, match=said) if said else contextlib.nullcontext():
         credentials.issue(run)

@@ -438,7 +438,7 @@ def test_a_server_that_does_not_tell_what_is_there(tmp_path: Path) -> None:
     assert files == {"/out": b"new"}
 
 
-def test_overwrite_replaces_a_file_of_the_same_size_of_which_nobody_knows_the_checksum(tmp_path: Path) -> None:
+def test_overwrite_replaces_a_file_of_the_same_size_with_an_unknown_checksum(tmp_path: Path) -> None:
     files = {"/out": b"old"}
     with web_server(files) as url:
         kept = stage_out(tmp_path / "kept", url)

@@ -104,7 +104,7 @@ def test_paths_are_taken_as_they_are(name: str) -> None:
     assert locate(name, "/cvmfs/unpacked.cern.ch").candidates == (name,)
 
 
-def test_references_are_no_paths() -> None:
+def test_references_are_not_paths() -> None:
     assert not is_path("docker://a/b")
     assert not is_path("a/b.sif:1")
 

@@ -52,7 +52,7 @@ def test_all_stays_all(child_chunk: int, parent_chunk: int) -> None:
 
 
 @pytest.mark.parametrize("chunk_size", [1, 2, 6])
-def test_each_stays_each_between_steps_chunked_alike(chunk_size: int) -> None:
+def test_each_stays_each_between_steps_with_equal_chunks(chunk_size: int) -> None:
     assert chunk_pattern(EACH, step("child", 6, chunk_size), step("parent", 6, chunk_size)) is Pattern.EACH
 
 

@@ -782,7 +782,7 @@ def test_what_apptainer_cannot_do_is_told_from_what_the_command_cannot(
         assert (job.returncode, record["reason"], record["detail"]) == (94, "worker", detail)
 
 
-def test_time_limit_stands_around_the_container(tmp_path: Path, apptainer: dict[str, str]) -> None:
+def test_time_limit_includes_the_container(tmp_path: Path, apptainer: dict[str, str]) -> None:
     site = Site(container_runtime="apptainer", default_runtime=1)
     run = compiled(tmp_path / "run", step("slow", "sleep 1000", environment="a/b:1"), backend="make", site=site)
     assert run.job("slow", environment=apptainer).returncode == 124
@@ -880,7 +880,7 @@ def test_rows_wait_for_their_own_parents(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("inherit", [True, False])
-def test_make_in_a_command_is_no_part_of_ours(inherit: bool, tmp_path: Path) -> None:
+def test_make_in_a_command_is_independent_of_ours(inherit: bool, tmp_path: Path) -> None:
     nested = 'printf "all: ; @echo [\\$(MAKEFLAGS)] [\\$(MAKELEVEL)]\\n" > inner.mk; make -f inner.mk'
     run = compiled(tmp_path, step("a", nested), backend="make", site=Site(inherit_environment=inherit))
     made = run.make("-j2")

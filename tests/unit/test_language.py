@@ -13,7 +13,20 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 # What is read. A folder is added when it has none of these words.
-READ = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs", "samples", "compiler/run", "backends")
+READ = (
+    "README.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    "docs",
+    "samples",
+    "compiler/run",
+    "backends",
+    "benchmarks",
+    "tests/cli",
+    "tests/docs",
+    "tests/property",
+    "tests/snakemake",
+)
 
 # How CONTRIBUTING.md names a word, and what finds it.
 WORDS = {

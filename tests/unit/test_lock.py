@@ -77,7 +77,7 @@ def test_what_may_still_be_at_work_is_not_taken_from(run: Path, host: str, monke
     assert fault.hint == f"if there is none any more, delete {run / LOCK}."
 
 
-def test_one_that_was_left_empty_holds_nobody_up(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_empty_lock_is_replaced(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A command that is killed between making its lock and writing its number leaves it so."""
     monkeypatch.setattr(lock, "_MOMENT", 0.1)
     (run / "count").write_text("0")

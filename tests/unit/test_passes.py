@@ -91,7 +91,7 @@ def on_slurm(name: str, **fields: Any) -> Step:
     return step(name, target=backends.lowering("slurm").TARGET, **fields)
 
 
-def test_hints_of_a_step_that_is_handed_on_are_those_of_its_system() -> None:
+def test_hints_of_a_delegated_step_are_those_of_its_system() -> None:
     given = {
         "slurm_partition": Hint("short", at(2)),
         "htcondor_accounting_group": Hint("group_u", at(3)),
@@ -118,7 +118,7 @@ def test_only_a_hint_asks_slurm_for_a_disk(backend: str, hint: str, disk: int | 
     assert after.placed.resources == Resources(disk=disk)
 
 
-def test_images_of_a_step_that_is_handed_on_are_started_by_its_system() -> None:
+def test_images_of_a_delegated_step_are_started_by_its_system() -> None:
     flow = workflow(step("a", environment="/images/a.sif"), on_slurm("b", environment="docker.io/library/debian:12"))
     where = context("htcondor", Site(container_runtime="htcondor"))
     locate_images(flow, where)
@@ -408,7 +408,7 @@ def declaring(*steps: Step) -> Workflow:
     return replace(workflow(*steps), output_files=("a.txt",), output_directories=("plots",))
 
 
-def test_missing_outputs_are_no_fault_unless_asked() -> None:
+def test_missing_outputs_are_not_a_fault_unless_asked() -> None:
     before = declaring(step("a"))
     assert require_outputs(before, context()) is before
 
@@ -676,7 +676,7 @@ def test_automatic_rows_per_job(
     assert chunk_sizes(workflow(scatter), Site(rows_per_job="auto", limits=Limits(runtime=limit))) == [expected]
 
 
-def test_steps_that_follow_row_by_row_are_chunked_alike() -> None:
+def test_steps_that_follow_row_by_row_have_equal_chunks() -> None:
     quick = step("quick", table=table(100), duration=10.0)
     slow = step("slow", table=table(100), duration=200.0, needs=(Need("quick", Pattern.EACH),))
     last = step("last", table=table(100), duration=20.0, needs=(Need("slow", Pattern.EACH),))

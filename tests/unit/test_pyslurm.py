@@ -224,7 +224,7 @@ def test_an_option_that_is_not_in_the_table(tmp_path: Path) -> None:
         pyslurm_sbatch.description([str(script)], hydra=True)
 
 
-def test_lines_that_are_no_options(tmp_path: Path) -> None:
+def test_lines_that_are_not_options(tmp_path: Path) -> None:
     script = tmp_path / "job.sbatch"
     text = "#!/bin/bash\n# reana.yaml:1\n#SBATCH --export=ALL\n#SBATCH --time=5\n. batch/x\n#SBATCH --time=9\n"
     script.write_text(text)

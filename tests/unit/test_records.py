@@ -23,7 +23,7 @@ def text_of(part: str) -> str:
 # --- parts ----------------------------------------------------------------------------------------
 
 
-def test_every_part_is_in_a_library_and_every_function_stands_once() -> None:
+def test_every_part_is_in_a_library_and_every_function_is_defined_once() -> None:
     assert sorted({part for parts in LIBRARIES.values() for part in parts}) == PARTS
     assert [part for part in PARTS if not text_of(part).startswith(HEAD)] == []
     names = [name for part in PARTS for name in FUNCTION.findall(text_of(part))]
@@ -115,7 +115,7 @@ def records(bash: Bash, name: str) -> dict[str, str]:
     return {key: value for key, value in bash.record(name).items() if key != "ended"}
 
 
-def test_a_row_that_is_killed_for_memory_has_one_record_whoever_writes_it(killed: Bash) -> None:
+def test_every_writer_records_a_row_killed_for_memory_the_same_way(killed: Bash) -> None:
     written, script = records(killed, "fit/1.failed"), killed.read("state/fit/1.command")
     assert list(killed.record("fit/1.failed")) == [
         *("exit_code", "reason", "detail", "command", "started", "ended", "host", "scheduler_job"),

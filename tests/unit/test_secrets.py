@@ -73,13 +73,13 @@ def test_what_is_known_at_once_is_what_is_known_one_by_one(tmp_path: Path) -> No
     assert "cGFzcw" not in repr(known)
 
 
-def test_secrets_in_what_is_no_folder(tmp_path: Path) -> None:
+def test_secrets_in_a_file_instead_of_a_folder(tmp_path: Path) -> None:
     (tmp_path / ENV).write_text("")
     store = Store(tmp_path)
     assert store.known().fault(PASSPHRASE) == store.fault(PASSPHRASE) == "cannot be read: Not a directory"
 
 
-def test_nobody_has_secrets_before_the_first(tmp_path: Path) -> None:
+def test_a_user_without_secrets(tmp_path: Path) -> None:
     store = Store(tmp_path / "none")
     assert (list(store.secrets()), store.value("VONAME")) == ([], "")
 

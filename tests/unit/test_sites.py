@@ -263,7 +263,7 @@ def test_faults_of_the_users_file(write_user_file: WriteFile) -> None:
     )
 
 
-def test_users_file_that_is_no_mapping(write_user_file: WriteFile) -> None:
+def test_users_file_that_is_not_a_mapping(write_user_file: WriteFile) -> None:
     user = write_user_file("- mine\n")
     assert refusal() == (
         f"{user}:1:1: error: The file must be a mapping of site names to profiles. [bad-setting]\n  - mine\n  ^\n"

@@ -108,7 +108,7 @@ def test_rows_that_are_done_end_the_node_without_a_question_to_slurm(node: Node)
     assert not node.under_way
 
 
-def test_node_whose_rows_are_done_before_it_starts_hands_nothing_in(node: Node) -> None:
+def test_node_whose_rows_are_done_before_it_starts_submits_nothing(node: Node) -> None:
     node.write("state/fit/0.done", "")
     node.write("state/fit/1.done", "")
     assert node.run() == 0
@@ -123,7 +123,7 @@ def test_exit_code_is_that_of_the_first_row_that_failed(node: Node) -> None:
     assert not node.under_way
 
 
-def test_rows_that_wait_in_vain_end_the_node_and_get_no_record_of_a_failure(node: Node) -> None:
+def test_rows_that_can_never_start_end_the_node_and_get_no_record_of_a_failure(node: Node) -> None:
     node.write("state/fit/1.skipped", "reason=parent\n")  # of an attempt before
     skipped = "[ ! -e state/fit/1.skipped ] && echo reason=parent >state/fit/1.skipped; : >queue\n"
     node.write("on-release", DONE.format(0) + skipped)

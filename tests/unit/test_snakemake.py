@@ -467,7 +467,7 @@ def test_what_an_expansion_becomes(load: Load, tmp_path: Path) -> None:
     assert workflow.expansions == ()
 
 
-def test_an_expansion_names_the_credentials_of_rules_that_nobody_runs_yet(load: Load) -> None:
+def test_an_expansion_names_the_credentials_of_rules_that_have_not_run_yet(load: Load) -> None:
     asking = 'output: "done/{i}"\n    resources: kerberos=True, rucio=False, mem_mb=lambda wildcards: 1'
     (expansion,) = load(CHECKPOINT.replace('output: "done/{i}"', asking)).expansions
     assert expansion.credentials == {"kerberos"}
