@@ -1,1 +1,1 @@
-"""Writing a compiled analysis: the files that all back ends share, and the run directory."""
+"""The files of a compiled analysis that all back ends share."""

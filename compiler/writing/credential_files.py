@@ -1,4 +1,4 @@
-"""The files that give jobs their credentials; the scripts are in ``templates/credentials``."""
+"""The files of a run that issue credentials. Their templates are in ``templates/credentials``."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 SCRIPT = f"{layout.BATCH}/credentials.sh"
 LIBRARY = f"{layout.BATCH}/credentials-lib.sh"
-# Runs a job in the environment that the script has kept.
+# Runs a job in the environment that the script has saved.
 ENVIRONMENT = f"{layout.BATCH}/environment.sh"
 
 
 def files(workflow: Workflow, site: Site) -> Iterator[File]:
-    """Yield what jobs need for their credentials; nothing if no step asks for one."""
+    """Yield the scripts and configuration files of the credentials. Nothing if no step asks for one."""
     plan = workflow.credential_plan
     if plan == CredentialPlan():
         return
@@ -39,7 +39,7 @@ def files(workflow: Workflow, site: Site) -> Iterator[File]:
 
 
 def shipped(step: Step, plan: CredentialPlan) -> list[str]:
-    """Return the files that a job of ``step`` needs where it sees no shared file system."""
+    """Return the files that a job of ``step`` needs on a worker without a shared file system."""
     found = [ENVIRONMENT, f"{layout.CREDENTIALS}/environment"] if plan.environment else []
     if not step.placed.credentials:
         return found

@@ -1,4 +1,4 @@
-"""The files that every back end's jobs are made of: scripts, commands and tables."""
+"""The files of jobs that all back ends share: scripts, commands and tables."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
 
 
 def folders(workflow: Workflow) -> dict[str, str]:
-    """Return the folder of each step by its name."""
+    """Return the folder of each step, by step name."""
     count = len(workflow.steps)
     return {step.name: layout.step_folder(step.name, i, count) for i, step in enumerate(workflow.steps)}
 
 
 def job_files(workflow: Workflow, site: Site, target: Target) -> Iterator[File]:
-    """Yield the job library, and for each step its script, commands and tables."""
+    """Yield the job library, and the script, commands and tables of each step."""
     folder_of = folders(workflow)
     steps = {step.name: step for step in workflow.steps}
     yield library("job-lib.sh")
     yield from credential_files.files(workflow, site)
-    if workflow.data and not workflow.within:  # those of the whole run serve its expansions
+    if workflow.data and not workflow.within:  # an expansion uses those of the run
         yield from map(library, DATA_LIBRARIES)
     for step in workflow.steps:
         folder = f"{layout.BATCH}/steps/{folder_of[step.name]}"
@@ -47,10 +47,10 @@ def job_files(workflow: Workflow, site: Site, target: Target) -> Iterator[File]:
 
 
 def run_folders(workflow: Workflow) -> Iterator[str]:
-    """Yield the folders that jobs write into, so that none of them has to make its own."""
+    """Yield the folders that jobs write into, so that jobs do not have to make them."""
     for folder, step in zip(folders(workflow).values(), workflow.steps, strict=True):
         for kind in (layout.LOGS, layout.STATE):
-            # Rows have logs and records, chunks have stamps and logs of the scheduler.
+            # Rows have logs and records. Chunks have stamps and scheduler logs.
             for count in {step.table.count, step.chunks}:
                 for shard in layout.row_folders(count):
                     yield f"{kind}/{folder}/{shard}".rstrip("/")
@@ -113,7 +113,7 @@ def _mapping_name(number: int) -> str:
 
 
 def _scripts(step: Step) -> Iterator[tuple[str, Command]]:
-    """Yield what the jobs of a step run, each with its file name."""
+    """Yield the commands of a step's jobs, each with its file name."""
     action = step.action
     yield from ((f"command.{number}", command) for number, command in enumerate(action.commands, start=1))
     if action.before:
@@ -123,13 +123,13 @@ def _scripts(step: Step) -> Iterator[tuple[str, Command]]:
 
 
 def _pieces(name: str, command: Command) -> Iterator[tuple[str, str | Column]]:
-    """Yield the parts of a command with holes, each with its file name."""
+    """Yield the pieces of a command with columns, each with its file name."""
     for index, part in enumerate(command.parts):
         yield f"{name}.{index}", part
 
 
 def _command_word(name: str, command: Command, step: Step) -> str:
-    """Return how job.sh names a command: its file, or the files and columns that it is put together from."""
+    """Return how job.sh names a command: its file, or the files and columns that it consists of."""
     if command.is_literal:
         return name
     words = (_column_word(part, step) if isinstance(part, Column) else piece for piece, part in _pieces(name, command))
@@ -158,12 +158,12 @@ def _command_files(folder: str, name: str, command: Command) -> Iterator[File]:
 
 # --- tables --------------------------------------------------------------------------------------
 
-# How a cell is written in one line; templates/job/tables.sh reads it back with printf %b.
+# The escapes with which a cell fits on one line. templates/job/tables.sh reads it with printf %b.
 _CELL = str.maketrans({"\\": "\\\\", "\n": "\\n", "\x1f": "\\0037"})
 
 
 def _line(cells: tuple[str, ...]) -> str:
-    assert not any("\0" in cell for cell in cells), "no process can be given a NUL character"
+    assert not any("\0" in cell for cell in cells), "an argument of a process cannot contain NUL"
     return "".join(f"{cell.translate(_CELL)}\x1f" for cell in cells) + "\n"
 
 
@@ -176,7 +176,7 @@ def _mapping_lines(mapping: RowMapping) -> Callable[[], Iterator[str]]:
 
 
 def _sharded(folder: str, count: int, lines: Callable[[], Iterator[str]]) -> Iterator[File]:
-    """Yield a table's files; they must be written in order, for they share one walk over the rows."""
+    """Yield a table's files. They must be written in order, because they share one iteration over the rows."""
     walk = lines()
     for shard in range(-(-count // layout.TABLE_SHARD)):
         yield File(f"{folder}/{shard}", islice(walk, layout.TABLE_SHARD))

@@ -1,4 +1,4 @@
-"""The bash libraries of a run, and the parts in ``templates`` that each is made of.
+"""The bash libraries of a run, and the parts in ``templates`` that each consists of.
 
 A part defines functions and constants. Only ``job/main``, ``data/stage-in`` and ``data/stage-out`` run something.
 """
@@ -11,7 +11,7 @@ from reana_batch import layout
 from reana_batch.credentials import CREDENTIALS
 from reana_batch.writing.render import File, packaged
 
-# Each library by its path below ``batch``, with its parts in the order in which bash reads them.
+# The parts of each library, in the order in which bash reads them. The key is its path below ``batch``.
 LIBRARIES = {
     "job-lib.sh": (
         "job/say",
@@ -33,7 +33,7 @@ LIBRARIES = {
         "slurm/finaliser",
         "slurm/endings",
     ),
-    "node-lib.sh": ("slurm/node",),  # read after submit-lib.sh
+    "node-lib.sh": ("slurm/node",),  # bash reads it after submit-lib.sh
     "credentials-lib.sh": (
         "credentials/tools",
         "credentials/lives",
@@ -48,12 +48,12 @@ LIBRARIES = {
         "data/url",
         *(each.url_part for each in CREDENTIALS.values() if each.url_part),
     ),
-    "data/stage-in.sh": ("data/incoming", "data/stage-in"),  # they read data/lib.sh
+    "data/stage-in.sh": ("data/incoming", "data/stage-in"),  # this and the next read data/lib.sh
     "data/stage-out.sh": ("data/outgoing", "data/stage-out"),
 }
 DATA_LIBRARIES = tuple(name for name in LIBRARIES if name.startswith("data/"))
 
-# The first line of each part and of each library: parts use each other's variables.
+# The first line of each part and of each library. It is needed because parts use each other's variables.
 HEAD = "# shellcheck shell=bash disable=SC2034,SC2154\n"
 
 
@@ -64,7 +64,7 @@ def library(name: str) -> File:
 
 @functools.cache
 def text(name: str) -> str:
-    """Return the text of a library: its parts, each below a line with its name."""
+    """Return the text of a library: its parts, each after a line with its name."""
     return HEAD + "".join(
         f"\n# --- {part} ---\n{packaged(f'{part}.sh').removeprefix(HEAD)}" for part in LIBRARIES[name]
     )

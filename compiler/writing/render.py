@@ -1,7 +1,7 @@
-"""Filling in templates, each in the quoting of the language it makes.
+"""Rendering of templates, with the quoting of the language that each produces.
 
-Every ``{{ value }}`` is quoted by the environment of its file; what is already in that language is
-marked with :class:`Verbatim`. An undefined name or None is an error.
+The environment of a language quotes every ``{{ value }}``. It does not quote text that is already in that language,
+which is marked with :class:`Verbatim`. An undefined name or None is an error.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import jinja2
 
-# Text, or pieces of text that are made while they are written.
+# Text, or pieces of text that are made while the file is written.
 Text = str | Iterable[str]
 
 
@@ -34,45 +34,45 @@ _MAKE_WORD = re.compile(r"[^\s:#%=\\|;()]+")
 
 
 class Verbatim(str):
-    """Text that is already in the language of the file it lands in."""
+    """Text that is already in the language of its file."""
 
     __slots__ = ()
 
 
 class Unquotable(ValueError):
-    """A value that the language cannot hold."""
+    """A value that the language cannot express."""
 
 
 def mebibytes(size: int | None) -> int | str:
-    """Return bytes in whole MiB, rounded up. None and zero give an empty text."""
+    """Return a number of bytes in whole MiB, rounded up. None and zero give an empty text."""
     return -(-size // 1024**2) if size else ""
 
 
 def for_shell(value: object) -> str:
-    """Return one shell word; always in quotes, but for numbers, so that none reads like shell."""
+    """Return one shell word. All values except integers are quoted, so that the shell interprets none."""
     return str(value) if isinstance(value, int) else "'" + str(value).replace("'", "'\"'\"'") + "'"
 
 
 def for_comment(value: object) -> str:
-    """Return one line of printable text, for behind a ``#``.
+    """Return one line of printable text for a comment.
 
-    A backslash at its end would make the next line a part of the comment, in submit files and Makefiles.
+    It does not end with a backslash, because submit files and Makefiles would continue the comment on the next line.
     """
     return "".join(c if c.isprintable() else "?" for c in str(value)) + ("." if str(value).endswith("\\") else "")
 
 
 def for_submit(value: object) -> str:
-    """Return the right hand side of an HTCondor submit command: one line without macros."""
+    """Return the value of an HTCondor submit command: one line without macros."""
     text = str(value)
     if "\n" in text or "\r" in text or "\0" in text:
-        raise Unquotable("an HTCondor submit command is one line")
+        raise Unquotable("an HTCondor submit command must be one line")
     if text.rstrip().endswith("\\"):
-        raise Unquotable("a backslash at the end of an HTCondor submit command takes in the next line")
+        raise Unquotable("an HTCondor submit command cannot end with a backslash")
     return text.replace("$", "$(DOLLAR)")
 
 
 def for_sbatch(value: object) -> str:
-    """Return a value of an ``#SBATCH`` line, whose own quoting rules are best left alone."""
+    """Return a value for an ``#SBATCH`` line. Values that would need quotes are refused."""
     text = str(value)
     if not _PLAIN.fullmatch(text):
         raise Unquotable(f"an #SBATCH line cannot hold {text!r}")
@@ -80,12 +80,12 @@ def for_sbatch(value: object) -> str:
 
 
 def for_classad(value: object) -> str:
-    """Return a ClassAd string, quotes included, for a submit command."""
+    """Return a ClassAd string for a submit command, with its quotes."""
     return for_submit('"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"')
 
 
 def for_dag(value: object) -> str:
-    """Return a word of a DAG file, which knows no quotes for names."""
+    """Return a word of a DAG file, which cannot quote names."""
     text = str(value)
     if not _DAG_WORD.fullmatch(text):
         raise Unquotable(f"a DAG file cannot hold the name {text!r}")
@@ -126,7 +126,7 @@ def environment(language: str) -> jinja2.Environment:
         loader=jinja2.PackageLoader("reana_batch.templates", ""),
         undefined=jinja2.StrictUndefined,
         finalize=finalize,
-        autoescape=False,  # noqa: S701  # no HTML here; finalize quotes for the language at hand
+        autoescape=False,  # noqa: S701  # this is not HTML, and finalize quotes for the language
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
@@ -143,19 +143,19 @@ def _template(name: str, language: str) -> jinja2.Template:
 
 
 def render(template: str, language: str, /, **values: object) -> str:
-    """Return the template filled in, quoted for ``language``."""
+    """Return the rendered template, quoted for ``language``."""
     return _template(template, language).render(**values)
 
 
 def packaged(name: str) -> str:
-    """Return a file of the templates that is written as it is."""
+    """Return the text of a file of the templates that needs no values."""
     from importlib import resources
 
     return resources.files("reana_batch.templates").joinpath(name).read_text("utf-8")
 
 
 def stream(template: str, language: str, /, **values: object) -> Iterable[str]:
-    """Return the same as :func:`render`, in pieces of some hundred lines as they are needed."""
+    """Return the same as :func:`render`, in pieces of some hundred lines that are rendered when they are read."""
     pieces = _template(template, language).stream(**values)
     pieces.enable_buffering(500)
     return pieces

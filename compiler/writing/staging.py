@@ -1,7 +1,7 @@
-"""Copying the declared inputs into a run's workspace, as REANA uploads them.
+"""Copying of the declared inputs into a run's workspace, as REANA uploads them.
 
-A file keeps its relative path. What .gitignore and .reanaignore name is left out of declared
-directories, never of declared files; empty directories are not copied (reana-client).
+A file keeps its relative path. As in reana-client, .gitignore and .reanaignore exclude files of declared directories,
+but no declared files. Empty directories are not copied.
 """
 
 from __future__ import annotations
@@ -25,14 +25,18 @@ _IGNORE_FILES = (".gitignore", ".reanaignore")
 
 
 def input_paths(spec: Spec, diagnostics: Diagnostics) -> Iterator[str]:
-    """Yield every input file relative to the analysis, declared ones first; record links that lead out."""
+    """Yield the path of every input file in the analysis, declared files first.
+
+    A link that leads out of the analysis is recorded as an error.
+    """
     declared = dict.fromkeys(path for path in (*spec.input_files, *spec.tests) if not is_data_reference(path))
     root = str(spec.directory)
-    yield from (path for path in declared if os.path.exists(os.path.join(root, path)))  # what is not has been reported
+    # Missing files have been reported.
+    yield from (path for path in declared if os.path.exists(os.path.join(root, path)))
     for index, directory in enumerate(spec.input_directories):
         sound = not (is_data_reference(directory) or path_problem(directory)) and _is_inside(spec, directory)
         if not sound or not os.path.isdir(spec.directory / directory):
-            continue  # reported with the declared paths
+            continue  # this has been reported
         place = spec.document.place(["inputs", "directories", index])
         for path in _walk(spec.directory, directory):
             problem = _link_problem(spec, path)
@@ -51,19 +55,19 @@ def _link_problem(spec: Spec, path: str) -> str:
     if not _is_inside(spec, path):
         return "leads out of the analysis"
     if (spec.directory / path).is_dir():
-        return "leads back to a directory that is copied already"
-    return "" if (spec.directory / path).is_file() else "is a link to nothing, or no ordinary file"
+        return "leads back to a directory that has been copied already"
+    return "" if (spec.directory / path).is_file() else "is a link to nothing, or not an ordinary file"
 
 
 def _walk(root: Path, directory: str) -> Iterator[str]:
-    """Yield the files below a directory, also behind links to directories, as paths below ``root``."""
+    """Yield the files below a directory as paths below ``root``. Links to directories are followed."""
     ignored = _ignored(root)
     pending, entered = [os.path.normpath(directory)], set()
     while pending:
         folder = pending.pop()
         where = os.path.realpath(root / folder)
         if where in entered or not where.startswith(os.path.realpath(root)):
-            yield folder  # a circle, or a link that leads out: whoever asked says so
+            yield folder  # a circle, or a link that leads out; the caller reports it
             continue
         entered.add(where)
         inner = []
@@ -71,7 +75,7 @@ def _walk(root: Path, directory: str) -> Iterator[str]:
             path = os.path.normpath(os.path.join(folder, name))
             is_folder = (root / path).is_dir()
             if ignored.match_file(f"{path}/" if is_folder else path) or (root / path / layout.MANIFEST).is_file():
-                continue  # a run in the analysis is not a part of it
+                continue  # a run inside the analysis is not an input
             if is_folder:
                 inner.append(path)
             else:
@@ -88,7 +92,7 @@ def _ignored(root: Path) -> pathspec.GitIgnoreSpec:
 
 
 def copy_inputs(spec: Spec, paths: list[str], workspace: Path) -> None:
-    """Copy ``paths`` of the analysis to the same relative paths in ``workspace``."""
+    """Copy these files of the analysis to the same relative paths in ``workspace``."""
     for path in paths:
         target = workspace / path
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -96,7 +100,7 @@ def copy_inputs(spec: Spec, paths: list[str], workspace: Path) -> None:
 
 
 def write_made(files: Iterable[MadeFile], workspace: Path) -> None:
-    """Write what was made while the workflow was read; what is there in its place goes."""
+    """Write the files that a front end made while it read the workflow. They replace existing files."""
     for file in files:
         target = workspace / file.path
         target.parent.mkdir(parents=True, exist_ok=True)

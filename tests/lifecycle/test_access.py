@@ -178,7 +178,7 @@ READ = {
     ".reana-batch.yaml": "error: .reana-batch.yaml cannot be read: It is a FIFO, not a file. [missing-file]",
     ".config/reana-batch/sites.yaml": "sites.yaml cannot be read: It is a FIFO, not a file. [missing-file]",
     "in.txt": 'error: "in.txt" is no ordinary file. [input-kind]',
-    "data/in.txt": "is a link to nothing, or no ordinary file. [input-symlink]",
+    "data/in.txt": "is a link to nothing, or not an ordinary file. [input-symlink]",
 }
 
 

@@ -26,6 +26,7 @@ READ = (
     "tests/docs",
     "tests/property",
     "tests/snakemake",
+    "compiler/writing",
 )
 
 # How CONTRIBUTING.md names a word, and what finds it.

@@ -160,14 +160,14 @@ def test_submit_commands_hold_no_macros(value: object, written: str) -> None:
 def test_submit_commands_do_not_take_in_the_next_line(value: str) -> None:
     with pytest.raises(Unquotable) as fault:
         for_submit(value)
-    assert str(fault.value) == "a backslash at the end of an HTCondor submit command takes in the next line"
+    assert str(fault.value) == "an HTCondor submit command cannot end with a backslash"
 
 
 @pytest.mark.parametrize("value", ["a\nqueue 1000", "a\rb", "a\0b"])
 def test_submit_commands_are_one_line(value: str) -> None:
     with pytest.raises(Unquotable) as fault:
         for_submit(value)
-    assert str(fault.value) == "an HTCondor submit command is one line"
+    assert str(fault.value) == "an HTCondor submit command must be one line"
 
 
 @pytest.mark.parametrize(
