@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 from reana_batch.version import __version__
 
 if TYPE_CHECKING:
-    from reana_batch.api import Run, compile_workflow, write_run
+    from reana_batch.api import compile_workflow, write_run
     from reana_batch.compilation import Compilation
     from reana_batch.diagnostics import Diagnostic, Diagnostics, Refused
     from reana_batch.lifecycle.status import RunStatus
+    from reana_batch.report.run import Run
 
 __all__ = [
     "Compilation",
@@ -28,9 +29,10 @@ __all__ = [
 
 # What a program imports from here, and the module that has it: loaded when asked for, so that --help stays quick.
 _MODULES = {
-    **dict.fromkeys(("Run", "compile_workflow", "write_run"), "reana_batch.api"),
+    **dict.fromkeys(("compile_workflow", "write_run"), "reana_batch.api"),
     **dict.fromkeys(("Diagnostic", "Diagnostics", "Refused"), "reana_batch.diagnostics"),
     "Compilation": "reana_batch.compilation",
+    "Run": "reana_batch.report.run",
     "RunStatus": "reana_batch.lifecycle.status",
 }
 

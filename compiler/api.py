@@ -1,4 +1,4 @@
-"""The library call: what other programs and the command line do with an analysis and with a run.
+"""The library call: what other programs and the command line do with an analysis.
 
 :mod:`reana_batch` itself exports these names.
 """
@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from reana_batch.compilation import Compilation, Options
 from reana_batch.diagnostics import Diagnostics
-from reana_batch.lifecycle import creation, status
+from reana_batch.lifecycle import creation
 from reana_batch.pipeline import compile_spec
 from reana_batch.reading.analysis import find_spec
-from reana_batch.run import logs, parts
-from reana_batch.run.failures import Failure
+from reana_batch.report.run import Run
 
 # A file or directory.
 AnyPath = str | os.PathLike[str]
@@ -84,42 +83,3 @@ def write_run(compilation: Compilation, directory: AnyPath, *, force: bool = Fal
     """
     creation.write_run(compilation, Path(directory), force=force)
     return Run(directory)
-
-
-class Run:
-    """A run directory, to look at; looking changes nothing."""
-
-    def __init__(self, directory: AnyPath) -> None:
-        """Open the run in a directory. Raises :class:`Refused` if there is none, or a damaged one."""
-        self.directory = Path(directory)
-        parts.Run(self.directory)
-
-    def __repr__(self) -> str:
-        return f"Run({str(self.directory)!r})"
-
-    def status(self) -> status.RunStatus:
-        """Return what the run's records say, and the batch system where they do not say all.
-
-        If the batch system does not answer, ``state`` is ``unknown`` and ``silence`` says why.
-        """
-        return status.status(self.directory)
-
-    def progress(self) -> Sequence[parts.StepProgress]:
-        """Return the counts of jobs by step, from the records alone; no batch system is asked."""
-        return parts.Run(self.directory).progress()
-
-    def failures(self) -> Sequence[Failure]:
-        """Return the failed jobs, the first to start in front; the batch system is asked as for the status."""
-        return self.status().failures
-
-    def logs(self, step: str | None = None, *, row: int | None = None) -> Sequence[logs.JobLog]:
-        """Return the logs of a step, by its name or label, or of one of its rows.
-
-        Without a step, of all jobs that failed, and if none did, of all that have started. Raises :class:`Refused` if
-        there is no such step or row.
-        """
-        return logs.select(self.directory, step, row)
-
-    def follow_logs(self, step: str | None = None, *, row: int | None = None) -> Iterator[str]:
-        """Yield the logs and what is added to them, until the run has ended."""
-        return logs.follow(lambda: logs.select(self.directory, step, row, all_jobs=True), lambda: self.status().state)

@@ -4,26 +4,18 @@ from __future__ import annotations
 
 import shlex
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reana_batch.cli.answers import EXIT_FAILED, EXIT_INTERRUPTED, Answer, wants_json
 from reana_batch.cli.terminal import say, watching
 
 if TYPE_CHECKING:
+    from reana_batch import Run, RunStatus
     from reana_batch.diagnostics import Diagnostics, Refused
-    from reana_batch.lifecycle.status import RunStatus
 
 _TRIES = 20
 _POLL_SECONDS = 15  # between two looks of `wait` and `--follow`, at most; each is one query
 _CODES = {"finished": 0, "stopped": EXIT_INTERRUPTED}
-
-
-def look(directory: Path) -> RunStatus:
-    """Return the state of a run; each command gets it here."""
-    from reana_batch.lifecycle import status
-
-    return status.status(directory)
 
 
 def state_answer(current: RunStatus, diagnostics: Diagnostics | None = None, code: int = 0) -> Answer:
@@ -34,20 +26,20 @@ def state_answer(current: RunStatus, diagnostics: Diagnostics | None = None, cod
     return Answer(lambda: run_record(current), status_lines(current), diagnostics, code)
 
 
-def end_answer(directory: Path, diagnostics: Diagnostics | None = None) -> Answer:
+def end_answer(run: Run, diagnostics: Diagnostics | None = None) -> Answer:
     """Return the answer that tells how a run has ended."""
-    current = look(directory)
+    current = run.status()
     return state_answer(current, diagnostics, _CODES.get(current.state, EXIT_FAILED))
 
 
-def wait_for_end(directory: Path, diagnostics: Diagnostics | None = None) -> Answer:
+def wait_for_end(run: Run, diagnostics: Diagnostics | None = None) -> Answer:
     """Wait until a run has ended, with its progress on stderr, and return how it ended."""
     from reana_batch.cli.status_text import hindrances
 
     pause, told = 1, set[str]()
     with watching(quiet=wants_json()) as report:
         while True:
-            current = _patient_look(directory)
+            current = _patient_look(run)
             _check_submitted(current)
             report(current.progress)
             if current.state not in ("queued", "running"):
@@ -58,7 +50,7 @@ def wait_for_end(directory: Path, diagnostics: Diagnostics | None = None) -> Ans
             told = set(found)
             time.sleep(pause)
             pause = min(2 * pause, _POLL_SECONDS)
-    return end_answer(directory, diagnostics)
+    return end_answer(run, diagnostics)
 
 
 def _check_submitted(current: RunStatus) -> None:
@@ -75,16 +67,16 @@ def _check_submitted(current: RunStatus) -> None:
         raise refuse("run-state", message, hint=hint)
 
 
-def _patient_look(directory: Path) -> RunStatus:
+def _patient_look(run: Run) -> RunStatus:
     """Return the state of a run. A scheduler that does not answer is asked again, for some minutes."""
-    from reana_batch.lifecycle import status
+    from reana_batch.lifecycle.status import known
 
     for _ in range(_TRIES):
-        current = look(directory)
+        current = run.status()
         if current.state != "unknown" or _is_lacking(current.silence):
-            break
+            return known(current)
         time.sleep(_POLL_SECONDS)
-    return status.known_status(directory) if current.state == "unknown" else current
+    return known(run.status())
 
 
 def _is_lacking(silence: Refused | None) -> bool:

@@ -12,6 +12,7 @@ from reana_batch import backends
 from reana_batch.cli.terminal import show
 
 if TYPE_CHECKING:
+    from reana_batch import Run
     from reana_batch.compilation import Compilation
     from reana_batch.reading.sites import ResolvedSite
 
@@ -106,7 +107,7 @@ def run_options(function: _Function) -> _Function:
 
 def compile_analysis(file: Path | None, *, quiet: bool = False, **given: Any) -> Compilation:
     """Return the compilation for the values of :func:`spec_options`; its warnings have been shown unless ``quiet``."""
-    from reana_batch.api import compile_workflow
+    from reana_batch import compile_workflow
 
     compilation = compile_workflow(file, **given)
     if not quiet:
@@ -126,6 +127,13 @@ def find_run(name: str, runs: Path | None) -> Path:
     from reana_batch.run import names
 
     return names.find_run(root_of(runs), name)
+
+
+def open_run(name: str, runs: Path | None) -> Run:
+    """Return the run that ``-w`` names."""
+    from reana_batch import Run
+
+    return Run(find_run(name, runs))
 
 
 def site_line(resolved: ResolvedSite) -> str:

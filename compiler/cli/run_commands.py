@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+import reana_batch
 from reana_batch import backends
 from reana_batch.cli.answers import Answer, answering, wants_json
 from reana_batch.cli.following import end_answer, wait_for_end
@@ -70,7 +71,7 @@ def run(file: Path | None, name: str, runs: Path | None, jobs: int | None, follo
     if follow:
         for each in lines:
             say(*each.spans[0])
-        return wait_for_end(directory, compilation.diagnostics)
+        return wait_for_end(reana_batch.Run(directory), compilation.diagnostics)
     return Answer({"name": directory.name, "directory": str(directory), "ids": ids}, lines, compilation.diagnostics)
 
 
@@ -143,7 +144,7 @@ def _watch_here(
     say(f"==> Running {directory.name} in {directory}")
     with watching(quiet=wants_json()) as report:
         here.watch(directory, process, report)
-    return end_answer(directory, diagnostics)
+    return end_answer(reana_batch.Run(directory), diagnostics)
 
 
 @click.command("submit")

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import functools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from reana_batch.cli.answers import EXIT_REFUSED, Answer, answering
-from reana_batch.cli.following import look, state_answer, wait_for_end
-from reana_batch.cli.options import find_run, root_of, run_options, runs_option
+from reana_batch.cli.following import state_answer, wait_for_end
+from reana_batch.cli.options import open_run, root_of, run_options, runs_option
 from reana_batch.cli.terminal import Number, Raw, Table, show
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
+    from reana_batch import Run, RunStatus
     from reana_batch.diagnostics import Diagnostics
-    from reana_batch.lifecycle.status import RunStatus
-    from reana_batch.run.logs import JobLog
 
 
 @click.command("status")
@@ -26,7 +24,7 @@ if TYPE_CHECKING:
 @answering
 def status(name: str, runs: Path | None) -> Answer:
     """Show the state of a run, and why it failed."""
-    current = look(find_run(name, runs))
+    current = open_run(name, runs).status()
     if current.silence is not None:
         show(current.silence.diagnostics)
     diagnostics = current.silence.diagnostics if current.silence else None
@@ -55,12 +53,13 @@ def list_runs(name: str | None, runs: Path | None) -> Answer:
 
 def _look_at_each(directories: Sequence[Path]) -> tuple[list[RunStatus], Diagnostics]:
     """Return the states of the runs, and what is wrong with those that cannot be read."""
+    from reana_batch import Run
     from reana_batch.diagnostics import Diagnostics, Refused, no_access
 
     found, diagnostics = [], Diagnostics()
     for directory in directories:
         try:
-            current = look(directory)
+            current = Run(directory).status()
             found.append(current)
             if current.state == "unknown" and current.silence is not None:
                 show(current.silence.diagnostics)
@@ -91,7 +90,7 @@ def wait(name: str, runs: Path | None) -> Answer:
     Exits with 0 if it finished, 1 if it failed, 130 if it was stopped. Jobs that are held or cannot start are named
     meanwhile.
     """
-    return wait_for_end(find_run(name, runs))
+    return wait_for_end(open_run(name, runs))
 
 
 @click.command("logs")
@@ -102,17 +101,20 @@ def wait(name: str, runs: Path | None) -> Answer:
 @answering
 def logs(name: str, runs: Path | None, step: str | None, row: int | None, follow: bool) -> Answer:
     """Show the logs of the failed jobs, or of a step."""
-    from reana_batch.run import logs
+    from reana_batch.run.logs import as_record
 
-    directory = find_run(name, runs)
-    find = functools.partial(logs.select, directory, step, row, all_jobs=follow)
+    run = open_run(name, runs)
     return Answer(
-        lambda: {"name": directory.name, "logs": [logs.as_record(each) for each in find()]},
-        _log_pieces(find, directory, follow),
+        lambda: {
+            "name": run.directory.name,
+            "logs": [as_record(each) for each in run.logs(step, row=row, all_jobs=follow)],
+        },
+        [Raw(_log_texts(run, step, row, follow), is_log=True)],
     )
 
 
-def _log_pieces(find: Callable[[], Sequence[JobLog]], directory: Path, follow: bool) -> Iterator[Raw]:
-    from reana_batch.run import logs
+def _log_texts(run: Run, step: str | None, row: int | None, follow: bool) -> Iterator[str]:
+    """Yield the logs piece by piece; they are looked for when the first is asked for."""
+    from reana_batch.run.logs import read
 
-    yield Raw(logs.follow(find, lambda: look(directory).state) if follow else logs.read(find()), is_log=True)
+    yield from run.follow_logs(step, row=row) if follow else read(run.logs(step, row=row))

@@ -10,8 +10,7 @@ import click
 
 from reana_batch import backends
 from reana_batch.cli.answers import EXIT_FAILED, Answer, answering
-from reana_batch.cli.following import look
-from reana_batch.cli.options import find_run, run_options, runs_option
+from reana_batch.cli.options import find_run, open_run, run_options, runs_option
 from reana_batch.cli.terminal import Line, Piece, Raw, Table, line, show
 
 if TYPE_CHECKING:
@@ -127,7 +126,7 @@ def test(name: str, runs: Path | None, files: tuple[str, ...]) -> Answer:
     from reana_batch.diagnostics import refuse
     from reana_batch.lifecycle import acceptance
 
-    current = look(find_run(name, runs))
+    current = open_run(name, runs).status()
     named = list(files) or current.run.manifest.tests
     if not named:
         message = f"{current.run.directory.name} has no tests."

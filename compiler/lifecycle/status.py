@@ -83,9 +83,13 @@ def created(current: RunStatus) -> str:
 
 
 def status(directory: Path) -> RunStatus:
-    """Return what has become of a run, by its records and, unless they tell all, one query."""
-    run = Run(directory)
-    record = read_record(directory)
+    """Return the status of the run in a directory."""
+    return status_of(Run(directory))
+
+
+def status_of(run: Run) -> RunStatus:
+    """Return the status of a run, from its records and, unless they tell all, one query."""
+    record = read_record(run.directory)
     progress, queue, silence = run.progress(), Queue(()), None
     if record.deleted:
         return RunStatus(run, "deleted", tuple(progress), queue, record)
@@ -104,14 +108,18 @@ def status(directory: Path) -> RunStatus:
     opened = tuple(run.open_expansions())
     words = ""
     if state == "failed" and not failed:
-        words = backends.driver(run.manifest.backend).last_words(directory)
+        words = backends.driver(run.manifest.backend).last_words(run.directory)
     seen = (run, state, tuple(progress), queue, record, failed)
     return RunStatus(*seen, last_words=words, open_expansions=opened, silence=silence)
 
 
 def known_status(directory: Path) -> RunStatus:
-    """Return the status of a run; Refused if its batch system does not say."""
-    current = status(directory)
+    """Return the status of the run in a directory. Refused if its batch system does not say."""
+    return known(status(directory))
+
+
+def known(current: RunStatus) -> RunStatus:
+    """Return the status. Refused if the batch system did not say it."""
     if current.state == "unknown" and current.silence is not None:
         raise current.silence
     return current

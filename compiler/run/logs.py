@@ -42,12 +42,11 @@ class JobLog:
         return f"==> Step: {self.label}{row} ({self.origin})\n{status}"
 
 
-def select(directory: Path, step: str | None, row: int | None, *, all_jobs: bool = False) -> list[JobLog]:
+def select(run: Run, step: str | None, row: int | None, *, all_jobs: bool = False) -> list[JobLog]:
     """Return the logs of a step, by its name or label, or of one of its rows.
 
     Without a step: of all jobs that failed, and if none did, or ``all_jobs``, of all that have started.
     """
-    run = Run(directory)
     steps = list(run.steps())
     causes = {} if all_jobs else {(each.step, each.row): each.cause for each in failures(run)}
     if step is None:

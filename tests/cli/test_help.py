@@ -64,6 +64,7 @@ def test_what_reads_no_analysis_loads_no_compiler(hello: Tool) -> None:
     assert submitting & (HEAVY | COMPILER) == set()
     asking = _loaded(hello, "status", "-w", "./run", PATH=path)
     assert asking & (HEAVY | COMPILER) - DRAWING == set()
+    assert _loaded(hello, "logs", "-w", "./run", PATH=path) & (HEAVY | COMPILER) == set()
     assert _loaded(hello, "stop", "-w", "./run", PATH=path) & (HEAVY | COMPILER) == set()
 
 

@@ -85,10 +85,10 @@ def test_rows_keep_the_names_and_places_of_their_rules(tmp_path: Path) -> None:
     (failure,) = failures(Run(run))
     assert (failure.label, failure.origin, failure.rows) == ("project_ID007", f"Snakefile:{line}", 1)
     assert "test 7 != 7" in failure.command
-    (log,) = logs.select(run, "project_ID003", None)
+    (log,) = logs.select(Run(run), "project_ID003", None)
     assert (log.label, log.row, log.title.count("job")) == ("project_ID003", 3, 0)
-    assert [each.label for each in logs.select(run, "project_ID", None)][:2] == ["project_ID000", "project_ID001"]
-    assert [each.label for each in logs.select(run, None, None)] == ["project_ID007"]
+    assert [each.label for each in logs.select(Run(run), "project_ID", None)][:2] == ["project_ID000", "project_ID001"]
+    assert [each.label for each in logs.select(Run(run), None, None)] == ["project_ID007"]
 
 
 FIVE = [f"r{i}" for i in range(5)]

@@ -7,12 +7,16 @@ import inspect
 import subprocess
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 import click
 import pytest
+from click.testing import CliRunner
 
 import reana_batch
 from reana_batch.cli.main import main
+from reana_batch.diagnostics import refuse
+from reana_batch.run import manifest
 
 SPEC = """\
 inputs:
@@ -133,6 +137,42 @@ def test_run() -> None:
     followed = "".join(run.follow_logs())
     assert "told\n" in followed
     assert "missing" in followed
+
+
+@pytest.mark.usefixtures("analysis")
+def test_a_run_reads_its_manifest_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    reana_batch.write_run(reana_batch.compile_workflow(site="local"), "run")
+    read, paths = manifest.read, list[Path]()
+
+    def note(path: Path) -> manifest.Manifest:
+        paths.append(path)
+        return read(path)
+
+    monkeypatch.setattr(manifest, "read", note)
+    run = reana_batch.Run("run")
+    for _ in range(2):
+        assert (run.status().state, run.failures(), run.logs(all_jobs=True)) == ("created", (), [])
+        assert [step.total for step in run.progress()] == [1]
+    assert paths == [Path("run/batch/manifest.json")]
+
+
+@pytest.mark.usefixtures("analysis")
+@pytest.mark.parametrize(
+    ("method", "words"),
+    [("status", ["status"]), ("status", ["wait"]), ("logs", ["logs"]), ("follow_logs", ["logs", "--follow"])],
+)
+def test_the_command_line_looks_through_the_library(
+    method: str, words: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reana_batch.write_run(reana_batch.compile_workflow(site="local"), "run")
+
+    def refused(*_: object, **__: object) -> NoReturn:
+        raise refuse("run-state", f"{method} was called")
+
+    monkeypatch.setattr(reana_batch.Run, method, refused)
+    ended = CliRunner().invoke(main, [*words, "-w", "./run"])
+    assert ended.exit_code == 3
+    assert f"error: {method} was called" in ended.stderr
 
 
 def test_unknown_step_is_refused(analysis: Path) -> None:
