@@ -66,7 +66,7 @@ def run(file: Path | None, name: str, runs: Path | None, jobs: int | None, follo
         return _watch_here(
             directory, here, submission.submit(directory, _starting(here, jobs)), compilation.diagnostics
         )
-    ids = submission.submit(directory, submission.hand_in)
+    ids = submission.submit(directory, submission.submit_run)
     lines = _submitted(directory, f"has been submitted to {compilation.target.title}")
     if follow:
         for each in lines:
@@ -156,7 +156,7 @@ def submit(directory: Path) -> Answer:
     from reana_batch.run.names import itself
 
     directory = itself(directory)
-    ids = submission.submit(directory, submission.hand_in)
+    ids = submission.submit(directory, submission.submit_run)
     lines = _submitted(directory.absolute(), "has been submitted")
     return Answer({"name": directory.name, "directory": str(directory), "ids": ids}, lines)
 
@@ -182,7 +182,7 @@ def restart(name: str, runs: Path | None, jobs: int | None) -> Answer:
         new, done, process = restart.restart(old, _starting(here, jobs))
         _say_restarted(old, new, done)
         return _watch_here(new, here, process)
-    new, done, ids = restart.restart(old, submission.hand_in)
+    new, done, ids = restart.restart(old, submission.submit_run)
     _say_restarted(old, new, done)
     shown = [line(f"==> SUCCESS: {new.name} has been submitted.", "green")]
     return Answer({"name": new.name, "directory": str(new), "ids": ids, "done": done}, shown)
@@ -211,7 +211,7 @@ def resume(name: str, runs: Path | None, jobs: int | None) -> Answer:
     if ids:
         text = f"==> SUCCESS: {directory.name} goes on; released: {', '.join(ids)}."
     else:
-        ids = restart.resume(directory, submission.hand_in)
+        ids = restart.resume(directory, submission.submit_run)
         text = f"==> SUCCESS: {directory.name} has been submitted again."
     return Answer({"name": directory.name, "directory": str(directory), "ids": ids}, [line(text, "green")])
 

@@ -1,1 +1,1 @@
-"""The life of a run: submission, status, end, restart, expansions and acceptance tests."""
+"""The commands on a run: submission, status, end, restart, expansions and acceptance tests."""

@@ -1,7 +1,6 @@
-"""REANA's tests of a run: Gherkin files named under ``tests.files``, with the steps that REANA understands.
+"""REANA's tests of a run: the Gherkin files under ``tests.files``, with the steps that REANA understands.
 
-The words of the steps are those of reana_commons.gherkin_parser; parsing is left to Cucumber's own
-library.
+The wording of the steps is that of reana_commons.gherkin_parser. Cucumber's own library parses the files.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from reana_batch.run.manifest import StepEntry
 from reana_batch.run.parts import Run
 from reana_batch.run.records import RowRecord, read_record
 
-# Given and When: a scenario is for runs of which this is so, and is skipped for others, as in REANA.
+# The types of Given and When steps. As in REANA, a scenario is skipped if one of them does not hold.
 _CONDITIONS = ("Context", "Action")
 _UNITS: dict[str, int] = {"B": 1, "bytes": 1} | {
     f"{letter}iB": 1024**power for power, letter in enumerate("KMGTP", start=1)
@@ -31,9 +30,9 @@ _SIZE = r'"?(\d+(?:\.\d+)?) *(' + "|".join(_UNITS) + r')?"?'
 
 @dataclass(frozen=True, slots=True)
 class ScenarioResult:
-    """How one scenario of a feature file ended; ``problem`` is empty if it passed.
+    """The result of one scenario of a feature file. ``problem`` is empty if it passed.
 
-    A skipped one did not pass: what it takes for granted is not so, as ``problem`` says.
+    A scenario is skipped if its Given or When does not hold. Then ``problem`` says which.
     """
 
     file: str
@@ -44,19 +43,19 @@ class ScenarioResult:
 
 
 class _Unfulfilled(Exception):
-    """What a step expects is not so."""
+    """A step does not hold."""
 
 
 class _Unknown(Exception):
-    """REANA has no such step."""
+    """REANA does not know the step."""
 
 
 class _NoEngine(Exception):
-    """The step asks for what only an engine of REANA's says."""
+    """The step asks for a message that only a workflow engine of REANA prints."""
 
 
 def run_features(status: RunStatus, names: Sequence[str]) -> Iterator[ScenarioResult]:
-    """Yield the result of every scenario of these feature files of the run's workspace."""
+    """Yield the result of every scenario of these feature files in the run's workspace."""
     for file in names:
         path = status.run.directory / layout.WORKSPACE / file
         if not files.is_there(path) or path.is_dir():
@@ -66,7 +65,7 @@ def run_features(status: RunStatus, names: Sequence[str]) -> Iterator[ScenarioRe
 
 
 def _pickles(path: Path, file: str) -> list[dict[str, Any]]:
-    """Return the scenarios of a feature file, outlines and backgrounds worked in."""
+    """Return the scenarios of a feature file, with outlines and backgrounds expanded."""
     from gherkin.errors import CompositeParserException
     from gherkin.parser import Parser
     from gherkin.pickles.compiler import Compiler
@@ -91,12 +90,12 @@ def _run_scenario(status: RunStatus, file: str, pickle: dict[str, Any]) -> Scena
     for line in pickle["steps"]:
         argument = line.get("argument", {}).get("docString")
         try:
-            # As in REANA, a doc string is the quoted end of its step.
+            # As in REANA, a doc string is appended to its step in quotes.
             _run_step(status, f'{line["text"]} "{argument["content"]}"' if argument else line["text"])
         except _Unknown:
-            return ScenarioResult(file, pickle["name"], line["text"], "REANA knows no such step")
+            return ScenarioResult(file, pickle["name"], line["text"], "REANA does not know this step")
         except _NoEngine:
-            # The other steps may fail all the same.
+            # The other steps may still fail.
             skipped = skipped or ScenarioResult(file, pickle["name"], line["text"], "no engine here", skipped=True)
         except _Unfulfilled as problem:
             return ScenarioResult(file, pickle["name"], line["text"], str(problem), line["type"] in _CONDITIONS)
@@ -164,7 +163,7 @@ def _checksum(status: RunStatus, algorithm: str, name: str, expected: str) -> No
     elif algorithm in hashlib.algorithms_guaranteed and not algorithm.startswith("shake"):
         actual = hashlib.new(algorithm, content, usedforsecurity=False).hexdigest()
     else:
-        raise _Unfulfilled(f"{algorithm} is not known")
+        raise _Unfulfilled(f"{algorithm} is not a known checksum")
     _demand(actual == expected.lower(), f"it is {actual}")
 
 
@@ -183,7 +182,7 @@ def _workspace_size(status: RunStatus, relation: str, number: str, unit: str) ->
     root = (status.run.directory / layout.WORKSPACE).resolve()
     actual = sum(facts.st_size for _, facts in files.walk(root))
     bound = _size(number, unit)
-    # The bound itself will do, as in REANA.
+    # As in REANA, a size equal to the bound passes.
     _demand(actual <= bound if relation == "less" else actual >= bound, f"it is {actual:,} bytes")
 
 
@@ -263,7 +262,7 @@ _TEXT = r'(?:contain|include):? "(.*)"'
 _FILE = rf"the file {_QUOTED}"
 _MINUTES = r'"?(\d+(?:\.\d+)?)"? minutes'
 
-# What a step says, and what it demands; as in REANA, names may stand without quotes.
+# The wording of each step, and its check. As in REANA, names may be written without quotes.
 _STEPS: tuple[tuple[str, Callable[..., None]], ...] = (
     (r"the workflow execution completes", _completed),
     (r'the workflow (?:status )?(?:is|should be) "?(\w+)"?', _status_is),

@@ -1,4 +1,4 @@
-"""Creating the directory of a run, whole or not at all."""
+"""Creation of a run directory, completely or not at all."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ from reana_batch.writing.render import File
 def write_run(compilation: Compilation, directory: Path, *, force: bool = False) -> None:
     """Write the run directory: batch files, workspace with the inputs, folders for logs and records.
 
-    ``force`` replaces what an earlier compilation left there, except the workspace's other files. All is made in a
-    folder of its own and renamed at the end: if that fails, the earlier run is as it was.
-    Raises :class:`Refused` if the directory is in use or cannot be written.
+    ``force`` replaces an earlier run there, but keeps the other files of its workspace. The new run is made in a
+    temporary folder, whose parts are renamed at the end. If that fails, the earlier run is unchanged. Raises Refused if
+    the directory is in use or cannot be written.
     """
     _check_path(compilation.site, compilation.target, directory)
     _check_directory(directory, force)
@@ -37,7 +37,7 @@ def write_run(compilation: Compilation, directory: Path, *, force: bool = False)
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         with locked(directory):
             _check_free(directory, force)
-            # What cannot be removed of it, the next command removes.
+            # The next command removes what this one cannot remove.
             temporary = tempfile.TemporaryDirectory(prefix=replacing.PREFIX, dir=directory, ignore_cleanup_errors=True)
             with temporary as folder:
                 new = Path(folder) / "new"
@@ -51,25 +51,25 @@ def write_run(compilation: Compilation, directory: Path, *, force: bool = False)
         raise cannot_write(error, directory) from error
     finally:
         if not (directory / layout.MANIFEST).exists():
-            with contextlib.suppress(OSError):  # the lock's folder, where nothing else was made
+            with contextlib.suppress(OSError):  # the folder of the lock, if nothing else was made
                 (directory / layout.STATE).rmdir()
 
 
 def _check_free(directory: Path, force: bool) -> None:
-    """Raise Refused if another command has made a run here meanwhile, or if the one to replace is live."""
+    """Raise Refused if another command has made a run here meanwhile, or if the run to replace is active."""
     if (directory / layout.MANIFEST).exists():
         if not force:
             raise refuse("output-exists", f"Another command has just made a run in {directory}.")
         deletion.check_replaceable(directory)
-    for left in directory.glob(f"{replacing.PREFIX}*"):  # by a command that was killed
+    for left in directory.glob(f"{replacing.PREFIX}*"):  # left by a command that was killed
         shutil.rmtree(left)
 
 
 def fill(compilation: Compilation, directory: Path) -> None:
-    """Write batch files, and folders for logs and records, beside the workspace."""
+    """Write the batch files, and make the folders for logs and records, next to the workspace."""
     for name in (layout.BATCH, layout.STATE, layout.LOGS):
         (directory / name).mkdir(mode=0o700, exist_ok=True)
-    for expansion in compilation.workflow.expansions:  # DAGMan looks for the folders when it starts
+    for expansion in compilation.workflow.expansions:  # DAGMan needs the folders when it starts
         (directory / layout.expansion_folder(expansion.name)).mkdir(mode=0o700, parents=True, exist_ok=True)
     for folder in jobs.run_folders(compilation.workflow):
         (directory / folder).mkdir(parents=True, exist_ok=True)
@@ -77,7 +77,7 @@ def fill(compilation: Compilation, directory: Path) -> None:
 
 
 def cannot_write(error: OSError, directory: Path) -> Refused:
-    reason = f"{error.filename2 or error.filename or directory}: {error.strerror}"  # of two, the copy
+    reason = f"{error.filename2 or error.filename or directory}: {error.strerror}"  # the second name is the target
     return refuse("cannot-write", f"The run cannot be written: {reason}.")
 
 
@@ -89,7 +89,7 @@ def _check_path(site: Site, target: Target, directory: Path) -> None:
             raise refuse("over-limit", message, hint=refused.hint)
     misread = target.misread_paths and re.search(target.misread_paths, path)
     if misread:
-        message = f'A run cannot be in {directory}: {target.title} does not take "{misread[0]}" in a path literally.'
+        message = f'A run cannot be in {directory}: {target.title} does not read "{misread[0]}" in a path literally.'
         raise refuse("unsupported", message, hint="name another directory with --output or --runs.")
 
 
@@ -100,12 +100,12 @@ def _check_directory(directory: Path, force: bool) -> None:
         hint = "name another with --output, or replace the run in it with --force."
         raise refuse("output-exists", f"{directory} is not empty.", hint=hint)
     if force and directory.is_dir() and any(directory.iterdir()) and not replacing.holds_run(directory):
-        message = f"{directory} is not empty and holds no run of reana-batch."
+        message = f"{directory} is not empty and does not contain a run of reana-batch."
         raise refuse("output-exists", message, hint="name another with --output.")
 
 
 def _write_files(files: Iterator[File], directory: Path) -> None:
-    """Write each file readable by its owner only, streaming those that come in pieces."""
+    """Write the files, readable by their owner only. Files that come in pieces are streamed."""
     made: set[str] = set()
     for file in files:
         path = f"{directory}/{file.path}"
@@ -120,6 +120,6 @@ def _write_files(files: Iterator[File], directory: Path) -> None:
 
 
 def note_creation(directory: Path, compilation: Compilation) -> None:
-    """Write down when, and from which analysis, the run was made."""
+    """Record when the run was made, and from which analysis."""
     spec = compilation.spec.path if compilation.spec else ""
     note(directory, created=time.time(), spec=str(spec))

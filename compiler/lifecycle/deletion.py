@@ -1,4 +1,4 @@
-"""Deleting a run, and what must hold before one is deleted or replaced."""
+"""Deletion of a run, and the conditions for deleting, replacing or restarting one."""
 
 from __future__ import annotations
 
@@ -19,39 +19,39 @@ from reana_batch.run.parts import Run
 from reana_batch.run.queue import JobState, Submission
 from reana_batch.run.run_json import RECORD, note, read_record
 
-# How the name of a directory ends that is being made or deleted; it begins with a dot.
+# The ending of the name of a directory that is being made or deleted. Such a name begins with a dot.
 MAKING, _DELETING = ".new", ".deleted"
 
 
 def delete(directory: Path) -> None:
-    """Delete a run with its workspace; Refused while it is queued or running."""
+    """Delete a run with its workspace. Raises Refused while it is queued or running."""
     run = Run(directory)
     with locked(directory, disk_may_be_full=True):
         _check_deletable(directory)
         try:
             files.demand_removable(directory)
-            if not directory.is_symlink():  # which is refused below
-                with tolerating(*NO_ANSWER):  # a run can be deleted where its batch system is no more
+            if not directory.is_symlink():  # a link is refused below
+                with tolerating(*NO_ANSWER):  # a run can be deleted if its batch system no longer exists
                     leave_queue(run)
                 credentials.withdraw(directory)
             remove(directory)
         except OSError as error:
             path = Path(error.filename or directory)
-            if path != directory and not path.parent.name:  # rmtree names what it cannot delete by its last part alone
+            if path != directory and not path.parent.name:  # rmtree gives the last part of the path only
                 path = Path(directory.name, path)
             hint = _rest_of(directory, error)
             raise refuse("cannot-write", f"{path}: {error.strerror or error}.", hint=hint) from error
 
 
 def _rest_of(directory: Path, error: OSError) -> str:
-    """Return the hint that says what a deletion that failed has left."""
+    """Return the hint that says what is left after a deletion that failed."""
     name = shlex.quote(str(directory))
     if not directory.exists():
-        return f"the run is deleted; nothing of it is left but {hidden_name(directory, _DELETING)}."
+        return f"the run is deleted; only {hidden_name(directory, _DELETING)} is left."
     if not read_record(directory).deleted:
-        cure = f"; where you may, chmod -R u+rwX {name}, and delete it again" * (error.errno == errno.EACCES)
+        cure = f"; if the files are yours, chmod -R u+rwX {name}, and delete it again" * (error.errno == errno.EACCES)
         return f"nothing was deleted{cure}."
-    return f"{directory.name} is deleted in part; for the rest, when the cause is gone: reana-batch delete -w {name}"
+    return f"{directory.name} is deleted in part; when the cause is gone, delete the rest: reana-batch delete -w {name}"
 
 
 def _check_deletable(directory: Path) -> None:
@@ -61,19 +61,19 @@ def _check_deletable(directory: Path) -> None:
         raise refuse("run-state", message, hint=f"reana-batch stop -w {shlex.quote(str(directory))}")
     sharing = [path.name for path in _sharing(directory)]
     if sharing and not (directory / layout.WORKSPACE).is_symlink():
-        works = "works" if len(sharing) == 1 else "work"
-        raise refuse("run-state", f"{', '.join(sharing)} {works} in the workspace of {directory.name}.")
+        uses = "uses" if len(sharing) == 1 else "use"
+        raise refuse("run-state", f"{', '.join(sharing)} {uses} the workspace of {directory.name}.")
 
 
 def remove(directory: Path) -> None:
-    """Delete a run: it loses its name first, so that no half of it is left if we are ended meanwhile.
+    """Delete a run. It is renamed first, so that an interrupted deletion leaves no incomplete run under its name.
 
-    If something cannot be deleted, it gets its name back, and its record says that it is deleted in part.
+    If something cannot be deleted, the run gets its name back, and run.json says that it is deleted in part.
     """
     import shutil
 
     if directory.is_symlink():
-        shutil.rmtree(directory)  # which says why not
+        shutil.rmtree(directory)  # it raises an OSError with the reason
     sweep(directory, _DELETING)
     unnamed = hidden_name(directory, _DELETING)
     directory.rename(unnamed)
@@ -84,7 +84,7 @@ def remove(directory: Path) -> None:
     except OSError:
         if not (unnamed / layout.MANIFEST).exists():
             raise
-        with contextlib.suppress(OSError, Refused):  # a full disk is a reason to delete, and so it is not noted before
+        with contextlib.suppress(OSError, Refused):  # the disk may be full
             (unnamed / layout.STATE).mkdir(mode=0o700, exist_ok=True)
             note(unnamed, deleted=time.time())
         unnamed.rename(directory)
@@ -92,19 +92,19 @@ def remove(directory: Path) -> None:
 
 
 def _but_for_the_record(directory: Path) -> list[Path]:
-    """Return what to delete first of a run: everything except its manifest and its record."""
+    """Return the parts of a run to delete first: everything except its manifest and run.json."""
     kept = {directory / layout.MANIFEST, directory / RECORD}
     folders = (directory, *{path.parent for path in kept})
     return [path for folder in folders for path in folder.iterdir() if path not in kept and path not in folders]
 
 
 def hidden_name(directory: Path, ending: str) -> Path:
-    """Return where a directory is made or deleted that is called ``directory`` before or afterwards."""
+    """Return the name that ``directory`` has while it is made or deleted."""
     return directory.with_name(f".{directory.name}{ending}")
 
 
 def sweep(directory: Path, ending: str) -> None:
-    """Delete what a command left that was ended while it made or deleted ``directory``. The caller holds the lock."""
+    """Delete what an interrupted command left when it made or deleted ``directory``. The caller holds the lock."""
     import shutil
 
     left = hidden_name(directory, ending)
@@ -113,9 +113,9 @@ def sweep(directory: Path, ending: str) -> None:
 
 
 def check_replaceable(directory: Path) -> None:
-    """Raise Refused if the run in ``directory`` is live, if its scheduler cannot say, or if others use its workspace.
+    """Raise Refused if the run in ``directory`` is active or unknown, or if other runs use its workspace.
 
-    What is still ending of a run is waited for.
+    Wait for jobs that are still ending.
     """
     current = known_status(directory)
     if current.state in ("queued", "running"):
@@ -129,7 +129,7 @@ def check_replaceable(directory: Path) -> None:
 
 
 def _sharing(directory: Path) -> list[Path]:
-    """Return the other runs in the same workspace: the run and its restarts have one."""
+    """Return the other runs in the same workspace, which a run and its restarts share."""
     own = (directory / layout.WORKSPACE).resolve()
     family = ".".join(directory.name.split(".")[:2])
     found = sorted(directory.absolute().parent.glob(f"{glob.escape(family)}*/{layout.WORKSPACE}"))
@@ -137,7 +137,7 @@ def _sharing(directory: Path) -> list[Path]:
 
 
 def check_ended(directory: Path) -> None:
-    """Raise Refused unless the run has ended, and so has all that runs in its workspace."""
+    """Raise Refused unless the run and all other runs in its workspace have ended."""
     current = known_status(directory)
     if current.state not in ("finished", "failed", "stopped") and not current.queue.cut_short:
         message = f"{directory.name} is {current.state}; only a run that has ended can be restarted."
@@ -147,7 +147,10 @@ def check_ended(directory: Path) -> None:
 
 
 def _check_guests_gone(run: Run) -> None:
-    """Raise Refused while jobs that were handed on are still ending; in the same run, their nodes wait for that."""
+    """Raise Refused while jobs of delegated steps are still ending.
+
+    A resume does not need this, because the nodes of the same run wait for their jobs.
+    """
     for name in run.guests:
         queue = backends.driver(name).query(run.directory, Submission())
         jobs = [job for job in queue.jobs if job.state is not JobState.ENDED]

@@ -1,6 +1,6 @@
-"""What of this machine and site works: schedulers, container runtime, CVMFS, limits, credentials, each with a cure.
+"""Checks of this machine and site: schedulers, container runtime, CVMFS, limits and credentials, each with a cure.
 
-Every check looks once, for a few seconds at most, and changes nothing.
+Every check runs once, takes a few seconds at most, and changes nothing.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _FEW_FILES = 1024
 
 
 def examine(site: Site, runs: Path) -> Iterator[Finding]:
-    """Yield what works here for ``site``, with runs below ``runs``."""
+    """Yield the result of every check for ``site``, with runs below ``runs``."""
     yield from _shell(site)
     for name in backends.BACKENDS:
         yield from backends.driver(name).examine(site, site.backend == name)
@@ -49,9 +49,9 @@ def _containers(site: Site) -> Iterator[Finding]:
 def _cvmfs(site: Site) -> Iterator[Finding]:
     root = site.unpacked_images or "/cvmfs"
     there = os.path.isdir(root)
-    note = f"{root} is {'there' if there else 'not there'}"
+    note = f"{root} {'exists' if there else 'does not exist'}"
     if not there and os.path.isdir("/cvmfs"):
-        note += ", though /cvmfs is"
+        note += ", although /cvmfs does"
     cure = "mount it; without it, images are pulled from their registries."
     yield finding("CVMFS", there, site.unpacked_images is not None, note, cure)
 
@@ -66,11 +66,11 @@ def _runs(runs: Path) -> Finding:
     free = shutil.disk_usage(nearest).free
     good = os.access(nearest, os.W_OK) and free > _LITTLE_SPACE
     note = f"{runs}, {free / 1024**3:,.1f} GiB free"
-    return finding("runs", good, True, note, "choose a directory with room by --runs or REANA_BATCH_RUNS.")
+    return finding("runs", good, True, note, "choose a directory with free space with --runs or REANA_BATCH_RUNS.")
 
 
 def _credentials(site: Site) -> Iterator[Finding]:
-    """Look at what steps with credentials would need; the others need none of it."""
+    """Yield whether the secrets and tools are there that steps with credentials need."""
     kept = secrets.store(site.credentials.secrets)
     found = list(kept.secrets())
     faults = [f"{secret.name} {fault}" for secret in found if (fault := kept.fault(secret))]

@@ -1,4 +1,4 @@
-"""Stopping a run, and emptying the queue of one that has ended."""
+"""Stopping of a run, and cancelling of the jobs that an ended run has left in the queue."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from reana_batch.run.run_json import Intent, note, read_record
 
 
 def stop(directory: Path, *, force: bool = False) -> None:
-    """Take a run out of its batch system; Refused if it is not there.
+    """Remove a run from its batch system. Raises Refused if it is not queued or running.
 
-    With ``force`` a run counts as stopped also where nobody answers for it, such as a machine that has died.
+    With ``force`` the run counts as stopped even if its scheduler or machine does not answer.
     """
     run = Run(directory)
     with locked(directory):
@@ -32,26 +32,26 @@ def stop(directory: Path, *, force: bool = False) -> None:
             if not force:
                 raise
             silence_of(refused)
-            # The user's word counts from now on. A machine or scheduler that is no more is not asked again.
+            # The user has decided that the run is stopped. Later commands do not ask its machine or scheduler again.
             note(directory, ids=[], intent=Intent(os.uname().nodename))
             backends.driver(run.manifest.backend).forget(directory)
         note(directory, stopped=time.time())
-        for name in run.guests:  # where their system's tools are not at hand, the nodes do it alone
+        for name in run.guests:  # without the tools of their system here, the nodes cancel their own jobs
             with tolerating("missing-tool", *silent):
                 backends.driver(name).cancel(directory, Submission())
 
 
 def cancel(run: Run) -> None:
-    """Cancel the jobs of a run in its own batch system, where it was submitted last."""
+    """Cancel the jobs of a run at the scheduler of its last submission."""
     last = read_record(run.directory).last_submission
     backends.driver(run.manifest.backend).cancel(run.directory, last)
 
 
 def leave_queue(ended: Run) -> None:
-    """Cancel what is left in the queue of an ended run, and wait until it is gone; Refused where nobody answers.
+    """Cancel the queued jobs of an ended run and wait until they are gone.
 
-    Jobs that are being cancelled may still write into the workspace. And of Slurm's finalisers, the one that has to
-    take the others away finds nothing of a deleted run.
+    Cancelled jobs may still write into the workspace for a moment, and Slurm's finaliser needs the run directory to
+    cancel other jobs. Raises Refused if the scheduler does not answer, or if jobs do not end in time.
     """
     record = read_record(ended.directory)
     if trace_of(ended, record, ended.progress()) is Trace.NONE:
@@ -67,7 +67,7 @@ def leave_queue(ended: Run) -> None:
 
 @contextlib.contextmanager
 def tolerating(*codes: str) -> Iterator[None]:
-    """Let Refused through, unless all of its faults have these codes."""
+    """Suppress a Refused whose faults all have one of these codes."""
     try:
         yield
     except Refused as refused:

@@ -1,4 +1,4 @@
-"""Compiling an expansion: the part of a workflow that only the run can know."""
+"""Compilation of an expansion: a part of the workflow that only the run can know."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from reana_batch.pipeline import compile_expansion
 
 
 def expand(run: Path, name: str, diagnostics: Diagnostics) -> Path:
-    """Compile what follows from an expansion of ``run``, whose jobs are done; return the directory it is in.
+    """Compile an expansion of ``run`` whose parents are done, and return its directory.
 
-    That has the form of a run, and its workspace is a link to the one there is. What was compiled
-    before stays as it is. Raises :class:`Refused` with every fault.
+    The directory has the form of a run, with a link to the workspace of ``run``. If it has been compiled before,
+    nothing changes. Raises Refused with every fault.
     """
     directory = run / layout.expansion_folder(name)
     if not (directory / layout.MANIFEST).exists():
@@ -25,7 +25,7 @@ def expand(run: Path, name: str, diagnostics: Diagnostics) -> Path:
 
 
 def _write_expansion(compilation: Compilation, directory: Path) -> None:
-    """Write ``directory``, whole or not at all, for its job can be ended at any time."""
+    """Write ``directory``, completely or not at all, because the planner can be killed at any time."""
     try:
         directory.parent.mkdir(mode=0o700, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{directory.name}.", dir=directory.parent) as temporary:
@@ -34,8 +34,8 @@ def _write_expansion(compilation: Compilation, directory: Path) -> None:
             fill(compilation, made)
             for name in layout.SHARED:
                 (made / name).symlink_to(Path("../..") / name)
-            made.rename(directory)  # over the empty one
+            made.rename(directory)  # it replaces the empty directory
     except OSError as error:
         if (directory / layout.MANIFEST).exists():
-            return  # the same job, started twice, has compiled the same
+            return  # the planner was started twice, and the other instance has compiled the same
         raise cannot_write(error, directory) from error

@@ -1,4 +1,4 @@
-"""Putting a compiled run into its directory, in the place of an earlier one: all of it or nothing."""
+"""Replacing of a run in its directory by a newly compiled one, completely or not at all."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from reana_batch import layout
 from reana_batch.files import entered, walk
 from reana_batch.run.lock import LOCK
 
-# What a folder begins with in which a run is made, inside the directory that it is for.
+# The prefix of the temporary folder, inside the run directory, in which a run is made.
 PREFIX = ".compile."
 
 
 def holds_run(directory: Path) -> bool:
-    """Return whether a directory holds a run, or what is left of one if the command that replaced it was killed."""
+    """Return whether a directory contains a run, or the rest of one whose replacement was killed."""
     made = (directory / layout.MANIFEST).exists() or any(directory.glob(f"{PREFIX}*"))
     return made or (_names(directory) == {layout.STATE} and all(map(_is_lock, _names(directory / layout.STATE))))
 
@@ -30,10 +30,10 @@ def _is_lock(name: str) -> bool:
 
 
 def replace(directory: Path, new: Path, old: Path) -> None:
-    """Move the parts of ``new`` into ``directory``, and what they replace into ``old``.
+    """Move the files of ``new`` into ``directory``, and the files that they replace into ``old``.
 
-    Other files of the workspace stay. The manifest comes last. Raises OSError, with everything where it was, if
-    something cannot be moved, or if a link in the workspace leads to where an input belongs.
+    Other files of the workspace stay. The manifest is moved last. Raises OSError if a file cannot be moved, or if an
+    input would be written through a link in the workspace. Then all files are moved back.
     """
     names = [*_inputs(directory, new), *_records(directory, new), layout.LOGS, layout.EXPANSIONS, layout.BATCH]
     moved: list[tuple[Path, Path]] = []
@@ -51,7 +51,10 @@ def replace(directory: Path, new: Path, old: Path) -> None:
 
 
 def _inputs(directory: Path, new: Path) -> Iterator[str]:
-    """Yield the inputs, or the whole workspace where there is none. OSError if a link leads to a place of one."""
+    """Yield the inputs, or the whole workspace if ``directory`` has none.
+
+    Raises OSError if an input would be written through a link.
+    """
     if not os.path.lexists(directory / layout.WORKSPACE):
         yield layout.WORKSPACE
         return
@@ -62,19 +65,19 @@ def _inputs(directory: Path, new: Path) -> Iterator[str]:
         _check_folder(directory / layout.WORKSPACE, Path(folder))
     for path in paths:
         place = directory / layout.WORKSPACE / path
-        if place.is_dir() and not place.is_symlink():  # perhaps full of results
+        if place.is_dir() and not place.is_symlink():  # it may contain results
             raise OSError(errno.EISDIR, "It is a directory, and an input is a file", str(place))
     yield from (f"{layout.WORKSPACE}/{path}" for path in paths)
 
 
 def _check_folder(workspace: Path, folder: Path) -> None:
-    """Raise OSError if something on the way to a folder is a link or a file; the folder may be missing."""
+    """Raise OSError if a component of a folder's path is a link or a file. The folder may be missing."""
     there = next(path for path in (folder, *folder.parents) if os.path.lexists(workspace / path))
     with entered(workspace, there):
         pass
 
 
 def _records(directory: Path, new: Path) -> Iterator[str]:
-    """Yield what is in the folder of records, except the lock, which the command holds."""
+    """Yield the content of the folder of records, except the lock, which the command holds."""
     found = _names(directory / layout.STATE) | _names(new / layout.STATE)
     yield from (f"{layout.STATE}/{name}" for name in sorted(found) if not _is_lock(name))

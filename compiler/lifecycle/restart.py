@@ -1,4 +1,4 @@
-"""Starting a run again: in its own directory, or as a new run with the same results."""
+"""Restart and resume: starting a run again, as a new run in the same workspace or under its own number."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ _T = TypeVar("_T")
 
 
 def restart(directory: Path, start: Callable[[Run], _T]) -> tuple[Path, int, _T]:
-    """Go on where ``directory`` ended, in a new run: return it, how many of its jobs are done, and what starts it."""
+    """Continue the ended run in ``directory`` as a new run.
+
+    Return the new run, how many of its jobs are done already, and the result of ``start``.
+    """
     run = Run(directory)
     with locked(directory):
         check_ended(directory)
@@ -40,17 +43,17 @@ def restart(directory: Path, start: Callable[[Run], _T]) -> tuple[Path, int, _T]
 
 
 def _forget(new: Path) -> None:
-    """Delete a restart that its batch system refused; without a clear answer it stays."""
+    """Delete a restart that its batch system refused. It stays if the batch system may have accepted it."""
     current = status(new)
     if current.silence is None and not current.queue.active:
         credentials.withdraw(new)
-        remove(new)  # its workspace is a link, which is not followed
+        remove(new)  # this does not follow the link that is its workspace
 
 
 def copy_run(run: Run, new: Path) -> int:
-    """Make ``new`` a run that goes on where ``run`` ended; return how many jobs are done already.
+    """Make the restart ``new`` of ``run``, and return how many jobs are done already.
 
-    Both share the workspace, as in REANA; the batch files and the records of finished jobs are copied.
+    As in REANA, both share the workspace. The batch files and the records of finished jobs are copied.
     """
     sweep(new, MAKING)
     unnamed = hidden_name(new, MAKING)
@@ -64,7 +67,7 @@ def copy_run(run: Run, new: Path) -> int:
 
 
 def _fill_restart(run: Run, new: Path, unnamed: Path) -> int:
-    """Make in ``unnamed`` the run that will be called ``new``; return how many jobs are done already."""
+    """Make the run ``new`` under the name ``unnamed``, and return how many jobs are done already."""
     unnamed.mkdir(mode=0o700)
     workspace = os.path.relpath((run.directory / layout.WORKSPACE).resolve(), new.resolve())
     done = 0
@@ -75,27 +78,27 @@ def _fill_restart(run: Run, new: Path, unnamed: Path) -> int:
             (target / name).symlink_to(Path("../..") / name)
     (unnamed / layout.WORKSPACE).symlink_to(workspace)
     spec = read_record(run.directory).spec
-    # It was made to be submitted: if that is cut short, resume does it.
+    # With an intent, resume can submit the run if this command is interrupted.
     note(unnamed, created=time.time(), spec=spec, restarts=run.directory.name, intent=Intent())
     Run(unnamed).mark_restarted()
     return done
 
 
 def _copy_part(part: Run, target: Path) -> int:
-    """Copy the batch files and the records of finished jobs; return how many there are."""
+    """Copy the batch files and the records of finished jobs, and return how many jobs are finished."""
     batch = part.directory / layout.BATCH
     left_behind = backends.left_behind()
     names = (path for path, _ in files.walk(batch) if not path.startswith(left_behind))
     files.copy_tree(batch, target / layout.BATCH, names)
     for name in (layout.STATE, layout.LOGS):
         (target / name).mkdir(mode=0o700)
-    for expansion in part.manifest.expansions:  # DAGMan starts in the folder, also of what is not compiled yet
+    for expansion in part.manifest.expansions:  # DAGMan needs the folder even if the expansion is not compiled yet
         (target / layout.expansion_folder(expansion.name)).mkdir(mode=0o700, parents=True)
     return sum(_inherit(step, part.directory, target) for step in part.manifest.steps)
 
 
 def _inherit(step: StepEntry, old: Path, new: Path) -> int:
-    """Copy the records of a step's finished jobs into the new run and return how many there are."""
+    """Copy the records of a step's finished jobs into the new run, and return how many there are."""
     count = 0
     for shard in {*layout.row_folders(step.rows), *layout.row_folders(step.chunks)}:
         for kind in (layout.LOGS, layout.STATE):
@@ -109,7 +112,10 @@ def _inherit(step: StepEntry, old: Path, new: Path) -> int:
 
 
 def resume(directory: Path, start: Callable[[Run], _T]) -> _T:
-    """Start again, in its own directory, a run that failed or was stopped; finished jobs are not run again."""
+    """Start a failed or stopped run again in its own directory, and return the result of ``start``.
+
+    Finished jobs do not run again.
+    """
     run = Run(directory)
     with locked(directory):
         _check_resumable(directory)
@@ -119,7 +125,10 @@ def resume(directory: Path, start: Callable[[Run], _T]) -> _T:
 
 
 def _check_resumable(directory: Path) -> None:
-    """Raise Refused unless the run has ended or its submission was cut short, and no other uses its workspace."""
+    """Raise Refused if the run has not ended, or if another run uses its workspace.
+
+    A run whose submission was interrupted can be resumed too.
+    """
     current = known_status(directory)
     tried = current.state == "created" and current.record.intent
     if current.state not in ("failed", "stopped") and not current.queue.cut_short and not tried:

@@ -1,4 +1,4 @@
-"""The state of a run, from its records and from the answers of the schedulers."""
+"""The state of a run, from its records and the answers of its schedulers."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from reana_batch.run.parts import Run, StepProgress
 from reana_batch.run.queue import JobState, Queue, Submission, Trace
 from reana_batch.run.run_json import RunRecord, read_record
 
-# Codes of faults that say that a batch system, or the machine of a run, cannot be asked.
+# Codes of faults which mean that a batch system, or the machine of a run, does not answer.
 NO_ANSWER = ("scheduler", "missing-tool")
 
 
 @dataclass(frozen=True, slots=True)
 class Blocked:
-    """A step with jobs that did not start: how many, the step that they wait for, and the failed one behind that."""
+    """A step with jobs that did not start because others failed."""
 
     step: str
-    jobs: int
-    waits_for: str
-    failed: str
+    jobs: int  # how many did not start
+    waits_for: str  # the step that they wait for
+    failed: str  # the failed step, which is ``waits_for`` or a step before it
 
 
 @dataclass(frozen=True, slots=True)
 class RunStatus:
-    """What has become of a run."""
+    """The state of a run, with its jobs and failures."""
 
     run: Run
     state: str  # created, queued, running, finished, failed, stopped, deleted (in part), unknown
@@ -40,8 +40,8 @@ class RunStatus:
     record: RunRecord
     failures: tuple[Failure, ...] = ()
     missing_outputs: tuple[str, ...] = field(default=())
-    last_words: str = ""  # of what ran the workflow, where no job tells why it failed
-    open_expansions: tuple[ExpansionEntry, ...] = ()  # what only the rest of the run will tell
+    last_words: str = ""  # the last messages of the batch system, if no job says why the run failed
+    open_expansions: tuple[ExpansionEntry, ...] = ()  # the expansions that are not compiled yet
     silence: Refused | None = None  # why the batch system did not answer
 
     @property
@@ -54,7 +54,7 @@ class RunStatus:
 
     @property
     def keeper(self) -> str:
-        """What keeps the workflow going, as messages name it."""
+        """The name in messages of the program that keeps the workflow running."""
         return backends.lowering(self.run.manifest.backend).TARGET.keeper
 
     @property
@@ -62,7 +62,7 @@ class RunStatus:
         return sum(step.waiting for step in self.progress)
 
     def blocked(self) -> list[Blocked]:
-        """Return the steps of a failed run that have jobs which failures kept from starting."""
+        """Return the steps of a failed run with jobs that could not start because others failed."""
         needs = {part.name_of(step): [part.path + need for need in step.needs] for part, step in self.run.steps()}
         failed = {failure.step for failure in self.failures}
         blocked: dict[str, Blocked] = {}
@@ -77,7 +77,7 @@ class RunStatus:
 
 
 def created(current: RunStatus) -> str:
-    """Return when the run was made, as REANA writes times; empty if nobody wrote it down."""
+    """Return the time at which the run was made, in REANA's format. Empty if it was not recorded."""
     seconds = current.record.created
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) if seconds else ""
 
@@ -88,7 +88,7 @@ def status(directory: Path) -> RunStatus:
 
 
 def status_of(run: Run) -> RunStatus:
-    """Return the status of a run, from its records and, unless they tell all, one query."""
+    """Return the status of a run. The batch system is asked only if the records are not enough."""
     record = read_record(run.directory)
     progress, queue, silence = run.progress(), Queue(()), None
     if record.deleted:
@@ -114,26 +114,26 @@ def status_of(run: Run) -> RunStatus:
 
 
 def known_status(directory: Path) -> RunStatus:
-    """Return the status of the run in a directory. Refused if its batch system does not say."""
+    """Return the status of the run in a directory. Raises Refused if its batch system does not answer."""
     return known(status(directory))
 
 
 def known(current: RunStatus) -> RunStatus:
-    """Return the status. Refused if the batch system did not say it."""
+    """Return the status. Raises Refused if the batch system did not answer."""
     if current.state == "unknown" and current.silence is not None:
         raise current.silence
     return current
 
 
 def silence_of(refused: Refused) -> Refused:
-    """Return the exception if it says that a batch system did not answer, and raise it if it says anything else."""
+    """Return the exception if it means that a batch system did not answer. Raise it otherwise."""
     if any(fault.code not in NO_ANSWER for fault in refused.diagnostics.errors):
         raise refused
     return refused
 
 
 def trace_of(run: Run, record: RunRecord, progress: list[StepProgress]) -> Trace:
-    """Return what files say of the run's submission: its record, the batch system's own, and those of its jobs."""
+    """Return what run.json, the jobs' records and the batch system's files say of the run's submission."""
     if record.submitted or any(step.done + step.failed + step.running for step in progress):
         return Trace.ACCEPTED
     asked = Trace.ASKED if record.intent else Trace.NONE
@@ -141,9 +141,9 @@ def trace_of(run: Run, record: RunRecord, progress: list[StepProgress]) -> Trace
 
 
 def _look(run: Run, before: list[StepProgress], last: Submission) -> tuple[list[StepProgress], Queue]:
-    """Return the progress after one query, and its answer.
+    """Return the queue, and the progress after the query.
 
-    Jobs that ended meanwhile may have submitted others: then an empty queue means nothing, and we ask again.
+    Jobs that ended meanwhile may have submitted others. So if the queue is empty and there is progress, it asks again.
     """
     while True:
         queue = _query(run, last)
@@ -154,7 +154,7 @@ def _look(run: Run, before: list[StepProgress], last: Submission) -> tuple[list[
 
 
 def _query(run: Run, last: Submission) -> Queue:
-    """Return what the batch systems of the run know; of those that steps are handed on to, only if they answer."""
+    """Return the queue of the run's batch system, joined with those of its guests that answer."""
     queues, guests = queues_of(run, last), run.guests
     queue = queues.pop(run.manifest.backend)
     for name, other in queues.items():
@@ -163,7 +163,7 @@ def _query(run: Run, last: Submission) -> Queue:
 
 
 def queues_of(run: Run, last: Submission) -> dict[str, Queue]:
-    """Return what each batch system of the run knows, by its name."""
+    """Return the queue of each batch system of the run, by its name. Guests that do not answer are omitted."""
     own = run.manifest.backend
     queues = {own: backends.driver(own).query(run.directory, last)}
     for name in run.guests:
@@ -173,7 +173,7 @@ def queues_of(run: Run, last: Submission) -> dict[str, Queue]:
 
 
 def _endings(run: Run) -> dict[tuple[str, int], str]:
-    """Return, by step and chunk, why jobs of an ended run were ended by anything but themselves."""
+    """Return, by step and chunk, why jobs of an ended run did not end by themselves."""
     driver = backends.driver(run.manifest.backend)
     return {
         (part.path + step, chunk): reason

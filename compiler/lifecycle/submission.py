@@ -1,7 +1,7 @@
-"""The life of a run: submitting it, what has become of it, stopping it, starting it again.
+"""Submission of a run, and release of its held jobs.
 
-What schedulers and the records of jobs say decides where a run is. Its own record, run.json, only helps to ask.
-Changing a run takes the lock of its workspace; looking does not. States are REANA's words, and "unknown".
+The records of jobs and the answers of schedulers decide the state of a run. Its run.json only says where to ask. A
+command that changes a run takes the lock of its workspace; a command that only reads does not.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from reana_batch.writing.credential_files import SCRIPT
 _T = TypeVar("_T")
 
 
-def hand_in(run: Run) -> list[str]:
-    """Hand a run to its batch system and return the ids of what was submitted. The caller holds the lock."""
+def submit_run(run: Run) -> list[str]:
+    """Submit a run to its batch system and return the ids of its jobs. The caller holds the lock."""
     driver = backends.driver(run.manifest.backend)
     target = backends.lowering(run.manifest.backend).TARGET
     if target.runs_here:
         raise _runs_here(run, target)
-    assert driver.submit is not None, "what runs elsewhere is submitted"
+    assert driver.submit is not None, "a batch system without runs_here has submit"
     place = driver.place(run, read_record(run.directory).last_submission)
     for part in run.parts():
         for name in (layout.BATCH, layout.STATE, layout.LOGS):
-            files.remove_links(part.directory / name)  # that jobs of an earlier attempt may have made
+            files.remove_links(part.directory / name)  # jobs of an earlier attempt may have made links
     credentials.issue(run.directory)
     note_intent(run.directory, run.manifest.backend, place)
     ids = driver.submit(run, place)
@@ -43,17 +43,17 @@ def hand_in(run: Run) -> list[str]:
 
 
 def _runs_here(run: Run, target: Target) -> Refused:
-    """Return the exception for a run that is not submitted: it runs on this machine, in the foreground."""
+    """Return the exception for a run that cannot be submitted, because it runs in the foreground."""
     credentials = f"bash {SCRIPT} && " if (run.directory / SCRIPT).exists() else ""
     hint = f"to run it here: cd {shlex.quote(str(run.directory))} && {credentials}{target.start_command}"
-    message = f"{run.directory.name} is compiled for {target.keeper}, which submits nothing."
+    message = f"{run.directory.name} is compiled for {target.keeper}, which does not submit jobs."
     return refuse("run-state", message, hint=hint)
 
 
 def submit(directory: Path, start: Callable[[Run], _T]) -> _T:
-    """Start a compiled run that was not submitted yet, and return what ``start`` returns."""
-    run = Run(directory)
-    with locked(directory):  # which would make its folder, where there is no run
+    """Start a compiled run that was not submitted yet, and return the result of ``start``."""
+    run = Run(directory)  # this comes first, because the lock makes its folder even if there is no run
+    with locked(directory):
         current = known_status(directory)
         is_new = current.state == "created" or (not current.total and not current.record.submitted)
         if not is_new and not current.queue.cut_short:
@@ -64,19 +64,19 @@ def submit(directory: Path, start: Callable[[Run], _T]) -> _T:
 
 
 def _to_go_on(directory: Path) -> str:
-    return f"to go on: reana-batch resume -w {shlex.quote(str(directory))}"
+    return f"to continue: reana-batch resume -w {shlex.quote(str(directory))}"
 
 
 def submit_part(part: Run) -> None:
-    """Hand what an expansion has compiled to the batch system; twice is once.
+    """Submit a compiled expansion to the batch system. A second call does nothing.
 
-    Without a lock, for the job that does this can be ended at any time.
+    It takes no lock, because the planner that calls it can be killed at any time.
     """
     backends.driver(part.manifest.backend).submit_part(part)
 
 
 def check_needs(part: Run, expansion: str) -> None:
-    """Raise Refused unless all jobs are done that an expansion of this part waits for."""
+    """Raise Refused unless all parents of an expansion of this part are done."""
     steps = part.manifest.steps_by_name()
     for need in steps[expansion].needs if expansion in steps else ():
         progress = part.step_progress(steps[need])
@@ -86,15 +86,15 @@ def check_needs(part: Run, expansion: str) -> None:
 
 
 def release(directory: Path) -> list[str]:
-    """Let the held jobs of a run go, and return their ids: none if nothing is held that can be let go.
+    """Release the held jobs of a run that can be released, and return their ids.
 
-    Of a submission that was cut short nothing is let go: the rest of it is missing.
+    Nothing is released if the submission was interrupted, because the rest of its jobs is missing.
     """
     with locked(directory):
         current = status(directory)
         if not current.queue.held or current.queue.cut_short:
             return []
-        # Each system its own jobs: the same id may be somebody else's job in the other.
+        # Each system releases its own jobs, because the same id may be another job in the other system.
         last = current.record.last_submission
         held = {name: queue.held for name, queue in queues_of(current.run, last).items() if queue.held}
         return [job for name, jobs in held.items() for job in backends.driver(name).release(directory, last, jobs)]

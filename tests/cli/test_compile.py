@@ -62,7 +62,7 @@ def test_a_path_that_htcondor_misreads_is_refused(misread: str, hello: Tool) -> 
     before = hello.files()
     ended = hello.run("compile", "-b", "htcondor", "-o", f"{misread}/run")
     assert ended.code != 0
-    assert f"error: A run cannot be in {misread}/run: HTCondor does not take" in ended.stderr
+    assert f"error: A run cannot be in {misread}/run: HTCondor does not read" in ended.stderr
     assert hello.files() == before
     assert hello.run("compile", "-b", "slurm", "-o", f"{misread}/run").code == 0
 

@@ -130,9 +130,9 @@ def test_cvmfs_is_there_where_its_images_are(tmp_path: Path, monkeypatch: pytest
     )
     without = Site(unpacked_images=str(tmp_path / "no"))
     cure = "mount it; without it, images are pulled from their registries."
-    assert finding(without, "CVMFS") == ("missing", f"{tmp_path}/no is not there, though /cvmfs is", cure)
-    assert finding(Site(unpacked_images=str(tmp_path)), "CVMFS") == ("ok", f"{tmp_path} is there", "")
-    assert finding(Site(), "CVMFS") == ("ok", "/cvmfs is there", "")
+    assert finding(without, "CVMFS") == ("missing", f"{tmp_path}/no does not exist, although /cvmfs does", cure)
+    assert finding(Site(unpacked_images=str(tmp_path)), "CVMFS") == ("ok", f"{tmp_path} exists", "")
+    assert finding(Site(), "CVMFS") == ("ok", "/cvmfs exists", "")
 
 
 def test_a_ticket_that_the_site_sends_is_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -187,7 +187,7 @@ def test_a_full_disk_is_named_and_nothing_is_lost(disk: Disk, words: tuple[str, 
 
 
 def is_deleted(desk: Desk, done: Ended) -> None:
-    if "nothing of it is left but" not in done.stderr:
+    if "the run is deleted; only" not in done.stderr:
         assert desk.state("test") == ("deleted" if "deleted in part" in done.stderr else "finished")
         desk("delete", "-w", "test")
     desk("run", "-w", "test")
@@ -234,7 +234,7 @@ def test_a_run_that_is_deleted_in_part_says_so(disk: Disk) -> None:
     disk.run("mount", "-t", "tmpfs", "-o", "size=4k", "none", inside)
     done = desk("delete", "-w", "test", exits=3)
     assert "Device or resource busy. [cannot-write]" in done.stderr
-    assert "hint: test.1 is deleted in part; for the rest, when the cause is gone: " in done.stderr
+    assert "hint: test.1 is deleted in part; when the cause is gone, delete the rest: " in done.stderr
     assert (desk.state("test"), desk.json("list")["runs"][0]["status"]) == ("deleted", "deleted")
     answered(desk("status", "-w", "test"), "==> ERROR: test.1 has been deleted in part.")
     for words in (("resume",), ("restart",), ("stop",)):

@@ -92,8 +92,8 @@ UNFULFILLED = [
     ('the file "out" should contain "x"', "out is a directory"),
     ('the md5 checksum of the file "out/a b.txt" should be "00"', f"it is {MD5}"),
     ('the adler32 checksum of the file "small" should be "1"', "it is 120012"),
-    ('the crc32 checksum of the file "small" should be "1"', "crc32 is not known"),
-    ('the shake_128 checksum of the file "small" should be "1"', "shake_128 is not known"),
+    ('the crc32 checksum of the file "small" should be "1"', "crc32 is not a known checksum"),
+    ('the shake_128 checksum of the file "small" should be "1"', "shake_128 is not a known checksum"),
     ('the sha256 checksum of the file "none.txt" should be "1"', "none.txt is not there"),
     ("the workflow run duration should be less than 0 minutes", "it took # s"),
     ("the duration of the step s9 should be less than 5 minutes", "there is no step s9"),
@@ -102,10 +102,10 @@ UNFULFILLED = [
     ('the size of the file "out/a b.txt" should be between 19 and 1 KiB', "it is 18 bytes"),
     ("the workspace size should be less than 10 bytes", "it is 19 bytes"),
     ("the workspace size should be more than 1 KiB", "it is 19 bytes"),
-    ("the workflow should be", "REANA knows no such step"),
-    ("the logs should contain", "REANA knows no such step"),
-    ("the size of the file small should be exactly 1 KB", "REANA knows no such step"),
-    ("the workspace should be tidy", "REANA knows no such step"),
+    ("the workflow should be", "REANA does not know this step"),
+    ("the logs should contain", "REANA does not know this step"),
+    ("the size of the file small should be exactly 1 KB", "REANA does not know this step"),
+    ("the workspace should be tidy", "REANA does not know this step"),
 ]
 
 
@@ -220,7 +220,7 @@ def test_doc_strings(tested: Desk) -> None:
         ("in a file", ""),
         ("in logs", ""),
         ("not there", "no log contains it"),
-        ("not asked for", "REANA knows no such step"),
+        ("not asked for", "REANA does not know this step"),
         ("a table", ""),
     ]
 
@@ -273,7 +273,7 @@ def test_scenario_for_other_runs_is_skipped(tested: Desk) -> None:
     assert done.stdout.splitlines() == [
         f'  -> SKIPPED: Scenario "of a failure" {where}: the workflow is failed: the workflow is finished',
         f'  -> SKIPPED: Scenario "of success" {where}: the workflow status is failed: the workflow is finished',
-        f'  -> ERROR: Scenario "not REANA\'s" {where}: the workflow is tidy or not: REANA knows no such step',
+        f'  -> ERROR: Scenario "not REANA\'s" {where}: the workflow is tidy or not: REANA does not know this step',
         "0 passed, 1 failed, 2 skipped",
     ]
 

@@ -182,7 +182,7 @@ def test_a_compiled_make_directory_is_not_submitted(desk: Desk) -> None:
     done = desk("submit", "here", exits=3)
     said(
         done,
-        "error: here is compiled for make, which submits nothing. [run-state]",
+        "error: here is compiled for make, which does not submit jobs. [run-state]",
         "hint: to run it here: cd here && make -j4 -f batch/Makefile",
     )
     assert desk.json("submit", str(desk.path / "here"), exits=3)["error"] is True
@@ -428,7 +428,7 @@ def test_one_workspace_has_one_run_at_a_time(desk: Desk) -> None:
     message = "error: test.1.1 is running, in the workspace of test.1. [run-state]"
     for verb in ("restart", "resume"):
         said(desk(verb, "-w", "test.1", exits=3), message)
-    said(desk("delete", "-w", "test.1", exits=3), "error: test.1.1 works in the workspace of test.1. [run-state]")
+    said(desk("delete", "-w", "test.1", exits=3), "error: test.1.1 uses the workspace of test.1. [run-state]")
     assert not (desk.path / "runs/test.1.2").exists()
     (run / "workspace/go").touch()
     assert desk.json("wait", "-w", "test")["name"] == "test.1.1"
@@ -483,7 +483,7 @@ def test_deleting_a_restart_leaves_the_workspace(desk: Desk, name: str) -> None:
     run = desk.run(name)
     for _ in range(2):
         desk("restart", "-w", name)
-    message = f"error: {name}.1.1, {name}.1.2 work in the workspace of {name}.1. [run-state]"
+    message = f"error: {name}.1.1, {name}.1.2 use the workspace of {name}.1. [run-state]"
     said(desk("delete", "-w", f"{name}.1", exits=3), message)
     for number in (2, 1):
         desk("delete", "-w", f"{name}.1.{number}")

@@ -61,7 +61,7 @@ def test_a_run_that_is_submitted_again_holds_no_links(
 
     system = SimpleNamespace(submit=submit, place=lambda *_: {}, trace=lambda _: Trace.NONE)
     monkeypatch.setattr(backends, "driver", lambda _: system)
-    submission.hand_in(Run(run))
+    submission.submit_run(Run(run))
     assert victim.read_text() == "precious"
     assert [path for path in run.rglob("*") if path.is_symlink()] == [run / "workspace/link"]
 

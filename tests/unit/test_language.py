@@ -26,6 +26,7 @@ READ = (
     "tests/docs",
     "tests/property",
     "tests/snakemake",
+    "compiler/lifecycle",
     "compiler/writing",
 )
 
