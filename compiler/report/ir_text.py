@@ -1,6 +1,6 @@
-"""A workflow as text, in one stable form: for golden files, and to see what differs between two plans.
+"""A workflow as text in a stable form. Golden files use it, and it shows how two workflows differ.
 
-A field that has its default is left out. A hole in a command shows as ⟨COLUMN⟩, a place without its folder.
+Fields with their default value are omitted. A column in a command is shown as ⟨COLUMN⟩, and a place without its folder.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from reana_batch.target import Target
 
 
 def text(workflow: Workflow) -> Iterator[str]:
-    """Yield the lines of a workflow, each with its end; the rows of a table are read one by one."""
+    """Yield the lines of a workflow, with line ends. Rows of tables are read one by one."""
     return (f"{line}\n" for line in _record(workflow))
 
 
 def _named(name: str, value: object) -> Iterator[str]:
-    """Yield a value under its name: in one line if it fits there, else in lines of its own."""
+    """Yield a value after its name, on the same line if it fits there, and on lines of its own otherwise."""
     word = _word(value)
     if word is not None:
         yield f"{name}: {word}"
@@ -31,7 +31,7 @@ def _named(name: str, value: object) -> Iterator[str]:
 
 
 def _word(value: Any) -> str | None:
-    """Return what says a value in one line, or None if it needs more."""
+    """Return the text of a value on one line. None if it needs several lines."""
     for kind, written in _WORDS.items():
         if isinstance(value, kind):
             return written(value)
@@ -42,7 +42,7 @@ def _word(value: Any) -> str | None:
 
 
 def _block(value: Any) -> Iterator[str]:
-    """Return the lines of a value that needs several."""
+    """Return the lines of a value that needs several lines."""
     written = next((each for kind, each in _BLOCKS.items() if isinstance(value, kind)), None)
     if type(value) in (tuple, list):
         written = _items
@@ -54,7 +54,7 @@ def _text(value: str) -> Iterator[str]:
 
 
 def _items(values: Sequence[object]) -> Iterator[str]:
-    """Yield the items, each under its name if it has one, so that a new one changes no other lines."""
+    """Yield the items, each after its name or number. With names, a new item does not change other lines."""
     for number, each in enumerate(values, 1):
         yield from _named(str(getattr(each, "name", number)), each)
 
@@ -83,7 +83,7 @@ def _table(table: Table) -> Iterator[str]:
 
 
 def _record(given: Any) -> Iterator[str]:
-    """Yield the fields of a named tuple or dataclass that have another value than their default."""
+    """Yield the fields of a named tuple or dataclass whose value is not their default."""
     for name, default in _defaults(given).items():
         value = getattr(given, name)
         if value != default:
@@ -91,13 +91,13 @@ def _record(given: Any) -> Iterator[str]:
 
 
 def _defaults(given: Any) -> dict[str, object]:
-    """Return the fields of a part of a step with their defaults, in order."""
+    """Return the fields of a named tuple or dataclass with their defaults, in order."""
     if isinstance(given, tuple):
         return {name: given._field_defaults.get(name, dataclasses.MISSING) for name in given._fields}  # type: ignore[attr-defined]
     return {each.name: each.default for each in dataclasses.fields(given)}
 
 
-# How values of these types are written in one line.
+# The texts of values of these types that fit on one line.
 _WORDS: dict[type[Any], Callable[[Any], str | None]] = {
     Place: lambda place: f"{place.short}:{place.column}",
     Column: lambda column: f"⟨{column.name}⟩",
@@ -106,7 +106,7 @@ _WORDS: dict[type[Any], Callable[[Any], str | None]] = {
     str: lambda written: None if "\n" in written else repr(written),
 }
 
-# How values of these types are written in lines of their own.
+# The lines of values of these types that need several.
 _BLOCKS: dict[type[Any], Callable[[Any], Iterator[str]]] = {
     str: _text,
     Command: _command,

@@ -17,7 +17,7 @@ def _edge_word(pattern: object) -> str:
 
 
 def mermaid(workflow: Workflow) -> str:
-    """Return a Mermaid flowchart; labels are quoted as HTML entities, as Mermaid wants."""
+    """Return a Mermaid flowchart. Labels are quoted with HTML entities, as Mermaid requires."""
     number = {step.name: index for index, step in enumerate(workflow.steps)}
     reasons = _reasons(workflow)
     lines = ["flowchart TD"]
@@ -35,12 +35,12 @@ def mermaid(workflow: Workflow) -> str:
 
 
 def _reasons(workflow: Workflow) -> dict[str, str]:
-    """Return what the steps wait for that are expansions, which are drawn as hexagons."""
+    """Return the reasons of expansions by step name. Their steps are drawn as hexagons."""
     return {expansion.name: expansion.reason for expansion in workflow.expansions}
 
 
 def _title(step: Step) -> str:
-    """Return the user's label, with the number of the command if the step has several."""
+    """Return the user's label of a step, with the number of the command if there are several."""
     _, dot, number = step.name.rpartition(".")
     return f"{step.label} ({number})" if dot and number.isdecimal() else step.label
 
@@ -76,11 +76,11 @@ def _escaped(text: str) -> str:
 
 
 def drawing(workflow: Workflow, form: str) -> bytes:
-    """Return the picture in ``form``, svg or png, drawn by Graphviz; Refused if it is not installed."""
+    """Return the picture in ``form``, svg or png. Raises Refused if Graphviz is not installed."""
     try:
         import pygraphviz
     except ImportError:
-        hint = "pip install 'reana-batch[pictures]', or take --format mermaid, which GitHub and GitLab draw."
-        raise refuse("missing-tool", f"Graphviz is needed for {form} and is not installed.", hint=hint) from None
+        hint = "pip install 'reana-batch[pictures]', or use --format mermaid, which GitHub and GitLab draw."
+        raise refuse("missing-tool", f"Graphviz is needed for {form}, but it is not installed.", hint=hint) from None
     picture: bytes = pygraphviz.AGraph(string=dot(workflow)).draw(format=form, prog="dot")
     return picture

@@ -1,4 +1,4 @@
-"""What ``--json`` tells of a workflow and of a run, as plain data."""
+"""The plain data of a workflow and of a run that ``--json`` prints."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from reana_batch.lifecycle.status import RunStatus
 from reana_batch.run.failures import Failure
 from reana_batch.run.small_files import tail
 
-LOG_LINES = 20  # of the log of a failed job
+LOG_LINES = 20  # the number of lines that are shown from the log of a failed job
 
-# How each field of Resources is shown.
+# The text of each field of Resources.
 _RESOURCES = {
     "cpus": "CPUs: {}",
     "memory": "{} memory",
@@ -27,7 +27,7 @@ _MEBIBYTES = ("memory", "disk")
 
 
 def step_record(step: Step) -> dict[str, Any]:
-    """Return what is known of a step, in plain units."""
+    """Return the facts about a step, in plain units."""
     asked, placed = step.asked, step.placed
     return {
         "name": step.name,
@@ -47,7 +47,7 @@ def step_record(step: Step) -> dict[str, Any]:
 
 
 def resource_words(resources: Resources) -> list[str]:
-    """Return the resources that are asked for, each in readable words."""
+    """Return the requested resources, each in readable words."""
     values = ((name, getattr(resources, name)) for name in _RESOURCES)
     return [_RESOURCES[name].format(_readable(name, value)) for name, value in values if value not in (None, "")]
 

@@ -27,6 +27,7 @@ READ = (
     "tests/property",
     "tests/snakemake",
     "compiler/lifecycle",
+    "compiler/report",
     "compiler/writing",
 )
 
