@@ -1,4 +1,4 @@
-"""The table of back ends: one row per batch system, with the names of its two modules.
+"""The table of back ends: one row per batch system, with the names of its modules.
 
 The lowering has ``TARGET`` and yields the files of the batch system; it only compiles. The driver has ``DRIVER``, a
 record of the functions that talk to the system and read the files that it wrote.
@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 
 from reana_batch.diagnostics import refuse
+from reana_batch.site import Site
 
 if TYPE_CHECKING:
     from reana_batch.backends.drivers import Driver
     from reana_batch.ir import Workflow
-    from reana_batch.site import Site
     from reana_batch.target import Target
     from reana_batch.writing.render import File
 
@@ -26,12 +26,21 @@ class BackEnd(NamedTuple):
 
     lowering: str
     driver: str
+    settings: str = ""  # holds ``SETTINGS``, the type of what a site profile says of this system alone
 
 
 BACKENDS = {
     "make": BackEnd("reana_batch.backends.make.makefile", "reana_batch.backends.make.runner"),
-    "htcondor": BackEnd("reana_batch.backends.htcondor.dag", "reana_batch.backends.htcondor.schedd"),
-    "slurm": BackEnd("reana_batch.backends.slurm.chain", "reana_batch.backends.slurm.controller"),
+    "htcondor": BackEnd(
+        "reana_batch.backends.htcondor.dag",
+        "reana_batch.backends.htcondor.schedd",
+        "reana_batch.backends.htcondor.settings",
+    ),
+    "slurm": BackEnd(
+        "reana_batch.backends.slurm.chain",
+        "reana_batch.backends.slurm.controller",
+        "reana_batch.backends.slurm.settings",
+    ),
 }
 
 
@@ -103,6 +112,15 @@ def _row(name: str) -> BackEnd:
         hint = f"this version has {', '.join(sorted(BACKENDS))}."
         raise refuse("unknown-run", f'The run is for "{name}", which this version does not know.', hint=hint)
     return BACKENDS[name]
+
+
+def known_settings() -> Site:
+    """Return a site with the defaults of all settings that there are, those of each batch system included."""
+    return Site(systems={name: _defaults(row.settings) for name, row in BACKENDS.items()})
+
+
+def _defaults(module: str) -> object | None:
+    return importlib.import_module(module).SETTINGS() if module else None
 
 
 def targets() -> list[Target]:

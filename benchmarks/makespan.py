@@ -29,7 +29,7 @@ COMPILE = f"""
 import sys
 from pathlib import Path
 from reana_batch import ir, pipeline, write_run
-from reana_batch.backends import BACKENDS
+from reana_batch.backends import known_settings
 from reana_batch.diagnostics import Diagnostics, Place
 from reana_batch.reading import sites
 
@@ -38,7 +38,7 @@ rows = ir.Rows(("row",), tuple((str(row),) for row in range({ROWS})))
 scatter = ir.Step("rows", "rows", place, ir.Script((ir.Command(("echo ", ir.Column("row"), " > row.", ir.Column("row")), place),)), rows)
 merge = ir.Step("merge", "merge", place, ir.Script((ir.literal("cat row.* | sort -n > merged", place),)), needs=(ir.Need("rows"),))
 settings = ["container_runtime=none", "rows_per_job={CHUNK}"]
-site = sites.resolve(f"generic-{{sys.argv[1]}}", settings, None, found, backends=BACKENDS).site
+site = sites.resolve(f"generic-{{sys.argv[1]}}", settings, None, found, known=known_settings()).site
 workflow = ir.Workflow("makespan", "serial", (scatter, merge))
 write_run(pipeline.lower(workflow, site, sys.argv[1], found), Path(sys.argv[2]))
 """

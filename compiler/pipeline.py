@@ -57,7 +57,7 @@ def compile_spec(path: Path, options: Options, diagnostics: Diagnostics) -> Comp
         path.parent,
         diagnostics,
         default=backends.default_site(options.backend),
-        backends=backends.BACKENDS,
+        known=backends.known_settings(),
     )
     given = (options.parameters, options.operational_options)
     spec = read_spec(path, frontends.FRONTENDS, diagnostics, *given, strict=options.strict)
@@ -72,7 +72,7 @@ def compile_spec(path: Path, options: Options, diagnostics: Diagnostics) -> Comp
     if options.backend == "auto":
         default = backends.default_site(choice.engine)
         resolved = sites.resolve(
-            options.site, options.settings, path.parent, diagnostics, default=default, backends=backends.BACKENDS
+            options.site, options.settings, path.parent, diagnostics, default=default, known=backends.known_settings()
         )
     _warn_of_default_runtime(workflow, resolved, backends.lowering(choice.engine).TARGET, diagnostics)
     compilation = _lower_as_chosen(workflow, resolved.site, choice, options, diagnostics)
@@ -163,7 +163,7 @@ def lower(
 
 @_without_collector()
 def compile_expansion(run: Path, name: str, diagnostics: Diagnostics) -> Compilation:
-    kept = frozen.read(run, name)
+    kept = frozen.read(run, name, backends.known_settings())
     options = Options(**kept.choices)
     _ignore_codes(options, diagnostics)
     workspace = _root(run, len(kept.within)) / layout.WORKSPACE

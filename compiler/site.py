@@ -1,70 +1,114 @@
-"""The settings of one site."""
+"""The settings of one site, each with its default, its rule and its sentence."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from reana_batch.settings import (
+    FLAG,
+    PATH,
+    POSITIVE,
+    SECTIONS,
+    TEXT,
+    Sections,
+    filled,
+    one_of,
+    optional,
+    setting,
+    several,
+    text,
+    values_of,
+)
 
 # The profile of those who name none.
 DEFAULT_SITE = "local"
 
+_Own = TypeVar("_Own")
 
-@dataclass(frozen=True, slots=True)
-class HTCondorSettings:
-    accounting_group: str | None = None
-    job_flavours: bool = False
-    send_credential: bool = False
-    file_transfer: bool = False
-    writable_images: bool = True
-    max_idle: int | None = None
-    shared_log: bool = True
-    retries: int = 0
+_SECONDS = {"type": "integer", "minimum": 0, "expected": "a whole number of seconds"}
+_BOUND = optional(POSITIVE)
+_FLAVOURS = ("espresso", "microcentury", "longlunch", "workday", "tomorrow", "testmatch", "nextweek")
+_URL = text(r"^https?://[^\s]+$", "a URL")
 
 
-@dataclass(frozen=True, slots=True)
-class SlurmSettings:
-    partition: str | None = None
-    account: str | None = None
-    qos: str | None = None
-    max_array_size: int = 1001  # Slurm's own default
-    submission: str = "sbatch"
-    pyslurm_python: str | None = None
+def _mapping(values: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the rule of a mapping that has all of these keys."""
+    return {"type": "object", "additionalProperties": False, "required": list(values), "properties": dict(values)}
 
 
 @dataclass(frozen=True, slots=True)
 class CredentialSettings:
-    secrets: str = "~/.config/reana-batch/secrets"
-    kerberos: str = "auto"
-    realm: str | None = None
-    voms_proxy: str = "submit"
-    proxy_lifetime: int = 86400  # what VOMS servers commonly grant
-    rucio: str = "x509_proxy"
-    ca_certificates: tuple[str, ...] = ("/etc/pki/tls/certs/CERN-bundle.pem", "/etc/grid-security/certificates")
+    secrets: str = setting(
+        "~/.config/reana-batch/secrets",
+        text(r"^(/|~/)[^\r\n]*$", "an absolute path, or one that begins with ~/"),
+        "Where `secrets-add` keeps secrets.",
+    )
+    kerberos: str = setting(
+        "auto",
+        one_of("auto", "keytab", "ticket", "forward"),
+        "Where jobs get tickets from: the keytab among the secrets, the ticket of the user who submits, or HTCondor; auto "
+        "takes the first of forward, keytab and ticket that is there.",
+    )
+    realm: str | None = setting(
+        None,
+        optional(text("^[A-Za-z0-9._-]+$", "the name of a Kerberos realm")),
+        "The realm of CERN_USER; null leaves it to Kerberos.",
+    )
+    voms_proxy: str = setting(
+        "submit",
+        one_of("submit", "worker"),
+        "Where VOMS proxies are made: once at submission, or by each job, which then reads the private key.",
+    )
+    # The default is what VOMS servers commonly grant.
+    proxy_lifetime: int = setting(
+        86400, {**_SECONDS, "minimum": 60}, "The most seconds that the VOMS server gives a proxy."
+    )
+    rucio: str = setting(
+        "x509_proxy", one_of("x509_proxy", "x509", "userpass", "oidc"), "How Rucio's client proves who it is."
+    )
+    ca_certificates: tuple[str, ...] = setting(
+        ("/etc/pki/tls/certs/CERN-bundle.pem", "/etc/grid-security/certificates"),
+        several(text(r"^/[^,\r\n]*$", "an absolute path without commas")),
+        "Files or directories of CA certificates on the worker; the first that exists is used for Rucio.",
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class DataSettings:
-    """How declared data gets to the workspace and back."""
+    """How declared data gets to the workspace and back. ``sites`` adds what URLs can be opened with."""
 
-    setup: str | None = None
-    streams: int = 4
-    attempts: int = 5
-    timeout: int = 300  # seconds
-    runtime: int | None = None  # seconds
-    root_credential: str = "kerberos"
-    davs_credential: str = "voms_proxy"
-    https_credential: str = "none"
-    rucio_instances: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    setup: str | None = setting(
+        None,
+        optional(text("^/.*$", "an absolute path")),
+        "A script that jobs read before they look for rucio, xrdcp and curl.",
+    )
+    streams: int = setting(4, POSITIVE, "Files of a dataset that one job fetches at a time.")
+    attempts: int = setting(5, POSITIVE, "How often a transfer or question is tried before the job fails.")
+    timeout: int = setting(300, POSITIVE, "Seconds without an answer after which an attempt is given up.")
+    runtime: int | None = setting(
+        None, _BOUND, "Seconds that a job which stages data asks for; null leaves it to default_runtime."
+    )
+    root_credential: str = setting("kerberos", {}, "What opens root:// URLs that say nothing themselves.")
+    davs_credential: str = setting("voms_proxy", {}, "What opens davs:// URLs that say nothing themselves.")
+    https_credential: str = setting("none", {}, "What opens https:// URLs that say nothing themselves.")
+    rucio_instances: Mapping[str, Mapping[str, str]] = setting(
+        dict,
+        {"type": "object", "additionalProperties": _mapping({"rucio_host": _URL, "auth_host": _URL})},
+        "Rucio by the name that analyses use, each with its rucio_host and auth_host.",
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    runtime: int | None = None  # seconds
-    memory: int | None = None  # bytes
-    cpus: int | None = None
-    directory_entries: int | None = None
-    jobs: int | None = None
+    runtime: int | None = setting(None, _BOUND, "The most seconds that a job may ask for.")
+    memory: int | None = setting(None, _BOUND, "The most bytes that a job may ask for.")
+    cpus: int | None = setting(None, _BOUND, "The most CPUs that a job may ask for.")
+    directory_entries: int | None = setting(
+        None, _BOUND, "Input directories with more entries than this draw a warning."
+    )
+    jobs: int | None = setting(None, _BOUND, "More jobs than this draw a warning.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,66 +122,79 @@ class RefusedDirectory:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """The settings of one site, as ``sites.schema.json`` describes them; the defaults stand here."""
+    """The settings of one site. A batch system's own are in its folder, and here by its name."""
 
     name: str = DEFAULT_SITE
-    description: str = ""
-    backend: str = "make"
-    container_runtime: str = "none"
-    unpacked_images: str | None = None
-    binds: tuple[str, ...] = ()
-    container_home: bool = False
-    inherit_environment: bool = False
-    python: str | None = None
-    default_runtime: int | str | None = None  # seconds or a job flavour
-    rows_per_job: int | str = 1
-    queue_time: int = 0
+    description: str = setting("", TEXT, "One sentence for `reana-batch sites`.")
+    backend: str = setting("make", {}, "The back end of steps that ask for none.")  # ``sites`` adds which there are
+    container_runtime: str = setting(
+        "none",
+        one_of("none", "apptainer", "htcondor"),
+        "What starts a step's image: apptainer in the job, HTCondor's container universe, or nothing.",
+    )
+    unpacked_images: str | None = setting(
+        None, optional(TEXT), "A tree of unpacked images, looked into before an image is pulled."
+    )
+    binds: tuple[str, ...] = setting(
+        (),
+        several(text("^/[^,]*$", "an absolute path without commas")),
+        "Directories of the worker that containers see, where they exist.",
+    )
+    container_home: bool = setting(
+        False,
+        FLAG,
+        "Whether containers that apptainer starts see the user's home; else theirs is empty, and goes with the job.",
+    )
+    inherit_environment: bool = setting(False, FLAG, "Whether jobs get the environment of the user who submits.")
+    python: str | None = setting(
+        None,
+        optional(PATH),
+        "The Python that compiles on the workers what only a run can know, and that has Snakemake there; null is the "
+        "one that compiles here.",
+    )
+    default_runtime: int | str | None = setting(
+        None,
+        {
+            "anyOf": [{"type": "integer", "minimum": 1}, one_of(*_FLAVOURS, None)],
+            "expected": "seconds or a job flavour",
+        },
+        "Seconds or a job flavour, for steps that ask for no runtime; null leaves it to the batch system.",
+    )
+    rows_per_job: int | str = setting(
+        1,
+        {
+            "anyOf": [{"type": "integer", "minimum": 1}, {"const": "auto"}],
+            "expected": "a whole number above 0, or auto",
+        },
+        "Rows that one scheduler job runs one after the other.",
+    )
+    queue_time: int = setting(
+        0, _SECONDS, "Seconds that a job may wait in the queue, counted in when credentials must outlive the jobs."
+    )
     credentials: CredentialSettings = CredentialSettings()
-    htcondor: HTCondorSettings = HTCondorSettings()
-    slurm: SlurmSettings = SlurmSettings()
+    systems: Sections = field(default_factory=dict, metadata=SECTIONS)  # all batch systems, by name
     data: DataSettings = DataSettings()
     limits: Limits = Limits()
-    refused_directories: tuple[RefusedDirectory, ...] = ()
-    sources: Mapping[str, str] = field(default_factory=dict)
+    refused_directories: tuple[RefusedDirectory, ...] = setting(
+        (),
+        several(_mapping(dict.fromkeys(("prefix", "reason", "hint"), TEXT))),
+        "Where a run cannot be: a prefix of the path, the reason and the way out.",
+        entry=RefusedDirectory,
+    )
+    sources: Mapping[str, str] = setting(
+        dict, {"type": "object", "additionalProperties": TEXT}, "Where each value comes from."
+    )
+
+    def of(self, kind: type[_Own]) -> _Own:
+        """Return a batch system's own settings, by their type. They are the defaults if the site has none."""
+        return next((each for each in self.systems.values() if isinstance(each, kind)), kind())
 
 
-def site_of(name: str, settings: Mapping[str, Any]) -> Site:
-    """Return the site of this name with the settings that :func:`settings_of` gave."""
-    site: Site = _fill(Site, {**settings, "name": name}, "")
-    return site
+def site_of(name: str, settings: Mapping[str, Any], known: Site) -> Site:
+    """Return the site of this name with the settings that :func:`settings_of` gave. ``known`` has all that there are."""
+    return filled(known, settings, name=name)
 
 
 def settings_of(site: Site) -> dict[str, Any]:
     """Return the settings by dotted name, without the profile's own name."""
-    flat = dict(flatten(asdict(site)))
-    flat.pop("name")
-    return dict(sorted(flat.items()))
-
-
-# Settings whose value is itself a mapping or list and is replaced as a whole.
-_WHOLE = frozenset({"sources", "rucio_instances"})
-
-
-def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in values.items():
-        if isinstance(value, dict) and key not in _WHOLE:
-            yield from flatten(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
-
-
-def _fill(kind: type[Any], settings: Mapping[str, Any], prefix: str) -> Any:
-    values: dict[str, Any] = {}
-    for f in fields(kind):
-        default = getattr(kind(), f.name)
-        if is_dataclass(default):
-            values[f.name] = _fill(type(default), settings, f"{prefix}{f.name}.")
-        else:
-            values[f.name] = _freeze(f.name, settings[prefix + f.name])
-    return kind(**values)
-
-
-def _freeze(name: str, value: Any) -> Any:
-    if name == "refused_directories":
-        return tuple(RefusedDirectory(**entry) for entry in value)
-    return tuple(value) if isinstance(value, list) else value
+    return dict(sorted(values_of(site)))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from reana_batch import layout
 from reana_batch.backends.htcondor.nodes import DAG_FILE, SHIP, VERDICT, expansion_node
+from reana_batch.backends.htcondor.settings import HTCondorSettings
 from reana_batch.ir import ChunkPattern, Pattern, Step, Workflow, chunk_pattern, ending_in_any_case
 from reana_batch.reading.images import is_path
 from reana_batch.target import FALLBACKS, Target
@@ -53,7 +54,7 @@ TARGET = Target(
 
 def target(site: Site) -> Target:
     """Return TARGET with the changes that the settings of a site make."""
-    settings = site.htcondor
+    settings = site.of(HTCondorSettings)
     return replace(
         TARGET,
         sends_files="htcondor.file_transfer" if settings.file_transfer else "",
@@ -64,7 +65,7 @@ def target(site: Site) -> Target:
 
 def no_guests(site: Site) -> str:
     """Return why the DAG cannot delegate steps to another system. Empty if it can."""
-    if site.htcondor.file_transfer:
+    if site.of(HTCondorSettings).file_transfer:
         return "Steps on another system need a shared run directory, but htcondor.file_transfer is on."
     return ""
 
@@ -73,7 +74,7 @@ def lower(workflow: Workflow, site: Site) -> Iterator[File]:
     """Yield the DAG, its configuration and the submit files."""
     folder_of = folders(workflow)
     # With file transfer a job does not get the records of other jobs, so it cannot check the parents of its rows.
-    followed = set() if site.htcondor.file_transfer else ending_in_any_case(workflow.steps)
+    followed = set() if site.of(HTCondorSettings).file_transfer else ending_in_any_case(workflow.steps)
     yield File(
         DAG_FILE,
         stream(
@@ -85,13 +86,13 @@ def lower(workflow: Workflow, site: Site) -> Iterator[File]:
                 (e.origin.short, f"{e.name}.0", expansion_node(e.name), layout.expansion_folder(e.name))
                 for e in workflow.expansions
             ],
-            send_credential=site.htcondor.send_credential,
+            send_credential=site.of(HTCondorSettings).send_credential,
             environment=sorted(
                 {name for step in workflow.steps if step.placed.target for name in step.placed.target.environment}
             ),
         ),
     )
-    config = render("htcondor/dagman.config.j2", "sub", max_idle=site.htcondor.max_idle or "")
+    config = render("htcondor/dagman.config.j2", "sub", max_idle=site.of(HTCondorSettings).max_idle or "")
     yield File(f"{layout.BATCH}/dagman.config", config)
     for step in workflow.steps:
         folder = folder_of[step.name]
@@ -99,19 +100,19 @@ def lower(workflow: Workflow, site: Site) -> Iterator[File]:
         submit_file = lowered(step, folder, workflow, site)
         yield File(f"{layout.BATCH}/steps/{folder}/job.sub", submit_file)
         paths = [output for output in step.outputs if isinstance(output, str)]
-        if site.htcondor.file_transfer and paths and len(paths) == len(step.outputs):
+        if site.of(HTCondorSettings).file_transfer and paths and len(paths) == len(step.outputs):
             yield File(f"{layout.BATCH}/steps/{folder}/outputs", (f"{path}\0" for path in paths))
     if workflow.credential_plan.environment:
         yield File(credential_files.ENVIRONMENT, packaged("htcondor/environment.sh"))
     if followed:
         yield File(VERDICT, packaged("htcondor/verdict.sh"))
-    if site.htcondor.file_transfer:
+    if site.of(HTCondorSettings).file_transfer:
         yield File(SHIP, packaged("htcondor/ship.sh"))
 
 
 def _submit_file(step: Step, folder: str, workflow: Workflow, site: Site) -> str:
     resources, image = step.placed.resources, step.placed.image
-    keep_flavour = site.htcondor.job_flavours and resources.flavour and step.placed.chunk_size == 1
+    keep_flavour = site.of(HTCondorSettings).job_flavours and resources.flavour and step.placed.chunk_size == 1
     in_container = site.container_runtime == "htcondor" and image is not None
     return render(
         "htcondor/job.sub.j2",
@@ -125,16 +126,16 @@ def _submit_file(step: Step, folder: str, workflow: Workflow, site: Site) -> str
         disk=-(-resources.disk // 1024) if resources.disk else "",
         flavour=resources.flavour if keep_flavour else "",
         runtime=step.job_runtime or "",
-        cern=site.htcondor.job_flavours,
-        account=resources.account or site.htcondor.accounting_group or "",
+        cern=site.of(HTCondorSettings).job_flavours,
+        account=resources.account or site.of(HTCondorSettings).accounting_group or "",
         requirements=resources.requirements or "",
         gpus=resources.gpus or "",
-        send_credential=site.htcondor.send_credential,
-        file_transfer=site.htcondor.file_transfer,
-        writable_images=site.htcondor.writable_images,
+        send_credential=site.of(HTCondorSettings).send_credential,
+        file_transfer=site.of(HTCondorSettings).file_transfer,
+        writable_images=site.of(HTCondorSettings).writable_images,
         stages_data=bool(step.placed.data),
         retries=_retries(step, site),
-        shared_log=site.htcondor.shared_log,
+        shared_log=site.of(HTCondorSettings).shared_log,
         kept_environment=workflow.credential_plan.environment,
         shipped=credential_files.shipped(step, workflow.credential_plan),
         label=step.label,
@@ -153,7 +154,7 @@ def _waiting_file(step: Step, folder: str, workflow: Workflow, site: Site) -> st
         folder=folder,
         kept_environment=workflow.credential_plan.environment,
         environment=", ".join(("PATH", *target.environment)),
-        shared_log=site.htcondor.shared_log,
+        shared_log=site.of(HTCondorSettings).shared_log,
         label=step.label,
     )
 
@@ -178,7 +179,7 @@ def _retries(step: Step, site: Site) -> int:
 
     A delegated step has no retries of its own here: the jobs on the other system start each failed row again.
     """
-    return max(0 if step.placed.target else step.asked.retries, site.htcondor.retries)
+    return max(0 if step.placed.target else step.asked.retries, site.of(HTCondorSettings).retries)
 
 
 def _node(step: Step, chunk: int) -> str:

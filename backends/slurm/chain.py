@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from reana_batch import layout
+from reana_batch.backends.slurm.settings import SlurmSettings
 from reana_batch.ir import Need, Pattern, Step, Workflow, chunk_pattern
 from reana_batch.target import FALLBACKS, Target
 from reana_batch.writing.jobs import folders
@@ -72,13 +73,13 @@ def lower(workflow: Workflow, site: Site) -> Iterator[File]:
     submissions = (
         submission
         for step in workflow.steps
-        for submission in _submissions(step, folder_of[step.name], steps, site.slurm.max_array_size)
+        for submission in _submissions(step, folder_of[step.name], steps, site.of(SlurmSettings).max_array_size)
     )
-    python = site.slurm.pyslurm_python or Verbatim('"${1:-python3}"')
+    python = site.of(SlurmSettings).pyslurm_python or Verbatim('"${1:-python3}"')
     asked = {"submission": submission, "python": python}
     text = stream("slurm/submit.sh.j2", "sh", submissions=submissions, **asked)
     yield File(f"{layout.BATCH}/submit.sh", text, executable=True)
-    named = {name: getattr(site.slurm, name) or "" for name in ("partition", "account", "qos")}
+    named = {name: getattr(site.of(SlurmSettings), name) or "" for name in ("partition", "account", "qos")}
     yield File(f"{layout.BATCH}/finaliser.sbatch", render("slurm/finaliser.sbatch.j2", "sbatch", **named))
     followed = _followed_by_aftercorr(workflow.steps)
     for step in workflow.steps:
@@ -103,12 +104,12 @@ def _followed_by_aftercorr(steps: Sequence[Step]) -> set[str]:
 def _submission(workflow: Workflow, site: Site) -> str:
     """Return what submits the jobs. It is sbatch if a job asks for a resource that pyslurm does not support."""
     special = any(getattr(step.placed.resources, name) for step in workflow.steps for name in _SBATCH_ONLY)
-    return "sbatch" if special else site.slurm.submission
+    return "sbatch" if special else site.of(SlurmSettings).submission
 
 
 def bundle(site: Site) -> int:
     """Return how many jobs of a step one node of another system's graph submits together, as an array."""
-    return site.slurm.max_array_size
+    return site.of(SlurmSettings).max_array_size
 
 
 def lower_nodes(workflow: Workflow, site: Site) -> Iterator[File]:
@@ -149,9 +150,9 @@ def _batch_script(step: Step, folder: str, site: Site, *, followed: bool = False
         memory=mebibytes(resources.memory),
         disk=mebibytes(resources.disk),
         minutes=-(-runtime // 60) if runtime else "",
-        partition=resources.partition or site.slurm.partition or "",
-        account=resources.account or site.slurm.account or "",
-        qos=resources.qos or site.slurm.qos or "",
+        partition=resources.partition or site.of(SlurmSettings).partition or "",
+        account=resources.account or site.of(SlurmSettings).account or "",
+        qos=resources.qos or site.of(SlurmSettings).qos or "",
         **{name: getattr(resources, name) or "" for name in _SBATCH_ONLY} | {"gpus": _gpus(step)},
         environment="ALL" if site.inherit_environment else "NIL",
         followed=followed,

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from reana_batch import layout
 from reana_batch.backends.drivers import Driver
 from reana_batch.backends.slurm.reasons import RELEASABLE, cure, explain
+from reana_batch.backends.slurm.settings import SlurmSettings
 from reana_batch.diagnostics import Refused, refuse
 from reana_batch.findings import TIMEOUT, Finding, finding, first_line, output
 from reana_batch.run.parts import Run
@@ -515,8 +516,8 @@ def examine(site: Site, needed: bool) -> Iterator[Finding]:
     yield finding("slurmctld", config is not None, needed, first_line(output("scontrol", "ping")), "ask your site.")
     sizes = re.search(r"^MaxArraySize\s*=\s*(\d+)", config or "", re.MULTILINE)
     if sizes:
-        good = int(sizes[1]) >= site.slurm.max_array_size
-        note = f"MaxArraySize is {sizes[1]}, the profile says {site.slurm.max_array_size}"
+        good = int(sizes[1]) >= site.of(SlurmSettings).max_array_size
+        note = f"MaxArraySize is {sizes[1]}, the profile says {site.of(SlurmSettings).max_array_size}"
         yield finding("Slurm arrays", good, needed, note, f"set slurm.max_array_size to {sizes[1]}.")
     yield _pyslurm(site, needed)
 
@@ -526,14 +527,14 @@ def _pyslurm(site: Site, needed: bool) -> Finding:
     from importlib import resources
 
     with resources.as_file(resources.files("reana_batch.templates") / "slurm/pyslurm_sbatch.py") as helper:
-        command = [site.slurm.pyslurm_python or sys.executable, str(helper)]
+        command = [site.of(SlurmSettings).pyslurm_python or sys.executable, str(helper)]
         try:
             done = subprocess.run(command, input="", capture_output=True, text=True, timeout=TIMEOUT, check=False)
             good, note = done.returncode == 0, (done.stderr + done.stdout).strip().rpartition("\n")[2]
         except (OSError, subprocess.TimeoutExpired) as error:
             good, note = False, str(error)
     cure = "install the pyslurm of this Slurm, or set slurm.submission to sbatch."
-    wanted = needed and site.slurm.submission == "pyslurm"
+    wanted = needed and site.of(SlurmSettings).submission == "pyslurm"
     return finding("pyslurm", good, wanted, note.removeprefix("ready, "), cure)
 
 

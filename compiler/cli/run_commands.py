@@ -109,7 +109,9 @@ def _asked_site(file: Path | None, settings: Sequence[str]) -> str | None:
     found = backends.found_here()
     if not found:
         return None
-    resolved = sites.resolve(None, settings, find_spec(file, Path()).parent, Diagnostics(), backends=backends.BACKENDS)
+    resolved = sites.resolve(
+        None, settings, find_spec(file, Path()).parent, Diagnostics(), known=backends.known_settings()
+    )
     if resolved.chosen_by or not resolved.origins["backend"].startswith(("default", "shipped")):
         return None
     machine = f"This machine submits to {' and '.join(found)}, and nothing says which site to use."
@@ -118,7 +120,7 @@ def _asked_site(file: Path | None, settings: Sequence[str]) -> str | None:
         where = f"or site: NAME in {sites.PROJECT_FILE} next to the analysis or in your home; see reana-batch sites."
         raise refuse("no-site", machine, hint=f"{hint} {where}")
     say(f"{machine} local runs here, with make.")
-    known = click.Choice(list(sites.profiles(backends.BACKENDS, Diagnostics())))
+    known = click.Choice(list(sites.profiles(backends.known_settings(), Diagnostics())))
     site: str = click.prompt("Site", type=known, err=True)
     if click.confirm(f"Keep it in ~/{sites.PROJECT_FILE}?", err=True):
         sites.keep_choice(site)

@@ -25,7 +25,9 @@ def _store() -> Store:
     from reana_batch.diagnostics import Diagnostics
     from reana_batch.reading.sites import resolve
 
-    return secrets.store(resolve(None, (), Path(), Diagnostics(), backends=backends.BACKENDS).site.credentials.secrets)
+    return secrets.store(
+        resolve(None, (), Path(), Diagnostics(), known=backends.known_settings()).site.credentials.secrets
+    )
 
 
 @click.command("secrets-add")

@@ -51,7 +51,7 @@ def _list_sites() -> Answer:
     from reana_batch.diagnostics import Diagnostics
     from reana_batch.reading.sites import profiles, user_file
 
-    known = profiles(backends.BACKENDS, Diagnostics())
+    known = profiles(backends.known_settings(), Diagnostics())
     table = Table(("SITE", "DESCRIPTION"), list(known.items()))
     return Answer({"sites": known}, [table, Note(f"Your own profiles go into {user_file()}.")])
 
@@ -79,7 +79,7 @@ def _settings_answer(site: str | None, settings: tuple[str, ...], column: str | 
     from reana_batch.reading.sites import resolve
     from reana_batch.site import settings_of
 
-    resolved = resolve(site, settings, Path(), Diagnostics(), backends=backends.BACKENDS)
+    resolved = resolve(site, settings, Path(), Diagnostics(), known=backends.known_settings())
     values = settings_of(resolved.site)
     sources = values.pop("sources")
     record = {
@@ -113,7 +113,7 @@ def doctor(site: str | None, runs: Path | None) -> Answer:
     from reana_batch.lifecycle.doctor import examine
     from reana_batch.reading.sites import resolve
 
-    resolved = resolve(site, (), Path(), Diagnostics(), backends=backends.BACKENDS)
+    resolved = resolve(site, (), Path(), Diagnostics(), known=backends.known_settings())
     found = list(examine(resolved.site, root_of(runs)))
     keys = ("subject", "state", "note", "cure")
     findings = [{key: getattr(f, key) for key in keys} for f in found]

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -22,14 +22,21 @@ from reana_batch.credentials import opening
 from reana_batch.diagnostics import Diagnostics, Place, closest
 from reana_batch.reading import schema
 from reana_batch.reading.document import Document, read_document
-from reana_batch.site import DEFAULT_SITE, Site, flatten, settings_of, site_of
+from reana_batch.settings import dotted, schema_of
+from reana_batch.site import DEFAULT_SITE, Site, settings_of, site_of
 
 PROJECT_FILE = ".reana-batch.yaml"
 # Where administrators put profiles (sites.yaml), and settings and the site of the machine (config.yaml).
 SYSTEM = Path("/etc/reana-batch")
 _PREFIX = "REANA_BATCH_"
 
-_Rules = dict[str, Any]  # the schema of profiles
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """The settings that there are, with their defaults, and the schema of profiles."""
+
+    known: Site
+    rules: dict[str, Any] = field(hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +75,10 @@ def user_file() -> Path:
     return Path(platformdirs.user_config_dir("reana-batch")) / "sites.yaml"
 
 
-def profiles(backends: Collection[str], diagnostics: Diagnostics) -> dict[str, str]:
+def profiles(known: Site, diagnostics: Diagnostics) -> dict[str, str]:
     """Return the description of every known profile by name, shipped ones first."""
     found: dict[str, str] = {}
-    for document, _ in _profile_documents(_rules(backends), diagnostics):
+    for document, _ in _profile_documents(_form(known), diagnostics):
         for name, profile in document.data.items():
             found[name] = profile.get("description", "") if isinstance(profile, dict) else ""
     return found
@@ -84,18 +91,17 @@ def resolve(
     diagnostics: Diagnostics,
     environment: Mapping[str, str] = os.environ,
     *,
-    backends: Collection[str],
+    known: Site,
     default: str = "",
 ) -> ResolvedSite:
     """Return the settings in force.
 
     ``name`` is the profile asked for on the command line, ``overrides`` are its ``KEY=VALUE``
-    settings, ``project`` is the directory of the analysis, ``backends`` are the values that the setting ``backend`` may
-    have. ``default`` is the profile that follows from the back end asked for, if nothing names one. Raises Refused with
+    settings, ``project`` is the directory of the analysis, ``known`` has all settings with their defaults. ``default`` is the profile that follows from the back end asked for, if nothing names one. Raises Refused with
     every fault.
     """
-    rules = _rules(backends)
-    chosen = list(_settings_files(project, rules, diagnostics))
+    form = _form(known)
+    chosen = list(_settings_files(project, form, diagnostics))
     variable = f"{_PREFIX}SITE"
     namings = [
         (name, "--site"),
@@ -106,19 +112,18 @@ def resolve(
     profile, chosen_by = next(((site, origin) for site, origin in namings if site), (DEFAULT_SITE, ""))
     places = {layer.origin: place for layer, _, place in chosen}
     layers = [
-        *_profile_layers(profile, places.get(chosen_by), rules, diagnostics),
+        *_profile_layers(profile, places.get(chosen_by), form, diagnostics),
         *(layer for layer, _, _ in chosen),
-        _environment_layer(environment, rules, diagnostics),
-        _Layer(_read_overrides(overrides, "--set", rules, diagnostics), "command line"),
+        _environment_layer(environment, form, diagnostics),
+        _Layer(_read_overrides(overrides, "--set", form, diagnostics), "command line"),
     ]
     diagnostics.stop_if_errors()
-    settings = dict(flatten(asdict(Site())))
+    settings = settings_of(known)
     origins = dict.fromkeys(settings, "default")
     for layer in layers:
         settings |= layer.settings
         origins |= dict.fromkeys(layer.settings, layer.origin)
-    origins.pop("name")
-    return ResolvedSite(site_of(profile, settings), {key: origins[key] for key in sorted(origins)}, chosen_by)
+    return ResolvedSite(site_of(profile, settings, known), {key: origins[key] for key in sorted(origins)}, chosen_by)
 
 
 def is_chosen(origin: str) -> bool:
@@ -129,10 +134,17 @@ def is_chosen(origin: str) -> bool:
 # --- the layers ----------------------------------------------------------------------------------
 
 
-def _rules(backends: Collection[str]) -> _Rules:
+def _form(known: Site) -> _Form:
+    """Return the form of profiles, with what depends on the batch systems and credentials that there are."""
+    return _Form(known, rules_of(known))
+
+
+def rules_of(known: Site) -> dict[str, Any]:
     """Return the schema of profiles."""
-    rules = schema.load_schema("sites.schema.json")
-    rules["properties"]["backend"] |= {"enum": list(backends)}
+    rules = schema_of(known)
+    extends = {"type": "string", "description": "The profile that this one starts from."}
+    rules["properties"] = {"extends": extends, **rules["properties"]}
+    rules["properties"]["backend"] |= {"enum": list(known.systems)}
     data = rules["properties"]["data"]["properties"]
     for name in data:
         if name.endswith("_credential"):
@@ -140,7 +152,7 @@ def _rules(backends: Collection[str]) -> _Rules:
     return rules
 
 
-def _profile_documents(rules: _Rules, diagnostics: Diagnostics) -> Iterator[tuple[Document, str]]:
+def _profile_documents(form: _Form, diagnostics: Diagnostics) -> Iterator[tuple[Document, str]]:
     """Yield the files of profiles, each with the name of its origin."""
     with resources.as_file(resources.files("reana_batch.reading").joinpath("sites.yaml")) as path:
         shipped = read_document(path, "sites.yaml (shipped)", diagnostics)
@@ -151,26 +163,26 @@ def _profile_documents(rules: _Rules, diagnostics: Diagnostics) -> Iterator[tupl
             document = read_document(file, str(file), diagnostics)
             diagnostics.stop_if_errors()
             assert document is not None
-            _check_file(document, rules, diagnostics)
+            _check_file(document, form, diagnostics)
             yield document, str(file)
 
 
-def _check_file(document: Document, rules: _Rules, diagnostics: Diagnostics) -> None:
+def _check_file(document: Document, form: _Form, diagnostics: Diagnostics) -> None:
     if not isinstance(document.data, dict):
         message = "The file must be a mapping of site names to profiles."
         diagnostics.error("bad-setting", message, document.place([]))
     else:
         for name, profile in document.data.items():
-            schema.check_value(document, [name], profile, rules, diagnostics)
+            schema.check_value(document, [name], profile, form.rules, diagnostics)
     diagnostics.stop_if_errors()
 
 
-def _profile_layers(name: str, place: Place | None, rules: _Rules, diagnostics: Diagnostics) -> list[_Layer]:
+def _profile_layers(name: str, place: Place | None, form: _Form, diagnostics: Diagnostics) -> list[_Layer]:
     """Return the layers of a profile, which is named at ``place``, and of those it extends, the most basic first.
 
     A user's profile adds to the shipped one of its name, or to the one that it extends.
     """
-    sources = list(reversed(list(_profile_documents(rules, diagnostics))))  # the user's own file first
+    sources = list(reversed(list(_profile_documents(form, diagnostics))))  # the user's own file first
     layers: list[_Layer] = []
     trail: list[tuple[str, int]] = []  # the profiles passed, each by its name and file
     wanted: str | None = name
@@ -189,7 +201,7 @@ def _profile_layers(name: str, place: Place | None, rules: _Rules, diagnostics: 
             break
         trail.append((wanted, found))
         profile = document.data[wanted]
-        settings = {key: value for key, value in flatten(profile) if key != "extends"}
+        settings = {key: value for key, value in dotted(profile, form.known) if key != "extends"}
         layers.insert(0, _Layer(settings, f"{origin}: {wanted}"))
         shadows = any(wanted in document.data for document, _ in sources[found + 1 :])
         wanted = profile.get("extends", wanted if shadows else None)
@@ -216,7 +228,7 @@ def _report_unknown_site(
 
 
 def _settings_files(
-    project: Path | None, rules: _Rules, diagnostics: Diagnostics
+    project: Path | None, form: _Form, diagnostics: Diagnostics
 ) -> Iterator[tuple[_Layer, str | None, Place]]:
     """Yield the settings of each file, and the site it names and where: the administrator's, the user's, the analysis'."""
     files = {str(SYSTEM / "config.yaml"): str(SYSTEM / "config.yaml"), str(home_file()): f"~/{PROJECT_FILE}"}
@@ -227,10 +239,10 @@ def _settings_files(
             document = read_document(path, origin, diagnostics)
             diagnostics.stop_if_errors()
             assert document is not None
-            with_site = {**rules, "properties": {"site": {"type": "string"}, **rules["properties"]}}
+            with_site = {**form.rules, "properties": {"site": {"type": "string"}, **form.rules["properties"]}}
             schema.check(document, with_site, diagnostics)
             diagnostics.stop_if_errors()
-            settings = {k: v for k, v in flatten(document.data) if k not in ("site", "extends")}
+            settings = {k: v for k, v in dotted(document.data, form.known) if k not in ("site", "extends")}
             yield _Layer(settings, origin), document.data.get("site"), document.place(["site"])
 
 
@@ -241,8 +253,8 @@ _OTHER_VARIABLES = (
 )
 
 
-def _environment_layer(environment: Mapping[str, str], rules: _Rules, diagnostics: Diagnostics) -> _Layer:
-    known = {_PREFIX + key.upper().replace(".", "__"): key for key in settings_of(Site())}
+def _environment_layer(environment: Mapping[str, str], form: _Form, diagnostics: Diagnostics) -> _Layer:
+    known = {_PREFIX + key.upper().replace(".", "__"): key for key in settings_of(form.known)}
     other = {_PREFIX + name for name in _OTHER_VARIABLES}
     for name in sorted(environment.keys() - known.keys() - other):
         if name.startswith(_PREFIX):
@@ -251,13 +263,13 @@ def _environment_layer(environment: Mapping[str, str], rules: _Rules, diagnostic
             message = f"There is no setting {name}; the variable has no effect."
             diagnostics.warning("unknown-setting", message, hint=hint)
     pairs = [f"{known[name]}={value}" for name, value in environment.items() if name in known]
-    return _Layer(_read_overrides(pairs, "environment", rules, diagnostics), "environment")
+    return _Layer(_read_overrides(pairs, "environment", form, diagnostics), "environment")
 
 
-def _read_overrides(pairs: Sequence[str], origin: str, rules: _Rules, diagnostics: Diagnostics) -> dict[str, Any]:
+def _read_overrides(pairs: Sequence[str], origin: str, form: _Form, diagnostics: Diagnostics) -> dict[str, Any]:
     """Return the checked settings of ``KEY=VALUE`` words; a value is read as YAML."""
     settings: dict[str, Any] = {}
-    known = settings_of(Site())
+    known = settings_of(form.known)
     for pair in pairs:
         key, equals, text = pair.partition("=")
         if not equals:
@@ -268,7 +280,7 @@ def _read_overrides(pairs: Sequence[str], origin: str, rules: _Rules, diagnostic
             diagnostics.error("unknown-setting", f'{origin}: there is no setting "{key}".', hint=hint)
         else:
             settings[key] = _read_value(text)
-            _check_setting(key, settings[key], origin, rules, diagnostics)
+            _check_setting(key, settings[key], origin, form.rules, diagnostics)
     return settings
 
 
@@ -282,7 +294,7 @@ def _read_value(text: str) -> Any:
     return value
 
 
-def _check_setting(key: str, value: Any, origin: str, rules: _Rules, diagnostics: Diagnostics) -> None:
+def _check_setting(key: str, value: Any, origin: str, rules: dict[str, Any], diagnostics: Diagnostics) -> None:
     nested: Any = value
     for part in reversed(key.split(".")):
         nested = {part: nested}

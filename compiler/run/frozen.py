@@ -61,8 +61,8 @@ def files(kept: Frozen, spec: Spec) -> Iterator[File]:
     yield File(_DESCRIPTION, json.dumps(record, indent=1, ensure_ascii=False) + "\n")
 
 
-def read(run: Path, expansion: str) -> Frozen:
-    """Return what the run in this directory keeps; Refused if it has no such expansion."""
+def read(run: Path, expansion: str, known: Site) -> Frozen:
+    """Return what the run in this directory keeps; ``known`` has all settings. Refused if it has no such expansion."""
     try:
         record = read_json(run / _DESCRIPTION)
     except FileNotFoundError:
@@ -70,7 +70,7 @@ def read(run: Path, expansion: str) -> Frozen:
     try:
         if expansion not in record["states"]:
             raise refuse("unknown-step", f'{run} has no expansion "{expansion}".')
-        site = site_of(record.pop("site"), record.pop("settings"))
+        site = site_of(record.pop("site"), record.pop("settings"), known)
         plan = from_record(record.pop("credential_plan"))
         within = tuple(record.pop("within"))
         return Frozen(site=site, credential_plan=plan, within=within, **record)

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from reana_batch.backends import BACKENDS
+from reana_batch.backends import known_settings
+from reana_batch.backends.slurm.settings import SlurmSettings
 from reana_batch.diagnostics import Diagnostics
 from reana_batch.reading import sites
 
@@ -120,15 +121,15 @@ def test_the_nearer_file_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     (tmp_path / "etc/config.yaml").write_text("site: cluster\nslurm: {account: all, max_array_size: 7}\n")
 
     def resolved() -> sites.ResolvedSite:
-        return sites.resolve(None, (), tmp_path / "project", Diagnostics(), {}, backends=BACKENDS)
+        return sites.resolve(None, (), tmp_path / "project", Diagnostics(), {}, known=known_settings())
 
-    assert resolved().site.slurm.partition == "day"
+    assert resolved().site.of(SlurmSettings).partition == "day"
     assert resolved().chosen_by == str(tmp_path / "etc/config.yaml")
     (tmp_path / "home/.reana-batch.yaml").write_text("slurm: {account: mine, qos: high}\n")
     (tmp_path / "project/.reana-batch.yaml").write_text("site: generic-htcondor\nslurm: {qos: top}\n")
     found = resolved()
     assert (found.site.name, found.chosen_by) == ("generic-htcondor", ".reana-batch.yaml")
-    settings = found.site.slurm
+    settings = found.site.of(SlurmSettings)
     assert (settings.account, settings.qos, settings.max_array_size) == ("mine", "top", 7)
     assert found.origins["slurm.account"] == "~/.reana-batch.yaml"
     assert found.origins["slurm.max_array_size"] == str(tmp_path / "etc/config.yaml")

@@ -13,13 +13,14 @@ import click
 import pytest
 import yaml
 
-from reana_batch.backends import BACKENDS, lowering
+from reana_batch.backends import BACKENDS, known_settings, lowering
 from reana_batch.cli.main import main
 from reana_batch.diagnostics import CODES
 from reana_batch.reading import hints
 from reana_batch.reading.rules import of_specification
+from reana_batch.reading.sites import rules_of
 from reana_batch.run import reasons
-from reana_batch.site import Site, settings_of
+from reana_batch.site import settings_of
 from reana_batch.writing import libraries
 
 from ..golden.forked import Forked
@@ -296,9 +297,8 @@ def test_diagnostics_table() -> None:
 
 
 def test_settings_table() -> None:
-    text = resources.files("reana_batch.reading").joinpath("sites.schema.json").read_text("utf-8")
-    described = dict(_settings(json.loads(text)))
-    defaults = settings_of(Site())
+    described = dict(_settings(rules_of(known_settings())))
+    defaults = settings_of(known_settings())
     assert described.keys() - {"extends"} == defaults.keys()
     rows = (
         (f"`{key}`", "-" if key == "extends" else f"`{json.dumps(defaults[key])}`", sentence)
@@ -309,7 +309,7 @@ def test_settings_table() -> None:
 
 def _settings(schema: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
     for key, rules in schema["properties"].items():
-        if "properties" in rules:
+        if "description" not in rules:
             yield from _settings(rules, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", rules["description"]

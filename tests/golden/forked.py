@@ -201,7 +201,7 @@ _PRELOADED = (
         "reana_batch.report.pictures",
         "reana_batch.lifecycle.submission",
     ),
-    *("reana_batch.frontends.serial", *(module for row in BACKENDS.values() for module in row)),
+    *("reana_batch.frontends.serial", *(module for row in BACKENDS.values() for module in row if module)),
 )
 
 _TYPICAL = """

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reana_batch import pipeline
-from reana_batch.backends import BACKENDS
+from reana_batch.backends import BACKENDS, known_settings
 from reana_batch.cli import main as command_line
 from reana_batch.diagnostics import Diagnostics, Refused, render
 from reana_batch.facts import ENV, FILE, Secret
@@ -118,7 +118,7 @@ def _compile_scenario(scenario: Scenario, backend: str, run: Path) -> str:
         None,
         diagnostics,
         {},
-        backends=BACKENDS,
+        known=known_settings(),
     )
     try:
         compilation = pipeline.lower(scenario.workflow, site.site, backend, diagnostics)

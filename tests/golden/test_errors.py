@@ -25,7 +25,7 @@ from pathlib import Path
 import pytest
 
 from reana_batch import pipeline
-from reana_batch.backends import BACKENDS
+from reana_batch.backends import known_settings
 from reana_batch.diagnostics import CODES, Diagnostics, Refused, render
 from reana_batch.ir import Need
 from reana_batch.reading import sites
@@ -119,7 +119,7 @@ def _run(golden: Golden, directory: Path, program: Forked) -> Ended:
 def _lower(name: str, directory: Path) -> Ended:
     source = (directory / "flow/reana.yaml").read_text("utf-8")
     diagnostics = Diagnostics(sources={"flow/reana.yaml": source})
-    site = sites.resolve("generic-slurm", (), None, diagnostics, {}, backends=BACKENDS).site
+    site = sites.resolve("generic-slurm", (), None, diagnostics, {}, known=known_settings()).site
     try:
         pipeline.lower(_BROKEN[name], site, "slurm", diagnostics)
     except Refused as refused:

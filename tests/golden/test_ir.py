@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from reana_batch.backends import BACKENDS, lowering
+from reana_batch.backends import known_settings, lowering
 from reana_batch.backends.placement import choose, delegate
 from reana_batch.diagnostics import Diagnostics
 from reana_batch.frontends import FRONTENDS, load
@@ -50,7 +50,7 @@ class Source:
             assert read is not None
             workflow = read
         yield workflow
-        site = sites.resolve(self.site, settings, None, diagnostics, {}, backends=BACKENDS).site
+        site = sites.resolve(self.site, settings, None, diagnostics, {}, known=known_settings()).site
         choice = choose(workflow, site, self.backend, diagnostics)
         workflow = delegate(workflow, choice, site, diagnostics)
         yield run_passes(workflow, Context(lowering(choice.engine).target(site), site, diagnostics))

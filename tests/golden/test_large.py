@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from reana_batch import pipeline
-from reana_batch.backends import BACKENDS
+from reana_batch.backends import BACKENDS, known_settings
 from reana_batch.diagnostics import Diagnostics
 from reana_batch.ir import Need, Workflow
 from reana_batch.reading import sites
@@ -22,7 +22,7 @@ MOST_ENTRIES = 1000
 def _files(workflow: Workflow, backend: str) -> dict[str, str]:
     diagnostics = Diagnostics()
     site = sites.resolve(
-        f"generic-{backend}" if backend != "make" else "local", (), None, diagnostics, {}, backends=BACKENDS
+        f"generic-{backend}" if backend != "make" else "local", (), None, diagnostics, {}, known=known_settings()
     ).site
     compilation = pipeline.lower(workflow, site, backend, diagnostics)
     return {file.path: file.text if isinstance(file.text, str) else "".join(file.text) for file in compilation.files()}

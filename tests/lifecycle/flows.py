@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from reana_batch import pipeline
-from reana_batch.backends import BACKENDS
+from reana_batch.backends import known_settings
 from reana_batch.compilation import Compilation
 from reana_batch.diagnostics import Diagnostics, Place
 from reana_batch.ir import Column, Command, Repeated, Step, Workflow
@@ -45,7 +45,7 @@ def compiled(
 ) -> Compilation:
     """Return the steps compiled for make, as `reana-batch compile` does."""
     diagnostics = Diagnostics()
-    site = sites.resolve("local", settings, None, diagnostics, {}, backends=BACKENDS).site
+    site = sites.resolve("local", settings, None, diagnostics, {}, known=known_settings()).site
     workflow = Workflow("flow", "serial", steps, output_files=tuple(outputs))
     if measured is not None:
         workflow = with_durations(workflow, measured)

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from reana_batch.backends.htcondor.settings import HTCondorSettings
 from reana_batch.lifecycle.doctor import examine
-from reana_batch.site import HTCondorSettings, Site
+from reana_batch.site import Site
 
 from .conftest import Desk, environment, said, serial
 
@@ -139,7 +140,7 @@ def test_a_ticket_that_the_site_sends_is_needed(tmp_path: Path, monkeypatch: pyt
     (tmp_path / "klist").write_text("#!/bin/sh\nexit 1\n")
     (tmp_path / "klist").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    sends = Site(backend="htcondor", htcondor=HTCondorSettings(send_credential=True))
+    sends = Site(backend="htcondor", systems={"htcondor": HTCondorSettings(send_credential=True)})
     told = ("missing", "none, and the site sends it with each job", "run kinit.")
     assert finding(sends, "Kerberos ticket") == told
     assert finding(Site(backend="slurm"), "Kerberos ticket")[0] == "absent"

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import PROGRAM
-from tests.toy_backend import toy_driver, toy_lowering
+from tests.toy_backend import toy_driver, toy_lowering, toy_settings
 
 ROOT = Path(__file__).parents[2]
 TOY = ROOT / "tests/toy_backend"
@@ -40,7 +40,7 @@ class Desk:
         environment = {
             "PATH": os.environ["PATH"],
             "HOME": str(self.path / "home"),
-            "PYTHONPATH": str(TOY),
+            "PYTHONPATH": f"{TOY}:{ROOT}",
             "REANA_BATCH_RUNS": str(self.path / "runs"),
             "LC_ALL": "C.UTF-8",
         }
@@ -106,11 +106,34 @@ def test_settings_and_doctor(desk: Desk) -> None:
     assert "toy" in json.dumps(refused["diagnostics"])
 
 
+def test_a_setting_of_its_own(desk: Desk) -> None:
+    file = desk.path / ".reana-batch.yaml"
+    file.write_text("backend: toy\ntoy: {niceness: 7}\n")
+    for command in (("config",), ("sites", "show", "local")):
+        assert desk(*command)["settings"]["toy.niceness"] == 7
+    shown = desk("config", "--origin", "--set", "toy.niceness=8")
+    assert (shown["settings"]["toy.niceness"], shown["origins"]["toy.niceness"]) == (8, "command line")
+    desk("compile", "-o", "made")
+    assert "nice -n 7 bash" in (desk.path / "made/batch/toy.sh").read_text()
+    for text, said in (
+        ("niceness: 20", "must be a number from 0 to 19"),
+        ("nicenes: 1", '"nicenes" is not known here'),
+    ):
+        file.write_text(f"toy:\n  {text}\n")
+        [fault] = desk("config", code=3)["diagnostics"]
+        assert said in fault["message"]
+        assert (fault["file"], fault["line"]) == (".reana-batch.yaml", 2)
+    file.write_text("backend: toy\n")
+    [fault] = desk("config", "--set", "toy.nicness=1", code=3)["diagnostics"]
+    assert fault["hint"] == "did you mean toy.niceness?"
+
+
 def test_contributing_lists_what_the_toy_has() -> None:
     text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
     section = re.search(r"\*\*A back end\.\*\*(.*?)\n\n\*\*", text, re.DOTALL)
     assert section is not None
     named = set(re.findall(r"`([^`]+)`", section[1]))
-    assert {"BACKENDS", "TARGET", "target(site)", "lower(workflow, site)", "DRIVER"} <= named
+    assert {"BACKENDS", "TARGET", "target(site)", "lower(workflow, site)", "DRIVER", "SETTINGS"} <= named
     made = {name for name in vars(toy_lowering) if name in ("TARGET", "target", "lower")}
     assert made | {name for name in vars(toy_driver) if name == "DRIVER"} == {"TARGET", "target", "lower", "DRIVER"}
+    assert toy_settings.SETTINGS is toy_settings.ToySettings

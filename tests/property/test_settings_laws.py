@@ -12,7 +12,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reana_batch.backends import BACKENDS
+from reana_batch.backends import known_settings
 from reana_batch.diagnostics import Diagnostics, Refused
 from reana_batch.frontends import FRONTENDS
 from reana_batch.lifecycle import status
@@ -76,7 +76,7 @@ def test_settings_are_read_or_refused_at_their_line(text: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / ".reana-batch.yaml").write_bytes(text.encode())
         refused_at_a_place(
-            lambda found: resolve(None, (), Path(folder), found, {}, backends=BACKENDS), ".reana-batch.yaml"
+            lambda found: resolve(None, (), Path(folder), found, {}, known=known_settings()), ".reana-batch.yaml"
         )
 
 

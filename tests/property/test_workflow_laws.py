@@ -17,6 +17,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from reana_batch import backends, layout, pipeline
+from reana_batch.backends.slurm.settings import SlurmSettings
 from reana_batch.compilation import Compilation
 from reana_batch.diagnostics import Diagnostics, Place
 from reana_batch.facts import ENV, FILE, Secret
@@ -43,7 +44,7 @@ from reana_batch.names import encode
 from reana_batch.passes import PASSES
 from reana_batch.passes.context import Context
 from reana_batch.secrets import Store
-from reana_batch.site import CredentialSettings, Site, SlurmSettings
+from reana_batch.site import CredentialSettings, Site
 from reana_batch.writing import jobs
 from reana_batch.writing.render import File
 from tests.steps import Numbers
@@ -105,7 +106,7 @@ SITES = st.builds(
     Site,
     rows_per_job=st.sampled_from([1, 2, 3, 100, "auto"]),
     container_runtime=st.sampled_from(["none", "apptainer"]),
-    slurm=st.builds(SlurmSettings, max_array_size=st.sampled_from([1, 2, 1001])),
+    systems=st.fixed_dictionaries({"slurm": st.builds(SlurmSettings, max_array_size=st.sampled_from([1, 2, 1001]))}),
 )
 
 
@@ -289,7 +290,7 @@ def test_slurm_gets_every_chunk_once_after_its_parents(workflow: Workflow, site:
     chunks = {}
     for _, key, _, first, count, *_ in calls:
         chunks[key] = [(key.rpartition("/")[0], int(first) + index) for index in range(int(count))]
-        assert len(chunks[key]) <= site.slurm.max_array_size
+        assert len(chunks[key]) <= site.of(SlurmSettings).max_array_size
     assert [chunk for slice_ in chunks.values() for chunk in slice_] == all_chunks(compilation.workflow)
     edges = set()
     submitted: set[str] = set()
@@ -408,7 +409,7 @@ def test_the_rows_that_can_be_done_are_done_on_every_system(
     rows = [(step.name, row) for step in workflow.steps for row in range(step.table.count)]
     failing = {rows[number % len(rows)] for number in unlucky if rows}
     steps = tuple(_failing(step, {row for name, row in failing if name == step.name}) for step in workflow.steps)
-    site = Site(slurm=SlurmSettings(max_array_size=max_array_size), rows_per_job=rows_per_job)
+    site = Site(systems={"slurm": SlurmSettings(max_array_size=max_array_size)}, rows_per_job=rows_per_job)
     for backend, start in (("make", _start_make), ("slurm", _start_slurm), ("htcondor", _start_dagman)):
         compilation = lowered(Workflow("w", "serial", steps), backend, site)
         expected = without(failing, compilation.workflow)

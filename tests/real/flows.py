@@ -52,14 +52,14 @@ def submit_flow(desk: Desk, name: str, site: str, *templates: Template, settings
 
 def _write(given: Mapping[str, Any]) -> None:
     from reana_batch import ir, pipeline
-    from reana_batch.backends import BACKENDS
+    from reana_batch.backends import known_settings
     from reana_batch.backends.placement import choose, delegate
     from reana_batch.diagnostics import Diagnostics
     from reana_batch.lifecycle.creation import write_run
     from reana_batch.reading import sites
 
     diagnostics = Diagnostics()
-    site = sites.resolve(given["site"], given["settings"], None, diagnostics, backends=BACKENDS).site
+    site = sites.resolve(given["site"], given["settings"], None, diagnostics, known=known_settings()).site
     workflow = ir.Workflow("flow", "serial", tuple(map(_step, given["steps"])))
     choice = choose(workflow, site, "auto", diagnostics)
     workflow = delegate(workflow, choice, site, diagnostics)

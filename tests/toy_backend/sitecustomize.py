@@ -4,4 +4,5 @@ from __future__ import annotations
 
 from reana_batch.backends import BACKENDS, BackEnd
 
-BACKENDS["toy"] = BackEnd(lowering="toy_lowering", driver="toy_driver")
+_PLACE = "tests.toy_backend"
+BACKENDS["toy"] = BackEnd(f"{_PLACE}.toy_lowering", f"{_PLACE}.toy_driver", f"{_PLACE}.toy_settings")

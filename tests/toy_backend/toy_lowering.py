@@ -9,6 +9,7 @@ from reana_batch.site import Site
 from reana_batch.target import Target
 from reana_batch.writing.jobs import folders
 from reana_batch.writing.render import File
+from tests.toy_backend.toy_settings import ToySettings
 
 TARGET = Target(
     name="toy",
@@ -29,8 +30,9 @@ def target(_site: Site) -> Target:
     return TARGET
 
 
-def lower(workflow: Workflow, _site: Site) -> Iterator[File]:
+def lower(workflow: Workflow, site: Site) -> Iterator[File]:
     """Yield the script, to be run in the run directory."""
     folder_of = folders(workflow)
     jobs = ((folder_of[step.name], chunk) for step in workflow.steps for chunk in range(step.chunks))
-    yield File("batch/toy.sh", (f"bash batch/steps/{folder}/job.sh {chunk} || exit 1\n" for folder, chunk in jobs))
+    nice = f"nice -n {site.of(ToySettings).niceness} bash"
+    yield File("batch/toy.sh", (f"{nice} batch/steps/{folder}/job.sh {chunk} || exit 1\n" for folder, chunk in jobs))

@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 
 from reana_batch import backends, pipeline
+from reana_batch.backends.htcondor.settings import HTCondorSettings
 from reana_batch.backends.placement import Choice, choose, delegate
 from reana_batch.backends.slurm import chain, controller
+from reana_batch.backends.slurm.settings import SlurmSettings
 from reana_batch.diagnostics import Diagnostics, Place, render
 from reana_batch.ir import Hint, Need, Pattern, Repeated, RowMapping, Step, Table, Workflow, literal
 from reana_batch.run.parts import Run
-from reana_batch.site import HTCondorSettings, Site, SlurmSettings
+from reana_batch.site import Site
 from tests.steps import make_step
 
 ROOT = Path(__file__).parent.parent.parent
@@ -127,7 +129,7 @@ MIXTURES = [
 @pytest.mark.parametrize(("compute_backends", "own", "handed"), MIXTURES)
 def test_dag_that_delegates_steps_to_slurm(compute_backends: list[str], own: str, handed: list[str]) -> None:
     diagnostics = Diagnostics()
-    site = Site(backend=own, slurm=SlurmSettings(max_array_size=7))
+    site = Site(backend=own, systems={"slurm": SlurmSettings(max_array_size=7)})
     flow = asking(*compute_backends)
     choice = choose(flow, site, "auto", diagnostics)
     assert choice == Choice("htcondor", dict.fromkeys(handed, "slurm"))
@@ -187,7 +189,7 @@ def test_make_that_would_delegate_steps() -> None:
 
 def test_mixture_whose_run_directory_is_not_shared() -> None:
     diagnostics = Diagnostics()
-    site = Site(backend="htcondor", htcondor=HTCondorSettings(file_transfer=True))
+    site = Site(backend="htcondor", systems={"htcondor": HTCondorSettings(file_transfer=True)})
     flow = asking("", "slurmcern")
     delegate(flow, choose(flow, site, "auto", diagnostics), site, diagnostics)
     assert render(diagnostics, {"reana.yaml": SOURCE}) == (
@@ -290,7 +292,7 @@ def test_what_snakemake_asks_of_slurm_and_htcondor() -> None:
         "account=us", "qos=long", "constraint=a&[b|c]", "reservation=r1", "gres=lustre:1",
         "gpus=a100:2", "nodes=3", "ntasks=6", "cpus-per-task=4",
     }  # fmt: skip  # as above
-    site = Site(slurm=SlurmSettings(submission="pyslurm"))
+    site = Site(systems={"slurm": SlurmSettings(submission="pyslurm")})
     asked_of = [
         any("pyslurm" in line for line in written("slurm", "submit.sh", each, site=site))
         for each in (asking, step("a"))
@@ -314,7 +316,7 @@ def test_step_without_rows_in_a_dag() -> None:
 
 @pytest.mark.parametrize(("shared", "lines"), [(True, []), (False, ["log = $(job_log).log"])])
 def test_jobs_have_event_logs_of_their_own_only_where_the_site_wants_them(shared: bool, lines: list[str]) -> None:
-    site = Site(htcondor=HTCondorSettings(shared_log=shared))
+    site = Site(systems={"htcondor": HTCondorSettings(shared_log=shared)})
     submit_file = written("htcondor", "steps/fit/job.sub", step("fit"), site=site)
     assert [line for line in submit_file if line.startswith("log")] == lines
 

@@ -8,6 +8,7 @@ import pytest
 
 from reana_batch.diagnostics import Refused
 from reana_batch.run import frozen
+from reana_batch.site import Site
 
 
 @pytest.mark.parametrize(
@@ -19,9 +20,9 @@ def test_a_damaged_file_is_named(text: str, tmp_path: Path) -> None:
     kept = tmp_path / "batch/expansions.json"
     kept.write_text(text)
     with pytest.raises(Refused, match="is damaged"):
-        frozen.read(tmp_path, "rest")
+        frozen.read(tmp_path, "rest", Site())
 
 
 def test_an_expansion_that_is_none(tmp_path: Path) -> None:
     with pytest.raises(Refused, match='has no expansion "rest"'):
-        frozen.read(tmp_path, "rest")
+        frozen.read(tmp_path, "rest", Site())

@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 import reana_batch
+from reana_batch.backends.htcondor.settings import HTCondorSettings
 from reana_batch.cli.main import main
 from reana_batch.diagnostics import refuse
 from reana_batch.run import manifest
@@ -65,7 +66,7 @@ def test_values_and_words_mean_the_same() -> None:
         site="local", parameters=["count=7", "word=no", "ratio=0.25"], settings=["htcondor.retries=4"]
     )
     assert by_value.site == by_word.site
-    assert by_value.site.htcondor.retries == 4
+    assert by_value.site.of(HTCondorSettings).retries == 4
     assert command(by_value) == command(by_word)
     assert "7 no 0.25" in command(by_value)
 

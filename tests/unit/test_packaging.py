@@ -17,12 +17,14 @@ from typing import Any
 
 import pytest
 
-from reana_batch.backends import BACKENDS
+from reana_batch.backends import BACKENDS, known_settings
 from reana_batch.cli.main import COMMANDS
 from reana_batch.credentials import CREDENTIALS
 from reana_batch.frontends import FRONTENDS
 from reana_batch.passes import PASSES
-from reana_batch.site import Site, settings_of
+from reana_batch.reading.schema import expectations
+from reana_batch.reading.sites import rules_of
+from reana_batch.site import settings_of
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = ("compiler", "backends", "templates", "samples")
@@ -99,7 +101,7 @@ BASIC = {f"reana_batch.{name}" for name in ("ir", "diagnostics", "names", "targe
 # The front ends, passes and back ends themselves; what else lies in their folders helps them.
 MEMBERS = {
     *(each.module for each in FRONTENDS.values() if each.module),
-    *(module for row in BACKENDS.values() for module in row),
+    *(module for row in BACKENDS.values() for module in (row.lowering, row.driver)),
     *(a_pass.__module__ for a_pass in PASSES),
 }
 TABLES = {"reana_batch.frontends", "reana_batch.passes", "reana_batch.backends"}
@@ -203,7 +205,13 @@ def test_no_code_outside_its_folder_names_a_back_end() -> None:
 
 @pytest.mark.parametrize(
     "code",
-    ["site.htcondor.retries", "name == 'make'", "f'for {x}: sbatch'", "from reana_batch.backends.slurm import chain"],
+    [
+        "from reana_batch.backends.slurm.settings import S",
+        "site.htcondor.retries",
+        "name == 'make'",
+        "f'for {x}: sbatch'",
+        "from reana_batch.backends.slurm import chain",
+    ],
 )
 def test_a_name_of_a_back_end_is_seen(code: str) -> None:
     assert named_systems(code)
@@ -281,19 +289,25 @@ def test_what_opens_urls_has_its_function_in_bash(name: str) -> None:
     assert f"open_{name}() {{" in part, f"templates/{CREDENTIALS[name].url_part}.sh must have open_{name}"
 
 
-def test_each_setting_has_a_field_and_a_rule() -> None:
-    schema = json.loads((ROOT / "compiler/reading/sites.schema.json").read_text("utf-8"))
-    ruled = set(_settings(schema, schema["properties"], ""))
-    fields = settings_of(Site()).keys()
-    assert fields - ruled == set(), "each field of compiler/site.py needs a rule in compiler/reading/sites.schema.json"
-    assert ruled - fields == set(), "each rule of sites.schema.json needs a field with its default in compiler/site.py"
+def test_each_setting_has_a_rule_and_a_sentence() -> None:
+    known = known_settings()
+    ruled = dict(_settings(rules_of(known)["properties"], ""))
+    assert ruled.keys() == settings_of(known).keys()
+    for name, rule in ruled.items():
+        assert rule.keys() > {"description"}, f"{name} takes any value"
+        assert re.fullmatch(r"\S.*\.", rule["description"]), f"{name} has no sentence"
+        assert list(expectations(_nested(name, settings_of(known)[name]), rules_of(known))) == [], f"{name}: default"
 
 
-def _settings(schema: dict[str, Any], properties: dict[str, Any], prefix: str) -> Iterator[str]:
+def _settings(properties: dict[str, Any], prefix: str) -> Iterator[tuple[str, dict[str, Any]]]:
     for name, rule in properties.items():
-        if name in ("extends", "name"):
-            continue
-        if "properties" in rule:
-            yield from _settings(schema, rule["properties"], f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}"
+        if "description" not in rule:
+            yield from _settings(rule["properties"], f"{prefix}{name}.")
+        elif name != "extends":
+            yield f"{prefix}{name}", rule
+
+
+def _nested(name: str, value: object) -> Any:
+    for part in reversed(name.split(".")):
+        value = {part: value}
+    return json.loads(json.dumps(value))

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from reana_batch import backends
+from reana_batch.backends.htcondor.settings import HTCondorSettings
 from reana_batch.diagnostics import Diagnostics, Place, Refused, render
 from reana_batch.facts import ENV, FILE, Secret
 from reana_batch.ir import (
@@ -43,7 +44,7 @@ from reana_batch.passes.plan_expansions import plan_expansions
 from reana_batch.passes.require_outputs import require_outputs
 from reana_batch.reading import hints
 from reana_batch.secrets import Store
-from reana_batch.site import CredentialSettings, HTCondorSettings, Limits, Site
+from reana_batch.site import CredentialSettings, Limits, Site
 from tests.steps import make_step
 
 # A site where Rucio needs no proxy.
@@ -130,7 +131,7 @@ def test_images_of_a_delegated_step_are_started_by_its_system() -> None:
 
 @pytest.mark.parametrize(("makes", "forwarded"), [(step, True), (on_slurm, False)])
 def test_tickets_that_htcondor_forwards_reach_its_own_jobs_alone(makes: Any, forwarded: bool) -> None:
-    site = Site(htcondor=HTCondorSettings(send_credential=True))
+    site = Site(systems={"htcondor": HTCondorSettings(send_credential=True)})
     asking = {"credentials": frozenset({"kerberos"})}
     flow = workflow(step("a", **asking), makes("b", **asking))
     plan = plan_credentials(flow, context("htcondor", site)).credential_plan
@@ -161,7 +162,7 @@ def test_a_secret_that_cannot_even_be_looked_for_is_a_fault(tmp_path: Path) -> N
     ],
 )
 def test_credentials_outlive_all_tries_of_a_job(backend: str, makes: Any, retries: int, tries: int) -> None:
-    site = Site(htcondor=HTCondorSettings(retries=2), queue_time=0)
+    site = Site(systems={"htcondor": HTCondorSettings(retries=2)}, queue_time=0)
     asking = makes("a", credentials=frozenset({"voms_proxy"}), retries=retries)
     asking = asking.with_placed(resources=Resources(runtime=100))
     plan = plan_credentials(workflow(asking), context(backend, site)).credential_plan
@@ -269,7 +270,7 @@ def test_the_job_of_an_expansion_keeps_within_the_limits_of_the_site() -> None:
 
 def test_an_expansion_needs_the_run_directory() -> None:
     before = replace(workflow(), expansions=(expansion("c"),))
-    here = context("htcondor", Site(htcondor=HTCondorSettings(file_transfer=True)))
+    here = context("htcondor", Site(systems={"htcondor": HTCondorSettings(file_transfer=True)}))
     plan_expansions(before, here)
     assert shown(here) == (
         "reana.yaml:2:1: error: the files that c makes can be known only by a job that sees the run,"

@@ -17,10 +17,11 @@ from typing import Any
 import pytest
 
 from reana_batch import pipeline
+from reana_batch.backends.slurm.settings import SlurmSettings
 from reana_batch.diagnostics import Diagnostics, Place
 from reana_batch.ir import Asked, Hint, Need, Pattern, Script, Step, Workflow, literal
 from reana_batch.lifecycle.creation import write_run
-from reana_batch.site import Site, SlurmSettings
+from reana_batch.site import Site
 from reana_batch.templates.slurm import pyslurm_sbatch
 from tests.steps import Numbers
 
@@ -115,7 +116,7 @@ def slurm(path: Path, submission: str, **settings: Any) -> Slurm:
         Step(name="b", table=ROWS, needs=(Need("a", Pattern.EACH),), **plain),
         Step(name="c", needs=(Need("a"), Need("b")), **plain),
     )
-    site = Site(slurm=SlurmSettings(submission=submission, max_array_size=3, **settings))
+    site = Site(systems={"slurm": SlurmSettings(submission=submission, max_array_size=3, **settings)})
     write_run(pipeline.lower(Workflow("w", "serial", steps), site, "slurm", Diagnostics()), path / "run")
     made = Slurm(path / "run", path / "bin", path / "packages")
     made.bin.mkdir()

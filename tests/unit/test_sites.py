@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from reana_batch.backends import BACKENDS
+from reana_batch.backends import known_settings
+from reana_batch.backends.htcondor.settings import HTCondorSettings
+from reana_batch.backends.slurm.settings import SlurmSettings
 from reana_batch.diagnostics import Diagnostics, Refused, render
 from reana_batch.reading.sites import ResolvedSite, profiles, resolve, user_file
-from reana_batch.site import Site, settings_of
+from reana_batch.site import settings_of
 from reana_batch.site import site_of as settings_site
 
 WriteFile = Callable[[str], Path]
@@ -50,7 +52,7 @@ def site_of(
     project: Path | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> ResolvedSite:
-    return resolve(name, overrides, project, Diagnostics(), environment or {}, backends=BACKENDS)
+    return resolve(name, overrides, project, Diagnostics(), environment or {}, known=known_settings())
 
 
 def refusal(
@@ -85,7 +87,7 @@ def test_each_layer_wins_over_the_one_below(write_user_file: WriteFile, write_pr
     project = write_project_file("slurm: {account: project, qos: project, max_array_size: 6}\n")
     environment = {"REANA_BATCH_SLURM__QOS": "environment", "REANA_BATCH_SLURM__MAX_ARRAY_SIZE": "7"}
     resolved = site_of("cern-slurm", ["slurm.max_array_size=8"], project, environment)
-    slurm = resolved.site.slurm
+    slurm = resolved.site.of(SlurmSettings)
     assert (slurm.partition, slurm.account, slurm.qos, slurm.max_array_size) == ("user", "project", "environment", 8)
     origins = [resolved.origins[f"slurm.{name}"] for name in ("partition", "account", "qos", "max_array_size")]
     assert origins == [f"{user}: cern-slurm", ".reana-batch.yaml", "environment", "command line"]
@@ -99,11 +101,11 @@ def test_site_is_named_on_the_command_line_before_all(write_project_file: WriteF
     assert site_of(None, (), project).site.name == "cern-lxplus"
 
 
-@pytest.mark.parametrize("name", profiles(BACKENDS, Diagnostics()))
+@pytest.mark.parametrize("name", profiles(known_settings(), Diagnostics()))
 def test_the_settings_of_a_site_are_all_of_it(name: str) -> None:
     settings = ["python=/p", "binds=[/a, /b]", "refused_directories=[{prefix: /x, reason: r, hint: h}]"]
-    site = resolve(name, settings, None, Diagnostics(), {}, backends=BACKENDS).site
-    assert settings_site(name, json.loads(json.dumps(settings_of(site)))) == site
+    site = resolve(name, settings, None, Diagnostics(), {}, known=known_settings()).site
+    assert settings_site(name, json.loads(json.dumps(settings_of(site))), known_settings()) == site
 
 
 def test_project_without_a_file(tmp_path: Path) -> None:
@@ -113,7 +115,7 @@ def test_project_without_a_file(tmp_path: Path) -> None:
 def test_shipped_profile_extends_another() -> None:
     resolved = site_of("cern-lxplus")
     assert resolved.site.backend == "htcondor"
-    assert resolved.site.htcondor.job_flavours
+    assert resolved.site.of(HTCondorSettings).job_flavours
     assert resolved.site.limits.runtime == 604_800
     assert [directory.prefix for directory in resolved.site.refused_directories] == ["/eos/"]
     assert resolved.origins["backend"] == "shipped: generic-htcondor"
@@ -123,8 +125,8 @@ def test_shipped_profile_extends_another() -> None:
 def test_users_profile_adds_to_the_shipped_one_of_its_name(write_user_file: WriteFile) -> None:
     user = write_user_file("cern-lxplus:\n  htcondor: {accounting_group: group_u_X.u_y}\n")
     resolved = site_of("cern-lxplus")
-    assert resolved.site.htcondor.accounting_group == "group_u_X.u_y"
-    assert resolved.site.htcondor.job_flavours
+    assert resolved.site.of(HTCondorSettings).accounting_group == "group_u_X.u_y"
+    assert resolved.site.of(HTCondorSettings).job_flavours
     assert resolved.origins["htcondor.accounting_group"] == f"{user}: cern-lxplus"
     assert resolved.origins["backend"] == "shipped: generic-htcondor"
 
@@ -139,14 +141,14 @@ def test_users_profile_may_say_that_it_extends_the_shipped_one_of_its_name(write
 def test_users_profile_extends_a_shipped_one(write_user_file: WriteFile) -> None:
     user = write_user_file("mine:\n  extends: cern-slurm\n  slurm: {partition: photon}\n")
     resolved = site_of("mine")
-    assert (resolved.site.backend, resolved.site.slurm.partition) == ("slurm", "photon")
+    assert (resolved.site.backend, resolved.site.of(SlurmSettings).partition) == ("slurm", "photon")
     assert resolved.site.unpacked_images == "/cvmfs/unpacked.cern.ch"
     origins = [resolved.origins[name] for name in ("backend", "default_runtime", "slurm.partition")]
     assert origins == ["shipped: generic-slurm", "shipped: cern-slurm", f"{user}: mine"]
 
 
 def test_origins_cover_every_setting() -> None:
-    assert list(site_of().origins) == list(settings_of(Site()))
+    assert list(site_of().origins) == list(settings_of(known_settings()))
 
 
 def test_settings_of_a_site_are_flat() -> None:
@@ -158,7 +160,7 @@ def test_settings_of_a_site_are_flat() -> None:
 
 def test_profiles_with_their_descriptions(write_user_file: WriteFile) -> None:
     write_user_file("mine:\n  description: My own.\nother: {}\n")
-    found = profiles(BACKENDS, Diagnostics())
+    found = profiles(known_settings(), Diagnostics())
     assert list(found) == ["local", "generic-htcondor", "generic-slurm", "cern-lxplus", "cern-slurm", "mine", "other"]
     assert (found["cern-lxplus"], found["mine"]) == ("lxplus and the HTCondor pool of CERN.", "My own.")
 
@@ -298,6 +300,6 @@ def test_setting_without_a_value() -> None:
 def test_a_site_that_a_file_names_is_refused_at_its_line(tmp_path: Path) -> None:
     (tmp_path / ".reana-batch.yaml").write_text("slurm: {qos: a}\nsite: generic-slrm\n")
     with pytest.raises(Refused) as caught:
-        resolve(None, (), tmp_path, Diagnostics(), backends=BACKENDS)
+        resolve(None, (), tmp_path, Diagnostics(), known=known_settings())
     [fault] = caught.value.diagnostics.errors
     assert (fault.message, str(fault.place)) == ('There is no site profile "generic-slrm".', ".reana-batch.yaml:2")

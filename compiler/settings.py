@@ -1,0 +1,138 @@
+"""Settings as fields of dataclasses: a field has the default of a setting, its rule and its sentence.
+
+A section of settings is a field whose value is such a record itself. Further sections, which come from elsewhere, are
+in one field of the type :data:`Sections`, by their names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import Field, asdict, dataclass, field, fields, is_dataclass
+from typing import Any, TypeVar
+
+Rule = Mapping[str, Any]  # what JSON Schema says of a value, and in ``expected`` how a message says it
+Sections = Mapping[str, Any]  # each a record, or None if there is nothing to set
+SECTIONS = {"sections": True}  # what the field of further sections has as metadata
+
+FLAG: Rule = {"type": "boolean"}
+TEXT: Rule = {"type": "string"}
+NUMBER: Rule = {"type": "integer", "minimum": 0, "expected": "a whole number"}
+POSITIVE: Rule = {"type": "integer", "minimum": 1, "expected": "a whole number above 0"}
+PATH: Rule = {"type": "string", "pattern": r"^/[^\r\n]*$", "expected": "an absolute path"}
+
+_Record = TypeVar("_Record")
+
+
+@dataclass(frozen=True, slots=True)
+class _About:
+    """What the field of a setting knows of it."""
+
+    rule: Rule
+    says: str
+    entry: type[Any] | None
+
+
+def optional(rule: Rule) -> Rule:
+    """Return the rule of a setting that may also be null."""
+    return {**rule, "type": [rule["type"], "null"]}
+
+
+def text(pattern: str, expected: str) -> Rule:
+    """Return the rule of a text that has a pattern."""
+    return {"type": "string", "pattern": pattern, "expected": expected}
+
+
+def one_of(*words: str | None) -> Rule:
+    """Return the rule of a setting that has one of these values."""
+    return {"enum": list(words)}
+
+
+def several(rule: Rule) -> Rule:
+    """Return the rule of a list of values."""
+    return {"type": "array", "items": rule}
+
+
+def setting(default: Any, rule: Rule, says: str, *, entry: type[Any] | None = None) -> Any:
+    """Return the field of a setting. ``says`` is its sentence in the manual.
+
+    ``default`` may be a function that makes it. Each value of a list becomes an ``entry``.
+    """
+    about = {"setting": _About(rule, says, entry)}
+    if callable(default):
+        return field(default_factory=default, metadata=about)
+    return field(default=default, metadata=about)
+
+
+# --- all of a record ---------------------------------------------------------------------------------
+
+
+def sections_of(record: Any) -> dict[str, Any]:
+    """Return the sections in a record, by name."""
+    return {name: value for name, value in _members(record) if is_dataclass(value)}
+
+
+def schema_of(record: Any) -> dict[str, Any]:
+    """Return what JSON Schema says of the settings in a record."""
+    properties = {name: schema_of(value) for name, value in _members(record) if is_dataclass(value)}
+    properties |= {each.name: {**_about(each).rule, "description": _about(each).says} for each in _settings(record)}
+    order = [name for name, _ in _members(record) if name in properties]
+    return {"type": "object", "additionalProperties": False, "properties": {name: properties[name] for name in order}}
+
+
+def values_of(record: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the settings in a record as JSON can hold them, by dotted name."""
+    for name, section in sections_of(record).items():
+        yield from values_of(section, f"{prefix}{name}.")
+    for each in _settings(record):
+        value = getattr(record, each.name)
+        yield f"{prefix}{each.name}", tuple(map(asdict, value)) if _about(each).entry else value
+
+
+def dotted(values: Mapping[str, Any], record: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield settings by dotted name, from values as a file has them; ``record`` says what is a section."""
+    inner = sections_of(record)
+    for name, value in values.items():
+        if name in inner:
+            yield from dotted(value, inner[name], f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def filled(record: _Record, values: Mapping[str, Any], prefix: str = "", **others: Any) -> _Record:
+    """Return a record like this with values by dotted name, and other fields. A setting without a value: KeyError."""
+    changed: dict[str, Any] = {}
+    for each in fields(record):  # type: ignore[arg-type]  # a dataclass, which no type says
+        value = getattr(record, each.name)
+        if is_dataclass(value):
+            changed[each.name] = filled(value, values, f"{prefix}{each.name}.")
+        elif "sections" in each.metadata:
+            changed[each.name] = {name: own and filled(own, values, f"{prefix}{name}.") for name, own in value.items()}
+        elif "setting" in each.metadata:
+            changed[each.name] = _frozen(each, values[prefix + each.name])
+    return type(record)(**changed, **others)
+
+
+def _members(record: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the fields of a record, with further sections in place of the field that has them."""
+    for each in fields(record):
+        value = getattr(record, each.name)
+        if "sections" in each.metadata:
+            yield from value.items()
+        else:
+            yield each.name, value
+
+
+def _settings(record: Any) -> Iterator[Field[Any]]:
+    return (each for each in fields(record) if "setting" in each.metadata)
+
+
+def _about(of: Field[Any]) -> _About:
+    found: _About = of.metadata["setting"]
+    return found
+
+
+def _frozen(of: Field[Any], value: Any) -> Any:
+    entry = _about(of).entry
+    if entry is not None:
+        return tuple(entry(**each) for each in value)
+    return tuple(value) if isinstance(value, list) else value
