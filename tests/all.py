@@ -1,4 +1,4 @@
-"""What ``make test`` does: the layers in their order, up to the first that is broken.
+"""What ``make test`` does: the layers in their order, up to the first that fails.
 
 It uses the standard library only, because the first layer installs the rest. The output of each layer is in
 ``build/test/LAYER.log``.
@@ -24,7 +24,7 @@ from tests import surroundings
 ROOT = Path(__file__).resolve().parents[1]
 LOGS = ROOT / "build" / "test"
 SITE = ROOT / "tests" / "site" / "site"
-PATIENCE = 20  # seconds for a layer that is interrupted to clean up
+PATIENCE = 20  # seconds in which an interrupted layer may clean up
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 _PRCTL = ctypes.CDLL(None).prctl
 
@@ -36,7 +36,7 @@ class Layer:
     target: str
     does: str
     seconds: int  # on 2 cores
-    causes: tuple[str, ...]  # match the lines of its output that say why it failed, the best ones first
+    causes: tuple[str, ...]  # patterns of the lines of its output that say why it failed, the best ones first
 
 
 _LEFT_OUT = "LEFT OUT: "
@@ -53,10 +53,10 @@ LAYERS = (
 
 
 def main() -> int:
-    """Run the layers. Return 0, 1 if one is broken, or 130 if an interrupt came."""
+    """Run the layers. Return 0, 1 if one fails, or 130 after an interrupt."""
     surroundings.reset()
     os.chdir(ROOT)
-    _PRCTL(_PR_SET_CHILD_SUBREAPER, 1)  # whatever a layer leaves behind is a child of this process
+    _PRCTL(_PR_SET_CHILD_SUBREAPER, 1)  # this process adopts every process that a layer leaves behind
     _PRCTL(_PR_SET_PDEATHSIG, signal.SIGTERM)
     for each in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(each) is signal.SIG_DFL:
@@ -90,7 +90,7 @@ def _interrupt(*_: object) -> None:
 
 
 def announce() -> str | None:
-    """Print what will be done, how long it takes here, and what is left out. Return why, if anything is."""
+    """Print the plan, how long it takes here, and what is left out. Return the reason if anything is left out."""
     done = {"install": (ROOT / ".venv/.installed").exists(), "box": _answers("built") is None}
     missing = _answers("check")
     planned = [layer for layer in LAYERS if missing is None or layer.target not in ("box", "site")]
@@ -106,18 +106,18 @@ def announce() -> str | None:
 
 
 def _answers(verb: str) -> str | None:
-    """Return what the script ``site`` says against this verb, if anything."""
+    """Return the objection of the script ``site`` to this verb, if any."""
     answer = subprocess.run([SITE, verb], capture_output=True, text=True, check=False)
     return None if answer.returncode == 0 else (answer.stdout + answer.stderr).strip()
 
 
 def length(seconds: float) -> str:
-    """Return a time in minutes, or in seconds if there is no whole one."""
+    """Return a time in minutes, or in seconds if it is below one minute."""
     return f"{round(seconds / 60)} min" if seconds >= 60 else f"{round(seconds)} s"
 
 
 def log_of(layer: Layer) -> Path:
-    """Return where the output of a layer is."""
+    """Return the path of the output of a layer."""
     return LOGS.relative_to(ROOT) / f"{layer.target}.log"
 
 
@@ -129,7 +129,7 @@ def said(layer: Layer) -> str:
 
 
 def left_out() -> list[str]:
-    """Return what the layers said that they left out."""
+    """Return what the layers reported as left out."""
     lines = [line for layer in LAYERS for line in log_of(layer).read_text("utf-8", "replace").splitlines()]
     return [line.removeprefix(_LEFT_OUT) for line in lines if line.startswith(_LEFT_OUT)]
 
@@ -137,12 +137,12 @@ def left_out() -> list[str]:
 def run(layer: Layer) -> int:
     """Run a layer in a session of its own, show and keep its output, and return its exit code."""
     command = ["make", "--no-print-directory", layer.target, f"PYTHON={sys.executable}"]
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # the handler of the layer before would reap this one
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # the handler of the previous layer would reap this one
     with (
         log_of(layer).open("wb") as log,
         subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
-            preexec_fn=lambda: _PRCTL(_PR_SET_PDEATHSIG, signal.SIGTERM),  # noqa: PLW1509  nothing else runs here yet
+            preexec_fn=lambda: _PRCTL(_PR_SET_PDEATHSIG, signal.SIGTERM),  # noqa: PLW1509  no other thread runs yet
         ) as process,
     ):  # fmt: skip
         assert process.stdout is not None
@@ -164,14 +164,14 @@ def run(layer: Layer) -> int:
 
 
 def reap_orphans(child: int) -> None:
-    """Reap the processes that layers have left to this one. Its own child is not reaped."""
+    """Reap the orphans of layers that this process has adopted. Its own child is not reaped."""
     with contextlib.suppress(ChildProcessError):
         while (ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)) and ended.si_pid != child:
             os.waitpid(ended.si_pid, 0)
 
 
 def end_all() -> None:
-    """End every process that this one or its children have started, with the boxes. Most end by themselves."""
+    """End every process that this one or its children started, and the boxes. Most end by themselves."""
     patient_until = time.monotonic() + 5
     while left := list(descendants()):
         for pid in left if time.monotonic() > patient_until else ():
@@ -190,7 +190,7 @@ def descendants() -> Iterator[int]:
         with contextlib.suppress(OSError):
             parents[int(stat.parent.name)] = int(stat.read_text("utf-8", "replace").rpartition(")")[2].split()[1])
     ours = {os.getpid()}
-    for pid in sorted(parents):  # a child usually has a greater number; the caller asks until there is none
+    for pid in sorted(parents):  # a child usually has a greater number; the caller repeats until the list is empty
         if parents[pid] in ours:
             ours.add(pid)
             yield pid

@@ -1,4 +1,4 @@
-"""Calls of single functions of the bash parts in ``templates``, with given facts and with programs that play others."""
+"""Calls of single functions of the bash parts in ``templates``, with given facts and with stand-ins for programs."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from reana_batch.writing.libraries import LIBRARIES
 from tests import bash_lines
 
 TEMPLATES = Path(__file__).resolve().parents[1] / "templates"
-# What a run has read before it reads a library.
+# The lines that a run reads before it reads a library.
 _BEFORE = {
     "node-lib.sh": ("submit-lib.sh",),
     "credentials-lib.sh": ("job-lib.sh",),
     "data/stage-in.sh": ("data/lib.sh",),
     "data/stage-out.sh": ("data/lib.sh",),
 }
-# The parts that run something.
+# The parts that run commands when they are read.
 MAINS = frozenset({"job/main", "data/stage-in", "data/stage-out"})
 FUNCTION = re.compile(r"^(\w+)\(\) ", re.MULTILINE)
 
@@ -32,7 +32,7 @@ Value = str | Sequence[str] | Mapping[str, str]
 
 @dataclass(frozen=True)
 class Ended:
-    """How a call ended. ``variables`` are those that were asked for: a text, a list or a mapping, None if unset."""
+    """How a call ended. ``variables`` are the requested ones: a text, a list or a mapping, None if unset."""
 
     stdout: str
     stderr: str
@@ -52,7 +52,7 @@ class Bash:
         self.programs.mkdir()
 
     def __call__(self, function: str, *words: str, **given: Any) -> Ended:
-        """Call a function in a shell that has read its library. What is given is as for ``run``."""
+        """Call a function in a shell that has read its library. The arguments are as for ``run``."""
         return self.run(f"{function} {shlex.join(words)}", part=functions()[function], **given)
 
     def run(
@@ -90,7 +90,7 @@ class Bash:
         return Ended(ended.stdout, ended.stderr, ended.returncode, {name: variables.get(name) for name in names})
 
     def program(self, name: str, script: str = "") -> None:
-        """Have a program that notes its call and then runs this script."""
+        """Install a program that notes its call and then runs this script."""
         text = f'#!/bin/bash\nprintf "%s\\n" "${{0##*/}} $*" >>{shlex.quote(str(self.directory / "calls"))}\n{script}\n'
         (self.programs / name).write_text(text, "utf-8")
         (self.programs / name).chmod(0o755)
@@ -124,7 +124,7 @@ def functions() -> Mapping[str, str]:
 
 
 def parts_for(part: str) -> list[str]:
-    """Return the parts that are read where a part is used, in their order; none that runs something."""
+    """Return the parts that are read where a part is used, in their order, without those that run commands."""
     library = next(name for name, parts in LIBRARIES.items() if part in parts)
     read = (*(each for name in _BEFORE.get(library, ()) for each in LIBRARIES[name]), *LIBRARIES[library])
     return [each for each in read if each not in MAINS]

@@ -1,9 +1,9 @@
 """Which lines and functions of the bash parts in ``templates`` the unit tests run.
 
-``make pytest`` sets ``TRACE_BASH`` to a folder. Each bash that a unit test starts then writes the lines that it runs to a
-file there: BASH_ENV makes it read a few lines first, which turn on its own trace, on a descriptor of its own. The shell's
-output, its children and its variables stay the same. No other tool is needed: kcov cannot be installed by pip and does
-not know the parts of a library, and bashcov needs Ruby.
+``make pytest`` sets ``TRACE_BASH`` to a folder. Each bash that a unit test starts then writes the lines that it runs to
+a file there. BASH_ENV makes it read a few lines first, which turn on its own trace on its own descriptor. The shell's
+output, its children and its variables stay the same. No other tool is needed: pip cannot install kcov, which does not
+know the parts of a library, and bashcov needs Ruby.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _TRACED = re.compile("\x1f([^\x1f\n]*)\x1f([0-9]+)\x1f")
 
 
 def folder() -> Path | None:
-    """Return where traces are kept, if they are wanted."""
+    """Return the folder of traces, or None if they are not wanted."""
     return Path(os.environ[_VARIABLE]) if _VARIABLE in os.environ else None
 
 
@@ -89,7 +89,7 @@ _STRUCTURE = re.compile(
 
 
 def _commands(lines: list[str]) -> Iterator[range]:
-    """Yield the lines of each command: those that a quote, an operator or a backslash at the end join are one."""
+    """Yield the lines of each command. A quote, an operator or a backslash at the end joins lines to one command."""
     start, quote, heredoc = 0, "", ""
     for number, line in enumerate(lines, start=1):
         text = line.strip()
@@ -110,7 +110,7 @@ def _commands(lines: list[str]) -> Iterator[range]:
 
 
 def _scan(text: str, quote: str) -> tuple[str, str]:
-    """Return the quote that is open behind a line, and the line without its comment."""
+    """Return the quote that is open after a line, and the line without its comment."""
     at = 0
     while at < len(text):
         char = text[at]
@@ -140,7 +140,7 @@ def lines_run(kept: Path) -> dict[str, set[int]]:
 
 
 def _place(source: str, line: int, places: Mapping[str, list[tuple[str, int]]]) -> Iterator[tuple[str, int]]:
-    """Yield the part and line of a line that bash names: in a part, in a library of a run, or in a script of HTCondor."""
+    """Yield part and number of a line that bash names: in a part, in a library of a run, or in a script of HTCondor."""
     path = Path(source)
     if path.is_relative_to(TEMPLATES):
         yield str(path.relative_to(TEMPLATES).with_suffix("")), line
@@ -151,7 +151,7 @@ def _place(source: str, line: int, places: Mapping[str, list[tuple[str, int]]]) 
 
 
 def _places(library: str) -> list[tuple[str, int]]:
-    """Return for each line of a library its part and its line there."""
+    """Return for each line of a library its part and its line in that part."""
     found: list[tuple[str, int]] = []
     part, line = LIBRARIES[library][0], 0
     for each in text(library).splitlines():
@@ -165,7 +165,7 @@ def _places(library: str) -> list[tuple[str, int]]:
 
 @dataclass(frozen=True)
 class Share:
-    """How much of the parts was run."""
+    """How much of the parts the tests ran."""
 
     functions: int
     lines: int
@@ -181,14 +181,14 @@ class Share:
         return not self.functions_left and self.percent >= FLOOR
 
     def __str__(self) -> str:
-        told = "" if self.is_enough else "FAILED "  # as tests/all.py looks for
+        told = "" if self.is_enough else "FAILED "  # tests/all.py looks for this form
         told += f"{self.functions - len(self.functions_left)} of {self.functions} functions of bash and"
         told += f" {self.percent:.1f} % of {self.lines} commands are run by the unit tests (floor: all, and {FLOOR} %)"
         return told + "".join(f"\nno unit test runs {each}" for each in self.functions_left)
 
 
 def share(kept: Path) -> Share:
-    """Return how much of the parts was run, by the traces in a folder."""
+    """Return the share of the parts that ran, from the traces in a folder."""
     run = lines_run(kept)
     parts = {name: read_part(name) for name in part_names()}
     functions = [

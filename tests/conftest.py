@@ -1,4 +1,4 @@
-"""What all tests share."""
+"""Settings and hooks of all tests."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests import bash_lines  # noqa: E402  # it imports the package, which may 
 
 _BEGUN = time.time()
 
-# No deadline: a machine under load is not a fault of ours.
+# No deadline: a machine under load is not a fault of the program.
 settings.register_profile("reana-batch", deadline=None)
 # pytest --hypothesis-profile thorough tests/property
 settings.register_profile("thorough", deadline=None, max_examples=5000, suppress_health_check=list(HealthCheck))
@@ -25,28 +25,28 @@ settings.load_profile("reana-batch")
 
 
 def pytest_sessionstart() -> None:
-    """Begin the count of the lines of bash that are run."""
+    """Begin to count the lines of bash that run."""
     if "PYTEST_XDIST_WORKER" not in os.environ:
         bash_lines.begin()
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Fail if the lines of bash are counted and the unit tests run too few of them."""
+    """Fail if lines of bash are counted and the unit tests run too few of them."""
     kept = bash_lines.folder()
     if kept and "PYTEST_XDIST_WORKER" not in os.environ and not bash_lines.share(kept).is_enough:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Show the share of bash that is run, and the logs of boxes that did not come up.
+    """Show the share of bash that the tests ran, and the logs of boxes that did not start.
 
     Each such box was replaced, so that no other test failed.
     """
     if "PYTEST_XDIST_WORKER" not in os.environ and (traces := bash_lines.folder()):
         terminalreporter.section("bash")
         terminalreporter.write_line(str(bash_lines.share(traces)))
-    from tests.site.box import CACHE  # which reads the variables that are set above
+    from tests.site.box import CACHE  # it reads the variables set above
 
     kept = [str(path) for path in CACHE.glob("failed/*/") if path.stat().st_mtime >= _BEGUN]
     if kept and "PYTEST_XDIST_WORKER" not in os.environ:

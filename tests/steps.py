@@ -1,4 +1,4 @@
-"""Steps and tables for tests. Fields of a step are given by their names, whichever part they belong to."""
+"""Steps and tables for tests. A call names fields of a step without the part that they belong to."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def make_step(name: str, commands: tuple[Command, ...], origin: Place, **fields:
 
 @dataclass(frozen=True)
 class Numbers:
-    """A table of one column with the numbers of its rows, made while they are read."""
+    """A table of one column with the numbers of its rows, produced while they are read."""
 
     count: int
     columns: tuple[str, ...] = ("n",)

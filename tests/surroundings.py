@@ -1,4 +1,4 @@
-"""What tests inherit from their caller: as little as possible, so that their results do not depend on it.
+"""The surroundings of tests: they inherit as little as possible from their caller, so that results do not depend on it.
 
 It uses the standard library only, because ``tests/all.py`` runs before anything is installed.
 """
@@ -16,7 +16,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-# Where to find programs, the user's files and the package registries; and what a user says to the tests themselves.
+# Where to find programs, the user's files and the package registries, and settings that a user gives to the tests.
 _KEPT = {
     *("PATH", "HOME", "CALLERS_HOME", "USER", "LOGNAME", "TMPDIR", "LD_LIBRARY_PATH", "PYENV_ROOT", "VIRTUAL_ENV"),
     *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"),
@@ -30,11 +30,12 @@ _DESCRIPTORS = 4096
 def reset() -> None:
     """Give this process and its children the signals, umask, limits and environment that tests are written for.
 
-    What the caller ignores has no effect on this process either, as nohup promises, and its usual effect on children.
+    A signal that the caller ignores does not affect this process, as nohup promises. On children it has its usual
+    effect.
     """
     for each in signal.valid_signals() - {signal.SIGPIPE, signal.SIGXFSZ}:  # Python ignores these two itself
         if signal.getsignal(each) is signal.SIG_IGN:
-            signal.signal(each, lambda *_: None)  # a handler, unlike SIG_IGN, is not inherited
+            signal.signal(each, lambda *_: None)  # children do not inherit a handler, unlike SIG_IGN
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     os.umask(0o022)
@@ -50,12 +51,15 @@ def reset() -> None:
 
 
 def measured() -> dict[str, str]:
-    """Return the variables with which coverage.py measures the processes of a test; empty where it does not run."""
+    """Return the variables with which coverage.py measures the processes of a test.
+
+    Empty if coverage.py does not run.
+    """
     return {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
 
 
 def settle() -> None:
-    """Give this process and its children an empty home, and the programs that are installed with this Python.
+    """Give this process and its children an empty home, and the programs installed with this Python.
 
     The caller's home stays in the variable ``CALLERS_HOME``.
     """

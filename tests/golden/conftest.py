@@ -17,14 +17,14 @@ from .forked import Forked
 
 ROOT = Path(__file__).parent.parent.parent
 
-# Words that must not reach a generated file; no machine has them by chance.
+# Words that must not reach a generated file. They are too odd to occur on any machine by chance.
 PLANTED_USER = "plantedusername"
 PLANTED_HOME = "plantedhome"
 
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What differs between two users who compile the same analysis."""
+    """The differences between two users who compile the same analysis."""
 
     name: str
     hash_seed: int
@@ -44,7 +44,7 @@ class Surroundings:
 
 SURROUNDINGS = (
     Surroundings("one", 1, "Pacific/Kiritimati", {"LC_ALL": "C.UTF-8"}),
-    # Here a file that is opened without an encoding is an error, for other locales would change its bytes.
+    # Here it is an error to open a file without an encoding, because other locales would change its bytes.
     Surroundings(
         "two",
         4242,
@@ -56,7 +56,10 @@ SURROUNDINGS = (
 
 @pytest.fixture(scope="session")
 def compiled_twice(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """The directories of two processes that compiled every case and sample, for all workers of pytest-xdist."""
+    """Return the directories of two processes that compiled every case and sample.
+
+    All workers of pytest-xdist share them.
+    """
     base = tmp_path_factory.getbasetemp()
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "golden"
     with FileLock(f"{folder}.lock"):
@@ -84,12 +87,12 @@ def _compile_twice(folder: Path) -> None:
 
 @pytest.fixture(scope="session")
 def program() -> Iterator[Forked]:
-    """The command line, many times over; see :mod:`forked`."""
+    """The command line for many calls; see :mod:`forked`."""
     with Forked() as forked:
         yield forked
 
 
 @pytest.fixture(scope="session")
 def compiled(compiled_twice: list[Path]) -> Path:
-    """A directory BACKEND/CASE for every case; see :meth:`Case.compile`."""
+    """Return a directory with BACKEND/CASE for every case; see :meth:`Case.compile`."""
     return compiled_twice[0]

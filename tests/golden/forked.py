@@ -1,8 +1,8 @@
-"""reana-batch many times over, without starting Python each time.
+"""Many calls of reana-batch without a new Python for each.
 
-Run as a program it answers requests, one line of JSON each, by forking: the child has its own
-directory, environment and standard streams, and runs the same ``main`` as the command ``reana-batch``.
-What a command imports is loaded beforehand, once.
+Run as a program, this module answers requests, one line of JSON each, by forking. The child has its own directory,
+environment and standard streams, and runs the same ``main`` as the command ``reana-batch``. The program imports once,
+before the first request, what a command needs.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ ROOT = Path(__file__).parent.parent.parent
 
 @dataclass(frozen=True)
 class Ended:
-    """How a command ended; a child that was killed has the negative number of the signal."""
+    """How a command ended. The code of a child that was killed is the negative number of the signal."""
 
     code: int
     stdout: str
@@ -44,7 +44,7 @@ class Ended:
 
 
 class Forked:
-    """The other end: starts the program, by the command ``prefix``, and asks it."""
+    """The other end: starts the program with the command ``prefix``, and sends it requests."""
 
     def __init__(self, *prefix: str) -> None:
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"}
@@ -67,7 +67,7 @@ class Forked:
 
     @property
     def pid(self) -> int:
-        """The process that answers: /proc/PID/root is the file system as the commands see it."""
+        """The process that answers. Through /proc/PID/root a test sees the file system as the commands see it."""
         return self._server.pid
 
     def run(
@@ -75,7 +75,7 @@ class Forked:
     ) -> Ended:
         """Return how ``reana-batch ARGS`` ends in ``directory``, with this environment and no other.
 
-        ``shown`` is for what a terminal shows: the command takes stdout for one, and what goes to stderr is there too.
+        With ``shown`` the command writes as to a terminal: stdout counts as one, and receives stderr too.
         """
         assert self._server.stdin is not None
         assert self._server.stdout is not None
@@ -105,7 +105,7 @@ def _text(stream: BinaryIO) -> str:
 
 
 class _Terminal(io.TextIOWrapper):
-    """A stream that is taken for a terminal."""
+    """A stream that counts as a terminal."""
 
     def isatty(self) -> bool:
         return True
@@ -132,25 +132,25 @@ def _become(
         main(args, prog_name="reana-batch")
     except SystemExit as ended:
         code = ended.code
-    except BaseException:  # noqa: BLE001  # what Python itself would do with it
+    except BaseException:  # noqa: BLE001  # Python itself would do the same with it
         traceback.print_exc()
         code = 1
     sys.stdout.flush()
     os._exit(code if isinstance(code, int) else 1)
 
 
-# What changes files or processes, by Python's own audit events.
+# Python's own audit events for changes to files or processes.
 _CHANGES = frozenset({
     *("os.rename", "os.mkdir", "os.remove", "os.rmdir", "os.symlink", "os.link", "os.chmod", "os.truncate", "os.utime"),
     *("subprocess.Popen", "os.kill", "os.killpg", "shutil.rmtree"),
 })  # fmt: skip
 
 
-_Event = tuple[str, tuple[object, ...]]  # one of Python's own audit events, with what it is about
+_Event = tuple[str, tuple[object, ...]]  # one of Python's own audit events, with its arguments
 
 
 def _at(number: int, is_meant: Callable[[_Event], object], act: Callable[[_Event], None]) -> None:
-    """Act just before what is meant happens for the ``number``-th time."""
+    """Call ``act`` just before the ``number``-th event that ``is_meant`` accepts."""
     left = number
 
     def hear(*event: Any) -> None:
@@ -164,7 +164,7 @@ def _at(number: int, is_meant: Callable[[_Event], object], act: Callable[[_Event
 
 
 def _changes(event: _Event) -> bool:
-    """Return whether files of runs or processes are changed."""
+    """Return whether an event changes files of runs or processes."""
     name, args = event
     writes = name == "open" and isinstance(args[2], int) and args[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
     return name in _CHANGES or (bool(writes) and "runs/" in str(args[0]))
@@ -175,24 +175,24 @@ def _crash(_: _Event) -> None:
 
 
 def _fail(event: _Event) -> None:
-    """Fail as a server does that has lost what a file was, and say so on stderr."""
+    """Fail as a server does that has lost a file, and note it on stderr."""
     name, (path, *_) = event
     print(f"FAILED AT {name} {path}", file=sys.stderr)
     raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), path)
 
 
 def _touches(directory: str, event: _Event) -> bool:
-    """Return whether a file below the directory is opened or changed."""
+    """Return whether an event opens or changes a file below the directory."""
     name, args = event
     return name in ("open", *_CHANGES) and bool(args) and _is_ours(str(args[0]), directory)
 
 
 def _is_ours(path: str, directory: str) -> bool:
-    """Return whether a path, which may be relative, is one of a command's own, and not of Python's library."""
+    """Return whether a path, which may be relative, belongs to a command and not to Python's library."""
     return not path.startswith("/") or path.startswith(directory)
 
 
-# What the commands need; reana_batch.cli.terminal is missing, for it looks at the terminal when it is imported.
+# Modules that the commands need. reana_batch.cli.terminal is missing, because it inspects the terminal when imported.
 _PRELOADED = (
     *("jinja2", "jsonschema_rs", "lark", "networkx", "pathspec", "platformdirs", "rich.live", "rich.tree", "yaml"),
     *(
@@ -213,7 +213,7 @@ workflow:
 
 
 def _warm() -> None:
-    """Compile for each batch system, so that parsers and templates are there; none of them knows who asks."""
+    """Compile for each batch system, so that parsers and templates are loaded. They do not depend on the caller."""
     with tempfile.TemporaryDirectory() as folder:
         spec = Path(folder) / "reana.yaml"
         spec.write_text(_TYPICAL, "utf-8")

@@ -1,9 +1,15 @@
 """The cases of the golden files, and a program that compiles them all into one directory.
 
-A case is ``cases/NAME.yaml``, whose first lines say ``# args:``, ``# backends:``, ``# choose:`` (what is asked for,
-if not their names), ``# file:`` (an input: ``cases/NAME.FILE``, or made up), ``# secrets:`` (those that the user has, as NAME=VALUE or names
-of files) and ``# names only:`` (files not worth showing whole), or a workflow of ``workflows.py``. Run as a program, so that a test can compare what two
-processes in different surroundings write.
+A case is a workflow of ``workflows.py`` or a file ``cases/NAME.yaml``. The first lines of the file may be:
+
+    # args:        options of the command
+    # backends:    the back ends to compile for
+    # choose:      the back end to ask for, if it is not the one compiled for
+    # file:        an input: ``cases/NAME.FILE``, or generated content
+    # secrets:     the user's secrets, as NAME=VALUE or names of files
+    # names only:  files that the golden file lists without their content
+
+The module runs as a program, so that a test can compare the output of two processes in different surroundings.
 """
 
 from __future__ import annotations
@@ -38,7 +44,7 @@ from .workflows import WORKFLOWS, Scenario
 HERE = Path(__file__).parent
 SAMPLES = HERE.parent.parent / "samples"
 
-# Copied as they are into every run; the templates are their only source.
+# Copied unchanged into every run. The templates are their only source.
 STATIC = {f"batch/{name}": libraries.text(name) for name in libraries.LIBRARIES} | {
     "batch/pyslurm_sbatch.py": packaged("slurm/pyslurm_sbatch.py"),
 }
@@ -58,7 +64,7 @@ class Case:
     choose: tuple[str, ...] = ()
 
     def compile(self, backend: str, directory: Path) -> None:
-        """Write ``directory/run`` as the tool writes it, and what the user sees to its ``stderr`` and ``stdout``."""
+        """Write ``directory/run`` as the tool does, and the user's output to ``stderr`` and ``stdout`` next to it."""
         directory.mkdir(parents=True)
         run = directory / "run"
         try:
@@ -68,7 +74,7 @@ class Case:
                 said, told = _compile_spec(self.staged(directory), (*self.args, "-b", *asked))
             else:
                 said, told = _compile_scenario(WORKFLOWS[self.name](), backend, run), ""
-        except Exception:  # noqa: BLE001  # one case that crashes must not hide the others; its own test fails
+        except Exception:  # noqa: BLE001  # a case that crashes must not hide the others; its own test fails
             (directory / "crash").write_text(traceback.format_exc(), "utf-8")
             said = told = ""
         for name, text in (("stderr", said), ("stdout", told)):
@@ -82,7 +88,7 @@ class Case:
             kept.add(Secret(name, ENV if equals else FILE), (value or name).encode())
 
     def staged(self, directory: Path) -> Path:
-        """Return the copy of the spec in a directory of its own, beside its inputs."""
+        """Return the copy of the spec in a directory of its own, next to its inputs."""
         assert self.spec is not None
         if self.spec.is_relative_to(SAMPLES):
             return self.spec
@@ -159,7 +165,7 @@ _SAMPLE_SECRETS = (
     *("userkey.pem", "usercert.pem", "VONAME=escape", "RUCIO_USERNAME=alice"),
 )
 
-# Compiled and compared as well, but without golden files: they are read, and run, elsewhere.
+# These are compiled and compared too, but have no golden files: other tests read and run them.
 SAMPLE_CASES = tuple(
     Case(f"sample-{spec.parent.name}", spec=spec, secrets=_SAMPLE_SECRETS)
     for spec in sorted(SAMPLES.glob("*/reana.yaml"))
@@ -190,7 +196,7 @@ def whole_text(directory: Path, names_only: tuple[str, ...] = ()) -> str:
 
 
 def _section(path: Path, name: str) -> tuple[str, str]:
-    # newline="": a carriage return must show, not be read as the end of a line.
+    # newline="": a carriage return must be visible and not count as the end of a line.
     with path.open(encoding="utf-8", newline="") as stream:
         text = stream.read().replace(f'"reana_batch": "{__version__}"', '"reana_batch": "VERSION"')
     marks = " [executable]" if path.stat().st_mode & 0o100 else ""
@@ -201,7 +207,7 @@ def _section(path: Path, name: str) -> tuple[str, str]:
 
 
 def main() -> None:
-    """Compile every case and sample into the directory that is named on the command line."""
+    """Compile every case and sample into the directory named on the command line."""
     for case in (*CASES, *SAMPLE_CASES):
         for backend in case.backends:
             case.compile(backend, Path(sys.argv[1]) / backend / case.name)

@@ -1,4 +1,4 @@
-"""Same input, same bytes: whoever compiles, wherever, in whatever locale."""
+"""Same input, same bytes: for every user, in every directory and locale."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_all_of_it_was_compared(compiled: Path) -> None:
 
 
 def test_no_trace_of_the_machine_or_the_user(compiled: Path) -> None:
-    # Whole words: a host called "vm" is no part of "vmem".
+    # Whole words: a host called "vm" does not occur in "vmem".
     words = (str(compiled), PLANTED_USER, PLANTED_HOME, socket.gethostname())
     trace = re.compile(rb"(?<![\w.-])(" + b"|".join(re.escape(word.encode()) for word in words) + rb")(?![\w.-])")
     found = {

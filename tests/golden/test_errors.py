@@ -1,17 +1,17 @@
 """Every message as the user sees it: input, expected text and exit code in one file each of ``errors/``.
 
     $ reana-batch validate -p x=1            the command; NAME=VALUE in front sets its environment
-    >>> reana.yaml                           a file of the directory that it runs in
+    >>> reana.yaml                           a file in the working directory of the command
     >>> bytes.yaml (escapes)                 the same, with Python's escapes such as \\xff
-    >>> secret (private)                     the same, which nobody else may read, nor its directories
+    >>> secret (private)                     the same, but other users cannot read it or its directories
     >>> data/                                an empty directory
     >>> link -> target                       a symbolic link
-    >>> exit 3                               then all that stderr shows
+    >>> exit 3                               the exit code, then all that stderr shows
     >>> stdout                               then the answer, if there is one
 
-``$ lower NAME`` compiles the workflow NAME of ``_BROKEN`` below, which no reana.yaml can say.
-``DIR`` stands for that directory. A file is named after the code that it shows: ``CODE.txt`` or
-``CODE.which.txt``. ``REWRITE_GOLDEN=1 pytest tests/golden`` accepts; the diff is the review.
+``$ lower NAME`` compiles the workflow NAME of ``_BROKEN`` below, which a reana.yaml cannot express.
+``DIR`` stands for the working directory. A file has the name of its code: ``CODE.txt`` or ``CODE.which.txt``.
+``REWRITE_GOLDEN=1 pytest tests/golden`` accepts the present messages; review the diff.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _JSON_CODE = re.compile(r'"severity": "(error|warning)",\s+"code": "([a-z-]+)"')
 
 @dataclass(frozen=True)
 class Golden:
-    """A file of ``errors/``: ``head`` ends before the line ``>>> exit``, ``expected`` begins with it."""
+    """A file of ``errors/``. ``head`` ends before the line ``>>> exit``, and ``expected`` begins with it."""
 
     head: str
     expected: str
@@ -64,7 +64,7 @@ class Golden:
         return shlex.split(command.removeprefix("$ "))
 
     def set_up(self, directory: Path) -> None:
-        """Make the files that the command finds."""
+        """Make the files that the command needs."""
         for section in self.head.split("\n>>> ")[1:]:
             name, _, text = (section + "\n").partition("\n")
             link, arrow, target = name.partition(" -> ")

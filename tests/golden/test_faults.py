@@ -16,7 +16,7 @@ from reana_batch.cli.main import main
 
 from .forked import Forked
 
-# Every key that the schemas know, with a value that is allowed.
+# Every key that the schemas know, with a valid value.
 VALID: dict[str, Any] = {
     "version": "0.9.4",
     "inputs": {
@@ -73,7 +73,7 @@ WRONG: tuple[Any, ...] = (None, True, 0.5, "", "no ${such} thing", [], [None, [1
 
 PLACED = re.compile(r"^reana\.yaml:\d+:\d+: (error|warning): .+ \[[a-z-]+\]$", re.MULTILINE)
 ANYWHERE = re.compile(r"^(?:\S+: )?(error|warning): .*\[[a-z-]+\]$", re.MULTILINE)
-# What is about no place of the file.
+# Messages that belong to no place of the file.
 WITHOUT_PLACE = re.compile(r"^(error|warning): .*\[(step-range|image-ignored)\]$", re.MULTILINE)
 
 

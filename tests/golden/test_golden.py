@@ -1,4 +1,4 @@
-"""What each case compiles to, whole. ``REWRITE_GOLDEN=1 pytest tests/golden`` accepts; the diff is the review."""
+"""The whole output of each case. ``REWRITE_GOLDEN=1 pytest tests/golden`` accepts the present one; review the diff."""
 
 from __future__ import annotations
 

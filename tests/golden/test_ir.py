@@ -1,6 +1,6 @@
-"""The workflow itself, after the front end and after all passes, as text, and that it is a value.
+"""The workflow after the front end and after all passes, as text and as a value.
 
-``REWRITE_GOLDEN=1`` accepts what changed, as for the other golden files.
+``REWRITE_GOLDEN=1`` accepts changes, as for the other golden files.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Source:
     backend: str | None = None
 
     def compiled(self, directory: Path) -> Iterator[Workflow]:
-        """Yield the workflow after the front end, and after all passes, whatever they record."""
+        """Yield the workflow after the front end, and after all passes, and ignore all faults."""
         diagnostics = Diagnostics()
         case = CASES[self.case]
         settings: tuple[str, ...] = ()
@@ -77,7 +77,7 @@ SOURCES = {
 
 @pytest.fixture(scope="module")
 def read_twice(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[list[Workflow]]]:
-    """What each source becomes, twice, in the same place."""
+    """Return the workflows of each source, compiled twice in the same place."""
     found = {}
     for name, source in SOURCES.items():
         twice = []

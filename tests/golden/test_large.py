@@ -1,4 +1,4 @@
-"""Large workflows: not whole, but where their files go."""
+"""Large workflows: the places of their files, not their contents."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from reana_batch.writing import jobs
 
 from .workflows import each, flow, step
 
-# AFS fails beyond 16,000 entries in a directory and is slow long before.
+# AFS fails beyond 16,000 entries in a directory, and is slow long before.
 MOST_ENTRIES = 1000
 
 
@@ -29,7 +29,7 @@ def _files(workflow: Workflow, backend: str) -> dict[str, str]:
 
 
 def _largest_directory(paths: list[str]) -> int:
-    """Return the most entries, files and folders, that a directory has."""
+    """Return the number of entries, files and folders, in the largest directory."""
     known = {path.rsplit("/", depth)[0] for path in paths for depth in range(path.count("/") + 1)}
     return max(Counter(path.rpartition("/")[0] for path in known).values())
 

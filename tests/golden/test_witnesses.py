@@ -1,6 +1,6 @@
-"""What others make of the generated files: bash, shellcheck and GNU make read them all, make runs some.
+"""Other programs read the generated files: bash, shellcheck and GNU make read all, and make runs some.
 
-DAGMan and Slurm are witnesses too; see tests/site.
+tests/site has the same for DAGMan and Slurm.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .workflows import ODD_CELLS, WORKFLOWS
 
 SHELLCHECK = Path(sys.executable).with_name("shellcheck")
 
-# Some cases are refused, as their golden files say.
+# Some cases fail to compile, as their golden files say.
 MADE = [
     *(
         each
@@ -34,8 +34,8 @@ MADE = [
 
 
 def _said(command: list[str | Path], directory: Path) -> str:
-    """Return what a program says; it must succeed."""
-    # A make that runs these tests is no part of them.
+    """Return the output of a program, which must succeed."""
+    # A make that runs these tests must not affect them.
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
     ended = subprocess.run(command, cwd=directory, env=environment, capture_output=True, encoding="utf-8", check=False)
     assert ended.returncode == 0, ended.stdout + ended.stderr
@@ -46,7 +46,7 @@ def _said(command: list[str | Path], directory: Path) -> str:
 def test_bash_and_shellcheck_have_no_complaint(backend: str, compiled: Path) -> None:
     root = compiled / backend
     found = sorted(path for path in root.glob("*/run/batch/**/*") if path.suffix in {".sh", ".sbatch"})
-    # The libraries are the same in every run; each text is read once.
+    # The libraries are the same in every run, so each text is read once.
     scripts = list({path.read_bytes(): path.relative_to(root) for path in found}.values())
     assert len(scripts) > len(list(root.glob("*/run")))
     assert _said(["bash", "-c", 'for script; do bash -n "$script" || exit; done', "bash", *scripts], root) == ""
@@ -60,7 +60,7 @@ def test_make_would_start_every_job_once(case: Case, compiled: Path) -> None:
     started = re.findall(r" bash batch/steps/(\S+)/job\.sh (\d+) ", said)
     stamps = re.findall(r"^stamps\.\S+ := (.*)", (run / "batch/Makefile").read_text("utf-8"), re.MULTILINE)
     assert len(started) == len(set(started)) == sum(len(line.split()) for line in stamps)
-    assert "make:" not in said  # no warning, no circle
+    assert "make:" not in said  # no warning, no cycle
 
 
 def _rows_before(workflow: Workflow) -> dict[tuple[str, int], set[tuple[str, int]]]:

@@ -1,7 +1,7 @@
-"""Workflows that reana.yaml cannot say yet in a serial specification: tables, row edges, chunks.
+"""Workflows that a serial reana.yaml cannot express: tables, row edges, chunks.
 
-The origins point into a file that does not exist; nothing reads it. Each job writes its step and row
-into ``order.txt``, so that a real run shows what waited for what.
+The origins name a file that does not exist, and the tests do not read it. Each job writes its step and row into
+``order.txt``, so that a real run shows the order.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Scenario:
     names_only: tuple[str, ...] = ("job.sub", "job.sbatch")  # as in golden_cases.Case
 
 
-# For scenarios of which only the back end's own file is of interest.
+# For scenarios in which only the back end's own file matters.
 _ALL_JOBS = ("job.sh", "job.sub", "job.sbatch", "command.1", "command.1.0", "command.1.2", "0")
 
 
@@ -58,7 +58,7 @@ def numbers(count: int) -> Table:
 
 
 def step(name: str, line: int, *needs: Need, rows: int | None = None) -> Step:
-    """Return a step that writes its name and row down; without ``rows`` it has no table."""
+    """Return a step that records its name and row. Without ``rows`` it has no table."""
     number = "0" if rows is None else Column("n")
     return scripted(
         name, line, f"echo {name} ", number, " >>order.txt\n", table=numbers(rows) if rows else None, needs=needs
@@ -83,7 +83,7 @@ def each(name: str) -> Need:
 
 
 def scatter() -> Scenario:
-    """One job, three jobs of a table with two columns, one job: all by ALL edges."""
+    """One job, three jobs of a table with two columns, one job. All edges are ALL."""
     rows = [(channel, mass) for channel, mass in product(("ee", "mumu"), ("90", "125"))][:3]
     table = _table(("channel", "mass"), rows)
     fit = ("echo 'fit ", Column("channel"), "' --mass=", Column("mass"), " --again ", Column("channel"), " >>order.txt")
@@ -102,14 +102,14 @@ ODD_CELLS = (
 
 
 def cells() -> Scenario:
-    """Cells that each layer could spoil on their way into the command."""
+    """Cells that each layer could damage on their way into the command."""
     table = _table(("cell", "same"), [(cell, "x") for cell in ODD_CELLS])
     parts = ("cat <<'END'\n", Column("cell"), Column("same"), "\nEND\n")
     return Scenario(flow(scripted("cells", 5, *parts, table=table)))
 
 
 def each_row() -> Scenario:
-    """Row i follows row i; then all of them, twice over."""
+    """Row i waits for row i. The last job waits for all rows of both steps."""
     return Scenario(
         flow(
             step("generate", 2, rows=4),
@@ -132,7 +132,7 @@ def each_row_chunked() -> Scenario:
 
 
 def row_mapping() -> Scenario:
-    """Rows that wait for two, one and no rows of the parent, and a second parent by ALL."""
+    """Rows that wait for two, one and no rows of the parent, and a second parent with ALL."""
     need = Need("part", RowMapping(((0, 1), (2,), ())))
     return Scenario(flow(step("part", 2, rows=3), step("setup", 3), step("pair", 4, Need("setup"), need, rows=3)))
 
@@ -154,7 +154,7 @@ def array_limit() -> Scenario:
 
 
 def diamond() -> Scenario:
-    """Two branches at once, joined; in between a step that needs one by EACH and the other by ALL."""
+    """Two parallel branches, joined. Between them a step waits for one with EACH and for the other with ALL."""
     return Scenario(
         flow(
             step("top", 2),
@@ -167,12 +167,12 @@ def diamond() -> Scenario:
 
 
 def independent() -> Scenario:
-    """Steps that wait for nothing."""
+    """Steps that do not wait."""
     return Scenario(flow(*(step(f"alone-{i}", i) for i in range(1, 4))), names_only=_ALL_JOBS)
 
 
 def expansions() -> Scenario:
-    """Two jobs that compile the rest, one of them behind rows of a table, in a workflow that itself is such a rest."""
+    """Two jobs that compile expansions, one of them after rows of a table. The workflow is itself an expansion."""
     files = Expansion("more", "more files", _place(4), "the files that split makes", ("split",), {"glob": "parts/*"})
     lines = Expansion("lines", "lines", _place(5), "the lines of log.txt", ("split", "count"))
     steps = (step("split", 2), step("count", 3, rows=3))

@@ -1,4 +1,4 @@
-"""A user at one machine: a folder, analyses in it, and the real command line with its runs below the folder."""
+"""A user at one machine: a folder with analyses, and the real command line with its runs below the folder."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ import pytest
 from tests.golden.forked import Ended, Forked
 
 Process = subprocess.Popen[str]
-_PATIENCE = 240  # seconds until a test gives up; none measures a time
+_PATIENCE = 240  # seconds until a test gives up; no test measures a time
 
 
 @dataclass
 class Desk:
-    """A folder, and what is done there."""
+    """A folder, and the commands that run in it."""
 
     path: Path
     forked: Forked
@@ -41,7 +41,7 @@ class Desk:
         return (self.path / name).read_text("utf-8")
 
     def __call__(self, *words: str, exits: int = 0, env: Mapping[str, str] | None = None) -> Ended:
-        """Run a command to its end, demand its exit code, and that no Python traceback is shown."""
+        """Run a command to its end. Check its exit code, and that it shows no Python traceback."""
         done = self.forked.run(list(words), self.path, environment(**(env or {})))
         assert "Traceback" not in done.stdout + done.stderr, done.stderr
         assert done.code == exits, f"exit code {done.code}\n{done.stdout}{done.stderr}"
@@ -54,7 +54,7 @@ class Desk:
         return answer
 
     def start(self, *words: str, env: Mapping[str, str] | None = None) -> Process:
-        """Start a command and leave it running; it is ended with the test."""
+        """Start a command and leave it running. The end of the test ends it."""
         process = subprocess.Popen(
             [sys.executable, "-m", "reana_batch", *words],
             cwd=self.path,
@@ -73,11 +73,11 @@ class Desk:
         return self.path / str(answer["directory"])
 
     def state(self, name: str) -> str:
-        """Return REANA's word for what has become of the run."""
+        """Return REANA's word for the state of the run."""
         return str(self.json("status", "-w", name)["status"])
 
     def close(self) -> None:
-        """End what still runs: an interrupt makes `run` end its jobs in order."""
+        """End the commands that still run. An interrupt makes `run` end its jobs in order."""
         for process in self.background:
             if process.poll() is None:
                 process.send_signal(signal.SIGINT)
@@ -85,7 +85,7 @@ class Desk:
 
 
 def environment(**more: str) -> dict[str, str]:
-    """Return the environment of a command: a neutral one, with runs in the folder ``runs``."""
+    """Return the environment of a command: independent of the user, with runs in the folder ``runs``."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("REANA", "MAKE"))}
     return kept | {"REANA_BATCH_RUNS": "runs", "COLUMNS": "200", "LC_ALL": "C.UTF-8"} | more
 
@@ -104,7 +104,7 @@ def records(run: Path, ending: str) -> list[str]:
 
 
 def serial(*commands: str, **sections: Any) -> str:
-    """Return a reana.yaml with a step of one command each, named s1, s2, ..., and further sections."""
+    """Return a reana.yaml of further sections and steps s1, s2, ..., with one command each."""
     steps = [
         {"name": f"s{number}", "environment": "docker.io/library/debian:12", "commands": [command]}
         for number, command in enumerate(commands, start=1)
@@ -113,17 +113,17 @@ def serial(*commands: str, **sections: Any) -> str:
     return json.dumps({"workflow": {"type": "serial", "specification": {"steps": steps}}, **sections})
 
 
-# A job that runs until it is told to end; each start of it leaves a line behind.
+# A job that runs until a file lets it end. Each start of it adds a line to a file.
 ENDLESS = "echo started >> starts.txt; for _ in {1..999}; do [ ! -e go ] || exit 0; sleep 0.1; done; exit 9"
 
 
 def said(done: Ended, *sentences: str) -> None:
-    """Demand that a command has said all this on stderr, each on a line of its own."""
+    """Check that a command printed each of these lines on stderr."""
     _demand(done.stderr, sentences)
 
 
 def answered(done: Ended, *sentences: str) -> None:
-    """Demand that all this is in the answer of a command on stdout, each on a line of its own."""
+    """Check that a command printed each of these lines on stdout."""
     _demand(done.stdout, sentences)
 
 
@@ -135,7 +135,7 @@ def _demand(text: str, sentences: Sequence[str]) -> None:
 
 @pytest.fixture(scope="session")
 def forked() -> Iterator[Forked]:
-    """The command line, many times over."""
+    """The command line for many calls."""
     with Forked() as made:
         yield made
 
@@ -150,13 +150,13 @@ def desk(tmp_path: Path, forked: Forked) -> Iterator[Desk]:
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory, forked: Forked) -> Desk:
-    """A folder for tests that only look."""
+    """A folder for tests that change nothing."""
     return Desk(tmp_path_factory.mktemp("shared"), forked)
 
 
 @pytest.fixture
 def running(desk: Desk) -> Path:
-    """A run, the second job of which is going on; a file ``go`` in the workspace lets it end."""
+    """A run whose second job is running. A file ``go`` in the workspace lets it end."""
     desk.write("reana.yaml", serial("echo first >> starts.txt", ENDLESS, "echo last >> starts.txt"))
     desk.start("run", "-w", "test", "-j", "2")
     run = desk.path / "runs/test.1"

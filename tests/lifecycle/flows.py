@@ -1,4 +1,4 @@
-"""Workflows of tables, which a serial reana.yaml cannot say, written as runs for make."""
+"""Workflows of tables, which a serial reana.yaml cannot express, written as runs for make."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def command(text: str) -> Command:
 
 
 def scatter(name: str, text: str, rows: int | None = None, **fields: Any) -> Step:
-    """Return a step of so many rows, or a plain one."""
+    """Return a step with this many rows, or a step without a table."""
     table = Repeated() if rows is None else Numbers(rows, ("row",))
     return make_step(name, (command(text),), AT, **{"table": table, **fields})
 
@@ -53,19 +53,19 @@ def compiled(
 
 
 def with_durations(workflow: Workflow, earlier: Path) -> Workflow:
-    """Return the workflow with what its steps took in an earlier run."""
+    """Return the workflow with the durations of its steps in an earlier run."""
     durations = Run(earlier).durations()
     steps = (step.with_placed(duration=durations.get(step.name)) for step in workflow.steps)
     return replace(workflow, steps=tuple(steps))
 
 
 def write_run(run: Path, *steps: Step, **options: Any) -> Compilation:
-    """Write the steps as a run, and return how they were compiled."""
+    """Write the steps as a run, and return the compilation."""
     compilation = compiled(*steps, **options)
     creation.write_run(compilation, run)
     return compilation
 
 
 def make(run: Path) -> int:
-    """Run a written run by hand and return the exit code of make."""
+    """Run a written run with make, without reana-batch, and return the exit code."""
     return subprocess.run(["make", "-f", "batch/Makefile"], cwd=run, check=False, capture_output=True).returncode

@@ -15,7 +15,7 @@ from tests.golden.forked import Forked
 
 from .conftest import Desk, said, serial
 
-# Root reads everything, unless it gives up the capabilities to.
+# Root reads every file, unless it drops these capabilities.
 _GIVEN_UP = "-dac_override,-dac_read_search"
 POWERLESS = (
     ("setpriv", f"--bounding-set={_GIVEN_UP}", f"--inh-caps={_GIVEN_UP}", "--") if os.geteuid() == 0 else ("env",)
@@ -38,7 +38,7 @@ UNREADABLE = [
 
 @pytest.fixture(scope="module")
 def unprivileged() -> Iterator[Forked]:
-    """The command line, for a user who may not read what modes forbid."""
+    """The command line for a user whom file modes restrict."""
     with Forked(*POWERLESS) as made:
         yield made
 
@@ -113,7 +113,7 @@ def test_an_unreadable_workspace_is_not_an_empty_one(alice: Desk) -> None:
 def test_a_failing_disk_is_named(alice: Desk) -> None:
     record = alice.path / "runs/test.1/state/run.json"
     record.unlink()
-    record.symlink_to("/proc/self/mem")  # to read its beginning is an I/O error
+    record.symlink_to("/proc/self/mem")  # reading its beginning gives an I/O error
     for command in LIFE:
         done = alice(command, "-w", "test.1", exits=3)
         said(done, "error: runs/test.1/state/run.json: Input/output error. [file-access]")

@@ -1,4 +1,4 @@
-"""Additions made as CONTRIBUTING says, outside the package: every verb works with them."""
+"""Additions outside the package, made as CONTRIBUTING says: every command works with them."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ def program(desk: Desk) -> Program:
 
 
 def toy_analysis(desk: Desk) -> None:
-    """Write an analysis in the toy language, whose step asks for the toy credential."""
+    """Write an analysis in the toy language. Its step asks for the toy credential."""
     step = flows.step("a", _COMMAND) | {"credentials": ["token"]}
     desk.write("flow.json", json.dumps({"steps": [step]}))
     desk.write("reana.yaml", flows.ANALYSIS)
 
 
 def serial_analysis(desk: Desk) -> None:
-    """Write a serial analysis, whose step has the toy credential and the toy hint."""
+    """Write a serial analysis. Its step has the toy credential and the toy hint."""
     step = {"environment": "debian:12", "token": True, "toy_tasks": 2, "commands": [_COMMAND.replace("$", "$$")]}
     workflow = {"type": "serial", "specification": {"steps": [{"name": "a", **step}]}}
     desk.write("reana.yaml", json.dumps({"workflow": workflow, "outputs": {"files": ["result"]}}))
@@ -55,7 +55,7 @@ ANALYSES = {"front-end": toy_analysis, "hints-of-a-serial-workflow": serial_anal
 
 
 def store(desk: Desk) -> Path:
-    """Return the folder of what is issued for runs, next to the user's secrets."""
+    """Return the folder of credentials issued for runs, next to the user's secrets."""
     return desk.path / "home/.config/reana-batch/secrets/runs"
 
 
@@ -85,7 +85,7 @@ def test_every_verb_works_with_the_additions(desk: Desk, program: Program, name:
     assert list(store(desk).iterdir()) == []
 
 
-# It opens only what the token opens.
+# A curl that succeeds only with the token in its header.
 _CURL = """\
 #!/bin/bash
 [[ " $* " == *" --header Authorization: Bearer sesame "* ]] || exit 22

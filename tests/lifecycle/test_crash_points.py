@@ -1,6 +1,6 @@
-"""Each command is killed at each of its steps: nothing is lost, nothing is done twice, and all commands work after that.
+"""Each command is killed at each of its steps: nothing is lost or done twice, and all commands work after that.
 
-With make, whose jobs go on when the command that started them is killed.
+The runs use make, whose jobs continue after the command that started them is killed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tests.golden.forked import Forked
 
 from .conftest import ENDLESS, Desk, environment, records, serial, until
 
-# Each step leaves a line for each time that it ends well.
+# Each step adds a line each time that it succeeds.
 FINE = serial("echo 1 >> ../../ends.txt", "echo 2 >> ../../ends.txt", outputs={"files": []})
 FAILING = serial("echo 1 >> ../../ends.txt", "test -e go && echo 2 >> ../../ends.txt")
 GOING = serial("echo 1 >> ../../ends.txt", ENDLESS, "echo 2 >> ../../ends.txt")
@@ -46,7 +46,7 @@ def going(desk: Desk) -> None:
 
 
 def crashes(path: Path, forked: Forked, scene: Scene, *words: str) -> Iterator[tuple[int, Desk]]:
-    """Yield desks where a command was killed at its first, second, ... step; the last one is where it was not."""
+    """Yield desks on which a command was killed at its first, second, ... step. On the last one it was not killed."""
     for number in itertools.count(1):
         desk = Desk(path / str(number), forked)
         desk.path.mkdir()
@@ -62,13 +62,13 @@ def crashes(path: Path, forked: Forked, scene: Scene, *words: str) -> Iterator[t
 
 
 def last(desk: Desk) -> str | None:
-    """Return the name of the newest run, if there is any; none is half there."""
+    """Return the name of the newest run, or None. Check that no run is incomplete."""
     names = [run["name"] for run in desk.json("list")["runs"]]
     return max(names, key=len) if names else None
 
 
 def carry_on(desk: Desk) -> None:
-    """Bring the newest run to its end by what its state asks for."""
+    """Bring the newest run to its end with the command that fits its state."""
     name = last(desk)
     if name is None:
         desk("run", "-w", "test")

@@ -1,4 +1,4 @@
-"""What the doctor finds on this machine, whatever is installed on it."""
+"""What the doctor finds on this machine, whichever programs it has."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .conftest import Desk, environment, said, serial
 
 @pytest.fixture
 def bare(desk: Desk) -> dict[str, str]:
-    """A PATH with nothing on it but bash and make."""
+    """Return a PATH that has only bash and make."""
     folder = desk.path / "bin"
     folder.mkdir()
     for tool in ("bash", "make"):

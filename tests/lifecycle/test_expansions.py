@@ -1,4 +1,4 @@
-"""Runs whose end is compiled by their own jobs, with make and a toy language."""
+"""Runs whose jobs compile expansions, with make and a toy language."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def test_what_is_done_is_not_done_again(desk: Desk, word: str) -> None:
     reana_batch(desk, "run", "-w", "test", exits=1)
     first = desk.path / "runs/test.1"
     (first / "workspace/fail-join").unlink()
-    # What the user changes in the analysis meanwhile changes nothing in the run.
+    # Changes of the user to the analysis in the meantime must not change the run.
     for name in ("flow.json", "reana.yaml"):
         (desk.path / name).unlink()
     answer = reana_batch(desk, word, "-w", "test")
@@ -207,7 +207,7 @@ def test_the_same_is_compiled_twice_and_not_before_its_time(desk: Desk) -> None:
 
 
 def test_two_that_compile_the_same_at_once_make_it_once(desk: Desk) -> None:
-    """As a job that its scheduler started twice."""
+    """A scheduler may start a job twice."""
     made = run(desk, flows.scatter())
     part = made / "expansions/parts"
     shutil.rmtree(part)

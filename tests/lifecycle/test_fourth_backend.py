@@ -1,4 +1,4 @@
-"""A fourth back end, made of what CONTRIBUTING lists for one: every command works with it."""
+"""A fourth back end, made as CONTRIBUTING lists: every command works with it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.toy_backend import toy_driver, toy_lowering, toy_settings
 
 ROOT = Path(__file__).parents[2]
 TOY = ROOT / "tests/toy_backend"
-# The first step waits for a file, the second fails without one.
+# The first step waits for a file, and the second fails without one.
 ANALYSIS = """\
 workflow:
   type: serial

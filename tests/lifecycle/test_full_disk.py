@@ -1,6 +1,6 @@
-"""A disk that is really full, and a part of a run that really cannot be deleted: a small file system of our own.
+"""A really full disk, and a part of a run that cannot be deleted, on a small file system made for the tests.
 
-What no file system can be made to show, a stale handle, is raised where Python asks the system.
+No file system produces a stale handle on demand, so Python raises that error before it calls the system.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tests.golden.forked import Ended, Forked
 
 from .conftest import Desk, answered, environment, serial
 
-# A mount namespace of its own, so that nothing stays mounted; a user other than root needs one for users as well.
+# A mount namespace of its own, so that no mount remains. A user other than root needs a user namespace too.
 IS_ROOT = os.geteuid() == 0
 APART = ("unshare", "--mount") if IS_ROOT else ("unshare", "--user", "--map-root-user", "--mount")
 _MOUNT = 'mount -t tmpfs -o size=2m,mode=700 none "$0" && exec "$@"'
@@ -28,14 +28,14 @@ _PAGE, _PAGES = 4096, 512
 
 @dataclass
 class Disk:
-    """A file system of 2 MB: the command line that sees it, and its folder as it is seen from here."""
+    """A file system of 2 MB: the command line that sees it, and its folder as seen from outside."""
 
     forked: Forked
     path: Path
-    kept: Path  # elsewhere: what the scenes make
+    kept: Path  # outside: the folders of the scenes
 
     def desk(self, scene: Callable[[Desk], None]) -> Desk:
-        """Return a folder with a scene on it, where nothing else is. A scene is made once and copied."""
+        """Return a folder with a scene, alone on the disk. Each scene is made once and copied."""
         for old in self.path.iterdir():
             old.unlink() if old.is_file() else shutil.rmtree(old)
         desk, kept = Desk(self.path / "desk", self.forked), self.kept / scene.__name__
@@ -47,7 +47,7 @@ class Disk:
         return desk
 
     def fill(self, pages: int) -> None:
-        """Leave so many pages free."""
+        """Fill the disk until this many pages are free."""
         assert os.statvfs(self.path).f_blocks == _PAGES, "this is not the small one"
         with (self.path / "filler").open("wb", buffering=0) as filler:
             try:
@@ -82,21 +82,21 @@ Check = Callable[[Desk, Ended], None]
 
 
 def new(desk: Desk) -> None:
-    """An analysis."""
+    """Write an analysis."""
     desk.write("in.txt", "x" * 9000)
     inputs, outputs = {"files": ["in.txt"]}, {"files": ["a.txt"]}
     desk.write("reana.yaml", serial("cp in.txt a.txt", "[ ! -e ../wait ]", inputs=inputs, outputs=outputs))
 
 
 def compiled(desk: Desk) -> None:
-    """A run that is compiled, and another analysis to replace it."""
+    """Make a compiled run, and another analysis to replace it."""
     new(desk)
     desk("compile", "-o", "runs/made.1")
     desk.write("reana.yaml", serial("cp in.txt b.txt"))
 
 
 def failed(desk: Desk) -> None:
-    """A failed run; now nothing stands in its way any more."""
+    """Make a failed run, and remove the cause of the failure."""
     new(desk)
     desk.write("runs/wait", "")
     text = desk.read("reana.yaml").replace("../wait", "../../wait")
@@ -111,19 +111,19 @@ def finished(desk: Desk) -> None:
 
 
 def nothing_made(desk: Desk, _: Ended) -> None:
-    """What could not be written is not there at all."""
+    """Check that no part of an unfinished file exists."""
     assert [path for path in desk.path.rglob("*") if path.is_file() and path.name not in ("in.txt", "reana.yaml")] == []
 
 
 def as_before(desk: Desk, _: Ended) -> None:
-    """The earlier run is whole, and can be replaced when there is room."""
+    """Check that the earlier run is whole, and that a later command with free space can replace it."""
     assert "a.txt" in desk.read("runs/made.1/batch/steps/s1/command.1")
     assert desk.state("made") == "created"
     desk("compile", "-o", "runs/made.1", "--force")
 
 
 def goes_on(desk: Desk, _: Ended) -> None:
-    """Whatever is there says the truth of itself, and comes to its end when there is room."""
+    """Check that every file is valid, and that the run can end when there is free space."""
     names = [each["name"] for each in desk.json("list")["runs"]]
     assert not list((desk.path / "runs").glob(".*"))
     name = max(names, key=len, default=None)
@@ -160,7 +160,7 @@ VERBS: dict[tuple[str, ...], tuple[Scene, Check]] = {
 }
 
 
-# Pages that are free: few verbs need more than the first of these numbers.
+# Numbers of free pages. Few commands need more than the first of them.
 ROOM = (*range(3), *range(4, 60, 4))
 
 
@@ -201,7 +201,7 @@ STALE = {**dict(list(VERBS.items())[1:6]), DELETE: (finished, is_deleted)}
 
 @pytest.mark.parametrize("words", STALE, ids=" ".join)
 def test_a_stale_handle_is_named_and_nothing_is_lost(disk: Disk, words: tuple[str, ...]) -> None:
-    """A server that has lost what a file was: each call that the verb makes below its folder fails once."""
+    """The server has lost a file: each call of the command on a path below its folder fails once."""
     scene, check = STALE[words]
     for number in (*range(1, 4), *range(8, 400, 16)):
         desk = disk.desk(scene)

@@ -1,6 +1,6 @@
 """REANA's tests of a run: every step of its list, fulfilled and not, and files that cannot be read.
 
-The list is that of reana_commons/gherkin_parser/functions.py.
+The list is in reana_commons/gherkin_parser/functions.py.
 """
 
 from __future__ import annotations
@@ -83,8 +83,8 @@ UNFULFILLED = [
     ("none.txt should be in the workspace", "none.txt is not there"),
     ('the workspace should not include "small"', "small is there"),
     ("the file small should not be in the workspace", "small is there"),
-    ('the logs should contain "unheard"', "no log contains it"),
-    ('the job logs should contain "unheard"', "no log contains it"),
+    ('the logs should contain "absent"', "no log contains it"),
+    ('the job logs should contain "absent"', "no log contains it"),
     ('the job logs for the step "s1" should contain "second"', "no log of s1 contains it"),
     ('the job logs for the "s9" step should contain "second"', "there is no step s9"),
     ('the file "out/a b.txt" should contain "Zeile 2"', "out/a b.txt does not contain it"),
@@ -111,7 +111,7 @@ UNFULFILLED = [
 
 @pytest.fixture(scope="module")
 def tested(shared: Desk) -> Desk:
-    """A finished run with something in its files and logs."""
+    """A finished run with output in its files and logs."""
     shared.write("a b.txt", CONTENT)
     commands = (
         "mkdir out; mv 'a b.txt' out; printf '\\021' > small; echo heard: café; echo complained >&2",
@@ -133,7 +133,7 @@ def feature(*scenarios: list[str]) -> str:
 
 
 def results(desk: Desk, text: str | bytes, exits: int = 0) -> list[dict[str, Any]]:
-    """Return the scenarios of a feature file, which lies in the run's folder and not among its files."""
+    """Return the scenarios of a feature file in the run's folder. It is not one of the run's files."""
     desk.write("runs/test.1/test.feature", text)
     scenarios: list[dict[str, Any]] = desk.json("test", "-w", "test", "-n", "../test.feature", exits=exits)["scenarios"]
     return scenarios
@@ -311,7 +311,7 @@ def test_no_tests_are_a_fault(desk: Desk) -> None:
 
 
 MALFORMED = [
-    ("Feature: a\n  Scenario: b\n    Then x\n    Nobody says this\n", 4, 5),
+    ("Feature: a\n  Scenario: b\n    Then x\n    A line without keyword\n", 4, 5),
     ("no feature\n", 1, 1),
     ('Feature: a\n  Scenario: b\n    Then x\n      """\n      open\n', 6, 1),
     ("Feature: a\n  Scenario Outline: b\n    Then <x>\n    Examples:\n      | x |\n      | 1 | 2 |\n", 6, 7),

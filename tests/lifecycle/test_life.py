@@ -1,4 +1,4 @@
-"""What becomes of a run: looking at it, stopping it, starting it again; many commands at once."""
+"""The life of a run: looking at it, stopping it, starting it again, and many commands at once."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_a_finished_run(desk: Desk) -> None:
 
 
 def _label(answer: dict[str, object], name: str) -> dict[str, object]:
-    """Return what else a step's record may hold."""
+    """Return the other values that a step's record may hold."""
     steps = answer["steps"]
     assert isinstance(steps, list)
     known = {"name", "total", "done", "failed", "running"}
@@ -147,7 +147,7 @@ def test_a_run_started_by_hand_is_finished_when_its_jobs_are(desk: Desk) -> None
 
 
 def test_a_make_that_was_started_by_hand_is_known(desk: Desk) -> None:
-    """And so are its jobs after make itself was killed. The group of its processes holds others, which go on."""
+    """The jobs are known too after make itself was killed. Its process group has other processes, which continue."""
     desk.write("reana.yaml", serial("true", ENDLESS))
     desk("compile", "-o", "hand")
     run = desk.path / "hand"
@@ -313,7 +313,7 @@ def test_a_run_whose_make_was_killed_has_failed_and_can_be_resumed(desk: Desk, r
 
 
 def test_a_make_of_another_machine_is_not_signalled_here(desk: Desk) -> None:
-    """The number of a process means nothing on another machine: here it is that of a bystander."""
+    """A process number from another machine has no meaning here, where a bystander has it."""
     desk.write("reana.yaml", serial("false"))
     desk.run(exits=1)
     with subprocess.Popen(["sleep", "60"], start_new_session=True) as bystander:
@@ -334,7 +334,7 @@ def test_a_make_of_another_machine_is_not_signalled_here(desk: Desk) -> None:
 
 
 def test_a_make_that_was_started_by_hand_on_another_machine(desk: Desk) -> None:
-    """Nothing but its mark tells of it here; whether it is alive is not known."""
+    """Only its mark in the run tells of it. The program cannot know whether it still runs."""
     desk.write("reana.yaml", serial("test -e go"))
     desk("compile", "-o", "runs/test.1")
     desk.write("runs/test.1/state/make.hosts", "elsewhere.example.org\n")
@@ -543,7 +543,7 @@ def test_of_two_that_resume_at_once_one_is_refused(desk: Desk) -> None:
 
 @pytest.mark.parametrize("others", [("restart",), ("resume",), ("delete",), ("restart", "restart", "delete", "resume")])
 def test_commands_that_meet_a_restart(desk: Desk, others: tuple[str, ...]) -> None:
-    """Whichever comes first, no two runs work in the workspace at a time, and none is deleted under another."""
+    """In either order only one run works in the workspace at a time, and no run loses its workspace to a delete."""
     desk.write("reana.yaml", serial("test -e again || exit 1; mkdir alone || touch both; " + ENDLESS + "; rmdir alone"))
     run = desk.run(exits=1)
     (run / "workspace/again").touch()
@@ -586,9 +586,9 @@ def test_the_lock_of_a_command_that_died_is_taken_over(desk: Desk, running: Path
         pass
     hold(running, pid=gone.pid)
     answered(desk("stop", "-w", "test"), "==> SUCCESS: test.1 has been stopped.")
-    until(lambda: not (running / "state/run.lock").exists())  # which the first command takes for a moment
+    until(lambda: not (running / "state/run.lock").exists())  # the first command holds it for a moment
 
 
 def hold(run: Path, pid: int) -> None:
-    """Leave the lock that a process of this number would have taken."""
+    """Write the lock that a process with this number would write."""
     (run / "state/run.lock").write_text(f"{pid}\n{socket.gethostname()}\n", "utf-8")

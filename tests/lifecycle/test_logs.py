@@ -1,4 +1,4 @@
-"""What jobs have said: the logs of those that failed, of a step, of a row; and following them."""
+"""The output of jobs: logs of failed jobs, of a step, of a row; and following them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .flows import make, scatter, write_run
 
 @pytest.fixture(scope="module")
 def failed(shared: Desk) -> Desk:
-    """A run of a scatter over three rows, of which the last two fail, and a step that is not reached."""
+    """A run of a scatter over three rows, of which the last two fail, and a step that never starts."""
     spoken = "echo row {row}; echo café >&2; test {row} -eq 0"
     fan_out = scatter("fan.out", spoken, 3, label="fan out")
     write_run(shared.path / "runs/rows.1", fan_out, scatter("after", "true", label="the end", needs=(Need("fan.out"),)))
@@ -137,7 +137,7 @@ def test_the_reader_of_a_log_may_go_away(desk: Desk, unbuffered: str) -> None:
     pipe = reader.stdout
     assert pipe is not None
     pipe.readline()
-    until(lambda: unread(pipe) > 60_000)  # the pipe is full, and part of the log has yet to be written
+    until(lambda: unread(pipe) > 60_000)  # the pipe is full, and part of the log is not written yet
     pipe.close()
     reader.stdout = None
     _, stderr = reader.communicate(timeout=240)
@@ -149,9 +149,9 @@ def unread(pipe: IO[str]) -> int:
     return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder)
 
 
-# --- what steers a terminal -----------------------------------------------------------------------
+# --- control characters ---------------------------------------------------------------------------
 
-# Clears the screen, sets the clipboard, in one byte, turns the direction, and is no character.
+# Clears the screen, sets the clipboard, does so with a single byte, reverses the direction, and is not a character.
 STEERING = "\x1b[2J", "\x1b]52;c;eA==\x07", "\x9b2J", "\u202e"
 HOSTILE = "".join(STEERING).encode() + b"\xff"
 COMMANDS: tuple[tuple[str, ...], ...] = (
@@ -177,7 +177,7 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
 
 @pytest.fixture(scope="module")
 def hostile(shared: Desk) -> Desk:
-    """Two runs whose names, commands, files and logs hold what steers a terminal."""
+    """Two runs with control characters in names, commands, files and logs."""
     octal = "".join(f"\\{byte:03o}" for byte in HOSTILE)
     command = f"printf '{octal}\\r\\nend'; touch \"$$(printf '{octal}')\"; exit 1 # {STEERING[0]}"
     for number in (1, 2):
@@ -193,7 +193,7 @@ def hostile(shared: Desk) -> Desk:
 @pytest.mark.parametrize("words", COMMANDS, ids=lambda words: ascii(" ".join(words)))
 def test_nothing_steers_the_terminal(hostile: Desk, words: tuple[str, ...]) -> None:
     shown = on_a_terminal(hostile, *words).decode()
-    # What we ourselves draw: colours, and the cursor of live tables.
+    # The control sequences of the program itself: colours, and the cursor of tables that it redraws.
     rest = re.sub(r"\x1b\[[0-9;]*m|\r\n", "", shown)
     assert [each for each in rest if each != "\n" and not each.isprintable()] == []
 
@@ -217,7 +217,7 @@ def on_a_terminal(desk: Desk, *words: str) -> bytes:
     process = subprocess.Popen(command, cwd=desk.path, env=env, stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs)
     os.close(theirs)
     shown = b""
-    with contextlib.suppress(OSError), open(ours, "rb", buffering=0) as terminal:  # an error is its end
+    with contextlib.suppress(OSError), open(ours, "rb", buffering=0) as terminal:  # an error means its end
         while piece := terminal.read(4096):
             shown += piece
     assert process.wait(timeout=240) in (0, 1, 3), shown

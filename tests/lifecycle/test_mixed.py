@@ -1,4 +1,4 @@
-"""The life of a run whose steps are on two batch systems, with both of them played by objects of a test."""
+"""The life of a run whose steps are on two batch systems. Objects of the test play both systems."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from reana_batch.run.queue import JobState, Queue, QueuedJob, Submission, Trace
 
 @dataclass
 class System:
-    """A batch system: what it shows, what it refuses, and what was asked of it."""
+    """A batch system: its answers, its refusals, and a record of the calls."""
 
     jobs: tuple[QueuedJob, ...] = ()
     fault: str = ""
@@ -70,7 +70,7 @@ def systems(monkeypatch: pytest.MonkeyPatch) -> dict[str, System]:
 
 @pytest.fixture
 def run(tmp_path: Path, systems: dict[str, System]) -> Path:
-    """A submitted run of one step, which is handed to Slurm."""
+    """A submitted run of one step, which Slurm runs."""
     del systems
     step = {"name": "fit", "label": "fit", "folder": "fit", "origin": "reana.yaml:1", "rows": 1, "chunk_size": 1}
     step |= {"needs": [], "outputs": [], "backend": "slurm", "bundle": 10}

@@ -1,4 +1,4 @@
-"""What only a run of tables shows: declared outputs demanded of several ends, and chunks by measured durations."""
+"""Features that need a table: declared outputs checked after several last steps, and chunks by measured durations."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ AUTO = ("rows_per_job=auto",)
 
 
 def measured_run(run: Path, **seconds: int) -> Path:
-    """Run steps of 20 rows of these names, and write into their records that a row took so long."""
+    """Run steps of 20 rows with these names, and write a duration for each row into their records."""
     write_run(run, *(scatter(name, "true", 20) for name in seconds))
     assert make(run) == 0
     for name, duration in seconds.items():
@@ -85,7 +85,7 @@ def sizes(measured: Path | None, *steps: str, rows: int = 5000, needs: dict[str,
 
 def test_chunks_by_durations_of_an_earlier_run(tmp_path: Path) -> None:
     earlier = measured_run(tmp_path / "run", quick=0, short=6, long=300, longer=3600)
-    # Jobs of ten minutes; what took no whole second is taken for half of one.
+    # Jobs of ten minutes. A row measured at zero seconds counts as half a second.
     found = sizes(earlier, "quick", "short", "long", "longer", "new")
     assert found == {"quick": 1200, "short": 100, "long": 2, "longer": 1, "new": 5}
 

@@ -1,4 +1,4 @@
-"""Every command answers --help, and wrong arguments and damaged runs with a sentence; never with a traceback."""
+"""Every command answers --help. Wrong arguments and damaged runs give a sentence, and never a traceback."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def finished(shared: Desk) -> Desk:
 
 
 WRONG = [
-    # words, exit code, what is said
+    # words, exit code, message
     ("nonsense", 2, "No such command 'nonsense'"),
     ("run -j 0", 2, "0 is not in the range x>=1"),
     ("run -j many", 2, "'many' is not a valid integer"),
@@ -131,7 +131,7 @@ def test_submitting_an_empty_folder_leaves_nothing_behind(desk: Desk) -> None:
 
 
 def test_arguments_that_are_not_text(finished: Desk) -> None:
-    """As from a shell whose user types bytes; Python hands them on as lone surrogates."""
+    """A shell can pass arbitrary bytes as arguments. Python represents them as lone surrogates."""
     strange = b"t\xffst".decode("utf-8", "surrogateescape")
     for code, *words in ((3, "status", "-w"), (1, "download", "-w", "test"), (3, "logs", "-w", "test")):
         process = finished.start(*map(str, words), strange)
@@ -169,7 +169,7 @@ def test_a_damaged_manifest(desk: Desk, text: str | bytes) -> None:
     for command in LOOKING:
         said(desk(command, "-w", "test", exits=3), message, HINT)
     said(desk("submit", "runs/test.1", exits=3), message)
-    # The files are there all the same.
+    # The files still exist.
     assert [each["name"] for each in desk.json("ls", "-w", "test")["files"]] == ["out.txt"]
     assert (run / "workspace/out.txt").exists()
 
@@ -251,7 +251,7 @@ def test_records_of_jobs_that_are_damaged(desk: Desk) -> None:
     assert json.loads(desk("status", "-w", "test", "--json").stdout)["status"] == "failed"
 
 
-# What a program of ours imports that is not Python's own, and what Python has as well.
+# Packages that the program imports, and names that the standard library has or had.
 FOREIGN = (
     "click", "filelock", "gherkin", "jinja2", "jsonschema_rs", "lark", "networkx", "pathspec", "platformdirs", "rich",
     "yaml", "concurrent", "argparse", "dataclasses", "enum34", "json",

@@ -1,4 +1,4 @@
-"""The workspace of a run: ls, du, download, diff; names with blanks, in UTF-8, and in no encoding at all."""
+"""The workspace of a run: ls, du, download, diff. Names have blanks, are UTF-8, or have no encoding at all."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ FILES = {
     [
         ((), list(FILES)),
         (("**/*",), list(FILES)),
-        # As REANA's server has it, only ** crosses a slash.
+        # Only ** crosses a slash, as on REANA's server.
         (("*.txt",), ["data file.txt", "other.dag.txt"]),
         (("**/*.txt",), ["data file.txt", "other.dag.txt", "results/größe 1.txt"]),
         (("plots/*",), ["plots/a.png"]),
@@ -207,12 +207,12 @@ def test_strict_outputs_demand_a_file_for_each_pattern(desk: Desk, made: str, co
         assert "detail=missing: plot/*.png\n" in record
 
 
-# --- links and other things that are no files -----------------------------------------------------
+# --- links and other things that are not files ----------------------------------------------------
 
 
 @pytest.fixture
 def planted(desk: Desk) -> Path:
-    """The workspace of a run that holds links that lead everywhere, a FIFO and a socket."""
+    """The workspace of a run with a FIFO, a socket, and links to many places."""
     desk.write("secret.txt", "secret")
     desk.write("outside/key", "secret")
     desk.write(
@@ -310,7 +310,7 @@ def test_runs_that_do_not_differ(filled: Desk) -> None:
 def test_how_runs_differ(desk: Desk) -> None:
     for text in ("one", "two"):
         desk.write(
-            "reana.yaml", serial(f"echo {text} > same.txt; echo > {text}; echo {text} > x.dag.txt; echo > alike")
+            "reana.yaml", serial(f"echo {text} > same.txt; echo > {text}; echo {text} > x.dag.txt; echo > equal")
         )
         desk.run()
     differences: dict[str, Any] = desk.json("diff", "test.1", "test.2")["differences"]

@@ -24,6 +24,7 @@ READ = (
     "benchmarks",
     "tests/cli",
     "tests/docs",
+    "tests/golden",
     "tests/property",
     "tests/snakemake",
     "compiler/lifecycle",
