@@ -84,15 +84,23 @@ class Sandbox:
         plain = words[0] == "reana-batch" and not {"|", ">", "2>", "&&"} & set(words)
         return self._shown(self._tool(words[1:]) if plain else self._shell(line))
 
+    def answer(self, line: str) -> str:
+        """Return what a command line prints on stdout with ``--json``."""
+        located = [*self._located(shlex.split(line)[1:]), "--json"]
+        return self._runner.run(located, self.directory, self._environment).stdout
+
+    def _located(self, arguments: list[str]) -> list[str]:
+        return [argument.replace(HOME, f"{self._root}{HOME}") for argument in arguments]
+
     def _tool(self, arguments: list[str]) -> str:
-        located = [argument.replace(HOME, f"{self._root}{HOME}") for argument in arguments]
+        located = self._located(arguments)
         ended = self._runner.run(located, self.directory, self._environment, shown=True)
         self._code = ended.code
         return ended.stdout
 
     def _shell(self, line: str) -> str:
         ended = subprocess.run(
-            ["bash", "-c", f"(exit {self._code})\n{line}"],
+            ["bash", "-c", f"(exit {self._code})\n{line.replace(HOME, str(self._root) + HOME)}"],
             cwd=self.directory,
             env=self._environment,
             stdin=subprocess.DEVNULL,
