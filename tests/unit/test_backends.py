@@ -1,4 +1,4 @@
-"""Which back end compiles a workflow, and what is easily got wrong in writing its edges."""
+"""Which back end compiles a workflow, and the edges that a back end easily gets wrong."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_slurm_reads_no_records_of_a_run_without_expansions(tmp_path: Path, monk
 
 
 def asking(*compute_backends: str) -> Workflow:
-    """Return a workflow of steps s1, s2, ... with these hints; none where the text is empty."""
+    """Return a workflow of steps s1, s2, ... with these hints. A step with an empty text has no hint."""
     steps = [
         step(f"s{number}", origin=at(number), hints={"compute_backend": Hint(name, at(number))} if name else {})
         for number, name in enumerate(compute_backends, start=1)
@@ -118,7 +118,7 @@ def test_site_that_compiles_for_another_back_end_than_asked() -> None:
 
 
 MIXTURES = [
-    # hints, site's back end: the one that runs the workflow, and the steps that it hands to Slurm
+    # hints, site's back end: the one that runs the workflow, and the steps that it delegates to Slurm
     (["htcondorcern", "slurmcern"], "make", ["s2"]),
     (["slurmcern", "compute4punch", "slurmcern"], "make", ["s1", "s3"]),
     (["", "slurmcern", "kubernetes"], "htcondor", ["s2"]),
@@ -145,7 +145,7 @@ def refused(compute_backends: list[str], own: str, engine: str | None = None) ->
     site = Site(name="here", backend=own)
     flow = asking(*compute_backends)
     choice = choose(flow, site, "auto", diagnostics, engine)
-    delegate(flow, choice, site, diagnostics)  # the compiler of an expansion gets here before it stops
+    delegate(flow, choice, site, diagnostics)  # the compiler of an expansion calls this too
     return render(diagnostics, {"reana.yaml": SOURCE})
 
 
@@ -282,7 +282,7 @@ def test_the_job_of_a_delegated_step_retries_itself() -> None:
 ASKED: dict[str, str | int] = {
     "slurm_account": "us", "qos": "long", "constraint": "a&[b|c]", "reservation": "r1", "gres": "lustre:1",
     "gpu": 2, "gpu_model": "a100", "nodes": 3, "tasks": 6, "cpus_per_task": 4,
-}  # fmt: skip  # a line is a system's or a kind
+}  # fmt: skip  # one line has the words of one system or kind
 
 
 def test_what_snakemake_asks_of_slurm_and_htcondor() -> None:

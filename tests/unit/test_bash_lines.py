@@ -16,7 +16,7 @@ from tests.bash import Bash
 
 @pytest.fixture
 def traces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of traces of its own."""
+    """An empty folder of traces."""
     folder = tmp_path / "traces"
     monkeypatch.setenv("TRACE_BASH", str(folder))
     bash_lines.begin()

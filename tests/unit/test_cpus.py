@@ -1,4 +1,4 @@
-"""How many CPUs a process may use, by control groups that the test writes."""
+"""How many CPUs a process may use, from control groups that the test writes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the library of credentials does, with stand-ins for the tools of Kerberos and VOMS."""
+"""The library of credentials, with stand-ins for the tools of Kerberos and VOMS."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from reana_batch.writing import credential_files
 from tests import bash_lines
 from tests.bash import TEMPLATES, Bash, Value
 
-# Each notes its call, and says that its credential lives as many seconds as stand in the file of that name.
+# Each notes its call, and reports that its credential is valid for the seconds in the file of its own name.
 TOOLS = {
     "klist": 'at() { date "+%m/%d/%Y %T" -d "+$1 sec"; }; printf "Ticket cache: FILE:%s\\n" "$PWD/ticket"\n'
     'printf "%s  %s  krbtgt/SITE\\n" "$(at 0)" "$(at "$(<left)")"\n'
@@ -34,7 +34,7 @@ TOOLS = {
 
 @pytest.fixture(autouse=True)
 def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with the tools, which come first."""
+    """A folder with the tools, which come first in the path."""
     folder = tmp_path / "bin"
     folder.mkdir()
     for name, script in TOOLS.items():
@@ -56,7 +56,7 @@ def job(bash: Bash, script: str, **facts: Value) -> str:
 
 
 def looked() -> int:
-    """Return how often a credential was looked at."""
+    """Return how often a tool looked at a credential."""
     return len(Path("calls").read_text().split())
 
 
@@ -162,7 +162,7 @@ def test_nothing_else_is_deleted_wherever_a_run_of_others_leads(run: Path) -> No
 
 
 def files_of(workspace: Path, **sources: str) -> None:
-    """Write the files of a run whose credentials come by this plan, and a store with all secrets, below the folder."""
+    """Write the files of a run whose credentials follow this plan, and a store with all secrets, below the folder."""
     store = Store(workspace / "store")
     values = {"VONAME": "escape", "VOMSPROXY_PASS": "cGFzcw==", "VOMSPROXY_FILE": "ready", "CERN_USER": "alice"}
     values |= {"CERN_KEYTAB": "keytab", "RUCIO_USERNAME": "alice", "RUCIO_PASSWORD": "word", "RUCIO_TOKEN": "token"}
@@ -199,7 +199,7 @@ PLANS: dict[str, dict[str, str]] = {
 def test_secrets_are_never_written_however_often_credentials_are_prepared(
     tmp_path: Path, tools: Path, name: str
 ) -> None:
-    for tool in ("kinit", "voms-proxy-init"):  # both write what they make to the file that they are told
+    for tool in ("kinit", "voms-proxy-init"):  # both write their output to the file of the option
         script = '#!/bin/bash\nwhile [[ $1 != --out && $1 != -c ]]; do shift; done; echo made >"${2#FILE:}"\n'
         (tools / tool).write_text(script)
     files_of(tmp_path, **PLANS[name])
@@ -236,7 +236,7 @@ def test_nothing_is_written_through_a_link_that_is_in_the_way(tmp_path: Path, to
 
 SSL = "../crypto/pem/pem_lib.c:496:error:04800065:PEM routines::bad decrypt"
 SAID = {
-    # what voms-proxy-init prints, in the forms of OpenSSL 3 and 1.1: what is told
+    # output of voms-proxy-init, in the forms of OpenSSL 3 and 1.1: the message of the program
     f"{SSL}\nsslutils.c:3140:error:400003F5:lib(128)::processing key\n        File=userkey.pem": (
         "the passphrase of userkey.pem is wrong"
     ),
@@ -293,13 +293,13 @@ def test_a_kept_environment_is_whole_or_what_is_left_out_is_named(python: bool, 
 JOB: dict[str, Value] = {"binds": [], "step": "fit", "speaker": "fit", "lacking": ""}
 NAMES = "principal=alice@SITE\nvo=escape\naccount=alice\nrucio_host=r\nauth_host=a\npolicy=escape\n"
 CONFIG = "@RUCIO_HOST@ @AUTH_HOST@ @ACCOUNT@ @POLICY@ @CA_CERTIFICATES@ @PASSWORD@"
-# What a job does, and then shows; its copies are gone when it ends.
+# The command of a job, which shows its credentials. The copies are deleted when it ends.
 USE = 'prepare_credentials; echo "$?:$lacking"; (cd "$private" && ls -A | sort | paste -sd " "); {}; drop_credentials; ls -A "$TMPDIR"'
 
 
 @pytest.fixture
 def issued(tmp_path: Path, tools: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A run with everything that can be issued, on a worker whose tools make what they are asked for."""
+    """A run with every credential, on a worker whose tools create what the options name."""
     (tmp_path / "credentials").mkdir()
     for name in ("krb5cc", "keytab", "x509up", "usercert.pem", "userkey.pem", "rucio-password", "rucio-token"):
         (tmp_path / "credentials" / name).write_text(f"the {name}\n")
@@ -307,7 +307,7 @@ def issued(tmp_path: Path, tools: Path, monkeypatch: pytest.MonkeyPatch) -> Path
     (tmp_path / "credentials/passphrase").write_text("cGFzcw==")
     (tmp_path / "batch").mkdir()
     (tmp_path / "batch/rucio.cfg").write_text(CONFIG)
-    for tool in ("kinit", "voms-proxy-init"):  # both write what they make to the file that they are told
+    for tool in ("kinit", "voms-proxy-init"):  # both write their output to the file of the option
         script = '#!/bin/bash\nwhile [[ $1 != --out && $1 != -c ]]; do shift; done; echo made >"${2#FILE:}"\n'
         (tools / tool).write_text(script)
     for name in ("left", "proxy"):
@@ -318,7 +318,7 @@ def issued(tmp_path: Path, tools: Path, monkeypatch: pytest.MonkeyPatch) -> Path
 
 
 def used(bash: Bash, show: str, credential: str, **facts: Value) -> list[str]:
-    """Return what a job prints that asks for one credential."""
+    """Return the output of a job that asks for one credential."""
     given: dict[str, Value] = {"secrets": "none", "kerberos": "", "voms_proxy": "", "rucio": "", "life_needed": "60"}
     given |= {"ca_certificates": ["/"], "credentials": [credential]} | JOB | facts
     environment = {"TMPDIR": str(bash.directory / "tmp"), "KRB5CCNAME": "FILE:/given/krb5cc"}

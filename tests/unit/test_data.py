@@ -1,4 +1,4 @@
-"""Declared data: what references mean, and the steps that they become."""
+"""Declared data: the meaning of references, and the steps that they become."""
 
 from __future__ import annotations
 
@@ -159,7 +159,7 @@ def test_what_goes_out_behind_an_expansion_goes_by_what_that_compiles() -> None:
     result, faults = staged(expanding("rest", data=data))
     assert faults == []
     assert needs_of(result) == {"stage-in.rucio": [], "a": ["stage-in.rucio"], "rest": ["a"]}
-    # What it needs is handed on to the run before it starts.
+    # The credentials are issued to the run before it starts.
     assert result.step("rest").placed.credentials == {"rucio", "kerberos"}
     inner, faults = staged(Workflow("w", "serial", (step("b"),), data=data, within=("rest",)))
     assert faults == []
@@ -201,7 +201,7 @@ def test_an_unknown_rucio() -> None:
 
 
 def test_the_facts_reach_the_script_whatever_they_hold(tmp_path: Path) -> None:
-    """Bash gives back each word, of the first and of the last row."""
+    """Bash gives back each word of the first and of the last row."""
     odd = "a'b\"c $(d) `e` \\ f\ng*"
     site = Site(data=DataSettings(setup=f"/{odd}", rucio_instances={"x": {"rucio_host": odd, "auth_host": "b"}}))
     files = (
@@ -223,7 +223,7 @@ def test_the_facts_reach_the_script_whatever_they_hold(tmp_path: Path) -> None:
 
 
 def rows_of(table: Table, row: int, a_step: Step, run: Path) -> list[str]:
-    """Return what the script of a row prints, which ends each word with a NUL."""
+    """Return the output of a row's script, which ends each word with a NUL."""
     cells = dict(zip(table.columns, list(table)[row], strict=True))
     (command,) = a_step.action.commands
     environment = {"REANA_WORKSPACE": f"{run}/workspace", "PATH": "/usr/bin:/bin"}
@@ -235,12 +235,12 @@ def rows_of(table: Table, row: int, a_step: Step, run: Path) -> list[str]:
 
 # --- the scripts ---------------------------------------------------------------------------------
 
-# What a test does not say; a pause between two attempts is no part of it.
+# Facts that a test does not name. A test must not pause between two attempts.
 _FACTS = {"setup": "", "reference": "it", "credential": "none", "rse": "", "rucio_host": "", "auth_host": ""}
 _FACTS |= {"streams": "4", "attempts": "3", "timeout": "60", "dataset": "", "lifetime": "", "overwrite": ""}
 _NO_PAUSES = "sleep() { command sleep 0.02; }\n"
 
-# A Rucio whose catalogue is a file, and whose only storage is the folder beside it.
+# A Rucio whose catalogue is a file, and whose only storage is the folder next to it.
 _RUCIO = """#!/bin/bash
 here=${0%/*}/..
 echo "$*" >>"$here/asked"
@@ -272,7 +272,7 @@ def stage(run: Path, script: str, **facts: str) -> subprocess.CompletedProcess[s
 
 
 def rucio_with(run: Path, files: Mapping[str, str]) -> None:
-    """Have a Rucio that knows these files, by their names in the scope s."""
+    """Install a Rucio that knows these files by their names in the scope s."""
     listed = ""
     for name, content in files.items():
         stored = run / "rucio/stored" / name
@@ -331,7 +331,7 @@ def test_a_single_file_whose_name_ends_as_that_of_an_unfinished_one(tmp_path: Pa
 
 
 def test_a_group_that_is_killed_is_files_that_did_not_come(tmp_path: Path) -> None:
-    """Such as for its memory; the next start brings them."""
+    """The kernel kills it, for example for its memory. The next start brings the files."""
     files = {f"file.{number}": f"{number}\n" for number in range(6)}
     rucio_with(tmp_path, files)
     client = tmp_path / "rucio/bin/rucio"
@@ -360,7 +360,7 @@ def test_two_files_of_one_name_cannot_lie_in_one_directory(tmp_path: Path) -> No
 
 @contextlib.contextmanager
 def web_server(files: dict[str, bytes], answers: Sequence[int] = (), otherwise: int = 200) -> Iterator[str]:
-    """Keep files at the URL that is given; questions for one get these answers first, and 200 is the truth."""
+    """Serve files at the returned URL. The first questions for a file get these answers, and 200 is the true answer."""
     left = list(answers)
 
     class Handler(BaseHTTPRequestHandler):
@@ -404,7 +404,7 @@ def stage_out(run: Path, url: str, **facts: str) -> subprocess.CompletedProcess[
     return stage(run, "stage-out", scheme="https", address=f"{url}/out", path="out", **facts)
 
 
-# Answers before the file is looked for, and after it was sent; the place of a file that is gone is free.
+# Answers before the file is looked up and after it was sent. A file that does not exist may be written.
 @pytest.mark.parametrize("answers", [(408,), (423,), (429, 429), (200, 429), (200, 200, 423), (410,)])
 def test_an_output_goes_out_to_a_server_that_is_busy_for_a_while(tmp_path: Path, answers: Sequence[int]) -> None:
     files: dict[str, bytes] = {}
@@ -425,7 +425,7 @@ def test_an_output_does_not_go_out_to_a_server_that_stays_busy(tmp_path: Path) -
 
 
 def test_a_server_that_does_not_tell_what_is_there(tmp_path: Path) -> None:
-    """It gets the file where the user does not care what is replaced, and nobody believes that the file is there."""
+    """A user who allows overwriting gets the file replaced, because the answer does not prove that the file exists."""
     files: dict[str, bytes] = {}
     with web_server(files, otherwise=405) as url:
         refused = stage_out(tmp_path / "refused", url)
@@ -497,7 +497,7 @@ def test_an_input_does_not_go_through_a_link_out_of_the_workspace(tmp_path: Path
 # --- Rucio, outwards --------------------------------------------------------------------------------
 
 # A Rucio of the old or the new style. Its catalogue is the folder ``known``: for each file its name and RSEs, and
-# ``rules`` and ``attached``. ``faults`` holds a bash that runs first.
+# ``rules`` and ``attached``. ``faults`` holds bash code that runs first.
 _RUCIO_OUT = """#!/bin/bash
 here=${0%/*}/.. words=$*
 [[ ! -e $here/faults ]] || . "$here/faults"
@@ -537,7 +537,7 @@ def upload(run: Path, *, new: bool = True, faults: str = "", **facts: str) -> su
 
 
 def asked(run: Path) -> list[str]:
-    """Return what Rucio's client was asked to change."""
+    """Return the changes that a job requested with Rucio's client."""
     words = ("upload", "rule add", "add-rule", "did add", "add-dataset", "did content add", "attach")
     return [line for line in (run / "rucio/asked").read_text().splitlines() if line.startswith(words)]
 
@@ -623,7 +623,7 @@ def test_a_client_that_is_not_installed_is_named(tmp_path: Path, monkeypatch: py
 
 # --- XRootD ----------------------------------------------------------------------------------------
 
-# Its storage is the folder beside it.
+# Its storage is the folder next to it.
 _XRDFS = """#!/bin/bash
 here=${0%/*}/.. file=${0%/*}/../stored$4
 case $2 in

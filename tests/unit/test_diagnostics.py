@@ -210,7 +210,7 @@ PLACE_IN_TEXT = re.compile(r"\blines? (\d|\{|%)|\bcolumns? (\d|\{|%)")
 
 
 def sentences(path: Path) -> Iterator[str]:
-    """Yield the texts in the code of a module; each value that is put into one as {}."""
+    """Yield the texts in the code of a module. Each value in a text is shown as {}."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield node.value

@@ -16,7 +16,7 @@ PlaceOf = tuple[int, int, int]  # line, column, width
 
 
 def read(folder: Path, text: str | bytes) -> tuple[Document | None, str]:
-    """Return the document and all that the user would see."""
+    """Return the document and all messages that the user would see."""
     path = folder / "x.yaml"
     path.write_bytes(text.encode() if isinstance(text, str) else text)
     diagnostics = Diagnostics()
@@ -56,7 +56,7 @@ PLACES: dict[str, tuple[str, DocumentPath, PlaceOf]] = {
     "literal": ("a: |\n  one\n  two\n", ["a"], (1, 4, 1)),
     "anchored": (ANCHORED, ["base"], (1, 7, 1)),
     "merged in": (ANCHORED, ["steps", 0, "image"], (2, 10, 6)),
-    "beside a merge": (ANCHORED, ["steps", 0, "name"], (5, 11, 3)),
+    "next to a merge": (ANCHORED, ["steps", 0, "name"], (5, 11, 3)),
     "through an alias": (ANCHORED, ["steps", 1, "image"], (2, 10, 6)),
     "nearest parent": ("a:\n  b: 1\n", ["a", "c", "d"], (2, 3, 1)),
     "index past the end": ("a: [x]\n", ["a", 4], (1, 4, 3)),
@@ -111,9 +111,9 @@ DOLLARS: dict[str, tuple[str, PlaceOf]] = {
     "after text that is not ASCII": ("a: 'é日😀 $y $zz'\n", (1, 12, 3)),
     "line ends of Windows": ("a: |\r\n  $y\r\n  $zz\r\n", (3, 3, 3)),
     "byte order mark": ("\ufeffa: $y $zz\n", (1, 7, 3)),
-    # The value's own place, where the source shows another number of $.
+    # The place of the value itself, if the source has another number of $.
     "written as an escape": ('a: "\\x24y $zz"\n', (1, 4, 11)),
-    "beside one in the header's comment": ("a: | # $5\n  $y\n  $zz\n", (1, 4, 1)),
+    "with one in the header's comment": ("a: | # $5\n  $y\n  $zz\n", (1, 4, 1)),
 }
 
 
@@ -270,7 +270,7 @@ FAULTS: dict[str, tuple[str | bytes, str]] = {
         "     ^^^^^^^^^^^^^^^^^^^^^^^^^\n"
         "hint: quote it.\n",
     ),
-    "keys that are no text": (
+    "keys that are not text": (
         "1: x\non: x\n? [a]\n: x\n",
         "x.yaml:1:1: error: A key must be text, not '1'. [bad-type]\n"
         "  1: x\n"
@@ -390,7 +390,7 @@ def test_aliases_cannot_blow_the_document_up(tmp_path: Path) -> None:
 
 def test_the_first_value_that_is_not_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("reana_batch.reading.document._MOST_VALUES", 6)
-    document, _ = read(tmp_path, "a: 1\nb: [2]\n")  # six, with the mapping itself
+    document, _ = read(tmp_path, "a: 1\nb: [2]\n")  # six, counting the mapping itself
     assert document is not None
     assert document.data == {"a": 1, "b": [2]}
     assert read(tmp_path, "a: 1\nb: [2,\n  {c: 3}]\n") == (
@@ -402,7 +402,7 @@ def test_the_first_value_that_is_not_read_is_named(tmp_path: Path, monkeypatch: 
     )
 
 
-# Shown by a process of its own, for libyaml ends the one it is in.
+# A process of its own runs this, because libyaml ends the process that it is in.
 READ = """
 import sys
 from pathlib import Path

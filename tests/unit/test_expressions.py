@@ -166,7 +166,7 @@ def test_fault(language: str, text: str, expected: str) -> None:
     assert str(fault.value) == expected.format(text)
 
 
-# A size beyond 2**53, and numbers that Python does not take as text.
+# A size beyond 2**53, and numbers that Python refuses to read from text.
 HUGE = {
     "kubernetes_memory": "9007199254740993",
     "kubernetes_cpu": "9007199254740993",

@@ -1,4 +1,4 @@
-"""Files in folders where others may write."""
+"""Files in folders in which other users may write."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ def test_rows_of_variants_are_followed_one_by_one() -> None:
     jobs = [Job("a", (), str(i)) for i in range(6)]
     jobs += [Job(f"b{i % 3}", (i,), str(i)) for i in range(6)]
     jobs += [Job("c", (6 + i,), str(i)) for i in range(6)]
-    jobs += [Job("d", (12 + i, i), str(i)) for i in range(6)]  # what it wants of a, c has waited for
+    jobs += [Job("d", (12 + i, i), str(i)) for i in range(6)]  # c has waited for this row of a
     assert shape(jobs) == [
         "a 6", "b0 2 rows-0", "b1 2 rows-0", "b2 2 rows-0",
         "c 2 each-1", "c 2 each-2", "c 2 each-3", "d 2 each-4", "d 2 each-5", "d 2 each-6",
@@ -75,7 +75,7 @@ def test_a_second_order_of_the_parents_is_taken_over_by_them() -> None:
     jobs = [Job("a", (), str(i)) for i in range(3)] + [Job("b", (), str(i)) for i in range(3)]
     jobs += [Job("c", (i, 3 + order[i]), str(i)) for i in range(3)]
     assert shape(jobs) == ["a 3", "b 3", "c 3 each-0 each-1"]
-    crossed = [*jobs, *(Job("d", (6 + i, order[i]), str(i)) for i in range(3))]  # no order of a suits both
+    crossed = [*jobs, *(Job("d", (6 + i, order[i]), str(i)) for i in range(3))]  # no order of a fits both
     assert shape(crossed) == ["a 3", "b 3", "c 3 each-0 each-1", "d 3 rows-0 each-2"]
 
 

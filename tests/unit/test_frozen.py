@@ -1,4 +1,4 @@
-"""What a run keeps of its compilation for its expansions."""
+"""The settings of a compilation that a run keeps for its expansions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What reading an analysis costs: twice the input, about twice the work."""
+"""The cost of reading an analysis: twice the input takes about twice the work."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ OPTIONS = Options(site="generic-slurm", backend="slurm")
 
 
 def _answer(path: Path) -> str:
-    """Return all that the command line would say of an analysis."""
+    """Return all messages of the command line about an analysis."""
     found = Diagnostics()
     try:
         compile_spec(path, OPTIONS, found)
@@ -36,7 +36,7 @@ def _answer(path: Path) -> str:
 
 
 def _instructions(path: Path) -> int:
-    """Return how many instructions of Python it takes to answer: the same number on every machine."""
+    """Return how many instructions of Python the answer takes. The number is the same on every machine."""
     count = 0
 
     def trace(frame: FrameType, event: str, _: Any) -> Any:
@@ -47,7 +47,7 @@ def _instructions(path: Path) -> int:
             count += 1
         return trace
 
-    hints._read.cache_clear()  # they keep what the smaller input held
+    hints._read.cache_clear()  # these hold values of the smaller input
     re.purge()
     before = sys.gettrace()
     sys.settrace(trace)
@@ -60,7 +60,7 @@ def _instructions(path: Path) -> int:
 
 @pytest.fixture(scope="module", autouse=True)
 def _warm(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Import and keep what the first answers do, which is not counted then."""
+    """Import modules and fill caches, so that the count does not include them."""
     path = tmp_path_factory.mktemp("warm") / "reana.yaml"
     for make in BIG.values():
         path.write_text(make(2))
@@ -69,7 +69,7 @@ def _warm(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 @pytest.mark.parametrize("name", BIG)
 def test_twice_the_input_is_twice_the_work(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # What is bounded is beyond its bounds at each of the sizes.
+    # At each of these sizes the input exceeds every limit.
     for bound, number in {"MOST_SHOWN": 10, "_MOST_WORDS": 40, "_MOST_NEAR": 10, "_WIDEST": 40}.items():
         monkeypatch.setattr(messages, bound, number)
     (tmp_path / "d").mkdir()
@@ -79,5 +79,5 @@ def test_twice_the_input_is_twice_the_work(name: str, tmp_path: Path, monkeypatc
         path.write_text(BIG[name](size))
         costs.append(_instructions(path))
     small, middle, large = costs
-    # 2 if the work grows as the input does, 4 if as its square.
+    # About 2 if the work grows with the input, about 4 if with its square.
     assert large - middle < 3 * max(middle - small, 1000), costs

@@ -1,4 +1,4 @@
-"""Image references and where they can be run from."""
+"""Image references, and the places that they can run from."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ PLACES = {
     "python": ("registry.hub.docker.com/library/python:latest", "docker.io/library/python:latest"),
     "docker://a/b:1": ("registry.hub.docker.com/a/b:1", "docker.io/a/b:1"),
     "reg.cern.ch/a/b:1": ("reg.cern.ch/a/b:1", "reg.cern.ch/a/b:1"),
-    # A digest says more than a tag; apptainer takes one of the two.
+    # A digest is more precise than a tag, and apptainer takes only one of the two.
     f"a/b:1@{DIGEST}": (f"registry.hub.docker.com/a/b@{DIGEST}", f"docker.io/a/b@{DIGEST}"),
 }
 

@@ -36,7 +36,7 @@ def step(name: str, rows: int = 1, chunk_size: int = 1, needs: tuple[Need, ...] 
 
 
 def parents(need: Need, child: Step, parent: Step) -> dict[int, tuple[int, ...]]:
-    """Return the parent's chunks of each chunk, where they are written out."""
+    """Return the parent's chunks of each chunk, if the need lists them."""
     pattern = chunk_pattern(need, child, parent)
     assert not isinstance(pattern, Pattern)
     return {chunk: pattern(chunk) for chunk in range(child.chunks)}

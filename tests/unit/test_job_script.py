@@ -1,4 +1,4 @@
-"""What a job does, by running compiled jobs with the real bash, make and coreutils."""
+"""The work of a job: compiled jobs run with the real bash, make and coreutils."""
 
 from __future__ import annotations
 
@@ -30,13 +30,12 @@ from tests.steps import Numbers, make_step
 
 ORIGIN = Place("/home/me/analysis/reana.yaml", 7)
 
-# Root may write anywhere, unless it gives up the capability to.
-# No file can be written into: each write fails, as on a full disk.
+# Root may write everywhere, unless it drops this capability. With a file size of 0 each write fails, as on a full disk.
 FULL = ("bash", "-c", 'trap "" XFSZ; ulimit -f 0; exec "$@"', "bash")
 POWERLESS = ("setpriv", "--bounding-set=-dac_override", "--inh-caps=-dac_override") if os.geteuid() == 0 else ()
 
 
-# What a scheduler that runs the tests has set is no part of them.
+# Variables of a scheduler that runs the tests must not affect them.
 ENVIRONMENT = {name: text for name, text in os.environ.items() if not name.startswith(("SLURM_", "REANA_"))}
 HOST = ENVIRONMENT.get("HOSTNAME", os.uname().nodename)
 
@@ -77,7 +76,7 @@ class Run:
         prefix: tuple[str, ...] = (),
         stdin: str = "",
     ) -> subprocess.CompletedProcess[str]:
-        """Run a job as HTCondor does; parents that are not done are not waited for."""
+        """Run a job as HTCondor does, without waiting for parents that are not done."""
         return subprocess.run(
             [*prefix, "/bin/bash", f"batch/steps/{name}/job.sh", str(chunk)],
             cwd=self.directory,
@@ -118,7 +117,7 @@ def compiled(
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
-    """Wait until the condition holds; the test fails if it never does."""
+    """Wait until the condition holds. Fail the test if it does not."""
     for _ in range(12000):
         if condition():
             return
@@ -152,7 +151,7 @@ def test_exit_status_is_that_of_plain_bash(tmp_path: Path) -> None:
 
 
 def without_times(record: dict[str, str]) -> dict[str, str]:
-    """Return the record after checking what differs from run to run."""
+    """Return the record, after a check of the values that differ from run to run."""
     assert int(record["started"]) <= int(record["ended"])
     assert record["host"] == HOST
     return {key: value for key, value in record.items() if key not in {"started", "ended", "host"}}
@@ -249,7 +248,7 @@ def children(pid: int) -> list[str]:
 
 @pytest.fixture
 def started() -> Iterator[Callable[[Run, str], subprocess.Popen[str]]]:
-    """Start a job in the background; it does not outlive the test."""
+    """Start a job in the background. The end of the test ends it."""
     processes: list[subprocess.Popen[str]] = []
 
     def start(run: Run, name: str) -> subprocess.Popen[str]:
@@ -261,7 +260,7 @@ def started() -> Iterator[Callable[[Run, str], subprocess.Popen[str]]]:
 
     yield start
     for process in processes:
-        process.terminate()  # it ends its commands too
+        process.terminate()  # the job ends its commands too
         process.wait(60)
         assert process.stderr
         process.stderr.close()
@@ -518,7 +517,7 @@ def test_rows_lie_in_shards(tmp_path: Path) -> None:
         assert run.log(f"fit/{row // 250}/{row}.out") == f"row {row}\n"
 
 
-# --- what a command finds -------------------------------------------------------------------------
+# --- the surroundings of a command ----------------------------------------------------------------
 
 
 def test_stdin_is_empty(tmp_path: Path) -> None:
@@ -560,8 +559,8 @@ def test_variables_that_schedulers_leave_out(tmp_path: Path) -> None:
 
 def test_variables_that_are_there_stay(tmp_path: Path) -> None:
     run = compiled(tmp_path, step("fit", 'echo "$HOME $USER"'))
-    run.job("fit", environment={"HOME": "/nowhere", "USER": "nobody"})
-    assert run.log("fit/0.out") == "/nowhere nobody\n"
+    run.job("fit", environment={"HOME": "/nowhere", "USER": "someone"})
+    assert run.log("fit/0.out") == "/nowhere someone\n"
 
 
 STRANGE = 'it\'s a "run" of $HOME & größe 日本 \\ ; * #1'
@@ -587,7 +586,7 @@ def test_labels_are_only_comments(backend: str, tmp_path: Path) -> None:
     assert list(run.workspace.iterdir()) == []
 
 
-# --- disks that take nothing ----------------------------------------------------------------------
+# --- full disks -----------------------------------------------------------------------------------
 
 
 def test_state_that_is_not_writable(tmp_path: Path) -> None:
@@ -625,7 +624,7 @@ def test_log_that_cannot_be_written(tmp_path: Path) -> None:
 
 # --- containers and CVMFS -------------------------------------------------------------------------
 
-# Stands for apptainer, which the site in a box has: it notes its arguments and runs the command behind the image.
+# A stand-in for apptainer, which the site in a box has. It notes its arguments and runs the command after the image.
 APPTAINER = r"""#!/bin/bash
 for option in ${REFUSED-}; do
   [[ " $* " != *" $option "* ]] || { printf 'INFO\nFATAL: no %s\n' "$option" >&2; exit 255; }
@@ -642,7 +641,7 @@ exec "$@"
 
 @pytest.fixture
 def apptainer(tmp_path: Path) -> dict[str, str]:
-    """Put an apptainer in front of the PATH."""
+    """Put an apptainer at the start of the PATH."""
     folder = tmp_path / "bin"
     folder.mkdir()
     (folder / "apptainer").write_text(APPTAINER)
@@ -746,7 +745,7 @@ def test_worker_without_apptainer(tmp_path: Path) -> None:
 
 
 APPTAINER_SAYS = {
-    # what it says last, its exit code: what the job could not do, or None where the command itself failed
+    # its last message, its exit code: the reason why the job failed, or None if the command itself failed
     "misspelt": (
         "FATAL:   Unable to handle docker://docker.io/a/b:1 uri: reading manifest 1: unauthorized",
         255,
@@ -929,7 +928,7 @@ def test_nothing_is_readable_by_others(tmp_path: Path) -> None:
     assert run.directory.stat().st_mode & 0o077 == 0
 
 
-# --- around the commands, and again ---------------------------------------------------------------
+# --- before and after the commands, and repeated --------------------------------------------------
 
 
 def test_what_is_done_around_the_commands(tmp_path: Path) -> None:
@@ -1020,7 +1019,7 @@ def test_declared_outputs_go_back_also_by_pattern(tmp_path: Path) -> None:
 
 
 def test_records_and_logs_are_not_written_through_links(tmp_path: Path) -> None:
-    """A command in a container sees the whole run: it must not lead what the job writes to another place."""
+    """A command in a container sees the whole run, but must not be able to redirect the files of the job."""
     victim = tmp_path / "victim"
     victim.write_text("precious")
     plant = (
@@ -1041,7 +1040,7 @@ def test_records_and_logs_are_not_written_through_links(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["0.done", "0.started", "0.failed"])
 def test_a_link_made_while_a_record_is_written_is_not_followed(name: str, tmp_path: Path) -> None:
-    """Whoever puts a link there again when it has just been removed leads the job nowhere."""
+    """A user who replaces the link each time that it is removed cannot redirect the job."""
     victim, tools = tmp_path / "victim", tmp_path / "tools"
     victim.write_text("precious")
     tools.mkdir()

@@ -1,4 +1,4 @@
-"""Plain English: words that what a person reads may not use. The list and the reasons are in CONTRIBUTING.md."""
+"""Plain English: words that texts for people may not use. The list and the reasons are in CONTRIBUTING.md."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ Line = tuple[int, str]
 
 
 def _markdown(text: str) -> Iterator[Line]:
-    """Yield the prose: no code, no targets of links, no parts that are made from the program."""
+    """Yield the prose, without code, targets of links, and parts made from the program."""
     hidden = False
     for number, line in enumerate(text.splitlines(), 1):
         if re.match(r"```|<!-- (?!end)", line):

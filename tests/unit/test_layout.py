@@ -1,4 +1,4 @@
-"""Where things are in a run directory, and that the job library agrees."""
+"""The places of files in a run directory, which the job library must share."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ COUNTS = [1, 2, 249, 250, 251, 500, 10_000, 249_999, 250_000, 250_001, 1_000_000
 
 
 def test_no_step_has_the_name_of_a_file_of_ours() -> None:
-    """The folders of steps lie beside our own files in state/, whose names have a dot."""
+    """The folders of steps are in state/ next to the program's own files, whose names have a dot."""
     sources = [path for folder in ("backends", "compiler", "templates") for path in (ROOT / folder).rglob("*.*")]
     texts = (path.read_text("utf-8") for path in sources if path.suffix in (".py", ".sh", ".j2"))
     names = {
@@ -51,7 +51,7 @@ def test_stems_are_those_of_the_job_library(bash: Bash) -> None:
 
 
 def test_submission_to_slurm_looks_for_records_where_they_are(bash: Bash) -> None:
-    """A chunk of one row is done if, and only if, the record of that row is there."""
+    """A chunk of one row is done if, and only if, the record of that row exists."""
     pairs = [(row, count) for count in COUNTS for row in rows_to_try(count)]
     for row, count in pairs[::2]:
         bash.write(f"state/{count}/{layout.row_stem(row, count)}.done")

@@ -1,4 +1,4 @@
-"""When jobs may start and end at the latest."""
+"""The latest times at which jobs may start and end."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from reana_batch.diagnostics import Refused
 from reana_batch.run import lock
 from reana_batch.run.lock import LOCK, locked
 
-# Counts up in a file, which loses counts if two do so at once.
+# Counts up in a file. If two do so at once, counts are lost.
 COUNTING = """
 import pathlib, sys
 from reana_batch.run import lock
@@ -31,7 +31,7 @@ for _ in range(20):
 
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
-    """A run, with a record, so that its folder of records is not empty."""
+    """A run with a record, so that its folder of records is not empty."""
     for name in ("batch/manifest.json", "state/run.json"):
         (tmp_path / name).parent.mkdir()
         (tmp_path / name).touch()
@@ -78,7 +78,7 @@ def test_what_may_still_be_at_work_is_not_taken_from(run: Path, host: str, monke
 
 
 def test_an_empty_lock_is_replaced(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A command that is killed between making its lock and writing its number leaves it so."""
+    """A command that is killed after it makes its lock and before it writes its number leaves an empty lock."""
     monkeypatch.setattr(lock, "_MOMENT", 0.1)
     (run / "count").write_text("0")
     (run / LOCK).touch()

@@ -1,4 +1,4 @@
-"""What ``make test`` says and leaves, with layers that do what a test wants of them."""
+"""The output and the remains of ``make test``, with layers whose behaviour the test chooses."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 
 TESTS = Path(__file__).resolve().parents[1]
 LAYERS = ("install", "lint", "types", "pytest", "docs", "box", "site")
-# Stands in for make: $2 is the layer.
+# A stand-in for make. $2 is the layer.
 FAKE = """#!/bin/bash
 echo "this is $2"
 cd "$(dirname "$0")"
@@ -26,7 +26,7 @@ if [ -e "$2.sh" ]; then . "./$2.sh"; fi
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A checkout with the driver, and a machine that has no box unless ``check`` says nothing."""
+    """A checkout with the driver. The machine has no box if ``check`` prints a reason."""
     (tmp_path / "tests/site").mkdir(parents=True)
     for name in ("__init__.py", "all.py", "surroundings.py"):
         shutil.copy(TESTS / name, tmp_path / "tests")
@@ -50,7 +50,7 @@ def start(folder: Path, before: Callable[[], object] | None = None, **variables:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        preexec_fn=before,  # noqa: PLW1509  no thread runs here
+        preexec_fn=before,  # noqa: PLW1509  no other thread runs yet
     )
 
 
@@ -115,7 +115,7 @@ def test_it_stops_at_the_first_layer_that_is_broken_and_says_why(
     assert said.endswith(f"{output}\n{end}")
 
 
-# Makes the driver wait after it has started a layer, as a machine does that has much to do.
+# Delays the driver after it has started a layer, as a busy machine does.
 SLOW = """
 import subprocess, time
 class Popen(subprocess.Popen):
@@ -152,7 +152,7 @@ def running(marker: Path) -> list[str]:
 
 
 def hanging(folder: Path) -> Path:
-    """Have a layer start processes in sessions of their own, and one that does not want to end; return their marker."""
+    """Have a layer start two processes that ignore signals, one in its own session. Return their marker."""
     marker = folder / "marker"
     stubborn = f"trap '' INT TERM; while :; do sleep 1; done # {marker}"
     write(

@@ -1,4 +1,4 @@
-"""Manifests of other versions, and damaged ones; and that no other module knows the form of a manifest or record."""
+"""Manifests of other versions, and damaged ones. No other module knows the form of a manifest or record."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_a_manifest_of_many_steps_is_written_one_by_one() -> None:
 
     def entries() -> Iterator[StepEntry]:
         for number in range(1_000):
-            assert written == number + 1  # the head, and the steps before
+            assert written == number + 1  # the head, and the steps up to there
             yield StepEntry(f"s{number}", "s", "s", "r:1", 1, 1)
 
     for _ in manifest.lines(Manifest("make"), entries()):
@@ -151,11 +151,11 @@ def test_a_record_takes_nothing_else() -> None:
     assert [ast.unparse(node.args) for node in taking] == ["directory: Path, **facts: Unpack[Facts]"]
 
 
-# --- who knows the form ---------------------------------------------------------------------------
+# --- modules that know the form -------------------------------------------------------------------
 
 # The modules that read and write the JSON of a run, and the lines of a record.
 PARSING = {"compiler/run/manifest.py", "compiler/run/records.py", "compiler/run/run_json.py", "compiler/run/frozen.py"}
-# What reads analyses, front ends and passes have mappings of their own, and see no run.
+# Front ends, passes and the readers of analyses have mappings of their own, and see no run.
 FOLDERS = ("compiler/run", "compiler/writing", "compiler/lifecycle", "compiler/report", "compiler/cli", "backends")
 MODULES = sorted(
     str(path.relative_to(ROOT))
@@ -165,12 +165,12 @@ NAMES = {"step", "steps", "manifest", "record", "records", "entry", "expansion",
 
 
 def last_name(node: ast.expr) -> str:
-    """Return the last part of a dotted name; empty for anything else."""
+    """Return the last part of a dotted name. Empty for anything else."""
     return node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
 
 
 def looks_into(node: ast.AST) -> bool:
-    """Return whether a part of a program takes a value by its key out of what is named as an entry."""
+    """Return whether an expression takes a value by its key from a variable named like an entry."""
     if isinstance(node, ast.Subscript):
         return (
             last_name(node.value) in NAMES
@@ -184,7 +184,7 @@ def looks_into(node: ast.AST) -> bool:
 
 
 def is_untyped(node: ast.AST) -> bool:
-    """Return whether a part of a program declares an entry to be a mapping."""
+    """Return whether a node declares an entry to be a mapping."""
     if isinstance(node, ast.arg):
         name, kind = node.arg, node.annotation
     elif isinstance(node, ast.AnnAssign):
@@ -195,7 +195,7 @@ def is_untyped(node: ast.AST) -> bool:
 
 
 def faults(source: str) -> list[int]:
-    """Return the lines at which a program looks into an entry."""
+    """Return the lines at which a program uses an entry as a mapping."""
     nodes = ast.walk(ast.parse(source))
     return sorted(node.lineno for node in nodes if looks_into(node) or is_untyped(node))  # type: ignore[attr-defined]
 

@@ -1,4 +1,4 @@
-"""Names that every language takes and that can be read back."""
+"""Names that every language accepts and that can be read back."""
 
 from __future__ import annotations
 

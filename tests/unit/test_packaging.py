@@ -1,4 +1,4 @@
-"""The package as setup.cfg describes it, and who may import whom."""
+"""The package as setup.cfg describes it, and the imports that each module may have."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def configuration() -> ConfigParser:
 
 
 def package_folders() -> dict[str, str]:
-    """Return the folder of each package that setup.cfg places by hand."""
+    """Return the folder of each package that setup.cfg places explicitly."""
     lines = configuration()["options"]["package_dir"].split("\n")
     return {package.strip(): folder.strip() for package, _, folder in (line.partition("=") for line in lines if line)}
 
@@ -80,12 +80,12 @@ def test_wheel_holds_every_file(tmp_path: Path) -> None:
     assert sorted(packed - expected) == []
 
 
-# --- who imports whom -----------------------------------------------------------------------------
+# --- imports --------------------------------------------------------------------------------------
 
 
 @functools.cache
 def imports(module: str) -> set[str]:
-    """Return the modules of ours that a module imports, wherever in it."""
+    """Return the modules of the package that a module imports, at any place in its code."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(SOURCES[module].read_text("utf-8"))):
         if isinstance(node, ast.Import):
@@ -98,15 +98,15 @@ def imports(module: str) -> set[str]:
 
 
 BASIC = {f"reana_batch.{name}" for name in ("ir", "diagnostics", "names", "target", "frontend")}
-# The front ends, passes and back ends themselves; what else lies in their folders helps them.
+# The front ends, passes and back ends themselves. The other modules in their folders help them.
 MEMBERS = {
     *(each.module for each in FRONTENDS.values() if each.module),
     *(module for row in BACKENDS.values() for module in (row.lowering, row.driver)),
     *(a_pass.__module__ for a_pass in PASSES),
 }
 TABLES = {"reana_batch.frontends", "reana_batch.passes", "reana_batch.backends"}
-# Folders and modules from the ground up: each imports what stands above it in this list, and of its own folder.
-# What is not named here is the ground: modules of the package itself that know no folder.
+# Folders and modules from the ground up. Each may import from its own folder and from those above it in this list. A
+# module that is not in the list belongs to the ground: it is in the package itself and knows no folder.
 LAYERS = (
     ("reading",),
     ("writing",),
@@ -120,7 +120,7 @@ LAYERS = (
     ("cli",),
     ("__main__",),
 )
-# The only modules that look into the tables.
+# The only modules that may read the tables.
 WHOLE = ("backends.placement", "compilation", "pipeline", "lifecycle", "cli")
 
 
@@ -153,7 +153,7 @@ def test_tables_are_looked_into_by_few() -> None:
 
 # What names a batch system: its own word, and the words of its tools and parts.
 SYSTEM_WORDS = re.compile(r"\b(htcondor2?|HTCondor|[Ss]lurm|slurmctld|sbatch|DAGMan|condor_\w+|schedd|GNU make)\b")
-# Modules outside of backends/ that name batch systems all the same, and why.
+# Modules outside of backends/ that still name batch systems, and why.
 NAMING = {
     "reana_batch.site": "holds the settings of each system, and the default of the setting backend",
     "reana_batch.reading.expressions": "reads the values of REANA's hints, which are named for systems",
@@ -174,7 +174,7 @@ def docstrings(tree: ast.Module) -> set[ast.AST]:
 
 
 def named(text: str, word: re.Pattern[str], whole: Iterable[str], module: str) -> set[str]:
-    """Return what names something in code: strings that hold ``word`` or are one of ``whole``, attributes, imports."""
+    """Return the names in code: strings that hold ``word`` or are one of ``whole``, attributes, imports."""
     tree = ast.parse(text)
     skipped, found = docstrings(tree), set()
     for node in ast.walk(tree):
@@ -226,7 +226,7 @@ def test_commands_are_known_by_their_table_alone() -> None:
 # --- workflow types and credentials -----------------------------------------------------------------
 
 TYPE_WORDS = re.compile(r"\b(snakemake|yadage|cwl)\b")
-# Modules outside of frontends/ that name workflow types all the same, and why.
+# Modules outside of frontends/ that still name workflow types, and why.
 NAMING_TYPES: dict[str, str] = {}
 CREDENTIAL_WORDS = re.compile(r"\b(kerberos|voms_proxy|rucio|klist|kinit|CERN_KEYTAB|VOMSPROXY_\w+|RUCIO_\w+)\b")
 # The same for credentials/.

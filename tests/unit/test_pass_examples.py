@@ -53,7 +53,7 @@ def test_example_of_a_pass(a_pass: Pass) -> None:
 
 
 def test_each_place_in_the_order_has_a_reason() -> None:
-    """Each row of PASSES says in a comment why the pass stands there."""
+    """A comment at each row of PASSES gives the reason for the place of the pass."""
     source = inspect.getsource(passes)
     rows = re.findall(r"^    (\w+),(?:  # (.+))?$", source[source.index("PASSES:") :], re.MULTILINE)
     assert [name for name, _ in rows] == [a_pass.__name__ for a_pass in passes.PASSES]

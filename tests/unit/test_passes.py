@@ -1,4 +1,4 @@
-"""Each pass: a workflow built by hand, and what it becomes."""
+"""Each pass: a workflow built by hand, and its result."""
 
 from __future__ import annotations
 
@@ -451,7 +451,7 @@ Expectation = dict[str, Any] | str
 
 GI = 1024**3
 
-# hint and value -> what a job then asks of each system, or that the user is told it has no meaning there
+# hint and value -> what a job then asks of each system, or the warning that the hint has no meaning there
 HINTS: dict[tuple[str, str | int], tuple[Expectation, Expectation, Expectation]] = {
     # hint, value: make, htcondor, slurm
     ("kubernetes_cpu_request", "1500m"): (IGNORED, {"cpus": 2}, {"cpus": 2}),
@@ -476,9 +476,9 @@ HINTS: dict[tuple[str, str | int], tuple[Expectation, Expectation, Expectation]]
     ("c4p_cpu_cores", "4"): (IGNORED, {"cpus": 4}, {"cpus": 4}),
     ("c4p_memory_limit", "2048"): (IGNORED, {"memory": 2 * GI}, {"memory": 2 * GI}),
     ("c4p_additional_requirements", "Arch == 1"): (IGNORED, {"requirements": "Arch == 1"}, IGNORED),
-    # Not given, as REANA sees it.
+    # REANA treats these values as not given.
     ("htcondor_max_runtime", ""): ({}, {}, {}),
-    # What steers the compiler is nothing that a job asks for.
+    # A hint that steers the compiler is not a request of a job.
     ("compute_backend", "slurmcern"): ({}, {}, {}),
     ("unpacked_img", True): ({}, {}, {}),
     ("kerberos", True): ({}, {}, {}),
@@ -662,7 +662,7 @@ AUTOMATIC = [
     (1000, 3600.0, None, None, 1),
     (1000, 1.0, 60, 3600, 60),
     (1000, 1.0, 7200, 3600, 1),
-    # What is not measured is taken to last as long as was asked for.
+    # A step without a measurement is taken to last as long as it asks for.
     (1000, None, 60, None, 10),
     (1000, None, 60, 300, 5),
     (1000, None, 3600, None, 1),

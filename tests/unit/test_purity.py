@@ -1,4 +1,4 @@
-"""Compiling is pure: passes and back ends look at nothing but the workflow, their context and the package's own files."""
+"""Compiling is pure: passes and back ends read only the workflow, their context and the package's own files."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.unit.test_packaging import SOURCES
 # --- what the code says ---------------------------------------------------------------------------
 
 PURE = {a_pass.__module__ for a_pass in PASSES} | {row.lowering for row in backends.BACKENDS.values()}
-# Modules that start processes, know this machine, or talk to others.
+# Modules that start processes, know this machine, or talk to other machines.
 IMPURE_MODULES = {
     "os",
     "shutil",
@@ -42,13 +42,13 @@ IMPURE_MODULES = {
     "pwd",
     "glob",
 }
-# What reads the disk or the environment, by the name of a function or method.
+# Names of functions and methods that read the disk or the environment.
 IMPURE_CALLS = {
     "open", "environ", "getenv", "read_text", "read_bytes", "write_text", "write_bytes", "exists", "lexists", "is_file",
     "is_dir", "is_symlink", "stat", "lstat", "iterdir", "rglob", "mkdir", "unlink", "touch", "expanduser", "cwd", "home",
     "resolve", "readlink", "samefile", "run", "Popen", "import_module",
 }  # fmt: skip  # words of one kind
-# What is impure all the same, and why that may be.
+# Exceptions, each with its reason.
 ALLOWED = {
     ("reana_batch.writing.render", "read_text"): "templates of the package itself",
     ("reana_batch.reading.expressions", "read_text"): "a grammar of the package itself",
@@ -61,7 +61,7 @@ def tree(module: str) -> ast.Module:
 
 
 def running(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield the nodes of a tree, except what only a type checker reads."""
+    """Yield the nodes of a tree, except those that only a type checker reads."""
     yield node
     if not (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"):
         for child in ast.iter_child_nodes(node):
@@ -69,7 +69,7 @@ def running(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def imported(module: str) -> Iterator[str]:
-    """Yield what a module imports, wherever in it: modules, and names of modules."""
+    """Yield the modules, and the names of modules, that a module imports at any place in its code."""
     for node in running(tree(module)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -79,7 +79,7 @@ def imported(module: str) -> Iterator[str]:
 
 
 def with_helpers(modules: set[str]) -> set[str]:
-    """Return the modules with all of ours that they import, and that those import."""
+    """Return the modules with all modules of the package that they import, directly or not."""
     found: set[str] = set()
     left = sorted(modules)
     while left:
@@ -111,13 +111,13 @@ def test_what_reads_the_disk_is_seen(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     assert set(impurities("impure")) == {"os", "exists", "environ", "open"}
 
 
-# --- what follows from a ticket -------------------------------------------------------------------
+# --- the effect of a ticket -----------------------------------------------------------------------
 
 KEYTAB = {Secret("CERN_USER", ENV): b"alice", Secret("CERN_KEYTAB", ENV): b"k", Secret("k", FILE): b"key"}
 
 
 def planned(facts: Facts) -> tuple[Workflow, list[str]]:
-    """Return a workflow of one step with a ticket after all passes, and the codes of what was recorded."""
+    """Return a workflow of one step with a ticket after all passes, and the codes of its diagnostics."""
     at = Place("reana.yaml", 1)
     asked = Asked(credentials=frozenset({"kerberos"}), resources=Resources(runtime=60))
     asking = Step("a", "a", at, Script((literal("a", at),)), asked=asked)
@@ -153,8 +153,8 @@ workflow:
 
 
 def compiled(directory: Path, *, ticket: bool, **settings: str) -> tuple[int, dict[str, bytes], Any]:
-    """Run the real command with a klist that knows of a ticket or of none; return its code, files and answer."""
-    directory /= "analysis"  # which names the workflow
+    """Run the real command with a klist that has or lacks a ticket. Return its code, files and answer."""
+    directory /= "analysis"  # it names the workflow
     (directory / "bin").mkdir(parents=True)
     (directory / "bin/klist").write_text(f"#!/bin/sh\nexit {0 if ticket else 1}\n")
     (directory / "bin/klist").chmod(0o755)

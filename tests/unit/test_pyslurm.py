@@ -1,6 +1,6 @@
-"""Handing jobs in by pyslurm, as submit.sh does it, with a pyslurm and tools of Slurm that only write down.
+"""Submission with pyslurm, as submit.sh does it, with stand-ins that only record calls.
 
-What the real ones make of it is shown in tests/real.
+tests/real shows the result with a real pyslurm and a real Slurm.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ SCONTROL = """#!/bin/bash
 [[ $1 != show ]] || echo "MaxArraySize = 1001"
 """
 
-# The pyslurm of these tests numbers what it is given and writes it down.
+# The pyslurm of these tests numbers the jobs that it gets and records them.
 PYSLURM = """import json, os, types
 
 class PyslurmError(Exception):
@@ -72,7 +72,7 @@ class Slurm:
     packages: Path
 
     def pyslurm(self, code: str, version: str = "25.11.2") -> None:
-        """Install a pyslurm: PYSLURM and what is added to it."""
+        """Install a pyslurm: PYSLURM followed by the given code."""
         folder = self.packages / "pyslurm"
         folder.mkdir(exist_ok=True)
         (folder / "__init__.py").write_text(PYSLURM + code)
@@ -91,7 +91,7 @@ class Slurm:
 
     @property
     def submitted(self) -> list[dict[str, Any]]:
-        """What pyslurm was given."""
+        """Return the jobs that pyslurm received."""
         file = self.run / "submitted"
         return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
 
@@ -127,7 +127,7 @@ def slurm(path: Path, submission: str, **settings: Any) -> Slurm:
     return made
 
 
-# --- a pyslurm that fits --------------------------------------------------------------------------
+# --- a pyslurm that works -------------------------------------------------------------------------
 
 
 def test_the_chain_that_pyslurm_is_given(tmp_path: Path) -> None:
@@ -237,7 +237,7 @@ def test_lines_that_are_not_options(tmp_path: Path) -> None:
 # --- one that does not ------------------------------------------------------------------------------
 
 HANGS = "import time; time.sleep(1000)"
-# Seconds until a helper that hangs is given up. A helper that works is slow too where the machine has much to do.
+# Seconds until submit.sh gives up a helper that hangs. On a busy machine a helper that works is slow too.
 SHORT, PATIENT = "10", "240"
 
 FATAL = "import sys; print('pyslurm: fatal: no slurm.conf', file=sys.stderr); sys.stderr.flush(); os._exit(1)"
@@ -282,7 +282,7 @@ def test_no_python(tmp_path: Path, submission: str) -> None:
 
 
 def _assert_unfit(here: Slurm, submission: str, reason: str, **variables: str) -> None:
-    """Assert that sbatch is used instead, or nothing where pyslurm alone will do, and that the user is told why."""
+    """Check that sbatch is used instead, or nothing if only pyslurm will do, and that the user sees the reason."""
     done = here.submit(**{"REANA_BATCH_SBATCH_TIMEOUT": PATIENT, **variables})
     assert done.stderr.startswith("reana-batch: pyslurm does not fit: ")
     calls = here.run / "sbatch-calls"
@@ -301,14 +301,14 @@ def _assert_unfit(here: Slurm, submission: str, reason: str, **variables: str) -
 
 # --- two at once ------------------------------------------------------------------------------------
 
-# Numbers jobs for both, and lets the other one come in between; "release" tells whose jobs may start.
+# Numbers jobs for both, and lets the other submission run in between. "release" shows whose jobs may start.
 SLOW_SBATCH = """#!/bin/bash
 exec 9>>lock; flock 9
 for word; do [[ $word != --comment=* ]] || printf '%s\\n' "${word#*=}" >>sbatch-calls; done
 grep -c . sbatch-calls
 sleep 0.1
 """
-# Tells who has begun, for each makes its token then; nothing is handed in before both have, or one has given way.
+# Tells who has begun: each makes its token then. No job is submitted until both have begun or one has given way.
 BEGINS = '#!/bin/bash\necho begun >>begun; PATH=${PATH#*:} exec sha1sum "$@"\n'
 LATE_SBATCH = SLOW_SBATCH.replace(
     "exec 9", "until [[ -e one-has-ended || $(wc -l <begun) -ge 2 ]]; do sleep 0.05; done\nexec 9"
@@ -320,7 +320,7 @@ CANCELLED = """#!/bin/bash\nprintf '%s\\n' "$@" >>cancelled\n"""
 
 @pytest.mark.parametrize("hosts", [("here", "here"), ("here", "there")])
 def test_of_two_submissions_at_once_one_chain_starts(tmp_path: Path, hosts: tuple[str, str]) -> None:
-    """As of an expansion's job that was started twice. Another host cannot see that the first one is alive."""
+    """A scheduler may start the job of an expansion twice. Another host cannot see that the first one still runs."""
     here = slurm(tmp_path, "sbatch")
     tools = {"sbatch": LATE_SBATCH, "squeue": SHOWN, "scontrol": RELEASED, "scancel": CANCELLED, "sha1sum": BEGINS}
     for tool, text in tools.items():
@@ -383,7 +383,7 @@ def _comment(here: Slurm, number: int | str, missing: str | None = None) -> str:
     return comments[int(number) - 1] if missing is None or int(number) <= len(comments) else missing
 
 
-# --- one that fails on the way ----------------------------------------------------------------------
+# --- a failure on the way -------------------------------------------------------------------------
 
 BREAKS = [
     pytest.param("os._exit(1)", PATIENT, id="ends"),

@@ -1,4 +1,4 @@
-"""The records of rows: one place writes them, and they are the same for each of its callers. And the parts of bash."""
+"""The records of rows: one place writes them, and they are the same for each caller. Also the parts of bash."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_every_part_is_in_a_library_and_every_function_is_defined_once() -> None
 @pytest.mark.parametrize("part", [part for part in PARTS if part not in MAINS])
 def test_a_part_runs_nothing_when_it_is_read(part: str, tmp_path: Path) -> None:
     look = "{ trap -p; shopt -p; set +o; export -p; umask; jobs; pwd; } 2>&1"
-    constants = "EXIT_WRITE=92 UNDER_WAY=state/slurm.submitting"  # those of other parts that its own are made of
+    constants = "EXIT_WRITE=92 UNDER_WAY=state/slurm.submitting"  # constants of other parts that it uses
     script = f'set -u; {constants}; before=$({look}); . "$0"; [[ $({look}) == "$before" ]]'
     words = ["bash", "-c", script, str(TEMPLATES / f"{part}.sh")]
     ended = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
@@ -94,7 +94,7 @@ NODE |= {"under_way": "state/fit/node-0"}
 
 @pytest.fixture
 def killed(bash: Bash) -> Bash:
-    """A job of two rows: the second command of the second one is killed for memory."""
+    """A job of two rows. The second command of the second row is killed for memory."""
     for folder in ("workspace", "logs/fit", "state/fit"):
         (bash.directory / folder).mkdir(parents=True)
     bash.write("events", "oom 3\noom_kill 3\n")
@@ -130,7 +130,7 @@ def test_every_writer_records_a_row_killed_for_memory_the_same_way(killed: Bash)
         "scheduler_job": "7",
     }
     for function, facts in (("record_endings", ENDED), ("explain_lost", NODE | ENDED), ("conclude", NODE | ENDED)):
-        # What the job leaves if it is killed as well: the row it is at, and its script.
+        # The files that remain if the job is killed too: the current row, and its script.
         (killed.directory / "state/fit/1.failed").unlink()
         (killed.directory / "state/fit/1.command").rename(killed.directory / "state/fit/running-0")
         ended = killed(function, facts=facts)

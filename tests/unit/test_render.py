@@ -1,4 +1,4 @@
-"""Quoting, judged by the languages themselves."""
+"""Quoting, checked by the languages themselves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Replacing a run: all of it or nothing, wherever it fails."""
+"""Replacing a run: the whole run or nothing, wherever it fails."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Talking to a schedd by bindings that are an object of the test; tests/real has the real ones."""
+"""Talking to a schedd through bindings that are an object of the test. tests/real has the real ones."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from reana_batch.run.queue import Submission
 
 
 class Bindings(SimpleNamespace):
-    """The bindings of a pool that forwards tickets, which this program of the site makes."""
+    """The bindings of a pool that forwards tickets. The program ``producer`` makes the ticket."""
 
     def __init__(self, producer: str) -> None:
         self.stored: list[bytes] = []

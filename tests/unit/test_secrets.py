@@ -1,4 +1,4 @@
-"""The store of secrets: private, complete, and by the names that REANA has."""
+"""The store of secrets: private, complete, and with the names that REANA uses."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def test_a_store_that_others_may_replace_is_refused(tmp_path: Path) -> None:
         store.add(KEYTAB, b"y")
     assert refused.value.diagnostics.errors[0].hint == f"chmod go-w {tmp_path}/reana-batch"
     assert store.path(KEYTAB).read_bytes() == b"x"
-    (tmp_path / "reana-batch").chmod(0o1777)  # as /tmp, where others cannot rename what is not theirs
+    (tmp_path / "reana-batch").chmod(0o1777)  # like /tmp, where a user cannot rename the files of others
     store.add(KEYTAB, b"y")
     assert store.fault(KEYTAB) == ""
 

@@ -1,4 +1,4 @@
-"""What the arrays of a whole analysis wait for, on Slurm: the figures of the manual."""
+"""The jobs that the arrays of a whole analysis wait for on Slurm, which are the figures of the manual."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_the_arrays_of_a_search(tmp_path: Path) -> None:
     (script,) = ("".join(file.text) for file in compilation.files() if file.path == "batch/submit.sh")
     assert (compilation.workflow.job_count, script.count("\nsubmit ")) == (65, 14)
     assert Counter(re.findall("after[a-z]+", script)) == {"aftercorr": 2, "afterany": 7, "afterok": 7}
-    # What waits by afterok waits for a single job, or for all rows.
+    # A job that waits with afterok waits for a single job, or for all rows.
     counts = {step.name: step.table.count for step in compilation.workflow.steps}
     waited = re.findall("afterok ([a-z_]+)/0", script)
     assert sorted(name for name in waited if counts[name] > 1) == ["merge_sample"]

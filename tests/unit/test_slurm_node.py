@@ -1,4 +1,4 @@
-"""The node that hands a step to Slurm and waits: each way in and out, with tools that play Slurm."""
+"""The node that delegates a step to Slurm and waits: each path through it, with stand-ins for the tools of Slurm."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_rows_that_are_done_end_the_node_without_a_question_to_slurm(node: Node)
     assert submission == expected
     assert node.called("scontrol") == ["release 7"]
     assert node.called("squeue") == node.called("scancel") == []
-    # Written down before it may start.
+    # The node writes the id down before the job may start.
     assert node.read("seen").splitlines() == [f"{token} 7 accepted", "7 fit/0 0 fit 2 1 -"]
     assert not node.under_way
 
@@ -124,7 +124,7 @@ def test_exit_code_is_that_of_the_first_row_that_failed(node: Node) -> None:
 
 
 def test_rows_that_can_never_start_end_the_node_and_get_no_record_of_a_failure(node: Node) -> None:
-    node.write("state/fit/1.skipped", "reason=parent\n")  # of an attempt before
+    node.write("state/fit/1.skipped", "reason=parent\n")  # of an earlier attempt
     skipped = "[ ! -e state/fit/1.skipped ] && echo reason=parent >state/fit/1.skipped; : >queue\n"
     node.write("on-release", DONE.format(0) + skipped)
     assert node.run() == 91
@@ -164,7 +164,7 @@ def test_slurm_that_gives_no_answer_is_asked_again_and_what_it_took_is_found(nod
     node.write("after-squeue", f"[ -e comments ] || {{ {accepted}; }}")
     node.write("on-release", ALL_DONE)
     assert node.run() == 0
-    # The second call was answered; what the first one made, late, goes at the end.
+    # Slurm answered the second call. The job that the first call made late goes to the end of the queue.
     assert len(node.called("sbatch")) == 2
     assert node.called("scontrol") == ["release 7"]
     assert node.called("scancel") == ["9"]

@@ -1,4 +1,4 @@
-"""Every reason that Slurm 25.11 gives for a pending job: what is said of it."""
+"""Every reason that Slurm 25.11 gives for a pending job, and what the user reads about it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from reana_batch.run.queue import JobState
 
 RESOURCES = ("BB", "Billing", "Energy", "GRES", "License", "Unknown")
 
-# Those that pass when other jobs end, or at a time: nothing is said of them.
+# These end when other jobs end, or at a time. The program does not mention them.
 PASSING = [
     *("None", "Priority", "Resources", "Dependency", "BeginTime", "Licenses", "Reservation", "Prolog", "Cleaning"),
     *("JobArrayTaskLimit", "FedJobLock", "BurstBufferResources", "BurstBufferStageIn", "SchedDefer"),
@@ -19,7 +19,7 @@ PASSING = [
     *("AssocGrpJobsLimit", "AssocGrpSubmitJobsLimit", "AssocMaxJobsLimit", "AssocMaxSubmitJobLimit"),
     *("MaxJobsPerAccount", "MaxSubmitJobsPerAccount"),
 ]
-# Those that pass unless the job alone asks for more: they are told.
+# These end unless the job alone asks for more. The program mentions them.
 LIMITS = {
     "the jobs of its QOS": [
         *("QOSGrpCpuLimit", "QOSGrpCPURunMinutesLimit", "QOSGrpMemLimit", "QOSGrpNodeLimit", "QOSGrpMemoryRunMinutes"),
@@ -65,7 +65,7 @@ STUCK = {
         "it asks for more than its QOS allows a job; stop the run, ask for less and run the analysis again"
     ),
 }
-# As far as they are of a kind with those above.
+# More reasons of the same kinds as those above.
 ALSO_STUCK = [
     *("PartitionNodeLimit", "PartitionInactive", "PartitionConfig", "NodeDown", "AccountNotAllowed", "InvalidQOS"),
     *("QOSNotAllowed", "ReservationDeleted", "ReservationInvalid", "BurstBufferOperation", "AssociationTimeLimit"),

@@ -1,4 +1,4 @@
-"""How a workflow is submitted to Slurm and what the finalisers do, with programs that play Slurm."""
+"""The submission of a workflow to Slurm and the work of the finalisers, with stand-ins for the programs of Slurm."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import pytest
 from tests.bash import Bash, Ended
 
 SUBMIT = "slurm/submit"
-# Three jobs of one step, one job that waits for all of them.
+# Three jobs of one step, and one job that waits for all of them.
 CHAIN = "begin; submit fit/0 fit 0 3 3 1; submit plot/0 plot 0 1 1 1 'afterok fit/0'; release"
 
 
 @pytest.fixture
 def slurm(bash: Bash) -> Bash:
-    """A run directory, and a Slurm that accepts everything; its queue is what is in the file ``queue``."""
+    """A run directory, and a Slurm that accepts everything. The file ``queue`` has its queue."""
     for folder in ("state", "logs"):
         (bash.directory / folder).mkdir()
     bash.program(
@@ -33,7 +33,7 @@ def slurm(bash: Bash) -> Bash:
 
 
 def submitted(slurm: Bash) -> list[tuple[str, str]]:
-    """Return what each call of sbatch asked for: its key, and its words without those that all have."""
+    """Return the arguments of each call of sbatch: its key, and its words without those that all calls have."""
     found = []
     for call in slurm.calls("sbatch"):
         words = [word for word in call.split(" ") if not word.startswith(("--parsable", "--chdir", "--output"))]
@@ -208,7 +208,7 @@ def test_patterns_in_the_path_of_a_log_are_kept_from_slurm(bash: Bash) -> None:
 
 # --- submitting by pyslurm ------------------------------------------------------------------------
 
-# It answers each request, which is the number of its words and then the words.
+# It answers each request: first the number of its words, then the words.
 PYSLURM = 'echo "ready, {greeting}"; while IFS= read -rd "" n; do for ((i = 0; i < n; i++)); do IFS= read -rd "" w; done\n{answer}\ndone'
 TWO_JOBS = "begin auto snake; submit fit/0 fit 0 1 1 1; submit plot/0 plot 0 1 1 1"
 

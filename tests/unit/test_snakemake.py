@@ -20,7 +20,7 @@ Load = Callable[..., Workflow]
 
 @pytest.fixture
 def load(tmp_path: Path) -> Load:
-    """Return what loads a Snakefile, with parts of reana.yaml as keywords."""
+    """Return a function that loads a Snakefile. Its keywords are parts of reana.yaml."""
 
     def loaded(
         snakefile: str, *, strict: bool = False, results: dict[str, Any] | None = None, **parts: Any
@@ -38,7 +38,7 @@ def load(tmp_path: Path) -> Load:
     return loaded
 
 
-# Stand in for the process that reads: one that is killed, as for memory, and one that dies before it reads.
+# Stand-ins for the process that reads: one is killed, as for memory, and one dies before it reads.
 DYING = {
     "killed": ("""printf '%s' '["rule", ["a", '; kill -9 $$""", "exit code -9 while reading (it printed nothing)."),
     "no import": ("exec <&-; echo ImportError: no >&2; exit 1", "exit code 1 while reading (ImportError: no)."),
@@ -187,7 +187,7 @@ def test_commands_have_the_names_of_their_module(load: Load, tmp_path: Path) -> 
         assert commands == {"echo a a inner a_select", "echo b b inner b_select", "echo outer mine c {braces}"}
 
 
-# Functions of a param, each of which gives another value once the file "made" is there.
+# Functions of a param. Each of them gives another value once the file "made" exists.
 LATE_PARAMS = {
     "reads": "lambda wildcards, input: open(input[0]).read()",
     "asks first": "lambda wildcards, input: open(input[0]).read() if os.path.exists(input[0]) else 'none'",

@@ -1,4 +1,4 @@
-"""What reaches a terminal."""
+"""The text that reaches a terminal."""
 
 from __future__ import annotations
 
