@@ -27,7 +27,7 @@ __all__ = [
     "write_run",
 ]
 
-# What a program imports from here, and the module that has it: loaded when asked for, so that --help stays quick.
+# The public names, and the module of each. A module is loaded on first use, so that --help stays quick.
 _MODULES = {
     **dict.fromkeys(("compile_workflow", "write_run"), "reana_batch.api"),
     **dict.fromkeys(("Diagnostic", "Diagnostics", "Refused"), "reana_batch.diagnostics"),
@@ -48,9 +48,9 @@ def __dir__() -> list[str]:
 
 
 def _prefer_own_packages() -> None:
-    """Move what PYTHONPATH adds to the end of the search path; jobs still get the variable as it is.
+    """Move the folders of PYTHONPATH to the end of the search path. Jobs still get the variable unchanged.
 
-    LCG views set it on login nodes, and an old click or yaml there would be imported instead of ours.
+    LCG views set it on login nodes. An old click or yaml there would be imported instead of ours.
     """
     own = {os.path.dirname(os.path.dirname(__file__)), os.path.dirname(os.__file__), *site.getsitepackages()}
     added = {os.path.abspath(entry) for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry} - own

@@ -1,4 +1,4 @@
-"""What a compilation is asked for, and what it returns."""
+"""The options of a compilation, and its result."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ class Options:
     fuse: bool = False
     strict_outputs: bool = False
     strict: bool = False
-    measured: Path | None = None  # an earlier run, whose jobs' durations are known
+    measured: Path | None = None  # an earlier run, which has measured durations of jobs
     lenient: bool = False
     ignore_unsupported: bool = False
 
 
-# The choices that hold for expansions as well; the others have become settings.
+# The choices that also apply to expansions. The others are saved as settings.
 _KEPT_CHOICES = (
     "parameters",
     "operational_options",
@@ -57,12 +57,12 @@ class Compilation:
     spec: Spec | None = None
     inputs: list[str] = field(default_factory=list)
     options: Options = Options()
-    durations: Mapping[str, float] = field(default_factory=dict)  # seconds by step, of an earlier run
+    durations: Mapping[str, float] = field(default_factory=dict)  # seconds of each step in an earlier run
     diagnostics: Diagnostics = field(default_factory=Diagnostics, compare=False)  # the warnings
 
     @property
     def start_command(self) -> str:
-        """What the user types, in the run directory, to hand the run to the batch system."""
+        """The command that submits the run, typed in the run directory."""
         has_credentials = self.workflow.credential_plan != CredentialPlan()
         return (
             f"bash {credential_files.SCRIPT} && {self.target.start_command}"
@@ -71,7 +71,7 @@ class Compilation:
         )
 
     def files(self) -> Iterator[File]:
-        """Yield every generated file; tables and long lists are made while they are written."""
+        """Yield each generated file. Tables and long lists are made while they are written."""
         yield File(layout.MANIFEST, manifest.write(self.workflow, self.target))
         yield from jobs.job_files(self.workflow, self.site, self.target)
         if self.workflow.expansions:

@@ -1,4 +1,4 @@
-"""How many CPUs this process may use: of the machine, those of its affinity, within the quota of its control group."""
+"""The number of CPUs that this process may use: those of its affinity, within the quota of its control group."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from pathlib import Path, PurePosixPath
 
 
 def usable(proc: Path = Path("/proc/self/cgroup"), mounted: Path = Path("/sys/fs/cgroup")) -> int:
-    """Return the number of CPUs that jobs started from here may use together."""
+    """Return how many CPUs the jobs that this process starts may use together."""
     return max(1, min(len(os.sched_getaffinity(0)), *_quotas(proc, mounted)))
 
 
 def _quotas(proc: Path, mounted: Path) -> Iterator[int]:
-    """Yield the quota of each control group above this process, in CPUs; of one at least, without limit."""
+    """Yield the machine's CPUs, and each quota of the control groups above this process."""
     yield os.cpu_count() or 1
     for line in _text(proc).splitlines():
         _, controllers, path = line.split(":", 2)
@@ -25,7 +25,7 @@ def _quotas(proc: Path, mounted: Path) -> Iterator[int]:
 
 
 def _quota(folder: Path) -> Iterator[int]:
-    """Yield the quota of one control group: version 2 has both numbers in cpu.max, version 1 has a file for each."""
+    """Yield the quota of a control group. Version 2 has both numbers in cpu.max, version 1 has two files."""
     words = _text(folder / "cpu.max").split()
     words = words or [_text(folder / f"cpu.cfs_{name}_us").strip() for name in ("quota", "period")]
     if len(words) == 2 and all(word.isdecimal() and int(word) for word in words):

@@ -1,7 +1,7 @@
 """Faults and warnings: what they are, how they are collected and how they are shown.
 
-Owns the one record for every message about a user's input. Knows nothing of YAML, workflows or
-back ends; they hand in a place, a sentence and a hint.
+This module has the record for each message about a user's input. It knows nothing about YAML, workflows or
+back ends. Callers pass a place, a sentence and a hint.
 """
 
 from __future__ import annotations
@@ -15,34 +15,33 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-# Every code the program can print, with the one sentence that the manual shows. A test demands a
-# golden file for each.
+# Each code that the program can print, with its sentence in the manual. A test requires a golden file for each.
 CODES = {
     "yaml-syntax": "The file is not YAML.",
     "yaml-encoding": "The file is not UTF-8 text.",
-    "empty-file": "The file holds no YAML value.",
-    "too-large": "The analysis has more values, commands or faults than are read.",
-    "duplicate-key": "A mapping has the same key twice; YAML readers keep the last one silently.",
+    "empty-file": "The file has no YAML value.",
+    "too-large": "The analysis has more values, commands or faults than allowed.",
+    "duplicate-key": "A mapping has the same key twice. YAML readers keep the last one silently.",
     "not-json": "A YAML value that REANA cannot send to its server, such as a date.",
-    "yaml-value": "YAML 1.1 reads a parameter as something else than what is written.",
+    "yaml-value": "YAML 1.1 reads a parameter as another value than the one written.",
     "missing-file": "A file named on the command line or in the analysis does not exist.",
     "spec-ambiguous": "Both reana.yaml and reana.yml exist.",
-    "unknown-key": "A key that REANA does not know: mostly a typo, which REANA ignores.",
-    "missing-key": "A key that must be there is not.",
+    "unknown-key": "A key that REANA does not know, usually a typo. REANA ignores it.",
+    "missing-key": "A required key is missing.",
     "bad-type": "A value has the wrong YAML type.",
     "bad-value": "A value is not among those allowed.",
     "bad-size": "A memory or disk size that cannot be read.",
     "bad-cpu": "A number of CPUs that cannot be read.",
     "bad-time": "A duration or job flavour that cannot be read.",
     "bad-data-reference": "A declared data reference that cannot be read.",
-    "unknown-rucio": "The site knows no Rucio of the name that a data reference gives.",
-    "bad-image": "A container image name that is not a legal reference.",
+    "unknown-rucio": "A data reference names a Rucio that the site does not know.",
+    "bad-image": "A container image name that is not a valid reference.",
     "image-tag": "A container image without a fixed tag.",
     "input-path": "A declared path that is absolute, empty or leaves the analysis directory.",
     "input-missing": "A declared input does not exist.",
     "input-kind": "A directory declared as a file, or a file as a directory.",
     "input-duplicate": "The same input, or the same place for an output, is declared twice.",
-    "input-kept": "A rule has less to do, because what it makes is a declared input.",
+    "input-kept": "A rule runs fewer jobs, because files that it makes are declared inputs.",
     "input-symlink": "A declared input is, or leads through, a symbolic link out of the analysis.",
     "placeholder": "A $ in a command that REANA cannot substitute.",
     "undefined-parameter": "A command uses a parameter that inputs.parameters does not define.",
@@ -54,25 +53,25 @@ CODES = {
     "dangerous": "A command with an operation that REANA calls dangerous.",
     "no-effect": "A command that only changes its own shell, such as cd or export.",
     "unmade-output": "A declared output that no job of the workflow makes.",
-    "nul-byte": "A command with a NUL character, which no process can be given.",
-    "snakefile": "A Snakefile that Snakemake cannot read, or can make no jobs of.",
-    "missing-input": "A rule needs a file that no rule makes and that is no input.",
+    "nul-byte": "A command with a NUL character, which a command line cannot contain.",
+    "snakefile": "A Snakefile that Snakemake cannot read, or cannot make jobs from.",
+    "missing-input": "A rule needs a file that no rule makes and that is not an input.",
     "ambiguous-rules": "Two rules make the same file.",
     "unsupported-type": "A workflow type that this version cannot compile.",
     "unsupported": "Something that the chosen back end cannot do.",
-    "default-runtime": "Steps that ask for no runtime, where the site gives such steps little.",
+    "default-runtime": "Steps that ask for no runtime, on a site with a short default.",
     "hint-ignored": "A resource hint that has no meaning on the chosen back end.",
-    "image-ignored": "Steps that run without their container image, for their site or their kind.",
+    "image-ignored": "Steps that run without their container image, because of their site or their kind.",
     "changed-directory": "A Snakemake rule that leaves the workspace before it uses absolute paths into it.",
-    "backend-ignored": "A step asks for another back end than the one compiled for.",
-    "mixed-backends": "Steps ask for different back ends, and the one that runs the workflow cannot hand jobs to the others.",
+    "backend-ignored": "A step asks for another back end than the one that the workflow is compiled for.",
+    "mixed-backends": "Steps ask for different back ends, and the one that runs the workflow cannot delegate them.",
     "over-limit": "A step asks for more than the site allows.",
     "cycle": "Steps that wait for each other in a circle.",
-    "missing-secret": "A secret that a step needs is not there, is empty, or is open to others.",
-    "secret-exists": "A secret of this name is there already.",
-    "credential": "A ticket or proxy cannot be made, or does not live as long as it is needed.",
-    "usage": "An option or argument of the command line is unknown, missing or wrong; only JSON shows this code.",
-    "no-site": "run was called without a site on a machine that submits to a batch system.",
+    "missing-secret": "A secret that a step needs is missing, is empty, or is open to others.",
+    "secret-exists": "A secret of this name exists already.",
+    "credential": "A ticket or proxy cannot be made, or expires too early.",
+    "usage": "An option or argument of the command line is unknown, missing or wrong. Only JSON shows this code.",
+    "no-site": "run was called without a site on a machine that can submit to a batch system.",
     "unknown-site": "No site profile has this name.",
     "unknown-setting": "A setting that does not exist.",
     "bad-setting": "A setting with a value that does not fit.",
@@ -81,44 +80,44 @@ CODES = {
     "output-exists": "The directory to write to is not empty.",
     "cannot-write": "A file could not be written.",
     "file-access": "A file or directory cannot be read or written, or is a link, FIFO, socket or device.",
-    "run-name": "A name that a run cannot have.",
+    "run-name": "A run cannot have this name.",
     "unknown-run": "No run has this name.",
-    "run-state": "The run is not in a state for this.",
-    "scheduler": "A scheduler refused, or gave no answer.",
+    "run-state": "The state of the run does not allow this.",
+    "scheduler": "A scheduler refused, or did not answer.",
     "bad-feature": "A test file is not Gherkin.",
     "missing-tool": "A program that is needed is not installed.",
 }
 
 
-# What ends a line in YAML 1.1.
+# The line breaks of YAML 1.1.
 LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 
 
-# The longest line of a user's file that is shown whole, in characters, and the longest sentence.
+# The most characters of a user's line, and of a sentence, that are shown.
 _WIDEST = 200
 _LONGEST = 1000
 
-# Messages that are shown of each severity; the rest is counted.
+# The most messages of each severity that are shown. The others are counted.
 MOST_SHOWN = 200
 
-# Faults of one code that are kept, and those that are looked for; a file of 10 MB can hold millions.
+# The most faults of one code that are kept, and the most that are searched for. A file of 10 MB can have millions.
 _MOST_KEPT = 10_000
 _MOST_FOUND = 50_000
 
-# Words that are compared with a misspelt one at all, and those that are compared closely.
+# The most words that are compared with a misspelt one, and the most that are compared closely.
 _MOST_WORDS = 5000
 _MOST_NEAR = 100
 
 
 class Severity(enum.Enum):
-    """How bad a diagnostic is: an error stops the compilation, a warning does not."""
+    """The severity of a diagnostic. An error stops the compilation, a warning does not."""
 
     ERROR = "error"
     WARNING = "warning"
 
 
 class Place(NamedTuple):
-    """A stretch of one line in a user's file; line and column count from 1, in characters."""
+    """A part of one line in a user's file. Line and column count from 1, in characters."""
 
     file: str
     line: int
@@ -130,22 +129,22 @@ class Place(NamedTuple):
 
     @property
     def short(self) -> str:
-        """The place without the folder, which generated files must not depend on."""
+        """The place without the folder, because generated files must not depend on that."""
         return f"{self.file.rpartition('/')[2]}:{self.line}"
 
 
-# A place, or what looks it up where the message is kept.
+# A place, or a function that looks it up. It is called only if the message is kept.
 Where = Place | Callable[[], Place] | None
 
 
 def look_up(where: Where) -> Place | None:
-    """Return the place that is meant."""
+    """Return the place, looked up if ``where`` is a function."""
     return where() if callable(where) else where
 
 
 @dataclass(frozen=True, slots=True)
 class Later:
-    """A hint that is made only if it is shown, because that takes time; hints of one ``key`` are equal."""
+    """A hint that is made only when it is shown, because that takes time. Hints with the same ``key`` are equal."""
 
     key: object
     make: Callable[[], str] = field(compare=False)
@@ -158,7 +157,7 @@ Hint = str | Later
 
 
 def suggestion(word: str, allowed: Iterable[str], otherwise: str = "") -> Later:
-    """Return the hint that names the allowed word nearest to ``word``, or the hint ``otherwise``."""
+    """Return a hint that names the allowed word nearest to ``word``, or the hint ``otherwise``."""
 
     def make() -> str:
         meant = closest(word, allowed)
@@ -168,7 +167,7 @@ def suggestion(word: str, allowed: Iterable[str], otherwise: str = "") -> Later:
 
 
 class Note(NamedTuple):
-    """A further place that a message is about, and the sentence about that place."""
+    """A further place of a message, and a sentence about it."""
 
     message: str
     place: Place
@@ -180,7 +179,7 @@ class Note(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """One message: where, what, the further places, and what to do about it."""
+    """A message: the place, the fault, further places, and the advice."""
 
     severity: Severity
     code: str
@@ -193,7 +192,7 @@ class Diagnostic:
         assert self.code in CODES, f"undeclared code {self.code}"
 
     def as_json(self) -> dict[str, object]:
-        """Return the record for ``--json``; ``file``, ``line`` and ``column`` are null without a place."""
+        """Return the record for ``--json``. Without a place, ``file``, ``line`` and ``column`` are null."""
         return {
             "severity": self.severity.value,
             "code": self.code,
@@ -210,7 +209,7 @@ def _place_record(place: Place | None) -> dict[str, object]:
 
 
 class Refused(Exception):
-    """The input cannot be compiled; carries every diagnostic found up to then."""
+    """The input cannot be compiled. The exception has all diagnostics that were found before."""
 
     def __init__(self, diagnostics: Diagnostics) -> None:
         super().__init__("\n".join(d.message for d in diagnostics.errors))
@@ -219,7 +218,7 @@ class Refused(Exception):
 
 @dataclass
 class Diagnostics:
-    """A collector of diagnostics, and the source texts that they point into."""
+    """A collector of diagnostics, and of the source texts with their places."""
 
     ignored_codes: frozenset[str] = frozenset()
     sources: dict[str, str] = field(default_factory=dict)
@@ -229,9 +228,9 @@ class Diagnostics:
     def error(
         self, code: str, message: str, place: Where = None, hint: Hint = "", notes: tuple[Note, ...] = ()
     ) -> None:
-        """Record an error, or a warning if the user chose to go on in spite of this code.
+        """Record an error, or a warning if the user chose to ignore this code.
 
-        Raises :class:`Refused` when there are so many of this code that looking for more is of no use.
+        Raises :class:`Refused` when there are so many of this code that a search for more is useless.
         """
         severity = Severity.WARNING if code in self.ignored_codes else Severity.ERROR
         self._record(severity, code, message, place, hint, notes)
@@ -245,14 +244,14 @@ class Diagnostics:
     def _record(
         self, severity: Severity, code: str, message: str, place: Where, hint: Hint, notes: tuple[Note, ...]
     ) -> None:
-        """Keep a diagnostic once; beyond ``_MOST_KEPT`` of its code it is only counted, and not looked for."""
+        """Keep a diagnostic once. After ``_MOST_KEPT`` of its code, only count it and do not look up its place."""
         kind = severity, code
         if self._counts[kind] < _MOST_KEPT:
             self._keep(Diagnostic(severity, code, message, look_up(place), hint, notes))
             return
         self._counts[kind] += 1
         if severity is Severity.ERROR and self._counts[kind] == _MOST_FOUND:
-            message = f"There are {_MOST_FOUND:,} faults [{code}] or more; what else is wrong was not looked for."
+            message = f"There are {_MOST_FOUND:,} faults [{code}] or more. The search for others was stopped."
             self._keep(Diagnostic(severity, "too-large", message))
             raise Refused(self)
 
@@ -262,22 +261,22 @@ class Diagnostics:
             self._found[diagnostic] = None
 
     def count(self, severity: Severity) -> int:
-        """Return how many diagnostics of ``severity`` were recorded, kept or not."""
+        """Return the number of diagnostics of ``severity`` that were recorded, kept or not."""
         return sum(count for (each, _), count in self._counts.items() if each is severity)
 
     def add(self, others: Diagnostics) -> None:
-        """Record the diagnostics of another collector, with the sources that they point into."""
+        """Record the diagnostics and sources of another collector."""
         for each in others._found:
             self._record(each.severity, each.code, each.message, each.place, each.hint, each.notes)
         self._counts.update({kind: count - _MOST_KEPT for kind, count in others._counts.items() if count > _MOST_KEPT})
         self.sources |= others.sources
 
     def __iter__(self) -> Iterator[Diagnostic]:
-        """Yield the diagnostics in file order; those without a place come first."""
+        """Yield the diagnostics in file order. Those without a place come first."""
         yield from sorted(self._found, key=_position)
 
     def as_json(self) -> dict[str, object]:
-        """Return what ``--json`` shows: ``MOST_SHOWN`` records of each severity, and the number of the others."""
+        """Return what ``--json`` shows: at most ``MOST_SHOWN`` records of each severity, and how many others."""
         shown: dict[Severity, list[Diagnostic]] = {severity: [] for severity in Severity}
         for diagnostic in self:
             if len(shown[diagnostic.severity]) < MOST_SHOWN:
@@ -287,7 +286,7 @@ class Diagnostics:
         return {"diagnostics": [each.as_json() for each in records], "more_diagnostics": rest}
 
     def text(self, severity: Severity) -> str:
-        """Return what the command line shows of one severity."""
+        """Return what the command line shows for one severity."""
         found = (each for each in self if each.severity is severity)
         return render(found, self.sources, self.count(severity))
 
@@ -314,22 +313,22 @@ def _position(diagnostic: Diagnostic) -> tuple[str, int, int, int]:
 
 
 def refuse(code: str, message: str, place: Place | None = None, hint: Hint = "") -> Refused:
-    """Return the exception for a fault that leaves nothing else to look at."""
+    """Return the exception for a fault after which nothing else can be checked."""
     diagnostics = Diagnostics()
     diagnostics.error(code, message, place, hint)
     return Refused(diagnostics)
 
 
 def no_access(error: OSError) -> Refused:
-    """Return the exception for a file or directory that the system does not let us read or write."""
+    """Return the exception for a file or directory that cannot be read or written."""
     return refuse("file-access", f"{error.filename}: {error.strerror or error}.")
 
 
 def closest(word: str, allowed: Iterable[str]) -> str | None:
-    """Return the allowed word that ``word`` was probably meant to be, or None.
+    """Return the allowed word that the user probably meant with ``word``, or None.
 
-    As well as small slips it knows initials, and parts left out: ``c_b`` is ``compute_backend``, and
-    ``kubernetes_cpus`` is ``kubernetes_cpu_limit``.
+    It knows small slips, initials and missing parts: ``c_b`` is ``compute_backend``, and ``kubernetes_cpus`` is
+    ``kubernetes_cpu_limit``.
     """
     import difflib
 
@@ -352,7 +351,7 @@ def closest(word: str, allowed: Iterable[str]) -> str | None:
 
 
 def _in_common(one: str, other: str) -> int:
-    """Return how many characters two words begin and end with together: all but one after a small slip."""
+    """Return how many characters at both ends of two words are the same. After a small slip, all but one are."""
     return _prefix(one, other) + _prefix(one[::-1], other[::-1])
 
 
@@ -364,8 +363,8 @@ def _prefix(one: str, other: str) -> int:
 def render(diagnostics: Iterable[Diagnostic], sources: Mapping[str, str], total: int = 0) -> str:
     """Return the text for a reader: place, sentence, source line with carets, notes, hint.
 
-    The same message at many places is shown once, with the other places counted. Of more than
-    ``MOST_SHOWN`` messages the rest is counted; ``total`` counts what the collector has not kept as well.
+    The same message at many places is shown once, and the other places are counted. Messages after the first
+    ``MOST_SHOWN`` are counted. ``total`` is the number of messages, including those that were not kept.
     """
     groups: dict[tuple[object, ...], list[Diagnostic]] = {}
     for each in diagnostics:
@@ -380,7 +379,7 @@ def render(diagnostics: Iterable[Diagnostic], sources: Mapping[str, str], total:
 
 
 def _merged(groups: Iterable[list[Diagnostic]]) -> list[tuple[list[Diagnostic], str]]:
-    """Return the groups with their hints; those are together whose hints, made only now, turn out to be the same."""
+    """Return the groups with their hints. Groups with the same hint, which is made only now, are joined."""
     merged: dict[tuple[object, ...], tuple[list[Diagnostic], str]] = {}
     for group in groups:
         first, hint = group[0], str(group[0].hint)
@@ -408,7 +407,7 @@ def _render_group(group: list[Diagnostic], hint: str, lines: Mapping[str, list[s
 
 
 def _shortened(sentence: str) -> str:
-    """Return a sentence as one line, without the middle of the long value that it quotes."""
+    """Return a sentence as one line. The middle of a long quoted value is left out."""
     sentence = sentence.replace("\n", "\\n")
     if len(sentence) <= _LONGEST:
         return sentence
@@ -427,11 +426,11 @@ def _excerpt(place: Place, lines_of: Mapping[str, list[str]]) -> list[str]:
     if not (0 < place.line <= len(lines) and lines[place.line - 1].strip()):
         return []
     line, column = lines[place.line - 1], place.column
-    if len(line) > _WIDEST:  # a window around the place will do
+    if len(line) > _WIDEST:  # show only the text around the place
         start = max(0, column - _WIDEST // 2)
         line, column = line[start : start + _WIDEST], column - start
     line = "".join(c if c.isprintable() or c == "\t" else "?" for c in line)
-    # Tabs stay tabs below as above, so that the carets line up in every terminal.
+    # Keep tabs in the line below, so that the carets line up in every terminal.
     pad = "".join("\t" if c == "\t" else " " for c in line[: column - 1])
     width = max(1, min(place.width, len(line) - column + 1))
     return [f"  {line}", f"  {pad}{'^' * width}"]

@@ -1,4 +1,4 @@
-"""What passes know of the machine that compiles: read once before them, so that they themselves look at nothing."""
+"""What passes know about the machine that compiles. It is read once, so that passes do not look at the machine."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ FILE = "file"
 
 @dataclass(frozen=True, order=True, slots=True)
 class Secret:
-    """The name and type of a secret; type is ``env`` or ``file``."""
+    """The name and type of a secret. The type is ``env`` or ``file``."""
 
     name: str
     type: str
@@ -19,34 +19,34 @@ class Secret:
 
 @dataclass(frozen=True, slots=True)
 class KnownSecrets:
-    """The secrets at one moment: what each holds, and why some cannot be used."""
+    """The secrets at one moment: their contents, and why some cannot be used."""
 
     contents: Mapping[Secret, bytes] = field(default_factory=dict, repr=False)
     faults: Mapping[Secret, str] = field(default_factory=dict, repr=False)
-    closed: Mapping[str, str] = field(default_factory=dict)  # by type: why none of it can be seen
+    closed: Mapping[str, str] = field(default_factory=dict)  # for a type: why its secrets cannot be listed
 
     def value(self, name: str) -> str:
-        """Return the value of a secret of type env, without the newline at its end; empty if there is none."""
+        """Return the value of a secret of type env, or an empty text. A final newline is removed."""
         return self.content(Secret(name, ENV)).decode("utf-8", "replace").removesuffix("\n")
 
     def content(self, secret: Secret) -> bytes:
-        """Return what a secret holds; nothing if it cannot be read."""
+        """Return the content of a secret, or nothing if it cannot be read."""
         return self.contents.get(secret, b"")
 
     def fault(self, secret: Secret) -> str:
-        """Return why a secret cannot be used, as the end of a sentence; empty if it can."""
+        """Return why a secret cannot be used: the end of a sentence, or an empty text."""
         if secret in self.contents or secret in self.faults:
             return self.faults.get(secret, "")
         return self.closed.get(secret.type, "is not there")
 
     def holds(self, secret: Secret) -> bool:
-        """Return whether there is a secret of this name, however faulty."""
+        """Return whether there is a secret of this name, even a faulty one."""
         return secret in self.contents
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What passes know of the machine that compiles."""
+    """What passes know about the machine that compiles."""
 
-    has_ticket: bool = False  # a Kerberos ticket that is valid now
+    has_ticket: bool = False  # does the user have a valid Kerberos ticket now?
     secrets: KnownSecrets = KnownSecrets()

@@ -1,6 +1,6 @@
-"""Files in folders where others may write: links are never followed, and a file is whole or not there.
+"""Files in folders where others may write. Links are never followed, and a file is complete or missing.
 
-As REANA opens files of a workspace (reana_commons/workspace.py): O_NOFOLLOW, and O_NONBLOCK, because opening a
+Files are opened as in REANA (reana_commons/workspace.py): with O_NOFOLLOW, and with O_NONBLOCK, because opening a
 FIFO would wait for its other end.
 """
 
@@ -16,15 +16,16 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-# Bytes that are copied at a time.
+# The bytes that are copied at a time.
 _PIECE = 1 << 20
 
 
 @contextlib.contextmanager
 def naming(path: Path, *, named: bool = False) -> Iterator[None]:
-    """Name the file in an OSError: one of reading has no name, one of a directory's entry only its last part.
+    """Name the file in an OSError.
 
-    With ``named`` an error that has a name keeps it.
+    Errors of reading have no name, and errors of directory entries have only the last part of it.
+    With ``named``, an error that has a name keeps it.
     """
     try:
         yield
@@ -35,13 +36,13 @@ def naming(path: Path, *, named: bool = False) -> Iterator[None]:
 
 
 def read_regular(path: Path) -> bytes:
-    """Return the content of a regular file, also behind a link. OSError if it is anything else."""
+    """Return the content of a regular file, also through a link. Anything else raises OSError."""
     with naming(path), open(path, "rb", opener=regular) as stream:
         return stream.read()
 
 
 def regular(path: str, flags: int) -> int:
-    """Open a regular file, for ``open``; OSError if it is anything else, as a FIFO, which would be waited for."""
+    """Open a regular file: an opener for ``open``. Anything else, such as a FIFO, raises OSError."""
     descriptor = os.open(path, flags | os.O_NONBLOCK)
     try:
         _demand_file(os.fstat(descriptor).st_mode)
@@ -57,13 +58,13 @@ def _demand_file(mode: int) -> None:
 
 
 def read_text(path: Path) -> str:
-    """Return the text of a regular file; what is not UTF-8 is replaced. OSError if it is anything else."""
+    """Return the text of a regular file. Bytes that are not UTF-8 are replaced. Anything else raises OSError."""
     with naming(path), open(path, encoding="utf-8", errors="replace", opener=regular) as stream:
         return stream.read()
 
 
 def kind_of(mode: int) -> str:
-    """Return the kind of a file by its mode, such as "a FIFO"; empty for a regular file."""
+    """Return the kind of a file with this mode, such as "a FIFO". It is empty for a regular file."""
     kinds = {
         stat.S_IFLNK: "a link",
         stat.S_IFDIR: "a directory",
@@ -74,9 +75,9 @@ def kind_of(mode: int) -> str:
 
 
 def write_whole(path: Path, content: bytes, *, by: Path | None = None) -> None:
-    """Write a file that its owner alone may read, complete or not at all; a link in its place is replaced.
+    """Write a file that only its owner may read, completely or not at all. A link in its place is replaced.
 
-    It is made in the folder ``by``, or next to its place.
+    The file is made in the folder ``by``, or next to its place, and then moved.
     """
     descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name[:100]}.", dir=by or path.parent)
     try:
@@ -89,7 +90,7 @@ def write_whole(path: Path, content: bytes, *, by: Path | None = None) -> None:
 
 
 def make_private(folder: Path) -> None:
-    """Make a folder, and those above it that are missing, private to the user, whatever the umask."""
+    """Make a folder and its missing parents, private to the user, whatever the umask is."""
     if folder.is_dir():
         return
     make_private(folder.parent)
@@ -99,7 +100,7 @@ def make_private(folder: Path) -> None:
 
 
 def is_there(path: Path) -> bool:
-    """Return whether there is something at the end of a path. OSError if that cannot be told."""
+    """Return whether a path leads to something. It raises OSError if that is unknown."""
     try:
         path.stat()
     except OSError as error:
@@ -113,10 +114,10 @@ def is_there(path: Path) -> bool:
 
 
 def walk(root: Path, folder: str = "", depth: int | None = None) -> Iterator[tuple[str, os.stat_result]]:
-    """Yield everything except directories below ``folder`` of ``root``, by its path from ``root``, with its own facts.
+    """Yield everything except directories below ``folder`` of ``root``: its path from ``root`` and its facts.
 
-    No link is followed. ``depth`` is the number of folders to enter, one after the other; None for all.
-    Raises OSError if a directory cannot be read. What is removed meanwhile is left out.
+    No link is followed. ``depth`` is the number of levels to enter, or None for all.
+    An unreadable directory raises OSError. Entries that are removed meanwhile are left out.
     """
     pending = [folder]
     while pending:
@@ -144,7 +145,7 @@ def _entries(folder: Path, *, vanishes: bool) -> list[os.DirEntry[str]]:
 
 
 def remove_links(root: Path) -> None:
-    """Remove all links below a directory in which none belongs, so that no program writes through one."""
+    """Remove all links below a directory that must not have any, so that no program writes through one."""
     pending = [root]
     while pending:
         for entry in _entries(pending.pop(), vanishes=True):
@@ -155,7 +156,7 @@ def remove_links(root: Path) -> None:
 
 
 def demand_removable(root: Path) -> None:
-    """Raise OSError if there is something below a directory that the modes of its folders keep."""
+    """Raise OSError if the mode of a folder below a directory prevents its removal."""
     pending = [root]
     while pending:
         folder = pending.pop()
@@ -166,15 +167,15 @@ def demand_removable(root: Path) -> None:
 
 
 def no_follow(path: str, flags: int) -> int:
-    """Open a file, for ``open``; OSError if it is a link, or a FIFO without a reader."""
+    """Open a file: an opener for ``open``. A link, or a FIFO without a reader, raises OSError."""
     return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
 
 
 @contextlib.contextmanager
 def entered(root: Path, folder: Path, *, make: bool = False) -> Iterator[int]:
-    """Give the descriptor of a folder below ``root``, to which no link leads; ``make`` makes what is missing.
+    """Give the descriptor of a folder below ``root`` without following links. ``make`` makes missing folders.
 
-    Raises OSError if there is something else on the way.
+    Anything else on the way raises OSError.
     """
     descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
     path = root
@@ -202,11 +203,11 @@ def _enter(name: str, parent: int, *, make: bool) -> int:
 
 @contextlib.contextmanager
 def opened(root: Path, path: str) -> Iterator[BinaryIO]:
-    """Give a regular file below ``root``, to which no link leads, for reading. OSError if it is anything else."""
+    """Open a regular file below ``root`` for reading, without following links. Anything else raises OSError."""
     folder, name = os.path.split(path)
     with entered(root, Path(folder)) as parent:
         with naming(root / path):
-            # Opening a device may do something.
+            # Opening a device can have an effect.
             _demand_file(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode)
             descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=parent)
         with open(descriptor, "rb") as stream:
@@ -216,9 +217,10 @@ def opened(root: Path, path: str) -> Iterator[BinaryIO]:
 
 
 def copy(source: BinaryIO, origin: Path, root: Path, path: str) -> None:
-    """Copy an open file, with its mode and time, to a path below ``root``; folders are made, links never followed.
+    """Copy an open file with its mode and time to a path below ``root``. Missing folders are made.
 
-    It is there whole or not at all. An OSError names ``origin`` if it cannot be read, else what cannot be written.
+    Links are not followed. The copy is complete or missing. An OSError names ``origin`` if that cannot be read,
+    else the file that cannot be written.
     """
     folder, name = os.path.split(path)
     facts = os.fstat(source.fileno())
@@ -242,7 +244,7 @@ def copy(source: BinaryIO, origin: Path, root: Path, path: str) -> None:
 
 
 def copy_tree(source: Path, target: Path, paths: Iterable[str]) -> None:
-    """Copy regular files below ``source`` to the same paths below ``target``, which is made; an OSError as in copy."""
+    """Copy regular files below ``source`` to the same paths below ``target``. An OSError is as in ``copy``."""
     target.mkdir(parents=True, exist_ok=True)
     for path in paths:
         with opened(source, path) as stream:
@@ -255,7 +257,7 @@ def _read(source: BinaryIO, origin: Path) -> bytes:
 
 
 def _demand_other(name: str, parent: int, facts: os.stat_result) -> None:
-    """Raise OSError if a file is to be copied over itself."""
+    """Raise OSError if a file would be copied over itself."""
     with contextlib.suppress(FileNotFoundError):
         if os.path.samestat(facts, os.stat(name, dir_fd=parent, follow_symlinks=False)):
             raise OSError(errno.EINVAL, "It is the same file")

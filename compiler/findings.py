@@ -1,4 +1,4 @@
-"""What `doctor` finds: one thing looked at, whether the site needs it, and the cure. And how a tool is asked."""
+"""The findings of `doctor`: a thing, whether the site needs it, and the advice. Also how to call a tool."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ TIMEOUT = 10  # seconds
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing looked at: ``state`` is ok, missing (the site needs it) or absent (it does not)."""
+    """A thing that was checked. ``state`` is ok, missing (the site needs it) or absent (the site does not)."""
 
     subject: str
     state: str
@@ -19,14 +19,14 @@ class Finding:
 
 
 def finding(subject: str, good: bool, needed: bool, note: str, cure: str) -> Finding:
-    """Return the finding about a thing that is good or not, and that the site needs or not."""
+    """Return the finding about a thing. It is good or not, and the site needs it or not."""
     if good:
         return Finding(subject, "ok", note)
     return Finding(subject, "missing" if needed else "absent", note, cure if needed else "")
 
 
 def output(*command: str) -> str | None:
-    """Return what a tool prints. None if it is not there, fails, or takes too long."""
+    """Return what a tool prints, or None if it is missing, fails or takes too long."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT, check=False)
     except (OSError, subprocess.TimeoutExpired):

@@ -1,7 +1,7 @@
-"""Folding many jobs into few steps: jobs of one kind become the rows of one step.
+"""Fold many jobs into few steps: jobs of one kind become the rows of one step.
 
-Front ends that know each job by itself use this: what differs between the rows goes into the step's
-table, and what a row waits for becomes the narrowest pattern that an edge can have.
+Front ends use this if they get single jobs. The values that differ between the rows go into the step's
+table. The jobs that a row waits for become the narrowest pattern that an edge can have.
 """
 
 from __future__ import annotations
@@ -15,20 +15,21 @@ import networkx
 
 from reana_batch.ir import Column, Need, Pattern, Repeated, RowMapping, Rows, Table
 
-# Texts are compared word by word, so that a column holds the "a" of "results/a.txt" and not all of it.
+# Texts are compared word by word, so that a column has only the "a" of "results/a.txt".
 _WORD = re.compile(r"\w+|\W")
 _NUMBER = re.compile(r"(\d+)")
 
-# Rows are put in the order of their parents' rows, of which this many are looked at.
+# Rows are sorted by the rows of their parents: at most this many parents.
 _PARENTS_IN_ORDER = 8
 
-# Jobs of one kind are in this many parts at the most, by the steps of their parents, and have two jobs in each on average.
+# Jobs of one kind are split by the steps of their parents: into at most this many steps, with an average of two jobs.
 _MOST_PARTS = 20
 
-# Holes of a text at the most: each has a file before and after it. With more, one column holds all from the first to the last.
+# The most holes of a text, because each has a file before and after it. With more, one column has the whole text from
+# the first hole to the last.
 _MOST_HOLES = 400
 
-# How many ancestors of a job are looked at to find that one parent waits for another.
+# The most ancestors of a job that are searched to find that one parent waits for another.
 _MOST_ANCESTORS = 64
 
 
@@ -37,30 +38,30 @@ K = TypeVar("K", bound=Hashable)
 
 @dataclass(frozen=True, slots=True)
 class Job(Generic[K]):
-    """One job: those of the same ``kind`` may be rows of one step."""
+    """A job. Jobs of the same ``kind`` may be rows of one step."""
 
     kind: K
     parents: Sequence[int]  # positions in the list of all jobs
-    order: str  # rows that nothing else orders are ordered by this, numbers by their value
+    order: str  # sorts rows that nothing else sorts; numbers in it are compared by their value
 
 
 @dataclass(slots=True)
 class Fold(Generic[K]):
-    """Jobs that make one step: their positions, row by row."""
+    """The jobs of one step: their positions, row by row."""
 
     kind: K
     jobs: list[int]
 
 
 def fold(jobs: Sequence[Job[K]]) -> list[Fold[K]]:
-    """Return the folds, parents before children; raises ValueError if jobs wait for each other in a circle.
+    """Return the folds, parents before children. A circle of jobs raises ValueError.
 
-    Jobs of one kind are one fold if their parents are in the same folds. Where rows follow each other one by one, they
-    have the same order.
+    Jobs of one kind are one fold if their parents are in the same folds. Folds whose rows wait for each other
+    row by row have their rows in the same order.
     """
     folds = _by_parents(_in_order(_without_circles(jobs), jobs), jobs)
     leaders = _aligned(folds, jobs)
-    place: dict[int, tuple[int, int]] = {}  # of each job, its fold and row
+    place: dict[int, tuple[int, int]] = {}  # the fold and row of each job
     for number, each in enumerate(folds):
         if len(each.jobs) > 1:
             each.jobs.sort(key=lambda job: (place.get(leaders[job], ()), _row_key(jobs[job], place)))
@@ -69,7 +70,7 @@ def fold(jobs: Sequence[Job[K]]) -> list[Fold[K]]:
 
 
 def _by_parents(folds: list[Fold[K]], jobs: Sequence[Job[K]]) -> list[Fold[K]]:
-    """Return the folds, split where rows wait for different folds: a scheduler's array waits as a whole."""
+    """Return the folds, split if their rows wait for different folds. A scheduler's array waits as a whole."""
     fold_of: dict[int, int] = {}
     found: list[Fold[K]] = []
     for each in folds:
@@ -84,9 +85,9 @@ def _by_parents(folds: list[Fold[K]], jobs: Sequence[Job[K]]) -> list[Fold[K]]:
 
 
 def _aligned(folds: Sequence[Fold[K]], jobs: Sequence[Job[K]]) -> dict[int, int]:
-    """Return for each job the one whose row gives its own: that of the first fold that it follows one by one.
+    """Return for each job the job whose row sets its own row. It is in the first fold that it follows row by row.
 
-    Folds of one frame have the same rows; each edge between two frames that are one to one joins them.
+    Folds of one frame have the same rows. An edge that is one to one joins two frames.
     """
     fold_of = {job: number for number, each in enumerate(folds) for job in each.jobs}
     leader = {job: job for job in fold_of}
@@ -96,7 +97,7 @@ def _aligned(folds: Sequence[Fold[K]], jobs: Sequence[Job[K]]) -> dict[int, int]
         for parent, pairs in _one_to_one(each, jobs, fold_of, folds).items():
             first, second = sorted((frame[parent], frame[number]))
             if first == second:
-                continue  # in the same order already, or in another one
+                continue  # both are in the same frame, with the same order or another one
             renamed = {
                 leader[a]: leader[b] for pair in pairs for a, b in (pair, pair[::-1]) if frame[fold_of[a]] == second
             }
@@ -110,13 +111,16 @@ def _aligned(folds: Sequence[Fold[K]], jobs: Sequence[Job[K]]) -> dict[int, int]
 def _one_to_one(
     each: Fold[K], jobs: Sequence[Job[K]], fold_of: dict[int, int], folds: Sequence[Fold[K]]
 ) -> dict[int, list[tuple[int, int]]]:
-    """Return the folds of which each job has a parent of its own, the last first, with the pairs of jobs and parents."""
+    """Return the parent folds with a different parent for each job, the last first.
+
+    Each comes with the pairs of jobs and parents.
+    """
     pairs: dict[int, list[tuple[int, int]]] = {}
     for job in each.jobs:
         for parent in jobs[job].parents:
             pairs.setdefault(fold_of[parent], []).append((job, parent))
     if len(each.jobs) == 1:
-        return {}  # which is in order
+        return {}  # one row is always sorted
     return {
         number: found
         for number, found in sorted(pairs.items(), reverse=True)
@@ -131,12 +135,12 @@ def _row_key(job: Job[K], place: dict[int, tuple[int, int]]) -> tuple[object, ..
 
 
 def natural(text: str) -> list[tuple[int, str]]:
-    """Return a key for sorting in which 10 comes after 9."""
+    """Return a sort key with which 10 comes after 9."""
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in _NUMBER.split(text)]
 
 
 def _without_circles(jobs: Sequence[Job[K]]) -> list[Fold[K]]:
-    """Return the jobs by kind; kinds that wait for each other, or for themselves, are split by depth."""
+    """Return the jobs of each kind as a fold. Kinds that wait for each other, or for themselves, are split by depth."""
     kinds: dict[K, list[int]] = {}
     for position, job in enumerate(jobs):
         kinds.setdefault(job.kind, []).append(position)
@@ -154,7 +158,7 @@ def _without_circles(jobs: Sequence[Job[K]]) -> list[Fold[K]]:
 
 
 def _by_depth(members: list[int], jobs: Sequence[Job[K]]) -> Iterator[Fold[K]]:
-    """Yield folds of jobs of one kind that are as deep below the others of ``members``."""
+    """Yield folds of jobs of one kind and of the same depth below the other ``members``."""
     inside: networkx.DiGraph[int] = networkx.DiGraph()
     inside.add_nodes_from(members)
     inside.add_edges_from((p, job) for job in members for p in jobs[job].parents if p in inside)
@@ -170,7 +174,7 @@ def _by_depth(members: list[int], jobs: Sequence[Job[K]]) -> Iterator[Fold[K]]:
 
 
 def _in_order(folds: list[Fold[K]], jobs: Sequence[Job[K]]) -> list[Fold[K]]:
-    """Return the folds, parents before children, else by their first job."""
+    """Return the folds, parents before children, and otherwise in the order of their first jobs."""
     fold_of = {job: number for number, each in enumerate(folds) for job in each.jobs}
     graph: networkx.DiGraph[int] = networkx.DiGraph()
     graph.add_nodes_from(range(len(folds)))
@@ -186,9 +190,9 @@ def _in_order(folds: list[Fold[K]], jobs: Sequence[Job[K]]) -> list[Fold[K]]:
 
 
 def needs(folds: Sequence[Fold[K]], jobs: Sequence[Job[K]], names: Sequence[str]) -> list[tuple[Need, ...]]:
-    """Return what each fold waits for; ``names`` are those of the steps.
+    """Return the needs of each fold. ``names`` are those of the steps.
 
-    Rows of a step that they also wait for through another step are left out: that says it already.
+    A need is left out if the rows wait for the same rows through another step.
     """
     place = {job: (number, row) for number, each in enumerate(folds) for row, job in enumerate(each.jobs)}
     return [tuple(_needs_of(each, jobs, place, folds, names)) for each in folds]
@@ -216,7 +220,10 @@ def _needs_of(
 
 
 def _is_implied(job: int, number: int, jobs: Sequence[Job[K]], place: dict[int, tuple[int, int]]) -> bool:
-    """Return whether the parents of ``job`` in this fold are ancestors of its others, as far as we look."""
+    """Return whether the parents of ``job`` in this fold are ancestors of its other parents.
+
+    Only a limited number of ancestors is searched.
+    """
     asked = {parent for parent in jobs[job].parents if place[parent][0] == number}
     open_ones = [parent for parent in jobs[job].parents if parent not in asked]
     seen = set(open_ones)
@@ -240,7 +247,7 @@ def _pattern(waits: list[tuple[int, ...]], count: int) -> Pattern | RowMapping:
 
 
 class Columns:
-    """The table of a step, filled while its texts are split; equal columns are one."""
+    """The table of a step, filled while its texts are split. Equal columns are one."""
 
     def __init__(self, count: int) -> None:
         self._count = count
@@ -248,21 +255,21 @@ class Columns:
         self._wished: dict[tuple[str, ...], str] = {}
 
     def suggest(self, name: str, cells: Sequence[str]) -> None:
-        """Have a column with just these cells called ``name``, if there is going to be one."""
+        """Suggest ``name`` for a column with exactly these cells. There may never be such a column."""
         self._wished.setdefault(tuple(cells), name)
 
     def column(self, cells: Sequence[str]) -> str | Column:
-        """Return the column with these cells, or the text if they are all the same."""
+        """Return the column with these cells, or the text if all cells are equal."""
         cells = tuple(cells)
         if cells.count(cells[0]) == self._count:
             return cells[0]
         if cells not in self._names:
-            # A number is no name that anybody could suggest.
+            # Columns without a suggested name get a number. Suggested names are never numbers.
             self._names[cells] = self._wished.get(cells, str(len(self._names)))
         return Column(self._names[cells])
 
     def split(self, texts: Sequence[str]) -> tuple[str | Column, ...]:
-        """Return the parts of the template that, with each row's cells, gives ``texts``."""
+        """Return the parts of the template that becomes ``texts`` with the cells of each row."""
         if all(text == texts[0] for text in texts):
             return (texts[0],)
         model = _WORD.findall(texts[0])
@@ -288,7 +295,7 @@ class Columns:
         return joined(parts)
 
     def _around(self, texts: Sequence[str]) -> tuple[str | Column, ...]:
-        """Return what all texts begin and end with, and one column between."""
+        """Return the common beginning and end of all texts, with one column between."""
         start, end = _common(texts), _common([text[::-1] for text in texts])[::-1]
         shortest = min(map(len, texts)) - len(start)
         end = end[-shortest:] if 0 < shortest < len(end) else end if shortest > 0 else ""
@@ -296,14 +303,14 @@ class Columns:
         return joined([start, self.column(middle), end])
 
     def table(self) -> Table:
-        """Return the table of all columns that were made."""
+        """Return the table of all columns made so far."""
         if not self._names:
             return Repeated(self._count)
         return Rows(tuple(self._names.values()), tuple(zip(*self._names, strict=True)))
 
 
 def _common(texts: Sequence[str]) -> str:
-    """Return what all texts begin with, up to the end of a word."""
+    """Return the common beginning of all texts, up to the end of a word."""
     low, high = min(texts), max(texts)
     length = next((i for i, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), min(len(low), len(high)))
     while length > 0 and re.fullmatch(r"\w", low[length - 1]):
@@ -312,7 +319,7 @@ def _common(texts: Sequence[str]) -> str:
 
 
 def joined(parts: Sequence[str | Column]) -> tuple[str | Column, ...]:
-    """Return ``parts`` with neighbouring texts put together and empty ones left out."""
+    """Return ``parts`` with neighbouring texts joined and empty ones removed."""
     together: list[str | Column] = []
     for part in parts:
         if isinstance(part, str) and together and isinstance(together[-1], str):

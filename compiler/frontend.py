@@ -1,6 +1,6 @@
-"""What a workflow type is, as data.
+"""The record that describes a workflow type.
 
-Reading an analysis asks this record what the type needs and means, and never which type it is.
+The reader of an analysis asks this record what the type needs and means. It never asks which type it is.
 """
 
 from __future__ import annotations
@@ -11,25 +11,25 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class FrontEnd:
-    """One workflow type of REANA: what reads it, and what its reana.yaml may say.
+    """A workflow type of REANA: the module that reads it, and what its reana.yaml may contain.
 
-    A type without a ``module`` is known, and refused.
+    A type without a ``module`` is known, but refused.
     """
 
     module: str = ""  # it has load(spec, diagnostics, results)
     options: tuple[str, ...] = ()  # the operational options (reana_commons.operational_options)
-    idle_options: tuple[str, ...] = ()  # those among them that have no effect in REANA either
-    defined_by: tuple[str, ...] = ()  # the keys of workflow that can hold the definition; the first is the usual one
-    form_hint: str = ""  # what to write where none of them is there
+    idle_options: tuple[str, ...] = ()  # the options that have no effect, as in REANA
+    defined_by: tuple[str, ...] = ()  # the keys of workflow that can have the definition; the first is the usual one
+    form_hint: str = ""  # what to write if none of them is present
     parameters_by_file: bool = False  # can inputs.parameters.input and workflow.parameters.file name a file?
-    fills_in_text: bool = False  # do commands get str() of a parameter, whatever its type?
-    elsewhere: Mapping[str, str] = field(default_factory=dict)  # keys of steps that belong into the definition: where
+    fills_in_text: bool = False  # do commands get str() of a parameter of any type?
+    elsewhere: Mapping[str, str] = field(default_factory=dict)  # keys that belong in the definition, and where in it
 
     @property
     def needs_file(self) -> bool:
-        """Whether workflow.file defines the workflow, and so is an input."""
+        """Does workflow.file define the workflow? Then it is an input."""
         return "file" in self.defined_by
 
 
-# A type that is not known; the schema reports it, and what every type shares is checked.
+# An unknown type. The schema reports it. The checks that are common to all types still run.
 UNKNOWN = FrontEnd(defined_by=("file",))

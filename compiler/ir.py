@@ -1,8 +1,8 @@
 """The workflow between reading and writing: a graph of steps, each a job template and a table.
 
-Everything is frozen; passes return changed copies. What there is one of per job is a named tuple, which takes a third of
-the time that a frozen dataclass takes to make and to change. Edges follow from each step's ``needs``; the networkx graph
-is derived from them. Knows no workflow language and no batch system.
+Everything is frozen, and passes return changed copies. Types with many instances are named tuples: to make and change
+one takes a third of the time of a frozen dataclass. Edges follow from each step's ``needs``. The networkx graph is
+derived from them. This module knows neither workflow languages nor batch systems.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A hole in a command, filled with a cell of the job's row."""
+    """A hole in a command. A cell of the job's row fills it."""
 
     name: str
 
 
 class Command(NamedTuple):
-    """One bash script of a step: literal text, with holes where the rows differ."""
+    """A bash script of a step: literal text, with holes where the rows differ."""
 
     parts: tuple[str | Column, ...]
     origin: Place
@@ -44,7 +44,7 @@ class Command(NamedTuple):
 
 
 def literal(text: str, origin: Place) -> Command:
-    """Return the command that is the same for every row."""
+    """Return a command that is the same for every row."""
     return Command((text,), origin)
 
 
@@ -52,8 +52,8 @@ def literal(text: str, origin: Place) -> Command:
 class Table(Protocol):
     """The rows of a step, one job each.
 
-    Each iteration starts at the first row, so a table can make its rows one by one and need not hold them. Every kind
-    is a frozen class of plain data, so that tables print, compare and hash.
+    Each iteration starts at the first row, so a table can make its rows one by one without storing them. Each kind of
+    table is a frozen class of plain data, so that tables print, compare and hash.
     """
 
     @property
@@ -81,7 +81,7 @@ class Repeated:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """A table whose rows are written out, each with a cell for every column."""
+    """A table that stores its rows, each with a cell for every column."""
 
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
@@ -95,7 +95,7 @@ class Rows:
 
 
 class Pattern(enum.Enum):
-    """Which rows of a parent a row waits for."""
+    """The rows of a parent that a row waits for."""
 
     ALL = "all"  # every row of the child waits for every row of the parent
     EACH = "each"  # row i waits for row i; the tables have the same length
@@ -123,7 +123,7 @@ class Hint(NamedTuple):
 
 
 class Resources(NamedTuple):
-    """What a job asks of the batch system; None leaves it to the system's default."""
+    """What a job asks the batch system for. None means the system's default."""
 
     cpus: int | None = None
     memory: int | None = None  # bytes
@@ -134,7 +134,7 @@ class Resources(NamedTuple):
     account: str | None = None  # HTCondor accounting group, Slurm account
     requirements: str | None = None  # HTCondor ClassAd expression
     gpus: int | None = None
-    # Slurm, as sbatch takes them:
+    # Slurm, in the form of sbatch's options:
     gpu_model: str | None = None
     gres: str | None = None
     qos: str | None = None
@@ -148,46 +148,46 @@ class Resources(NamedTuple):
 class CredentialPlan:
     """How the jobs of a workflow get their credentials, each under REANA's hint.
 
-    ``needed`` are the seconds after submission at which the last job that needs it may start and may end, and the
-    label of that job's step.
+    ``needed`` has two times in seconds after submission, and a label. The last job that needs the credential may
+    start at the first time and end at the second. The label is that of its step.
     """
 
-    sources: Mapping[str, str] = field(default_factory=dict, hash=False)  # of those that a step asks for
+    sources: Mapping[str, str] = field(default_factory=dict, hash=False)  # of the credentials that a step asks for
     needed: Mapping[str, tuple[int, int, str]] = field(
         default_factory=dict, hash=False
-    )  # of those that are issued once
-    environment: bool = False  # is the environment of whoever submits kept for the jobs?
+    )  # of the credentials that are issued once
+    environment: bool = False  # is the submitter's environment kept for the jobs?
 
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """A container image: where to run it from, the best place first."""
+    """A container image and its places, the best first."""
 
     name: str  # as the user wrote it
-    candidates: tuple[str, ...]  # directories and .sif files, which must exist, or docker:// addresses
+    candidates: tuple[str, ...]  # directories and .sif files, used only if they exist, or docker:// addresses
 
 
 @dataclass(frozen=True, slots=True)
 class DataFile:
-    """Declared data: what is brought into the workspace before the first step, or out of it after the last."""
+    """Declared data: downloaded to the workspace before the first step, or uploaded from it after the last."""
 
     text: str  # as the user wrote it
     place: Place
     is_output: bool
-    scheme: str  # rucio, or that of a URL
+    scheme: str  # rucio, or the scheme of a URL
     address: str  # SCOPE:NAME of a DID, or the URL
-    path: str  # in the workspace; of a dataset the directory of its files
+    path: str  # in the workspace; for a dataset, the directory of its files
     instance: str = ""  # which Rucio
     rse: str = ""
     dataset: str = ""  # SCOPE:NAME
     lifetime: int | None = None  # seconds
-    credential: str = ""  # kerberos, voms_proxy or none; empty leaves it to the site
+    credential: str = ""  # kerberos, voms_proxy or none; if empty, the site decides
     overwrite: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class MadeFile:
-    """What reading the workflow has made, and the run finds in its workspace: a file, a link or an empty folder."""
+    """A file, link or empty folder that the reading of the workflow made. The run finds it in its workspace."""
 
     path: str
     mode: int
@@ -196,23 +196,23 @@ class MadeFile:
 
 
 class Script(NamedTuple):
-    """How a row runs: commands for bash, one process each, in the image; the first that fails ends the row."""
+    """How a row runs: bash commands in the image, one process each. The first that fails ends the row."""
 
     commands: tuple[Command, ...]
-    before: Command | None = None  # what the front end does before the commands, in the workspace, outside the image
+    before: Command | None = None  # the front end's own command before them, in the workspace, without the image
     after: Command | None = None  # the same after them, before the outputs are checked
     uses_python: bool = False  # do the commands need the Python of the compiler, as $REANA_BATCH_PYTHON?
 
 
 class Asked(NamedTuple):
-    """What the author of a step asks for. No pass changes it, and back ends read none of what passes translate."""
+    """What the author of a step asks for. No pass changes it. Back ends do not read fields that passes translate."""
 
     environment: str = ""  # the image as the user wrote it
     hints: Mapping[str, Hint] = types.MappingProxyType({})
-    resources: Resources = Resources()  # in the front end's own terms; a hint goes before it
+    resources: Resources = Resources()  # asked for by other means than hints; a hint overrides it
     credentials: frozenset[str] = frozenset()
     cvmfs: tuple[str, ...] = ()
-    retries: int = 0  # how often a row that failed is tried again
+    retries: int = 0  # how often a failed row runs again
 
     def __hash__(self) -> int:
         return hash(tuple(self._replace(hints=frozenset(self.hints.items()))))  # type: ignore[arg-type]  # only to hash
@@ -223,21 +223,22 @@ class Placed(NamedTuple):
 
     image: Image | None = None  # locate_images
     resources: Resources = Resources()  # map_resources
-    credentials: frozenset[str] = frozenset()  # plan_credentials: those asked for, and those that they need
+    credentials: frozenset[str] = frozenset()  # plan_credentials: those asked for, and those that these need
     chunk_size: int = 1  # chunk_rows: rows that one scheduler job runs one after the other
-    target: Target | None = None  # the batch system that runs it, if that is not the workflow's own
+    target: Target | None = None  # the batch system that runs it, if the step is a guest
     bundle: int = 1  # scheduler jobs that one node submits to that system together
     duration: float | None = None  # seconds a row takes, as measured in an earlier run
-    data: tuple[DataFile, ...] = ()  # stage_data: what each row brings in or out
-    programs: tuple[str, ...] = ()  # plan_expansions: what the worker must have, by name or path
+    data: tuple[DataFile, ...] = ()  # stage_data: what each row downloads or uploads
+    programs: tuple[str, ...] = ()  # plan_expansions: names or paths of programs that the worker must have
 
 
 class Step(NamedTuple):
-    """A job template and a table; each row is one job.
+    """A job template and a table. Each row is one job.
 
-    Identity: ``name``, ``label``, ``origin``, ``group`` and ``row_names``. How a row runs: ``action``; a second kind of
-    action goes next to :class:`Script`. The graph: ``table``, ``needs`` and ``outputs``; the values that a row reads
-    and writes, and its guard, go next to them. Then what is ``asked`` and what is ``placed``.
+    Identity: ``name``, ``label``, ``origin``, ``group`` and ``row_names``.
+    How a row runs: ``action``. A second kind of action belongs next to :class:`Script`.
+    The graph: ``table``, ``needs`` and ``outputs``. A row's values and its guard belong next to them.
+    Then what is ``asked`` and what is ``placed``.
     """
 
     name: str  # safe and unique in the workflow
@@ -249,11 +250,11 @@ class Step(NamedTuple):
     outputs: tuple[str | Column, ...] = ()  # checked before the job counts as done
     asked: Asked = Asked()
     placed: Placed = Placed()
-    group: int | None = None  # steps of one group are commands of one step of the user's
+    group: int | None = None  # steps of one group are commands of the same step in reana.yaml
     row_names: tuple[tuple[str, Place], ...] = ()  # if the author named each row: the names, and their places
 
     def with_placed(self, **decided: Any) -> Step:
-        """Return the step with these fields of ``placed``; the step itself if they say nothing new."""
+        """Return the step with these fields of ``placed``, or the step itself if nothing changes."""
         placed = self.placed
         for name, value in decided.items():
             if getattr(placed, name) != value:
@@ -267,46 +268,44 @@ class Step(NamedTuple):
 
     @property
     def nodes(self) -> range:
-        """The first scheduler job of each node of a graph; without ``target`` every job is a node."""
+        """The first scheduler job of each node of a graph. Without ``target``, every job is a node."""
         return range(0, self.chunks, self.placed.bundle)
 
     @property
     def job_runtime(self) -> int | None:
-        """The seconds that a scheduler job asks for: the limit, which is of one command, for all that it runs."""
+        """The seconds that a scheduler job asks for: the limit of one command, times the number of its commands."""
         runtime = self.placed.resources.runtime
         return None if runtime is None else runtime * self.placed.chunk_size * max(1, len(self.action.commands))
 
 
 @dataclass(frozen=True, slots=True)
 class Expansion:
-    """A part of the graph that only the run can know, compiled by a job of the run when its ``needs`` are done.
+    """A part of the graph that only the run can know. Its planner compiles it when its ``needs`` are done.
 
-    All that follows from it is in the workflow which that job compiles, so no step waits for an
-    expansion. There the front end's ``load`` is called again, with these ``results``: ``state`` as it
-    stands here, ``workspace``, the absolute path of the run's workspace, which is ``spec.directory``
-    then, and ``expansion``, the name. Expansions of that workflow come next, to any sensible depth.
+    Everything after it is in the workflow that the planner compiles, so no step waits for an expansion.
+    The planner calls the front end's ``load`` again. Its ``results`` are ``state`` from here, ``workspace`` and
+    ``expansion``, the name. ``workspace`` is the absolute path of the run's workspace and equals ``spec.directory``.
+    That workflow may have expansions too.
     """
 
     name: str  # safe, and unique among the steps and expansions of the workflow
-    label: str  # the user's name for what is waited for, such as a checkpoint's
+    label: str  # the user's name for what the expansion waits for, such as a checkpoint's
     origin: Place
     reason: str  # what only the run can know, such as "the files that split makes"
     needs: tuple[str, ...] = ()  # names of the steps that must be done, all rows of each
-    state: Mapping[str, Any] = field(
-        default_factory=dict, hash=False
-    )  # what JSON can hold; the same for the same analysis
-    credentials: frozenset[str] = frozenset()  # those of the steps that may follow: they are handed on once
+    state: Mapping[str, Any] = field(default_factory=dict, hash=False)  # values of JSON; the same for the same analysis
+    credentials: frozenset[str] = frozenset()  # those that later steps may need, because they are issued only once
 
 
 @dataclass(frozen=True, slots=True)
 class Workflow:
-    """The graph of steps, in the author's order, and the files that go in and come out."""
+    """The graph of steps, in the author's order, and the inputs and outputs."""
 
     name: str
     type: str
     steps: tuple[Step, ...]
     expansions: tuple[Expansion, ...] = ()
-    within: tuple[str, ...] = ()  # the expansions that this workflow follows from, the outermost first
+    within: tuple[str, ...] = ()  # the expansions that this workflow is a part of, the outermost first
     input_files: tuple[str, ...] = ()
     input_directories: tuple[str, ...] = ()
     output_files: tuple[str, ...] = ()
@@ -317,14 +316,14 @@ class Workflow:
     made: tuple[MadeFile, ...] = ()
 
     def step(self, name: str) -> Step:
-        """Return the step of this name; KeyError if there is none."""
+        """Return the step of this name. An unknown name raises KeyError."""
         for step in self.steps:
             if step.name == name:
                 return step
         raise KeyError(name)
 
     def graph(self) -> networkx.DiGraph[str]:
-        """Return the graph of step names; each edge carries its pattern as ``pattern``."""
+        """Return the graph of step names. Each edge has its pattern as ``pattern``."""
         import networkx
 
         graph: networkx.DiGraph[str] = networkx.DiGraph()
@@ -340,16 +339,16 @@ class Workflow:
 
 
 def last_steps(steps: Sequence[Step]) -> tuple[Step, ...]:
-    """Return the steps that no other waits for."""
+    """Return the steps that no other step waits for."""
     waited_for = {need.step for step in steps for need in step.needs}
     return tuple(step for step in steps if step.name not in waited_for)
 
 
 def ending_in_any_case(steps: Sequence[Step]) -> set[str]:
-    """Return the steps whose jobs count as ended in the graph whatever came of their rows, with all before them.
+    """Return the steps whose jobs count as done in the graph even if rows failed.
 
-    Of what waits for them, single rows can start though others cannot: jobs of several rows look for the parents of
-    each row themselves. A graph cannot say that, because it knows jobs only.
+    All steps before such a step are included. Of the jobs that wait for one, some rows can start while others cannot.
+    A graph knows only jobs, not rows. So jobs of several rows check the parents of each row themselves.
     """
     named = {step.name: step for step in steps}
     found: set[str] = set()
@@ -363,7 +362,10 @@ def ending_in_any_case(steps: Sequence[Step]) -> set[str]:
 
 
 def splits_jobs(need: Need, child: Step, parent: Step) -> bool:
-    """Return whether some rows of a job of ``child`` may start though others wait for rows of ``parent`` in vain."""
+    """Return whether some rows of a job of ``child`` may start while others can never start.
+
+    These wait for failed rows of ``parent``.
+    """
     size = max(min(step.placed.chunk_size * step.placed.bundle, step.table.count) for step in (child, parent))
     return need.pattern is not Pattern.ALL and size > 1
 
@@ -375,7 +377,7 @@ ChunkPattern = Pattern | Callable[[int], tuple[int, ...]]
 def chunk_pattern(need: Need, child: Step, parent: Step) -> ChunkPattern:
     """Return which chunks of ``parent`` a chunk of ``child`` waits for.
 
-    EACH stays EACH between steps chunked alike; otherwise it becomes the chunks that hold the rows.
+    EACH stays EACH between steps with equal chunks. Otherwise it becomes the chunks that contain the rows.
     """
     if need.pattern is Pattern.ALL:
         return Pattern.ALL
@@ -391,7 +393,7 @@ def chunk_pattern(need: Need, child: Step, parent: Step) -> ChunkPattern:
 
 
 def parent_rows(need: Need, row: int) -> tuple[int, ...]:
-    """Return the parent's rows that ``row`` waits for; not for ALL, whose answer is all of them."""
+    """Return the parent's rows that ``row`` waits for. The pattern must not be ALL."""
     if isinstance(need.pattern, RowMapping):
         return need.pattern.parents[row]
     assert need.pattern is Pattern.EACH

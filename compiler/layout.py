@@ -1,9 +1,9 @@
-"""Where things are in a run directory.
+"""The paths in a run directory.
 
-Every path is relative to the run directory, so that nothing generated depends on where it was
-compiled. No directory grows past a thousand entries: AFS fails at 16,000 to 25,000
-(https://batchdocs.web.cern.ch/troubleshooting/afs.html) and everyone on the server feels it earlier.
-``templates/job/rows.sh`` and ``tables.sh`` follow the same rules with the same numbers.
+Each path is relative to the run directory, so that no generated file depends on the place of compilation.
+No directory has more than 1,000 entries: AFS fails at 16,000 to 25,000
+(https://batchdocs.web.cern.ch/troubleshooting/afs.html), and slows down for all users before.
+``templates/job/rows.sh`` and ``tables.sh`` use the same rules and numbers.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ WORKSPACE = "workspace"
 BATCH = "batch"
 LOGS = "logs"
 STATE = "state"
-# There if jobs that are done stay done at the next submission. What is ours in this folder has a dot in its name, and
-# names of steps have none.
+# Exists if jobs that are done stay done at the next submission. Our own files in this folder have a dot in their names,
+# and names of steps have none.
 RESTARTED = f"{STATE}/run.restarted"
 EXPANSIONS = "expansions"
-# Links to what credentials.sh hands on to the jobs, which lies beside the user's secrets.
+# Links to the credentials that credentials.sh issues for the jobs. They are stored next to the user's secrets.
 CREDENTIALS = "credentials"
-# What the parts of a run have in common.
+# Files that all parts of a run share.
 SHARED = (WORKSPACE, CREDENTIALS)
 MANIFEST = f"{BATCH}/manifest.json"
-DATA_SCRIPTS = f"{BATCH}/data"  # what stages declared data
+DATA_SCRIPTS = f"{BATCH}/data"  # the scripts that stage declared data
 
-# Rows per directory, of which each leaves up to three entries there, and steps per directory.
+# The most rows in a directory, with up to three entries each, and the most steps in a directory.
 SHARD = 250
-# Lines per file of a table.
+# The rows of a shard.
 TABLE_SHARD = 10_000
 
 
@@ -38,21 +38,21 @@ def step_folder(name: str, index: int, step_count: int) -> str:
 
 
 def expansion_folder(name: str) -> str:
-    """Return the folder of what an expansion compiles, itself laid out as a run."""
+    """Return the folder of an expansion's part, which has the layout of a run."""
     return f"{EXPANSIONS}/{name}"
 
 
 def part_path(run: Path, directory: Path) -> str:
-    """Return the names of the expansions that lead from ``run`` to what was compiled into ``directory``.
+    """Return the names of the expansions from ``run`` to the part in ``directory``.
 
-    A slash stands behind each; nothing for the run itself.
+    Each name is followed by a slash. For the run itself, the text is empty.
     """
     inner = directory.relative_to(run).parts if directory.is_relative_to(run) else ()
     return "".join(f"{name}/" for name in inner[1::2])
 
 
 def row_stem(row: int, row_count: int) -> str:
-    """Return a row's (or chunk's) path below its step's folder, without an ending."""
+    """Return the path of a row or chunk below its step's folder, without an ending."""
     if row_count <= SHARD:
         return str(row)
     if row_count <= SHARD * 1000:
@@ -61,6 +61,6 @@ def row_stem(row: int, row_count: int) -> str:
 
 
 def row_folders(row_count: int) -> Iterator[str]:
-    """Yield the folders, relative to the step's, that the stems of all rows lie in."""
+    """Yield the folders of the stems of all rows, relative to the step's folder."""
     for row in range(0, row_count, SHARD):
         yield row_stem(row, row_count).rpartition("/")[0]

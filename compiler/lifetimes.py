@@ -1,6 +1,6 @@
-"""When the jobs of a workflow may start and end at the latest, by the limits of what comes before them.
+"""The latest times at which the jobs of a workflow may start and end, from the time limits of earlier jobs.
 
-All jobs of a step are taken to run at the same time; what they wait for a place is the queue time.
+It is assumed that all jobs of a step run at the same time, and that each waits for the queue time.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from reana_batch.ir import Step, Workflow
 
 @dataclass(frozen=True, slots=True)
 class Latest:
-    """Seconds after submission; ``unlimited`` names a step without a time limit that makes them a guess."""
+    """Seconds after submission. ``unlimited`` names a step without a time limit, which makes them a guess."""
 
     start: int
     end: int
@@ -21,7 +21,7 @@ class Latest:
 
 
 def latest(workflow: Workflow, queue_time: int, tries: Callable[[Step], int]) -> dict[str, Latest]:
-    """Return the latest start and end of every step by its name.
+    """Return the latest start and end of each step, under its name.
 
     Each job waits ``queue_time`` seconds and uses its time limit up to ``tries`` times.
     """

@@ -1,4 +1,4 @@
-"""Looking at the machine that compiles: the facts that passes need of it."""
+"""Read the facts about this machine that passes need."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from reana_batch.site import Site
 
 
 def facts_for(workflow: Workflow, site: Site) -> Facts:
-    """Return what the passes will need for a workflow; nothing is looked at that it has no use for.
+    """Return the facts that the passes need for a workflow. Other facts are not read.
 
-    An expansion needs nothing: its credentials and data were checked with those of the whole run.
+    An expansion needs none: its credentials and data were checked with those of the whole run.
     """
     asked = _asked(workflow)
     if workflow.within or not asked:
@@ -24,14 +24,14 @@ def facts_for(workflow: Workflow, site: Site) -> Facts:
 
 
 def _has_ticket(credential: Credential, site: Site, known: KnownSecrets) -> bool:
-    """Return whether a credential depends on the user having it now, and the user does."""
+    """Return whether the user has a credential now. If nothing depends on that, return False."""
     if credential.at_hand is None or not credential.asks_for_ticket(site.credentials, known):
         return False
     return output(*credential.at_hand.command) is not None
 
 
 def _asked(workflow: Workflow) -> frozenset[str]:
-    """Return the credentials that jobs may need: data may need any."""
+    """Return the credentials that jobs may need. Declared data may need any of them."""
     if workflow.data:
         return frozenset(CREDENTIALS)
     steps = (step.asked.credentials for step in workflow.steps)

@@ -1,8 +1,8 @@
-"""Names that are safe in every language we write, and that can be read back.
+"""Names that are safe in each language that we write, and that can be read back.
 
 A step's name becomes part of file names, make targets, DAG nodes and Slurm job names. ``encode``
-leaves letters, digits, ``_`` and ``-`` as they are and writes every other byte as ``~`` and two hex
-digits; ``.`` and ``/`` are therefore free for our own suffixes.
+keeps letters, digits, ``_`` and ``-``, and writes every other byte as ``~`` and two hex digits. So ``.`` and ``/``
+are free for our own suffixes.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _ESCAPED = re.compile(rb"~([0-9a-f]{2})")
 
 
 def encode(text: str) -> str:
-    """Return ``text`` as a word of ``[A-Za-z0-9_~-]`` that does not start with ``-``; never empty."""
+    """Return ``text`` as a word of ``[A-Za-z0-9_~-]``. It is never empty and does not start with ``-``."""
     if _SAFE.fullmatch(text):
         return text
     safe = _UNSAFE.sub(lambda match: b"~%02x" % match[0][0], text.encode("utf-8"))
@@ -23,7 +23,7 @@ def encode(text: str) -> str:
 
 
 def decode(name: str) -> str:
-    """Return the text that :func:`encode` made ``name`` of."""
+    """Return the text that :func:`encode` made ``name`` from."""
     if name == "~":
         return ""
     return _ESCAPED.sub(lambda match: bytes([int(match[1], 16)]), name.encode("ascii")).decode("utf-8")

@@ -1,8 +1,8 @@
-r"""Names of files of a workspace, as ``ls``, ``download`` and ``outputs`` give them: paths, folders and patterns.
+r"""Names of files in a workspace that ``ls``, ``download`` and ``outputs`` accept: paths, folders and patterns.
 
-Patterns are those of REANA's server (reana_commons/workspace.py: wcmatch with GLOBSTAR and DOTGLOB): ``*`` and ``?``
-never match a slash, ``**`` stands for any folders, names that begin with a dot are matched as others, and ``\`` takes
-the meaning from a character. They match files, and links, which count as files; never directories.
+Patterns are those of REANA's server (reana_commons/workspace.py: wcmatch with GLOBSTAR and DOTGLOB). ``*`` and ``?``
+never match a slash, and ``**`` matches any folders. Names that begin with a dot are not special. ``\`` makes the next
+character literal. Patterns match files and links, but not directories.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from pathlib import Path
 from reana_batch.files import entered, walk
 
 _MAGIC = re.compile(r"[*?\[\\]")
-# What a pattern is made of: an escaped character, a set, stars, a question mark, any other character.
+# The elements of a pattern: an escaped character, a set, stars, a question mark, any other character.
 _TOKEN = re.compile(r"\\(?P<escaped>.)|(?P<set>\[[!^]?\]?[^]]*\])|(?P<star>\*+)|(?P<one>\?)|(?P<plain>.)", re.DOTALL)
 
 
 def is_inside(name: str) -> bool:
-    """Return whether a name does not lead out of the workspace by itself."""
+    """Return whether a name, without links, stays in the workspace."""
     return not os.path.isabs(name) and Path(os.path.normpath(name)).parts[:1] != ("..",)
 
 
 def find(root: Path, name: str) -> Iterator[tuple[str, os.stat_result]]:
-    """Yield the file of this name below ``root``, those of the folder, or those that the pattern matches, in order.
+    """Yield the files below ``root`` that ``name`` names, in order, with their facts.
 
-    With each its own facts: no link is followed. Raises OSError if a directory cannot be read.
+    ``name`` is a file, a folder or a pattern. No link is followed. An unreadable directory raises OSError.
     """
     plain = os.path.normpath(name)
     if not is_inside(name):
@@ -45,12 +45,12 @@ def find(root: Path, name: str) -> Iterator[tuple[str, os.stat_result]]:
 
 
 def is_pattern(name: str) -> bool:
-    """Return whether a name can stand for others than itself."""
+    """Return whether a name is a pattern that can match other names."""
     return bool(_MAGIC.search(name))
 
 
 def is_folder(root: Path, name: str) -> bool:
-    """Return whether this is a folder below ``root``, to which no link leads."""
+    """Return whether ``name`` is a folder below ``root``, without following links."""
     with contextlib.suppress(FileNotFoundError, NotADirectoryError), entered(root, Path(os.path.normpath(name))):
         return True
     return False
@@ -80,7 +80,7 @@ def _first_magic(parts: list[str]) -> int:
 
 
 def _translate(parts: list[str]) -> Iterator[str]:
-    """Yield the regular expression of each part of a pattern."""
+    """Yield the regular expression for each part of a pattern."""
     for number, part in enumerate(parts, start=1):
         last = number == len(parts)
         if part == "**":

@@ -1,4 +1,4 @@
-"""The whole story: read, front end, passes, back end, write."""
+"""The whole way of an analysis: read, front end, passes, back end, write."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from reana_batch.site import Site
 from reana_batch.target import Target
 from reana_batch.writing import staging
 
-# What REANA itself only warns of, or passes over.
+# Faults that REANA only warns about, or ignores.
 LENIENT_CODES = frozenset({"unknown-key", "step-range", "input-missing"})
 
 
 @contextlib.contextmanager
 def _without_collector() -> Iterator[None]:
-    """Keep Python from looking for circles of objects: a compilation makes millions of objects, and few circles."""
+    """Turn off Python's search for circles of objects: a compilation makes millions of objects, and few circles."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
@@ -48,7 +48,7 @@ def _without_collector() -> Iterator[None]:
 def compile_spec(path: Path, options: Options, diagnostics: Diagnostics) -> Compilation:
     """Return the compilation of the analysis in ``path``.
 
-    Raises :class:`Refused` with every fault; warnings stay in ``diagnostics``.
+    Faults raise :class:`Refused`, with all of them. Warnings stay in ``diagnostics``.
     """
     _ignore_codes(options, diagnostics)
     resolved = sites.resolve(
@@ -79,7 +79,7 @@ def compile_spec(path: Path, options: Options, diagnostics: Diagnostics) -> Comp
     return replace(compilation, spec=spec, inputs=inputs, options=options, durations=durations)
 
 
-# Below this, a default of the site is likely to end a job that meant to run on, in seconds.
+# A site's default below this many seconds is likely to end jobs too early.
 _LONG = 86_400
 _NAMED = 5
 
@@ -87,7 +87,7 @@ _NAMED = 5
 def _warn_of_default_runtime(
     workflow: Workflow, resolved: sites.ResolvedSite, target: Target, diagnostics: Diagnostics
 ) -> None:
-    """Warn of the steps to which the site gives a short time limit, because they ask for none."""
+    """Warn about steps that ask for no time limit and get a short one from the site."""
     site, names = resolved.site, target.hints["runtime"]
     default = FLAVOURS[site.default_runtime] if isinstance(site.default_runtime, str) else site.default_runtime
     if default is None or default >= _LONG or sites.is_chosen(resolved.origins["default_runtime"]):
@@ -100,8 +100,8 @@ def _warn_of_default_runtime(
     if steps:
         labels = list(dict.fromkeys(f'"{step.label}"' for step in steps))
         named = ", ".join(labels[:_NAMED]) + (f" and {len(labels) - _NAMED} more" if len(labels) > _NAMED else "")
-        message = f"{site.name} ends jobs after {default:,} s where a step asks for no runtime: {named}."
-        hint = f"give each its {names[0]}, or choose for all: --set default_runtime=SECONDS."
+        message = f"{site.name} ends the jobs of steps that ask for no runtime after {default:,} s: {named}."
+        hint = f"set {names[0]} in each step, or a default for all: --set default_runtime=SECONDS."
         diagnostics.warning("default-runtime", message, steps[0].origin, hint)
 
 
@@ -121,7 +121,7 @@ def _lower_as_chosen(
 
 
 def _with_durations(workflow: Workflow, durations: Mapping[str, float]) -> Workflow:
-    """Return ``workflow`` with what the steps of the same names took in an earlier run."""
+    """Return ``workflow`` with the durations that steps of the same names had in an earlier run."""
     if not durations:
         return workflow
     steps = (step.with_placed(duration=durations.get(step.name)) for step in workflow.steps)
@@ -133,7 +133,7 @@ def _check_directories(inputs: list[str], site: Site, diagnostics: Diagnostics) 
     for folder, count in Counter(path.rpartition("/")[0] for path in inputs).items():
         if most is not None and count > most:
             message = (
-                f"{folder or 'The analysis'} has {count:,} input files; {site.name} bears {most:,} in a directory."
+                f"{folder or 'The analysis'} has {count:,} input files; {site.name} allows {most:,} per directory."
             )
             diagnostics.warning("over-limit", message, hint="spread them over directories, or pack them.")
 
@@ -147,9 +147,9 @@ def lower(
     fuse: bool = False,
     strict_outputs: bool = False,
 ) -> Compilation:
-    """Return ``workflow`` after all passes for ``backend``; raises :class:`Refused`."""
+    """Return ``workflow`` after all passes for ``backend``. Faults raise :class:`Refused`."""
     if workflow.expansions or any(step.action.uses_python for step in workflow.steps):
-        # The Python that compiles here runs on the workers too, unless the site has another for them.
+        # The Python that runs here runs on the workers too, unless the site names another one for them.
         site = replace(site, python=site.python or sys.executable)
     target = backends.lowering(backend).target(site)
     facts = facts_for(workflow, site)
@@ -186,5 +186,8 @@ def compile_expansion(run: Path, name: str, diagnostics: Diagnostics) -> Compila
 
 
 def _root(run: Path, depth: int) -> Path:
-    """Return the directory of the whole run, in whose expansions ``run`` lies so deep; links are not followed."""
+    """Return the directory of the whole run. The part ``run`` is ``depth`` expansions below it.
+
+    Links are not followed.
+    """
     return [run.absolute(), *run.absolute().parents][2 * depth]

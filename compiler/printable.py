@@ -1,31 +1,32 @@
-"""What reaches a terminal: text in which nothing steers the terminal.
+"""Text for a terminal, without characters that control the terminal.
 
-Logs, names and values of others may hold escape sequences that clear the screen, set the clipboard or hide text.
+Logs, names and values from others may contain escape sequences that clear the screen, set the clipboard or hide text.
 """
 
 from __future__ import annotations
 
 import re
 
-# Controls but newline and tab, what turns the direction of writing, and what is no character at all.
+# Control characters except newline and tab, characters that change the direction of writing, and code points that are
+# not characters.
 _STEERING = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
-# Colours and bold type: harmless, and frequent in logs, so that they are left out rather than shown.
+# Colours and bold type: harmless and frequent in logs, so they are removed and not shown as escapes.
 _COLOURS = re.compile("\x1b\\[[0-9;:]*m")
 
 
 def printable(text: str) -> str:
-    """Return ``text`` with each character that a terminal obeys as its escape."""
+    """Return ``text`` with each character that controls the terminal written as an escape."""
     return text if _is_plain(text) else _STEERING.sub(_escape, _COLOURS.sub("", text))
 
 
 def printable_log(text: str) -> str:
-    """Return the output of a job as :func:`printable` does; a carriage return begins a new line."""
+    """Return the output of a job as :func:`printable` does. A carriage return starts a new line."""
     return printable(text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
 def printable_json(text: str) -> str:
-    """Return JSON that means the same, with each character that a terminal obeys as JSON's escape."""
+    """Return equal JSON with each character that controls the terminal written as JSON's escape."""
     return text if _is_plain(text) else _STEERING.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
@@ -35,6 +36,6 @@ def _is_plain(text: str) -> bool:
 
 def _escape(match: re.Match[str]) -> str:
     number = ord(match[0])
-    if 0xDC80 <= number <= 0xDCFF:  # a byte that is not UTF-8, as Python reads names and logs
+    if 0xDC80 <= number <= 0xDCFF:  # Python's form of a byte that is not UTF-8, in names and logs
         number -= 0xDC00
     return f"\\x{number:02x}" if number < 256 else f"\\u{number:04x}"

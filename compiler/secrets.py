@@ -1,7 +1,7 @@
-"""The user's secrets: values and files under REANA's names, in a directory that nobody else may read.
+"""The user's secrets: values and files under REANA's names, in a directory that only the user may read.
 
-``env/NAME`` holds the value of a secret of type env, ``file/NAME`` one of type file, as in reana-client.
-Jobs get paths to them, and never the values in their environment.
+As in reana-client, ``env/NAME`` has the value of a secret of type env, and ``file/NAME`` of one of type file.
+Jobs get the paths of secrets. They never get the values in their environment.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from reana_batch.facts import ENV, FILE, KnownSecrets, Secret
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """The secrets below a directory, which need not exist yet."""
+    """The secrets below a directory. The directory may not exist yet."""
 
     directory: Path
 
     def path(self, secret: Secret) -> Path:
-        """Return where a secret lies, or would lie."""
+        """Return the path of a secret, whether it exists or not."""
         return self.directory / secret.type / secret.name
 
     def secrets(self) -> Iterator[Secret]:
-        """Yield all secrets, by name; OSError if a directory cannot be read."""
+        """Yield all secrets, sorted by name. An unreadable directory raises OSError."""
         yield from sorted(Secret(name, kind) for kind in (ENV, FILE) for name in self._names(kind))
 
     def _names(self, kind: str) -> list[str]:
@@ -39,7 +39,10 @@ class Store:
             return []
 
     def add(self, secret: Secret, content: bytes) -> None:
-        """Write a secret, complete or not at all; Refused if the directory is not writable, or others may replace it."""
+        """Write a secret, completely or not at all.
+
+        Raises Refused if the directory is not writable, or if others may replace it.
+        """
         path = self.path(secret)
         try:
             files.make_private(path.parent)
@@ -48,26 +51,26 @@ class Store:
                 raise refuse("cannot-write", message, hint=f"chmod go-w {shlex.quote(str(self.directory.parent))}")
             for folder in (self.directory, path.parent):
                 folder.chmod(0o700)
-            files.write_whole(path, content, by=self.directory)  # no secrets are looked for there
+            files.write_whole(path, content, by=self.directory)  # unfinished files there are not taken for secrets
         except OSError as error:
             raise _cannot_write(error, path) from error
 
     def delete(self, secret: Secret) -> None:
-        """Take a secret out of the store; Refused where the directory cannot be written."""
+        """Remove a secret from the store. Raises Refused if the directory is not writable."""
         try:
             self.path(secret).unlink()
         except OSError as error:
             raise _cannot_write(error, self.path(secret)) from error
 
     def value(self, name: str) -> str:
-        """Return the value of a secret of type env, without the newline at its end; empty if there is none."""
+        """Return the value of a secret of type env, or an empty text. A final newline is removed."""
         try:
             return files.read_text(self.path(Secret(name, ENV))).removesuffix("\n")
         except OSError:
             return ""
 
     def fault(self, secret: Secret) -> str:
-        """Return why a secret cannot be used, as the end of a sentence; empty if it can."""
+        """Return why a secret cannot be used: the end of a sentence, or an empty text."""
         path = self.path(secret)
         try:
             mode = path.stat().st_mode
@@ -80,13 +83,13 @@ class Store:
         if stat.S_IMODE(mode) & 0o077:
             return f"can be read by others: {path} has mode {stat.S_IMODE(mode):04o}"
         if open_folders:
-            return f"lies in {open_folders[0]}, which is open to others"
+            return f"is in {open_folders[0]}, which is open to others"
         if self._is_replaceable():
-            return f"lies below {self.directory.parent}, into which others can write"
+            return f"is below {self.directory.parent}, where others can write"
         return "is empty" if empty else ""
 
     def known(self) -> KnownSecrets:
-        """Return all secrets as they are now, and the files that values of others name."""
+        """Return all secrets as they are now, and the files that values of secrets name."""
         closed: dict[str, str] = {}
         listed: list[Secret] = []
         for kind in (ENV, FILE):
@@ -110,7 +113,7 @@ class Store:
             return b""
 
     def _is_replaceable(self) -> bool:
-        """Return whether others can put another directory in the place of this one."""
+        """Return whether others can replace this directory with another one."""
         mode = self.directory.parent.stat().st_mode
         return bool(mode & 0o022) and not mode & stat.S_ISVTX
 
@@ -120,5 +123,5 @@ def _cannot_write(error: OSError, path: Path) -> Refused:
 
 
 def store(directory: str) -> Store:
-    """Return the store in a directory as the setting ``credentials.secrets`` names it."""
+    """Return the store in the directory that the setting ``credentials.secrets`` names."""
     return Store(Path(directory).expanduser())

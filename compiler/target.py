@@ -1,7 +1,7 @@
-"""What a batch system can do, as data.
+"""The record of what a batch system can do.
 
-Passes ask a target for a capability and never for its name. A back end holds its ``TARGET``; what a site turns on is in
-the copy that its ``target(site)`` returns.
+Passes ask a target for a capability and never for its name. A back end has a ``TARGET``. Its function ``target(site)``
+returns a copy with the capabilities that a site turns on.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-# The hints of REANA that any system which knows the field takes, after its own, by the field of Resources.
+# For fields of Resources, the hints of REANA that each system with that field accepts, after its own hints.
 FALLBACKS: Mapping[str, tuple[str, ...]] = {
     "cpus": ("htcondor_request_cpus", "c4p_cpu_cores", "kubernetes_cpu_limit", "kubernetes_cpu_request"),
     "memory": ("htcondor_request_memory", "c4p_memory_limit", "kubernetes_memory_limit", "kubernetes_memory_request"),
@@ -21,9 +21,8 @@ FALLBACKS: Mapping[str, tuple[str, ...]] = {
 class Target:
     """The capabilities of one batch system.
 
-    ``hints`` says for each field of :class:`~reana_batch.ir.Resources` which hints of REANA fill it,
-    the most specific first; a hint that stands in no row has no meaning on this system and the user
-    is told so by its name.
+    ``hints`` has for each field of :class:`~reana_batch.ir.Resources` the hints of REANA that fill it, the most
+    specific first. A hint that is in no row has no meaning on this system, and the user gets a warning.
     """
 
     name: str
@@ -31,22 +30,22 @@ class Target:
     compute_backends: frozenset[str]
     hints: Mapping[str, tuple[str, ...]] = field(hash=False)
     container_runtimes: frozenset[str]
-    pulls_no_images: frozenset[str]  # the runtimes among them that start nothing from a registry
-    keeper: str  # what keeps the workflow going, as messages name it
-    start_command: str  # how the user hands the run to the system, in the run directory
+    pulls_no_images: frozenset[str]  # the runtimes among them that cannot start images from a registry
+    keeper: str  # the name, in messages, of the program that keeps the workflow going
+    start_command: str  # the command that submits the run, in the run directory
     enforces_runtime: bool  # does the system itself end a job at its time limit?
-    runs_here: bool = False  # does it run on the machine of the user, in the foreground, and is not submitted?
-    submit_tool: str = ""  # what a machine has that submits to it
-    default_site: str = ""  # the site profile of those who name this system and no site
-    sends_files: str = ""  # the setting by which it sends each job its files, where workers share no file system
-    forwards_tickets: bool = False  # does the system bring the submitter's Kerberos ticket to the job?
-    holds: frozenset[str] = frozenset()  # systems to which a node of its graph can hand jobs, and wait for them
-    misread_paths: str = ""  # a pattern of what the system takes for something else in the path of a run
-    copies_environment: bool = True  # do jobs get all of the submitter's environment from it, if they are to have that?
-    sealed_runtimes: frozenset[str] = frozenset()  # the runtimes whose containers do not see what a job script sets
+    runs_here: bool = False  # does it run on the user's machine, in the foreground, without a submission?
+    submit_tool: str = ""  # the program that submits to it
+    default_site: str = ""  # the site profile of a user who names this system and no site
+    sends_files: str = ""  # the setting with which it sends each job its files, if workers share no file system
+    forwards_tickets: bool = False  # does the system send the submitter's Kerberos ticket with the job?
+    holds: frozenset[str] = frozenset()  # systems to which a node of its graph can submit jobs, and wait for them
+    misread_paths: str = ""  # a pattern of the parts of a run's path that the system would misread
+    copies_environment: bool = True  # can it copy all of the submitter's environment to the jobs?
+    sealed_runtimes: frozenset[str] = frozenset()  # the runtimes whose containers do not get a job script's variables
     environment: tuple[str, ...] = ()  # variables that tell its tools where it is
     retries_jobs: bool = False  # does it start failed jobs again by itself?
     retries: int = 0  # how often it does so, whatever the step asks for
-    # What the job of an expansion calls to hand over what it has compiled; nothing where the system takes it by itself.
+    # The programs with which a planner submits what it has compiled. Empty if the system reads that by itself.
     submit_programs: tuple[str, ...] = ()
     only_by_hint: frozenset[str] = frozenset()  # resources that count only if a hint of REANA asks for them

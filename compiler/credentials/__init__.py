@@ -1,4 +1,4 @@
-"""The credentials that steps can ask for, each a record under REANA's hint."""
+"""The credentials that steps can ask for: one record for each of REANA's hints."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from reana_batch.site import CredentialSettings
 
 CREDENTIALS: dict[str, Credential] = {"kerberos": KERBEROS, "voms_proxy": VOMS_PROXY, "rucio": RUCIO}
 
-# What data is opened with that needs no credential.
+# The credential of data that anyone may open.
 OPEN_TO_ALL = "none"
 
 
@@ -24,33 +24,36 @@ def opening() -> tuple[str, ...]:
 
 
 def with_implied(asked: frozenset[str], settings: CredentialSettings) -> frozenset[str]:
-    """Return the credentials that are asked for, and those that they need themselves."""
+    """Return the credentials that are asked for, and the credentials that these need."""
     return asked.union(*(CREDENTIALS[name].implied(settings) for name in asked))
 
 
 def facts_of(plan: CredentialPlan, settings: CredentialSettings) -> Iterator[tuple[str, Any]]:
-    """Yield the variables of credentials.sh: the source of each credential, and the settings that it reads."""
+    """Yield the variables of credentials.sh: each credential's source and settings."""
     for name, credential in CREDENTIALS.items():
         yield name, plan.sources.get(name, "")
         yield from credential.facts(settings).items()
 
 
-def lives_of(plan: CredentialPlan) -> Iterator[tuple[str, tuple[int, int, str]]]:
-    """Yield how long what is issued before the run has to be valid, under the names of credentials.sh."""
-    names = {each.lives.fact: name for name, each in CREDENTIALS.items() if each.lives}
+def validity_of(plan: CredentialPlan) -> Iterator[tuple[str, tuple[int, int, str]]]:
+    """Yield how long credentials that are issued before the run must be valid.
+
+    The names are those of the arrays in credentials.sh.
+    """
+    names = {each.validity.fact: name for name, each in CREDENTIALS.items() if each.validity}
     for fact, name in sorted(names.items()):
         yield fact, plan.needed.get(name, (0, 0, ""))
 
 
 def as_record(plan: CredentialPlan) -> dict[str, Any]:
-    """Return a plan as JSON can hold it."""
+    """Return the plan as values of JSON."""
     sources = {name: plan.sources.get(name, "") for name in CREDENTIALS}
-    return {**sources, **dict(lives_of(plan)), "environment": plan.environment}
+    return {**sources, **dict(validity_of(plan)), "environment": plan.environment}
 
 
 def from_record(record: dict[str, Any]) -> CredentialPlan:
-    """Return the plan that ``as_record`` has given; KeyError or TypeError if it is damaged."""
+    """Return the plan that ``as_record`` turned into ``record``. A damaged record raises KeyError or TypeError."""
     sources = {name: record[name] for name in CREDENTIALS if record[name]}
-    needed = {name: tuple(record[each.lives.fact]) for name, each in CREDENTIALS.items() if each.lives}
+    needed = {name: tuple(record[each.validity.fact]) for name, each in CREDENTIALS.items() if each.validity}
     issued = {name: value for name, value in needed.items() if value != (0, 0, "")}
     return CredentialPlan(sources, issued, record["environment"])

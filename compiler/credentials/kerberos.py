@@ -1,17 +1,17 @@
-"""Kerberos tickets: from a keytab, a copy of the user's, or forwarded by the batch system."""
+"""Kerberos tickets: made from a keytab, copied from the user's, or forwarded by the batch system."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reana_batch.credentials.record import AtHand, Credential, Lives, Question, named_file
+from reana_batch.credentials.record import AtHand, Credential, Question, Validity, named_file
 from reana_batch.facts import ENV, KnownSecrets, Secret
 
 
 def _source(asked: Question) -> str:
     chosen = asked.settings.kerberos
     if chosen == "forward" and not asked.forwarded:
-        message = "credentials.kerberos: nothing forwards tickets to all the jobs here that ask for one."
+        message = "credentials.kerberos: the batch system does not forward tickets to all jobs that ask for one."
         asked.diagnostics.error("unsupported", message, hint="choose keytab or ticket.")
     if chosen != "auto":
         return chosen
@@ -32,7 +32,7 @@ KERBEROS = Credential(
     secrets=_secrets,
     files={"keytab": ("keytab",), "ticket": ("krb5cc",)},
     facts=lambda settings: {"realm": settings.realm or ""},
-    lives=Lives("ticket_needed", frozenset({"ticket"}), "Kerberos ticket"),
+    validity=Validity("ticket_needed", frozenset({"ticket"}), "Kerberos ticket"),
     asks_for_ticket=lambda settings, known: settings.kerberos == "auto" and not known.value("CERN_USER"),
     for_all_steps=True,
     url_part="credentials/kerberos_url",

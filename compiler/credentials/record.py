@@ -1,4 +1,4 @@
-"""The form in which a credential is described."""
+"""The record that describes a credential."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from reana_batch.site import CredentialSettings
 
 @dataclass(frozen=True, slots=True)
 class AtHand:
-    """How to see that the user has a credential right now."""
+    """How to check that the user has a credential right now."""
 
     subject: str
-    command: tuple[str, ...]  # it succeeds then
-    note: str  # where there is none
+    command: tuple[str, ...]  # it succeeds if the user has one
+    note: str  # shown if the user has none
     cure: str
 
 
 @dataclass(frozen=True, slots=True)
 class OneOf:
-    """Paths of which one has to exist where the credential is used."""
+    """Paths of which at least one must exist where jobs use the credential."""
 
     subject: str
     paths: Callable[[CredentialSettings], tuple[str, ...]]
@@ -31,23 +31,23 @@ class OneOf:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What decides where the jobs get a credential from."""
+    """What a credential looks at to choose its source."""
 
     settings: CredentialSettings
     facts: Facts
-    forwarded: bool  # does the batch system bring the submitter's ticket to all jobs that ask for one?
+    forwarded: bool  # does the batch system send the submitter's ticket to all jobs that ask for one?
     diagnostics: Diagnostics
 
 
 @dataclass(frozen=True, slots=True)
-class Lives:
-    """How long a credential that is issued before the run has to be valid."""
+class Validity:
+    """How long a credential that is issued before the run must be valid."""
 
     fact: str  # the array in credentials.sh: the latest start and end, and the step
-    sources: frozenset[str]  # those that issue it once
-    title: str  # as messages name it
+    sources: frozenset[str]  # the sources that issue it once
+    title: str  # its name in messages
     most: Callable[[str, CredentialSettings], int | None] = lambda _source, _settings: None  # seconds
-    cure: str = ""  # where it has to be valid for longer
+    cure: str = ""  # the advice if it must be valid for longer
 
 
 def _no_settings(_settings: CredentialSettings) -> Mapping[str, Any]:
@@ -70,24 +70,25 @@ def _no_fault(_secret: Secret, _known: KnownSecrets) -> str:
 class Credential:
     """What a step can ask for to reach protected services.
 
-    ``part`` is a bash part in ``templates``. It adds the name to ``known_credentials`` and defines ``issue_NAME``,
-    which runs before the run is submitted, and ``take_NAME``, which runs in each job that asks. It may define
-    ``bind_NAME``, ``check_NAME``, ``due_NAME`` and ``renew_NAME``, which ``credentials/job.sh`` and
-    ``credentials/lives.sh`` call. ``url_part`` defines ``open_NAME``, which adds to the words of ``curl``.
+    ``part`` is a bash part in ``templates``. It adds the name to ``known_credentials``.
+    Its function ``issue_NAME`` runs before the run is submitted, ``take_NAME`` in each job that asks.
+    It may define ``bind_NAME``, ``check_NAME``, ``due_NAME`` and ``renew_NAME``. Other parts in
+    ``templates/credentials`` call these. ``url_part`` defines ``open_NAME``, which adds to the words
+    of ``curl``.
     """
 
     part: str
     source: Callable[[Question], str]  # never empty
-    secrets: Callable[[str, KnownSecrets], Iterator[Secret]] = _no_secrets  # of a source, by REANA's names
-    secret_fault: Callable[[Secret, KnownSecrets], str] = _no_fault  # why what a secret holds is of no use
-    files: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # of each source: what is issued for jobs
+    secrets: Callable[[str, KnownSecrets], Iterator[Secret]] = _no_secrets  # of a source, under REANA's names
+    secret_fault: Callable[[Secret, KnownSecrets], str] = _no_fault  # what is wrong with the content of a secret
+    files: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # the files that each source issues for jobs
     rendered: Mapping[str, tuple[str, str]] = field(default_factory=dict)  # files of the run: template and language
     facts: Callable[[CredentialSettings], Mapping[str, Any]] = _no_settings  # the settings that the part reads
-    lives: Lives | None = None
-    implied: Callable[[CredentialSettings], frozenset[str]] = _nothing_implied  # the credentials that it needs itself
+    validity: Validity | None = None
+    implied: Callable[[CredentialSettings], frozenset[str]] = _nothing_implied  # the other credentials that it needs
     asks_for_ticket: Callable[[CredentialSettings, KnownSecrets], bool] = lambda _settings, _known: False
     for_all_steps: bool = False  # does workflow.resources give it to every step?
-    url_part: str = ""  # the bash part that opens URLs of declared data with it; nothing if it opens none
+    url_part: str = ""  # the bash part that opens URLs of declared data with it; empty if it opens none
     tool: tuple[str, str] = ("", "")  # the program that jobs need, and its title
     at_hand: AtHand | None = None
     one_of: OneOf | None = None

@@ -1,4 +1,4 @@
-"""The configuration of Rucio's client, and how it proves who it is."""
+"""The configuration of Rucio's client, and the ways in which it logs in."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _secrets(source: str, known: KnownSecrets) -> Iterator[Secret]:
 
 
 def _implied(settings: CredentialSettings) -> frozenset[str]:
-    """Return what lets the client in: the VOMS proxy, unless the site says otherwise."""
+    """Return the credential of the client's login: the VOMS proxy, unless the site sets another way."""
     return frozenset({"voms_proxy"} if settings.rucio == "x509_proxy" else ())
 
 

@@ -6,7 +6,7 @@ import base64
 import binascii
 from collections.abc import Iterator
 
-from reana_batch.credentials.record import CERTIFICATE, KEY, Credential, Lives, Question, named_file
+from reana_batch.credentials.record import CERTIFICATE, KEY, Credential, Question, Validity, named_file
 from reana_batch.facts import ENV, KnownSecrets, Secret
 from reana_batch.site import CredentialSettings
 
@@ -50,7 +50,7 @@ VOMS_PROXY = Credential(
         "file": ("x509up",),
         "worker": ("usercert.pem", "userkey.pem", "passphrase"),
     },
-    lives=Lives(
+    validity=Validity(
         "proxy_needed",
         frozenset({"submit", "file"}),
         "VOMS proxy",

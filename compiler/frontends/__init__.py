@@ -1,4 +1,4 @@
-"""The front ends: one record per workflow type, and a module each with ``load(spec, diagnostics, results)``."""
+"""The front ends: for each workflow type one record, and one module with ``load(spec, diagnostics, results)``."""
 
 from __future__ import annotations
 
@@ -47,15 +47,15 @@ FRONTENDS = {
 
 
 def load(spec: Spec, diagnostics: Diagnostics, results: Mapping[str, Any] | None = None) -> Workflow | None:
-    """Return the workflow of ``spec``, with its files, or None after recording why there is none.
+    """Return the workflow of ``spec`` with its files. If there is none, record why and return None.
 
-    ``results`` is empty when the user compiles; in the run it is what
-    :class:`~reana_batch.ir.Expansion` says, and the workflow is the part that follows from it.
+    ``results`` is empty when the user compiles. When a planner compiles, it has the fields that
+    :class:`~reana_batch.ir.Expansion` describes, and the workflow is the part that the expansion adds.
     """
     if not spec.front_end.module:
         if spec.type in FRONTENDS:
             compiled = ", ".join(name for name, each in FRONTENDS.items() if each.module)
-            message = f"{spec.type} workflows are not compiled by this version; {compiled} are."
+            message = f"This version does not compile {spec.type} workflows. It compiles {compiled}."
             diagnostics.error("unsupported-type", message, spec.document.place(["workflow", "type"]))
         return None
     module = importlib.import_module(spec.front_end.module)

@@ -1,7 +1,7 @@
-"""Serial workflows: a list of steps, each a list of commands, run strictly one after the other.
+"""Serial workflows: a list of steps, each a list of commands that run one after the other.
 
-Semantics: reana-workflow-engine-serial 0.9.4. Each command is a job of its own; Python's
-``string.Template`` fills in the parameters, in commands only; FROM and TARGET select by step name.
+Semantics: reana-workflow-engine-serial 0.9.4. Each command is a job of its own. Python's
+``string.Template`` fills in the parameters, in commands only. FROM and TARGET select steps by name.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from reana_batch.ir import Asked, Command, Hint, Need, Script, Step, Workflow, l
 from reana_batch.reading import expressions, hints, images, places, rules, schema
 from reana_batch.reading.spec import Spec
 
-# Longer names are cut: they become file names, which end at 255 bytes.
+# Longer names are cut, because file names are made from them, and these have at most 255 bytes.
 _LONGEST_NAME = 120
 
-# What reana-client warns of (reana_commons.validation): substrings, and nothing cleverer.
+# The substrings that reana-client warns about (reana_commons.validation).
 _DANGEROUS = ("sudo ", "cd /")
 
 
-# Commands that only set something in their own shell.
+# Commands that only change their own shell.
 _SETTING = re.compile(
     r"(?:cd|pushd|popd|export|declare|typeset|source|\.|alias|unalias|unset|umask|ulimit|set|shopt|module|ml|lsetup"
     r"|asetup|cmsenv|deactivate|(?:conda|mamba|micromamba)\s+(?:de)?activate)(?:\s[^|<>&]*)?"
@@ -37,12 +37,12 @@ _SETTING = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """A step of the user's, as far as it is well formed."""
+    """The well-formed parts of one of the user's steps."""
 
     index: int
     data: Mapping[str, Any]
     hints: Mapping[str, Hint]
-    commands: tuple[tuple[int, str], ...]  # those that are texts, with their places in the list
+    commands: tuple[tuple[int, str], ...]  # the commands that are texts, with their places in the list
 
     @property
     def path(self) -> tuple[str | int, ...]:
@@ -57,7 +57,7 @@ class _Entry:
 def load(spec: Spec, diagnostics: Diagnostics, _results: Mapping[str, Any]) -> Workflow:
     """Return the workflow: one step of one row per command, each waiting for the one before.
 
-    ``_results`` changes nothing, for all of a serial workflow is known beforehand.
+    ``_results`` has no effect, because a serial workflow has no expansions.
     """
     specification = spec.document.data["workflow"].get("specification")
     if specification is not None:
@@ -108,17 +108,17 @@ def _hints(spec: Spec, index: int, step: Mapping[str, Any]) -> dict[str, Hint]:
     }
 
 
-# A schedd takes no more jobs of one user (MAX_JOBS_PER_OWNER), and slurmctld fewer still (MaxJobCount).
+# The most jobs of one user in a schedd (MAX_JOBS_PER_OWNER). A slurmctld holds even fewer (MaxJobCount).
 _MOST_COMMANDS = 100_000
 
 
 def _check_count(spec: Spec, entries: list[_Entry], diagnostics: Diagnostics) -> None:
-    """Raise Refused if there are too many commands to make a job of each."""
+    """Raise Refused if there are too many commands for one job each."""
     count = 0
     for entry in entries:
         count += len(entry.commands)
         if count > _MOST_COMMANDS:
-            message = f"Up to here there are {count:,} commands; a serial workflow may have {_MOST_COMMANDS:,} at most."
+            message = f"A serial workflow may have at most {_MOST_COMMANDS:,} commands. Up to here it has {count:,}."
             cure = "loop over them in a script, or write a Snakefile."
             diagnostics.error("too-large", message, spec.document.place(entry.path), cure)
             raise Refused(diagnostics)
@@ -144,7 +144,7 @@ def _chain(spec: Spec, entries: list[_Entry], diagnostics: Diagnostics) -> tuple
         )
         for index, text in entry.commands:
             seen[stem] += 1
-            # Commands of equal labels are counted through: "fit" alone, else fit.1, fit.2, ...
+            # Commands under the same label are numbered: fit.1, fit.2, ... A single one is "fit".
             name = f"{stem}.{seen[stem]}" if numbers[stem] > 1 else stem
             command = _command(spec, entry, index, text, values, diagnostics)
             script = Script((command,))
@@ -172,8 +172,8 @@ def _command(
             message = f'Operation "{operation.strip()}" might be dangerous.'
             diagnostics.warning("dangerous", message, place, "jobs run without root and in the workspace.")
     if _only_sets(text):
-        message = "What this command sets ends with it: each command has a shell of its own."
-        diagnostics.warning("no-effect", message, place, "join it by && with the command that needs it.")
+        message = "This command changes only its own shell, and each command has a shell of its own."
+        diagnostics.warning("no-effect", message, place, "join it with the command that needs it, using &&.")
     script = _filled(spec, path, text, values, diagnostics) if "$" in text else text
     if "\0" in script:
         diagnostics.error("nul-byte", "A command cannot hold a NUL character.", place, "write \\0 for the shell.")
@@ -181,7 +181,7 @@ def _command(
 
 
 def _filled(spec: Spec, path: list[str | int], text: str, values: Mapping[str, Any], diagnostics: Diagnostics) -> str:
-    """Return a command with the parameters filled in; placeholders that name none are recorded, and left out."""
+    """Return a command with its parameters filled in. Placeholders without a parameter are recorded and left out."""
 
     def sound() -> Iterator[str | expressions.Placeholder]:
         for piece in expressions.split_placeholders(text):
@@ -200,7 +200,7 @@ def _report_placeholder(
     placeholder: expressions.Placeholder,
     diagnostics: Diagnostics,
 ) -> None:
-    """Record a placeholder that REANA would fail on when the run starts."""
+    """Record a placeholder that would make the run fail on REANA when it starts."""
     name = placeholder.name
     width = placeholder.end - placeholder.start
     place = spec.document.place_in(path, placeholder.start, width)
@@ -222,14 +222,14 @@ def _report_placeholder(
 
 
 def _only_sets(command: str) -> bool:
-    """Return whether a command only sets what its shell forgets, such as cd code."""
-    if not _SETTING.match(command, _BEFORE.match(command).end()):  # type: ignore[union-attr]  # it matches nothing, too
-        return False  # which most commands show at once
+    """Return whether a command only changes its own shell, such as cd code."""
+    if not _SETTING.match(command, _BEFORE.match(command).end()):  # type: ignore[union-attr]  # matches "" too
+        return False  # a fast answer for most commands
     parts = [part.strip() for part in re.split(r"&&|;|\n", command)]
     return any(parts) and all(_SETTING.fullmatch(part) for part in parts if part)
 
 
-# What can stand before the first part of a command.
+# What can come before the first part of a command.
 _BEFORE = re.compile(r"[\s&;]*")
 
 # A parameter as other tools write it: ${inputs.parameters.x}, ${{x}}, $(inputs.x), $inputs.parameters.x
@@ -239,7 +239,7 @@ _BRACED = re.compile(r"\{\s*(?:\w+\.)*(\w+)\s*\}|%\((\w+)\)s")
 
 
 def _dotted(text: str, start: int, parameters: Mapping[str, Any]) -> str:
-    """Return the parameter that stands at ``start``, written as other tools do; empty if there is none."""
+    """Return the parameter at ``start`` that is written as in other tools, or an empty text."""
     found = _DOTTED.match(text, start)
     name = found[found.lastindex] if found and found.lastindex else ""
     return name if name in parameters else ""
@@ -257,7 +257,7 @@ def _check_parameters_used(spec: Spec, entries: list[_Entry], diagnostics: Diagn
 
 
 def _braced(entries: list[_Entry]) -> frozenset[str]:
-    """Return the names that commands hold as other tools write parameters, such as {x}."""
+    """Return the names that commands contain in other tools' notation for parameters, such as {x}."""
     commands = (text for entry in entries for _, text in entry.commands)
     found = (match[1] or match[2] for text in commands for match in _BRACED.finditer(text))
     return frozenset(name for name in found if name.isidentifier())
@@ -278,7 +278,10 @@ def _check_image(spec: Spec, entry: _Entry, diagnostics: Diagnostics) -> None:
 
 
 def _select(spec: Spec, entries: list[_Entry], diagnostics: Diagnostics) -> list[_Entry]:
-    """Return the steps from FROM to TARGET, both included; names match in any case, the first wins."""
+    """Return the steps from FROM to TARGET, both included.
+
+    Upper and lower case are the same. If several steps match, the first counts.
+    """
     first, last = 0, len(entries) - 1
     for option in ("FROM", "TARGET"):
         if option in spec.options:

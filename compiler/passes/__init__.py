@@ -1,10 +1,10 @@
-"""The passes, in order: each takes a workflow and gives back a changed copy.
+"""The passes, in order: each takes a workflow and returns a changed copy.
 
-A pass lives in the module of its name. It asks ``context.target`` what the batch system can do and
-never which one it is; what cannot be done is recorded in ``context.diagnostics``.
+A pass is in the module of its name. It asks ``context.target`` what the batch system can do, and
+never which one it is. It records what the batch system cannot do in ``context.diagnostics``.
 
 Each docstring has an example that the tests run. In it ``step``, ``workflow`` and ``context`` make the parts of the
-graph, and ``at(1)`` is a place in reana.yaml; the other names are those of :mod:`reana_batch.ir`.
+graph, and ``at(1)`` is a place in reana.yaml. The other names are from :mod:`reana_batch.ir`.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from reana_batch.passes.stage_data import stage_data
 
 PASSES: tuple[Callable[[Workflow, Context], Workflow], ...] = (
     check_graph,  # first, because all others rely on a graph whose steps are in order
-    plan_expansions,  # before all that adds to steps, because its jobs are steps too
+    plan_expansions,  # before the passes that add to steps, because its jobs are steps too
     drop_empty_steps,  # before fuse_commands, so that steps around an empty one can be neighbours
-    fuse_commands,  # before the last steps are looked for, because it joins steps
-    require_outputs,  # before stage_data, so that outputs are there when they are uploaded
-    stage_data,  # after all that changes the first and last steps, and before resources are placed for its own
+    fuse_commands,  # before require_outputs and stage_data, which look for the last steps, because it joins steps
+    require_outputs,  # before stage_data, so that missing outputs are found before the upload
+    stage_data,  # after the passes that change the first and last steps; before map_resources, because it adds steps
     map_resources,  # before chunk_rows, which needs the runtime of a row
     locate_images,  # before plan_credentials, which asks whether a step has an image
     chunk_rows,  # before plan_credentials, because a job of several rows lasts longer
-    plan_credentials,  # last, because lifetimes depend on all of the above
+    plan_credentials,  # last, because lifetimes depend on all passes before
 )
 
 

@@ -1,4 +1,4 @@
-"""Refuse graphs that no scheduler can run, and put the steps of others in order."""
+"""Refuse graphs that no scheduler can run, and sort the steps of the others."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 def check_graph(workflow: Workflow, context: Context) -> Workflow:
-    """Return ``workflow`` with each step behind those that it waits for; raises Refused for a circle.
+    """Return ``workflow`` with each step after the steps that it waits for. A circle raises Refused.
 
-    A front end that makes two steps of one name, needs a step that is not there, or joins tables of
-    different lengths row by row has a bug; that is an AssertionError.
+    An AssertionError is a bug of a front end. Two steps have the same name, a needed step is missing, or tables
+    of different lengths are joined row by row.
 
     >>> fit, select = step("fit", needs=(Need("select"),)), step("select")
     >>> [each.name for each in check_graph(workflow(fit, select), context()).steps]
@@ -33,7 +33,7 @@ def check_graph(workflow: Workflow, context: Context) -> Workflow:
         assert not unknown, f"{expansion.name} needs the unknown steps {sorted(unknown)}"
     if _is_in_order(workflow.steps):
         return workflow
-    import networkx  # takes longer than all the rest, and most graphs are in order
+    import networkx  # the import takes longer than the whole pass, and most graphs are sorted already
 
     graph = workflow.graph()
     if not networkx.is_directed_acyclic_graph(graph):
@@ -46,7 +46,7 @@ def check_graph(workflow: Workflow, context: Context) -> Workflow:
 
 
 def _is_in_order(steps: Iterable[Step]) -> bool:
-    """Return whether each step stands behind those that it waits for, as most front ends make them."""
+    """Return whether each step comes after the steps that it waits for. Most front ends sort them so."""
     seen: set[str] = set()
     for step in steps:
         if not all(need.step in seen for need in step.needs):
@@ -56,7 +56,7 @@ def _is_in_order(steps: Iterable[Step]) -> bool:
 
 
 def _in_order(workflow: Workflow, graph: networkx.DiGraph[str], steps: dict[str, Step]) -> Iterator[Step]:
-    """Yield the steps, each behind those that it waits for, and in the author's order as far as that goes."""
+    """Yield the steps, each after the steps that it waits for. Otherwise the author's order is kept."""
     import networkx
 
     position = {step.name: index for index, step in enumerate(workflow.steps)}

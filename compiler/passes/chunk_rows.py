@@ -7,16 +7,16 @@ from dataclasses import replace
 from reana_batch.ir import Pattern, Step, Workflow
 from reana_batch.passes.context import Context
 
-# What "auto" aims at: a scheduler job of about ten minutes is worth its start.
+# The length of a scheduler job with "auto": it takes much longer than the scheduler needs to start it.
 _WORTHWHILE_SECONDS = 600
-# A step whose rows' duration nobody knows is cut into this many jobs: enough for any user's share.
+# The jobs of a step whose rows have an unknown duration: enough for any user's share of the site.
 _UNKNOWN_CHUNKS = 1000
 
 
 def chunk_rows(workflow: Workflow, context: Context) -> Workflow:
     """Return ``workflow`` with a chunk size for each step of many rows.
 
-    Steps that follow each other row by row are chunked alike, so that their chunks can do so too.
+    Steps that wait for each other row by row get equal chunks, so that chunk can wait for chunk.
 
     >>> scan = step("scan", table=Repeated(25))
     >>> [(each.placed.chunk_size, each.chunks) for each in chunk_rows(workflow(scan), context(Site(rows_per_job=10))).steps]
@@ -27,7 +27,7 @@ def chunk_rows(workflow: Workflow, context: Context) -> Workflow:
         sizes = {step.name: wanted for step in workflow.steps}
     else:
         limit = context.site.limits.runtime
-        sizes = _alike(workflow, {step.name: _automatic(step, limit) for step in workflow.steps})
+        sizes = _equal_if_tied(workflow, {step.name: _automatic(step, limit) for step in workflow.steps})
     steps = tuple(
         step.with_placed(chunk_size=max(1, min(sizes[step.name], step.table.count))) for step in workflow.steps
     )
@@ -37,8 +37,8 @@ def chunk_rows(workflow: Workflow, context: Context) -> Workflow:
     return replace(workflow, steps=steps)
 
 
-def _alike(workflow: Workflow, sizes: dict[str, int]) -> dict[str, int]:
-    """Return the sizes with that of the smallest for all steps that EACH edges tie together."""
+def _equal_if_tied(workflow: Workflow, sizes: dict[str, int]) -> dict[str, int]:
+    """Return the sizes. Steps that EACH edges tie together get the smallest of their sizes."""
     import networkx
 
     pairs: networkx.Graph[str] = networkx.Graph()
@@ -68,7 +68,7 @@ def _check_runtime(step: Step, context: Context) -> None:
 
 
 def _automatic(step: Step, runtime_limit: int | None) -> int:
-    """Return the rows worth one job, by their measured duration or else by the runtime asked for."""
+    """Return how many rows make one job. Measured durations count before the runtime asked for."""
     runtime = step.placed.resources.runtime
     duration = step.placed.duration if step.placed.duration is not None else runtime
     if duration is None:

@@ -1,4 +1,4 @@
-"""What a pass may look at beside the workflow."""
+"""What a pass may look at in addition to the workflow."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from reana_batch.target import Target
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The batch system, the site, the user's choices, facts of this machine, and where faults are recorded."""
+    """The batch system, the site, the user's choices, facts of this machine, and the list of faults."""
 
     target: Target
     site: Site
     diagnostics: Diagnostics
     fuse: bool = False  # one job for the commands of a step
-    strict_outputs: bool = False  # declared outputs that are missing at the end fail the run
+    strict_outputs: bool = False  # the run fails if declared outputs are missing at its end
     facts: Facts = field(default_factory=Facts)
 
     def target_of(self, step: Step) -> Target:

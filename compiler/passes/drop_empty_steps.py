@@ -1,4 +1,4 @@
-"""Take out steps without rows, such as a scatter over nothing."""
+"""Remove steps without rows, such as a scatter over an empty list."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from reana_batch.passes.context import Context
 
 
 def drop_empty_steps(workflow: Workflow, _context: Context) -> Workflow:
-    """Return ``workflow`` without steps of no rows; what waited for one waits for all that it waited for.
+    """Return ``workflow`` without its empty steps. Steps that waited for one now wait for its parents.
 
     >>> empty = step("fit", table=Repeated(0), needs=(Need("select"),))
     >>> dropped = drop_empty_steps(workflow(step("select"), empty, step("plot", needs=(Need("fit"),))), context())
@@ -18,12 +18,12 @@ def drop_empty_steps(workflow: Workflow, _context: Context) -> Workflow:
     """
     if all(step.table.count for step in workflow.steps):
         return workflow
-    behind: dict[str, tuple[Need, ...]] = {}  # what to wait for in place of an empty step
+    instead: dict[str, tuple[Need, ...]] = {}  # what to wait for in place of an empty step
     kept = []
     for step in workflow.steps:
-        needs = tuple(dict.fromkeys(new for need in step.needs for new in behind.get(need.step, (need,))))
+        needs = tuple(dict.fromkeys(new for need in step.needs for new in instead.get(need.step, (need,))))
         if step.table.count:
             kept.append(step._replace(needs=needs))
         else:
-            behind[step.name] = tuple(dict.fromkeys(Need(need.step) for need in needs))
+            instead[step.name] = tuple(dict.fromkeys(Need(need.step) for need in needs))
     return replace(workflow, steps=tuple(kept))

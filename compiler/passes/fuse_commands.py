@@ -1,4 +1,4 @@
-"""Run the commands of one step of the user's in one job."""
+"""Run all commands of a step in one job."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from reana_batch.passes.context import Context
 
 
 def fuse_commands(workflow: Workflow, context: Context) -> Workflow:
-    """Return ``workflow`` with neighbouring steps of one group made one, if the user asked for it.
+    """Return ``workflow`` with neighbouring steps of a group joined, if the user asked for it.
 
-    The commands stay one bash process each, and the first that fails ends the job. Only steps that
-    form a chain are joined: one row each, each waiting just for the one before.
+    Each command still has a bash process of its own. The first that fails ends the job.
+    Only a chain is joined: steps of one row that each wait only for the step before.
 
     >>> steps = step("a", group=1), step("b", group=1, needs=(Need("a"),))
     >>> [len(each.action.commands) for each in fuse_commands(workflow(*steps), context(fuse=True)).steps]

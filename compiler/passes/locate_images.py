@@ -1,4 +1,4 @@
-"""Find out where each step's image can be run from."""
+"""Find the places from which each step's image can be started."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from reana_batch.reading import images
 
 
 def locate_images(workflow: Workflow, context: Context) -> Workflow:
-    """Return ``workflow`` with the places of its images, the best first; none if the site runs none.
+    """Return ``workflow`` with the places of its images, the best first.
+
+    If the site runs no images, there are no places.
 
     >>> fit = step("fit", environment="docker.io/library/python:3.11")
     >>> site = Site(container_runtime="apptainer", unpacked_images="/cvmfs/unpacked.cern.ch")
@@ -22,7 +24,7 @@ def locate_images(workflow: Workflow, context: Context) -> Workflow:
     for target in (context.target, *(step.placed.target for step in workflow.steps if step.placed.target)):
         if runtime not in target.container_runtimes:
             hint = f"choose --set container_runtime={min(target.container_runtimes)}."
-            message = f"{target.title} cannot start images by {runtime}."
+            message = f"{target.title} cannot start images with {runtime}."
             context.diagnostics.error("unsupported", message, hint=hint)
     if runtime == "none":
         return _without_images(workflow, context)
@@ -40,7 +42,7 @@ def _without_images(workflow: Workflow, context: Context) -> Workflow:
 
 
 def _warn_of_unpacked(step: Step, context: Context) -> None:
-    """Warn of unpacked_img where the site knows no tree of unpacked images and the image is no path in one."""
+    """Warn about unpacked_img if the image is not a path and the site names no tree of unpacked images."""
     hint = step.asked.hints.get("unpacked_img")
     if hint and hint.value is True and not context.site.unpacked_images and not images.is_path(step.asked.environment):
         message = f"unpacked_img: the site {context.site.name} names no tree of unpacked images."
@@ -51,7 +53,7 @@ def _warn_of_unpacked(step: Step, context: Context) -> None:
 def _refuse_pull(step: Step, context: Context) -> None:
     target = context.target_of(step)
     if context.site.container_runtime in target.pulls_no_images and not images.is_path(step.asked.environment):
-        message = f"{target.title} itself can only start images that are files."
+        message = f"{target.title} itself starts only images that are files."
         hint = "name a .sif file, or choose --set container_runtime=apptainer."
         context.diagnostics.error("unsupported", message, step.origin, hint)
 

@@ -1,4 +1,4 @@
-"""Turn REANA's hints into what a job asks of the batch system."""
+"""Turn REANA's hints into what a job asks the batch system for."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from reana_batch.reading.expressions import FLAVOURS
 
 
 def map_resources(workflow: Workflow, context: Context) -> Workflow:
-    """Return ``workflow`` with resources; hints without a meaning on the target are named in warnings.
+    """Return ``workflow`` with resources. A hint without a meaning on the target gives a warning.
 
-    What a step asks for already stands where no hint says otherwise.
+    A hint overrides what the step asks for already.
 
     >>> fit = step("fit", hints={"kubernetes_job_timeout": Hint(60, at(1))})
     >>> [each.placed.resources.runtime for each in map_resources(workflow(fit), context()).steps]
@@ -23,7 +23,7 @@ def map_resources(workflow: Workflow, context: Context) -> Workflow:
     return replace(workflow, steps=tuple(_with_resources(step, context) for step in workflow.steps))
 
 
-# That of every step for which the front end asks for nothing.
+# The resources of each step for which the front end asks for nothing.
 _NOTHING_ASKED = Asked._field_defaults["resources"]
 
 

@@ -1,4 +1,4 @@
-"""Decide how jobs get their credentials, check the secrets, and prove that what is issued is valid for long enough."""
+"""Choose how jobs get their credentials, check the secrets, and check that credentials are valid for long enough."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from reana_batch.passes.context import Context
 
 
 def plan_credentials(workflow: Workflow, context: Context) -> Workflow:
-    """Return ``workflow`` with its credential plan; missing secrets and lives too short are recorded.
+    """Return ``workflow`` with its credential plan.
+
+    Missing secrets, and credentials that expire too early, are recorded.
 
     >>> fit = step("fit", credentials=frozenset({"kerberos"}))
     >>> plan_credentials(workflow(fit), context(facts=Facts(has_ticket=True))).credential_plan.sources
@@ -40,20 +42,20 @@ def _asking(steps: tuple[Step, ...], name: str) -> list[Step]:
 
 
 def _keeps_environment(steps: tuple[Step, ...], context: Context) -> bool:
-    """Return whether the environment is kept in a file; that is as private as a secret, and beside the secrets."""
+    """Return whether the environment is kept in a file. The file is as private as a secret, and next to the secrets."""
     if not context.site.inherit_environment or context.target.copies_environment:
         return False
     if context.site.container_runtime in context.target.sealed_runtimes and any(step.placed.image for step in steps):
-        message = f"inherit_environment: containers that {context.target.title} starts do not see the environment that is kept for them."
+        message = f"inherit_environment: containers that {context.target.title} starts do not get the kept environment."
         context.diagnostics.error("unsupported", message, hint="choose --set container_runtime=apptainer.")
     return True
 
 
 def _checked_in_the_run(workflow: Workflow, context: Context) -> Workflow:
-    """Return ``workflow``, after recording what its steps need and nobody has handed on to the run."""
+    """Return ``workflow``. Credentials that its steps need and the run does not have are recorded."""
     for name in CREDENTIALS:
         if name not in workflow.credential_plan.sources and _asking(workflow.steps, name):
-            message = f"The steps known before the run did not ask for {name}, so it was not handed on."
+            message = f"{name} was not prepared: no step known at submission asked for it."
             hint = f"let one of them ask for {name}, and run the analysis again."
             context.diagnostics.error("credential", message, _place(workflow.steps, name, context), hint)
     return workflow
@@ -62,7 +64,7 @@ def _checked_in_the_run(workflow: Workflow, context: Context) -> Workflow:
 def _with_credentials(step: Step, context: Context) -> Step:
     """Return ``step`` with the credentials of its jobs.
 
-    They are those that it asks for, those that passes before added, and those that these need themselves.
+    They are those that it asks for, those that earlier passes added, and those that these need themselves.
     """
     needed = step.asked.credentials | step.placed.credentials
     return step.with_placed(credentials=with_implied(needed, context.site.credentials)) if needed else step
@@ -97,29 +99,30 @@ def _check_secret(secret: Secret, name: str, place: Place, context: Context) -> 
 def _needed(
     plan: CredentialPlan, workflow: Workflow, places: dict[str, Place], context: Context
 ) -> dict[str, tuple[int, int, str]]:
-    """Return when each credential that is issued once is last needed; the others are always renewed."""
+    """Return when each credential that is issued once is last needed. The others are renewed."""
     times = latest(workflow, context.site.queue_time, lambda step: _tries(step, context))
     found: dict[str, tuple[int, int, str]] = {}
     for name, source in plan.sources.items():
-        lives = CREDENTIALS[name].lives
-        if lives is None or source not in lives.sources:
+        validity = CREDENTIALS[name].validity
+        if validity is None or source not in validity.sources:
             continue
         found[name] = _last(name, workflow, times, places[name], context)
         _, end, label = found[name]
-        most = lives.most(source, context.site.credentials)
+        most = validity.most(source, context.site.credentials)
         if most is not None and end > most:
             message = (
                 f'The step "{label}" may end {end:,} s after submission, '
-                f"{end - most:,} s after its {lives.title} has expired."
+                f"{end - most:,} s after its {validity.title} has expired."
             )
-            context.diagnostics.error("credential", message, places[name], lives.cure)
+            context.diagnostics.error("credential", message, places[name], validity.cure)
     return found
 
 
 def _tries(step: Step, context: Context) -> int:
     """Return how often a job of ``step`` may use its whole time limit.
 
-    Each start by the system has a limit of its own. So has each attempt in a job, unless the system ends the job.
+    Each start by the batch system has a limit of its own. Each attempt in a job has one too, unless the batch
+    system ends the job.
     """
     system = context.target_of(step)
     asked = 0 if step.placed.target else step.asked.retries
@@ -131,12 +134,12 @@ def _tries(step: Step, context: Context) -> int:
 def _last(
     name: str, workflow: Workflow, times: dict[str, Latest], place: Place, context: Context
 ) -> tuple[int, int, str]:
-    """Return the latest start and end of the steps that need a credential, and whose they are."""
+    """Return the latest start and end of steps with a credential, and the last step's label."""
     asking = _asking(workflow.steps, name)
     step = max(asking, key=lambda each: times[each.name].end)
     when = times[step.name]
     if when.unlimited:
-        message = f'"{when.unlimited}" has no time limit, so nobody can tell whether the {name} lives as long.'
+        message = f'Step "{when.unlimited}" has no time limit, so its {name} may expire before it ends.'
         hint = "give its step a limit, or set default_runtime."
         context.diagnostics.warning("credential", message, place, hint)
     return max(times[each.name].start for each in asking), when.end, step.label

@@ -1,4 +1,4 @@
-"""Give each expansion a job, which compiles on the cluster what follows from it."""
+"""Give each expansion a planner: the job that compiles it during the run."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from reana_batch.passes.context import Context
 # Compiling 50,000 Snakemake jobs takes 0.8 GB and 42 s.
 _MEMORY = 1024**3
 _RUNTIME = 3600
-# A front end that never comes to an end is stopped somewhere; paths end at 4096 bytes.
+# A front end that would expand without end is stopped here. A path has at most 4096 bytes.
 _DEEPEST = 20
 
 
 def plan_expansions(workflow: Workflow, context: Context) -> Workflow:
-    """Return ``workflow`` with a step of one job for each expansion, which has the expansion's name.
+    """Return ``workflow`` with a one-job step for each expansion, under the expansion's name.
 
     >>> later = Expansion("fits", "fits", at(1), "the files that scan makes", needs=("scan",))
     >>> planned = plan_expansions(replace(workflow(step("scan")), expansions=(later,)), context())
@@ -26,7 +26,7 @@ def plan_expansions(workflow: Workflow, context: Context) -> Workflow:
     """
     if len(workflow.within) >= _DEEPEST:
         for expansion in workflow.expansions:
-            message = f"Expansions may lie in each other {_DEEPEST} deep, not more: {expansion.reason}."
+            message = f"Expansions can be nested at most {_DEEPEST} deep: {expansion.reason}."
             context.diagnostics.error("over-limit", message, expansion.origin)
     if context.target.sends_files:
         for expansion in workflow.expansions:
@@ -50,7 +50,7 @@ def _planner(expansion: Expansion, context: Context) -> Step:
 
 
 def _script(expansion: Expansion, context: Context) -> str:
-    """Return the command; the run is where the script lies, whatever the workspace is."""
+    """Return the command. It finds the run from the path of its own script, whatever the workspace is."""
     submit = " --submit" if context.target.submit_programs else ""
     where = f'"${{0%/{layout.BATCH}/steps/*}}"'
     return f'exec "$REANA_BATCH_PYTHON" -m reana_batch expand{submit} {where} {shlex.quote(expansion.name)}\n'

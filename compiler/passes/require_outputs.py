@@ -1,4 +1,4 @@
-"""Let a run fail whose declared outputs are missing at its end, where the user asks for it."""
+"""Let a run fail if declared outputs are missing at its end and the user asked for this."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from reana_batch.diagnostics import Place
 from reana_batch.ir import Need, Script, Step, Workflow, last_steps
 from reana_batch.passes.context import Context
 
-# The step that looks for the outputs of a workflow with several ends; front ends number with digits.
+# The step that checks the outputs if a workflow has several last steps. Front ends never make this name.
 CHECK_NAME = "outputs.check"
 
 
 def require_outputs(workflow: Workflow, context: Context) -> Workflow:
-    """Return ``workflow`` with the declared outputs demanded of its last step; REANA itself only warns.
+    """Return ``workflow`` with the declared outputs required of its last step. REANA only warns.
 
-    A workflow with several last steps gets one more, which waits for them all and runs nothing. Where an
-    expansion follows, the outputs are demanded of what it compiles.
+    A workflow with several last steps gets one more, which waits for all of them and runs nothing.
+    If there is an expansion, the outputs are required of the part that it compiles.
 
     >>> fit = replace(workflow(step("fit")), output_files=("fit.json",))
     >>> [each.outputs for each in require_outputs(fit, context(strict_outputs=True)).steps]
@@ -27,7 +27,7 @@ def require_outputs(workflow: Workflow, context: Context) -> Workflow:
         return workflow
     if workflow.expansions:
         for second in workflow.expansions[1:]:
-            message = "With several expansions nothing knows which of them ends last, and looks for the outputs."
+            message = "With several expansions the last one is unknown, so no job can check the outputs."
             context.diagnostics.error("unsupported", message, second.origin, "leave out --strict-outputs.")
         return workflow
     last = last_steps(workflow.steps)

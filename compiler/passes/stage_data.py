@@ -1,4 +1,4 @@
-"""Bring declared data in before the first steps, and out after the last."""
+"""Download declared inputs before the first steps, and upload declared outputs after the last."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ from reana_batch.passes.context import Context
 from reana_batch.site import Site
 from reana_batch.writing.render import for_shell
 
-# The Rucio of the user's own secrets, which can be called by their VONAME as well.
+# The Rucio that the user's own secrets name. Its other name is the secret VONAME.
 DEFAULT_INSTANCE = "default"
 
 
 def stage_data(workflow: Workflow, context: Context) -> Workflow:
-    """Return ``workflow`` with steps for its data: one row for each reference, one step for each credential.
+    """Return ``workflow`` with steps for its data: a step per credential, a row per reference.
 
-    The first steps wait for all that comes in; what goes out waits for the last steps, and so is a matter of
-    what an expansion compiles, where there is one. What came in before an expansion is there.
+    The first steps wait for all downloads. Uploads wait for the last steps.
+    If there is an expansion, the part that it compiles has the uploads, and no downloads.
 
     >>> data = DataFile("https://a/b.csv", at(1), False, "https", "https://a/b.csv", "b.csv", credential="none")
     >>> staged = stage_data(replace(workflow(step("fit")), data=(data,)), context())
@@ -49,7 +49,7 @@ def stage_data(workflow: Workflow, context: Context) -> Workflow:
     coming = tuple(file for file in workflow.data if not (file.is_output or workflow.within))
     going = tuple(file for file in workflow.data if file.is_output and not workflow.expansions)
     if len(workflow.expansions) > 1 and any(file.is_output for file in workflow.data):
-        message = "With several expansions nothing knows which of them ends last, and what can go out then."
+        message = "With several expansions the last one is unknown, so outputs cannot be uploaded."
         context.diagnostics.error("unsupported", message, workflow.expansions[1].origin)
     last = tuple(Need(step.name) for step in last_steps(workflow.steps))
     before = tuple(_staging("stage-in", coming, (), context.site))
@@ -60,7 +60,7 @@ def stage_data(workflow: Workflow, context: Context) -> Workflow:
 
 
 def _with_later_credentials(workflow: Workflow, context: Context) -> Iterator[Step]:
-    """Yield the steps, those of expansions with the credentials of what will go out behind them."""
+    """Yield the steps. Planners get the credentials that later uploads need."""
     expansions = {expansion.name for expansion in workflow.expansions}
     outputs = (_needed(_credential(file, context.site)) for file in workflow.data if file.is_output)
     needed = frozenset[str]().union(*outputs)
@@ -69,7 +69,7 @@ def _with_later_credentials(workflow: Workflow, context: Context) -> Iterator[St
 
 
 def _check_instances(data: Iterable[DataFile], context: Context) -> None:
-    """Record each Rucio that is none of the site's, and not that of the user's secrets."""
+    """Record each Rucio that neither the site nor the user's secrets name."""
     own = re.split("[,:]", context.facts.secrets.value("VONAME"))[0]
     known = tuple(dict.fromkeys((DEFAULT_INSTANCE, *([own] if own else []), *context.site.data.rucio_instances)))
     for file in data:
@@ -81,7 +81,7 @@ def _check_instances(data: Iterable[DataFile], context: Context) -> None:
 
 
 def _staging(label: str, files: Iterable[DataFile], needs: tuple[Need, ...], site: Site) -> Iterator[Step]:
-    """Yield a step for each credential that ``files`` are opened with, in the order of the files."""
+    """Yield a step for each credential that opens ``files``, in their order."""
     by_credential: dict[str, list[DataFile]] = {}
     for file in files:
         by_credential.setdefault(_credential(file, site), []).append(file)
@@ -90,7 +90,7 @@ def _staging(label: str, files: Iterable[DataFile], needs: tuple[Need, ...], sit
 
 
 def _needed(credential: str) -> frozenset[str]:
-    """Return what jobs ask for to open a file: nothing if it is open to all."""
+    """Return what a job asks for to open a file: nothing if anyone may open it."""
     return frozenset() if credential == OPEN_TO_ALL else frozenset({credential})
 
 
@@ -115,7 +115,7 @@ def _step(label: str, credential: str, files: tuple[DataFile, ...], needs: tuple
 
 
 def _facts(file: DataFile, credential: str, site: Site) -> dict[str, object]:
-    """Return what the scripts are told of a file."""
+    """Return the variables of a file for the scripts that copy it."""
     hosts = site.data.rucio_instances.get(file.instance, {})
     facts: dict[str, object] = {
         "reference": file.text,
@@ -141,7 +141,7 @@ def _assignments(facts: Mapping[str, object]) -> str:
 
 
 def _command(label: str, first: DataFile, site: Site) -> Command:
-    """Return the command of a row: the facts, each a quoted word, and the script that reads them."""
+    """Return the command of a row: its quoted facts, and the script that reads them."""
     data = site.data
     common = {"setup": data.setup or "", "streams": data.streams, "attempts": data.attempts, "timeout": data.timeout}
     script = f'. "${{REANA_WORKSPACE%/*}}/{layout.DATA_SCRIPTS}/{label}.sh"\n'

@@ -1,1 +1,1 @@
-"""Reading what the user wrote: reana.yaml, settings, hints, names of images and data."""
+"""Read what the user wrote: reana.yaml, settings, hints, names of images and data."""

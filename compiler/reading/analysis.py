@@ -1,7 +1,7 @@
-"""reana.yaml: reading it and checking what holds for every workflow type.
+"""Read reana.yaml, and check what is common to all workflow types.
 
-Faults are recorded, not raised, so that the front end can add its own before the user sees them all;
-what is malformed reads as absent here.
+Faults are recorded, not raised, so that the front end can add its own before the user sees them.
+A malformed value is read as if it were absent.
 """
 
 from __future__ import annotations
@@ -63,9 +63,9 @@ def read_spec(
     """Return the analysis in ``path``, whose type is one of ``front_ends``.
 
     ``parameters`` and ``options`` are ``KEY=VALUE`` words.
-    In a run, the directory of the analysis is its ``workspace``, where jobs may have done away with inputs; places are
+    In a run, the directory of the analysis is its ``workspace``, where jobs may have removed inputs. Places are
     relative to the analysis there, as its author knows them.
-    Raises Refused only where nothing can be read; other faults are recorded.
+    An unreadable file raises Refused. Other faults are recorded.
     """
     document = read_document(path, path.name if workspace else str(path), diagnostics)
     if document is None:
@@ -108,7 +108,7 @@ def read_spec(
 
 
 def _references(data: Any) -> Iterator[tuple[str, int, str]]:
-    """Yield the data references: where each stands, and its text."""
+    """Yield the data references: the place of each, and its text."""
     for section in ("inputs", "outputs"):
         for index, text in entries(data, section, "files"):
             if expressions.is_data_reference(text):
@@ -116,17 +116,17 @@ def _references(data: Any) -> Iterator[tuple[str, int, str]]:
 
 
 def _paths(data: Any, section: str) -> tuple[str, ...]:
-    """Return the declared files that are no data references."""
+    """Return the declared files that are not data references."""
     return tuple(text for text in texts_at(data, section, "files") if not expressions.is_data_reference(text))
 
 
 def _with_paths(paths: tuple[str, ...], data: Iterable[DataFile]) -> tuple[str, ...]:
-    """Return the output files, with those that are brought out of the workspace at the end."""
+    """Return the output files, including those that are uploaded from the workspace at the end."""
     return tuple(dict.fromkeys((*paths, *(file.path for file in data if file.is_output))))
 
 
 def _input_files(data: Any, front_end: FrontEnd) -> tuple[str, ...]:
-    """Return the declared input files, and the definition of the workflow where it is not among them."""
+    """Return the declared input files. The definition of the workflow is always among them."""
     files, workflow = _paths(data, "inputs"), mapping_at(data, "workflow")
     if not front_end.needs_file:
         return files
@@ -144,20 +144,20 @@ def _check_form(spec: Spec, diagnostics: Diagnostics) -> None:
 
 
 def _check_without_meaning(spec: Spec, diagnostics: Diagnostics) -> None:
-    """Warn of what only a REANA server could do, or what REANA itself passes over."""
+    """Warn about keys that only a REANA server can honour, and keys that REANA itself ignores."""
     data = spec.document.data
-    unheard = [("workspace", name, "only a REANA server keeps workspaces") for name in mapping_at(data, "workspace")]
+    ignored = [("workspace", name, "only a REANA server keeps workspaces") for name in mapping_at(data, "workspace")]
     if not spec.front_end.needs_file and "file" in mapping_at(data, "workflow"):
         usual = spec.front_end.defined_by[0]
-        unheard.append(("workflow", "file", f"a {spec.type} workflow is given by its {usual}"))
-    for section, name, reason in unheard:
+        ignored.append(("workflow", "file", f"a {spec.type} workflow is defined by its {usual}"))
+    for section, name, reason in ignored:
         place = spec.document.key_place([section, name])
         diagnostics.warning("hint-ignored", f"{section}.{name} has no effect: {reason}.", place)
     for name in spec.front_end.idle_options:
         if name in spec.options:
             written = name in mapping_at(data, "inputs", "options")
             where = spec.document.key_place(["inputs", "options", name]) if written else None
-            diagnostics.warning("hint-ignored", f"{name} has no effect; it has none in REANA either.", where)
+            diagnostics.warning("hint-ignored", f"{name} has no effect here, and none in REANA.", where)
 
 
 def _check_resources(spec: Spec, diagnostics: Diagnostics) -> None:
@@ -167,10 +167,10 @@ def _check_resources(spec: Spec, diagnostics: Diagnostics) -> None:
             "unsupported",
             "A Dask cluster needs a REANA server.",
             spec.document.key_place([*path, "dask"]),
-            "start the cluster in a step of your own.",
+            "start the cluster in a step.",
         )
     for name, credential in CREDENTIALS.items():
         if spec.resources.get(name) is True and not credential.for_all_steps:
-            message = f"{name} here reaches only Dask pods in REANA, no step of the workflow."
+            message = f"{name} here applies only to Dask pods in REANA, not to the steps of the workflow."
             place = spec.document.key_place([*path, name])
             diagnostics.warning("hint-ignored", message, place, f"write {name}: true at the steps that need it.")

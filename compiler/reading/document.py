@@ -1,7 +1,7 @@
-"""YAML files whose every value knows its place.
+"""YAML files with the place of every value.
 
-Owns reading a file and finding where a value, a key or a character of a value stands in it.
-Knows nothing of REANA.
+This module reads a file and finds the place of a value, of a key, or of a character in a value.
+It knows nothing about REANA.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from reana_batch.diagnostics import LINE_BREAK, Diagnostics, Note, Place
 from reana_batch.files import read_regular
 from reana_batch.reading.yaml_faults import find_slip
 
-# libyaml where PyYAML was built with it: a spec of 20,000 lines in 0.2 s instead of 3.4 s.
+# libyaml, if PyYAML was built with it: it reads 20,000 lines in 0.2 s instead of 3.4 s.
 Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 DocumentPath = Sequence[str | int]
 
-# libyaml's composer calls itself for each level, and ends the process somewhere beyond this.
+# libyaml's composer is recursive. Some levels deeper than this, it crashes the process.
 _DEEPEST = 100
 
-# Keys and values that are read. An alias counts as often as it is used: 9 lines can stand for 10^9 values.
+# The most keys and values of a document. Each use of an alias counts: with aliases, 9 lines can hold 10^9 values.
 _MOST_VALUES = 1_000_000
-_LARGE_HINT = "keep long lists in files of their own, which commands read."
+_LARGE_HINT = "keep long lists in separate files, which commands read."
 
-# Entries of a mapping that are looked through faster than they are indexed.
+# A mapping with at most this many entries is searched: that is faster than making an index.
 _FEW = 16
 
 
@@ -47,12 +47,12 @@ class Document:
     text: str
     data: Any
     root: yaml.Node
-    # What has been looked up, by the id of its node: a file of 100,000 entries is asked for each of them.
+    # Earlier answers, under the ids of their nodes: of a file with 100,000 entries, each is asked for.
     _entries: dict[int, Mapping[str, _Entry]] = field(default_factory=dict, repr=False, compare=False)
     _dollars: dict[int, _Dollars | None] = field(default_factory=dict, repr=False, compare=False)
 
     def place(self, path: DocumentPath) -> Place:
-        """Return the place of the value at ``path``, or of its nearest parent that is there."""
+        """Return the place of the value at ``path``, or of its nearest parent that exists."""
         return _place(self._node(path), self.file)
 
     def key_place(self, path: DocumentPath) -> Place:
@@ -62,10 +62,10 @@ class Document:
         return _place(entry[0] if entry else parent, self.file)
 
     def place_in(self, path: DocumentPath, offset: int, width: int) -> Place:
-        """Return the place of the ``$`` at ``offset`` of the text at ``path``, whatever its YAML style.
+        """Return the place of the ``$`` at ``offset`` of a text in any YAML style.
 
-        Folding, indentation and escapes move characters about, but each ``$`` of the value stands once
-        in the source (unless it was written as an escape: then the value's own place comes back).
+        Folding, indentation and escapes shift characters, but each ``$`` of the value occurs once in the source.
+        If one is written as an escape, return the place of the value.
         """
         node = self._node(path)
         if id(node) not in self._dollars:
@@ -78,7 +78,7 @@ class Document:
         return Place(self.file, line, at - self._line_starts[line - 1] + 1, width)
 
     def _dollars_of(self, node: yaml.Node) -> _Dollars | None:
-        """Return where each ``$`` of a text stands, or None if the source has more or fewer of them."""
+        """Return the positions of each ``$`` of a text. If the source has more or fewer, return None."""
         start, end = node.start_mark.index, node.end_mark.index
         in_value = [match.start() for match in _DOLLAR.finditer(node.value)]
         in_file = [match.start() for match in _DOLLAR.finditer(self.text, start, end)]
@@ -89,18 +89,18 @@ class Document:
         return [0, *(match.end() for match in LINE_BREAK.finditer(self.text))]
 
     def source_of(self, path: DocumentPath) -> str:
-        """Return the characters of the value at ``path`` as they stand in the file."""
+        """Return the characters of the value at ``path`` as they are in the file."""
         return self._source(self._node(path))
 
     def sources(self, path: DocumentPath) -> dict[str, str]:
-        """Return by its keys the characters of each value of the mapping at ``path``, as :meth:`source_of` does of one."""
+        """Return what :meth:`source_of` returns for each value of the mapping at ``path``, under its key."""
         return {key.value: self._source(value) for key, value in self._node(path).value}
 
     def _source(self, node: yaml.Node) -> str:
         return self.text[node.start_mark.index : node.end_mark.index]
 
     def _node(self, path: DocumentPath) -> yaml.Node:
-        """Return the node at ``path``, or its nearest parent that is there."""
+        """Return the node at ``path``, or its nearest parent that exists."""
         node = self.root
         for part in path:
             child = self._child(node, part)
@@ -116,10 +116,10 @@ class Document:
         return entry and entry[1]
 
     def _entry(self, node: yaml.Node, key: str | int) -> _Entry | None:
-        """Return the key and the value of an entry of a mapping, or None if there is none."""
+        """Return the key and the value of a mapping's entry, or None."""
         if not isinstance(node, yaml.MappingNode):
             return None
-        # The last of equal keys is the one that counts, because merge keys stand in front.
+        # The last of several equal keys counts, because merged keys come first.
         if len(node.value) <= _FEW:
             for entry in reversed(node.value):
                 if entry[0].value == key:
@@ -137,7 +137,7 @@ _DOLLAR = re.compile(r"\$")
 
 @dataclass(frozen=True, slots=True)
 class _Dollars:
-    """Where each ``$`` of a text is: in the text, and in the file."""
+    """The positions of each ``$`` of a text: in the text, and in the file."""
 
     in_value: list[int]
     in_file: list[int]
@@ -146,7 +146,7 @@ class _Dollars:
 def read_document(path: Path, file: str, diagnostics: Diagnostics) -> Document | None:
     """Return the YAML document in ``path``, or None after recording why there is none.
 
-    ``file`` is the name shown to the user. The value holds what JSON can hold: mappings with text
+    ``file`` is the name that the user sees. The value has only types of JSON: mappings with text
     keys, lists, text, numbers, booleans and null.
     """
     text = _read_text(path, file, diagnostics)
@@ -158,12 +158,12 @@ def read_document(path: Path, file: str, diagnostics: Diagnostics) -> Document |
     except yaml.MarkedYAMLError as error:
         _report_syntax(error, file, text, diagnostics)
     except _LargeError as error:
-        message = f"At most {_MOST_VALUES:,} keys and values are read; those from here on are not."
+        message = f"The file may have at most {_MOST_VALUES:,} keys and values. Here it has more."
         diagnostics.error("too-large", message, Place(file, error.mark.line + 1, error.mark.column + 1), _LARGE_HINT)
     except yaml.reader.ReaderError as error:
         character = error.character if isinstance(error.character, str) else chr(error.character)
         place = _place_of_index(text, file, text.find(character))
-        message = f"YAML allows no character U+{ord(character):04X}."
+        message = f"YAML does not allow the character U+{ord(character):04X}."
         diagnostics.error("yaml-syntax", message, place, "delete it.")
     return None
 
@@ -181,17 +181,17 @@ def _read_text(path: Path, file: str, diagnostics: Diagnostics) -> str | None:
         diagnostics.sources[file] = raw.decode("utf-8", "replace")
         line = raw.count(b"\n", 0, error.start) + 1
         column = len(raw[raw.rfind(b"\n", 0, error.start) + 1 : error.start].decode("utf-8", "replace")) + 1
-        message = f"The file must be UTF-8 text; byte 0x{raw[error.start]:02X} is not."
+        message = f"The file must be UTF-8 text, but the byte 0x{raw[error.start]:02X} is not."
         diagnostics.error("yaml-encoding", message, Place(file, line, column), "save it as UTF-8.")
         return None
 
 
 class _DeepError(Exception):
-    """A document holds a value in more lists and mappings than it was expected to."""
+    """A document has a value inside more lists and mappings than allowed."""
 
 
 class _LargeError(Exception):
-    """A document has more keys and values than are read."""
+    """A document has more keys and values than allowed."""
 
     def __init__(self, mark: Any) -> None:
         super().__init__()
@@ -200,7 +200,7 @@ class _LargeError(Exception):
 
 @functools.lru_cache(1000)
 def _tag_of(value: str) -> str:
-    """Return the tag that YAML gives to a scalar without quotes: most are keys, which are many times the same."""
+    """Return YAML's tag of a scalar without quotes. It is cached, because most are keys and occur many times."""
     tag: str = _RESOLVER.resolve(yaml.ScalarNode, value, (True, False))
     return tag
 
@@ -209,9 +209,9 @@ _RESOLVER: Any = yaml.resolver.Resolver()
 
 
 class _BoundedLoader(Loader):  # type: ignore[misc]  # it is libyaml's or Python's
-    """Raises _DeepError for a value below ``most`` others, _LargeError for one too many.
+    """Raises _DeepError for a value inside more than ``most`` others, and _LargeError for too many values.
 
-    The composer calls all three for each node.
+    The composer calls all three methods for each node.
     """
 
     most = _DEEPEST
@@ -241,11 +241,11 @@ def _compose(text: str, file: str, diagnostics: Diagnostics) -> Document | None:
     except _DeepError:
         if not _check_depth(text, file, diagnostics):
             return None
-        root = _root(text, _DEEPEST + 1)  # what is in the innermost list or mapping
+        root = _root(text, _DEEPEST + 1)  # one level more: the values in the innermost list or mapping
     if root is None:
         diagnostics.error("empty-file", f"{file} is empty.", Place(file, 1), "see: reana-batch samples")
         return None
-    # An alias cannot be without an anchor, and most files have neither.
+    # An alias needs an anchor, and most files have neither.
     if "&" in text and "*" in text and not _check_aliases(root, file, diagnostics):
         return None
     builder = _Builder(file, diagnostics)
@@ -263,39 +263,39 @@ def _root(text: str, most: int) -> yaml.Node | None:
 
 
 def _check_depth(text: str, file: str, diagnostics: Diagnostics) -> bool:
-    """Record nesting beyond bounds; return whether there is none."""
+    """Return whether no value is nested too deep. Otherwise record it."""
     depth = 0
     for event in yaml.parse(text, Loader):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > _DEEPEST:
             mark: Any = event.start_mark
             place = Place(file, mark.line + 1, mark.column + 1)
-            diagnostics.error("yaml-syntax", f"YAML may be nested {_DEEPEST} levels deep, not more.", place)
+            diagnostics.error("yaml-syntax", f"YAML may be nested at most {_DEEPEST} levels deep.", place)
             return False
     return True
 
 
-# The tags of what JSON has; everything else a YAML 1.1 reader makes up, such as dates.
+# The tags of the types that JSON has. A reader of YAML 1.1 has others, such as dates.
 _YAML = "tag:yaml.org,2002:"
 _TEXT, _LIST, _MAPPING, _MERGE = (f"{_YAML}{kind}" for kind in ("str", "seq", "map", "merge"))
 _SCALARS = frozenset(f"{_YAML}{kind}" for kind in ("int", "float", "bool", "null"))
 
-# A longer number is none that anybody computes with; Python itself prints no more than 4,300 digits.
+# No program computes with longer numbers. Python prints at most 4,300 digits.
 _LONGEST_NUMBER = 1000
 
 
 class _Builder:
-    """Makes the value of each node, once, and records what JSON cannot hold; then ``sound`` is False."""
+    """Makes the value of each node once. Values that JSON does not have are recorded, and set ``sound`` to False."""
 
     def __init__(self, file: str, diagnostics: Diagnostics) -> None:
         self._file = file
         self._diagnostics = diagnostics
         self._constructor = yaml.constructor.SafeConstructor()
-        self._made: dict[int, Any] = {}  # an alias shares what it stands for
+        self._made: dict[int, Any] = {}  # an alias shares its value
         self.sound = True
 
     def build(self, node: yaml.Node) -> Any:
-        """Return the value of ``node``; it means nothing once ``sound`` is False."""
+        """Return the value of ``node``. It has no meaning if ``sound`` is False."""
         if isinstance(node, yaml.ScalarNode):
             return node.value if node.tag == _TEXT else self._scalar(node)
         if id(node) not in self._made:
@@ -314,7 +314,7 @@ class _Builder:
         if len(names) == len(node.value):
             return {key.value: self.build(value) for key, value in node.value}
         if not self._check_keys(node):
-            # What is below may have faults of its own.
+            # The values below may have other faults.
             for _, value in node.value:
                 self.build(value)
             return None
@@ -328,11 +328,11 @@ class _Builder:
         if kind not in _SCALARS:
             return self._refuse_kind(node, kind)
         if len(node.value) > _LONGEST_NUMBER:
-            message = f"This number has {len(node.value):,} characters; at most {_LONGEST_NUMBER:,} are read."
+            message = f"A number may have at most {_LONGEST_NUMBER:,} characters. This one has {len(node.value):,}."
             return self._refuse(node, message)
         try:
             value = self._constructor.yaml_constructors[kind](self._constructor, node)
-        except (ValueError, LookupError, OverflowError):  # what PyYAML raises for !!bool maybe
+        except (ValueError, LookupError, OverflowError):  # PyYAML raises these, for example for !!bool maybe
             return self._refuse(node, f'"{node.value}" is not a YAML {kind.removeprefix(_YAML)}.')
         if isinstance(value, float) and not math.isfinite(value):
             return self._refuse_kind(node, "NaN" if math.isnan(value) else "infinity")
@@ -346,7 +346,7 @@ class _Builder:
         self.sound = False
 
     def _check_keys(self, node: yaml.MappingNode) -> bool:
-        """Record keys that are not text, and those that are there twice; return whether there are none."""
+        """Return whether all keys are texts that occur once. Otherwise record the keys that are not."""
         seen: dict[str, yaml.Node] = {}
         sound = True
         for key, _ in node.value:
@@ -365,10 +365,10 @@ class _Builder:
 
 
 def _check_aliases(root: yaml.Node, file: str, diagnostics: Diagnostics) -> bool:
-    """Record an alias that leads back to itself or blows the document up; return whether there was none."""
+    """Return whether no alias contains itself or makes the document too large. Otherwise record it."""
     if isinstance(root, yaml.ScalarNode):
         return True
-    sizes: dict[int, int] = {}  # by list or mapping, -1 while the walk is below it
+    sizes: dict[int, int] = {}  # of each list or mapping, -1 while the walk is below it
     depths: dict[int, int] = {}
     stack: list[tuple[yaml.Node, bool]] = [(root, False)]
     while stack:
@@ -383,21 +383,21 @@ def _check_aliases(root: yaml.Node, file: str, diagnostics: Diagnostics) -> bool
             stack.append((node, True))
             stack.extend((child, False) for child in _collections(node))
         elif sizes[id(node)] < 0:
-            diagnostics.error("not-json", "An alias stands for a value that holds it.", _place(node, file))
+            diagnostics.error("not-json", "An alias stands for a value that contains it.", _place(node, file))
             return False
     if depths[id(root)] > _DEEPEST + 1:
         message = f"With its aliases the YAML is nested more than {_DEEPEST} levels deep."
         diagnostics.error("yaml-syntax", message, Place(file, 1))
         return False
     if sizes[id(root)] > _MOST_VALUES:
-        message = f"The aliases stand for {sizes[id(root)]:,} values; at most {_MOST_VALUES:,} are read."
+        message = f"With its aliases the file has {sizes[id(root)]:,} values. It may have at most {_MOST_VALUES:,}."
         diagnostics.error("too-large", message, Place(file, 1), _LARGE_HINT)
         return False
     return True
 
 
 def _collections(node: yaml.Node) -> list[yaml.Node]:
-    """Return the lists and mappings directly in a list or mapping; most values are neither."""
+    """Return the lists and mappings directly in a list or mapping. Most values are neither."""
     if isinstance(node, yaml.SequenceNode):
         return [child for child in node.value if not isinstance(child, yaml.ScalarNode)]
     return [value for _, value in node.value if not isinstance(value, yaml.ScalarNode)]
@@ -432,12 +432,12 @@ def as_text(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
-# Entries of a list that are looked at. The schema has refused a list of more than 1,000.
+# The most entries of a list that are read. The schema has refused lists with more than 1,000.
 _MOST_ENTRIES = 10_000
 
 
 def entries(data: Any, section: str, name: str) -> Iterator[tuple[int, str]]:
-    """Yield the texts of a list, with their indices; what is no text has been reported by the schema."""
+    """Yield the texts of a list, with their indices. The schema has reported entries that are not texts."""
     values = mapping_at(data, section).get(name)
     for index, value in enumerate(values[:_MOST_ENTRIES] if isinstance(values, list) else ()):
         if isinstance(value, str):

@@ -1,8 +1,8 @@
 """The small languages inside values: placeholders, sizes, durations and data references.
 
-Each reader returns a plain value or raises :class:`Unreadable`, which says in a sentence what was expected, and in a
-data reference at which character it went wrong; the caller knows the place in the file. Data references have a grammar
-of their own; the rest are patterns, because an analysis can hold a hundred thousand hints.
+Each reader returns a plain value or raises :class:`Unreadable`, which says in a sentence what was expected. In a
+data reference it also has the character of the fault. The caller knows the place in the file. A grammar reads data
+references. Patterns read all other values, because an analysis can have 100,000 hints.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _CONDOR_POWERS = {letter: power for power, letter in enumerate("KMGT", start=1)}
 
 
 class Unreadable(ValueError):
-    """A value is not in its language; ``column`` counts the characters before the fault, where that helps."""
+    """A value is not in its language. ``column`` is the number of characters before the fault, if known."""
 
     def __init__(self, message: str, column: int = 0) -> None:
         super().__init__(message)
@@ -49,20 +49,20 @@ class Unreadable(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Placeholder:
-    """A ``$`` construct in a command: ``name`` is the parameter, or None where REANA finds no name."""
+    """A ``$`` construct in a command. ``name`` is the parameter, or None if REANA finds no name."""
 
     start: int
     end: int
     name: str | None
 
 
-# As Python's string.Template reads a command (REANA substitutes with that): names are ASCII, $$ is the only escape,
+# The syntax of Python's string.Template, with which REANA fills in parameters: names are ASCII, $$ is the only escape,
 # every other $ is a fault.
 _DOLLAR = re.compile(r"\$(?:(\$)|([_a-zA-Z][_a-zA-Z0-9]*)|\{([_a-zA-Z][_a-zA-Z0-9]*)\})?")
 
 
 def split_placeholders(text: str) -> Iterator[str | Placeholder]:
-    """Yield ``text`` as literal pieces (with ``$$`` already ``$``) and placeholders, in order."""
+    """Yield the literal pieces and the placeholders of ``text`` in order. In a literal piece, ``$$`` is ``$``."""
     end = 0
     for match in _DOLLAR.finditer(text):
         start, before = match.start(), end
@@ -80,17 +80,17 @@ def names_in(text: str) -> set[str]:
 
 
 def fill(pieces: Iterable[str | Placeholder], parameters: Mapping[str, object]) -> str:
-    """Return the pieces of a command with the parameters filled in, each as its ``str()``.
+    """Return the pieces of a command joined, with each parameter filled in as its ``str()``.
 
-    All pieces of a text give what ``string.Template(text).substitute(parameters)`` gives. Raises KeyError for an undefined parameter and ValueError for a ``$`` without a name, which the
-    front end reports beforehand.
+    The result is that of ``string.Template(text).substitute(parameters)``. An undefined parameter raises KeyError.
+    A ``$`` without a name raises ValueError. The front end reports both beforehand.
     """
     filled = []
     for piece in pieces:
         if isinstance(piece, str):
             filled.append(piece)
         elif piece.name is None:
-            raise ValueError(f"no parameter name behind the $ at character {piece.start}")
+            raise ValueError(f"no parameter name after the $ at character {piece.start}")
         else:
             filled.append(str(parameters[piece.name]))
     return "".join(filled)
@@ -98,18 +98,18 @@ def fill(pieces: Iterable[str | Placeholder], parameters: Mapping[str, object]) 
 
 # --- sizes and durations -----------------------------------------------------------------------
 
-# 18 digits are more than any machine has bytes.
+# No machine has so many bytes that their number needs 18 digits.
 _WHOLE = "[0-9]{1,18}"
 _NUMBER = rf"{_WHOLE}(?:\.{_WHOLE})?"
 
-# Kubernetes quantities, as REANA validates them: 500m, 0.5, 2 and 256Mi, 8Gi, 1000000
+# Kubernetes quantities that REANA accepts: 500m, 0.5, 2 and 256Mi, 8Gi, 1000000
 _KUBERNETES_CPU = re.compile(rf"({_WHOLE})m|({_NUMBER})")
 _KUBERNETES_MEMORY = re.compile(rf"({_NUMBER})([EPTGMK]i?)?")
-# HTCondor sizes, binary whatever the spelling: 2 GB, 512M, 100
+# HTCondor sizes, with binary units in every spelling: 2 GB, 512M, 100
 _CONDOR_SIZE = re.compile(rf"[ \t]*({_WHOLE})[ \t]*(?:([KMGT])B?)?[ \t]*", re.IGNORECASE | re.ASCII)
 # HTCondor at CERN: seconds, or a job flavour
 _MAX_RUNTIME = re.compile(rf"({_WHOLE})|[A-Za-z_][A-Za-z0-9_]*")
-# Slurm: minutes, or the forms of sbatch --time
+# Slurm: minutes, or another form of sbatch --time
 _SLURM_TIME = re.compile(rf"(?:({_WHOLE})-)?({_WHOLE})(?::({_WHOLE}))?(?::({_WHOLE}))?")
 
 
@@ -127,11 +127,11 @@ def kubernetes_memory(text: str) -> int:
 
 
 def _exact(number: str) -> int | Fraction:
-    return int(number) if number.isdecimal() else Fraction(number)  # which takes ten times as long
+    return int(number) if number.isdecimal() else Fraction(number)  # Fraction takes ten times as long
 
 
 def kubernetes_cpu(text: str) -> int:
-    """Return whole CPUs, rounded up, of a Kubernetes quantity such as ``500m``, ``0.5`` or ``2``."""
+    """Return the CPUs of a Kubernetes quantity such as ``500m``, ``0.5`` or ``2``, rounded up."""
     thousandths, whole = _read(_KUBERNETES_CPU, text, "CPUs must be a number such as 2, 0.5 or 500m").groups()
     number = Fraction(int(thousandths), 1000) if thousandths else _exact(whole)
     if number <= 0:
@@ -140,12 +140,12 @@ def kubernetes_cpu(text: str) -> int:
 
 
 def condor_memory(text: str) -> int:
-    """Return the bytes of ``htcondor_request_memory``; a bare number counts MiB."""
+    """Return the bytes of ``htcondor_request_memory``. A number without a unit is in MiB."""
     return _condor_size(text, bare_power=2)
 
 
 def condor_disk(text: str) -> int:
-    """Return the bytes of ``htcondor_request_disk``; a bare number counts KiB."""
+    """Return the bytes of ``htcondor_request_disk``. A number without a unit is in KiB."""
     return _condor_size(text, bare_power=1)
 
 
@@ -165,7 +165,7 @@ def positive_integer(text: str) -> int:
 
 
 def max_runtime(text: str) -> int | str:
-    """Return the seconds, or the name of the flavour, of ``htcondor_max_runtime``."""
+    """Return the seconds or the job flavour of ``htcondor_max_runtime``."""
     expected = "A runtime must be seconds or a job flavour"
     value = _read(_MAX_RUNTIME, text, expected)
     if value[1]:
@@ -176,7 +176,10 @@ def max_runtime(text: str) -> int | str:
 
 
 def slurm_time(text: str) -> int:
-    """Return the seconds of a Slurm time limit: minutes, ``M:SS``, ``H:MM:SS``, ``D-H``, ``D-H:MM`` or ``D-H:MM:SS``."""
+    """Return the seconds of a Slurm time limit.
+
+    Its forms are minutes, ``M:SS``, ``H:MM:SS``, ``D-H``, ``D-H:MM`` and ``D-H:MM:SS``.
+    """
     found = _read(_SLURM_TIME, text, "A Slurm time must be minutes or a form such as 1-12:00:00")
     days, *clock = found.groups()
     numbers = [int(number) for number in clock if number]
@@ -192,7 +195,7 @@ def slurm_time(text: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A word of a data reference, and the characters in front of it."""
+    """A word of a data reference, and the number of characters before it."""
 
     text: str
     column: int
@@ -200,7 +203,7 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A data reference as it is written: the three words of ``rucio(...)``, or one URL, and the options."""
+    """A data reference as written: the three words of ``rucio(...)`` or one URL, and the options."""
 
     words: tuple[Word, ...]
     options: Mapping[str, Word]
@@ -229,7 +232,7 @@ _REFERENCE = re.compile(r"\s*(?:(rucio\s*\()|root://|https://|davs://)")
 
 
 def is_data_reference(text: str) -> bool:
-    """Return whether a declared file is data to be staged rather than a path."""
+    """Return whether a declared file is a data reference and not a path."""
     return _REFERENCE.match(text) is not None
 
 
@@ -240,7 +243,7 @@ def is_rucio(text: str) -> bool:
 
 
 def data_reference(text: str) -> Reference:
-    """Return the parts of a data reference: ``rucio(...)``, or a URL with options behind it."""
+    """Return the parts of a data reference: ``rucio(...)``, or a URL followed by options."""
     return _rucio_reference(text) if is_rucio(text) else _url_reference(text)
 
 
@@ -254,7 +257,7 @@ def _rucio_reference(text: str) -> Reference:
         if key is not None:
             _add_option(options, key, word)
         elif options:
-            raise Unreadable(f'{expected}; "{word.text}" stands behind an option', word.column)
+            raise Unreadable(f'{expected}, but "{word.text}" comes after an option', word.column)
         else:
             words.append(word)
     if len(words) != 3:
@@ -263,7 +266,7 @@ def _rucio_reference(text: str) -> Reference:
 
 
 def _url_reference(text: str) -> Reference:
-    expected = "A data reference must be a URL, and NAME=VALUE options behind blanks"
+    expected = "A data reference must be a URL, followed by NAME=VALUE options separated by spaces"
     url, *pairs = _parse("url", text, expected).children
     options: dict[str, Word] = {}
     for pair in pairs:

@@ -1,7 +1,7 @@
-"""REANA's resource hints, and the resources of Snakemake's plugins for batch systems: how each is read.
+"""How to read REANA's resource hints, and the resources of Snakemake's plugins for batch systems.
 
-The table is reana_commons' analysis schema with the rules of reana-job-controller (0.95 line). Which
-hint becomes which native directive is each target's own table.
+The hints are those of reana_commons' analysis schema, with the rules of reana-job-controller (0.95 line).
+Each target has a table of the native directives that hints become.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Reader = Callable[[str], object]
 
 
 class Form(NamedTuple):
-    """How a hint is read."""
+    """How to read a hint."""
 
     read: Reader
     code: str  # of the fault when its value cannot be read
@@ -36,11 +36,11 @@ def _slurm_word(text: str) -> str:
 
 
 def _option(letters: str) -> Reader:
-    """Return what reads one word of these letters, as sbatch takes it."""
+    """Return a reader of one word for sbatch, which may contain these letters."""
 
     def read(text: str) -> str:
         if not re.fullmatch(rf"[A-Za-z0-9_.,:+\-{letters}]+", text):
-            raise expressions.Unreadable(f'Expected one word that sbatch takes, not "{text}"')
+            raise expressions.Unreadable(f'Expected one word that sbatch accepts, not "{text}"')
         return text
 
     return read
@@ -62,7 +62,7 @@ _CPUS = "write a number such as '4'."
 _SIZE = "write a size such as '8Gi' or '256M'."
 _ONE_LINE = "see REANA's documentation of this hint."
 
-# The hints, each with a place in ``hints`` of the TARGET of each batch system that honours it.
+# The hints. A batch system that honours a hint names it in ``hints`` of its TARGET.
 READERS: dict[str, Form] = {
     "kubernetes_cpu_request": Form(expressions.kubernetes_cpu, "bad-cpu", _CPUS),
     "kubernetes_cpu_limit": Form(expressions.kubernetes_cpu, "bad-cpu", _CPUS),
@@ -82,10 +82,14 @@ READERS: dict[str, Form] = {
     ),
     "htcondor_accounting_group": Form(_one_line, "bad-value", _ONE_LINE),
     "htcondor_request_cpus": Form(expressions.positive_integer, "bad-cpu", _CPUS),
-    "htcondor_request_memory": Form(expressions.condor_memory, "bad-size", "write '8 GB'; a bare number counts MB."),
-    "htcondor_request_disk": Form(expressions.condor_disk, "bad-size", "write '20 GB'; a bare number counts KB."),
+    "htcondor_request_memory": Form(
+        expressions.condor_memory, "bad-size", "write '8 GB'. A number without a unit is in MB."
+    ),
+    "htcondor_request_disk": Form(
+        expressions.condor_disk, "bad-size", "write '20 GB'. A number without a unit is in KB."
+    ),
     "htcondor_requirements": Form(_one_line, "bad-value", _ONE_LINE),
-    "slurm_partition": Form(_slurm_word, "bad-value", "write the name of a partition; sinfo lists them."),
+    "slurm_partition": Form(_slurm_word, "bad-value", "write the name of a partition. sinfo lists them."),
     "slurm_time": Form(
         expressions.slurm_time,
         "bad-time",
@@ -97,29 +101,29 @@ READERS: dict[str, Form] = {
 }
 
 _NUMBER = Form(expressions.positive_integer, "bad-value", "write a whole number.")
-_WORD = Form(_option("@"), "bad-value", "write it as sbatch takes it.")
+_WORD = Form(_option("@"), "bad-value", "write it in sbatch's form.")
 
-# The same for the resources by which Snakemake's executor plugins ask Slurm and HTCondor for more.
+# The same for the resources of Snakemake's executor plugins for Slurm and HTCondor.
 PLUGIN_READERS: dict[str, Form] = {
     "slurm_account": _WORD,
     "qos": _WORD,
     "reservation": _WORD,
-    "constraint": Form(_option(r"@&|()*\[\]"), "bad-value", "write it as sbatch takes it."),
-    "gres": Form(_option("/"), "bad-value", "write it as sbatch takes it, such as gpu:a100:1."),
+    "constraint": Form(_option(r"@&|()*\[\]"), "bad-value", "write it in sbatch's form."),
+    "gres": Form(_option("/"), "bad-value", "write it in sbatch's form, such as gpu:a100:1."),
     "gpu": _NUMBER,
-    "gpu_model": Form(_option(""), "bad-value", "write the name of a model of GPU; sinfo --Format=gres lists them."),
+    "gpu_model": Form(_option(""), "bad-value", "write the name of a GPU model. sinfo --Format=gres lists them."),
     "nodes": _NUMBER,
     "tasks": _NUMBER,
     "cpus_per_task": _NUMBER,
 }
 _ALL_READERS = ChainMap(READERS, PLUGIN_READERS)
 
-# Less memory than this no command can run in: a unit has been left out.
+# No command can run in less memory than this. The user has left out a unit.
 _LEAST_MEMORY = 6 * 1024**2
 
 
 def steering() -> frozenset[str]:
-    """Return the hints that steer the compiler itself; every target knows them."""
+    """Return the hints that steer the compiler itself. Every target has them."""
     return frozenset({"compute_backend", "unpacked_img", *CREDENTIALS})
 
 
@@ -129,24 +133,24 @@ def is_known(name: str) -> bool:
 
 
 def cure(name: str) -> str:
-    """Return what to write for a hint; empty for those that steer the compiler."""
+    """Return what to write for a hint. Hints that steer the compiler have no such text."""
     return _ALL_READERS[name].cure if name in _ALL_READERS else ""
 
 
 @functools.lru_cache(2**17)
 def _read(name: str, text: str) -> object:
-    """Return what a hint says, or the Unreadable that tells why it says nothing.
+    """Return the value of a hint, or an Unreadable that says why it has none.
 
-    Many steps have the same hints, and each hint is read more than once.
+    The result is cached, because many steps have the same hints and each hint is read more than once.
     """
     try:
         return _ALL_READERS[name].read(text)
     except expressions.Unreadable as error:
-        return error.with_traceback(None)  # or all that led to it is kept as well
+        return error.with_traceback(None)  # otherwise the cache would keep all frames of the traceback
 
 
 def check(hints: Mapping[str, Hint], diagnostics: Diagnostics) -> None:
-    """Record every hint whose value cannot be read or meant, and requests above their limits."""
+    """Record hints whose value is unreadable or certainly a slip, and requests above their limits."""
     for name, hint in hints.items():
         if name in _ALL_READERS and hint.value != "":
             found = _read(name, str(hint.value))
@@ -167,14 +171,14 @@ def _check_amount(name: str, hint: Hint, amount: object, diagnostics: Diagnostic
         diagnostics.error("bad-size", message, hint.place, f"write '{hint.value}Mi'." if megabytes else cure(name))
 
 
-# Sizes and durations as other hints and tools write them.
+# Sizes and durations in the notation of other hints and tools.
 _AMOUNT = re.compile(r"(\d{1,9})\s*([KMGT])(i?)B?", re.IGNORECASE)
 _DURATION = re.compile(r"(\d{1,9})\s*(s|sec|seconds?|m|min|minutes?|h|hr|hours?|d|days?)", re.IGNORECASE)
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def _unit_cure(name: str, text: str) -> str:
-    """Return what to write for a hint: for 8GB or 1h what means the same in the hint's own form."""
+    """Return what to write for a hint. For 8GB or 1h it is the same amount in the hint's own form."""
     size = _AMOUNT.fullmatch(text.strip())
     if size and _ALL_READERS[name].code == "bad-size" and not name.startswith("c4p"):
         number, unit, binary = size[1], size[2].upper(), size[3]
@@ -184,9 +188,9 @@ def _unit_cure(name: str, text: str) -> str:
         return cure(name)
     seconds = int(found[1]) * _SECONDS[found[2][0].lower()]
     if name == "slurm_time":
-        return f"write '{-(-seconds // 60)}': a bare number counts minutes."
+        return f"write '{-(-seconds // 60)}': a number without a unit is in minutes."
     number = str(seconds) if name == "kubernetes_job_timeout" else f"'{seconds}'"
-    return f"write {number}: the number counts seconds."
+    return f"write {number}: the number is in seconds."
 
 
 def _check_request(request: str, limit: str, hints: Mapping[str, Hint], diagnostics: Diagnostics) -> None:
@@ -198,12 +202,12 @@ def _check_request(request: str, limit: str, hints: Mapping[str, Hint], diagnost
 
 
 def value(name: str, hint: Hint) -> object | None:
-    """Return what the hint says in plain units (bytes, seconds, CPUs), or None if it is unreadable or empty.
+    """Return the hint's value in bytes, seconds or CPUs. An unreadable or empty hint is None.
 
-    ``htcondor_max_runtime`` may come back as the name of a job flavour.
+    The value of ``htcondor_max_runtime`` may be the name of a job flavour.
     """
     if hint.value == "":
-        return None  # REANA's own default for "not given"
+        return None  # an empty hint is REANA's default, and means "not given"
     found = _read(name, str(hint.value))
     return None if isinstance(found, expressions.Unreadable) else found
 

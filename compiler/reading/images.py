@@ -1,7 +1,7 @@
-"""Container image references: reading them, and where a site has them.
+"""Read references to container images, and find the images on a site.
 
-Grammar of a reference: github.com/distribution/reference (registry with port, tag, digest). Naive
-splitting at ``:`` breaks on registry ports; REANA's own validator does.
+Grammar of a reference: github.com/distribution/reference (registry with port, tag, digest). A split at each
+``:``, as in REANA's validator, fails for registries with a port.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ _REFERENCE = re.compile(
     rf"(?:(?P<registry>{_HOST})/)??(?P<repository>{_NAME}(?:/{_NAME})*)"
     r"(?::(?P<tag>[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}))?(?:@(?P<digest>[a-z0-9+._-]+:[0-9a-fA-F]{32,}))?"
 )
-# A registry takes names of 255 characters; a host, a tag and a digest come on top.
+# A name in a registry has at most 255 characters. A host, a tag and a digest are added to it.
 _LONGEST = 1000
 _DOCKER_HUB = "docker.io"
-# How /cvmfs/unpacked.cern.ch spells Docker Hub (its own layout, and REANA's documentation of it).
+# The name of Docker Hub in /cvmfs/unpacked.cern.ch (its own layout, and REANA's documentation of it).
 _UNPACKED_HUB = "registry.hub.docker.com"
 
 
 class BadImage(ValueError):
-    """The text is not an image reference; the sentence says why."""
+    """The text is not an image reference. The sentence says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Reference:
 
     @property
     def address(self) -> str:
-        """The ``docker://`` address that apptainer pulls; no tag means ``latest``."""
+        """The ``docker://`` address that apptainer pulls. The default tag is ``latest``."""
         suffix = f"@{self.digest}" if self.digest else f":{self.tag or 'latest'}"
         return f"docker://{self.registry}/{self.repository}{suffix}"
 
@@ -53,7 +53,7 @@ class Reference:
 
 
 def check(name: str, place: Where, diagnostics: Diagnostics) -> None:
-    """Record what is wrong with an image as it is written in an analysis."""
+    """Record what is wrong with an image that an analysis names."""
     if is_path(name):
         if not name.isprintable() or name.endswith("\\"):
             message = "The path of an image must be one line of printable text, without a backslash at its end."
@@ -67,25 +67,25 @@ def check(name: str, place: Where, diagnostics: Diagnostics) -> None:
         return
     if reference.digest is None and reference.tag in (None, "latest", "master"):
         tag = f'The tag "{reference.tag}"' if reference.tag else "An image without a tag"
-        message = f"{tag} can be another image tomorrow."
+        message = f"{tag} may name another image later."
         diagnostics.warning("image-tag", message, place, "name a fixed version.")
 
 
 def is_path(name: str) -> bool:
-    """Return whether an image is a directory or a SIF file rather than a reference to a registry."""
+    """Return whether an image is a directory or a SIF file, and not in a registry."""
     return name.startswith("/") or name.endswith(".sif")
 
 
 @functools.cache
 def parse(name: str) -> Reference:
-    """Return the parts of an image reference; raises :class:`BadImage`."""
+    """Return the parts of an image reference. A text that is not one raises :class:`BadImage`."""
     text = name.removeprefix("docker://")
     if not text:
         raise BadImage("An image must be given")
     if len(text) > _LONGEST:
         raise BadImage(f"An image must have at most {_LONGEST:,} characters, not {len(text):,}")
     if re.search(r"\s", text):
-        raise BadImage("An image must not hold blanks")
+        raise BadImage("An image must not contain spaces")
     match = _REFERENCE.fullmatch(text)
     if match is None:
         raise BadImage(f'An image must be [REGISTRY/]NAME[:TAG], not "{text}"')
@@ -106,7 +106,7 @@ def parse(name: str) -> Reference:
 
 @functools.cache
 def locate(name: str, unpacked_root: str | None) -> Image:
-    """Return where an image can be run from; ``unpacked_root`` is the site's tree of unpacked images."""
+    """Return the places of an image. ``unpacked_root`` is the site's tree of unpacked images."""
     if is_path(name):
         return Image(name, (name,))
     reference = parse(name)

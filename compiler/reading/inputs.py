@@ -32,8 +32,8 @@ class _Declared(NamedTuple):
     name: str
     number: int  # its index
     path: str
-    problem: str  # the sentence that says why it can be none, or nothing
-    normal: str  # as other ways to write the same are written, too
+    problem: str  # a sentence that says why it is not a valid path, or an empty text
+    normal: str  # the normal form, which all ways to write the same path share
 
     @classmethod
     def of(cls, path: str, section: str, name: str, number: int = 0) -> _Declared:
@@ -44,18 +44,18 @@ class _Declared(NamedTuple):
 
 
 def declared_paths(document: Document, diagnostics: Diagnostics) -> Iterator[_Declared]:
-    """Yield the declared paths; record data references where only paths can be."""
+    """Yield the declared paths. Record data references in lists that may have only paths."""
     for section, name in _SECTIONS:
         for index, text in entries(document.data, section, name):
             if not expressions.is_data_reference(text):
                 yield _Declared.of(text, section, name, index)
             elif name != "files" or section == "tests":
-                message = f"{section}.{name} holds paths; a data reference stands under inputs.files or outputs.files."
+                message = f"{section}.{name} has only paths. Data references belong to inputs.files or outputs.files."
                 diagnostics.error("bad-data-reference", message, document.place([section, name, index]))
 
 
 def check_paths(spec: Spec, declared: list[_Declared], diagnostics: Diagnostics) -> None:
-    """Check the declared paths as texts: relative, not empty, without ``..``, nothing twice."""
+    """Check the declared paths as texts: they are relative, not empty, without ``..``, and each occurs once."""
     seen: dict[str, Where] = {}
     for each in declared:
         _check_path(each, functools.partial(each.place, spec), seen, diagnostics)
@@ -68,7 +68,7 @@ def check_paths(spec: Spec, declared: list[_Declared], diagnostics: Diagnostics)
 
 
 def _check_path(each: _Declared, where: Where, seen: dict[str, Where], diagnostics: Diagnostics) -> None:
-    """Check one path; ``seen`` are the inputs so far, each by its normal form."""
+    """Check one path. ``seen`` has the earlier inputs under their normal forms."""
     if each.problem:
         message = f"{each.section}.{each.name}: {each.problem}"
         diagnostics.error("input-path", message, where, _path_hint(each.path))
@@ -81,29 +81,29 @@ def _check_path(each: _Declared, where: Where, seen: dict[str, Where], diagnosti
 
 
 def _check_target(file: DataFile, targets: dict[str, Place], diagnostics: Diagnostics) -> None:
-    """Record an output that goes where another goes."""
+    """Record an output that is uploaded to the same place as another."""
     where = f"{file.rse} {file.address}"
     if where in targets:
-        message = f'"{file.address}" is already written to.'
+        message = f'Another output is already uploaded to "{file.address}".'
         note = Note("The other output is declared here.", targets[where])
         diagnostics.error("input-duplicate", message, file.place, "keep one of the two.", (note,))
     targets.setdefault(where, file.place)
 
 
 def check_nested(spec: Spec, declared: list[_Declared], diagnostics: Diagnostics) -> None:
-    """Warn of inputs below a declared directory: REANA's server refuses them, and they are copied anyway."""
+    """Warn about inputs below a declared directory. They are copied anyway, and REANA's server refuses them."""
     folders = {posixpath.normpath(path): path for path in spec.input_directories}
     for each in declared if folders else ():
         is_input = each.section == "inputs" and not each.problem
         parent = next((p for p in _above(each.normal) if p in folders), "") if is_input else ""
         if parent:
-            message = f'"{each.path}" lies in "{folders[parent]}", which is declared as well.'
-            hint = "REANA's server refuses this; keep one of the two."
+            message = f'"{each.path}" is in "{folders[parent]}", which is declared too.'
+            hint = "keep one of the two. REANA's server refuses both together."
             diagnostics.warning("input-duplicate", message, functools.partial(each.place, spec), hint)
 
 
 def _above(normal: str) -> Iterator[str]:
-    """Yield the folders that a relative path lies in, the nearest first and ``.`` last."""
+    """Yield the folders that a relative path is in, the nearest first and ``.`` last."""
     while normal != ".":
         normal = normal.rpartition("/")[0] or "."
         yield normal
@@ -112,13 +112,13 @@ def _above(normal: str) -> Iterator[str]:
 PATH_HINT = "paths are relative to the directory of the analysis."
 
 
-# How paths begin that something else than REANA understands, and what to write.
+# Beginnings of paths that other programs than REANA understand, and what to write.
 _FOREIGN = {
     r"[A-Za-z0-9._+-]*://|file:": "data references begin with root://, https:// or davs://, or are rucio(...).",
-    r"~|\$": "no shell reads paths; write them relative to the directory of the analysis.",
+    r"~|\$": "write paths relative to the directory of the analysis. No shell expands them.",
     r"[A-Za-z]:\\|.*\\": "write / between folders, and no drive.",
-    r"/cvmfs/": "name the repository under workflow.resources.cvmfs; jobs then see it.",
-    r".*[*?[]": "inputs are no patterns; declare the files, or their directory.",
+    r"/cvmfs/": "name the repository under workflow.resources.cvmfs, so that jobs see it.",
+    r".*[*?[]": "declare each file, or their directory. Inputs cannot be patterns.",
 }
 
 
@@ -130,36 +130,36 @@ _EOS = {
 
 
 def _path_hint(path: str) -> str:
-    """Return what to write instead of a declared path that is none."""
+    """Return what to write instead of an invalid path."""
     if path.startswith("/eos/"):
         folder = path.split("/")[2]
         server = f"eos{folder}" if folder.startswith("home-") else _EOS.get(folder)
         host = f"{server}.cern.ch" if server else "SERVER"
-        return f"to have a file brought from EOS, write root://{host}/{path}, with two slashes after the server."
+        return f"to download a file from EOS, write root://{host}/{path}, with two slashes after the server."
     found = (hint for start, hint in _FOREIGN.items() if re.match(start, path))
     return next(found, PATH_HINT)
 
 
-# What leaves room for the directory of the run in the 4,096 bytes of Linux.
+# Linux allows 4,096 bytes. The rest is for the run directory.
 _LONGEST_PATH = 3000
 
 
 def path_problem(path: str) -> str:
-    """Return the sentence that says why a declared path cannot be, or nothing."""
+    """Return a sentence that says why a declared path is invalid, or an empty text."""
     if not path.strip():
         return "A path must not be empty."
     if path.startswith("/"):
         return f'A path must be relative, not "{path}".'
     parts = path.split("/")
     if ".." in parts:
-        return f'A path must not hold "..", as "{path}" does.'
+        return f'A path must not contain "..", as "{path}" does.'
     if "\0" in path or "\n" in path:
         return "A path must be one line of text."
-    # A character has four bytes at most.
+    # A character has at most four bytes.
     if len(path) > 255 // 4 and (
         len(os.fsencode(path)) > _LONGEST_PATH or len(max(map(os.fsencode, parts), key=len)) > 255
     ):
-        return f"A path has at most {_LONGEST_PATH:,} bytes, and 255 between slashes."
+        return f"A path may have at most {_LONGEST_PATH:,} bytes, and at most 255 between two slashes."
     return ""
 
 
@@ -176,7 +176,7 @@ def check_inputs(spec: Spec, declared: list[_Declared], diagnostics: Diagnostics
 
 
 def check_definition(spec: Spec, diagnostics: Diagnostics) -> None:
-    """Check the file that defines the workflow, as an input that need not be declared."""
+    """Check the file that defines the workflow. It is an input, declared or not."""
     declared = spec.workflow_file.partition("#")[0]
     if declared and spec.front_end.needs_file:
         place = spec.document.place(["workflow", "file"])
@@ -198,25 +198,25 @@ def _check_input(root: str, declared: str, where: Where, is_file: bool, diagnost
     target = Path(os.path.realpath(path))
     if not target.is_relative_to(root):
         message = f'"{declared}" leads out of the analysis, to {target}.'
-        diagnostics.error("input-symlink", message, where, "copy the data, or fetch it in a step.")
+        diagnostics.error("input-symlink", message, where, "copy the data, or download it in a step.")
     elif not os.path.exists(path):
         message = f'"{declared}" is a link to "{os.readlink(path)}", which does not exist.'
         diagnostics.error("input-missing", message, where, PATH_HINT)
     elif is_file and os.path.isdir(path):
         diagnostics.error("input-kind", f'"{declared}" is a directory.', where, "list it under directories.")
     elif is_file and not os.path.isfile(path):
-        diagnostics.error("input-kind", f'"{declared}" is no ordinary file.', where, "write its content to a file.")
+        diagnostics.error("input-kind", f'"{declared}" is not a regular file.', where, "write its content to a file.")
     elif not is_file and not os.path.isdir(path):
         diagnostics.error("input-kind", f'"{declared}" is not a directory.', where, "list it under files.")
 
 
 def _report_missing(root: str, declared: str, where: Where, is_file: bool, diagnostics: Diagnostics) -> None:
-    """Record an input that is not there; of a directory that is a warning, because git keeps no empty ones."""
+    """Record a missing input. A missing directory is only a warning, because git does not keep empty ones."""
     hint = Later((declared, is_file), functools.partial(_hint_of_missing, Path(root), declared, is_file))
     if is_file:
         diagnostics.error("input-missing", f'"{declared}" does not exist.', where, hint)
     else:
-        message = f'The directory "{declared}" does not exist, and nothing of it is copied.'
+        message = f'The directory "{declared}" does not exist, so it is not copied.'
         diagnostics.warning("input-missing", message, where, hint)
 
 
@@ -226,14 +226,14 @@ def _hint_of_missing(directory: Path, declared: str, is_file: bool) -> str:
         return f"did you mean {near}?"
     hint = _path_hint(declared)
     if hint == PATH_HINT and not is_file:
-        hint = "git keeps no empty directories; a command can make it with mkdir -p."
+        hint = "make it in a command with mkdir -p. git does not keep empty directories."
     if hint == PATH_HINT and os.path.exists(declared):
-        return f"paths are relative to {directory}, and it lies in the current directory: move reana.yaml there."
+        return f"paths are relative to {directory}, but it is in the current directory: move reana.yaml there."
     return hint
 
 
 def _near_path(directory: Path, declared: str) -> str | None:
-    """Return the path of a file or directory that is there and looks like ``declared``, part by part."""
+    """Return an existing path whose parts all look like those of ``declared``, or None."""
     found = PurePosixPath()
     for part in PurePosixPath(declared).parts:
         if os.path.lexists(directory / found / part):

@@ -1,4 +1,4 @@
-"""The parameters and operational options of an analysis: declared, given and read from files."""
+"""The parameters and operational options of an analysis: those declared, given and read from files."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _report_unknown(name: str, declared: Mapping[str, Any], diagnostics: Diagnos
 
 
 def parameter_file(document: Document, front_end: FrontEnd) -> tuple[str, ...] | None:
-    """Return where the analysis names the file that holds its parameters, or None if it names none."""
+    """Return the key under which the analysis names its parameter file, or None."""
     if front_end.parameters_by_file:
         for path in (("workflow", "parameters", "file"), ("inputs", "parameters", "input")):
             if isinstance(mapping_at(document.data, *path[:-1]).get(path[-1]), str):
@@ -59,7 +59,10 @@ def parameter_file(document: Document, front_end: FrontEnd) -> tuple[str, ...] |
 
 
 def file_parameters(spec: Spec, diagnostics: Diagnostics) -> dict[str, Any]:
-    """Return the parameters as the workflow gets them: from a file if the analysis names one, and of -p the text."""
+    """Return the parameters that the workflow gets.
+
+    They are from the parameter file if the analysis names one. The values of -p are texts.
+    """
     path = parameter_file(spec.document, spec.front_end)
     if path is None:
         return dict(spec.values)
@@ -91,7 +94,7 @@ _PLAIN_NUMBERS = {
 
 
 def typed_parameters(given: Mapping[str, str], document: Document, diagnostics: Diagnostics) -> dict[str, Any]:
-    """Return the values of -p in the types that the analysis declares."""
+    """Return the values of -p, each in the type that the analysis declares."""
     typed: dict[str, Any] = {}
     declared = mapping_at(document.data, "inputs", "parameters")
     for name, text in given.items():
@@ -145,10 +148,10 @@ def read_options(
 
 
 def check_parameters(spec: Spec, diagnostics: Diagnostics) -> None:
-    """Warn of parameters that YAML 1.1 reads as something else than what is written.
+    """Warn about parameters that YAML 1.1 reads as another value than the one written.
 
-    ``010`` is 8, ``off`` is False, ``12:30:00`` is 45000; REANA puts str() of that into the commands
-    that are given by their text. Other engines get the value in its type, so that quotes would change what the workflow does with it.
+    ``010`` is 8, ``off`` is False, ``12:30:00`` is 45000. In serial workflows, REANA puts str() of the value into
+    commands. Other engines get the value in its type, so quotes would change what the workflow does with it.
     """
     path = ["inputs", "parameters"]
     parameters = mapping_at(spec.document.data, *path)
@@ -161,13 +164,16 @@ def check_parameters(spec: Spec, diagnostics: Diagnostics) -> None:
             continue
         if str(value) != written and not written.startswith(("&", "*", "!")):
             consequence = ", and commands get that text" if spec.front_end.fills_in_text else ""
-            message = f"REANA reads {written or 'nothing'} as {value!r}{consequence}."
+            message = f"REANA reads {written or 'an empty value'} as {value!r}{consequence}."
             hint = f'write "{written}", in quotes, to keep the text.'
             diagnostics.warning("yaml-value", message, spec.document.place([*path, name]), hint)
 
 
 def _is_as_written(value: Any, written: str) -> bool:
-    """Return whether a value is what a reader takes the text for: true, null and plain decimal or hexadecimal numbers."""
+    """Return whether a value is what a person expects from the text.
+
+    These are true, null and plain decimal or hexadecimal numbers.
+    """
     if isinstance(value, bool) or value is None:
         return True
     try:

@@ -1,4 +1,4 @@
-"""Where each key of reana.yaml belongs, by the schemas; and the keys that users write for others."""
+"""The places of each key of reana.yaml in the schemas, and the wrong keys that users write."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from reana_batch.diagnostics import closest
 from reana_batch.frontend import FrontEnd
 from reana_batch.reading import rules, schema
 
-# Keys of neighbouring tools, and ours without their prefix: what to write in a step instead.
+# What to write in a step instead of keys of similar tools, or of our keys without their prefix.
 _MEMORY = "write kubernetes_memory_limit: 4Gi, or htcondor_request_memory: 4 GB."
 _CPUS = 'write kubernetes_cpu_limit: "4", or htcondor_request_cpus: "4".'
 _TIME = 'write slurm_time: "60" (minutes), htcondor_max_runtime: "3600" (seconds) or kubernetes_job_timeout: 3600.'
 _DISK = "write htcondor_request_disk: 20 GB."
-_IMAGE = "the image stands under environment."
-_COMMANDS = "the commands stand under commands, as a list: each entry is one job."
-_GPUS = "no hint of REANA asks for GPUs; a site's HTCondor may take them in htcondor_requirements."
+_IMAGE = "write the image under environment."
+_COMMANDS = "write the commands under commands, as a list: each entry is one job."
+_GPUS = "REANA has no hint for GPUs. On some sites, HTCondor accepts htcondor_requirements for them."
 _SYNONYMS = {
     **dict.fromkeys(("memory", "mem", "mem_mb", "mem_gb", "ram", "slurm_mem", "slurm_memory"), _MEMORY),
     **dict.fromkeys(("cpu", "cpus", "cores", "threads", "ncpus", "slurm_cpus", "cpus_per_task"), _CPUS),
@@ -28,14 +28,14 @@ _SYNONYMS = {
     **dict.fromkeys(("gpu", "gpus", "request_gpus", "nvidia_gpu"), _GPUS),
     **dict.fromkeys(("partition", "queue"), "write slurm_partition."),
     "backend": "write compute_backend.",
-    "resources": "the hints stand in the step itself, without resources.",
+    "resources": "write the hints directly in the step, without resources.",
     "env": "write export NAME=VALUE in the command itself.",
     "retries": "REANA has no retries; for HTCondor: --set htcondor.retries=3.",
 }
 
 
 def adviser(front_end: FrontEnd) -> schema.Advice:
-    """Return what gives the cure for a key that is not known in a reana.yaml of this type."""
+    """Return a function that gives the advice for unknown keys in this type of reana.yaml."""
     return functools.partial(_advise, front_end)
 
 
@@ -49,12 +49,12 @@ def _advise(front_end: FrontEnd, path: list[str | int], key: str, known: list[st
         return f"{key} belongs to {' or to '.join(places)}; --lenient ignores it, as REANA does."
     if meant:
         return f"did you mean {meant}?"
-    return f"known here: {', '.join(known)}; --lenient ignores others, as REANA does."
+    return f"known here: {', '.join(known)}; --lenient ignores all others, as REANA does."
 
 
 @functools.cache
 def _index() -> dict[str, list[str]]:
-    """Return the places of each key, as messages name them."""
+    """Return the places of each key under their names in messages."""
     found: dict[str, list[str]] = {}
     for key, place in _known(rules.of_analysis({}), ()):
         found.setdefault(key, []).append(place)

@@ -1,7 +1,7 @@
 """Declared data: what ``rucio(...)`` and URLs under inputs.files and outputs.files mean.
 
-Owns the reading of references and the faults in them; nothing is asked of the network. What becomes
-of them in a workflow is the pass ``stage_data``'s.
+This module reads references and records the faults in them. It does not use the network. The pass
+``stage_data`` makes steps of them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from reana_batch.reading import expressions
 from reana_batch.reading.document import Document
 from reana_batch.reading.expressions import Reference, Unreadable, Word
 
-# What each kind of reference can say, as an input and as an output.
+# The options of each kind of reference: those of inputs, and those of outputs.
 _OPTIONS = {
     ("rucio", False): ("path", "rse"),
     ("rucio", True): ("path", "rse", "dataset", "lifetime"),
@@ -32,7 +32,7 @@ _HINTS = {
     "url": "for example root://eospublic.cern.ch//eos/data.root path=data/data.root.",
 }
 
-# Rucio's generic schema, with the / of CMS and the characters that other experiments allow.
+# Rucio's generic schema, with the / that CMS allows and the characters that other experiments allow.
 _NAME = re.compile(r"[A-Za-z0-9/][A-Za-z0-9._+#/-]*")
 _SCOPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _RSE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
@@ -41,9 +41,9 @@ _RSE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 def read_references(
     document: Document, entries: Iterable[tuple[str, int, str]], diagnostics: Diagnostics
 ) -> tuple[DataFile, ...]:
-    """Return the references among ``entries``, each a section, its index there and its text, in their order.
+    """Return the references among ``entries``, in order. Each entry is a section, an index in it and a text.
 
-    Those that cannot be read are recorded at the character where they go wrong.
+    Unreadable references are recorded at the character of the fault.
     """
     found = []
     for section, index, text in entries:
@@ -67,7 +67,7 @@ def _data_file(text: str, place: Place, *, is_output: bool) -> DataFile:
             meant = closest(name, allowed)
             cure = f"; did you mean {meant}=" if meant else f"; known: {', '.join(f'{each}=' for each in allowed)}"
             side = "output" if is_output else "input"
-            raise Unreadable(f"An {side} by {_TITLES[kind]} has no {name}={cure}", word.column)
+            raise Unreadable(f"A {_TITLES[kind]} {side} has no {name}={cure}", word.column)
     return (_rucio_file if kind == "rucio" else _url_file)(text, place, reference, is_output)
 
 
@@ -78,15 +78,17 @@ def _rucio_file(text: str, place: Place, reference: Reference, is_output: bool) 
     instance, scope, name = reference.words
     for word, pattern, what in ((scope, _SCOPE, "scope"), (name, _NAME, "name")):
         if not pattern.fullmatch(word.text):
-            raise Unreadable(f'A Rucio {what} has no blanks and no wildcards, unlike "{word.text}"', word.column)
+            raise Unreadable(f'A Rucio {what} must have no spaces and no wildcards, unlike "{word.text}"', word.column)
     options = reference.options
     rse = options.get("rse", Word("", 0))
     if is_output and not rse.text:
-        raise Unreadable("An output in Rucio must say where its file is kept: rse=")
+        raise Unreadable("An output in Rucio must name its storage element: rse=")
     if is_output and not _RSE.fullmatch(rse.text):
         raise Unreadable(f'An output needs the name of one storage element, not "{rse.text}"', rse.column)
     if is_output and "/" in name.text:
-        raise Unreadable(f'The Rucio client uploads no file whose name has a /, as "{name.text}" has', name.column)
+        raise Unreadable(
+            f'The Rucio client cannot upload a file with a / in its name, such as "{name.text}"', name.column
+        )
     return DataFile(
         text=text.strip(),
         place=place,
@@ -102,7 +104,7 @@ def _rucio_file(text: str, place: Place, reference: Reference, is_output: bool) 
 
 
 def _dataset(reference: Reference, scope: str) -> str:
-    """Return SCOPE:NAME of the dataset; without a scope of its own it has that of the file."""
+    """Return SCOPE:NAME of the dataset. The default scope is that of the file."""
     word = reference.options.get("dataset")
     if word is None:
         return ""
@@ -115,7 +117,7 @@ def _dataset(reference: Reference, scope: str) -> str:
 def _url_file(text: str, place: Place, reference: Reference, is_output: bool) -> DataFile:
     (url,) = reference.words
     if url.text.endswith(","):
-        raise Unreadable("Options stand behind a URL with blanks, not commas", url.column + len(url.text) - 1)
+        raise Unreadable("Options after a URL must be separated by spaces, not commas", url.column + len(url.text) - 1)
     try:
         parts = urlsplit(url.text)
         host = parts.hostname
@@ -124,7 +126,7 @@ def _url_file(text: str, place: Place, reference: Reference, is_output: bool) ->
     if not host:
         raise Unreadable(f'A URL must name a host, unlike "{url.text}"', url.column)
     if parts.password:
-        raise Unreadable("A password must not stand in the analysis", url.column)
+        raise Unreadable("A URL must not contain a password", url.column)
     credential = reference.options.get("credential", Word("", 0))
     if credential.text not in ("", *_OPENING):
         raise Unreadable(f'credential= must be {_either(_OPENING)}, not "{credential.text}"', credential.column)
@@ -148,13 +150,13 @@ def _either(words: tuple[str, ...]) -> str:
 
 
 def _path(reference: Reference, name: str) -> str:
-    """Return the path in the workspace: what ``path=`` says, or the last part of a name."""
+    """Return the path in the workspace: ``path=``, or the last part of a name."""
     written = reference.options.get("path")
     if written is None:
         last = name.rpartition("/")[2]
         if last in ("", ".", "..") or "\0" in last or "\n" in last:
             raise Unreadable(
-                "The name ends in no file name; say with path= where the file is", reference.words[-1].column
+                "The name does not end in a file name, so path= must name the file", reference.words[-1].column
             )
         return last
     if not written.text.strip() or written.text.endswith("/"):
@@ -163,7 +165,7 @@ def _path(reference: Reference, name: str) -> str:
 
 
 def _lifetime(word: Word) -> int:
-    """Return the seconds that a word says; its faults are put in the word's place."""
+    """Return the seconds of a word. A fault has the word's place."""
     try:
         return expressions.lifetime(word.text)
     except Unreadable as error:

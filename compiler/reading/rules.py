@@ -1,4 +1,4 @@
-"""The schemas of reana.yaml, with what tables say: workflow types, credentials and resource hints."""
+"""The schemas of reana.yaml, completed from the tables of workflow types, credentials and resource hints."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from reana_batch.reading.schema import load_schema
 
 
 def of_analysis(front_ends: Mapping[str, FrontEnd]) -> dict[str, Any]:
-    """Return the schema of reana.yaml, whose type is one of ``front_ends``."""
+    """Return the schema of reana.yaml. Its workflow type is one of ``front_ends``."""
     schema = load_schema("reana.schema.json")
     workflow = schema["properties"]["workflow"]["properties"]
     workflow["type"] = {"enum": sorted(front_ends)}
@@ -21,7 +21,7 @@ def of_analysis(front_ends: Mapping[str, FrontEnd]) -> dict[str, Any]:
 
 
 def of_specification() -> dict[str, Any]:
-    """Return the schema of workflow.specification, where it holds the steps themselves."""
+    """Return the schema of a workflow.specification that holds steps."""
     schema = load_schema("specification.schema.json")
     rules = {name: {"type": row.kind} for name, row in hints.READERS.items()}
     schema["$defs"]["step"]["properties"] |= _credentials() | rules

@@ -1,7 +1,7 @@
-"""Checking a YAML document against a JSON Schema, in our own words.
+"""Check a YAML document against a JSON Schema, with our own messages.
 
-The schema says what is allowed; this module turns each violation into a diagnostic at its place,
-with the nearest allowed word for a typo.
+The schema says what is allowed. This module turns each violation into a diagnostic at its place. For a typo,
+the diagnostic names the nearest allowed word.
 """
 
 from __future__ import annotations
@@ -36,19 +36,19 @@ def load_schema(name: str) -> dict[str, Any]:
     return schema
 
 
-# The cure for a key that is not known at a path, where others are.
+# The advice for an unknown key at a path, chosen from the known keys.
 Advice = Callable[[list[str | int], str, list[str]], str]
 
 
 def nearest(_path: list[str | int], key: str, known: list[str]) -> str:
-    """Return the cure for a key that is not known: the nearest of those that are, or all of them."""
+    """Return the advice for an unknown key: the nearest known key, or all known keys."""
     meant = closest(key, known)
     return f"did you mean {meant}?" if meant else f"known here: {', '.join(known)}."
 
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One way in which a value breaks a rule of the schema."""
+    """A rule of the schema that a value breaks."""
 
     document: Document
     path: list[Any]
@@ -64,7 +64,7 @@ class Violation:
 
     @property
     def subject(self) -> str:
-        """The value as a message names it."""
+        """The name of the value in messages."""
         is_entry = bool(self.path) and isinstance(self.path[-1], int)
         return f"An entry of {self.name}" if is_entry else self.name
 
@@ -76,9 +76,9 @@ def check(
     hints: Mapping[str, str] | None = None,
     advise: Advice = nearest,
 ) -> None:
-    """Record every way in which ``document`` violates ``schema``.
+    """Record each violation of ``schema`` by ``document``.
 
-    ``hints`` gives cures by key; ``advise`` that for a key that is not known.
+    ``hints`` has the advice for each key. ``advise`` returns the advice for an unknown key.
     """
     check_value(document, [], document.data, schema, diagnostics, hints, advise)
 
@@ -92,7 +92,7 @@ def check_value(
     hints: Mapping[str, str] | None = None,
     advise: Advice = nearest,
 ) -> None:
-    """Record every violation of ``schema`` by ``value``, which stands at ``path`` of ``document``."""
+    """Record each violation of ``schema`` by ``value``, which is at ``path`` in ``document``."""
     for error in jsonschema_rs.validator_for(schema).iter_errors(value):
         rule: Any = schema
         for part in error.schema_path[:-1]:
@@ -100,13 +100,13 @@ def check_value(
         violation = Violation(document, [*path, *error.instance_path], error.kind, error.instance, rule, advise)
         describe = _DESCRIPTIONS.get(error.kind.name, _other)
         for code, message, place, hint in describe(violation):
-            # A cure for the list is none for its entry.
+            # The advice for a list does not fit its entries.
             cure = "" if code == "unknown-key" else (hints or {}).get(violation.subject, "")
             diagnostics.error(code, message, place, cure or hint)
 
 
 def expectations(value: Any, schema: dict[str, Any]) -> Iterator[str]:
-    """Yield what ``schema`` expected wherever ``value`` violates it, for values that stand in no file."""
+    """Yield what ``schema`` expected at each violation by ``value``, which is not from a file."""
     for error in jsonschema_rs.validator_for(schema).iter_errors(value):
         rule: Any = schema
         for part in error.schema_path[:-1]:
@@ -146,9 +146,9 @@ def _type(violation: Violation) -> Description:
     if expected == "text" and isinstance(violation.value, int | float):
         hint = f'write "{actual}", in quotes.'
     elif expected == "text" and isinstance(violation.value, dict):
-        hint = "quote it: the ': ' in it makes a mapping."
+        hint = "quote it, because the ': ' in it makes a mapping."
     elif expected == "a list" and isinstance(violation.value, str) and re.match(r"-\S", violation.value):
-        hint = "write a blank after the dash of each entry."
+        hint = "write a space after the dash of each entry."
     place = functools.partial(violation.document.place, violation.path)
     yield "bad-type", f"{violation.subject} must be {expected}, not {actual}.", place, hint
 
@@ -168,7 +168,7 @@ def _enum(violation: Violation) -> Description:
 
 
 def _other(violation: Violation) -> Description:
-    """Describe a broken rule by what the schema itself says it expected."""
+    """Describe a broken rule with the schema's own text for what it expected."""
     expected = violation.rule.get("expected", "something else")
     place = functools.partial(violation.document.place, violation.path)
     yield "bad-value", f"{violation.subject} must be {expected}.", place, ""

@@ -1,8 +1,13 @@
-"""Site profiles: what is known of a batch system's site, and where each setting comes from.
+"""Site profiles: what is known about a batch system's site, and the source of each setting.
 
-Settings are layered: command line over environment (``REANA_BATCH_SLURM__PARTITION``) over ``.reana-batch.yaml`` next
-to the analysis, in the user's home, and the administrator's; those over the profile, whose layers are the user's, the
-administrator's and the shipped ``sites.yaml``.
+Settings are layered, from the top:
+
+- the command line;
+- the environment (``REANA_BATCH_SLURM__PARTITION``);
+- ``.reana-batch.yaml`` next to the analysis;
+- the user's file in the home directory;
+- the administrator's file;
+- the profile. Its layers are the user's, the administrator's and the shipped ``sites.yaml``.
 """
 
 from __future__ import annotations
@@ -26,7 +31,7 @@ from reana_batch.settings import dotted, schema_of
 from reana_batch.site import DEFAULT_SITE, Site, settings_of, site_of
 
 PROJECT_FILE = ".reana-batch.yaml"
-# Where administrators put profiles (sites.yaml), and settings and the site of the machine (config.yaml).
+# Administrators put profiles here (sites.yaml), and settings and the machine's site (config.yaml).
 SYSTEM = Path("/etc/reana-batch")
 _PREFIX = "REANA_BATCH_"
 
@@ -41,16 +46,16 @@ class _Form:
 
 @dataclass(frozen=True, slots=True)
 class ResolvedSite:
-    """A site, and for each dotted setting the layer that its value comes from."""
+    """A site, and for each dotted setting the layer of its value."""
 
     site: Site
     origins: Mapping[str, str]
-    chosen_by: str = ""  # what names the site; empty where nothing does
+    chosen_by: str = ""  # the layer that names the site, or empty
 
 
 @dataclass(frozen=True, slots=True)
 class _Layer:
-    """Dotted settings and where they were written."""
+    """Dotted settings, and the place where they are written."""
 
     settings: Mapping[str, Any]
     origin: str
@@ -76,7 +81,7 @@ def user_file() -> Path:
 
 
 def profiles(known: Site, diagnostics: Diagnostics) -> dict[str, str]:
-    """Return the description of every known profile by name, shipped ones first."""
+    """Return the description of each known profile under its name, shipped ones first."""
     found: dict[str, str] = {}
     for document, _ in _profile_documents(_form(known), diagnostics):
         for name, profile in document.data.items():
@@ -94,11 +99,12 @@ def resolve(
     known: Site,
     default: str = "",
 ) -> ResolvedSite:
-    """Return the settings in force.
+    """Return the settings in force. Faults raise Refused, with all of them.
 
-    ``name`` is the profile asked for on the command line, ``overrides`` are its ``KEY=VALUE``
-    settings, ``project`` is the directory of the analysis, ``known`` has all settings with their defaults. ``default`` is the profile that follows from the back end asked for, if nothing names one. Raises Refused with
-    every fault.
+    ``name`` is the profile that the command line names, and ``overrides`` are its ``KEY=VALUE`` settings.
+    ``project`` is the directory of the analysis.
+    ``known`` has all settings with their defaults.
+    ``default`` is the profile for the chosen back end, if no layer names a profile.
     """
     form = _form(known)
     chosen = list(_settings_files(project, form, diagnostics))
@@ -127,7 +133,7 @@ def resolve(
 
 
 def is_chosen(origin: str) -> bool:
-    """Return whether a setting was made for this analysis or by its user, and not by the profile of a site."""
+    """Return whether the analysis or its user made a setting, not a site's profile."""
     return origin in ("command line", "environment", PROJECT_FILE) or origin.startswith(f"{user_file()}:")
 
 
@@ -153,7 +159,7 @@ def rules_of(known: Site) -> dict[str, Any]:
 
 
 def _profile_documents(form: _Form, diagnostics: Diagnostics) -> Iterator[tuple[Document, str]]:
-    """Yield the files of profiles, each with the name of its origin."""
+    """Yield the files with profiles, each with the name of its layer."""
     with resources.as_file(resources.files("reana_batch.reading").joinpath("sites.yaml")) as path:
         shipped = read_document(path, "sites.yaml (shipped)", diagnostics)
     assert shipped is not None
@@ -178,13 +184,14 @@ def _check_file(document: Document, form: _Form, diagnostics: Diagnostics) -> No
 
 
 def _profile_layers(name: str, place: Place | None, form: _Form, diagnostics: Diagnostics) -> list[_Layer]:
-    """Return the layers of a profile, which is named at ``place``, and of those it extends, the most basic first.
+    """Return the layers of a profile and of those that it extends, the most basic first.
 
-    A user's profile adds to the shipped one of its name, or to the one that it extends.
+    The profile is named at ``place``. A user's profile adds to the shipped one of its name, or to the one that
+    it extends.
     """
-    sources = list(reversed(list(_profile_documents(form, diagnostics))))  # the user's own file first
+    sources = list(reversed(list(_profile_documents(form, diagnostics))))  # the user's file first
     layers: list[_Layer] = []
-    trail: list[tuple[str, int]] = []  # the profiles passed, each by its name and file
+    trail: list[tuple[str, int]] = []  # the names and files of the earlier profiles
     wanted: str | None = name
     while wanted:
         lower = trail[-1][1] + 1 if trail and trail[-1][0] == wanted else 0
@@ -215,7 +222,7 @@ def _report_unknown_site(
     place: Place | None,
     diagnostics: Diagnostics,
 ) -> None:
-    """Record that no profile has this name, which the user or another profile, of a file, asks for."""
+    """Record that no profile has this name. The user or another profile names it."""
     known = [site for document, _ in documents for site in document.data if not extended_by or site != extended_by[1]]
     meant = closest(name, known)
     hint = f"did you mean {meant}?" if meant else f"known: {', '.join(known)}."
@@ -230,10 +237,13 @@ def _report_unknown_site(
 def _settings_files(
     project: Path | None, form: _Form, diagnostics: Diagnostics
 ) -> Iterator[tuple[_Layer, str | None, Place]]:
-    """Yield the settings of each file, and the site it names and where: the administrator's, the user's, the analysis'."""
+    """Yield the settings of each file, and the site that it names with the place.
+
+    The files are the administrator's, the user's and the analysis'.
+    """
     files = {str(SYSTEM / "config.yaml"): str(SYSTEM / "config.yaml"), str(home_file()): f"~/{PROJECT_FILE}"}
     if project is not None:
-        files[os.path.abspath(project / PROJECT_FILE)] = PROJECT_FILE  # which may be the one at home
+        files[os.path.abspath(project / PROJECT_FILE)] = PROJECT_FILE  # may be the same file as the user's
     for path, origin in ((Path(name), origin) for name, origin in files.items()):
         if path.exists():
             document = read_document(path, origin, diagnostics)
@@ -246,7 +256,7 @@ def _settings_files(
             yield _Layer(settings, origin), document.data.get("site"), document.place(["site"])
 
 
-# Variables that are no settings of a profile: of the command line, of the jobs, and of the tests' box.
+# Variables that are not settings of a profile: those of the command line, of jobs, and of the tests' box.
 _OTHER_VARIABLES = (
     *("SITE", "RUNS", "PATIENCE", "SBATCH_TIMEOUT", "ALONE", "JOB"),
     *("BOX", "BOXES", "KEEP_BOX", "BOX_MIRROR", "BOX_UBUNTU", "BOX_CONDOR"),
@@ -260,14 +270,14 @@ def _environment_layer(environment: Mapping[str, str], form: _Form, diagnostics:
         if name.startswith(_PREFIX):
             meant = closest(name.lower(), [each.lower() for each in [*known, *other]])
             hint = f"did you mean {meant.upper()}?" if meant else ""
-            message = f"There is no setting {name}; the variable has no effect."
+            message = f"There is no setting {name}, so the variable has no effect."
             diagnostics.warning("unknown-setting", message, hint=hint)
     pairs = [f"{known[name]}={value}" for name, value in environment.items() if name in known]
     return _Layer(_read_overrides(pairs, "environment", form, diagnostics), "environment")
 
 
 def _read_overrides(pairs: Sequence[str], origin: str, form: _Form, diagnostics: Diagnostics) -> dict[str, Any]:
-    """Return the checked settings of ``KEY=VALUE`` words; a value is read as YAML."""
+    """Return the checked settings of ``KEY=VALUE`` words. The values are YAML."""
     settings: dict[str, Any] = {}
     known = settings_of(form.known)
     for pair in pairs:
@@ -285,7 +295,7 @@ def _read_overrides(pairs: Sequence[str], origin: str, form: _Form, diagnostics:
 
 
 def _read_value(text: str) -> Any:
-    """Return the value of a text read as YAML, or the text itself where that gives nothing that JSON has."""
+    """Return the value of a text read as YAML. If JSON has no such value, return the text."""
     try:
         value = yaml.safe_load(text)
         json.dumps(value)

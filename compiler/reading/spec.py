@@ -1,4 +1,4 @@
-"""What is known of a reana.yaml that was read."""
+"""The content of a reana.yaml that was read."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ from reana_batch.reading.document import Document, as_text, mapping_at
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """A parsed reana.yaml; ``document`` knows the place of every value."""
+    """A parsed reana.yaml. ``document`` has the place of every value."""
 
     path: Path
-    directory: Path  # what all paths of the analysis are relative to
+    directory: Path  # all paths of the analysis are relative to it
     document: Document
     type: str
-    front_end: FrontEnd  # what the type is
-    parameters: Mapping[str, Any]  # inputs.parameters overlaid by -p, with the declared types
-    given: Mapping[str, str]  # the values of -p as typed
+    front_end: FrontEnd  # the record of the type
+    parameters: Mapping[str, Any]  # inputs.parameters, overridden by -p, in the declared types
+    given: Mapping[str, str]  # the values of -p as the user typed them
     options: Mapping[str, str]
     input_files: tuple[str, ...]
     input_directories: tuple[str, ...]
     output_files: tuple[str, ...]
     output_directories: tuple[str, ...]
-    data: tuple[DataFile, ...]  # what stands among the files and lies elsewhere
+    data: tuple[DataFile, ...]  # the declared data: data references among the files
     tests: tuple[str, ...]
     resources: Mapping[str, Any]  # workflow.resources
-    strict: bool = False  # do as the workflow engine does by itself, where REANA does otherwise
+    strict: bool = False  # if REANA differs from the workflow engine, do as the engine does
 
     @property
     def values(self) -> Mapping[str, Any]:
-        """What the text of a command gets for each parameter: of -p the text as it was typed."""
+        """The value of each parameter in the text of a command. A value of -p is the text that the user typed."""
         return {**self.parameters, **self.given}
 
     @property
@@ -47,11 +47,11 @@ class Spec:
 
     @property
     def default_hints(self) -> dict[str, Hint]:
-        """The hints of every step that says nothing else: the workflow's own credentials."""
+        """The default hints of each step: the workflow's own credentials."""
         names = (name for name, each in CREDENTIALS.items() if each.for_all_steps and self.resources.get(name) is True)
         return {name: Hint(True, self.document.place(["workflow", "resources", name])) for name in names}
 
     @property
     def workflow_file(self) -> str:
-        """The path of the workflow definition, relative to the analysis; empty if there is none."""
+        """The path of the workflow definition, relative to the analysis, or an empty text."""
         return as_text(mapping_at(self.document.data, "workflow").get("file"))

@@ -1,6 +1,6 @@
-"""What a fault in the syntax of YAML comes from: the slip that users make, where it stands, and the cure.
+"""Find the user's slip that causes a syntax error in YAML, its place, and the advice.
 
-libyaml says where it gave up, which is often a line or more after the slip.
+libyaml names the place where it stopped reading, which is often a line or more after the slip.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import yaml
 
 @dataclass(frozen=True, slots=True)
 class Slip:
-    """What is wrong, what to do, and where: lines and columns count from 0."""
+    """What is wrong, what to do, and where. Lines and columns count from 0."""
 
     message: str
     hint: str
@@ -24,8 +24,8 @@ class Slip:
     notes: tuple[tuple[str, int, int], ...] = ()  # further sentences, each with its line and column
 
 
-# The start of libyaml's words for what users meet most; then our sentence, the cure, and whether the fault
-# is where the construct begins rather than where libyaml gave up.
+# The start of libyaml's message for the most frequent faults. Then our sentence, the advice, and whether the fault
+# is at the start of the construct, and not where libyaml stopped.
 _SYNTAX = {
     "found character that cannot start any token": ("This character cannot start a value.", "quote the value.", False),
     "mapping values are not allowed": (
@@ -41,7 +41,7 @@ _SYNTAX = {
     ),
     "could not find expected ':'": (
         "A key without its ':'.",
-        "write key: value, and - value with a blank.",
+        "write key: value, and - value with a space.",
         True,
     ),
     "found undefined alias": ("No anchor has this name.", "quote a value that starts with *.", False),
@@ -58,11 +58,11 @@ _SYNTAX = {
     ),
     "did not find expected '-' indicator": (
         "This line does not fit the list above.",
-        "line it up with its neighbours; an entry begins with a dash and a blank.",
+        "line it up with its neighbours. An entry begins with a dash and a space.",
         False,
     ),
     "did not find expected <document start>": (
-        "This line does not fit what stands above.",
+        "This line does not fit the lines above.",
         "line it up with its neighbours.",
         False,
     ),
@@ -70,7 +70,7 @@ _SYNTAX = {
     "but found another document": ("A second YAML document starts here.", "keep one document per file.", False),
 }
 
-# A key that lacks the blank after its colon, or the colon itself; an entry that lacks the blank after its dash.
+# A key without the space after its colon, or without the colon. An entry without the space after its dash.
 _NO_BLANK = re.compile(r"\s*(?:- +)?(?P<slip>(?P<key>[A-Za-z_]\w*):(?P<value>[^\s:/].*))$")
 _NO_COLON = re.compile(r"\s*(?:- +(?=name ))?(?P<slip>(?P<key>[A-Za-z_]\w*) +(?P<value>[^\s=#]*[^\s=#:]))\s*$")
 _EQUALS = re.compile(r"\s*(?:- +)?(?P<slip>(?P<key>[A-Za-z_]\w*) *= *(?P<value>\S.*))$")
@@ -78,7 +78,7 @@ _NO_DASH_BLANK = re.compile(r"\s*(?P<slip>-(?P<entry>[A-Za-z_\"'].*))$")
 
 
 def find_slip(error: yaml.MarkedYAMLError, text: str, loader: Any) -> Slip:
-    """Return what the fault that libyaml found in ``text`` comes from."""
+    """Return the slip that causes the fault that libyaml found in ``text``."""
     problem = error.problem or "it cannot be read"
     message, hint, at_start = f"This is not YAML: {problem}.", "", False
     for start, known in _SYNTAX.items():
@@ -91,7 +91,7 @@ def find_slip(error: yaml.MarkedYAMLError, text: str, loader: Any) -> Slip:
     if text.startswith("\t", mark.index):
         return Slip("A tab cannot indent YAML.", "indent with spaces.", mark.line, mark.column)
     if not at_start and text[mark.index : mark.index + 1] in (",", "]", "}"):
-        return Slip(f"No bracket is open here for this {text[mark.index]}", "delete it.", mark.line, mark.column)
+        return Slip(f'No bracket is open before "{text[mark.index]}".', "delete it.", mark.line, mark.column)
     lines = text.splitlines()
     return (
         _quote(lines, text, loader)
@@ -101,7 +101,7 @@ def find_slip(error: yaml.MarkedYAMLError, text: str, loader: Any) -> Slip:
 
 
 def _quote(lines: list[str], text: str, loader: Any) -> Slip | None:
-    """Return the quoted value after which text goes on in the same line: its quote, or one inside, is astray."""
+    """Return the slip of a misplaced quote: text follows a quoted value in the same line."""
     for token in _tokens(text, loader):
         if isinstance(token, yaml.ScalarToken) and token.style in ("'", '"') and token.end_mark.line < len(lines):
             rest = lines[token.end_mark.line][token.end_mark.column :].strip()
@@ -118,12 +118,12 @@ def _quoted(token: Any, rest: str) -> Slip:
     if rest[0] == token.style:
         return Slip("Two quoted values without a comma between them.", "put a comma.", end.line, end.column)
     inside = "''" if token.style == "'" else '\\"'
-    hint = f"quote all of the value; in it write {inside} for a {token.style}."
+    hint = f"quote all of the value, and write {inside} for a {token.style} in it."
     return Slip("Text follows the end of a quoted value.", hint, end.line, end.column)
 
 
 def _tokens(text: str, loader: Any) -> Iterator[Any]:
-    """Yield the tokens up to the fault."""
+    """Yield the tokens before the fault."""
     try:
         yield from yaml.scan(text, loader)
     except yaml.YAMLError:
@@ -131,7 +131,10 @@ def _tokens(text: str, loader: Any) -> Iterator[Any]:
 
 
 def _missing_blank(problem: str, mark: Any, lines: list[str]) -> Slip | None:
-    """Return what a line lacks to be an entry or a key, or to end before the line after it."""
+    """Return the slip of a line that is almost an entry or a key.
+
+    The line may also be continued by mistake.
+    """
     if problem.startswith("could not find expected ':'"):
         return _unlike_yaml(mark.line, lines)
     if not problem.startswith("mapping values are not allowed") or mark.line >= len(lines):
@@ -149,10 +152,10 @@ def _missing_blank(problem: str, mark: Any, lines: list[str]) -> Slip | None:
 
 def _unlike_yaml(number: int, lines: list[str]) -> Slip | None:
     for pattern, sentence, form in (
-        (_NO_DASH_BLANK, "An entry of a list needs a blank after its dash.", "- {entry}"),
-        (_NO_BLANK, "A key needs a blank after its colon.", "{key}: {value}"),
-        (_EQUALS, "A key needs a colon and a blank.", "{key}: {value}"),
-        (_NO_COLON, "A key needs a colon and a blank.", "{key}: {value}"),
+        (_NO_DASH_BLANK, "An entry of a list needs a space after its dash.", "- {entry}"),
+        (_NO_BLANK, "A key needs a space after its colon.", "{key}: {value}"),
+        (_EQUALS, "A key needs a colon and a space.", "{key}: {value}"),
+        (_NO_COLON, "A key needs a colon and a space.", "{key}: {value}"),
     ):
         found = pattern.match(lines[number]) if number < len(lines) else None
         if found:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from reana_batch import layout
-from reana_batch.credentials import CREDENTIALS, facts_of, lives_of
+from reana_batch.credentials import CREDENTIALS, facts_of, validity_of
 from reana_batch.ir import CredentialPlan, Step, Workflow
 from reana_batch.writing.libraries import library
 from reana_batch.writing.render import File, Verbatim, render
@@ -28,7 +28,7 @@ def files(workflow: Workflow, site: Site) -> Iterator[File]:
     values = {
         "secrets": site.credentials.secrets,
         "facts": [(Verbatim(name), value) for name, value in facts_of(plan, site.credentials)],
-        "lives": [(Verbatim(name), value) for name, value in lives_of(plan)],
+        "lives": [(Verbatim(name), value) for name, value in validity_of(plan)],
         "environment": plan.environment,
     }
     yield File(SCRIPT, render("credentials/credentials.sh.j2", "sh", **values))

@@ -172,12 +172,12 @@ def test_where_nothing_may_be_written(alice: Desk) -> None:
 SNAKEFILE = 'include: "{folder}/included"\nrule all:\n  output: "x"\n  shell: "touch x"\n'
 READ = {
     "reana.yaml": "error: reana.yaml cannot be read: It is a FIFO, not a file. [missing-file]",
-    "Snakefile": 'error: "Snakefile" is no ordinary file. [input-kind]',
+    "Snakefile": 'error: "Snakefile" is not a regular file. [input-kind]',
     "included": "It is a FIFO or socket, not a file",
     "parameters.yaml": "error: parameters.yaml cannot be read: It is a FIFO, not a file. [missing-file]",
     ".reana-batch.yaml": "error: .reana-batch.yaml cannot be read: It is a FIFO, not a file. [missing-file]",
     ".config/reana-batch/sites.yaml": "sites.yaml cannot be read: It is a FIFO, not a file. [missing-file]",
-    "in.txt": 'error: "in.txt" is no ordinary file. [input-kind]',
+    "in.txt": 'error: "in.txt" is not a regular file. [input-kind]',
     "data/in.txt": "is a link to nothing, or not an ordinary file. [input-symlink]",
 }
 

@@ -142,7 +142,7 @@ def test_a_directory_with_more_inputs_than_the_site_allows(desk: Desk, limit: in
         for each in answer["diagnostics"]
         if each["code"] == "over-limit"
     ]
-    message = "data/deep has 4 input files; local bears 3 in a directory."
+    message = "data/deep has 4 input files; local allows 3 per directory."
     assert found == ([("warning", message, "spread them over directories, or pack them.")] if warned else [])
     assert answer["valid"] is True
 
@@ -152,4 +152,4 @@ def test_the_folder_of_the_analysis_counts_too(desk: Desk) -> None:
     desk.write("b", "")
     desk.write("reana.yaml", serial("true", inputs={"files": ["a", "b"]}))
     done = desk("run", "-w", "test", "--set", "limits.directory_entries=1")
-    said(done, "warning: The analysis has 2 input files; local bears 1 in a directory. [over-limit]")
+    said(done, "warning: The analysis has 2 input files; local allows 1 per directory. [over-limit]")

@@ -170,7 +170,7 @@ def test_what_goes_out_needs_one_end() -> None:
     _, faults = staged(expanding("one", "two", data=(file(1),)))
     assert faults == []
     _, faults = staged(expanding("one", "two", data=(file(1, is_output=True),)))
-    assert faults == ["With several expansions nothing knows which of them ends last, and what can go out then."]
+    assert faults == ["With several expansions the last one is unknown, so outputs cannot be uploaded."]
 
 
 def test_what_opens_a_file() -> None:

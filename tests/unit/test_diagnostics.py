@@ -133,7 +133,7 @@ def test_when_there_are_too_many_faults_no_more_are_looked_for(monkeypatch: pyte
     assert render(diagnostics.errors, {}, diagnostics.count(Severity.ERROR)) == (
         "error: 0 is wrong. [bad-value]\n"
         "error: 1 is wrong. [bad-value]\n"
-        "error: There are 4 faults [bad-value] or more; what else is wrong was not looked for. [too-large]\n"
+        "error: There are 4 faults [bad-value] or more. The search for others was stopped. [too-large]\n"
         "2 more errors not shown.\n"
     )
 

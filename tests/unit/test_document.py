@@ -287,7 +287,7 @@ FAULTS: dict[str, tuple[str | bytes, str]] = {
     ),
     "alias of what holds it": (
         "a: &x [1, *x]\n",
-        "x.yaml:1:4: error: An alias stands for a value that holds it. [not-json]\n  a: &x [1, *x]\n     ^^^^^^^^^^\n",
+        "x.yaml:1:4: error: An alias stands for a value that contains it. [not-json]\n  a: &x [1, *x]\n     ^^^^^^^^^^\n",
     ),
     "merge of no mapping": (
         "<<: [1]\n",
@@ -297,17 +297,17 @@ FAULTS: dict[str, tuple[str | bytes, str]] = {
     ),
     "bytes that are not UTF-8": (
         b"a: 1\n\xc3\xa9: \xe9t\xe9\n",
-        "x.yaml:2:4: error: The file must be UTF-8 text; byte 0xE9 is not. [yaml-encoding]\n"
+        "x.yaml:2:4: error: The file must be UTF-8 text, but the byte 0xE9 is not. [yaml-encoding]\n"
         "  é: \ufffdt\ufffd\n     ^\nhint: save it as UTF-8.\n",
     ),
     "UTF-16": (
         "a: 1\n".encode("utf-16"),
-        "x.yaml:1:1: error: The file must be UTF-8 text; byte 0xFF is not. [yaml-encoding]\n"
+        "x.yaml:1:1: error: The file must be UTF-8 text, but the byte 0xFF is not. [yaml-encoding]\n"
         "  \ufffd\ufffda?:? ?1?\n  ^\nhint: save it as UTF-8.\n",
     ),
     "byte order mark before bytes that are not UTF-8": (
         b"\xef\xbb\xbfa: 1\nb: \xff\n",
-        "x.yaml:2:4: error: The file must be UTF-8 text; byte 0xFF is not. [yaml-encoding]\n"
+        "x.yaml:2:4: error: The file must be UTF-8 text, but the byte 0xFF is not. [yaml-encoding]\n"
         "  b: \ufffd\n     ^\nhint: save it as UTF-8.\n",
     ),
     "infinity by its exponent": (
@@ -320,7 +320,7 @@ FAULTS: dict[str, tuple[str | bytes, str]] = {
     **{
         name: (
             f"a: {number}\n",
-            f"x.yaml:1:4: error: This number has {len(number):,} characters; at most 1,000 are read. [not-json]\n"
+            f"x.yaml:1:4: error: A number may have at most 1,000 characters. This one has {len(number):,}. [not-json]\n"
             f"  a: {number[:197]}\n"
             f"     {'^' * 197}\n"
             "hint: quote it.\n",
@@ -362,11 +362,11 @@ FAULTS: dict[str, tuple[str | bytes, str]] = {
     ),
     "NUL": (
         "a: 1\nb: x\0\n",
-        "x.yaml:2:5: error: YAML allows no character U+0000. [yaml-syntax]\n  b: x?\n      ^\nhint: delete it.\n",
+        "x.yaml:2:5: error: YAML does not allow the character U+0000. [yaml-syntax]\n  b: x?\n      ^\nhint: delete it.\n",
     ),
     "bell": (
         "a: 1\nb: \aé\n",
-        "x.yaml:2:4: error: YAML allows no character U+0007. [yaml-syntax]\n  b: ?é\n     ^\nhint: delete it.\n",
+        "x.yaml:2:4: error: YAML does not allow the character U+0007. [yaml-syntax]\n  b: ?é\n     ^\nhint: delete it.\n",
     ),
 }
 
@@ -381,10 +381,10 @@ def test_aliases_cannot_blow_the_document_up(tmp_path: Path) -> None:
     levels = "".join(f"l{n}: &l{n} [{', '.join([f'*l{n - 1}'] * 10)}]\n" for n in range(1, 9))
     assert read(tmp_path, f"l0: &l0 [x]\n{levels}") == (
         None,
-        "x.yaml:1:1: error: The aliases stand for 234,567,901 values; at most 1,000,000 are read. [too-large]\n"
+        "x.yaml:1:1: error: With its aliases the file has 234,567,901 values. It may have at most 1,000,000. [too-large]\n"
         "  l0: &l0 [x]\n"
         "  ^\n"
-        "hint: keep long lists in files of their own, which commands read.\n",
+        "hint: keep long lists in separate files, which commands read.\n",
     )
 
 
@@ -395,10 +395,10 @@ def test_the_first_value_that_is_not_read_is_named(tmp_path: Path, monkeypatch: 
     assert document.data == {"a": 1, "b": [2]}
     assert read(tmp_path, "a: 1\nb: [2,\n  {c: 3}]\n") == (
         None,
-        "x.yaml:3:4: error: At most 6 keys and values are read; those from here on are not. [too-large]\n"
+        "x.yaml:3:4: error: The file may have at most 6 keys and values. Here it has more. [too-large]\n"
         "    {c: 3}]\n"
         "     ^\n"
-        "hint: keep long lists in files of their own, which commands read.\n",
+        "hint: keep long lists in separate files, which commands read.\n",
     )
 
 
@@ -421,7 +421,7 @@ def test_nesting_cannot_crash_the_reader(text: str, column: int, tmp_path: Path)
     ended = subprocess.run(reader, capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stdout) == (
         0,
-        f"x.yaml:1:{column}: error: YAML may be nested 100 levels deep, not more. [yaml-syntax]\n",
+        f"x.yaml:1:{column}: error: YAML may be nested at most 100 levels deep. [yaml-syntax]\n",
     )
 
 

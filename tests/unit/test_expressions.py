@@ -236,7 +236,7 @@ def test_substituting_an_undefined_parameter() -> None:
 
 
 def test_substituting_a_dollar_without_a_name() -> None:
-    with pytest.raises(ValueError, match=r"^no parameter name behind the \$ at character 3$"):
+    with pytest.raises(ValueError, match=r"^no parameter name after the \$ at character 3$"):
         fill(split_placeholders("$a $(pwd)"), {"a": 1})
 
 
@@ -261,7 +261,7 @@ REFERENCES: dict[str, tuple[list[str], dict[str, str]]] = {
 }
 
 _REFERENCE = "A data reference must be rucio(INSTANCE, SCOPE, NAME)"
-_URL = "A data reference must be a URL, and NAME=VALUE options behind blanks"
+_URL = "A data reference must be a URL, followed by NAME=VALUE options separated by spaces"
 
 BAD_REFERENCES = {
     "rucio(a, b)": (f"{_REFERENCE}, not 2 words", 0),
@@ -270,7 +270,7 @@ BAD_REFERENCES = {
     "rucio(a, b, c": (f'{_REFERENCE}, not "rucio(a, b, c"', 12),
     "rucio(a, b, c,)": (f'{_REFERENCE}, not "rucio(a, b, c,)"', 14),
     "rucio(a, b, c) d": (f'{_REFERENCE}, not "rucio(a, b, c) d"', 15),
-    "rucio(a, path=x, b, c)": (f'{_REFERENCE}; "b" stands behind an option', 17),
+    "rucio(a, path=x, b, c)": (f'{_REFERENCE}, but "b" comes after an option', 17),
     "rucio(a, b, c, rse=x, rse=y)": ("A data reference must have rse= only once", 22),
     "root://h/a b": (f'{_URL}, not "root://h/a b"', 11),
     "root://h/a, path=b path=c": ("A data reference must have path= only once", 19),

@@ -46,9 +46,9 @@ _FORM = 'An image must be [REGISTRY/]NAME[:TAG], not "{}"'
 BAD = {
     "": "An image must be given",
     "docker://": "An image must be given",
-    "a b": "An image must not hold blanks",
-    "a:\n": "An image must not hold blanks",
-    " a": "An image must not hold blanks",
+    "a b": "An image must not contain spaces",
+    "a:\n": "An image must not contain spaces",
+    " a": "An image must not contain spaces",
     "Python": _FORM,
     "reg.io/Name": _FORM,
     "a:b:c": _FORM,

@@ -30,6 +30,10 @@ READ = (
     "compiler/lifecycle",
     "compiler/report",
     "compiler/writing",
+    "compiler/credentials",
+    "compiler/frontends",
+    "compiler/passes",
+    "compiler/reading",
 )
 
 # How CONTRIBUTING.md names a word, and what finds it.

@@ -123,7 +123,7 @@ def test_images_of_a_delegated_step_are_started_by_its_system() -> None:
     flow = workflow(step("a", environment="/images/a.sif"), on_slurm("b", environment="docker.io/library/debian:12"))
     where = context("htcondor", Site(container_runtime="htcondor"))
     locate_images(flow, where)
-    assert shown(where).startswith("error: Slurm cannot start images by htcondor. [unsupported]\n")
+    assert shown(where).startswith("error: Slurm cannot start images with htcondor. [unsupported]\n")
     where = context("htcondor", Site(container_runtime="apptainer"))
     assert [each.placed.image is not None for each in locate_images(flow, where).steps] == [True, True]
     assert shown(where) == ""
@@ -290,7 +290,7 @@ def test_the_credentials_of_what_follows_are_those_of_the_run() -> None:
     assert shown(here) == ""
     plan_credentials(replace(after, steps=tuple(asking)), here := context(site=Site(credentials=RUCIO_ALONE)))
     assert shown(here) == (
-        "reana.yaml:1:1: error: The steps known before the run did not ask for rucio, so it was not handed on."
+        "reana.yaml:1:1: error: rucio was not prepared: no step known at submission asked for it."
         " [credential]\n  line 1\n  ^^^^^^\nhint: let one of them ask for rucio, and run the analysis again.\n"
     )
 
@@ -301,7 +301,7 @@ def test_expansions_in_each_other_come_to_an_end() -> None:
     assert shown(here) == ""
     plan_expansions(replace(before, within=("c",) * 20), here)
     assert shown(here) == (
-        "reana.yaml:2:1: error: Expansions may lie in each other 20 deep, not more: the files that c makes."
+        "reana.yaml:2:1: error: Expansions can be nested at most 20 deep: the files that c makes."
         " [over-limit]\n  line 2\n  ^^^^^^\n"
     )
 
@@ -615,7 +615,7 @@ def test_container_runtime_that_the_system_lacks(backend: str) -> None:
     here = context(backend, Site(container_runtime="htcondor"))
     locate_images(workflow(step("a", environment="a/b:1")), here)
     assert shown(here) == (
-        f"error: {TITLES[backend]} cannot start images by htcondor. [unsupported]\n"
+        f"error: {TITLES[backend]} cannot start images with htcondor. [unsupported]\n"
         "hint: choose --set container_runtime=apptainer.\n"
     )
 

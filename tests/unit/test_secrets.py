@@ -54,7 +54,7 @@ def test_faults(tmp_path: Path) -> None:
     assert store.fault(KEYTAB) == f"can be read by others: {store.path(KEYTAB)} has mode 0640"
     store.path(KEYTAB).chmod(0o600)
     store.directory.chmod(0o750)
-    assert store.fault(KEYTAB) == f"lies in {store.directory}, which is open to others"
+    assert store.fault(KEYTAB) == f"is in {store.directory}, which is open to others"
 
 
 def test_what_is_known_at_once_is_what_is_known_one_by_one(tmp_path: Path) -> None:
@@ -117,7 +117,7 @@ def test_a_store_that_others_may_replace_is_refused(tmp_path: Path) -> None:
     store = Store(tmp_path / "reana-batch/secrets")
     store.add(KEYTAB, b"x")
     (tmp_path / "reana-batch").chmod(0o777)
-    assert store.fault(KEYTAB) == f"lies below {tmp_path}/reana-batch, into which others can write"
+    assert store.fault(KEYTAB) == f"is below {tmp_path}/reana-batch, where others can write"
     with pytest.raises(Refused, match="Others can write into") as refused:
         store.add(KEYTAB, b"y")
     assert refused.value.diagnostics.errors[0].hint == f"chmod go-w {tmp_path}/reana-batch"

@@ -1,4 +1,4 @@
-"""From Snakemake's jobs to steps: which jobs make one step, and what the step asks for."""
+"""Make steps from Snakemake's jobs: which jobs are one step, and what the step asks for."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ from reana_batch.ir import Asked, Command, Hint, Need, Resources, Script, Step
 from reana_batch.reading import hints, images
 from reana_batch.reading.spec import Spec
 
-# What Snakemake writes for a value that only the run can know.
+# Snakemake's text for a value that only the run can know.
 LATE = "<TBD>"
 
-# Flags of outputs that only Snakemake can deal with.
+# Flags of outputs that only Snakemake can handle.
 _SNAKEMAKE_FLAGS = frozenset({"ensure"})
 
-# The steps that a rule gets because its jobs ask for different things. If there are more, what they ask for is
-# rounded up so that fewer differ, in these ratios; with the last they all ask for the most.
+# The most steps of a rule whose jobs ask for different resources. If there are more, the amounts are rounded up in
+# these ratios until few enough differ. With the last ratio, all jobs ask for the largest amount.
 _MOST_VARIANTS = 20
 _RATIOS = (1.25, 2.0, 8.0, math.inf)
 
-# Snakemake's own resources -> the field of Resources, and the size of their unit.
+# From Snakemake's own resources to the field of Resources and the size of the unit.
 _NATIVE = {"mem_mb": ("memory", 10**6), "disk_mb": ("disk", 10**6), "runtime": ("runtime", 60)}
 
-# Resources by which Snakemake's plugins, and users of batch systems, ask for more than is honoured.
-_UNHEARD = re.compile(
+# Resources of Snakemake's plugins and of users of batch systems. Those among them that are not hints have no effect.
+_FOR_BATCH_SYSTEMS = re.compile(
     r"(slurm|htcondor|classad|kubernetes|c4p|request|lsf|sge|pbs)_.*|gpus?|gpu_.*|gres|constraint|qos|account|partition|queue"
     r"|nodes|tasks|n?tasks_per_.*|ntasks|cpus_per_.*|mem(_mb)?_per_.*|mpi|clusters?|reservation|exclusive|requirements"
 )
@@ -45,9 +45,9 @@ _CURES = {
     "slurm_qos": "write qos.",
     "slurm_constraint": "write constraint.",
     "gpus": "write gpu.",
-    "clusters": "the jobs of a run are in one cluster: submit the run there.",
+    "clusters": "submit the run on that cluster: all jobs of a run are on one.",
     "mpi": "start it in the command, such as srun or mpirun; nodes and tasks are honoured.",
-    "slurm_extra": "write the resource for it, such as qos, constraint, reservation or gres.",
+    "slurm_extra": "write the resource for each option, such as qos, constraint, reservation or gres.",
     "partition": "write slurm_partition.",
     "mem_mb_per_cpu": "write mem_mb, the memory of the job.",
     "requirements": "write htcondor_requirements.",
@@ -58,48 +58,53 @@ _CURES = {
 _HINTS = hints.READERS.keys() | hints.steering() | hints.PLUGIN_READERS.keys()
 
 
-def _is_unheard(name: str) -> bool:
-    return name not in _HINTS and _UNHEARD.fullmatch(name) is not None
+def _has_no_effect(name: str) -> bool:
+    return name not in _HINTS and _FOR_BATCH_SYSTEMS.fullmatch(name) is not None
 
 
-# What the batch system has to know before the job starts.
+# What the batch system must know before the job starts.
 _SCHEDULED = frozenset({"threads", *_NATIVE, *_HINTS})
 
-# Of these more is not better: jobs that ask for different ones are never taken together.
+# Resources that are not amounts: jobs that ask for different ones are never joined.
 _EXACT = _HINTS - {"gpu", "cpus_per_task"}
 
-# Rules of one job each that are alike are one step if there are more of them than this: a tool has written them.
+# More similar rules than this, each with one job, are one step: a tool wrote them.
 _FEW_RULES = 4
 
-# In the command of such a rule: a word, one with a digit in it, and several names, files and numbers behind each other.
+# In the command of such a rule: a word; a word with a digit; several names, files and numbers in a row.
 _WORD = re.compile(r"[^\W_]+")
 _NUMBERED = re.compile(r"[\w.+-]*\d[\w.+-]*")
 _SEVERAL = re.compile(r"\0(?:[\s,:;'\"=_./-]*\0)+")
 
-# A command that changes the directory: at the start of a line, or behind what ends another command.
+# A command that changes the directory: at the start of a line, or after the end of another command.
 _CHANGES_DIRECTORY = re.compile(r"(?:^|[;&|({])\s*(?:cd|pushd)\s+\S*", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What the jobs of a step have in common; the first field keeps the author's order."""
+    """What the jobs of a step have in common. The first field keeps the author's order."""
 
     rule: int
     label: str
-    on_worker: bool  # is it Snakemake that runs the job?
-    storage: bool  # does it fetch files from a storage?
-    outputs: tuple[str, ...]  # the flags of each
+    on_worker: bool  # does Snakemake on the worker run the job?
+    storage: bool  # does it download files from a storage?
+    outputs: tuple[str, ...]  # the flags of each output
     container: str
-    asked: str  # JSON of what it asks for
+    asked: str  # the resources that it asks for, as JSON
     retries: int
 
 
 def check(reading: Reading, chosen: Sequence[int], diagnostics: Diagnostics) -> None:
-    """Refuse jobs of which something would have to be written that only the run can know."""
+    """Refuse jobs that need a value now which only the run can know."""
     for record in reading.jobs:
         if inside := _SCHEDULED.intersection(record.inside):
-            message = f'What "{_label([record], reading)}" asks for depends on files that the group itself makes'
-            hint = "declare the most by set-resources or set-threads in a profile, or take the rule that makes them out of the group."
+            message = (
+                f'Group "{_label([record], reading)}" asks for resources that depend on files which it makes itself'
+            )
+            hint = (
+                "declare the maximum in a profile with set-resources or set-threads,"
+                " or take the rule that makes the files out of the group."
+            )
             place = reading.place(reading.rules[record.rule])
             diagnostics.error("snakefile", f"{message}: {', '.join(sorted(inside))}.", place, hint)
     for number in chosen:
@@ -108,7 +113,7 @@ def check(reading: Reading, chosen: Sequence[int], diagnostics: Diagnostics) -> 
             if LATE in text:
                 message = f'Only the run can know what {LATE} stands for in "{text}".'
                 place = reading.place(reading.rules[record.rule])
-                diagnostics.error("snakefile", message, place, "make the files that it depends on by a checkpoint.")
+                diagnostics.error("snakefile", message, place, "make the files that it depends on in a checkpoint.")
     diagnostics.stop_if_errors()
 
 
@@ -133,7 +138,7 @@ def steps(
 
 
 def _names(folds: Sequence[Fold[Kind]], records: Sequence[JobRecord], reading: Reading) -> list[str]:
-    """Return the names of the steps: the rule's, numbered where a rule has several steps."""
+    """Return the names of the steps. Several steps of a rule are numbered."""
     labels = [names.encode(_label([records[job] for job in fold.jobs], reading)) for fold in folds]
     count, seen = Counter(labels), Counter[str]()
     found = []
@@ -144,7 +149,7 @@ def _names(folds: Sequence[Fold[Kind]], records: Sequence[JobRecord], reading: R
 
 
 def _label(records: Sequence[JobRecord], reading: Reading) -> str:
-    """Return the name of the group, of the rule, or of the rules, by what their names begin with."""
+    """Return the name of the group or rule. The name of several rules is their common beginning."""
     rules = list(dict.fromkeys(reading.rules[record.rule].name for record in records))
     if records[0].label or len(rules) == 1:
         return records[0].label or rules[0]
@@ -153,31 +158,34 @@ def _label(records: Sequence[JobRecord], reading: Reading) -> str:
 
 
 def _is_default(name: str, value: Any) -> bool:
-    """Return whether a resource of a plugin asks for what a job has anyway."""
+    """Return whether a plugin's resource asks only for what every job has."""
     return name in hints.PLUGIN_READERS and (not value or (name in ("nodes", "tasks") and value == 1))
 
 
-# --- what makes jobs alike -----------------------------------------------------------------------
+# --- which jobs are of one kind ------------------------------------------------------------------
 
 
 def _families(reading: Reading, records: Sequence[JobRecord]) -> dict[int, int]:
-    """Return for each rule the first of those that it shares its steps with, which is mostly the rule itself.
+    """Return for each rule the first of the rules that share its steps. Usually that is the rule itself.
 
-    Tools that write a rule for each job differ in names, files and numbers only.
+    If a tool writes a rule for each job, the rules differ only in names, files and numbers.
     """
     jobs: dict[int, list[JobRecord]] = {}
     for record in records:
         jobs.setdefault(record.rule, []).append(record)
-    alike: dict[tuple[object, ...], list[int]] = {}
+    similar: dict[tuple[object, ...], list[int]] = {}
     for number, (record, *others) in jobs.items():
         rule = reading.rules[number]
         is_alone = not (others or record.wildcards or rule.checkpoint or record.grouped)
-        alike.setdefault(_shape(rule, record) if is_alone else (number,), []).append(number)
-    return {rule: rules[0] if len(rules) > _FEW_RULES else rule for rules in alike.values() for rule in rules}
+        similar.setdefault(_shape(rule, record) if is_alone else (number,), []).append(number)
+    return {rule: rules[0] if len(rules) > _FEW_RULES else rule for rules in similar.values() for rule in rules}
 
 
 def _shape(rule: RuleRecord, record: JobRecord) -> tuple[object, ...]:
-    """Return what a rule is and runs, without its place, its name and files and their words, and numbers."""
+    """Return a rule and its command without everything that differs between similar rules.
+
+    These are the place, names, files and their words, and numbers.
+    """
     own = sorted({rule.name, *record.inputs, *record.outputs, *record.logs} - {""}, key=len, reverse=True)
     words = set(_WORD.findall(" ".join(own)))
     command = rule.body if _on_worker(rule, record) else "\n".join(record.commands)
@@ -210,7 +218,7 @@ def _kinds(reading: Reading, records: Sequence[JobRecord], families: Mapping[int
 
 
 def _rounded(texts: Sequence[str]) -> dict[str, str]:
-    """Return for each text of what jobs ask for that of a few which asks for as much or more."""
+    """Return for each text one of a few texts that ask for as much or more."""
     asked = {text: json.loads(text) for text in texts}
     for ratio in _RATIOS:
         groups: dict[str, list[str]] = {}
@@ -223,7 +231,7 @@ def _rounded(texts: Sequence[str]) -> dict[str, str]:
 
 
 def _size(name: str, value: Any, ratio: float) -> Any:
-    """Return the same for numbers that are at most ``ratio`` apart; what is no number stays as it is."""
+    """Return the same result for numbers that are at most ``ratio`` apart. Other values are returned unchanged."""
     if name in _EXACT:
         return value
     if not isinstance(value, int | float) or isinstance(value, bool) or value <= 0:
@@ -232,12 +240,12 @@ def _size(name: str, value: Any, ratio: float) -> Any:
 
 
 def _asked(record: JobRecord) -> str:
-    """Return what the job asks for, as text: of several attempts the most, for it asks once."""
+    """Return the resources that the job asks for, as text. It asks once, so the largest of all attempts counts."""
     return json.dumps(_most(record.resources), sort_keys=True)
 
 
 def _most(asked: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the largest of each number asked for, and the last of what is no number."""
+    """Return the largest of each number that is asked for. Of other values, return the last."""
     most: dict[str, Any] = {}
     for each in asked:
         for name, value in each.items():
@@ -247,7 +255,7 @@ def _most(asked: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _on_worker(rule: RuleRecord, record: JobRecord) -> bool:
-    """Return whether only Snakemake can run the job, which is more than a command for bash."""
+    """Return whether only Snakemake can run the job: it is more than a command for bash."""
     flags = {flag for each in record.flags for flag in each.split(",")}
     is_bash = rule.action in ("shell", "none")
     is_late = rule.action == "shell" and not record.commands
@@ -263,9 +271,10 @@ def _on_worker(rule: RuleRecord, record: JobRecord) -> bool:
 
 
 def waits(rule: RuleRecord, record: JobRecord) -> bool:
-    """Return whether an expansion has to compile the job, because what it needs to know is known only in the run.
+    """Return whether an expansion must compile the job, because only the run can know its values.
 
-    The batch system has to know what it asks for; and Snakemake on the worker would run it without its image.
+    The batch system must know the resources that it asks for. A job with an image needs its command, because
+    Snakemake on the worker would run it without its image.
     """
     asked = {name.removeprefix("resources.") for name in record.late}
     needs_image = record.container and rule.action == "shell" and not rule.local and not record.grouped
@@ -276,7 +285,7 @@ def waits(rule: RuleRecord, record: JobRecord) -> bool:
 
 
 class _Maker:
-    """Makes the steps of one workflow."""
+    """Makes the steps of a workflow."""
 
     def __init__(self, spec: Spec, reading: Reading, config: Mapping[str, Any], diagnostics: Diagnostics) -> None:
         self._spec = spec
@@ -344,12 +353,12 @@ class _Maker:
         )
 
     def _commands(self, rule: RuleRecord, record: JobRecord) -> str:
-        """Return the command, or what chooses that of the attempt."""
+        """Return the command, or a command that chooses by the attempt."""
         first, *more = [self._command(rule, text) for text in record.commands]
         return scripts.by_attempt([first, *more]) if more else first
 
     def _command(self, rule: RuleRecord, text: str) -> str:
-        """Return the command; REANA runs it without Snakemake's prefix, except for local rules."""
+        """Return the command. REANA runs it without Snakemake's prefix, except for local rules."""
         text = scripts.relative(text, str(self._reading.root), self._reading.end.workdir)
         text = f"{self._reading.end.shell_prefix}{text}" if self._spec.strict or rule.local else text
         return scripts.within(self._reading.end.workdir, text)
@@ -358,7 +367,7 @@ class _Maker:
         return path.replace(f"{self._reading.root}/", "")
 
     def _leaves_workspace(self, command: str) -> bool:
-        """Return whether the command looks for the workspace's files from another directory."""
+        """Return whether the command uses the workspace's files from another directory."""
         change = _CHANGES_DIRECTORY.search(command)
         return change is not None and str(self._reading.root) in command[change.end() :]
 
@@ -379,19 +388,17 @@ class _Maker:
             self._check_image(rule, kind, origin)
         if not kind.on_worker and any(self._leaves_workspace(text) for record in records for text in record.commands):
             message = (
-                f'Rule "{rule.name}" changes directory, and then names files of the workspace, which are relative here.'
+                f'Rule "{rule.name}" changes the directory, and then names files by their paths from the workspace.'
             )
             self._diagnostics.warning("changed-directory", message, origin, 'name them "$REANA_WORKSPACE"/FILE.')
-        unheard = [("conda", rule.conda), ("envmodules", rule.modules)]
-        for directive in (name for name, given in unheard if given):
-            message = f"{directive} has no effect; it has none in REANA either."
+        ignored = [("conda", rule.conda), ("envmodules", rule.modules)]
+        for directive in (name for name, given in ignored if given):
+            message = f"{directive} has no effect here, and none in REANA."
             self._diagnostics.warning("hint-ignored", message, origin, "use a container.")
         self._check_rounding(rule, records, json.loads(kind.asked), origin)
-        self._check_unheard(rule, records, origin)
+        self._check_effect(rule, records, origin)
         if any(len(record.resources) > 1 for record in records):
-            message = (
-                f'Rule "{rule.name}" asks for more with each attempt; its jobs ask for the most from the first on.'
-            )
+            message = f'Rule "{rule.name}" asks for more with each attempt. Its jobs always ask for the maximum.'
             self._diagnostics.warning("hint-ignored", message, origin)
 
     def _check_rounding(
@@ -400,41 +407,40 @@ class _Maker:
         if all(json.loads(_asked(record)) == asked for record in records):
             return
         message = (
-            f'The jobs of rule "{rule.name}" ask for more than {_MOST_VARIANTS} different things, '
+            f'The jobs of rule "{rule.name}" ask for more than {_MOST_VARIANTS} combinations of resources, '
             "so some ask for more than they need."
         )
         self._diagnostics.warning(
-            "hint-ignored", message, origin, "let the function of the resource give fewer values."
+            "hint-ignored", message, origin, "let the function of the resource return fewer different values."
         )
 
-    def _check_unheard(self, rule: RuleRecord, records: Sequence[JobRecord], origin: Place) -> None:
-        """Name the resources that mean something to a batch system and that are not honoured."""
+    def _check_effect(self, rule: RuleRecord, records: Sequence[JobRecord], origin: Place) -> None:
+        """Warn about resources that mean something to a batch system but have no effect here."""
         given = {name: value for record in records for each in record.resources for name, value in each.items()}
-        unheard = sorted(name for name, value in given.items() if value and value != "" and _is_unheard(name))
-        for name in unheard:
+        for name in sorted(name for name, value in given.items() if value and value != "" and _has_no_effect(name)):
             message = f'The resource {name} of rule "{rule.name}" has no effect.'
             self._diagnostics.warning("hint-ignored", message, origin, _CURES.get(name, ""))
 
     def _check_image(self, rule: RuleRecord, kind: Kind, origin: Place) -> None:
         images.check(_image(kind.container), origin, self._diagnostics)
         if _is_outside(rule, kind):
-            runs = "Snakemake itself runs its jobs, on the worker" if kind.on_worker else "it is a local rule"
-            message = f'Rule "{rule.name}" runs without its image, for {runs}.'
+            runs = "Snakemake on the worker runs its jobs" if kind.on_worker else "it is a local rule"
+            message = f'Rule "{rule.name}" runs without its image, because {runs}.'
             self._diagnostics.warning("image-ignored", message, origin)
 
 
 def _is_outside(rule: RuleRecord, kind: Kind) -> bool:
-    """Return whether the jobs run outside of any image; local rules do so on REANA."""
+    """Return whether the jobs run without an image. Local rules do so on REANA too."""
     return kind.on_worker or rule.local
 
 
 def _image(container: str) -> str:
-    """Return the image as REANA's engine names it."""
+    """Return the image under the name that REANA's engine uses."""
     return container.replace("docker://", "")
 
 
 def _native(asked: Mapping[str, Any]) -> Resources:
-    """Return what Snakemake's own resources ask for; REANA passes over them."""
+    """Return the resources that Snakemake's own resources ask for. REANA ignores them."""
     values: dict[str, Any] = {}
     for name, (field, unit) in _NATIVE.items():
         value = asked.get(name)

@@ -1,7 +1,7 @@
-"""Snakemake workflows: Snakemake itself reads the Snakefile; its jobs are folded into steps by rule.
+"""Snakemake workflows: Snakemake itself reads the Snakefile, and its jobs are folded into steps, rule by rule.
 
-Semantics: reana-workflow-engine-snakemake 0.9.4, as far as it has any; what that refuses or hangs on is
-done as Snakemake does it. What lies behind a checkpoint is an expansion.
+Semantics: reana-workflow-engine-snakemake 0.9.4, and Snakemake's own where that engine refuses a
+workflow or hangs. The jobs after a checkpoint are an expansion.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from reana_batch.reading.spec import Spec
 def load(spec: Spec, diagnostics: Diagnostics, results: Mapping[str, Any]) -> Workflow:
     """Return the workflow: a step per rule, with a row per job.
 
-    ``results`` are those of an expansion: then the workflow is what is left to do in the workspace.
+    ``results`` are those of an expansion. With them, the workflow is what is left to do in the workspace.
     """
     config = results["state"]["config"] if results else file_parameters(spec, diagnostics)
     made: tuple[MadeFile, ...] = ()
@@ -42,7 +42,9 @@ def load(spec: Spec, diagnostics: Diagnostics, results: Mapping[str, Any]) -> Wo
             made = tuple(mirror.made(spec, directory, diagnostics))
     for handler in reading.handlers:
         place = spec.document.place(["workflow", "file"])
-        diagnostics.warning("hint-ignored", f"{handler} has no effect: no process waits for the end.", place)
+        diagnostics.warning(
+            "hint-ignored", f"{handler} has no effect, because no process waits for the end of the run.", place
+        )
     config = reading.config or config
     if not results:
         paths.check(spec, reading, config, diagnostics)
@@ -60,43 +62,43 @@ def load(spec: Spec, diagnostics: Diagnostics, results: Mapping[str, Any]) -> Wo
     if "report" in spec.options and steps and not expansions:
         steps = (*steps, _report(spec, steps, config))
     if not (results or steps or expansions):
-        message = "There is nothing to do: no job has to make what the first rule asks for."
+        message = "There is nothing to do: the first rule asks for nothing that a job must make."
         diagnostics.warning("snakefile", message, spec.document.place(["workflow", "file"]))
     if not (results or expansions):
         _check_outputs(spec, reading, made, diagnostics)
     if results and expansions and not steps:
-        message = f"The run still does not know {expansions[0].reason}, though all other jobs are done."
+        message = f"All other jobs are done, but the run still does not know {expansions[0].reason}."
         diagnostics.error("snakefile", message, expansions[0].origin)
     return Workflow(name=spec.directory.name, type="snakemake", steps=steps, expansions=expansions, made=made)
 
 
 def _warn_of_kept(reading: Reading, diagnostics: Diagnostics) -> None:
-    """Say which rules have less to do because their outputs are inputs of the analysis."""
+    """Warn about rules that run fewer jobs because their outputs are inputs of the analysis."""
     kept: dict[int, list[str]] = {}
     for job in reading.kept:
         kept.setdefault(job.rule, []).extend(job.outputs)
     for rule, outputs in kept.items():
         more = f" and {len(outputs) - 1:,} more" if len(outputs) > 1 else ""
         message = (
-            f'Rule "{reading.rules[rule].name}" does not make {outputs[0]}{more}: the analysis has it as an input.'
+            f'Rule "{reading.rules[rule].name}" does not make {outputs[0]}{more}, which the analysis declares as input.'
         )
-        hint = "take it out of the inputs to have it made."
+        hint = "remove the file from the inputs to have it made."
         diagnostics.warning("input-kept", message, reading.place(reading.rules[rule]), hint)
 
 
 def _past(reading: Reading, jobs: list[int], results: Mapping[str, Any]) -> Past:
-    """Return what an expansion after these jobs has to know, with what was known before them."""
+    """Return what an expansion after these jobs must know, including what was known before them."""
     before = Past(*results["state"]["past"]) if results else Past([], [], reading.end.given)
     ran = [key for number in jobs for key in reading.jobs[number].keys]
     return Past([*before.ran, *ran], [*before.kept, *(job.key for job in reading.kept)], before.given)
 
 
-# Outputs among which a misspelt one is looked for.
+# The most outputs that are compared with a misspelt one.
 _NEAR = 1000
 
 
 def _check_outputs(spec: Spec, reading: Reading, made: Sequence[MadeFile], diagnostics: Diagnostics) -> None:
-    """Warn of declared outputs that no job names, and that no input is. Benchmarks are not known here."""
+    """Warn about declared outputs that neither a job nor an input names. Benchmark files are not known here."""
     if any(job.benchmark for job in reading.jobs):
         return
     named = [path for job in reading.jobs for path in (*job.outputs, *job.logs)]
@@ -113,14 +115,16 @@ def _check_outputs(spec: Spec, reading: Reading, made: Sequence[MadeFile], diagn
             if not known and not is_data_reference(path) and not set("*?[") & set(path):
                 meant = closest(str(own), sorted(there)[:_NEAR])
                 hint = (
-                    f"did you mean {meant}?" if meant else "add it to a rule's output, and to what the first rule asks."
+                    f"did you mean {meant}?"
+                    if meant
+                    else "add it to a rule's output, and to the input of the first rule."
                 )
                 place = spec.document.place(["outputs", name, index])
                 diagnostics.warning("unmade-output", f'No job of the workflow makes "{path}".', place, hint)
 
 
 def _warn_of_profile(spec: Spec, root: Path, diagnostics: Diagnostics) -> None:
-    """Warn of a profile that Snakemake would find in the analysis, but that is not declared."""
+    """Warn about a profile that Snakemake would find in the analysis, but that is not declared."""
     places = () if "workflow-profile" in spec.options else (Path(), Path(spec.workflow_file).parent)
     for place in dict.fromkeys(places):
         profile = place / "profiles/default"
@@ -131,9 +135,9 @@ def _warn_of_profile(spec: Spec, root: Path, diagnostics: Diagnostics) -> None:
 
 
 def _temporary(reading: Reading, jobs: list[int], results: Mapping[str, Any]) -> list[str]:
-    """Return the outputs that may go at the end, with those of the workflows before an expansion.
+    """Return the outputs that are removed at the end, including those from before an expansion.
 
-    What is asked for stays, and so does what a checkpoint makes, as in Snakemake.
+    As in Snakemake, targets and the outputs of checkpoints are kept.
     """
     found = list(results["state"]["temporary"]) if results else []
     for job in (reading.jobs[number] for number in jobs):
@@ -143,7 +147,7 @@ def _temporary(reading: Reading, jobs: list[int], results: Mapping[str, Any]) ->
 
 
 def _cleanup(spec: Spec, steps: tuple[Step, ...], paths: list[str]) -> Step:
-    """Return the step that takes temporary files away when all others are done."""
+    """Return the step that removes temporary files when all others are done."""
     origin = spec.document.place(["workflow", "file"])
     return Step(
         name="temporary.files",  # no rule's name has a dot
@@ -169,7 +173,10 @@ def _report(spec: Spec, steps: tuple[Step, ...], config: Mapping[str, Any]) -> S
 
 
 def _divide(reading: Reading) -> tuple[list[int], list[int]]:
-    """Return the jobs that are known, and those that wait for the run, also through other jobs."""
+    """Return the jobs that are known now, and those that only the run can know.
+
+    A job is of the second kind if it waits for one, directly or through other jobs.
+    """
     children: dict[int, list[int]] = {}
     for number, job in enumerate(reading.jobs):
         for parent in job.parents:
@@ -192,7 +199,10 @@ def _waits(reading: Reading, job: JobRecord) -> bool:
 def _expansion(
     spec: Spec, reading: Reading, static: list[int], steps: tuple[Step, ...], state: Mapping[str, Any]
 ) -> Expansion:
-    """Return the expansion of what waits for the run, after all steps: Snakemake lists all that is missing then."""
+    """Return the expansion that adds the jobs which only the run can know.
+
+    It waits for all steps, because Snakemake then lists everything that is missing.
+    """
     late = sorted({job.rule for job in reading.jobs if _waits(reading, job)})
     known = {reading.jobs[number].rule for number in static if reading.rules[reading.jobs[number].rule].checkpoint}
     rules = [reading.rules[number] for number in sorted(known)]

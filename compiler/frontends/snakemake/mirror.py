@@ -1,7 +1,7 @@
 """The directory in which Snakemake reads a workflow when the user compiles.
 
-It holds what the workspace will hold at the start. So what is not declared is missing when compiling and
-not in the middle of the run, and Snakemake leaves nothing in the analysis.
+It holds the files that the workspace will hold at the start. So an undeclared file is missing when compiling, and
+not in the middle of the run. Snakemake leaves nothing behind in the analysis.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from reana_batch.ir import MadeFile
 from reana_batch.reading.spec import Spec
 from reana_batch.writing import staging
 
-# What Snakemake and Python keep for themselves.
+# Files that Snakemake and Python write for their own use.
 _OWN = (".snakemake", "__pycache__")
 
-# What is made while reading is held in memory until the run is written: this many bytes at most.
+# Files made while reading are in memory until the run is written: at most this many bytes.
 _MOST_MADE = 64 * 2**20
 _KEPT_KINDS = (stat.S_IFREG, stat.S_IFLNK, stat.S_IFDIR)
 
 
 @contextmanager
 def mirror(spec: Spec, diagnostics: Diagnostics) -> Iterator[Path]:
-    """Make the directory, with links to the inputs that are as old as these, and remove it at the end."""
+    """Make the directory with links to the inputs, and remove it at the end. Links are as old as the inputs."""
     with tempfile.TemporaryDirectory(prefix="reana-batch-", ignore_cleanup_errors=True) as name:
         root = Path(os.path.realpath(name))
         for path in staging.input_paths(spec, diagnostics):
@@ -38,7 +38,7 @@ def mirror(spec: Spec, diagnostics: Diagnostics) -> Iterator[Path]:
                 link.symlink_to(spec.directory / path)
                 _make_as_old(link, spec.directory / path)
         for file in spec.data:
-            if not file.is_output:  # a job brings it
+            if not file.is_output:  # a job downloads it
                 (root / file.path).parent.mkdir(parents=True, exist_ok=True)
                 (root / file.path).touch()
                 os.utime(root / file.path, (1, 1))  # nothing is older than it
@@ -54,7 +54,7 @@ def _make_as_old(path: Path, original: Path) -> None:
 
 
 def made(spec: Spec, root: Path, diagnostics: Diagnostics) -> Iterator[MadeFile]:
-    """Yield what the Snakefile has made in the directory while it was read; record what cannot be kept."""
+    """Yield the files that the Snakefile made in the directory while it was read. Record those that cannot be kept."""
     place = spec.document.place(["workflow", "file"])
     data = {file.path for file in spec.data}
     total = 0
@@ -64,18 +64,20 @@ def made(spec: Spec, root: Path, diagnostics: Diagnostics) -> Iterator[MadeFile]
         facts = (root / path).lstat()
         kind = stat.S_IFMT(facts.st_mode)
         if kind not in _KEPT_KINDS:
-            message = f"The Snakefile makes {path} while it is read, which is neither a file nor a directory."
+            message = f"While it is read, the Snakefile makes {path}, which is neither a file nor a directory."
             diagnostics.error("snakefile", message, place, "make it in a rule.")
             continue
         total += facts.st_size if kind == stat.S_IFREG else 0
         if total > _MOST_MADE:
             most = f"{_MOST_MADE // 2**20} MiB"
-            message = f"What the Snakefile writes while it is read, up to {path}, is more than {most}."
+            message = f"While it is read, the Snakefile writes more than {most}. The limit is reached at {path}."
             diagnostics.error("snakefile", message, place, "write it in a rule.")
             return
         file = _made_file(root, path)
         if os.fsencode(root) in (file.content or b""):
-            message = f"The Snakefile writes the path of its directory into {path} while it is read; a run has another."
+            message = (
+                f"While it is read, the Snakefile writes its directory's path into {path}. A run has another path."
+            )
             diagnostics.error(
                 "snakefile", message, place, "write paths relative to the analysis, or write it in a rule."
             )

@@ -1,4 +1,4 @@
-"""The process that reads a Snakefile: starting it, and what comes back from it."""
+"""Start the process that reads a Snakefile, and take its answer."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from reana_batch.reading.spec import Spec
 _INSTALL = "install it: pip install 'reana-batch[snakemake]'"
 _OLDEST, _TOO_NEW = (9, 22), (10,)
 
-_PROFILES = ("profile", "workflow-profile")  # options, named as Snakemake's
+_PROFILES = ("profile", "workflow-profile")  # options, under Snakemake's names
 
-# What may be a path in a message: words in quotes, or one word.
+# A possible path in a message: words in quotes, or one word.
 _WORD = re.compile(r"""'([^']+)'|"([^"]+)"|([^\s'"(),:;]+)""")
 
-# What Snakemake adds to its messages about the place, which we show ourselves.
+# The place that Snakemake adds to its messages. Ours show the place themselves.
 _PLACE = re.compile(r" \(rule [^,()]*, line \d+, [^()]*\)")
 
 
@@ -36,7 +36,7 @@ _NO_END = EndRecord("", "", [], [])
 
 @dataclass(slots=True)
 class Reading:
-    """What Snakemake says of a workflow."""
+    """What Snakemake knows about a workflow."""
 
     spec: Spec
     root: Path  # the directory in which it was read
@@ -48,9 +48,9 @@ class Reading:
     handlers: list[str] = field(default_factory=list)
     end: EndRecord = _NO_END
     wishes: set[str] = field(default_factory=set)  # the resources that any rule sets to True
-    options: list[str] = field(default_factory=list)  # what a profile sets, as words for Snakemake on the worker
-    config: dict[str, Any] = field(default_factory=dict)  # with what a profile sets
-    open_target: bool = False  # is it a target, which no job makes, that waits for a checkpoint?
+    options: list[str] = field(default_factory=list)  # a profile's settings, as words for Snakemake on the worker
+    config: dict[str, Any] = field(default_factory=dict)  # includes a profile's settings
+    open_target: bool = False  # does a target that no job makes wait for a checkpoint?
 
     def place(self, rule: RuleRecord | Fault) -> Place:
         """Return the place of a rule in the user's file."""
@@ -66,16 +66,19 @@ class Reading:
         return Place(file, max(1, rule.line), len(line) - len(line.lstrip()) + 1, max(1, len(line.strip())))
 
     def directive(self, name: str, path: Path | None = None) -> Place:
-        """Return the place of a directive or key in a file, the Snakefile by default, or that of the Snakefile itself."""
+        """Return the place of a directive or key in a file. The default is the Snakefile.
+
+        If the file does not contain it, return the place of workflow.file in reana.yaml.
+        """
         path = self.root / (path or self.spec.workflow_file)
-        self.place(Fault("", "", str(path), 0, ""))  # its text is kept
+        self.place(Fault("", "", str(path), 0, ""))  # keeps its text
         for number, line in enumerate(self.sources.get(self.file(str(path)), "").splitlines(), 1):
             if re.match(rf"\s*{name}\s*:", line):
                 return self.place(Fault("", "", str(path), number, ""))
         return self.spec.document.place(["workflow", "file"])
 
     def file(self, path: str) -> str:
-        """Return the name, as the user would write it, of a file that Snakemake has read."""
+        """Return the user's name for a file that Snakemake has read."""
         relative = os.path.relpath(path, self.root)
         if relative.startswith(".."):
             return path
@@ -85,9 +88,9 @@ class Reading:
 def read(
     spec: Spec, root: Path, config: Mapping[str, Any], diagnostics: Diagnostics, past: Past | None = None
 ) -> Reading:
-    """Return the jobs of the workflow, read in the directory ``root``; raises Refused if it has faults.
+    """Return the jobs of the workflow, read in the directory ``root``. A faulty workflow raises Refused.
 
-    With ``past`` they are those that an expansion adds.
+    With ``past`` they are the jobs that an expansion adds.
     """
     _check_version()
     root = Path(os.path.realpath(root))  # as Python's getcwd() has it
@@ -104,13 +107,13 @@ def read(
             text=True,
             encoding="utf-8",
             cwd=root,
-            # Sets come in the same order each time, and {resources.tmpdir} is the workers'.
+            # Sets have the same order each time, and {resources.tmpdir} is that of the workers.
             env=_environment(),
         )
         assert process.stdin is not None
         assert process.stdout is not None
         with process:
-            # It may end at any time, before it has read all or in the midst of a line; its exit code tells then.
+            # It may end before it has read all, or in the middle of a line. Then its exit code says so.
             with contextlib.suppress(BrokenPipeError), process.stdin:
                 process.stdin.write(json.dumps(request))
             for line in process.stdout:
@@ -139,10 +142,10 @@ def _check_version() -> None:
         raise refuse("missing-tool", "Snakemake is not installed.", hint=_INSTALL) from None
     numbers = tuple(int(part) for part in re.findall(r"\d+", version)[:2])
     if not _OLDEST <= numbers < _TOO_NEW:
-        raise refuse("missing-tool", f"Snakemake must be 9.22 or newer, but not 10; this is {version}.", hint=_INSTALL)
+        raise refuse("missing-tool", f"Snakemake must be 9.22 or newer, but not 10. This is {version}.", hint=_INSTALL)
 
 
-# Records that are one fact about the workflow.
+# Records that hold a single fact about the workflow.
 _LISTS = {"job": ("jobs", JobRecord), "kept": ("kept", KeptRecord)}
 _ATTRIBUTES = {"open": "open_target", "options": "options", "config": "config"}
 
@@ -151,7 +154,7 @@ def _take(reading: Reading, record: list[Any], diagnostics: Diagnostics) -> None
     kind, content = record
     if kind == "rule":
         reading.rules.append(RuleRecord(*content))
-        reading.place(reading.rules[-1])  # its text is kept: the files may be gone when a fault is shown
+        reading.place(reading.rules[-1])  # keeps its text, because the files may be gone when a fault is shown
     elif kind in _LISTS:
         name, record_type = _LISTS[kind]
         getattr(reading, name).append(record_type(*content))
@@ -166,7 +169,7 @@ def _take(reading: Reading, record: list[Any], diagnostics: Diagnostics) -> None
             message = f"{what} has no effect."
             diagnostics.warning("hint-ignored", message, reading.directive(key, Path(path)))
     elif kind == "envvars":
-        message = f"Jobs have {', '.join(content)} only if the site gives them the environment of the submission."
+        message = f"Jobs have {', '.join(content)} only if the site copies the user's environment to them."
         place = reading.directive("envvars")
         diagnostics.warning("hint-ignored", message, place, "--set inherit_environment=true")
     elif kind == "wish":
@@ -196,7 +199,7 @@ def _report(reading: Reading, fault: Fault, diagnostics: Diagnostics) -> None:
 
 
 def _undeclared(reading: Reading, message: str) -> str:
-    """Return the cure if the message names a file of the analysis that is not declared."""
+    """Return the advice if the message names an undeclared file of the analysis."""
     for words in _WORD.findall(message):
         path = os.path.normpath("".join(words).rstrip("."))
         here, there = reading.spec.directory / path, reading.root / path
@@ -211,7 +214,7 @@ def _sentence(fault: Fault, root: str) -> tuple[str, str]:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if fault.kind == "MissingInputException":
         files = lines[lines.index("affected files:") + 1 :] if "affected files:" in lines else lines
-        message = f'No rule makes what "{fault.rule}" needs, and no input is it: {", ".join(files)}.'
+        message = f'"{fault.rule}" needs files that no rule makes and that are not inputs: {", ".join(files)}.'
         return message, "declare the file under inputs in reana.yaml, or correct its path."
     if fault.kind == "AmbiguousRuleException":
         return lines[0], "constrain the wildcards, or say which rule comes first with ruleorder."
@@ -219,17 +222,17 @@ def _sentence(fault: Fault, root: str) -> tuple[str, str]:
     if fault.kind in _CURES:
         return message, _CURES[fault.kind]
     if message.startswith("KeyError: "):
-        return f"The Snakefile looks for {message.removeprefix('KeyError: ')}, which is not there.", _CONFIG_HINT
+        return f"The Snakefile looks for {message.removeprefix('KeyError: ')}, which does not exist.", _CONFIG_HINT
     return message if message.endswith((".", "!", "?")) else f"{message}.", ""
 
 
-# By the reader's own exceptions and kinds.
+# For each of the reader's own exceptions and kinds of fault.
 _CURES = {
     "Unclosed": "close it.",
-    "Unopened": "take it out, or open it.",
+    "Unopened": "remove it, or open it.",
     "UnknownCores": "write a number: threads: 8, or min(8, workflow.cores).",
     "QueueInput": "make the files in a checkpoint, and have an input function list them.",
     "RemoteSource": "copy the file into the analysis.",
 }
 
-_CONFIG_HINT = "config holds the parameters in reana.yaml, over those of the Snakefile's configfile."
+_CONFIG_HINT = "config holds the values of the Snakefile's configfile; the parameters in reana.yaml override them."

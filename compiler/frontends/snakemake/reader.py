@@ -1,11 +1,11 @@
-"""Read a Snakefile by Snakemake itself, in a process of its own, and write its jobs as lines of JSON.
+"""Read a Snakefile with Snakemake itself, in a separate process, and write its jobs as lines of JSON.
 
-Reading a Snakefile runs its Python. The request comes as JSON on standard input; what the Snakefile
-prints goes to standard error. The jobs are taken from Snakemake's own graph when it starts its executor,
-of which :class:`Executor` is one by the public interface for executor plugins; nothing is executed.
+Reading a Snakefile runs its Python. The request comes as JSON on standard input. The Snakefile's own
+output goes to standard error. Snakemake builds its graph of jobs, and then starts its executor. That is
+:class:`Executor`, a plugin of Snakemake's public interface, which takes the jobs and runs none.
 
-Run as ``python -m reana_batch.frontends.snakemake.reader``; no module of ours but this and ``snakemake.values``
-imports Snakemake.
+Run as ``python -m reana_batch.frontends.snakemake.reader``. Only this module and ``snakemake.values``
+import Snakemake.
 """
 
 from __future__ import annotations
@@ -56,10 +56,10 @@ from reana_batch.frontends.snakemake.records import (
 )
 from reana_batch.frontends.snakemake.values import Evaluation, Values
 
-# Threads are scaled down to the cores of the run; a batch system sets its own limit.
+# Snakemake scales threads down to this number. A batch system has a limit of its own.
 CORES = 1_000_000
 
-# What Snakemake sets at files and the jobs have to heed.
+# Snakemake's flags of files that the jobs must observe.
 FLAGS = ("touch", "temp", "protected", "directory", "update", "ensure")
 
 # The keys of a profile that are honoured.
@@ -76,7 +76,7 @@ _PROFILE_KEYS = frozenset(
     }
 )
 
-# Directives by which a rule's action is more than a command for bash.
+# Directives that make a rule's action more than a command for bash.
 _ACTIONS = ("script", "notebook", "wrapper", "cwl", "template_engine", "run")
 
 common_settings = CommonSettings(
@@ -89,7 +89,7 @@ common_settings = CommonSettings(
 )
 
 
-# What Python's messages say of lines, which are those of the Python that Snakemake makes.
+# Line numbers in Python's messages. They count lines of the Python that Snakemake makes from the Snakefile.
 _THEIR_LINE = re.compile(r" on line \d+| \(detected at line \d+\)")
 
 # A line of a traceback in Snakemake's messages.
@@ -120,9 +120,9 @@ _UNKNOWN = Values(threads=1, resources=[{"threads": 1}], commands=[], late=[], i
 
 
 class AllCores(int):
-    """What ``workflow.cores`` is: more than any number, and not to be used as one.
+    """The value of ``workflow.cores``: greater than any number, and not usable as a number.
 
-    So ``min(workflow.cores, 8)`` is 8, and what needs the number itself is refused.
+    So ``min(workflow.cores, 8)`` is 8, and an expression that needs the number itself is refused.
     """
 
     def _less(self, *_: object) -> AllCores:
@@ -137,11 +137,11 @@ class AllCores(int):
 
 
 class Unsupported(exceptions.WorkflowError):  # type: ignore[misc]  # Snakemake has no types
-    """What can be only where one process runs the whole workflow."""
+    """The workflow needs one process that runs all of it."""
 
 
 class UnknownCores(Unsupported):
-    """The workflow depends on the number of cores that Snakemake is given."""
+    """The workflow depends on the number of cores that Snakemake gets."""
 
 
 class QueueInput(Unsupported):
@@ -153,11 +153,11 @@ class RemoteSource(Unsupported):
 
 
 def _refuse_queue(*_: object, **__: object) -> NoReturn:
-    raise QueueInput("from_queue() names files while the workflow runs, when no process has read the Snakefile.")
+    raise QueueInput("from_queue() names files during the run, when no process reads the Snakefile.")
 
 
 def _source(file: Any) -> str:
-    """Return the path of a file that belongs to the workflow itself, instead of that of Snakemake's copy."""
+    """Return the path of a file of the workflow, not the path of Snakemake's copy."""
     path = str(file.get_path_or_uri(secret_free=True))
     if not file.is_local:
         raise RemoteSource(f"{path} is not a file of the analysis.")
@@ -167,36 +167,36 @@ def _source(file: Any) -> str:
 
 
 class Workspace:
-    """The directory that is read in, which the paths of the run do not depend on."""
+    """The directory in which the workflow is read. The paths of the run do not depend on it."""
 
     def __init__(self, root: str) -> None:
         self.root = root
 
     def path(self, path: str) -> str:
-        """Return a path of the workflow relative to the workspace; one outside of it stays absolute."""
+        """Return a path of the workflow relative to the workspace. A path outside of it stays absolute."""
         if not os.path.isabs(path) and os.getcwd() == self.root:
             return path
         relative = os.path.relpath(path, self.root)
         return os.path.abspath(path) if relative.split("/")[0] == ".." else relative
 
     def key(self, job: Any) -> str:
-        """Return what the job is known by in the run's state: ``RULE?WILDCARD=VALUE&...``."""
+        """Return the job's name in the run's state: ``RULE?WILDCARD=VALUE&...``."""
         wildcards = sorted(job.wildcards_dict.items())
         portable = [(name, str(value).replace(self.root, WORKSPACE)) for name, value in wildcards]
         return f"{job.rule.name}?{urlencode(portable)}"
 
     def rule_and_wildcards(self, key: str) -> tuple[str, dict[str, str]]:
-        """Return what :meth:`key` was made of."""
+        """Return the rule and the wildcards that :meth:`key` made ``key`` from."""
         rule, _, wildcards = key.partition("?")
         found = parse_qsl(wildcards, keep_blank_values=True)
         return rule, {name: value.replace(WORKSPACE, self.root) for name, value in found}
 
 
 class ContinuedDAG(DAG):  # type: ignore[misc]  # Snakemake has no types
-    """The graph that goes on where the compilations before an expansion ended.
+    """The graph that continues after the compilations before an expansion.
 
-    What the run has done is done, whatever the times of its files say. Of the rest, only what the analysis
-    has given is taken as it is, unless it is older than what it is made from.
+    The jobs that the run has done are done, whatever the times of their files are. Inputs of the analysis are used
+    as they are, unless they are older than files that the run made for them. All other files are made again.
     """
 
     workspace: Workspace
@@ -213,14 +213,14 @@ class ContinuedDAG(DAG):  # type: ignore[misc]  # Snakemake has no types
                 workflow.checkpoints.created_output.update(outputs)
 
     async def update_(self, job: Any, *args: Any, **options: Any) -> None:
-        """Add the job and what it needs; what a job that is done needed does not matter any more."""
+        """Add the job and what it needs. The needs of a job that is done no longer matter."""
         if self._is_done(job):
             self._dependencies[job].clear()  # in a defaultdict, this adds the job
         else:
             await super().update_(job, *args, **options)
 
     async def update_needrun(self, *args: Any, **options: Any) -> None:
-        """Find out what is to be done."""
+        """Find the jobs that must run."""
         for job in self.jobs:
             if self._is_done(job):
                 self._finished.add(job)
@@ -232,14 +232,17 @@ class ContinuedDAG(DAG):  # type: ignore[misc]  # Snakemake has no types
         return self.workspace.key(job) in self._done
 
     def _is_stale(self, job: Any) -> bool:
-        """Return whether outputs that are there are not the analysis' own, or older than what the run made."""
+        """Return whether existing outputs cannot be used.
+
+        They are not inputs of the analysis, or they are older than files that the run made.
+        """
         there = {self.workspace.path(str(file)) for file in job.output if os.path.lexists(file)}
         older = any(self.workspace.key(parent) in self._ran for parent in self._dependencies[job])
         return bool(there - self._given) or (bool(there) and older)
 
 
 class Graph:
-    """The jobs of a workflow that Snakemake would run, groups as one, parents before their children."""
+    """The jobs of a workflow that Snakemake would run, parents before their children. A group is one job."""
 
     def __init__(self, workflow: Any, workspace: Workspace) -> None:
         self._workflow = workflow
@@ -281,7 +284,7 @@ class Graph:
         return self._workspace.path(str(file))
 
     def _is_kept(self, job: Any) -> bool:
-        """Return whether a job does not run because all that it makes is there when the run starts."""
+        """Return whether a job does not run because all its outputs exist when the run starts."""
         done = self._dag.needrun(job) or self._dag.finished(job)
         return bool(job.output) and not done and all(map(os.path.exists, job.output))
 
@@ -295,7 +298,7 @@ class Graph:
         )
 
     def _given(self) -> Iterator[str]:
-        """Yield what is there before the run starts and a rule could make."""
+        """Yield the files that exist before the run starts and that a rule could make."""
         root = self._workspace.root
         for folder, inner, files in os.walk(root):
             inner[:] = [name for name in inner if os.path.join(folder, name) != f"{root}/.snakemake"]
@@ -311,7 +314,7 @@ class Graph:
                 yield name
 
     def _wishes(self) -> set[str]:
-        """Return the resources that any rule sets to True, also those whose jobs nobody knows yet."""
+        """Return the resources that any rule sets to True. The jobs of some rules are not known yet."""
         asked = (item for rule in self._workflow.rules for item in rule.resources.items())
         return {name for name, value in asked if getattr(value, "raw", value) is True}
 
@@ -334,7 +337,7 @@ class Graph:
             file=str(rule.snakefile),
             line=_line_of(rule),
             action=_action(job),
-            local=rule.name in self._workflow._localrules,  # noqa: SLF001  # REANA's engine asks it alike; no interface tells
+            local=rule.name in self._workflow._localrules,  # noqa: SLF001  # REANA's engine does the same
             shadow=rule.shadow_depth or "",
             checkpoint=bool(rule.is_checkpoint),
             conda=bool(rule.conda_env),
@@ -380,7 +383,7 @@ class Graph:
         is_shell = group is None and _action(members[0]) == "shell"
         values = self._evaluation.values(members, group or members[0], is_shell=is_shell)
         if any(asked["threads"] >= CORES for asked in values.resources):
-            message = "The jobs ask for all cores, whose number is not known when compiling."
+            message = "The jobs ask for all cores, and their number is not known when compiling."
             raise UnknownCores(message, rule=members[0].rule)
         return values
 
@@ -388,10 +391,10 @@ class Graph:
         own = self._numbers[members[0]]
         parents = (parent for job in members for parent in (*self._dag.dependencies[job], *self._before.get(job, ())))
         found = {self._numbers.get(parent, own) for parent in parents}
-        return sorted(found - {own})  # those without a number are done already
+        return sorted(found - {own})  # jobs without a number are done already
 
     def _before_updates(self) -> dict[Any, list[Any]]:
-        """Return, of each job that updates a file, those that want the file before that."""
+        """Return for each job that updates files the jobs that read these files before the update."""
         readers: dict[str, list[Any]] = {}
         for job in self._dag.needrun_jobs():
             for file in job.input:
@@ -411,7 +414,7 @@ def _is_open(job: Any) -> bool:
 
 
 def _line_of(rule: Any) -> int:
-    """Return the line of a rule in its Snakefile; Snakemake itself counts in the Python made of it."""
+    """Return the line of a rule in its Snakefile. Snakemake counts lines of the Python that it makes."""
     return _mapped(str(rule.snakefile), rule.lineno, rule.workflow.linemaps)[1]
 
 
@@ -423,7 +426,7 @@ def _is_pipe_group(job: Any) -> bool:
     return job.pipe_group is not None and job.group == job.pipe_group.id
 
 
-# Where a rule has what it runs; every rule that runs something has the source of a function too.
+# The attributes that hold what a rule runs. Every rule that runs something also has the source of a function.
 _BODIES = ("shellcmd", "script", "notebook", "wrapper", "template_engine", "cwl", "run_func_src")
 
 
@@ -436,7 +439,10 @@ def _action(job: Any) -> str:
 
 
 def _flags(file: Any) -> str | None:
-    """Return the flags of an output as one word, or None for what is not a file in the workspace when the job ends."""
+    """Return the flags of an output as one word.
+
+    Return None if it is not a file in the workspace at the job's end.
+    """
     if any(is_flagged(file, each) for each in ("pipe", "service", "storage_object")):
         return None
     return ",".join(flag for flag in FLAGS if is_flagged(file, flag))
@@ -450,16 +456,16 @@ def _line(kind: str, record: object) -> str:
 
 
 def main() -> None:
-    """Read the request, write the records, and end with 0 even for a faulty Snakefile: a fault is a record."""
+    """Read the request and write the records. A fault in the Snakefile is a record, so the exit code is 0 too."""
     request = Request(*json.load(sys.stdin))
     sys.addaudithook(_refuse_waiting)
     if request.past is not None:
         request = request._replace(past=Past(*request.past))
-    # Whatever the Snakefile and its processes print must not mix with the records.
+    # The output of the Snakefile and its processes must not mix with the records.
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as stream:
         os.dup2(2, 1)
         Executor.stream = stream
-        linemaps: dict[str, Any] = {}  # by file, the lines of the Snakefile that compiled lines come from
+        linemaps: dict[str, Any] = {}  # for each file, from compiled lines to lines of the Snakefile
         try:
             for line in _read(request, linemaps):
                 stream.write(line)
@@ -468,7 +474,7 @@ def main() -> None:
 
 
 def _options(workflow: Any) -> list[str]:
-    """Return what the profile sets as options, each quoted, for Snakemake on the worker."""
+    """Return the profile's settings as quoted options of Snakemake on the worker."""
     settings, factory = workflow.resource_settings, workflow.spawned_job_args_factory
     default = [f"{name}={each.raw}" for name, each in (settings.default_resources or {}).items() if name != "tmpdir"]
     return [
@@ -480,7 +486,7 @@ def _options(workflow: Any) -> list[str]:
 
 
 def _profiles(request: Request) -> list[Path]:
-    """Return the files of the profiles, as Snakemake finds them; the last one is the workflow's own."""
+    """Return the files of the profiles that Snakemake finds. The last one is the workflow's own."""
     own = request.profiles.get("workflow-profile", "default")
     places = [Path("profiles") / own, Path(request.snakefile).parent / "profiles" / own]
     if "workflow-profile" in request.profiles:
@@ -495,7 +501,7 @@ def _profiles(request: Request) -> list[Path]:
 
 
 def _profile(request: Request) -> tuple[ResourceSettings, ConfigSettings]:
-    """Return the settings of the profiles that Snakemake finds, and write which of their keys have no effect."""
+    """Return the settings of the profiles that Snakemake finds. Write a record of the keys that have no effect."""
     profiles = _profiles(request)
     if not profiles:
         return ResourceSettings(cores=CORES), ConfigSettings(config=request.config)
@@ -513,7 +519,7 @@ def _profile(request: Request) -> tuple[ResourceSettings, ConfigSettings]:
     except SystemExit as error:
         raise exceptions.WorkflowError(f"The profile: {told.getvalue().strip().rpartition('error: ')[2]}") from error
     default = dict(args.default_resources or {})
-    # What depends on the inputs' sizes would make an expansion of each job. Snakemake adds some without a text.
+    # A default that depends on the inputs' sizes would make every job an expansion. Snakemake adds some without a text.
     late = {n for n, each in default.items() if each.raw is None or re.search(r"\binput\b", str(each.raw))}
     if any(default[name].raw is not None for name in late):
         Executor.stream.write(_line("profile", [str(profiles[-1]), ["default-resources"]]))
@@ -531,7 +537,7 @@ def _profile(request: Request) -> tuple[ResourceSettings, ConfigSettings]:
 
 
 def _refuse_waiting(event: str, args: tuple[Any, ...]) -> None:
-    """Raise OSError where somebody opens a FIFO or a socket, and would wait for its other end."""
+    """Raise OSError if a FIFO or socket is opened, because opening waits for the other end."""
     if event == "open" and isinstance(args[0], str | bytes | os.PathLike):
         with contextlib.suppress(FileNotFoundError, NotADirectoryError, PermissionError, ValueError):
             mode = os.stat(args[0]).st_mode
@@ -548,7 +554,7 @@ def _read(request: Request, linemaps: dict[str, Any]) -> Iterator[str]:
     SourceCache.get_path = lambda _, file: _source(file)
     if request.past is not None:
         ContinuedDAG.workspace, ContinuedDAG.past = workspace, request.past
-        snakemake.workflow.DAG = ContinuedDAG  # the API imports it
+        snakemake.workflow.DAG = ContinuedDAG  # Snakemake's API imports it from there
     with snakemake.api.SnakemakeApi(OutputSettings(quiet={Quietness.ALL}, enable_file_logging=False)) as api:
         workflow = api.workflow(
             resource_settings=resources,
@@ -558,19 +564,19 @@ def _read(request: Request, linemaps: dict[str, Any]) -> Iterator[str]:
         dag_settings = DAGSettings(rerun_triggers={RerunTrigger.MTIME}, max_inventory_wait_time=0)
         settings = ExecutionSettings(lock=False, ignore_incomplete=True, latency_wait=0)
         try:
-            # Returns without an executor if there is nothing to do.
+            # Snakemake starts no executor if there is nothing to do.
             with contextlib.suppress(AllRead):
                 workflow.dag(dag_settings).execute_workflow(executor="reana-batch", execution_settings=settings)
             yield from Graph(workflow._workflow, workspace).lines()  # noqa: SLF001  # the public interface lists no jobs
         finally:
-            linemaps.update(workflow._workflow_store.linemaps)  # noqa: SLF001  # Snakemake's own API prints by them
+            linemaps.update(workflow._workflow_store.linemaps)  # noqa: SLF001  # Snakemake prints errors with them
 
 
 # --- faults --------------------------------------------------------------------------------------
 
 
 def _fault(error: BaseException, linemaps: Mapping[str, Any]) -> Fault:
-    """Return what is wrong, and where as far as Snakemake tells."""
+    """Return what is wrong, and where if Snakemake says so."""
     if isinstance(error, SyntaxError | tokenize.TokenError):
         return _syntax_fault(error, linemaps)
     file, line = _origin(error, linemaps)
@@ -592,7 +598,7 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 def _origin(error: BaseException, linemaps: Mapping[str, Any]) -> tuple[str, int]:
     if isinstance(error, exceptions.InputFunctionException):
-        # Its own traceback is of Snakemake; that of the function is in the text.
+        # Its traceback is from Snakemake. The traceback of the function is in the text.
         frames = _FRAME.findall(str(error))
         frames = [frame for frame in frames if frame[0] in linemaps] or frames
         if frames:
@@ -610,13 +616,13 @@ def _origin(error: BaseException, linemaps: Mapping[str, Any]) -> tuple[str, int
 
 
 def _rule_at_work(error: BaseException) -> Any:
-    """Return the rule of the job that Snakemake was looking at, or None; its errors about files do not tell."""
+    """Return the rule of the job that Snakemake was looking at, or None. Its errors about files do not name it."""
     found = (value for frame, _ in traceback.walk_tb(error.__traceback__) for value in frame.f_locals.values())
     return next((each.rule for each in found if isinstance(each, Job)), None)
 
 
 def _being_read(error: BaseException) -> str:
-    """Return the Snakefile that Snakemake was reading last; empty if none."""
+    """Return the Snakefile that Snakemake was reading last, or an empty text."""
     found = ""
     for frame, _ in traceback.walk_tb(error.__traceback__):
         path = getattr(frame.f_locals.get("snakefile"), "path", None)
@@ -626,7 +632,7 @@ def _being_read(error: BaseException) -> str:
 
 
 def _syntax_fault(error: BaseException, linemaps: Mapping[str, Any]) -> Fault:
-    """Return what Python cannot read. Snakemake counts in the Python that it makes of the Snakefile."""
+    """Return what Python cannot read. Snakemake counts lines of the Python that it makes."""
     read = _being_read(error)
     own = _slip(read) if read else None
     if own:
@@ -639,7 +645,10 @@ def _syntax_fault(error: BaseException, linemaps: Mapping[str, Any]) -> Fault:
 
 
 def _column(error: BaseException, file: str, line: int) -> int:
-    """Return the column in the author's line, which has other spaces than Snakemake's; 0 if it is not the same line."""
+    """Return the column in the author's line, or 0 if Snakemake's line is not the same.
+
+    The two lines may have different spaces.
+    """
     text, offset = getattr(error, "text", None), getattr(error, "offset", None)
     if not text or not offset or not os.path.isfile(file):
         return 0
@@ -661,7 +670,10 @@ _NEVER_CLOSED = "This {} is never closed."
 
 
 def _slip(file: str) -> Fault | None:
-    """Return the first bracket, string or indentation that is wrong, or None. Versions of Python tell them differently."""
+    """Return the first bracket, string or indentation that is wrong, or None.
+
+    Versions of Python describe these faults differently.
+    """
     opened: list[tuple[str, int, int]] = []
     with open(file, encoding="utf-8", errors="replace") as stream:
         try:
@@ -686,14 +698,14 @@ def _slip(file: str) -> Fault | None:
 
 def _unopened(file: str, bracket: str, opened: list[tuple[str, int, int]], line: int, column: int) -> Fault:
     if not opened:
-        return Fault("Unopened", f"This {bracket} closes nothing.", file, line, "", column)
+        return Fault("Unopened", f"This {bracket} has no opening bracket.", file, line, "", column)
     other, *start = opened[-1]
     message = f"This {bracket} cannot close the {other} before it."
     return Fault("Unopened", message, file, line, "", column, f"The {other} is opened here.", *start)
 
 
 def _token_fault(file: str, error: tokenize.TokenError, opened: list[tuple[str, int, int]]) -> Fault:
-    """Return what Python's tokenizer says. From 3.12 on it finds more, and counts columns from 1."""
+    """Return the fault that Python's tokenizer found. From 3.12 on it finds more, and counts columns from 1."""
     message, (line, column) = error.args
     column += sys.version_info < (3, 12)
     if found := re.match(r"unmatched '(.)'|closing parenthesis '(.)'", message):

@@ -1,39 +1,39 @@
-"""What the process that reads a Snakefile is asked, and what it answers: one JSON array per record."""
+"""The request to the process that reads a Snakefile, and its answer: one JSON array per record."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-# What stands for the path of the workspace in what outlasts the reading.
+# Stands for the path of the workspace in everything that is kept after the reading.
 WORKSPACE = "$REANA_WORKSPACE"
 
 
 class Past(NamedTuple):
-    """What the compilations before an expansion know; a job is its rule and its wildcards, as text."""
+    """What the compilations before an expansion know. A job is its rule and its wildcards, as text."""
 
-    ran: list[str]  # the run has done these, whatever the times of their files say
-    kept: list[str]  # these did not have to run: their outputs are inputs of the analysis
+    ran: list[str]  # the jobs that the run has done, whatever the times of their files are
+    kept: list[str]  # the jobs that did not run, because their outputs are inputs of the analysis
     given: list[str]  # inputs of the analysis that a rule could make
 
 
 class Request(NamedTuple):
-    """What to read, and as what."""
+    """What to read, and how."""
 
     snakefile: str
-    directory: str  # the workspace, or what stands for it when the user compiles
+    directory: str  # the workspace, or the directory that replaces it when the user compiles
     config: Mapping[str, Any]
     past: Past | None  # None when the user compiles
-    profiles: Mapping[str, str]  # what names them: profile, workflow-profile
+    profiles: Mapping[str, str]  # under profile and workflow-profile: the user's names for them
 
 
 class RuleRecord(NamedTuple):
-    """A rule, before the first of its jobs."""
+    """A rule. It comes before the first of its jobs."""
 
     name: str
     file: str
     line: int
-    action: str  # shell, none, or what only Snakemake can run
+    action: str  # shell, none, or something that only Snakemake can run
     local: bool
     shadow: str
     checkpoint: bool
@@ -45,7 +45,7 @@ class RuleRecord(NamedTuple):
 class JobRecord(NamedTuple):
     """A job, or a group of jobs that run as one."""
 
-    rule: int  # by the order of the rules' records
+    rule: int  # its number in the order of the rules' records
     keys: list[str]  # of each member
     label: str  # of a group
     wildcards: list[list[str]]
@@ -55,17 +55,17 @@ class JobRecord(NamedTuple):
     logs: list[str]
     benchmark: bool
     commands: list[str]  # of a single job with shell:, by attempt; one if all are the same, none if late
-    targets: list[str]  # what Snakemake itself is told to make for this job
+    targets: list[str]  # what Snakemake on the worker must make for this job
     rules: list[str]
     container: str
     threads: int
     resources: list[dict[str, Any]]  # by attempt, with the threads; one if all are the same
     retries: int
-    parents: list[int]  # by the order of the jobs' records, in which they may come later
-    deferred: bool  # its inputs are known when a checkpoint is done
+    parents: list[int]  # their numbers in the order of the jobs' records; a parent may come later
+    deferred: bool  # are its inputs known only when a checkpoint is done?
     grouped: bool
     late: list[str]  # the params, resources and threads that only the run can know
-    inside: list[str]  # those of the resources that depend on what the group itself makes
+    inside: list[str]  # the resources that depend on files which the group itself makes
     storage: bool  # is any of its files in a storage, from which Snakemake fetches it?
 
 
@@ -78,16 +78,16 @@ class KeptRecord(NamedTuple):
 
 
 class EndRecord(NamedTuple):
-    """What is known when the graph is complete."""
+    """The facts that are known when the graph is complete."""
 
     shell_prefix: str
-    workdir: str  # where commands work, relative to the workspace; empty if there
-    targets: list[str]  # the files that are asked for
+    workdir: str  # the folder in which commands work, relative to the workspace; empty if it is the workspace
+    targets: list[str]  # the files that the first rule asks for
     given: list[str]  # as in Past
 
 
 class Fault(NamedTuple):
-    """Why there are no jobs."""
+    """The reason why there are no jobs."""
 
     kind: str  # the class of Snakemake's or Python's exception
     message: str

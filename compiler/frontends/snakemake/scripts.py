@@ -1,4 +1,4 @@
-"""The bash text around a job: what Snakemake itself would do before and after it, and how it runs one."""
+"""The bash text around a job: what Snakemake does before and after a job, and how it runs one."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any
 
 from reana_batch.frontends.snakemake.records import JobRecord
 
-# A path has at most 4096 bytes, and the arguments of a program 128 KiB at the least (Linux: 2 MB).
+# A path has at most 4096 bytes. A program takes at least 128 KiB of arguments (Linux: 2 MB).
 _MOST_WORDS = 30
 
 
 def before(job: JobRecord) -> str:
-    """Return what makes the folders that the job writes into and takes away what it made before."""
+    """Return commands that make the folders of the job's outputs and remove its earlier outputs."""
     folders = dict.fromkeys(filter(None, map(os.path.dirname, (*job.outputs, *job.logs))))
     kept = {path for path, flags in zip(job.outputs, job.flags, strict=True) if "update" in flags.split(",")}
     folder = {path for path, flags in zip(job.outputs, job.flags, strict=True) if "directory" in flags.split(",")}
@@ -32,7 +32,7 @@ def before(job: JobRecord) -> str:
 
 
 def after(job: JobRecord) -> str:
-    """Return what touches and protects the job's outputs, and makes the logs that it has not written."""
+    """Return commands that touch and protect the job's outputs, and make missing logs."""
     lines = []
     if job.logs:
         lines.append(f'for each in {_words(job.logs)}; do [[ -e $each ]] || : >"$each" || return; done')
@@ -50,14 +50,14 @@ def after(job: JobRecord) -> str:
 
 
 def by_attempt(commands: Sequence[str]) -> str:
-    """Return what runs the command of the attempt; further attempts run the last one."""
+    """Return a command that runs the command of the attempt. Further attempts run the last one."""
     *first, last = (f"eval {shlex.quote(command)}" for command in commands)
     cases = "".join(f"{number}) {command} ;;\n" for number, command in enumerate(first, 1))
     return f"case $REANA_BATCH_ATTEMPT in\n{cases}*) {last} ;;\nesac\n"
 
 
 def remove(paths: Sequence[str]) -> str:
-    """Return what removes these files and folders, however many: a command line has an end."""
+    """Return commands that remove these files and folders. Each command line has a limited length."""
     parts = (paths[start : start + _MOST_WORDS] for start in range(0, len(paths), _MOST_WORDS))
     return "".join(f"rm -rf -- {_words(part)} || exit\n" for part in parts)
 
@@ -67,7 +67,7 @@ def _words(paths: Iterable[str]) -> str:
 
 
 def relative(text: str, root: str, workdir: str) -> str:
-    """Return the text of a command with the paths below ``root`` relative to the folder in which it works."""
+    """Return a command with paths below ``root`` made relative to the folder where it works."""
     up = "/".join(".." for _ in filter(None, workdir.split("/"))) or "."
     if workdir:
         text = text.replace(f"{root}/{workdir}/", "")
@@ -75,14 +75,15 @@ def relative(text: str, root: str, workdir: str) -> str:
 
 
 def within(workdir: str, text: str) -> str:
-    """Return the command as it runs in this folder of the workspace."""
+    """Return the command with a change to this folder of the workspace before it."""
     return f"cd -- {shlex.quote(workdir)} || exit\n{text}" if workdir else text
 
 
 def worker(job: JobRecord, snakefile: str, root: str, options: Sequence[str]) -> str:
-    """Return the words by which Snakemake on the worker runs the job, without looking at any other.
+    """Return the words with which Snakemake on the worker runs this job and no other.
 
-    The words of ``options`` are quoted already. Paths below ``root``, where the workflow was read, are below the workspace there.
+    The words of ``options`` are quoted already. The workflow was read in ``root``: on the worker, paths below it
+    are below the workspace.
     """
     words = [
         "-m", "snakemake", "--snakefile", snakefile,
@@ -99,17 +100,17 @@ def worker(job: JobRecord, snakefile: str, root: str, options: Sequence[str]) ->
         words += ["--local-groupid", "reana-batch"]
     else:
         words.append("--force-use-threads")
-    # Each job fetches what it needs, and has copies of its own.
+    # Each job downloads what it needs, and has copies of its own.
     storage = '--local-storage-prefix "$storage" ' if job.storage else ""
     return f'{" ".join([*(_in_workspace(word, root) for word in words), *options])} {storage}--attempt "$REANA_BATCH_ATTEMPT"'
 
 
 def _in_workspace(word: str, root: str) -> str:
-    """Return the word for bash, with the path that the workspace has on the worker, as Python's getcwd() has it."""
+    """Return the word for bash, with the workspace's path on the worker. The path is that of Python's getcwd()."""
     return '"$(pwd -P)"'.join(shlex.quote(part) if part else "" for part in word.split(root)) or "''"
 
 
-# Makes the folder for a job's copies of files in a storage, which goes when the job ends.
+# Makes the folder for a job's copies of files in a storage. It is removed when the job ends.
 STORAGE = (
     'mkdir -p .snakemake/storage && storage=$(mktemp -d -p "$PWD/.snakemake/storage") || exit\n'
     """trap 'rm -rf "$config" "$storage"' EXIT\n"""
@@ -117,14 +118,14 @@ STORAGE = (
 
 
 def report(name: str, snakefile: str, config: Mapping[str, Any]) -> str:
-    """Return the command by which Snakemake writes its report on the finished workflow."""
+    """Return the command with which Snakemake writes its report on the finished workflow."""
     words = ["-m", "snakemake", "--snakefile", snakefile, "--report", name, "--nolock", "--quiet", "all"]
     head, tail = with_config(config)
     return f"{head}{shlex.join(words)}{tail}"
 
 
 def with_config(config: Mapping[str, Any], preparation: str = "") -> tuple[str, str]:
-    """Return what stands around the words of a call of Snakemake, with the config as it was when compiling."""
+    """Return the text before and after the words of a call of Snakemake. The config is that of the compilation."""
     text = shlex.quote(json.dumps(config, ensure_ascii=False))
     head = (
         "config=$(mktemp) || exit\n"

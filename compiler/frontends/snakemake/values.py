@@ -1,7 +1,7 @@
-"""The values of a job, evaluated as Snakemake does before it runs the job, and those that only the run can know.
+"""The values of a job, evaluated as Snakemake does before it runs the job.
 
-Part of the process that reads a Snakefile. A value is late if its function looks at files that the run has
-yet to make, whatever it then returns or raises. Snakemake prints such values as ``<TBD>``.
+Part of the process that reads a Snakefile. A value is late if its function looks at files that the run has yet to
+make. It does not matter what the function returns or raises. Snakemake prints late values as ``<TBD>``.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from snakemake.utils import format as formatted
 
 LATE = str(TBDString())
 
-# Resources of Snakemake's own, which say nothing about the batch system.
+# Snakemake's own resources, which mean nothing to the batch system.
 _INTERNAL = frozenset({"_cores", "_nodes", "tmpdir", "mem_mib", "disk_mib", "mem", "disk"})
 
-# Audit events of Python, by what their first argument is.
+# Python's audit events, sorted by the kind of their first argument.
 _FILE_EVENTS = frozenset({"open", "glob.glob"})
 _FOLDER_EVENTS = frozenset({"os.listdir", "os.scandir"})
 _PROGRAM_EVENTS = frozenset({"subprocess.Popen", "os.system", "os.posix_spawn"})
@@ -41,24 +41,24 @@ class Values:
     threads: int
     resources: list[dict[str, Any]]  # by attempt; one if all are the same
     commands: list[str]  # by attempt; one if all are the same, none if they are late
-    late: list[str]  # the names of those that only the run can know
-    inside: list[str]  # late resources that depend on what the group itself makes
+    late: list[str]  # the names of late values
+    inside: list[str]  # late resources that depend on files which the group itself makes
 
 
 @dataclass(slots=True)
 class _Found:
-    """What the functions of one job, or group, were seen to do."""
+    """What the functions of one job or group did."""
 
-    looked: set[str] = field(default_factory=set)  # what the function that runs now looked at and is yet to be made
+    looked: set[str] = field(default_factory=set)  # files, yet to be made, that the running function looked at
     inside: set[str] = field(default_factory=set)
     late: set[str] = field(default_factory=set)
 
 
 class Evaluation:
-    """Evaluates jobs, and notices which files their functions look at."""
+    """Evaluates jobs, and watches which files their functions look at."""
 
     def __init__(self, jobs: Iterable[Any]) -> None:
-        """Watch the outputs of ``jobs``, which the run has yet to make."""
+        """Watch the outputs of ``jobs``, because the run has yet to make them."""
         self._made = {os.path.abspath(file) for job in jobs for file in job.output}
         self._folders = {folder for path in self._made for folder in _folders(path)}
         self._members: Sequence[Any] = ()  # the jobs that are evaluated now
@@ -67,7 +67,7 @@ class Evaluation:
         sys.addaudithook(self._hear)
 
     def values(self, members: Sequence[Any], whole: Any, *, is_shell: bool) -> Values:
-        """Return the values of ``whole``, which is a job or the group of these ``members``."""
+        """Return the values of ``whole``: a job, or the group of these ``members``."""
         resources: list[dict[str, Any]] = []
         commands: list[str | None] = []
         with self._watch(members):
@@ -89,9 +89,9 @@ class Evaluation:
         )
 
     def _command(self, job: Any) -> str | None:
-        """Return the command that the rule gives to Snakemake's shell(), or None if it is late.
+        """Return the command that the rule passes to Snakemake's shell(), or None if it is late.
 
-        ``job.shellcmd`` is for printing: it has the names of the main Snakefile and some of its own.
+        ``job.shellcmd`` is only for printing: it uses the names of the main Snakefile, not of the rule's own.
         """
         given: list[str] = []
 
@@ -117,7 +117,7 @@ class Evaluation:
     # --- the functions of params and resources ---
 
     def _apply(self, rule: Any, function: Any, wildcards: Any, **options: Any) -> tuple[Any, bool]:
-        """Do as Snakemake's Rule.apply_input_function, but return what stands for a late value if it is one."""
+        """Do the same as Snakemake's Rule.apply_input_function, but return a placeholder for a late value."""
         resource = getattr(function, "__self__", None)
         value: Any = None
         incomplete, is_late = False, bool(self._found.late) and _takes_resources(function, options)
@@ -166,7 +166,7 @@ class Evaluation:
             self._members = ()
 
     def _hear(self, event: str, args: tuple[Any, ...]) -> None:
-        """Notice what Python tells of files that are opened, folders that are listed and programs that are run."""
+        """Note which files Python opens, which folders it lists and which programs it runs."""
         if not self._members or not args:
             return
         if event in _FILE_EVENTS:
@@ -181,7 +181,7 @@ class Evaluation:
 
     def _look(self, file: Any, *, lists: bool = False) -> None:
         if not isinstance(file, str | bytes | os.PathLike):
-            return  # a number: what is open already
+            return  # the number of a file that is open already
         path = os.path.abspath(os.fsdecode(file))
         if path in self._own and len(self._members) == 1:
             return
@@ -198,7 +198,7 @@ def _folders(path: str) -> Iterator[str]:
 
 
 def _takes_resources(function: Any, options: Mapping[str, Any]) -> bool:
-    """Return whether it is the function of a param, and takes the job's resources or threads."""
+    """Return whether ``function`` is of a param and takes the job's resources or threads."""
     if "resources" not in options:
         return False
     taken = get_function_params(getattr(function, "callable", None) or function)
@@ -208,7 +208,7 @@ def _takes_resources(function: Any, options: Mapping[str, Any]) -> bool:
 
 
 def _run(job: Any) -> None:
-    """Call the function that Snakemake has made of the rule, as its executor does."""
+    """Call the function that Snakemake made from the rule, in the same way as its executor."""
     rule = job.rule
     given = {
         "input": job.input._plainstrings(),  # noqa: SLF001  # as Snakemake's own executor does
@@ -232,7 +232,7 @@ def _late(job: Any) -> Iterator[str]:
     for name, value in job.resources.items():
         if isinstance(value, TBDString) and name not in _INTERNAL:
             yield f"resources.{name}"
-    for number, (name, value) in enumerate(job.params._allitems()):  # noqa: SLF001  # nothing else tells the names
+    for number, (name, value) in enumerate(job.params._allitems()):  # noqa: SLF001  # no public interface has the names
         if _holds_late(value):
             yield f"params.{name}" if name else f"params[{number}]"
 
@@ -254,7 +254,7 @@ def _plain(resources: Any) -> dict[str, Any]:
 
 
 def _once(values: list[Any]) -> list[Any]:
-    """Return ``values``, or one of them if they are all the same."""
+    """Return ``values``, or only the first if all are equal."""
     return values if any(each != values[0] for each in values) else values[:1]
 
 
