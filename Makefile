@@ -48,15 +48,7 @@ types: $(INSTALLED) ## Check types on the installed wheel, and that the check se
 .PHONY: pytest
 pytest: $(INSTALLED) ## Run the tests that need no site and no browser
 	@echo "==> tests"
-	@TRACE_BASH=$(CURDIR)/build/bash exec $(BIN)/python -m pytest -q -m "not site and not browser" --durations 5 -n auto --dist worksteal
-
-.PHONY: coverage
-coverage: $(INSTALLED) ## Run the same tests, and print which Python they run
-	@echo "==> coverage"
-	@rm -rf build/coverage
-	@$(BIN)/python -m coverage run -m pytest -q -m "not site and not browser" -n auto --dist worksteal
-	@$(BIN)/python -m coverage combine -q
-	@$(BIN)/python -m coverage report --skip-covered --sort=cover
+	@TRACE_BASH=$(CURDIR)/build/bash TRACE_PYTHON=$(CURDIR)/build/python exec $(BIN)/python -m pytest -q -m "not site and not browser" --durations 5 -n auto --dist worksteal
 
 .PHONY: docs
 docs: $(INSTALLED) ## Build the manual and look at it in a browser

@@ -13,7 +13,7 @@ check() {
   (cd "$work" && MYPYPATH=$work/site "$bin/mypy" --config-file "$root/pyproject.toml" --cache-dir "$work/cache" "$@")
 }
 check --explicit-package-bases "$work/site/reana_batch"
-check --explicit-package-bases "$root"/tests/{all,bash,bash_lines,surroundings,conftest,steps}.py "$root"/tests/unit "$root"/tests/property "$root"/tests/golden "$root"/tests/cli \
+check --explicit-package-bases "$root"/tests/{all,bash,bash_lines,python_lines,surroundings,conftest,steps}.py "$root"/tests/unit "$root"/tests/property "$root"/tests/golden "$root"/tests/cli \
   "$root"/tests/lifecycle "$root"/tests/docs "$root"/tests/real \
   "$root"/tests/site "$root"/benchmarks
 echo 'planted: int = "text"' >>"$work/site/reana_batch/names.py"

@@ -8,10 +8,11 @@ import time
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests import surroundings
+from tests import python_lines, surroundings
 
 surroundings.reset()
 surroundings.settle()
+python_lines.begin()
 
 from tests import bash_lines  # noqa: E402  # it imports the package, which may read the environment
 
@@ -30,25 +31,43 @@ def pytest_sessionstart() -> None:
         bash_lines.begin()
 
 
+def _shares() -> dict[str, bash_lines.Share | python_lines.Share]:
+    """Return how much of each language was run, where that is counted and all tests have ended."""
+    found: dict[str, bash_lines.Share | python_lines.Share] = {}
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        if traces := bash_lines.folder():
+            found["bash"] = bash_lines.share(traces)
+        if measurements := python_lines.folder():
+            found["python"] = python_lines.share(measurements)
+    return found
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Fail if lines of bash are counted and the unit tests run too few of them."""
-    kept = bash_lines.folder()
-    if kept and "PYTEST_XDIST_WORKER" not in os.environ and not bash_lines.share(kept).is_enough:
+    """Fail if the tests run too little of the lines that are counted."""
+    python_lines.save()
+    if not all(share.is_enough for share in _shares().values()):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Show the share of bash that the tests ran, and the logs of boxes that did not start.
+    """Show the shares of bash and Python that the tests ran, and the logs of boxes that did not start.
 
     Each such box was replaced, so that no other test failed.
     """
-    if "PYTEST_XDIST_WORKER" not in os.environ and (traces := bash_lines.folder()):
-        terminalreporter.section("bash")
-        terminalreporter.write_line(str(bash_lines.share(traces)))
+    for language, share in _shares().items():
+        terminalreporter.section(language)
+        terminalreporter.write_line(str(share))
     from tests.site.box import CACHE  # it reads the variables set above
 
     kept = [str(path) for path in CACHE.glob("failed/*/") if path.stat().st_mtime >= _BEGUN]
     if kept and "PYTEST_XDIST_WORKER" not in os.environ:
         terminalreporter.section("boxes that were not healthy")
         terminalreporter.write_line(f"the logs of their daemons are in {', '.join(kept)}")
+
+
+@pytest.fixture
+def measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the processes that a test starts measured, if the tests are."""
+    for name, value in python_lines.variables().items():
+        monkeypatch.setenv(name, value)

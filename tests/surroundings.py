@@ -21,9 +21,9 @@ _KEPT = {
     *("PATH", "HOME", "CALLERS_HOME", "USER", "LOGNAME", "TMPDIR", "LD_LIBRARY_PATH", "PYENV_ROOT", "VIRTUAL_ENV"),
     *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"),
     *("CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS"),
-    *("REWRITE_GOLDEN", "TRACE_BASH", "REANA_BATCH_KEEP_BOX"),
+    *("REWRITE_GOLDEN", "TRACE_BASH", "TRACE_PYTHON", "REANA_BATCH_KEEP_BOX"),
 }
-_KEPT_PREFIXES = ("PYTEST_", "PIP_", "NPM_CONFIG_", "npm_config_", "REANA_BATCH_BOX", "OPENBLAS_", "NVPL_", "COVERAGE_")
+_KEPT_PREFIXES = ("PYTEST_", "PIP_", "NPM_CONFIG_", "npm_config_", "REANA_BATCH_BOX", "OPENBLAS_", "NVPL_")
 _DESCRIPTORS = 4096
 
 
@@ -48,14 +48,6 @@ def reset() -> None:
             del os.environ[name]
     os.environ.setdefault("HOME", pwd.getpwuid(os.getuid()).pw_dir)
     os.environ.update(LC_ALL="C.UTF-8", TERM="dumb")
-
-
-def measured() -> dict[str, str]:
-    """Return the variables with which coverage.py measures the processes of a test.
-
-    Empty if coverage.py does not run.
-    """
-    return {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
 
 
 def settle() -> None:

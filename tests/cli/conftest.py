@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import surroundings
+from tests import python_lines
 
 PROGRAM = Path(sys.executable).with_name("reana-batch")
 
@@ -104,7 +104,7 @@ def empty(tmp_path: Path, bytecode: Path) -> Tool:
         "LC_ALL": "C.UTF-8",
         "COLUMNS": "200",
         "PYTHONPYCACHEPREFIX": str(bytecode),
-        **surroundings.measured(),
+        **python_lines.variables(),
     }
     return Tool(tmp_path / "analysis", environment)
 
@@ -122,7 +122,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory, bytecode: Path) -> Path:
     """Return a directory of runs with one finished run, ``done.1``. Tests copy it and do not change it."""
     directory = tmp_path_factory.mktemp("finished")
     own = {"PATH": os.environ["PATH"], "HOME": str(directory), "PYTHONPYCACHEPREFIX": str(bytecode)}
-    tool = Tool(directory, own | surroundings.measured())
+    tool = Tool(directory, own | python_lines.variables())
     tool.write("reana.yaml", HELLO)
     tool.write("names.txt", "Ann\nBob\n")
     ended = tool.run("run", "--runs", "runs", "-w", "done")

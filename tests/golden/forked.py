@@ -30,6 +30,7 @@ from reana_batch.cli.main import main
 from reana_batch.compilation import Options
 from reana_batch.diagnostics import Diagnostics
 from reana_batch.lifecycle.creation import write_run
+from tests import python_lines
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -47,7 +48,7 @@ class Forked:
     """The other end: starts the program with the command ``prefix``, and sends it requests."""
 
     def __init__(self, *prefix: str) -> None:
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"}
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1", **python_lines.variables()}
         self._server = subprocess.Popen(
             [*prefix, sys.executable, "-m", "tests.golden.forked"],
             env=environment,
@@ -136,6 +137,8 @@ def _become(
         traceback.print_exc()
         code = 1
     sys.stdout.flush()
+    if not {"CRASH_AT", "FAIL_AT"} & environment.keys():
+        python_lines.save()
     os._exit(code if isinstance(code, int) else 1)
 
 

@@ -29,6 +29,7 @@ from reana_batch.backends import known_settings
 from reana_batch.diagnostics import CODES, Diagnostics, Refused, render
 from reana_batch.ir import Need
 from reana_batch.reading import sites
+from tests import python_lines
 
 from .forked import Ended, Forked
 from .workflows import flow, step
@@ -113,6 +114,8 @@ def test_the_user_sees_what_the_golden_file_says(path: Path, program: Forked, tm
 
 def _run(golden: Golden, directory: Path, program: Forked) -> Ended:
     environment = {name: value.replace("DIR", str(directory)) for name, value in golden.environment.items()}
+    if (directory / "Snakefile").exists():
+        environment |= python_lines.variables()  # it is read by a process of its own
     return program.run(golden.args, directory, environment)
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from tests import python_lines
 from tests.golden.forked import Ended, Forked
 
 Process = subprocess.Popen[str]
@@ -58,7 +59,7 @@ class Desk:
         process = subprocess.Popen(
             [sys.executable, "-m", "reana_batch", *words],
             cwd=self.path,
-            env=environment(**(env or {})),
+            env=environment(**python_lines.variables(), **(env or {})),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

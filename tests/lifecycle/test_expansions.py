@@ -16,11 +16,12 @@ import pytest
 
 from reana_batch.lifecycle import restart
 from reana_batch.run.parts import Run
+from tests import python_lines
 from tests.toy import flows
 
 from .conftest import Desk, environment, until
 
-TOY = environment(PYTHONPATH=str(flows.HERE))
+TOY = environment(PYTHONPATH=str(flows.HERE), **python_lines.variables())
 
 
 def reana_batch(desk: Desk, *words: str, exits: int = 0) -> subprocess.CompletedProcess[str]:

@@ -10,6 +10,8 @@ import pytest
 
 from . import flows
 
+pytestmark = pytest.mark.usefixtures("measured")  # the reader is a process of its own
+
 
 def run(analysis: Path, *options: str) -> Path:
     """Run the analysis with make and return its workspace."""

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.usefixtures("measured")  # the reader is a process of its own
+
 SPEC = "workflow: {type: snakemake, file: Snakefile}\ninputs: {files: [fail.py]}\n"
 
 FAILING = {

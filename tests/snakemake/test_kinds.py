@@ -14,6 +14,8 @@ import pytest
 
 from . import flows
 
+pytestmark = pytest.mark.usefixtures("measured")  # the reader is a process of its own
+
 # For each case: the files of the analysis, all of them declared.
 CHECKPOINTS = {
     "files with old times, as tar leaves them": {

@@ -19,6 +19,8 @@ from reana_batch.run.parts import Run
 
 from . import flows
 
+pytestmark = pytest.mark.usefixtures("measured")  # the reader is a process of its own
+
 COUNT = 12
 
 

@@ -19,7 +19,7 @@ Load = Callable[..., Workflow]
 
 
 @pytest.fixture
-def load(tmp_path: Path) -> Load:
+def load(tmp_path: Path, measured: None) -> Load:  # noqa: ARG001  the reader is a process of its own
     """Return a function that loads a Snakefile. Its keywords are parts of reana.yaml."""
 
     def loaded(
