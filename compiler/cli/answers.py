@@ -33,16 +33,16 @@ SCHEMA_VERSION = 1
 
 Record = Mapping[str, Any]
 
-# Whether --json is there is asked of the words themselves: wrong usage must be told as JSON too.
+# The words of the command line are searched for --json, because wrong usage must be printed as JSON too.
 _JSON = "--json"
 json_option = click.option(_JSON, is_flag=True, expose_value=False, help="Print one JSON object on stdout.")
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a command has found or done: for programs, and as text.
+    """The result of a command: a record for programs, and pieces of text.
 
-    Of ``record`` and ``shown`` only one is used, so what takes long to make is a function, or an iterator.
+    Only one of ``record`` and ``shown`` is used. If one takes long to make, it is a function or an iterator.
     """
 
     record: Record | Callable[[], Record]
@@ -52,7 +52,7 @@ class Answer:
 
 
 def answering(function: Callable[..., Answer]) -> Callable[..., None]:
-    """Make the function of a command print its answer and exit; it gets the option ``--json``."""
+    """Return a function that prints the answer of ``function`` and exits. It has the option ``--json``."""
 
     @json_option
     @functools.wraps(function)
@@ -73,12 +73,12 @@ def answering(function: Callable[..., Answer]) -> Callable[..., None]:
 
 
 def asks_for_json(words: Sequence[str]) -> bool:
-    """Return whether the words of a command line have ``--json`` among the options."""
+    """Return whether the words of a command line contain the option ``--json``."""
     return _JSON in words[: words.index("--") if "--" in words else None]
 
 
 def wants_json() -> bool:
-    """Return whether the command that runs is asked for JSON."""
+    """Return whether the user has asked the running command for JSON."""
     return bool(click.get_current_context().find_root().obj)
 
 
@@ -108,11 +108,11 @@ def guarded(*, as_json: bool) -> Iterator[None]:
     except KeyboardInterrupt:
         sys.exit(EXIT_INTERRUPTED)
     except BrokenPipeError:
-        # The reader of our output has gone, as in `... | head`.
+        # The program that reads our output has ended, as in `... | head`.
         _forget_output()
         sys.exit(EXIT_FAILED)
     except OSError as error:
-        if error.filename is not None:  # errors of files name them; those of the output have no name
+        if error.filename is not None:  # an error of the output has no file name
             _end_refused(no_access(error), as_json=as_json)
         _forget_output()
         say(f"error: The answer cannot be written: {error.strerror}. [cannot-write]", "red")
@@ -121,7 +121,7 @@ def guarded(*, as_json: bool) -> Iterator[None]:
 
 @contextlib.contextmanager
 def usage_errors(*, as_json: bool) -> Iterator[None]:
-    """Print wrong usage as JSON, if that is asked for; click prints it on stderr and exits."""
+    """Print wrong usage as JSON if the user has asked for JSON. Afterwards click prints it on stderr and exits."""
     try:
         yield
     except click.ClickException as error:
@@ -144,20 +144,20 @@ def _end_refused(refused: Refused, *, as_json: bool) -> NoReturn:
 
 
 def _buffer_output() -> None:
-    """Give stdout the buffer that PYTHONUNBUFFERED takes from it, and make one if it is closed.
+    """Give stdout a buffer even if PYTHONUNBUFFERED is set. If it is closed, open /dev/null instead.
 
-    Without a buffer Python writes once, and does not tell what a pipe or a full disk has not taken. Everything that we
-    print is flushed where it is printed.
+    Without a buffer Python does not report that a pipe or a full disk has accepted only a part of the output. We flush
+    all output directly after printing it.
     """
     if sys.stdout is None:
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # for as long as we live
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # open until the process ends
     elif isinstance(sys.stdout.buffer, io.RawIOBase):
         kept = {"encoding": sys.stdout.encoding, "errors": sys.stdout.errors}
-        sys.stdout = open(sys.stdout.fileno(), "w", closefd=False, **kept)  # noqa: SIM115  # for as long as we live
+        sys.stdout = open(sys.stdout.fileno(), "w", closefd=False, **kept)  # noqa: SIM115  # open until the process ends
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # where the locale has no such character
+        sys.stdout.reconfigure(errors="backslashreplace")  # for characters that the locale cannot encode
 
 
 def _forget_output() -> None:
-    """Keep Python from writing again, at its end, what could not be written."""
+    """Prevent Python from writing the rest of the output again when it exits."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -38,7 +38,7 @@ def validate(file: Path | None, **given: Any) -> Answer:
     "-o", "--output", type=click.Path(path_type=Path), help="The run directory to write.  [default: run-BACKEND]"
 )
 @click.option("-n", "--dry-run", is_flag=True, help="Show what would be written, and write nothing.")
-@click.option("--force", is_flag=True, help="Replace the run that is in the directory.")
+@click.option("--force", is_flag=True, help="Replace the run in the directory.")
 @answering
 def compile_command(file: Path | None, output: Path | None, dry_run: bool, force: bool, **given: Any) -> Answer:
     """Write the batch files and inputs into a run directory."""
@@ -65,7 +65,7 @@ def compile_command(file: Path | None, output: Path | None, dry_run: bool, force
 
 def _more(compilation: Compilation) -> str:
     reasons = [expansion.reason for expansion in compilation.workflow.expansions]
-    return f", and what follows from {'; '.join(reasons)}" if reasons else ""
+    return f", and the jobs that follow from {'; '.join(reasons)}" if reasons else ""
 
 
 def _would_write(compilation: Compilation, record: Record) -> Answer:
@@ -161,9 +161,9 @@ def _write(output: Path, drawn: bytes) -> None:
 
 
 def _tree(workflow: Workflow) -> Tree:
-    """Return the graph as a tree of one level: the steps in order, each with those that it waits for.
+    """Return the graph as a tree of one level: the steps in order, each with its parents.
 
-    Nesting would draw a chain of a thousand steps a thousand levels deep.
+    With nesting, a chain of a thousand steps would be a thousand levels deep.
     """
     reasons = {expansion.name: expansion.reason for expansion in workflow.expansions}
     return Tree(workflow.name, [(_branch(step, reasons), list(_data(step))) for step in workflow.steps])
@@ -176,7 +176,7 @@ def _branch(step: Step, reasons: dict[str, str]) -> Line:
     if step.needs:
         spans.append((f"  after {', '.join(need.step for need in step.needs)}", ""))
     if step.name in reasons:
-        spans.append((f"  compiles what follows from {reasons[step.name]}", ""))
+        spans.append((f"  compiles the jobs that follow from {reasons[step.name]}", ""))
     return Line((*spans, (f"  {step.origin.short}", "dim")))
 
 
@@ -205,7 +205,7 @@ def _titled(script: tuple[str, str]) -> str:
 
 
 def _scripts(compilation: Compilation, name: str) -> Iterator[tuple[str, str]]:
-    """Yield path and text of a step's files, without tables. A step has its name or its label."""
+    """Yield the path and text of a step's files, except tables. ``name`` is the step's name or label."""
     from reana_batch.diagnostics import closest, refuse
     from reana_batch.writing.jobs import folders
 

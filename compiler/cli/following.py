@@ -1,4 +1,4 @@
-"""Looking at a run once, or until it has ended."""
+"""Queries of a run's state, once or until it has ended."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from reana_batch.diagnostics import Diagnostics, Refused
 
 _TRIES = 20
-_POLL_SECONDS = 15  # between two looks of `wait` and `--follow`, at most; each is one query
+_POLL_SECONDS = 15  # the longest pause between two queries of `wait` and `--follow`
 _CODES = {"finished": 0, "stopped": EXIT_INTERRUPTED}
 
 
 def state_answer(current: RunStatus, diagnostics: Diagnostics | None = None, code: int = 0) -> Answer:
-    """Return the answer that tells the state of a run."""
+    """Return the answer with the state of a run."""
     from reana_batch.cli.status_text import status_lines
     from reana_batch.report.records import run_record
 
@@ -27,13 +27,13 @@ def state_answer(current: RunStatus, diagnostics: Diagnostics | None = None, cod
 
 
 def end_answer(run: Run, diagnostics: Diagnostics | None = None) -> Answer:
-    """Return the answer that tells how a run has ended."""
+    """Return the answer with the state of an ended run."""
     current = run.status()
     return state_answer(current, diagnostics, _CODES.get(current.state, EXIT_FAILED))
 
 
 def wait_for_end(run: Run, diagnostics: Diagnostics | None = None) -> Answer:
-    """Wait until a run has ended, with its progress on stderr, and return how it ended."""
+    """Wait until a run has ended, show its progress on stderr, and return the answer with its state."""
     from reana_batch.cli.status_text import hindrances
 
     pause, told = 1, set[str]()
@@ -54,21 +54,21 @@ def wait_for_end(run: Run, diagnostics: Diagnostics | None = None) -> Answer:
 
 
 def _check_submitted(current: RunStatus) -> None:
-    """Raise Refused if waiting would have no end, because the run was not submitted as a whole."""
+    """Raise Refused if the run was not submitted completely, because waiting would never end."""
     from reana_batch.diagnostics import refuse
 
     directory = current.run.directory
     if current.state == "created":
         raise refuse("run-state", f"{directory.name} has not been submitted.")
     if current.queue.cut_short:
-        message = f"The submission of {directory.name} was cut short; what was accepted waits in the queue."
+        message = f"The submission of {directory.name} was cut short; the accepted jobs wait in the queue."
         named = shlex.quote(str(directory))
-        hint = f"go on with reana-batch resume -w {named}, or end it with reana-batch stop -w {named}."
+        hint = f"continue it with reana-batch resume -w {named}, or end it with reana-batch stop -w {named}."
         raise refuse("run-state", message, hint=hint)
 
 
 def _patient_look(run: Run) -> RunStatus:
-    """Return the state of a run. A scheduler that does not answer is asked again, for some minutes."""
+    """Return the state of a run. If its scheduler does not answer, try again for some minutes."""
     from reana_batch.lifecycle.status import known
 
     for _ in range(_TRIES):
@@ -80,5 +80,5 @@ def _patient_look(run: Run) -> RunStatus:
 
 
 def _is_lacking(silence: Refused | None) -> bool:
-    """Return whether asking again is useless, because the tools of the batch system are missing here."""
+    """Return whether the tools of the batch system are missing here, so that it is useless to ask again."""
     return silence is not None and any(fault.code != "scheduler" for fault in silence.diagnostics.errors)

@@ -1,4 +1,4 @@
-"""The command line: the table of its commands, each loaded when it is asked for."""
+"""The command line: the table of its commands. A command is loaded when it is used."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from reana_batch.version import __version__
 
 
 class Entry(NamedTuple):
-    """A command: ``module:function`` of this package, and its summary, which ``--help`` shows without loading it."""
+    """A command: ``module:function`` in this package, and the summary that ``--help`` shows without loading it."""
 
     place: str
     summary: str
@@ -28,7 +28,7 @@ COMMANDS = {
     "doctor": Entry("site_commands:doctor", "Check what works on this machine and its site."),
     "download": Entry("workspace_commands:download", "Copy files out of a run's workspace."),
     "du": Entry("workspace_commands:du", "Show how much space a run's workspace takes."),
-    "expand": Entry("run_commands:expand", "Compile what follows from an expansion of a run."),
+    "expand": Entry("run_commands:expand", "Compile an expansion of a run."),
     "inspect": Entry("compile_commands:inspect", "Show the graph, and each step's jobs, image and resources."),
     "list": Entry("status_commands:list_runs", "List the runs, the latest first."),
     "logs": Entry("status_commands:logs", "Show the logs of the failed jobs, or of a step."),
@@ -51,7 +51,7 @@ COMMANDS = {
 
 
 class LazyGroup(click.Group):
-    """A group that imports the module of a command when the command is asked for."""
+    """A group that imports the module of a command when the command is used."""
 
     def list_commands(self, _: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -86,10 +86,10 @@ class LazyGroup(click.Group):
 def main(context: click.Context) -> None:
     """Compile REANA analyses into HTCondor DAGs, Slurm job chains or Makefiles, and run them.
 
-    The batch system itself runs the workflow. It needs no REANA server, and no process of ours that stays on the
-    login node. Start with `reana-batch samples`.
+    The batch system itself runs the workflow. No REANA server is needed, and no process that stays on the login node.
+    Start with `reana-batch samples`.
 
     Exit codes: 0 success, 1 the workflow failed, 2 wrong usage, 3 faults in the analysis or settings.
     """
-    if os.environ.get("NO_COLOR"):  # https://no-color.org, which click does not know
+    if os.environ.get("NO_COLOR"):  # https://no-color.org, which click does not support
         context.color = False

@@ -1,4 +1,4 @@
-"""The options that several commands share, and what they stand for."""
+"""The options that several commands share, and the functions that use their values."""
 
 from __future__ import annotations
 
@@ -47,28 +47,28 @@ _SPEC_OPTIONS = (
         "--queue-time",
         type=click.IntRange(min=0),
         metavar="SECONDS",
-        help="How long a job may wait in the queue; credentials must live that much longer.",
+        help="How long a job may wait in the queue; credentials must be valid that much longer.",
     ),
     click.option("--rows-per-job", metavar="N|auto", callback=_rows_per_job, help="Rows that one scheduler job runs."),
     click.option(
         "--measured",
         type=click.Path(path_type=Path, exists=True, file_okay=False),
         metavar="DIRECTORY",
-        help="An earlier run, from whose durations --rows-per-job auto is computed.",
+        help="An earlier run; --rows-per-job auto uses its durations.",
     ),
-    click.option("--strict", is_flag=True, help="Run rules as Snakemake itself does, where REANA runs them otherwise."),
+    click.option("--strict", is_flag=True, help="Run rules as Snakemake does where REANA runs them differently."),
     click.option("--strict-outputs", is_flag=True, help="Fail if declared outputs are missing at the end."),
     click.option(
         "--lenient",
         is_flag=True,
         help="Warn where REANA warns: unknown keys, missing inputs, FROM and TARGET without a step.",
     ),
-    click.option("--ignore-unsupported", is_flag=True, help="Go on without what the back end cannot do."),
+    click.option("--ignore-unsupported", is_flag=True, help="Ignore what the back end does not support."),
     click.option(
         "-b",
         "--backend",
         type=click.Choice([*backends.BACKENDS, "auto"]),
-        help="The batch system; auto takes each step's compute_backend.  [default: the site's]",
+        help="The batch system; auto uses each step's compute_backend.  [default: the site's]",
     ),
 )
 
@@ -76,7 +76,7 @@ runs_option = click.option(
     "--runs",
     type=click.Path(path_type=Path),
     envvar="REANA_BATCH_RUNS",
-    help="Where runs are.  [default: the user's data directory]",
+    help="The directory of the runs.  [default: the user's data directory]",
 )
 _NAME_OPTION = click.option(
     "-w",
@@ -88,7 +88,7 @@ _NAME_OPTION = click.option(
     help="The run; without a number the latest.  [env: REANA_WORKON]",
 )
 jobs_option = click.option(
-    "-j", "--jobs", type=click.IntRange(min=1), help="Jobs at a time, with make.  [default: the CPUs that may be used]"
+    "-j", "--jobs", type=click.IntRange(min=1), help="Jobs at a time, with make.  [default: the usable CPUs]"
 )
 site_option = click.option("--site", help="The site profile.")
 
@@ -106,7 +106,7 @@ def run_options(function: _Function) -> _Function:
 
 
 def compile_analysis(file: Path | None, *, quiet: bool = False, **given: Any) -> Compilation:
-    """Return the compilation for the values of :func:`spec_options`; its warnings have been shown unless ``quiet``."""
+    """Return the compilation for the values of :func:`spec_options`. Print its warnings unless ``quiet``."""
     from reana_batch import compile_workflow
 
     compilation = compile_workflow(file, **given)
@@ -137,5 +137,5 @@ def open_run(name: str, runs: Path | None) -> Run:
 
 
 def site_line(resolved: ResolvedSite) -> str:
-    """Return the line that names the site in force, and what chose it."""
+    """Return the line with the name of the site in force, and with what chose it."""
     return f"==> Site {resolved.site.name}, " + (f"by {resolved.chosen_by}" if resolved.chosen_by else "the default")

@@ -46,12 +46,12 @@ _directory_argument = click.argument("directory", type=click.Path(path_type=Path
 )
 @runs_option
 @jobs_option
-@click.option("--follow", is_flag=True, help="Wait for the end; with make, that is always so.")
+@click.option("--follow", is_flag=True, help="Wait for the end. With make, the command always waits.")
 @answering
 def run(file: Path | None, name: str, runs: Path | None, jobs: int | None, follow: bool, **given: Any) -> Answer:
     """Compile an analysis into a new run and start it.
 
-    With HTCondor and Slurm this submits and returns; with make it runs here, to the end.
+    With HTCondor and Slurm, the command submits the run and returns. With make, it runs the jobs here and waits.
     """
     from reana_batch.lifecycle import submission
 
@@ -76,7 +76,7 @@ def run(file: Path | None, name: str, runs: Path | None, jobs: int | None, follo
 
 
 def _create(compilation: Compilation, root: Path, name: str) -> Path:
-    """Return the new directory of a run, which is written or not there at all."""
+    """Write the directory of a new run, and return it. It is deleted if it cannot be written completely."""
     import shutil
 
     from reana_batch.diagnostics import Refused
@@ -101,7 +101,7 @@ def _submitted(directory: Path, how: str) -> list[Line]:
 
 
 def _asked_site(file: Path | None, settings: Sequence[str]) -> str | None:
-    """Return the site that the user is asked for, if this machine submits to a batch system and nothing names a site."""
+    """Ask the user for a site and return it. None if a site is named, or if this machine has no batch system."""
     from reana_batch.diagnostics import Diagnostics, refuse
     from reana_batch.reading import sites
     from reana_batch.reading.analysis import find_spec
@@ -128,21 +128,21 @@ def _asked_site(file: Path | None, settings: Sequence[str]) -> str | None:
 
 
 def _here(directory: Path) -> Here | None:
-    """Return how a run is run on this machine. None if it is submitted to a batch system."""
+    """Return the functions that run it on this machine. None if its jobs are submitted."""
     from reana_batch.run.parts import Run
 
     return backends.driver(Run(directory).manifest.backend).here
 
 
 def _starting(here: Here, jobs: int | None) -> Callable[[Run], subprocess.Popen[bytes]]:
-    """Return what starts a run on this machine."""
+    """Return a function that starts a run on this machine."""
     return lambda run: here.start(run, jobs)
 
 
 def _watch_here(
     directory: Path, here: Here, process: subprocess.Popen[bytes], diagnostics: Diagnostics | None = None
 ) -> Answer:
-    """Stay with a run on this machine to its end, and return how it ended."""
+    """Wait until a run on this machine has ended, and return the answer with its state."""
     say(f"==> Running {directory.name} in {directory}")
     with watching(quiet=wants_json()) as report:
         here.watch(directory, process, report)
@@ -226,9 +226,9 @@ def resume(name: str, runs: Path | None, jobs: int | None) -> Answer:
 @click.argument("expansion")
 @answering
 def expand(directory: Path, expansion: str, submit_it: bool) -> Answer:
-    """Compile what follows from an expansion of a run.
+    """Compile an expansion of a run.
 
-    Jobs of the run call this. DIRECTORY is the run, or what another of its expansions has compiled.
+    Jobs of the run call this. DIRECTORY is the run, or the part that another of its expansions has compiled.
     """
     from reana_batch.diagnostics import Diagnostics
     from reana_batch.lifecycle import submission

@@ -36,14 +36,14 @@ def _store() -> Store:
     "values",
     multiple=True,
     metavar="NAME[=VALUE]",
-    help="A value; without one it is taken from the environment, or asked for.",
+    help="A value. Without =VALUE it comes from the environment, or the command asks for it.",
 )
 @click.option(
     "--file",
     "files",
     multiple=True,
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="A file, kept under its own name.",
+    help="A file, stored under its own name.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace secrets of the same names.")
 @answering

@@ -52,7 +52,7 @@ def list_runs(name: str | None, runs: Path | None) -> Answer:
 
 
 def _look_at_each(directories: Sequence[Path]) -> tuple[list[RunStatus], Diagnostics]:
-    """Return the states of the runs, and what is wrong with those that cannot be read."""
+    """Return the states of the runs, and the faults of runs that cannot be read."""
     from reana_batch import Run
     from reana_batch.diagnostics import Diagnostics, Refused, no_access
 
@@ -87,8 +87,8 @@ def _runs_table(found: Sequence[RunStatus]) -> Table:
 def wait(name: str, runs: Path | None) -> Answer:
     """Wait until a run has ended, and show its state.
 
-    Exits with 0 if it finished, 1 if it failed, 130 if it was stopped. Jobs that are held or cannot start are named
-    meanwhile.
+    Exits with 0 if it finished, 1 if it failed, 130 if it was stopped. Meanwhile it names jobs that are held or cannot
+    start.
     """
     return wait_for_end(open_run(name, runs))
 
@@ -97,7 +97,7 @@ def wait(name: str, runs: Path | None) -> Answer:
 @run_options
 @click.argument("step", required=False)
 @click.option("--row", type=click.IntRange(min=0), help="Only this row of the step.")
-@click.option("--follow", is_flag=True, help="Go on showing what is written, until the run has ended.")
+@click.option("--follow", is_flag=True, help="Keep showing new output until the run has ended.")
 @answering
 def logs(name: str, runs: Path | None, step: str | None, row: int | None, follow: bool) -> Answer:
     """Show the logs of the failed jobs, or of a step."""
@@ -114,7 +114,7 @@ def logs(name: str, runs: Path | None, step: str | None, row: int | None, follow
 
 
 def _log_texts(run: Run, step: str | None, row: int | None, follow: bool) -> Iterator[str]:
-    """Yield the logs piece by piece; they are looked for when the first is asked for."""
+    """Yield the logs piece by piece. The search for logs starts when the first piece is read."""
     from reana_batch.run.logs import read
 
     yield from run.follow_logs(step, row=row) if follow else read(run.logs(step, row=row))

@@ -1,4 +1,4 @@
-"""The state of a run in words: its outputs, or the first failure with everything that explains it."""
+"""The state of a run in words: its outputs, or the first failure with its details."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _VERBS = {
 
 
 def status_lines(current: RunStatus) -> Iterator[Line]:
-    """Yield the lines that tell the state of a run."""
+    """Yield the lines that describe the state of a run."""
     named = current.run.directory.name
     if current.state == "finished":
         yield line(f"==> SUCCESS: {named} has finished.", "green")
@@ -66,7 +66,7 @@ def _going_on(current: RunStatus) -> Iterator[Line]:
     done = f"{current.done:,} of {counted(current.total, 'job')} done"
     yield line(f"==> {current.run.directory.name} {_VERBS[current.state]}: {done}.")
     if current.queue.cut_short:
-        message = "Its submission was cut short, and what was accepted waits. To go on: reana-batch resume -w"
+        message = "Its submission was cut short, and the accepted jobs wait. To continue: reana-batch resume -w"
         yield line(f"{message} {_quoted(current)}", "yellow")
     yield from _open(current)
 
@@ -78,13 +78,13 @@ def _ended(current: RunStatus) -> Iterator[Line]:
     yield line(f"==> ERROR: {current.run.directory.name} {_VERBS[current.state]}{left}.", "red")
     yield from _blocked(current)
     yield from _open(current)
-    yield line(f"Its files are in {current.run.directory}. To go on: reana-batch resume -w {_quoted(current)}")
+    yield line(f"Its files are in {current.run.directory}. To continue: reana-batch resume -w {_quoted(current)}")
 
 
 def _blocked(current: RunStatus) -> Iterator[Line]:
     blocked = current.blocked()
     for each in blocked[:_MOST]:
-        way = "" if each.waits_for == each.failed else f" (by way of {each.waits_for})"
+        way = "" if each.waits_for == each.failed else f" (through {each.waits_for})"
         yield line(f"  {each.step}: {counted(each.jobs, 'job')} not started, because {each.failed} failed{way}.")
     if len(blocked) > _MOST:
         yield line(f"  and jobs of {len(blocked) - _MOST:,} more steps.")
@@ -96,7 +96,7 @@ def _open(current: RunStatus) -> Iterator[Line]:
 
 
 def _vanished(current: RunStatus) -> Iterator[Line]:
-    """Yield what is known of jobs that ended without a record of their own."""
+    """Yield the reasons, labels and messages that explain jobs without a record."""
     for job in current.queue.jobs:
         if job.reason:
             yield line(f"==> ERROR: {job.step} ({job.id}): {job.reason}.", "red")

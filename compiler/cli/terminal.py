@@ -1,4 +1,4 @@
-"""What a command prints: answers on stdout, notes, warnings and progress on stderr.
+"""The output of commands: answers on stdout, and notes, warnings and progress on stderr.
 
 On a terminal, rich draws tables and trees to fit its width. Elsewhere every row is one line, whatever its length, and a
 tab separates its cells.
@@ -51,7 +51,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Raw:
-    """Text that is printed as it is; a terminal gets it without what steers terminals.
+    """Text that is printed unchanged. On a terminal, control characters are escaped.
 
     In the log of a job, a carriage return begins a new line.
     """
@@ -104,7 +104,7 @@ def counted(number: int, noun: str) -> str:
 
 
 def say(text: str, colour: str | None = None) -> None:
-    """Print a line on stderr. A reader of stderr that has gone does not keep the answer from stdout."""
+    """Print a line on stderr. If the reader of stderr has ended, the command continues, and stdout gets the answer."""
     with contextlib.suppress(BrokenPipeError):
         click.secho(printable(text), fg=colour, err=True)
 
@@ -130,7 +130,7 @@ def print_pieces(pieces: Iterable[Piece]) -> None:
 def _print_raw(raw: Raw) -> None:
     readable = printable_log if raw.is_log else printable
     for text in raw.pieces:
-        # As bytes, from which click takes no colours.
+        # click removes colours from text, but not from bytes.
         click.echo(readable(text) if sys.stdout.isatty() else text.encode("utf-8", "surrogateescape"), nl=False)
 
 
@@ -245,7 +245,7 @@ def _text(*spans: Span) -> Text:
 
 @contextlib.contextmanager
 def watching(*, quiet: bool) -> Iterator[Report]:
-    """Give a function that shows the progress of each step: live on a terminal, else one line per change."""
+    """Yield a function that shows the progress of each step. Off a terminal it prints one line per change."""
     if quiet:
         yield lambda _: None
     elif sys.stderr.isatty():

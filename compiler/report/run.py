@@ -1,6 +1,6 @@
-"""A run as programs and the command line look at it.
+"""The class ``Run``, with which programs and the command line read the state of a run.
 
-:mod:`reana_batch` itself exports :class:`Run`. Looking at a run loads no compiler.
+:mod:`reana_batch` itself exports it. This module does not load the compiler.
 """
 
 from __future__ import annotations
@@ -15,46 +15,46 @@ from reana_batch.run.failures import Failure
 
 
 class Run:
-    """A run directory, to look at; looking changes nothing.
+    """A run directory. The methods read it and change nothing.
 
-    What was compiled is read once. A run that is compiled again into the same directory needs a new object.
+    The manifest is read once. If a run is compiled again into the same directory, it needs a new object.
     """
 
     def __init__(self, directory: str | os.PathLike[str]) -> None:
-        """Open the run in a directory. Raises :class:`Refused` if there is none, or a damaged one."""
+        """Open the run in a directory. Raises :class:`Refused` if the run is missing or damaged."""
         self._run = parts.Run(Path(directory))
 
     @property
     def directory(self) -> Path:
-        """The directory, as it was given."""
+        """The directory that was given."""
         return self._run.directory
 
     def __repr__(self) -> str:
         return f"Run({str(self.directory)!r})"
 
     def status(self) -> RunStatus:
-        """Return what the run's records say, and the batch system where they do not say all.
+        """Return the status of the run. The batch system is asked only if the records are not enough.
 
-        If the batch system does not answer, ``state`` is ``unknown`` and ``silence`` says why.
+        If it does not answer, ``state`` is ``unknown`` and ``silence`` says why.
         """
         return status_of(self._run)
 
     def progress(self) -> Sequence[parts.StepProgress]:
-        """Return the counts of jobs by step, from the records alone; no batch system is asked."""
+        """Return the numbers of jobs of each step, from the records. No batch system is asked."""
         return self._run.progress()
 
     def failures(self) -> Sequence[Failure]:
-        """Return the failed jobs, the first to start in front; the batch system is asked as for the status."""
+        """Return the failed jobs in the order of their starts. The batch system is asked as in :meth:`status`."""
         return self.status().failures
 
     def logs(self, step: str | None = None, *, row: int | None = None, all_jobs: bool = False) -> Sequence[logs.JobLog]:
-        """Return the logs of a step, by its name or label, or of one of its rows.
+        """Return the logs of a step, or of one of its rows. The step has its name or label.
 
-        Without a step, of all jobs that failed, and if none did, or with ``all_jobs``, of all that have started. Raises
-        :class:`Refused` if there is no such step or row.
+        Without a step, return the logs of all failed jobs. If none failed, or with ``all_jobs``, return the logs of all
+        started jobs. Raises :class:`Refused` if the step or row does not exist.
         """
         return logs.select(self._run, step, row, all_jobs=all_jobs)
 
     def follow_logs(self, step: str | None = None, *, row: int | None = None) -> Iterator[str]:
-        """Yield the logs and what is added to them, until the run has ended."""
+        """Yield the logs, and new output until the run has ended."""
         return logs.follow(lambda: self.logs(step, row=row, all_jobs=True), lambda: self.status().state)

@@ -143,7 +143,7 @@ def test_a_failure_in_json(failing: Tool) -> None:
 def test_the_command_that_is_named_goes_on_where_it_was(failing: Tool) -> None:
     ended = failing.run("run", "--runs", "my runs", "-w", "my fit")
     failing.write("my runs/my fit.1/workspace/cured", "")
-    command = ended.stdout.rsplit("To go on: ", 1)[1]
+    command = ended.stdout.rsplit("To continue: ", 1)[1]
     environment = failing.environment | {"PATH": f"{PROGRAM.parent}:{os.environ['PATH']}"}
     done = subprocess.run(
         ["bash", "-uc", command], cwd=failing.directory, env=environment, capture_output=True, check=False

@@ -86,8 +86,8 @@ def test_a_failed_run(desk: Desk) -> None:
         "  told",
         "==> ERROR: test.1 has failed; 2 jobs not started.",
         "  s3: 1 job not started, because s2 failed.",
-        "  s4: 1 job not started, because s2 failed (by way of s3).",
-        "Its files are in runs/test.1. To go on: reana-batch resume -w runs/test.1",
+        "  s4: 1 job not started, because s2 failed (through s3).",
+        "Its files are in runs/test.1. To continue: reana-batch resume -w runs/test.1",
     ]
     answer = desk.json("status", "-w", "test")
     assert (answer["status"], answer["failed"], answer["not_started"]) == ("failed", 1, 2)

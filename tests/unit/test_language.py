@@ -27,6 +27,7 @@ READ = (
     "tests/golden",
     "tests/property",
     "tests/snakemake",
+    "compiler/cli",
     "compiler/lifecycle",
     "compiler/report",
     "compiler/writing",
