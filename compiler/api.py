@@ -1,6 +1,6 @@
 """The library call: what other programs and the command line do with an analysis.
 
-:mod:`reana_batch` itself exports these names.
+:mod:`reana_batch` exports these names.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from reana_batch.report.run import Run
 # A file or directory.
 AnyPath = str | os.PathLike[str]
 
-# Values by name, or texts NAME=VALUE as on the command line.
+# Values under their names, or texts NAME=VALUE as on the command line.
 Assignments = Mapping[str, object] | Iterable[str]
 
 
@@ -43,8 +43,8 @@ def compile_workflow(
 ) -> Compilation:
     """Return the compilation of an analysis: its workflow for one batch system, and the warnings.
 
-    ``path`` is the analysis or its directory; the default is the current directory. The other arguments are the
-    options of ``reana-batch compile``. Nothing is written. Raises :class:`Refused` with every fault of the analysis.
+    ``path`` is the analysis or its directory. The default is the current directory. The other arguments are the
+    options of ``reana-batch compile``. Nothing is written. A faulty analysis raises :class:`Refused` with all faults.
     """
     own = {"queue_time": queue_time, "rows_per_job": rows_per_job}
     given = {name: value for name, value in own.items() if value is not None}
@@ -65,7 +65,7 @@ def compile_workflow(
 
 
 def _words(given: Assignments) -> tuple[str, ...]:
-    """Return assignments as on the command line."""
+    """Return assignments in the form of the command line."""
     if isinstance(given, Mapping):
         return tuple(f"{name}={_text(value)}" for name, value in given.items())
     return tuple(given)
@@ -78,7 +78,7 @@ def _text(value: object) -> str:
 def write_run(compilation: Compilation, directory: AnyPath, *, force: bool = False) -> Run:
     """Write the run directory of a compilation, with its inputs, and return the run.
 
-    With ``force`` it replaces the run that is in the directory. Raises :class:`Refused` if the directory is in use or
+    With ``force`` it replaces the run in the directory. Raises :class:`Refused` if the directory is in use or
     cannot be written.
     """
     creation.write_run(compilation, Path(directory), force=force)

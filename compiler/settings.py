@@ -1,7 +1,7 @@
 """Settings as fields of dataclasses: a field has the default of a setting, its rule and its sentence.
 
-A section of settings is a field whose value is such a record itself. Further sections, which come from elsewhere, are
-in one field of the type :data:`Sections`, by their names.
+A section of settings is a field whose value is such a record too. Further sections, which other modules define, are
+in one field of the type :data:`Sections`, under their names.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import Field, asdict, dataclass, field, fields, is_dataclass
 from typing import Any, TypeVar
 
-Rule = Mapping[str, Any]  # what JSON Schema says of a value, and in ``expected`` how a message says it
+Rule = Mapping[str, Any]  # a JSON Schema of a value; ``expected`` is its text in messages
 Sections = Mapping[str, Any]  # each a record, or None if there is nothing to set
-SECTIONS = {"sections": True}  # what the field of further sections has as metadata
+SECTIONS = {"sections": True}  # the metadata of the field of further sections
 
 FLAG: Rule = {"type": "boolean"}
 TEXT: Rule = {"type": "string"}
@@ -25,7 +25,7 @@ _Record = TypeVar("_Record")
 
 @dataclass(frozen=True, slots=True)
 class _About:
-    """What the field of a setting knows of it."""
+    """What the field of a setting knows about it."""
 
     rule: Rule
     says: str
@@ -38,7 +38,7 @@ def optional(rule: Rule) -> Rule:
 
 
 def text(pattern: str, expected: str) -> Rule:
-    """Return the rule of a text that has a pattern."""
+    """Return the rule of a text that matches a pattern."""
     return {"type": "string", "pattern": pattern, "expected": expected}
 
 
@@ -67,12 +67,12 @@ def setting(default: Any, rule: Rule, says: str, *, entry: type[Any] | None = No
 
 
 def sections_of(record: Any) -> dict[str, Any]:
-    """Return the sections in a record, by name."""
+    """Return the sections in a record, under their names."""
     return {name: value for name, value in _members(record) if is_dataclass(value)}
 
 
 def schema_of(record: Any) -> dict[str, Any]:
-    """Return what JSON Schema says of the settings in a record."""
+    """Return the JSON Schema of the settings in a record."""
     properties = {name: schema_of(value) for name, value in _members(record) if is_dataclass(value)}
     properties |= {each.name: {**_about(each).rule, "description": _about(each).says} for each in _settings(record)}
     order = [name for name, _ in _members(record) if name in properties]
@@ -80,7 +80,7 @@ def schema_of(record: Any) -> dict[str, Any]:
 
 
 def values_of(record: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield the settings in a record as JSON can hold them, by dotted name."""
+    """Yield the settings in a record under their dotted names, as values of JSON."""
     for name, section in sections_of(record).items():
         yield from values_of(section, f"{prefix}{name}.")
     for each in _settings(record):
@@ -89,7 +89,7 @@ def values_of(record: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def dotted(values: Mapping[str, Any], record: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield settings by dotted name, from values as a file has them; ``record`` says what is a section."""
+    """Yield settings under their dotted names, from the values of a file. ``record`` has the sections."""
     inner = sections_of(record)
     for name, value in values.items():
         if name in inner:
@@ -99,7 +99,10 @@ def dotted(values: Mapping[str, Any], record: Any, prefix: str = "") -> Iterator
 
 
 def filled(record: _Record, values: Mapping[str, Any], prefix: str = "", **others: Any) -> _Record:
-    """Return a record like this with values by dotted name, and other fields. A setting without a value: KeyError."""
+    """Return a copy of a record with values under dotted names, and with other fields.
+
+    A setting without a value raises KeyError.
+    """
     changed: dict[str, Any] = {}
     for each in fields(record):  # type: ignore[arg-type]  # a dataclass, which no type says
         value = getattr(record, each.name)
@@ -113,7 +116,7 @@ def filled(record: _Record, values: Mapping[str, Any], prefix: str = "", **other
 
 
 def _members(record: Any) -> Iterator[tuple[str, Any]]:
-    """Yield the fields of a record, with further sections in place of the field that has them."""
+    """Yield the fields of a record. Further sections replace the field that has them."""
     for each in fields(record):
         value = getattr(record, each.name)
         if "sections" in each.metadata:

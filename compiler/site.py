@@ -22,7 +22,7 @@ from reana_batch.settings import (
     values_of,
 )
 
-# The profile of those who name none.
+# The profile of a user who names none.
 DEFAULT_SITE = "local"
 
 _Own = TypeVar("_Own")
@@ -48,55 +48,53 @@ class CredentialSettings:
     kerberos: str = setting(
         "auto",
         one_of("auto", "keytab", "ticket", "forward"),
-        "Where jobs get tickets from: the keytab among the secrets, the ticket of the user who submits, or HTCondor; auto "
-        "takes the first of forward, keytab and ticket that is there.",
+        "The source of jobs' tickets: the keytab among the secrets, the submitter's ticket, or HTCondor. auto takes the "
+        "first available one of forward, keytab and ticket.",
     )
     realm: str | None = setting(
         None,
         optional(text("^[A-Za-z0-9._-]+$", "the name of a Kerberos realm")),
-        "The realm of CERN_USER; null leaves it to Kerberos.",
+        "The realm of CERN_USER. With null, Kerberos decides.",
     )
     voms_proxy: str = setting(
         "submit",
         one_of("submit", "worker"),
         "Where VOMS proxies are made: once at submission, or by each job, which then reads the private key.",
     )
-    # The default is what VOMS servers commonly grant.
+    # The default is what most VOMS servers grant.
     proxy_lifetime: int = setting(
         86400, {**_SECONDS, "minimum": 60}, "The most seconds that the VOMS server gives a proxy."
     )
-    rucio: str = setting(
-        "x509_proxy", one_of("x509_proxy", "x509", "userpass", "oidc"), "How Rucio's client proves who it is."
-    )
+    rucio: str = setting("x509_proxy", one_of("x509_proxy", "x509", "userpass", "oidc"), "How Rucio's client logs in.")
     ca_certificates: tuple[str, ...] = setting(
         ("/etc/pki/tls/certs/CERN-bundle.pem", "/etc/grid-security/certificates"),
         several(text(r"^/[^,\r\n]*$", "an absolute path without commas")),
-        "Files or directories of CA certificates on the worker; the first that exists is used for Rucio.",
+        "Files or directories of CA certificates on the worker. Rucio's client uses the first that exists.",
     )
 
 
 @dataclass(frozen=True, slots=True)
 class DataSettings:
-    """How declared data gets to the workspace and back. ``sites`` adds what URLs can be opened with."""
+    """How declared data is downloaded and uploaded. ``sites`` adds the credentials that can open URLs."""
 
     setup: str | None = setting(
         None,
         optional(text("^/.*$", "an absolute path")),
         "A script that jobs read before they look for rucio, xrdcp and curl.",
     )
-    streams: int = setting(4, POSITIVE, "Files of a dataset that one job fetches at a time.")
-    attempts: int = setting(5, POSITIVE, "How often a transfer or question is tried before the job fails.")
-    timeout: int = setting(300, POSITIVE, "Seconds without an answer after which an attempt is given up.")
+    streams: int = setting(4, POSITIVE, "Files of a dataset that one job downloads at a time.")
+    attempts: int = setting(5, POSITIVE, "How often a transfer or query is tried before the job fails.")
+    timeout: int = setting(300, POSITIVE, "An attempt ends after this many seconds without an answer.")
     runtime: int | None = setting(
-        None, _BOUND, "Seconds that a job which stages data asks for; null leaves it to default_runtime."
+        None, _BOUND, "The seconds that jobs which stage data ask for. With null, default_runtime applies."
     )
-    root_credential: str = setting("kerberos", {}, "What opens root:// URLs that say nothing themselves.")
-    davs_credential: str = setting("voms_proxy", {}, "What opens davs:// URLs that say nothing themselves.")
-    https_credential: str = setting("none", {}, "What opens https:// URLs that say nothing themselves.")
+    root_credential: str = setting("kerberos", {}, "The credential of root:// URLs that name none.")
+    davs_credential: str = setting("voms_proxy", {}, "The credential of davs:// URLs that name none.")
+    https_credential: str = setting("none", {}, "The credential of https:// URLs that name none.")
     rucio_instances: Mapping[str, Mapping[str, str]] = setting(
         dict,
         {"type": "object", "additionalProperties": _mapping({"rucio_host": _URL, "auth_host": _URL})},
-        "Rucio by the name that analyses use, each with its rucio_host and auth_host.",
+        "The Rucio instances under the names that analyses use, each with its rucio_host and auth_host.",
     )
 
 
@@ -106,14 +104,14 @@ class Limits:
     memory: int | None = setting(None, _BOUND, "The most bytes that a job may ask for.")
     cpus: int | None = setting(None, _BOUND, "The most CPUs that a job may ask for.")
     directory_entries: int | None = setting(
-        None, _BOUND, "Input directories with more entries than this draw a warning."
+        None, _BOUND, "Input directories with more entries than this cause a warning."
     )
-    jobs: int | None = setting(None, _BOUND, "More jobs than this draw a warning.")
+    jobs: int | None = setting(None, _BOUND, "More jobs than this cause a warning.")
 
 
 @dataclass(frozen=True, slots=True)
 class RefusedDirectory:
-    """A prefix of paths where no run can be, why, and the way out."""
+    """A prefix of paths that a run directory cannot have, the reason, and the advice."""
 
     prefix: str
     reason: str
@@ -122,35 +120,35 @@ class RefusedDirectory:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """The settings of one site. A batch system's own are in its folder, and here by its name."""
+    """The settings of one site. A batch system's own settings are defined in its folder, and here under its name."""
 
     name: str = DEFAULT_SITE
     description: str = setting("", TEXT, "One sentence for `reana-batch sites`.")
-    backend: str = setting("make", {}, "The back end of steps that ask for none.")  # ``sites`` adds which there are
+    backend: str = setting("make", {}, "The back end of steps that ask for none.")  # ``sites`` adds the known ones
     container_runtime: str = setting(
         "none",
         one_of("none", "apptainer", "htcondor"),
         "What starts a step's image: apptainer in the job, HTCondor's container universe, or nothing.",
     )
     unpacked_images: str | None = setting(
-        None, optional(TEXT), "A tree of unpacked images, looked into before an image is pulled."
+        None, optional(TEXT), "A tree of unpacked images. Jobs look there before they pull an image."
     )
     binds: tuple[str, ...] = setting(
         (),
         several(text("^/[^,]*$", "an absolute path without commas")),
-        "Directories of the worker that containers see, where they exist.",
+        "Directories of the worker that containers see if they exist.",
     )
     container_home: bool = setting(
         False,
         FLAG,
-        "Whether containers that apptainer starts see the user's home; else theirs is empty, and goes with the job.",
+        "Whether containers that apptainer starts see the user's home. Otherwise their home is empty and temporary.",
     )
     inherit_environment: bool = setting(False, FLAG, "Whether jobs get the environment of the user who submits.")
     python: str | None = setting(
         None,
         optional(PATH),
-        "The Python that compiles on the workers what only a run can know, and that has Snakemake there; null is the "
-        "one that compiles here.",
+        "The Python that compiles expansions on the workers and has Snakemake there. With null, it is the one that "
+        "compiles here.",
     )
     default_runtime: int | str | None = setting(
         None,
@@ -158,7 +156,7 @@ class Site:
             "anyOf": [{"type": "integer", "minimum": 1}, one_of(*_FLAVOURS, None)],
             "expected": "seconds or a job flavour",
         },
-        "Seconds or a job flavour, for steps that ask for no runtime; null leaves it to the batch system.",
+        "The seconds or job flavour of steps that ask for no runtime. With null, the batch system decides.",
     )
     rows_per_job: int | str = setting(
         1,
@@ -166,10 +164,12 @@ class Site:
             "anyOf": [{"type": "integer", "minimum": 1}, {"const": "auto"}],
             "expected": "a whole number above 0, or auto",
         },
-        "Rows that one scheduler job runs one after the other.",
+        "The number of rows that one scheduler job runs one after the other.",
     )
     queue_time: int = setting(
-        0, _SECONDS, "Seconds that a job may wait in the queue, counted in when credentials must outlive the jobs."
+        0,
+        _SECONDS,
+        "The seconds that a job may wait in the queue. They count when credentials must be valid until the jobs end.",
     )
     credentials: CredentialSettings = CredentialSettings()
     systems: Sections = field(default_factory=dict, metadata=SECTIONS)  # all batch systems, by name
@@ -178,23 +178,26 @@ class Site:
     refused_directories: tuple[RefusedDirectory, ...] = setting(
         (),
         several(_mapping(dict.fromkeys(("prefix", "reason", "hint"), TEXT))),
-        "Where a run cannot be: a prefix of the path, the reason and the way out.",
+        "Where a run directory cannot be: a prefix of the path, the reason and the advice.",
         entry=RefusedDirectory,
     )
     sources: Mapping[str, str] = setting(
-        dict, {"type": "object", "additionalProperties": TEXT}, "Where each value comes from."
+        dict, {"type": "object", "additionalProperties": TEXT}, "The source of each value."
     )
 
     def of(self, kind: type[_Own]) -> _Own:
-        """Return a batch system's own settings, by their type. They are the defaults if the site has none."""
+        """Return a batch system's own settings, found by their type. If the site has none, they are the defaults."""
         return next((each for each in self.systems.values() if isinstance(each, kind)), kind())
 
 
 def site_of(name: str, settings: Mapping[str, Any], known: Site) -> Site:
-    """Return the site of this name with the settings that :func:`settings_of` gave. ``known`` has all that there are."""
+    """Return the site of this name, with settings as :func:`settings_of` returns them.
+
+    ``known`` has all settings with their defaults.
+    """
     return filled(known, settings, name=name)
 
 
 def settings_of(site: Site) -> dict[str, Any]:
-    """Return the settings by dotted name, without the profile's own name."""
+    """Return the settings under their dotted names, without the profile's name."""
     return dict(sorted(values_of(site)))

@@ -38,7 +38,7 @@ _PREFIX = "REANA_BATCH_"
 
 @dataclass(frozen=True, slots=True)
 class _Form:
-    """The settings that there are, with their defaults, and the schema of profiles."""
+    """All settings with their defaults, and the schema of profiles."""
 
     known: Site
     rules: dict[str, Any] = field(hash=False)
@@ -141,7 +141,7 @@ def is_chosen(origin: str) -> bool:
 
 
 def _form(known: Site) -> _Form:
-    """Return the form of profiles, with what depends on the batch systems and credentials that there are."""
+    """Return the form of profiles for the known batch systems and credentials."""
     return _Form(known, rules_of(known))
 
 
