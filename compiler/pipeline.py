@@ -70,10 +70,7 @@ def compile_spec(path: Path, options: Options, diagnostics: Diagnostics) -> Comp
     workflow = _with_durations(workflow, durations)
     choice = choose(workflow, resolved.site, options.backend, diagnostics)
     if options.backend == "auto":
-        default = backends.default_site(choice.engine)
-        resolved = sites.resolve(
-            options.site, options.settings, path.parent, diagnostics, default=default, known=backends.known_settings()
-        )
+        resolved = resolved.or_default(backends.default_site(choice.engine), diagnostics)
     _warn_of_default_runtime(workflow, resolved, backends.lowering(choice.engine).TARGET, diagnostics)
     compilation = _lower_as_chosen(workflow, resolved.site, choice, options, diagnostics)
     return replace(compilation, spec=spec, inputs=inputs, options=options, durations=durations)

@@ -34,6 +34,7 @@ PROJECT_FILE = ".reana-batch.yaml"
 # Administrators put profiles here (sites.yaml), and settings and the machine's site (config.yaml).
 SYSTEM = Path("/etc/reana-batch")
 _PREFIX = "REANA_BATCH_"
+_BY_BACKEND = "--backend"  # what chose a site that follows from a back end
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,19 @@ class ResolvedSite:
     site: Site
     origins: Mapping[str, str]
     chosen_by: str = ""  # the layer that names the site, or empty
+    _read: _Read | None = field(default=None, repr=False, compare=False)
+
+    def or_default(self, name: str, diagnostics: Diagnostics) -> ResolvedSite:
+        """Return the settings with the profile ``name``, if nothing names another. No file is read again.
+
+        Raises Refused with every fault of the profile.
+        """
+        read = self._read
+        if self.chosen_by or not name or read is None:
+            return self
+        below = _profile_layers(name, None, read.form, read.sources, diagnostics)
+        diagnostics.stop_if_errors()
+        return _merged(name, _BY_BACKEND, below, read)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +73,15 @@ class _Layer:
 
     settings: Mapping[str, Any]
     origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What was read to resolve a site, whichever it is."""
+
+    form: _Form
+    sources: Sequence[tuple[Document, str]]  # the files of profiles, each with the name of its origin, the user's first
+    above: Sequence[_Layer]  # the settings that override those of a profile
 
 
 def home_file() -> Path:
@@ -113,23 +136,31 @@ def resolve(
         (name, "--site"),
         (environment.get(variable), variable),
         *((site, layer.origin) for layer, site, _ in reversed(chosen)),
-        (default, "--backend"),
+        (default, _BY_BACKEND),
     ]
     profile, chosen_by = next(((site, origin) for site, origin in namings if site), (DEFAULT_SITE, ""))
     places = {layer.origin: place for layer, _, place in chosen}
-    layers = [
-        *_profile_layers(profile, places.get(chosen_by), form, diagnostics),
+    sources = list(reversed(list(_profile_documents(form, diagnostics))))
+    below = _profile_layers(profile, places.get(chosen_by), form, sources, diagnostics)
+    above = (
         *(layer for layer, _, _ in chosen),
         _environment_layer(environment, form, diagnostics),
         _Layer(_read_overrides(overrides, "--set", form, diagnostics), "command line"),
-    ]
+    )
     diagnostics.stop_if_errors()
+    return _merged(profile, chosen_by, below, _Read(form, sources, above))
+
+
+def _merged(profile: str, chosen_by: str, below: Sequence[_Layer], read: _Read) -> ResolvedSite:
+    """Return the site of a profile with the layers ``below``, and those above that were read."""
+    known = read.form.known
     settings = settings_of(known)
     origins = dict.fromkeys(settings, "default")
-    for layer in layers:
+    for layer in (*below, *read.above):
         settings |= layer.settings
         origins |= dict.fromkeys(layer.settings, layer.origin)
-    return ResolvedSite(site_of(profile, settings, known), {key: origins[key] for key in sorted(origins)}, chosen_by)
+    sorted_origins = {key: origins[key] for key in sorted(origins)}
+    return ResolvedSite(site_of(profile, settings, known), sorted_origins, chosen_by, read)
 
 
 def is_chosen(origin: str) -> bool:
@@ -183,13 +214,14 @@ def _check_file(document: Document, form: _Form, diagnostics: Diagnostics) -> No
     diagnostics.stop_if_errors()
 
 
-def _profile_layers(name: str, place: Place | None, form: _Form, diagnostics: Diagnostics) -> list[_Layer]:
+def _profile_layers(
+    name: str, place: Place | None, form: _Form, sources: Sequence[tuple[Document, str]], diagnostics: Diagnostics
+) -> list[_Layer]:
     """Return the layers of a profile and of those that it extends, the most basic first.
 
     The profile is named at ``place``. A user's profile adds to the shipped one of its name, or to the one that
     it extends.
     """
-    sources = list(reversed(list(_profile_documents(form, diagnostics))))  # the user's file first
     layers: list[_Layer] = []
     trail: list[tuple[str, int]] = []  # the names and files of the earlier profiles
     wanted: str | None = name
@@ -217,7 +249,7 @@ def _profile_layers(name: str, place: Place | None, form: _Form, diagnostics: Di
 
 def _report_unknown_site(
     name: str,
-    documents: list[tuple[Document, str]],
+    documents: Sequence[tuple[Document, str]],
     extended_by: tuple[Document, str] | None,
     place: Place | None,
     diagnostics: Diagnostics,

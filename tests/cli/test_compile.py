@@ -27,7 +27,8 @@ def test_the_run_is_named_after_the_back_end(args: tuple[str, ...], folder: str,
 
 def test_auto_goes_by_the_steps(hello: Tool) -> None:
     hello.write("reana.yaml", HELLO.replace("        commands", "        compute_backend: slurmcern\n        commands"))
-    assert hello.run("compile", "-b", "auto").code == 0
+    ended = hello.run("compile", "-b", "auto", REANA_BATCH_QUEUE="5")
+    assert (ended.code, ended.stderr.count("There is no setting REANA_BATCH_QUEUE")) == (0, 1)
     assert (hello.directory / "run-slurm/batch/submit.sh").exists()
 
 

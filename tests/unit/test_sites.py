@@ -12,6 +12,7 @@ from reana_batch.backends import known_settings
 from reana_batch.backends.htcondor.settings import HTCondorSettings
 from reana_batch.backends.slurm.settings import SlurmSettings
 from reana_batch.diagnostics import Diagnostics, Refused, render
+from reana_batch.reading import sites
 from reana_batch.reading.sites import ResolvedSite, profiles, resolve, user_file
 from reana_batch.site import settings_of
 from reana_batch.site import site_of as settings_site
@@ -77,6 +78,20 @@ def test_default_site_is_this_machine() -> None:
     assert (resolved.site.name, resolved.site.backend, resolved.site.container_runtime) == ("local", "make", "none")
     assert resolved.origins["backend"] == "shipped: local"
     assert resolved.origins["slurm.partition"] == "default"
+
+
+def test_the_site_of_a_back_end_is_the_default(write_user_file: WriteFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_user_file("generic-slurm: {slurm: {partition: long}}\n")
+    overrides, environment = ["queue_time=5"], {"REANA_BATCH_SLURM__QOS": "high"}
+    diagnostics = Diagnostics()
+    asked = resolve(None, overrides, None, diagnostics, environment, known=known_settings(), default="generic-slurm")
+    found, named = site_of(None, overrides, None, environment), site_of("local", overrides, None, environment)
+    monkeypatch.setattr(sites, "read_document", None)  # no file is read again
+    assert found.or_default("generic-slurm", diagnostics) == asked
+    assert (asked.site.name, asked.chosen_by) == ("generic-slurm", "--backend")
+    assert asked.site.of(SlurmSettings).partition == "long"
+    assert found.or_default("", diagnostics) is found
+    assert named.or_default("generic-slurm", diagnostics) is named
 
 
 def test_each_layer_wins_over_the_one_below(write_user_file: WriteFile, write_project_file: WriteFile) -> None:
