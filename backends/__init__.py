@@ -26,7 +26,7 @@ class BackEnd(NamedTuple):
 
     lowering: str
     driver: str
-    settings: str = ""  # holds ``SETTINGS``, the type of what a site profile says of this system alone
+    settings: str = ""  # has ``SETTINGS``, the type of the system's own settings in a site profile
 
 
 BACKENDS = {
@@ -115,7 +115,7 @@ def _row(name: str) -> BackEnd:
 
 
 def known_settings() -> Site:
-    """Return a site with the defaults of all settings that there are, those of each batch system included."""
+    """Return a site with the default of every setting, including those of each batch system."""
     return Site(systems={name: _defaults(row.settings) for name, row in BACKENDS.items()})
 
 
@@ -139,5 +139,5 @@ def default_site(name: str | None) -> str:
 
 
 def left_behind() -> tuple[str, ...]:
-    """Return the prefixes of the files that batch systems write among the batch files of a run."""
+    """Return the prefixes of the files that batch systems write among the batch files."""
     return tuple(prefix for name in BACKENDS for prefix in driver(name).left_behind)

@@ -75,7 +75,7 @@ def _engine(asked: set[str], site: Site) -> str:
 
 
 def _refuse_mixture(workflow: Workflow, engine: str, guests: Mapping[str, str], diagnostics: Diagnostics) -> None:
-    """Record an error at each step that the engine cannot delegate, and at its own first step."""
+    """Record an error at the steps that the engine cannot delegate, and at its first step."""
     own = lowering(engine).TARGET
     refused = {name: lowering(each).TARGET.title for name, each in guests.items() if each not in own.holds}
     if not refused:

@@ -191,7 +191,7 @@ def _node(step: Step, chunk: int) -> str:
 
 
 def _verdict_node(step: str) -> str:
-    """Return the name of the node that checks whether all jobs of a step are done."""
+    """Return the name of the node that checks a step's records."""
     return f"{step}.verdict"
 
 

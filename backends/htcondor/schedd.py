@@ -171,7 +171,7 @@ def submit(run: Run, place: Mapping[str, str]) -> list[str]:
 
 
 def _done_nodes(part: Run) -> Iterator[str]:
-    """Yield the nodes of one DAG whose chunks are all done, so that they need not run again."""
+    """Yield the nodes of one DAG whose chunks are all done."""
     for step in part.manifest.steps:
         done = set(part.records(step).done_chunks())
         yield from (f"{step.name}.{chunks[0]}" for chunks in step.nodes() if done.issuperset(chunks))
@@ -199,7 +199,7 @@ def trace(directory: Path) -> Trace:
 
 
 def submit_dag(directory: Path, place: Mapping[str, str]) -> str:
-    """Submit the DAG in ``directory`` to the schedd and return the id of its DAGMan job."""
+    """Submit the DAG in ``directory`` and return the id of its DAGMan job."""
     settings = _settings(place)
     with contextlib.chdir(directory):
         return _by_either(lambda bindings: _submit_by_bindings(bindings, settings), lambda: _submit_by_tool(settings))
@@ -209,7 +209,7 @@ def submit_dag(directory: Path, place: Mapping[str, str]) -> str:
 
 
 def query(directory: Path, last: Submission) -> Queue:
-    """Return the jobs of the DAG, its nodes and its expansions that the schedd knows, with one query.
+    """Return the jobs of the DAG, its nodes and its expansions, with one query.
 
     Without a place, the user submitted the DAG by hand, to this machine's schedd or another one. Then HTCondor's log
     of the DAG is read too. Raises Refused if DAGMan still runs according to the log, but its schedd does not know it.
@@ -244,9 +244,9 @@ def _settings_of(directory: Path, last: Submission) -> Mapping[str, str]:
 
 
 def _open_dagman(directory: Path) -> tuple[str, str] | None:
-    """Return the DAGMan job that has not ended according to HTCondor's log, and its schedd's address.
+    """Return the running DAGMan job in HTCondor's log, and the address of its schedd.
 
-    None if all have ended.
+    None if all DAGMan jobs have ended.
     """
     found = None
     for number, job, lines in _events(directory / f"{DAG_FILE}.dagman.log", heads=True):
@@ -267,7 +267,7 @@ def check_gone(place: Mapping[str, str], *directories: Path) -> None:
 
 
 def _of_run(directory: Path, *, expands: bool | None = None) -> str:
-    """Return the expression that selects the jobs of a run and its expansions, with their DAGMan jobs."""
+    """Return the expression that selects all jobs of a run, including DAGMan and expansions."""
     if expands is None:
         expands = (directory / layout.EXPANSIONS).exists()
     return f"Iwd == {_place(directory)}" + (f" || {_inside(directory)}" if expands else "")
@@ -354,7 +354,10 @@ def _by_either(by_bindings: Callable[[ModuleType], _T], by_tool: Callable[[], _T
 
 @contextlib.contextmanager
 def _printing_to_stderr() -> Iterator[None]:
-    """Redirect what the C++ of the bindings prints, such as the number of a rescue DAG, from stdout to stderr."""
+    """Redirect the output of the bindings' C++ from stdout to stderr.
+
+    For example, it prints the number of a rescue DAG.
+    """
     kept = os.dup(1)
     sys.stdout.flush()
     os.dup2(2, 1)
@@ -471,7 +474,7 @@ def _hold_reason(ad: Mapping[str, Any], job: str) -> str:
 
 
 def _evictions(ad: Mapping[str, Any], _job: str) -> str:
-    """Return why a job does not run if its worker could not start it, or if it was evicted repeatedly."""
+    """Return why a job could not start or was evicted repeatedly. Empty otherwise."""
     starts, told = int(ad.get("NumShadowStarts", 0)), _last_line(ad.get("VacateReason", "")).rstrip(".")
     if int(ad.get("VacateReasonCode", _FIRST_VACATE_CODE)) < _FIRST_VACATE_CODE:
         times = "once" if starts < 2 else f"{starts} times"
@@ -500,7 +503,7 @@ _REASONS: dict[JobState, Callable[[Mapping[str, Any], str], str]] = {
 
 
 def endings(directory: Path) -> dict[tuple[str, int], str]:
-    """Return, by step and chunk, why the last job of a node did not end by itself.
+    """Return why the last jobs of nodes did not end by themselves, by step and chunk.
 
     The source is DAGMan's log of its nodes, which remains after the jobs have left the queue.
     """
@@ -521,7 +524,7 @@ def endings(directory: Path) -> dict[tuple[str, int], str]:
 
 
 def last_words(directory: Path) -> str:
-    """Return the jobs that something ended after their work was done, and the errors in DAGMan's logs."""
+    """Return the jobs that were ended after their work, and the errors in DAGMan's logs."""
     run, ended = Run(directory), endings(directory)
     done = (
         f"{step.label} ({step.origin}): {ALL_DONE} ({ended[step.name, chunk]})."
@@ -533,7 +536,7 @@ def last_words(directory: Path) -> str:
 
 
 def _log_errors(directory: Path) -> str:
-    """Return the last errors in DAGMan's log, or what DAGMan printed if it could not write a log."""
+    """Return the last errors in DAGMan's log, or the output of DAGMan without a log."""
     lines = tail(directory / f"{DAG_FILE}.dagman.out", _LOG_LINES).splitlines()
     errors = [_STAMP.sub("", line) for line in lines if _ERROR.search(line)]
     return "\n".join(errors[-_MOST_ERRORS:]) or tail(directory / f"{DAG_FILE}.lib.err", _MOST_ERRORS)
@@ -556,7 +559,7 @@ def _events(log: Path, *, heads: bool = False) -> Iterator[tuple[str, str, list[
 
 
 def _refused(log: Path) -> Iterator[tuple[tuple[str, int], str]]:
-    """Yield each node that the schedd refused, with the reason, once for each attempt of DAGMan."""
+    """Yield the nodes that the schedd refused, with the reason. DAGMan may try a node several times."""
     if not log.exists():
         return
     node = None

@@ -104,7 +104,10 @@ def _keep(number: int, _frame: object) -> None:
 
 
 def _interrupt(_number: int, _frame: object) -> None:
-    """Treat every signal that ends this process as an interrupt, because make and its jobs must end with it."""
+    """Treat every signal that ends this process as an interrupt.
+
+    Make and its jobs must end together with this process.
+    """
     raise KeyboardInterrupt
 
 
@@ -136,13 +139,13 @@ def _end(make: subprocess.Popen[bytes], run: Run) -> None:
 
 
 def trace(directory: Path) -> Trace:
-    """Return whether a process of the run is alive here, or make was started on any machine."""
+    """Return whether the run is alive here, or make was started on any machine."""
     started = (directory / _HOSTS).exists() or any(_engines(directory))
     return Trace.ACCEPTED if started else Trace.NONE
 
 
 def query(directory: Path, last: Submission) -> Queue:
-    """Return the processes of the run: make, its jobs, and the rest of their process groups.
+    """Return make, its jobs, and the rest of their process groups.
 
     Raises Refused if the run was started on another machine, because the processes there are unknown.
     """
@@ -169,7 +172,7 @@ def cancel(directory: Path, last: Submission) -> None:
 
 
 def endings(directory: Path) -> dict[tuple[str, int], str]:
-    """Return, by step and chunk, why jobs that started could not write a record of their end."""
+    """Return why started jobs could not write their last record, by step and chunk."""
     run = Run(directory)
     full = shutil.disk_usage(directory).free < _LEAST_FREE
     why = f"the disk of {directory} is full" if full else "its disk was full, or its machine or make was killed"
@@ -186,7 +189,7 @@ def last_words(directory: Path) -> str:
 
 
 def _check_host(directory: Path, last: Submission) -> None:
-    """Raise Refused if the run was started on another machine, or if its jobs run there."""
+    """Raise Refused if the run was started, or has jobs, on another machine."""
     here = socket.gethostname()
     hosts = {name.rpartition(":")[0] for name in last.ids} or {last.host or here}
     with contextlib.suppress(FileNotFoundError):  # every make writes it, even if the user started it by hand
@@ -215,7 +218,7 @@ def _belongs(process: Path, group: str, directory: Path) -> bool:
 
 
 def _engines(directory: Path) -> Iterator[int]:
-    """Yield the processes of this machine that run the workflow: make and its jobs, also if started by hand."""
+    """Yield make and its jobs on this machine, even if the user started them by hand."""
     run = directory.resolve()
     for process in Path("/proc").glob("[0-9]*"):
         try:

@@ -89,7 +89,7 @@ def lower(workflow: Workflow, site: Site) -> Iterator[File]:
 
 
 def _followed_by_aftercorr(steps: Sequence[Step]) -> set[str]:
-    """Return the steps with several rows per job whose jobs other jobs follow one by one, with aftercorr.
+    """Return the steps with several rows per job whose jobs others follow with aftercorr.
 
     Their jobs end with success even if rows fail, because the jobs after them check the parents of each row.
     """
@@ -108,12 +108,12 @@ def _submission(workflow: Workflow, site: Site) -> str:
 
 
 def bundle(site: Site) -> int:
-    """Return how many jobs of a step one node of another system's graph submits together, as an array."""
+    """Return how many jobs one node of another system's graph submits as an array."""
     return site.of(SlurmSettings).max_array_size
 
 
 def lower_nodes(workflow: Workflow, site: Site) -> Iterator[File]:
-    """Yield the scripts with which nodes of another system's graph submit steps to Slurm and wait for them."""
+    """Yield the scripts with which another system's nodes submit steps and wait for them."""
     folder_of = folders(workflow)
     yield library("submit-lib.sh")
     yield library("node-lib.sh")
@@ -161,7 +161,7 @@ def _batch_script(step: Step, folder: str, site: Site, *, followed: bool = False
 
 
 def _gpus(step: Step) -> str:
-    """Return the GPUs of a job in the form of sbatch, with their model if the step names one."""
+    """Return the GPUs of a job in the form of sbatch. They may have a model."""
     number, model = step.placed.resources.gpus, step.placed.resources.gpu_model
     return f"{model}:{number or 1}" if model else str(number or "")
 

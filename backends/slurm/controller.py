@@ -95,7 +95,7 @@ _ENDINGS = {
 
 
 def submit(run: Run, _place: Mapping[str, str] = MappingProxyType({})) -> list[str]:
-    """Submit the chains of ``run`` to Slurm and return the ids of their jobs and arrays.
+    """Submit the chains of ``run`` and return the ids of their jobs and arrays.
 
     If Slurm refuses a job, submit.sh cancels all accepted ones. It also records the cluster, even if the user calls it.
     A run that goes on has one chain for each part, except the parts that the planner of an expansion will submit.
@@ -115,7 +115,7 @@ def submit(run: Run, _place: Mapping[str, str] = MappingProxyType({})) -> list[s
 
 
 def _open_parts(run: Run) -> Iterator[Run]:
-    """Yield the parts that are not done, but whose planner is, so that it will not submit them."""
+    """Yield the parts that are not done. If the planner of a part may still submit it, it is omitted."""
     for part in run.parts():
         steps = part.manifest.steps_by_name()
         for name, compiled in part.compiled().items():
@@ -176,7 +176,7 @@ def trace(directory: Path) -> Trace:
 
 
 def query(directory: Path, _last: Submission | None = None) -> Queue:
-    """Return the jobs of the run that slurmctld knows, with one call of squeue, or two if the first shows none.
+    """Return the jobs of the run that slurmctld knows, with one or two calls of squeue.
 
     It asks for the jobs in submit.sh's journal, because the finaliser adds jobs to it after the submission. If squeue
     shows none, the default cluster may not be that of the run. So the second call asks the cluster of the run.
@@ -250,7 +250,7 @@ def _is_elsewhere(working: str, directory: Path) -> bool:
 
 
 def _without_consequences(run: Run, jobs: list[QueuedJob]) -> Iterator[QueuedJob]:
-    """Yield the jobs, without the reasons of jobs that did not start because others failed, if those have reasons.
+    """Yield the jobs, without reasons that only follow from failures of other jobs.
 
     If all rows of a failed job are done, its reason becomes that it was ended after its records were written.
     """
@@ -268,9 +268,9 @@ def _without_consequences(run: Run, jobs: list[QueuedJob]) -> Iterator[QueuedJob
 
 
 def _lost_finalisers(run: Run, shown: list[tuple[str, ...]], asked: Set[str]) -> Iterator[QueuedJob]:
-    """Yield the finalisers that are missing in the queue, the last of each kind for each part of the run.
+    """Yield the finalisers that are missing in the queue.
 
-    A finaliser that is not among ``asked`` was submitted after the query. It is not lost.
+    Of each part of the run, it is the last of each kind. A finaliser that is not among ``asked`` was submitted after the query. It is not lost.
     """
     active = {job.partition("_")[0]: why for job, word, why, *_ in shown if _STATES.get(word) is not JobState.ENDED}
     for part in run.parts() if active else []:
@@ -378,7 +378,10 @@ def _release_refused(directory: Path) -> None:
 
 
 def _has_lost_jobs(directory: Path) -> bool:
-    """Return whether no job runs, and a job is missing in the queue although a parent of it has not ended."""
+    """Return whether the queue has lost jobs.
+
+    That is so if no job runs, and a job is missing although one of its parents has not ended.
+    """
     jobs = query(directory).jobs
     if any(job.step and job.state is JobState.RUNNING for job in jobs):
         return False
@@ -393,7 +396,7 @@ def _has_lost_jobs(directory: Path) -> bool:
 
 
 def _submit_again(directory: Path) -> list[str]:
-    """Cancel the remaining jobs of the run, submit every unfinished job again, and return the new ids."""
+    """Cancel the run's jobs, submit all unfinished ones again, and return the new ids."""
     sys.stderr.write("reana-batch: Slurm has lost jobs of the run; submitting every unfinished job again.\n")
     cancel(directory)
     end = time.monotonic() + LINGERING
@@ -407,7 +410,7 @@ def _submit_again(directory: Path) -> list[str]:
 
 
 def _replace(part: Run, kinds: list[str]) -> list[str]:
-    """Submit finalisers of these kinds for a part that has lost its own, and return their ids."""
+    """Submit new finalisers of these kinds for a part, and return their ids."""
     command = ["bash", "-c", 'set -u; . batch/submit-lib.sh && replace_finalisers "$@"', "bash", *kinds]
     env = os.environ | _elsewhere(part.directory)
     done = subprocess.run(command, cwd=part.directory, capture_output=True, text=True, check=False, env=env)

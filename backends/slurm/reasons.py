@@ -92,9 +92,9 @@ def cure(said: str) -> str:
 
 
 def explain(reason: str, job: str) -> tuple[JobState, str]:
-    """Return HELD if a pending job can never start for squeue's reason, else WAITING, and the reason in plain words.
+    """Return the state of a pending job, and squeue's reason in plain words.
 
-    The text is empty if the job only has to wait.
+    The state is HELD if the job can never start. The text is empty if the job only has to wait.
     """
     word, _, detail = reason.partition(", ")
     if "reserved" in detail.lower():  # for another job or for maintenance, both of which end

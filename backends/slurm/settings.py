@@ -14,13 +14,13 @@ class SlurmSettings:
     partition: str | None = setting(None, _NAME, "--partition of jobs that name none.")
     account: str | None = setting(None, _NAME, "--account of every job.")
     qos: str | None = setting(None, _NAME, "--qos of every job.")
-    # Slurm's own default
+    # Slurm's default is 1001.
     max_array_size: int = setting(1001, POSITIVE, "MaxArraySize of the cluster: array indices stay below it.")
     submission: str = setting(
         "sbatch",
         one_of("sbatch", "pyslurm", "auto"),
-        "What hands jobs to Slurm: its sbatch, the package pyslurm, or auto: pyslurm where it fits the site's Slurm, "
-        "else sbatch.",
+        "What submits jobs: sbatch, pyslurm or auto. With auto it is pyslurm if it works with the site's Slurm, and "
+        "sbatch otherwise.",
     )
     pyslurm_python: str | None = setting(
         None, optional(PATH), "The Python that has pyslurm; null is the one that runs reana-batch."

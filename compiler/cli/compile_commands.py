@@ -129,7 +129,7 @@ def _graph_record(compilation: Compilation) -> Record:
 
 
 def _graph(compilation: Compilation, form: str, output: Path | None) -> Iterator[Piece]:
-    """Yield the graph in one of its forms, or write it into a file and yield nothing."""
+    """Yield the graph in one of its forms. With an output file, write it there instead."""
     if form == "tree":
         yield _tree(compilation.workflow)
         yield _steps_table(compilation.workflow)
@@ -161,9 +161,9 @@ def _write(output: Path, drawn: bytes) -> None:
 
 
 def _tree(workflow: Workflow) -> Tree:
-    """Return the graph as a tree of one level: the steps in order, each with its parents.
+    """Return the graph as a tree of one level.
 
-    With nesting, a chain of a thousand steps would be a thousand levels deep.
+    It has the steps in order, each with its parents. With nesting, a chain of a thousand steps would be a thousand levels deep.
     """
     reasons = {expansion.name: expansion.reason for expansion in workflow.expansions}
     return Tree(workflow.name, [(_branch(step, reasons), list(_data(step))) for step in workflow.steps])

@@ -33,7 +33,7 @@ def end_answer(run: Run, diagnostics: Diagnostics | None = None) -> Answer:
 
 
 def wait_for_end(run: Run, diagnostics: Diagnostics | None = None) -> Answer:
-    """Wait until a run has ended, show its progress on stderr, and return the answer with its state."""
+    """Wait until a run has ended, and return its state. Show its progress on stderr."""
     from reana_batch.cli.status_text import hindrances
 
     pause, told = 1, set[str]()
@@ -80,5 +80,5 @@ def _patient_look(run: Run) -> RunStatus:
 
 
 def _is_lacking(silence: Refused | None) -> bool:
-    """Return whether the tools of the batch system are missing here, so that it is useless to ask again."""
+    """Return whether the batch system's tools are missing. Then it is useless to ask again."""
     return silence is not None and any(fault.code != "scheduler" for fault in silence.diagnostics.errors)

@@ -137,5 +137,5 @@ def open_run(name: str, runs: Path | None) -> Run:
 
 
 def site_line(resolved: ResolvedSite) -> str:
-    """Return the line with the name of the site in force, and with what chose it."""
+    """Return the line with the name of the site in force, and its origin."""
     return f"==> Site {resolved.site.name}, " + (f"by {resolved.chosen_by}" if resolved.chosen_by else "the default")

@@ -142,7 +142,7 @@ def _starting(here: Here, jobs: int | None) -> Callable[[Run], subprocess.Popen[
 def _watch_here(
     directory: Path, here: Here, process: subprocess.Popen[bytes], diagnostics: Diagnostics | None = None
 ) -> Answer:
-    """Wait until a run on this machine has ended, and return the answer with its state."""
+    """Wait until a run on this machine has ended, and return its state."""
     say(f"==> Running {directory.name} in {directory}")
     with watching(quiet=wants_json()) as report:
         here.watch(directory, process, report)

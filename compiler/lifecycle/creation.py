@@ -56,7 +56,10 @@ def write_run(compilation: Compilation, directory: Path, *, force: bool = False)
 
 
 def _check_free(directory: Path, force: bool) -> None:
-    """Raise Refused if another command has made a run here meanwhile, or if the run to replace is active."""
+    """Raise Refused if the directory cannot be used.
+
+    Another command may have made a run here meanwhile, or the run to replace may be active.
+    """
     if (directory / layout.MANIFEST).exists():
         if not force:
             raise refuse("output-exists", f"Another command has just made a run in {directory}.")
@@ -66,7 +69,7 @@ def _check_free(directory: Path, force: bool) -> None:
 
 
 def fill(compilation: Compilation, directory: Path) -> None:
-    """Write the batch files, and make the folders for logs and records, next to the workspace."""
+    """Write the batch files, and make the folders for logs and records."""
     for name in (layout.BATCH, layout.STATE, layout.LOGS):
         (directory / name).mkdir(mode=0o700, exist_ok=True)
     for expansion in compilation.workflow.expansions:  # DAGMan needs the folders when it starts

@@ -113,7 +113,7 @@ def sweep(directory: Path, ending: str) -> None:
 
 
 def check_replaceable(directory: Path) -> None:
-    """Raise Refused if the run in ``directory`` is active or unknown, or if other runs use its workspace.
+    """Raise Refused if the run is active or unknown, or if others use its workspace.
 
     Wait for jobs that are still ending.
     """

@@ -25,7 +25,7 @@ def expand(run: Path, name: str, diagnostics: Diagnostics) -> Path:
 
 
 def _write_expansion(compilation: Compilation, directory: Path) -> None:
-    """Write ``directory``, completely or not at all, because the planner can be killed at any time."""
+    """Write ``directory`` completely or not at all. The planner can be killed at any time."""
     try:
         directory.parent.mkdir(mode=0o700, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{directory.name}.", dir=directory.parent) as temporary:

@@ -16,7 +16,10 @@ PREFIX = ".compile."
 
 
 def holds_run(directory: Path) -> bool:
-    """Return whether a directory contains a run, or the rest of one whose replacement was killed."""
+    """Return whether a directory contains a run, or the rest of one.
+
+    A replacement that was killed leaves a rest.
+    """
     made = (directory / layout.MANIFEST).exists() or any(directory.glob(f"{PREFIX}*"))
     return made or (_names(directory) == {layout.STATE} and all(map(_is_lock, _names(directory / layout.STATE))))
 

@@ -67,7 +67,7 @@ def copy_run(run: Run, new: Path) -> int:
 
 
 def _fill_restart(run: Run, new: Path, unnamed: Path) -> int:
-    """Make the run ``new`` under the name ``unnamed``, and return how many jobs are done already."""
+    """Make the run ``new`` under another name, and return how many jobs are done."""
     unnamed.mkdir(mode=0o700)
     workspace = os.path.relpath((run.directory / layout.WORKSPACE).resolve(), new.resolve())
     done = 0
@@ -85,7 +85,7 @@ def _fill_restart(run: Run, new: Path, unnamed: Path) -> int:
 
 
 def _copy_part(part: Run, target: Path) -> int:
-    """Copy the batch files and the records of finished jobs, and return how many jobs are finished."""
+    """Copy the batch files and the records of finished jobs. Return the number of these jobs."""
     batch = part.directory / layout.BATCH
     left_behind = backends.left_behind()
     names = (path for path, _ in files.walk(batch) if not path.startswith(left_behind))
@@ -98,7 +98,7 @@ def _copy_part(part: Run, target: Path) -> int:
 
 
 def _inherit(step: StepEntry, old: Path, new: Path) -> int:
-    """Copy the records of a step's finished jobs into the new run, and return how many there are."""
+    """Copy the records of a step's finished jobs, and return how many there are."""
     count = 0
     for shard in {*layout.row_folders(step.rows), *layout.row_folders(step.chunks)}:
         for kind in (layout.LOGS, layout.STATE):
@@ -112,9 +112,9 @@ def _inherit(step: StepEntry, old: Path, new: Path) -> int:
 
 
 def resume(directory: Path, start: Callable[[Run], _T]) -> _T:
-    """Start a failed or stopped run again in its own directory, and return the result of ``start``.
+    """Start a failed or stopped run again. Return the result of ``start``.
 
-    Finished jobs do not run again.
+    The run keeps its directory. Finished jobs do not run again.
     """
     run = Run(directory)
     with locked(directory):

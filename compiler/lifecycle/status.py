@@ -62,7 +62,7 @@ class RunStatus:
         return sum(step.waiting for step in self.progress)
 
     def blocked(self) -> list[Blocked]:
-        """Return the steps of a failed run with jobs that could not start because others failed."""
+        """Return the steps with jobs that could not start because others failed."""
         needs = {part.name_of(step): [part.path + need for need in step.needs] for part, step in self.run.steps()}
         failed = {failure.step for failure in self.failures}
         blocked: dict[str, Blocked] = {}
@@ -133,7 +133,7 @@ def silence_of(refused: Refused) -> Refused:
 
 
 def trace_of(run: Run, record: RunRecord, progress: list[StepProgress]) -> Trace:
-    """Return what run.json, the jobs' records and the batch system's files say of the run's submission."""
+    """Return what run.json, records and the batch system's files say of the submission."""
     if record.submitted or any(step.done + step.failed + step.running for step in progress):
         return Trace.ACCEPTED
     asked = Trace.ASKED if record.intent else Trace.NONE
@@ -154,7 +154,7 @@ def _look(run: Run, before: list[StepProgress], last: Submission) -> tuple[list[
 
 
 def _query(run: Run, last: Submission) -> Queue:
-    """Return the queue of the run's batch system, joined with those of its guests that answer."""
+    """Return the queue of the run, with the queues of its guests that answer."""
     queues, guests = queues_of(run, last), run.guests
     queue = queues.pop(run.manifest.backend)
     for name, other in queues.items():
@@ -173,7 +173,7 @@ def queues_of(run: Run, last: Submission) -> dict[str, Queue]:
 
 
 def _endings(run: Run) -> dict[tuple[str, int], str]:
-    """Return, by step and chunk, why jobs of an ended run did not end by themselves."""
+    """Return why jobs of an ended run did not end by themselves, by step and chunk."""
     driver = backends.driver(run.manifest.backend)
     return {
         (part.path + step, chunk): reason

@@ -43,7 +43,7 @@ def submit_run(run: Run) -> list[str]:
 
 
 def _runs_here(run: Run, target: Target) -> Refused:
-    """Return the exception for a run that cannot be submitted, because it runs in the foreground."""
+    """Return the exception for a run that cannot be submitted. It runs in the foreground."""
     credentials = f"bash {SCRIPT} && " if (run.directory / SCRIPT).exists() else ""
     hint = f"to run it here: cd {shlex.quote(str(run.directory))} && {credentials}{target.start_command}"
     message = f"{run.directory.name} is compiled for {target.keeper}, which does not submit jobs."

@@ -21,7 +21,7 @@ def text(workflow: Workflow) -> Iterator[str]:
 
 
 def _named(name: str, value: object) -> Iterator[str]:
-    """Yield a value after its name, on the same line if it fits there, and on lines of its own otherwise."""
+    """Yield a value after its name. If it does not fit on the same line, it has its own lines."""
     word = _word(value)
     if word is not None:
         yield f"{name}: {word}"

@@ -40,7 +40,7 @@ def _reasons(workflow: Workflow) -> dict[str, str]:
 
 
 def _title(step: Step) -> str:
-    """Return the user's label of a step, with the number of the command if there are several."""
+    """Return the user's label of a step. If it has several commands, add the number."""
     _, dot, number = step.name.rpartition(".")
     return f"{step.label} ({number})" if dot and number.isdecimal() else step.label
 

@@ -39,7 +39,7 @@ def files(workflow: Workflow, site: Site) -> Iterator[File]:
 
 
 def shipped(step: Step, plan: CredentialPlan) -> list[str]:
-    """Return the files that a job of ``step`` needs on a worker without a shared file system."""
+    """Return the files that a job needs if there is no shared file system."""
     found = [ENVIRONMENT, f"{layout.CREDENTIALS}/environment"] if plan.environment else []
     if not step.placed.credentials:
         return found

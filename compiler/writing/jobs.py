@@ -47,7 +47,7 @@ def job_files(workflow: Workflow, site: Site, target: Target) -> Iterator[File]:
 
 
 def run_folders(workflow: Workflow) -> Iterator[str]:
-    """Yield the folders that jobs write into, so that jobs do not have to make them."""
+    """Yield the folders that jobs write into. Jobs do not have to make them."""
     for folder, step in zip(folders(workflow).values(), workflow.steps, strict=True):
         for kind in (layout.LOGS, layout.STATE):
             # Rows have logs and records. Chunks have stamps and scheduler logs.
@@ -129,7 +129,7 @@ def _pieces(name: str, command: Command) -> Iterator[tuple[str, str | Column]]:
 
 
 def _command_word(name: str, command: Command, step: Step) -> str:
-    """Return how job.sh names a command: its file, or the files and columns that it consists of."""
+    """Return the word for a command in job.sh: its file, or its files and columns."""
     if command.is_literal:
         return name
     words = (_column_word(part, step) if isinstance(part, Column) else piece for piece, part in _pieces(name, command))

@@ -155,7 +155,7 @@ def packaged(name: str) -> str:
 
 
 def stream(template: str, language: str, /, **values: object) -> Iterable[str]:
-    """Return the same as :func:`render`, in pieces of some hundred lines that are rendered when they are read."""
+    """Return the same as :func:`render`, in pieces that are rendered when they are read."""
     pieces = _template(template, language).stream(**values)
     pieces.enable_buffering(500)
     return pieces
