@@ -19,7 +19,7 @@ READ = (
     "CHANGELOG.md",
     "docs",
     "samples",
-    "compiler/run",
+    "compiler",
     "backends",
     "benchmarks",
     "tests/cli",
@@ -27,14 +27,6 @@ READ = (
     "tests/golden",
     "tests/property",
     "tests/snakemake",
-    "compiler/cli",
-    "compiler/lifecycle",
-    "compiler/report",
-    "compiler/writing",
-    "compiler/credentials",
-    "compiler/frontends",
-    "compiler/passes",
-    "compiler/reading",
 )
 
 # How CONTRIBUTING.md names a word, and what finds it.
