@@ -36,7 +36,7 @@ LIBRARIES = {
     "node-lib.sh": ("slurm/node",),  # bash reads it after submit-lib.sh
     "credentials-lib.sh": (
         "credentials/tools",
-        "credentials/lives",
+        "credentials/validity",
         "credentials/prepare",
         "credentials/job",
         *(each.part for each in CREDENTIALS.values()),

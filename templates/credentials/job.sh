@@ -1,11 +1,11 @@
 # shellcheck shell=bash disable=SC2034,SC2154
-# The credentials of a job: it makes private copies and renews them while it runs.
+# The credentials of a job. The job makes private copies and renews them while it runs.
 #
 # Facts: credentials life_needed binds, and those of each credential
 
-# How many seconds pass at most until a job looks at its credentials again.
+# The most seconds until a job checks its credentials again.
 readonly LONGEST_NAP=600
-# How many seconds it leaves the KDC alone after a ticket could not be renewed.
+# The seconds that a job waits before it tries again to renew a ticket.
 readonly RENEWAL_PAUSE=60
 
 private=
@@ -14,23 +14,23 @@ credential_fault=
 good_until=0
 
 # Make sure that the job has its credentials, and that they outlive the next row.
-prepare_credentials() { # -> $lacking, if not
+prepare_credentials() { # -> $lacking, if it fails
   if [[ -z $private && -z $credential_fault ]]; then
     private=$(mktemp -d "${_CONDOR_SCRATCH_DIR:-${TMPDIR:-/tmp}}/reana-batch.XXXXXXXX") ||
       { worker_lacks "no private folder can be made"; return; }
     of_each take || credential_fault=$lacking
-    see_in_containers
+    bind_in_containers
     renew_credentials >/dev/null 2>&1 </dev/null &
     renewer=$!
   fi
   lacking=$credential_fault
-  if [[ -n $lacking ]] || ! check_lives; then
+  if [[ -n $lacking ]] || ! check_validity; then
     say "$lacking"
     return "$EXIT_CREDENTIAL"
   fi
 }
 
-# Call the function of this kind of each credential that the job asks for and that has one.
+# Call the function of this kind of each credential that the job asks for. Not every credential has one.
 of_each() { # KIND
   local credential
   for credential in "${credentials[@]}"; do
@@ -38,8 +38,8 @@ of_each() { # KIND
   done
 }
 
-# What containers need in addition to the image. It is mounted where it exists.
-see_in_containers() {
+# Add the files that containers need in addition to the image. Those that exist are mounted.
+bind_in_containers() {
   binds+=("$private" /etc/grid-security /etc/vomses /etc/krb5.conf)
   of_each bind
 }
@@ -51,16 +51,17 @@ drop_credentials() {
 
 named() { sed -n "s/^$1=//p" credentials/names; } # NAME
 
-# The copy is complete, or as it was.
+# Copy a credential. A failure leaves the old copy unchanged.
 copy_private() { # NAME
   install -m 600 "credentials/$1" "$private/.$1" 2>/dev/null && mv -f "$private/.$1" "$private/$1"
 }
 
 must_copy() { # NAME
-  copy_private "$1" || { lacking="no $1 was handed on; \"bash batch/credentials.sh\" does it"; return 1; }
+  copy_private "$1" || { lacking="no $1 was issued; run \"bash batch/credentials.sh\""; return 1; }
 }
 
-# A process next to the job. It renews credentials when half their life is over, and cleans up if the job was killed.
+# A separate process for each job. It renews credentials after half of their lifetime, and cleans up if the job was
+# killed.
 renew_credentials() {
   local main=$$ nap='' due left renewable lacking='' message
   trap '[[ -z $nap ]] || kill "$nap"; exit 0' TERM

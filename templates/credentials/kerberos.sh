@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2034,SC2154
-# Kerberos tickets: from a keytab, a copy of the user's, or HTCondor's.
+# Kerberos tickets: made from a keytab, copied from the user, or sent by HTCondor.
 #
 # Facts: kerberos (keytab, ticket or forward) realm ticket_needed
 
@@ -13,7 +13,7 @@ issue_keytab() {
   [[ $principal == *@* || -z $realm ]] || principal+=@$realm
   name principal "$principal"
   link "file/$(value_of CERN_KEYTAB)" keytab
-  # Each job makes its own ticket. This one shows whether that will work.
+  # Each job makes its own ticket. This one only tests that the keytab works.
   patiently tool kinit -c "FILE:$issued/.ticket" -kt "$issued/keytab" "$principal" ||
     give_up "no ticket for $principal: $message"
   rm -f "$issued/.ticket"
@@ -26,14 +26,14 @@ issue_ticket() {
     give_up "the ticket is in ${cache:-no cache at all}, where jobs cannot read it; run: KRB5CCNAME=FILE:... kinit"
   cp -- "${cache#FILE:}" "$issued/krb5cc" || give_up "$cache cannot be read"
   ticket_left "FILE:$issued/krb5cc" || give_up "the ticket has expired; run kinit"
-  must_live "Kerberos ticket" "$left" "${ticket_needed[0]}" starts "${ticket_needed[2]}"
+  must_be_valid "Kerberos ticket" "$left" "${ticket_needed[0]}" starts "${ticket_needed[2]}"
   ((renewable > left)) || renewable=$left
-  must_live "Kerberos ticket, renewed as long as it can be," "$renewable" "${ticket_needed[1]}" ends "${ticket_needed[2]}"
+  must_be_valid "Kerberos ticket, after all renewals," "$renewable" "${ticket_needed[1]}" ends "${ticket_needed[2]}"
 }
 
 issue_forward() { :; }
 
-# The seconds for which a ticket is valid, and for which it can be renewed.
+# Set the seconds for which a ticket is valid, and for which it can be renewed.
 ticket_left() { # CACHE -> $left $renewable
   local text pattern='([0-9/]+ [0-9:]+) +krbtgt/[^[:space:]]+(\s+renew until ([0-9/]+ [0-9:]+))?' now
   left=0 renewable=0
@@ -50,17 +50,17 @@ take_kerberos() {
   case $kerberos in
     keytab) patiently new_ticket || lacking="no Kerberos ticket: $message" ;;
     ticket) must_copy krb5cc ;;
-    forward) patiently forwarded_ticket || lacking="HTCondor has brought no Kerberos ticket" ;;
+    forward) patiently forwarded_ticket || lacking="HTCondor sent no Kerberos ticket" ;;
   esac
   [[ -z $lacking ]]
 }
 
 new_ticket() { tool kinit -c "FILE:$private/krb5cc" -kt credentials/keytab "$(named principal)"; }
 
-# HTCondor's credential monitor keeps it alive.
+# HTCondor's credential monitor renews the ticket.
 forwarded_ticket() { [[ -n ${KRB5CCNAME:-} ]] && tool klist -s; }
 
-# A ticket of a keytab or of HTCondor is always renewed.
+# A ticket from a keytab or from HTCondor is always renewed, so only a copied one can expire.
 check_kerberos() {
   [[ $kerberos == ticket ]] || return 0
   ticket_left "$KRB5CCNAME" || { lacking="the Kerberos ticket has expired"; return 1; }

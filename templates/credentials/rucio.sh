@@ -1,11 +1,11 @@
 # shellcheck shell=bash disable=SC2034,SC2154
-# Rucio's client: its configuration, and how it proves who it is.
+# Rucio's client: its configuration and its login.
 #
 # Facts: rucio (x509_proxy, x509, userpass or oidc) ca_certificates
 
 known_credentials+=(rucio)
 
-# The servers are those that REANA has for the VO, unless the user names them.
+# Without servers named by the user, use those that REANA has for the VO.
 issue_rucio() {
   local vo server login
   vo=$(value_of VONAME)

@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2034,SC2154
-# VOMS proxies: made before submission, by each job, or given by the user.
+# VOMS proxies: made before submission, made by each job, or given by the user.
 #
 # Facts: voms_proxy (submit, worker or file) proxy_needed life_needed
 
@@ -20,7 +20,7 @@ issue_proxy_file() {
 
 must_outlive_jobs() {
   proxy_left "$issued/x509up" || return 0
-  must_live "VOMS proxy" "$left" "${proxy_needed[1]}" ends "${proxy_needed[2]}"
+  must_be_valid "VOMS proxy" "$left" "${proxy_needed[1]}" ends "${proxy_needed[2]}"
 }
 
 issue_proxy_worker() {
@@ -30,13 +30,13 @@ issue_proxy_worker() {
   name vo "$(value_of VONAME)"
 }
 
-# Make a proxy. The passphrase goes from a file to a pipe: no argument and no variable ever holds it.
+# Make a proxy. The passphrase goes from a file to a pipe, so no argument or variable ever holds it.
 make_proxy() { # FOLDER-OF-KEY PASSPHRASE VO FILE SECONDS
   local each organisations=() lifetime=$(($5 > 43200 ? $5 : 43200)) key
   for each in ${3//,/ }; do
     organisations+=(--voms "$(tr '[:upper:]' '[:lower:]' <<<"${each%%:*}")${each#"${each%%:*}"}")
   done
-  key=$4.key # the tools want it to be theirs alone
+  key=$4.key # the tools refuse a key that others can read
   install -m 400 "$1/userkey.pem" "$key" || return
   { [[ ! -e $2 ]] || base64 -d <"$2"; } | tool voms-proxy-init --quiet "${organisations[@]}" --key "$key" \
     --cert "$1/usercert.pem" --out "$4" --valid "$((lifetime / 3600 + 1)):00" --pwstdin
@@ -45,7 +45,7 @@ make_proxy() { # FOLDER-OF-KEY PASSPHRASE VO FILE SECONDS
   return "$code"
 }
 
-# The seconds for which a proxy and its VOMS attributes are valid. Fails where no tool can tell.
+# Set the seconds for which a proxy and its VOMS attributes are valid. Fails if no tool reads the proxy.
 proxy_left() { # FILE -> $left
   local each found=() end
   left=0
@@ -82,7 +82,7 @@ check_voms_proxy() {
   patiently new_proxy || { lacking="no new VOMS proxy: $message"; return 1; }
 }
 
-# The user may have issued a new proxy.
+# Copy a new proxy that the user has issued during the run.
 renew_voms_proxy() {
   [[ $voms_proxy == worker || ! credentials/x509up -nt $private/x509up ]] || copy_private x509up || :
 }

@@ -1,19 +1,19 @@
 # shellcheck shell=bash disable=SC2034,SC2154
-# Bring declared data into the workspace. A file appears there whole and verified, or not at all.
+# Download declared data into the workspace. A file appears there only when it is complete and verified.
 
-# Files that one start of Rucio's client brings, and bytes after which no file is added. A job that is killed brings
-# them again.
+# The most files that one start of Rucio's client downloads, and the bytes after which no file is added. A killed job
+# downloads them again.
 readonly GROUP_FILES=50 GROUP_BYTES=1000000000
 
 stage_in() {
   local workspace records
-  # Records of files are in the state of the run that has the workspace. A restart shares them.
+  # The records of files are in the state of the run that owns the workspace. A restart shares them.
   workspace=$(pwd -P)
   records=${workspace%/*}/state/.staged
   if [[ $scheme == rucio ]]; then stage_in_did; else stage_in_url; fi
 }
 
-# The text of a file's record. A dataset may have many files, so one program is started for each, not more.
+# Set the text of a file's record. It starts one program only, because a dataset may have many files.
 identify() { # SOURCE FILE -> $identity
   identity="$1 $(stat -c '%s %Y' -- "$2")"
 }
@@ -26,7 +26,7 @@ is_recorded() { # SOURCE FILE
   [[ $recorded == "$identity" ]]
 }
 
-# The record only saves work: without it, the file is verified again.
+# Record that a file is verified. Without its record it is verified again.
 write_record() { # SOURCE FILE
   local identity record=$records/$2
   identify "$@"
@@ -38,7 +38,7 @@ is_there() { # SOURCE FILE BYTES ADLER32 MD5
   [[ -f $2 && "$4$5" != -- ]] && verify "$2" "$3" "$4" "$5" && write_record "$1" "$2"
 }
 
-# Make a directory for the unfinished file, next to its place, and delete those of killed jobs.
+# Make a directory for the unfinished file, next to its final path. Delete those that killed jobs left.
 begin_part() { # FILE -> $part
   local folder=. name=${1##*/}
   [[ $1 != */* ]] || folder=${1%/*}
@@ -62,16 +62,16 @@ need_space() { # FOLDER BYTES
   ((free >= $2)) || { why="no space left: $2 bytes are needed, and $((free)) are free in the workspace"; return "$LASTING"; }
 }
 
-# Verify a file that has come, and put it into its place.
+# Verify a downloaded file and move it to its final path.
 finish_part() { # WHERE SOURCE FILE BYTES ADLER32 MD5
-  [[ -f $1 ]] || { set_why; why="nothing came: $why"; return "$(seriousness "$why")"; }
-  verify "$1" "$4" "$5" "$6" || { why=${why/"$1"/"what came as $3"}; return 1; }
+  [[ -f $1 ]] || { set_why; why="nothing was downloaded: $why"; return "$(seriousness "$why")"; }
+  verify "$1" "$4" "$5" "$6" || { why=${why/"$1"/"the download of $3"}; return 1; }
   take "$@" || { why="$3 cannot be written"; return "$LASTING"; }
   clean_part
-  [[ "$5$6" != -- ]] || report "no catalogue or server tells a checksum of $3"
+  [[ "$5$6" != -- ]] || report "no catalogue or server reports a checksum of $3"
 }
 
-# Put a verified file into its place.
+# Move a verified file to its final path, and record it.
 take() { # WHERE SOURCE FILE
   chmod 0644 -- "$1"
   mv -fT -- "$1" "$3" || return
@@ -93,17 +93,17 @@ stage_in_did() {
   is_inside "$path" || fail "$path leads out of the workspace"
   mkdir -p -- "$path" || fail "the directory $path cannot be made"
   rm -rf -- "$path/.group.part."??????
-  # The files that came are counted: a process that is killed cannot report what is missing.
+  # Count the files that arrived, because a killed process cannot report the missing ones.
   came=$scratch/came
   : >"$came"
   bring_groups "${files[@]}"
   wait
   missing=$((${#files[@]} - $(wc -l <"$came")))
-  ((missing == 0)) || fail "$missing of ${#files[@]} files of the dataset did not come"
+  ((missing == 0)) || fail "$missing of ${#files[@]} files of the dataset were not downloaded"
   report "$path: all ${#files[@]} files of the dataset $address"
 }
 
-# Bring small files in groups, because a start of the client takes longer than a small file.
+# Download small files in groups, because starting the client takes longer than a small download.
 bring_groups() { # LINE...
   local line did bytes rest group=() sum=0 most=$((($# + streams - 1) / streams))
   ((most <= GROUP_FILES)) || most=$GROUP_FILES
@@ -119,7 +119,7 @@ bring_groups() { # LINE...
   [[ ${#group[@]} == 0 ]] || bring_in_turn "${group[@]}"
 }
 
-# The fields of a line, and the place of its file in the dataset's directory.
+# Set the fields of a line, and the path of its file in the dataset's directory.
 read_line() { # LINE -> $did $bytes $adler32 $md5 $places $file
   read -r did bytes adler32 md5 places <<<"$1"
   file=$path/${did##*[:/]}
@@ -128,10 +128,10 @@ read_line() { # LINE -> $did $bytes $adler32 $md5 $places $file
 check_names() { # LINE...
   local twice
   twice=$(printf '%s\n' "${@%% *}" | sed 's/.*[:/]//' | sort | uniq -d | head -n 1)
-  [[ -z $twice ]] || fail "the dataset has two files named $twice, which cannot lie in one directory"
+  [[ -z $twice ]] || fail "the dataset has two files named $twice, which cannot be in one directory"
 }
 
-# Bring files in a process of its own, as soon as fewer than $streams are running.
+# Download files in a separate process, as soon as fewer than $streams are running.
 bring_in_turn() { # LINE...
   until (($(jobs -rp | wc -l) < streams)); do
     sleep 0.1
@@ -150,7 +150,7 @@ alone() { # FUNCTION WORD...
   )
 }
 
-# Bring the files that are missing. The other files still come if one does not.
+# Download the missing files. If one fails, the others are still downloaded.
 bring_files() { # LINE...
   local line did bytes adler32 md5 places file missing=()
   for line; do
@@ -164,7 +164,7 @@ bring_files() { # LINE...
   done
 }
 
-# Fetch several files by one start of the client. Those that do not come whole are fetched one by one later.
+# Download several files with one start of the client. Incomplete files are downloaded one by one later.
 fetch_group() { # LINE...
   local line did bytes adler32 md5 places file wanted=() come
   for line; do
@@ -193,7 +193,7 @@ bring_did_file() { # FILE LINE
   persist fetch_did "$1" "$did" "$bytes" "$adler32" "$md5"
 }
 
-# Where the client puts the file of a DID. A name may have slashes.
+# Set the path to which the client downloads the file of a DID. A name may have slashes.
 set_come() { # DID -> $come
   come=${1#*:}
   come=$part/${come#/}
@@ -203,7 +203,7 @@ fetch_did() { # FILE DID BYTES ADLER32 MD5
   local come
   begin_part "$1" || return
   need_space "$part" "$3" || return
-  # This client exits with 0 when it fails, so we look whether the file is there.
+  # This client exits with 0 when it fails, so we check that the file is there.
   run rucio_client download --dir "$part" --no-subdir ${rse:+--rses "$rse"} "$2" || return
   set_come "$2"
   finish_part "$come" "$2" "$1" "$3" "$4" "$5"
@@ -228,7 +228,7 @@ fetch_url() { # URL FILE BYTES ADLER32 MD5
   begin_part "$2" || return
   need_space "$part" "$3" || return
   if [[ $scheme == root ]]; then run xrdcp --nopbar --silent "$1" "$part/file" || return
-  elif by_gfal; then run gfal-copy --force --timeout "$timeout" "$1" "file://$PWD/$part/file" || return
+  elif uses_gfal; then run gfal-copy --force --timeout "$timeout" "$1" "file://$PWD/$part/file" || return
   else run "${curl[@]}" --output "$part/file" "${1/#davs:/https:}" || return
   fi
   finish_part "$part/file" "$@"

@@ -1,6 +1,6 @@
 # shellcheck shell=bash disable=SC2034,SC2154
-# Bring a declared output to its place, and verify it there. A file that is there and equal is left alone. A file that
-# is there and different is a fault. Nothing has its final name before it is whole.
+# Upload a declared output, and verify it at the server. An equal file at the destination is left alone. A different
+# one is an error. A file gets its final name only when it is complete.
 #
 # More facts: dataset lifetime overwrite
 
@@ -8,7 +8,7 @@ stage_out() {
   if [[ $scheme == rucio ]]; then stage_out_did; else stage_out_url; fi
 }
 
-# The size and checksum of the local file.
+# Set the size and checksum of the local file.
 look_at_file() { # -> $bytes $adler32
   [[ ! -d $path ]] || fail "$path is a directory; an output is a file"
   [[ -f $path ]] || fail "$path does not exist: no step made it"
@@ -31,7 +31,7 @@ stage_out_did() {
   report "$address: $bytes bytes at $rse${dataset:+, in the dataset $dataset}"
 }
 
-# What the catalogue knows: absent or present, and "RSE,RSE,".
+# Ask the catalogue for the file. Sets state to absent or present, and places to "RSE,RSE,".
 find_did() { # -> $state $places
   local did known_bytes known_adler32 md5
   state=absent places=
@@ -44,16 +44,16 @@ find_did() { # -> $state $places
   read -r did known_bytes known_adler32 md5 places <"$scratch/files" || did=
   [[ $did == "$address" ]] || { why="$address is a dataset; choose another name"; return "$LASTING"; }
   verify "$path" "$known_bytes" "$known_adler32" "$md5" || {
-    why="$address is registered with other content ($why); choose another name, for Rucio never changes a file"
+    why="$address is registered with other content ($why); choose another name, because Rucio never changes a file"
     return "$LASTING"
   }
 }
 
-# The client takes the name of the file on disk. Some versions have no option for another name.
+# The client registers the file under its name on disk. Some versions have no option for another name.
 upload_did() {
   local name=${address#*:}
   mkdir -p "$scratch/up" && ln -sfT "$PWD/$path" "$scratch/up/$name"
-  # The file is registered when it is whole. What an earlier attempt left at the storage is overwritten.
+  # The client registers the file after the upload. It overwrites what an earlier attempt left in the storage.
   run rucio_client upload --rse "$rse" --scope "${address%%:*}" --register-after-upload \
     ${lifetime:+--lifetime "$lifetime"} "$scratch/up/$name" || return
   # This client exits with 0 when it fails, so we ask the catalogue.
@@ -67,7 +67,7 @@ upload_did() {
   return "$(seriousness "$told")"
 }
 
-# A rule keeps the file. An attempt that was killed may have registered the file without one.
+# Add a rule, so that Rucio keeps the file. A killed attempt may have registered the file without one.
 ensure_rule() {
   if [[ $rucio_style == new ]]; then run rucio_client rule list --did "$address"
   else run rucio_client list-rules "$address"
@@ -99,13 +99,13 @@ stage_out_url() {
   look_at_file
   set_client
   persist put_file
-  report "$address: $bytes bytes$(! by_gfal || echo ', by gfal-copy')"
+  report "$address: $bytes bytes$(! uses_gfal || echo ', by gfal-copy')"
 }
 
-# Compare the file behind a URL with the local file. It is one of:
+# Compare the file at a URL with the local file. The state is one of:
 #   absent, same, different
-#   unknown  it has the same size, and the server tells no checksum
-#   untold   the server tells nothing
+#   unknown  its size is the same, and the server reports no checksum
+#   untold   the server reports nothing
 compare_url() { # URL -> $state
   local own_bytes=$bytes bytes adler32 md5
   state=absent why=
@@ -115,14 +115,14 @@ compare_url() { # URL -> $state
     return 0
   }
   if [[ $bytes$adler32$md5 == --- ]]; then
-    # A server that is busy, or a file that is locked, may answer later.
+    # A busy server, or one that has locked the file, may answer later.
     [[ $why != *'error: 4'@(08|23|25|29)* ]] || return 1
     state=untold
     return 0
   fi
   state=different
   [[ $bytes == - || $bytes == "$own_bytes" ]] || { why="it has $bytes bytes, not $own_bytes"; return 0; }
-  verify "$path" - "$adler32" "$md5" || { why="its checksum is another"; return 0; }
+  verify "$path" - "$adler32" "$md5" || { why="its checksum differs"; return 0; }
   state=same
   [[ $adler32$md5 != -- ]] || state=unknown
 }
@@ -132,9 +132,9 @@ put_file() {
   compare_url "$address" || return
   [[ $state != same ]] || { report "$address is there already"; return; }
   [[ -n $overwrite ]] || case $state in
-    unknown) report "$address is there already, as far as its size tells"; return ;;
+    unknown) report "$address is there already, judging by its size"; return ;;
     different) why="there is another file ($why); add overwrite=true, or choose another name"; return "$LASTING" ;;
-    untold) why="the server does not tell what is there${why:+ ($why)}; overwrite=true sends it all the same"; return "$LASTING" ;;
+    untold) why="the server does not say what is there${why:+ ($why)}; add overwrite=true to send it anyway"; return "$LASTING" ;;
   esac
   set_unfinished
   send "$unfinished" || return
@@ -142,18 +142,18 @@ put_file() {
   move_into_place "$unfinished"
 }
 
-# Verify the file at the server with what the server tells.
+# Verify the file at the server with the size and checksum that the server reports.
 check_arrival() { # URL
   compare_url "$1" || return
   case $state in
     same) ;;
-    unknown) report "the server tells no checksum of $1; only the size was compared" ;;
-    untold) report "the server tells nothing of $1; it was not compared" ;;
-    *) why="what arrived is not what was sent: ${why:-nothing is there}"; return 1 ;;
+    unknown) report "the server reports no checksum of $1; only the size was compared" ;;
+    untold) report "the server reports nothing about $1; it was not compared" ;;
+    *) why="the file at the server is not the one that was sent: ${why:-nothing is there}"; return 1 ;;
   esac
 }
 
-# The name of the file while it is not whole: next to its place, and the same at each attempt.
+# Set the URL of the unfinished file: next to the final one, and the same at each attempt.
 set_unfinished() { # -> $unfinished
   local base=${address%%\?*}
   unfinished=${base%/*}/.${base##*/}.part${address#"$base"}
@@ -161,7 +161,7 @@ set_unfinished() { # -> $unfinished
 
 send() { # URL
   if [[ $scheme == root ]]; then run xrdcp --nopbar --silent --force --path "$path" "$1"
-  elif by_gfal; then run gfal-copy --force --parent --timeout "$timeout" "file://$PWD/$path" "$1"
+  elif uses_gfal; then run gfal-copy --force --parent --timeout "$timeout" "file://$PWD/$path" "$1"
   else run "${curl[@]}" --upload-file "$path" "${1/#davs:/https:}"
   fi
 }
@@ -179,7 +179,7 @@ move_root() { # URL
   run xrdfs "$server" mv "$from" "${remote%%\?*}"
 }
 
-# Servers without WebDAV get the file a second time, in its place.
+# A server without WebDAV gets the file a second time, at its final URL.
 move_http() { # URL
   local from=${1/#davs:/https:} to=${address/#davs:/https:}
   run "${curl[@]}" --request MOVE --header "Destination: $to" --header 'Overwrite: T' "$from" && return

@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2034,SC2154
-# Rucio's client, in its old and its new style, and what it prints.
+# Rucio's client: its old and new command lines, and how to read its output.
 
 rucio_style=
 
@@ -9,7 +9,7 @@ rucio_client() { # WORD...
   rucio "${instance[@]}" "$@"
 }
 
-# Clients before version 35 know the old style only.
+# Clients before version 35 only have the old command line.
 set_style() { # -> $rucio_style
   need_program rucio
   rucio_style=old
@@ -24,7 +24,7 @@ in_style() { # NEW OLD WORD...
   rucio_client $words "$@"
 }
 
-# Write the files of a DID to $scratch/files, in lines "DID BYTES ADLER32 MD5 RSE,RSE,". "-" means unknown.
+# Write the files of a DID to $scratch/files, as lines "DID BYTES ADLER32 MD5 RSE,RSE,". "-" means unknown.
 list_files() { # DID [RSE]
   run in_style 'replica list file' list-file-replicas --metalink ${2:+--rses "$2"} "$1" || return
   read_metalink <"$scratch/said" >"$scratch/files"

@@ -1,18 +1,18 @@
 # shellcheck shell=bash disable=SC2034,SC2154
-# What bringing data in and out have in common: messages, attempts, checksums. A job's command sets the facts of one
-# reference and then reads stage-in.sh or stage-out.sh. The working directory is the workspace.
+# Common to downloads and uploads: messages, attempts, checksums. A job's command sets the facts of one reference and
+# then reads stage-in.sh or stage-out.sh. The working directory is the workspace.
 #
 # Facts: reference scheme address path credential rse rucio_host auth_host setup streams attempts timeout
 
 # Exit codes, as in compiler/run/reasons.py.
 readonly EXIT_DATA=96 EXIT_WORKER=94
-# What a function returns when another attempt would fail too.
+# The exit code of a function when another attempt would fail too.
 readonly LASTING=2
-# What clients print at every failure.
+# Words that clients print at every failure.
 readonly IDLE_WORDS='Waiting .* due to|attempt failed|Failed to download file|None of the |Rucio exited|deprecated'
 
-why= # what went wrong last, in words
-# Scratch space of this process, and the unfinished file in it or in the workspace. Both are deleted when it ends.
+why= # the reason of the last failure, in words
+# Scratch space of this process, and the unfinished file. Both are deleted when the process ends.
 scratch=
 part=
 
@@ -30,12 +30,12 @@ read_setup() {
   [[ -n $setup ]] || return 0
   [[ -r $setup ]] || fail "the script $setup of data.setup cannot be read"
   set +u  # scripts of sites look at variables that may be unset
-  # shellcheck disable=SC1090  # it is the site's
+  # shellcheck disable=SC1090  # the site's own script
   . "$setup" || fail "the script $setup of data.setup ended with exit code $?"
   set -u
 }
 
-# A line for the log of the command's output. `say` writes to the log of its errors.
+# Write a line to the log of the command's output. `say` writes to the log of its errors.
 report() { printf 'reana-batch: %s\n' "$1"; }
 
 fail() { # WHY
@@ -43,7 +43,7 @@ fail() { # WHY
   exit "$EXIT_DATA"
 }
 
-# Does a path lead to a place in the workspace, in spite of links that steps have made? The file may be missing.
+# Is the path inside the workspace, after links that steps have made? The file may be missing.
 is_inside() { # PATH
   [[ $(realpath -m -- "$1")/ == "$(realpath -- "$PWD")"/* ]]
 }
@@ -57,7 +57,7 @@ need_program() { # NAME...
   done
 }
 
-# Call a function until it succeeds, with pauses that double and vary, so that jobs do not all ask at the same time.
+# Call a function until it succeeds. The pauses double and vary, so that jobs do not all ask at the same time.
 persist() { # FUNCTION WORD...
   local attempt pause=2 code
   for ((attempt = 1; ; attempt++)); do
@@ -85,11 +85,11 @@ run() { # PROGRAM WORD... -> $why, if it failed
   return "$(seriousness "$why")"
 }
 
-# Keep the output of a program in $scratch/words, which goes to the log. It also serves programs that fail
-# with exit code 0.
+# Keep the output of a program in $scratch/words, which goes to the log. Programs that fail with exit code 0 need it
+# too.
 set_why() { # -> $why, the lines that matter
   sed 's/\x1b\[[0-9;]*m//g; /^[[:space:]]*$/d' "$scratch/told" "$scratch/said" >"$scratch/words"
-  # Rucio's client writes DATE TIME LEVEL in front of a line, those of XRootD [LEVEL].
+  # Rucio's client writes DATE TIME LEVEL before a line, and the clients of XRootD write [LEVEL].
   why=$(sed -E 's/^[0-9-]+ [0-9:,]+\t([A-Z]+)\t/\1 /; s/^\[([A-Z]+)\]/\1/; s/[[:space:]]+$//; s/\.$//' "$scratch/words" |
     grep -E '^(WARNING|ERROR|FATAL) .|^Details:|^curl:|^gfal-copy error:|[Nn]o space|[Dd]enied' | grep -vE "$IDLE_WORDS" |
     sed -E 's/^(WARNING|ERROR|FATAL) //' | awk '!seen[$0]++' | tail -n 3 | cut -c -300 |
@@ -98,7 +98,7 @@ set_why() { # -> $why, the lines that matter
   why=${why:-no reason was given}
 }
 
-# Print 2 for faults that another attempt cannot cure, else 1.
+# Print 2 if another attempt would fail too, else 1.
 seriousness() { # WORDS
   case ${1,,} in
     *'no space left'* | *'quota exceeded'*) echo 2 ;;

@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2034,SC2154
-# The clients of URLs, and what servers tell of a file.
+# The clients for URLs, and what servers report about a file.
 
-# The parts of root://HOST//PATH.
+# Set the parts of root://HOST//PATH.
 split_root() { # URL -> $server $remote
   [[ $1 =~ ^(root://[^/]+)/(/?.*)$ ]] || fail "a root URL must be root://HOST//PATH"
   server=${BASH_REMATCH[1]}
@@ -20,16 +20,16 @@ set_client() {
   fi
 }
 
-# xrdcp and xrdfs end transfers that hang.
+# Make xrdcp and xrdfs end transfers that hang.
 set_xrootd_patience() {
   export XRD_REQUESTTIMEOUT=$timeout XRD_STREAMTIMEOUT=$timeout XRD_CONNECTIONWINDOW=$timeout
   export XRD_TIMEOUTRESOLUTION=1 XRD_CONNECTIONRETRY=1
 }
 
-# Sites that have gfal2 use it for WebDAV: it follows redirections between servers, and needs a proxy only.
-by_gfal() { [[ $scheme == davs ]] && command -v gfal-copy >/dev/null; }
+# Sites with gfal2 use it for WebDAV. It follows redirections between servers, and only needs a proxy.
+uses_gfal() { [[ $scheme == davs ]] && command -v gfal-copy >/dev/null; }
 
-# The command line of curl up to the URL.
+# Set the command line of curl, without the URL.
 set_curl() { # -> $curl
   local certificates=${X509_CERT_DIR:-/etc/grid-security/certificates}
   curl=(curl --fail --silent --show-error --location --connect-timeout "$timeout" --speed-limit 1 --speed-time "$timeout")
@@ -37,7 +37,7 @@ set_curl() { # -> $curl
   [[ $credential == none ]] || "open_$credential"
 }
 
-# What the server tells of a file. "-" means unknown.
+# Ask the server for the size and checksums of a file. "-" means unknown.
 describe_url() { # URL -> $bytes $adler32 $md5
   bytes=- adler32=- md5=-
   if [[ $scheme == root ]]; then describe_root "$1"; else describe_http "$1"; fi
@@ -58,7 +58,7 @@ describe_root() { # URL
 describe_http() { # URL
   local name value
   run "${curl[@]}" --head --header 'Want-Digest: adler32,md5' "${1/#davs:/https:}" || {
-    # Some servers refuse the question. Where there is no file, all servers say so.
+    # Some servers refuse this request, but all of them say when there is no file.
     [[ $why != *'error: 4'@(01|03|04|10)* ]] || return "$LASTING"
     [[ $why == *'error: 4'* ]] || return 1
     return 0

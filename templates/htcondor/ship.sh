@@ -1,16 +1,17 @@
 # shellcheck shell=bash
-# Run one job in a scratch directory that HTCondor has filled, and leave there what goes back: the logs,
-# the records and, in workspace, the declared outputs, or else what the job made or changed. HTCondor
-# puts them in their places in the run directory and touches nothing else there.
+# Run one job in a scratch directory that HTCondor has filled. At its end the directory holds only what HTCondor copies
+# back to the run directory:
+#   logs and state  the logs and the records
+#   workspace       the declared outputs; without any, all files that the job made or changed
 #
-#   bash batch/ship.sh FOLDER CHUNK        FOLDER is the step's, CHUNK the job's number
+#   bash batch/ship.sh FOLDER CHUNK        the step's folder, and the number of the job
 set -u
 folder=$1 chunk=$2
 mkdir -p workspace logs state
 : >.arrived
-sleep 0.1  # what the job writes must be younger than the mark, and clocks of file systems tick slowly
+sleep 0.1  # the job's files must be newer than the mark, and clocks of file systems are coarse
 
-# The file or folder of a declared output, or the files that match it as a pattern; a NUL after each.
+# Print the file or folder of a declared output, or the files that match it as a pattern. A NUL ends each.
 named() ( # OUTPUT
   cd everything || exit
   [[ ! -e $1 ]] || { printf '%s\0' "$1"; exit; }
@@ -39,7 +40,7 @@ if [[ -e batch/steps/$folder/outputs ]]; then
     done < <(named "$output")
   done <"batch/steps/$folder/outputs"
 else
-  # No program can set back the time of a file's last change, as tar and cp -p do with that of its data.
+  # Compare the time of a file's last change, because tar and cp -p set the time of its data back.
   find workspace -type f ! -cnewer .arrived -delete
 fi
 exit "$code"

@@ -1,8 +1,9 @@
 # shellcheck shell=bash
-# DAGMan calls this after each job of a step of whose rows others wait for single ones, and once after all of them.
+# Some steps have single rows that other steps wait for. DAGMan calls this after each job of such a step, and once after
+# all of them.
 #
-#   verdict.sh job STEM CODE RETRY RETRIES   note whether the job failed; its node fails only to be tried again
-#   verdict.sh step FOLDER                   fail if a job of the step did
+#   verdict.sh job STEM CODE RETRY RETRIES   note whether the job failed; its node fails only if DAGMan shall retry it
+#   verdict.sh step FOLDER                   fail if a job of the step failed
 case $1 in
   job)
     (($3 != 0)) || exec rm -f "$2.unfinished"

@@ -1,8 +1,7 @@
 # shellcheck shell=bash disable=SC2034,SC2154
-# What a job does: the rows of its chunk, one after the other.
+# Run the rows of a job's chunk, one after the other.
 #
-# Facts: step origin folder row_count chunk_size has_table row_time_limit needs; and where they are not empty,
-# credentials
+# Facts: step origin folder row_count chunk_size has_table row_time_limit needs; credentials, if not empty
 
 row=
 worker_ready=
@@ -79,7 +78,7 @@ on_signal() { # NAME NUMBER
   exit "$((128 + $2))"
 }
 
-# Called by the trap of main.sh, however the job ends.
+# The trap of main.sh calls this when the job ends.
 leave() {
   local code=$?
   ! declare -F drop_credentials >/dev/null || drop_credentials

@@ -1,14 +1,14 @@
 # shellcheck shell=bash disable=SC2034,SC2154
-# How the commands of a row run, and why they failed.
+# Run the commands of a row, and find out why they failed.
 #
-# Facts: folder commands outputs images container_runtime row_time_limit run row own chunk cells; and where they are not
-# empty, before after retries
+# Facts: folder commands outputs images container_runtime row_time_limit run row own chunk cells; before, after and
+# retries, if not empty
 
 child=
 declare -A text_of=()
 
-# Run the commands. Run them again if they fail and the step may be tried again. A system that itself starts failed jobs
-# again says in REANA_BATCH_TRIED how often it did.
+# Run the commands. If they fail, run them again as often as the step allows. A batch system that starts failed jobs
+# again sets REANA_BATCH_TRIED to the number of its restarts.
 run_attempts() {
   local code attempt
   for ((attempt = 1; ; attempt++)); do
@@ -36,7 +36,7 @@ run_commands() {
   done
 }
 
-# Where the script of a command is. Where rows differ, it is put together first.
+# Set the path of a command's script. If the script differs between rows, assemble it first.
 set_script() { # COMMAND -> $script
   script=batch/steps/$folder/$1
   if [[ $1 == *' '* || $1 == =* ]]; then
@@ -45,7 +45,7 @@ set_script() { # COMMAND -> $script
   fi
 }
 
-# Put the script of a command together from "FILE =COLUMN FILE ...".
+# Assemble the script of a command from "FILE =COLUMN FILE ...".
 assemble() { # COMMAND TO
   local piece text script=
   for piece in $1; do
@@ -61,8 +61,8 @@ assemble() { # COMMAND TO
   overwrite "$2" "$script" || { say "row $row: $2 cannot be written"; exit "$EXIT_WRITE"; }
 }
 
-# Run one script with its output in the row's logs. Job control gives it a process group of its own, so that all its
-# processes can be ended, and leaves its signals as they are.
+# Run one script with its output in the row's logs. Job control gives it its own process group, so that a signal can end
+# all its processes, and does not change its signals.
 run_command() { # FILE
   [[ -z $overlay ]] || renew_overlay
   command_start=$SECONDS
@@ -77,7 +77,7 @@ run_command() { # FILE
   return "$code"
 }
 
-# Run a command of the compiler itself, before or after the user's commands and outside of their image.
+# Run a command that the compiler added before or after the user's commands. It runs outside of their image.
 run_around() { # COMMAND
   local script
   set_script "$1"
@@ -94,7 +94,7 @@ check_outputs() {
   [[ ${#missing[@]} -eq 0 ]] || { lacking="missing: ${missing[*]}"; return "$EXIT_OUTPUT"; }
 }
 
-# Does a declared output match a file, as a pattern? compiler/patterns.py says which patterns there are.
+# Does a declared output match a file, as a pattern? compiler/patterns.py describes the patterns.
 is_matched() ( # PATTERN
   [[ $1 == *[*?[\\]* ]] && cd "$REANA_WORKSPACE" || exit
   shopt -s globstar dotglob nullglob
@@ -120,7 +120,7 @@ timed_out() { # CODE
   (($1 == 124 || $1 == 137)) && ((SECONDS - command_start >= row_time_limit))
 }
 
-# Where the kernel counts the processes of this job that it killed for memory. Empty if there is no such file.
+# Set the file in which the kernel counts processes of this job that it killed for memory. Empty without such a file.
 find_memory_events() { # -> $memory_events
   local line file=
   memory_events=

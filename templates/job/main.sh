@@ -1,9 +1,9 @@
 # shellcheck shell=bash disable=SC2034,SC2154
-# Run a job. job.sh sets the facts of its step and then reads this file. Both are bash 4.4 and need nothing but
-# coreutils. The working directory is the run directory.
+# Run a job. job.sh sets the facts of its step and then reads this file. Both need bash 4.4 and coreutils only. The
+# working directory is the run directory.
 
 speaker=$step
-set -f # words are split here and there, and never are patterns
+set -f # unquoted variables are split into words, and are never patterns
 trap leave EXIT
 trap 'on_signal TERM 15' TERM
 trap 'on_signal INT 2' INT
@@ -11,7 +11,7 @@ trap 'on_signal HUP 1' HUP
 set_environment
 find_memory_events
 count_memory_kills
-hash bash # or each row would look for it
+hash bash # otherwise each row would search for it
 run_chunk "${1:-0}"
 code=$?
 [[ ${2-} == followed ]] || exit "$code"

@@ -1,13 +1,14 @@
 # shellcheck shell=bash disable=SC2034,SC2154
-# What a row waits for. Facts: needs folder own row
+# Wait for the parents of a row. Facts: needs folder own row
 
-# How many seconds to wait for the record of a finished parent: network file systems show it late.
+# The seconds to wait for the record of a finished parent, because network file systems show it late.
 readonly PATIENCE=${REANA_BATCH_PATIENCE:-60}
 
-# needs holds "PATTERN COUNT FOLDER" for each parent; PATTERN is all, each, or a table of rows like our own.
+# needs holds "PATTERN COUNT FOLDER" for each parent. PATTERN is all, each, or a table with one line for each row.
 check_parents() { # ROW
   local need words line
-  [[ -z ${REANA_BATCH_ALONE:-} ]] || return 0 # records of other jobs are not here; the scheduler kept the order
+  # Without the records of other jobs. The scheduler has waited for the parents.
+  [[ -z ${REANA_BATCH_ALONE:-} ]] || return 0
   for need in "${needs[@]}"; do
     # shellcheck disable=SC2206  # the words of the need
     words=($need)
@@ -22,7 +23,7 @@ check_parents() { # ROW
   done
 }
 
-# Is the row of the parent done? Looks again for a while before it says no.
+# Is the row of the parent done? Looks again for PATIENCE seconds before it fails.
 await_row() { # FOLDER COUNT ROW
   local stem waited=0 record
   set_stem "$3" "$2"

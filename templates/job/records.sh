@@ -1,17 +1,17 @@
 # shellcheck shell=bash disable=SC2034,SC2154
-# The records of rows. No other file writes .started, .done, .failed or .skipped: a record is the same, whether the job
-# itself writes it, a node of another system's graph, or Slurm's finaliser.
+# The records of rows. Only this file writes .started, .done, .failed and .skipped. So a record is the same if the job
+# itself, a node of another system's graph, or Slurm's finaliser writes it.
 #
-# Facts: folder command_number started record_host scheduler_job; of a job also row own chunk chunk_stem
+# Facts: folder command_number started record_host scheduler_job; in a job also row own chunk chunk_stem
 
-# Exit codes of our own, as in compiler/run/reasons.py. A command's own code passes through. The record tells the two
-# apart.
+# The job script's own exit codes, as in compiler/run/reasons.py. A command's code passes through unchanged. The record
+# says which of the two a code is.
 readonly EXIT_PARENT=91 EXIT_WRITE=92 EXIT_OUTPUT=93 EXIT_WORKER=94
 
 declare -A written=()
 
-# Write a new file. noclobber makes bash open it with O_EXCL, so that it never writes through a link that was put there
-# in the same moment. A file that is in its place is deleted first.
+# Write a new file, and delete an old one first. With noclobber bash opens it with O_EXCL. So bash never writes through
+# a link that another process has just made.
 create() { # FILE TEXT -> $bytes
   local code=0
   set -C
@@ -20,8 +20,8 @@ create() { # FILE TEXT -> $bytes
   return "$code"
 }
 
-# Write a file again that every row of the chunk writes. It is cut off only where the new text is shorter, because that
-# takes as long as making a file.
+# Write a file that every row of the chunk writes again. It is truncated only if the new text is shorter, because
+# truncating takes as long as creating a file.
 overwrite() { # FILE TEXT
   local bytes=0
   if [[ -z ${written[$1]-} || -L $1 ]]; then # a command may have put a link there
@@ -39,8 +39,8 @@ lose_record() { # FILE
   exit "$EXIT_WRITE"
 }
 
-# Write which row and command the chunk is at, since when and where. It is written in place: only readers of a job that
-# still runs, or was killed, need it.
+# Write which row and command the chunk is running, since when and on which host. The file is written in place, because
+# it matters only for jobs that run or were killed.
 write_started() { # COMMAND
   noted_command=$1
   overwrite "state/$folder/$chunk_stem.started" "row=$row
@@ -51,7 +51,7 @@ scheduler_job=$scheduler_job
 " || { say "row $row: state/$folder is not writable"; exit "$EXIT_WRITE"; }
 }
 
-# Read what a job wrote last. All are empty if it never started, and the command is the first.
+# Read the .started file of a chunk. If it never started, the values are empty, and the command number is 1.
 read_started() { # STEM -> $at_row $command_number $started $record_host $scheduler_job
   local key value
   at_row='' command_number=1 started='' record_host='' scheduler_job=''
@@ -68,8 +68,8 @@ read_started() { # STEM -> $at_row $command_number $started $record_host $schedu
   } 2>/dev/null
 }
 
-# The file's existence is the record, so it is written in place: a rename would cost one mv per row, as long as a short
-# row takes.
+# The file's existence is the record, so it is written in place. A rename would start one mv per row, which takes as long
+# as a short row.
 write_done() {
   local ended file=state/$folder/$own.done
   printf -v ended '%(%s)T' -1
@@ -81,7 +81,7 @@ scheduler_job=$scheduler_job
 " || lose_record "$file"
 }
 
-# Write the record of a row that did not succeed. It is complete or not there, because it is renamed into its place.
+# Write the record of a row that failed. The record is written to another name and renamed, so it is never incomplete.
 write_failed() { # STEM CODE REASON DETAIL
   local ended bytes file=state/$folder/$1.failed
   printf -v ended '%(%s)T' -1
@@ -96,7 +96,7 @@ scheduler_job=$scheduler_job
 " && mv -fT "$file.$$.tmp" "$file"
 }
 
-# Write why a row was not started, so that rows that wait for it do not wait any longer.
+# Record why a row was not started, so that rows stop waiting for it.
 write_skipped() { # STEM REASON DETAIL
   local bytes
   create "state/$folder/$1.skipped" "reason=$2
@@ -104,7 +104,7 @@ detail=$3
 "
 }
 
-# Keep the script that was put together for a row that failed.
+# Keep the script that was assembled for a row that failed.
 keep_script() { # CHUNK STEM
   [[ ! -e state/$folder/running-$1 ]] || mv -fT "state/$folder/running-$1" "state/$folder/$2.command"
 }
@@ -114,7 +114,7 @@ forget_failure() { # STEM
   rm -f "state/$folder/$1.failed" "state/$folder/$1.skipped" "state/$folder/$1.command"
 }
 
-# Write the record of the row that this job is at. Returns the exit code that it was given.
+# Write the record of the current row. Returns the given exit code.
 fail_row() { # CODE REASON [DETAIL]
   write_failed "$own" "$1" "$2" "${3-}" || lose_record "state/$folder/$own.failed"
   say "row $row: failed: $2 ${3-} (exit code $1)"

@@ -1,10 +1,10 @@
 # shellcheck shell=bash disable=SC2034,SC2154
-# Where the files of a row are. compiler/layout.py has the same number and the same rule.
+# The paths of a row's files. compiler/layout.py has the same number and the same rule.
 
 # Rows per directory.
 readonly SHARD=250
 
-# The path of a row below its step's folder, without an ending.
+# Set the path of a row below its step's folder, without a suffix.
 set_stem() { # ROW COUNT -> $stem
   if (($2 <= SHARD)); then stem=$1
   elif (($2 <= SHARD * 1000)); then stem=$(($1 / SHARD))/$1

@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2034,SC2154
-# Messages for the log. Facts: speaker (whose messages they are; may be empty)
+# Messages for the log. Facts: speaker (the name before each message; may be empty)
 
 speaker=
 

@@ -3,12 +3,12 @@
 
 # Lines per file of a table; compiler/layout.py has the same number.
 readonly TABLE_SHARD=10000
-# How many lines of a table are read at a time.
+# The number of table lines that are read at once.
 readonly AHEAD=100
 
 declare -A ahead=()
 
-# The lines after it are read with it, because the next rows will ask for one each.
+# Read the line of a row, and keep the next lines for the next rows.
 read_table_line() { # TABLE ROW -> $line
   local lines index
   if [[ -z ${ahead[$1:$2]+read} ]]; then
@@ -20,7 +20,7 @@ read_table_line() { # TABLE ROW -> $line
   unset "ahead[$1:$2]"
 }
 
-# A byte 1F ends each cell; in a cell \ is \\, a newline \n and a byte 1F \0037.
+# Split the line of a row into cells. A byte 1F ends each cell. In a cell \ is \\, a newline \n and a byte 1F \0037.
 read_cells() { # ROW -> $cells
   local IFS=$'\x1f' line index
   read_table_line "batch/steps/$folder/rows" "$1"

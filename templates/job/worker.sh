@@ -1,8 +1,7 @@
 # shellcheck shell=bash disable=SC2034,SC2154
-# What a job needs of its worker: variables, programs, and a container.
+# Prepare the worker for a job: variables, programs, and a container.
 #
-# Facts: images container_runtime binds cvmfs row_time_limit; and where they are not empty, container_home python
-# programs depth
+# Facts: images container_runtime binds cvmfs row_time_limit; container_home, python, programs and depth, if not empty
 
 scratch=
 overlay=
@@ -14,11 +13,11 @@ set_environment() {
   local level
   for ((level = ${depth:-0}; level > 0; level--)); do root=${root%/*/*}; done
   export REANA_WORKSPACE=$root/workspace REANA_WORKFLOW_UUID
-  # REANA's jobs get a UUID of their run; here it follows from the run's directory.
+  # In REANA, jobs get the UUID of their run. Here it is made from the run's directory.
   local digest
   digest=$(sha1sum <<<"$root")
   REANA_WORKFLOW_UUID=${digest:0:8}-${digest:8:4}-5${digest:13:3}-8${digest:17:3}-${digest:20:12}
-  # Schedulers that start jobs without the user's environment leave these out.
+  # A scheduler that starts jobs without the user's environment does not set these.
   export PATH=${PATH:-/usr/local/bin:/usr/bin:/bin} USER=${USER:-$(id -un)}
   export HOME=${HOME:-$(getent passwd "$USER" | cut -d: -f6)}
   umask 0022
@@ -54,7 +53,7 @@ check_programs() {
   done
 }
 
-# The command line in front of "bash FILE".
+# Set the command line that comes before "bash FILE".
 set_launcher() { # -> $launcher
   local directory image
   launcher=()
@@ -62,7 +61,7 @@ set_launcher() { # -> $launcher
   [[ $container_runtime == apptainer && ${#images[@]} -gt 0 ]] || return 0
   command -v apptainer >/dev/null || { worker_lacks "apptainer is not installed"; return; }
   launcher+=(apptainer --silent exec --pwd "$REANA_WORKSPACE")
-  # The fields of --mount are those of CSV: a quote in quotes is doubled.
+  # The fields of --mount are CSV: a quote inside quotes is doubled.
   launcher+=(--mount "type=bind,\"source=${root//\"/\"\"}\",\"destination=${root//\"/\"\"}\"")
   for directory in "${binds[@]}" "${cvmfs[@]/#//cvmfs/}"; do
     [[ ! -e $directory ]] || launcher+=(--mount "type=bind,source=$directory,destination=$directory")
@@ -77,8 +76,8 @@ set_launcher() { # -> $launcher
   worker_lacks "the image ${images[*]} is not there"
 }
 
-# As in REANA, the home in a container is not the user's, and commands can write to their image. What they write goes to
-# the job's disk, or to the little memory that apptainer has for it, if apptainer allows one of them.
+# As in REANA, the home in a container is not the user's, and commands can write to their image. If apptainer allows it,
+# their changes go to the job's disk, else to a small area of memory.
 add_image() { # IMAGE
   local said
   { scratch=$(mktemp -d "${_CONDOR_SCRATCH_DIR:-${TMPDIR:-/tmp}}/reana-batch.XXXXXXXX") && mkdir "$scratch/home"; } ||
@@ -90,19 +89,19 @@ add_image() { # IMAGE
   launcher+=("$1")
 }
 
-# Does the image start with these options? Then they are kept, else $said says why not.
+# Does the image start with these options? If so, they are kept. If not, $said holds the reason.
 starts_with() { # IMAGE OPTION...
   said=$("${launcher[@]}" "${@:2}" "$1" bash -c : 2>&1 </dev/null) && launcher+=("${@:2}")
 }
 
-# Drop what a command changed in its image: each command is a job of its own in REANA.
+# Drop the changes of a command to its image, because in REANA each command is a separate job.
 renew_overlay() {
   overlay=$scratch/image
   [[ ! -e $overlay ]] || clear_away "$overlay"
   mkdir "$overlay"
 }
 
-# Delete a directory, also where a command has closed directories in it.
+# Delete a directory, even if a command has taken away permissions in it.
 clear_away() { # DIRECTORY
   rm -rf "$1" 2>/dev/null || { chmod -R u+rwX "$1" && rm -rf "$1"; }
 }

@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2034,SC2154
-# The records of rows that could not write their own: Slurm ended their job, or never started it.
+# Write the records of rows whose job could not, because Slurm ended it or never started it.
 #
-# Facts: ended (as look sets it)
+# Facts: ended (set by look)
 
 # Write the records of the rows that were running when Slurm ended their jobs.
 record_endings() {
@@ -17,8 +17,8 @@ record_endings() {
   done
 }
 
-# Write the record of the row that a chunk was at when Slurm ended its job. A job that had time to write that it got a
-# signal did not know why.
+# Write the record of the row that a chunk was running when Slurm ended its job. The job may have recorded a signal, but
+# it did not know the reason, so this record replaces that one.
 record_chunk() { # CHUNK
   local stem at_row command_number started record_host scheduler_job code cause
   set_stem "$(($1 * size))" "$rows"
@@ -32,7 +32,7 @@ record_chunk() { # CHUNK
   write_failed "$stem" "$code" signal "$cause"
 }
 
-# Why Slurm ended the job, and the exit code that goes with it.
+# Set the reason why Slurm ended the job, and the exit code for it.
 set_cause() { # -> $cause $code
   code=143
   case $state in
@@ -49,7 +49,7 @@ set_cause() { # -> $cause $code
   esac
 }
 
-# Write that rows will never start, so that jobs which may start without them do not wait for their records.
+# Record that rows will never start, so that other jobs do not wait for their records.
 record_skipped() { # parent|scancel JOB...
   local reason=$1 job key first folder rows size needs chunks chunk row stem record
   local -A noted=()
@@ -74,7 +74,7 @@ read_journal() { # -> $noted
   while read -r id each; do noted[$id]=$each; done <"$JOURNAL"
 }
 
-# The chunks of a job that squeue names ID, ID_5, ID_[0-3,7] or ID_[0-8:2%5].
+# Set the chunks of a job. squeue names it ID, ID_5, ID_[0-3,7] or ID_[0-8:2%5].
 set_chunks() { # JOB FIRST -> $chunks
   local part elements=${1##*_} start end stride index
   chunks=("$2")

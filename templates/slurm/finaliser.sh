@@ -1,11 +1,11 @@
 # shellcheck shell=bash disable=SC2034,SC2154
-# Jobs of our own that cancel jobs which can never start.
+# Finalisers: jobs of a run that cancel its jobs which can never start.
 #
-# Slurm lets a job whose parents failed wait without end (DependencyNeverSatisfied), and its --kill-on-invalid-dep is known
-# to leave runaway jobs.
+# Slurm lets a job whose parents failed wait without end (DependencyNeverSatisfied). Its option --kill-on-invalid-dep is
+# known to leave runaway jobs.
 
-# One finaliser starts when a job fails that others wait for. One starts at the end: when all jobs have ended that no
-# other job waits for.
+# Submit the finalisers of one kind. "failure" starts when a job fails that other jobs wait for. "end" starts when all
+# jobs have ended that no other job waits for.
 submit_finaliser() { # failure|end ID...
   local kind=$1 type='?afternotok' ids
   shift
@@ -20,7 +20,7 @@ submit_finaliser() { # failure|end ID...
   done
 }
 
-# Submit finalisers again that are gone, and print their ids. Each looks at once, and submits another one if needed.
+# Submit missing finalisers again, and print their ids. Each starts at once, and submits another one if needed.
 replace_finalisers() { # KIND...
   local kind mine
   clean_environment
@@ -35,13 +35,13 @@ replace_finalisers() { # KIND...
   done
 }
 
-# Cancel jobs that can never start, until none is left. A job that runs or may run can fail later. Another finaliser of
-# the same kind looks again then.
+# Cancel jobs that can never start, until none is left. A job that runs or may run can fail later, so another finaliser
+# of the same kind is submitted for it.
 finalise() { # failure|end TOKEN
   local kind=$1 token=$2 own=$SLURM_JOB_ID pause dead ended
   local -A alive=() waiting=() gone=()
   clean_environment
-  # Slurm takes a while to see that an element waits for one that has failed.
+  # Slurm needs some time to notice that an element waits for a failed one.
   for ((pause = 1; pause <= 64; pause *= 2)); do
     look || { sleep "$pause"; continue; }
     record_endings
@@ -67,17 +67,17 @@ finalise() { # failure|end TOKEN
   fi
 }
 
-# One squeue call about the jobs of this run, or about the named ones. It sets:
+# Call squeue once for the jobs of this run, or for the named ones. Sets:
 #   alive    jobs that run or may start
-#   waiting  jobs that wait for another one, as squeue names them
+#   waiting  jobs that wait for another job, as squeue names them
 #   dead     jobs that can never start
-#   ended    jobs that did not end by themselves
-#   gone     jobs that failed: all of the job, or some of its elements
+#   ended    jobs that Slurm or a user ended
+#   gone     failed jobs: all if the whole job failed, some if elements did
 look() { # [ID,...]
   local mine=${1-} answer job array raw state reason part
   alive=() waiting=() dead=() ended=() gone=()
   [[ -n $mine ]] || mine=$(grep -vF ' .finaliser/' "$JOURNAL" | cut -d ' ' -f 1 | paste -sd ,)
-  # Slurm says "invalid" of a job that ended longer ago than MinJobAge.
+  # Slurm calls a job id invalid when the job ended longer ago than MinJobAge.
   answer=$(slurm squeue --noheader --states=all --format='%i %F %A %T %r' "--jobs=$mine" 2>"$complaint") ||
     grep -q 'Invalid job id' "$complaint" || return
   while read -r job array raw state reason; do
@@ -92,14 +92,14 @@ look() { # [ID,...]
         gone[$array]=$part
         ended+=("$job $array $raw $state $reason")
         ;;
-      NODE_FAIL:* | BOOT_FAIL:* | PREEMPTED:*) ended+=("$job $array $raw $state $reason") ;; # and may start again
+      NODE_FAIL:* | BOOT_FAIL:* | PREEMPTED:*) ended+=("$job $array $raw $state $reason") ;; # it may start again
       *) alive[$array]=yes ;;
     esac
   done <<<"$answer"
 }
 
-# Add to $dead all jobs that wait for a failed one. Slurm itself sees one level at a time. The journal lists parents
-# first. Jobs that wait for single elements (aftercorr) are left to Slurm. afterany does not wait for a success.
+# Add to $dead all jobs that wait for a failed one, because Slurm itself finds one level at a time. The journal lists
+# parents first. Slurm handles jobs that wait for single elements (aftercorr). afterany does not need a success.
 add_descendants() {
   local key first folder rows size needs need
   while read -r id key first folder rows size needs; do
@@ -116,7 +116,7 @@ add_descendants() {
   done <"$JOURNAL"
 }
 
-# Submit a finaliser that looks again when what still runs or waits has ended.
+# Submit a finaliser that starts when the jobs that still run or wait have ended.
 wake_again() {
   local key first folder rows size needs need wanted=()
   local -A needed=()
@@ -128,12 +128,13 @@ wake_again() {
     [[ $kind == failure && -z ${needed[$id]-} ]] || wanted+=("$id")
   done
   submit_finaliser "$kind" "${wanted[@]}" || say "$trouble"
-  # The finaliser of the end cancels all others. It may have read the journal before the new one was in it.
+  # The "end" finaliser cancels all others. It may have read the journal before the new one was in it.
   [[ $kind == end ]] || ! look || [[ ${#alive[@]} -gt 0 || ${#waiting[@]} -gt 0 || ${#accepted[@]} -eq 0 ]] ||
     slurm scancel --quiet "${accepted[@]}"
 }
 
-# Cancel jobs of an expansion whose own job was ended while it submitted them: nothing would ever release them.
+# Cancel the held jobs of an expansion whose own job ended while it submitted them. Otherwise they would wait without
+# end.
 cancel_cut_short() {
   local part
   for part in expansions/*/; do

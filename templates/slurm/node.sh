@@ -1,13 +1,13 @@
 # shellcheck shell=bash disable=SC2034,SC2154
-# A node of another system's graph that submits jobs to Slurm and waits for them, on the machine that keeps the graph.
+# A node of another system's graph. It submits jobs to Slurm and waits for them, on the machine that runs the graph.
 #
-# The node may be killed at any moment and started again. The file $under_way names its jobs, and the comment of a job begins
-# with the token in that file. A job is held until its id is written down. So it is never submitted twice.
-# The records say whether rows are done. Slurm is asked now and then for jobs that ended in another way.
+# The node may be killed at any moment and started again. The file $under_way names its jobs, and the comment of a job
+# begins with the token in that file. A job is held until its id is written down. So no job is submitted twice.
+# The records show which rows are done. squeue shows, at longer intervals, jobs that ended without a record.
 
-# Seconds between two looks at the records, and between two questions to Slurm at most.
+# Seconds between two checks of the records, and the most seconds between two calls of squeue.
 readonly LOOK=2 MOST_PAUSE=60
-# How many seconds to wait for the records of jobs that have ended: network file systems show them late.
+# The seconds to wait for the records of ended jobs, because network file systems show them late.
 readonly PATIENCE=${REANA_BATCH_PATIENCE:-60}
 
 declare -A alive=() waiting=() gone=()
@@ -40,7 +40,7 @@ pause() { # SECONDS
 
 double() { wait=$((wait * 2 < MOST_PAUSE ? wait * 2 : MOST_PAUSE)); }
 
-# Call one of Slurm's tools until Slurm answers. A refusal is an answer.
+# Call one of Slurm's tools until Slurm answers. A refusal counts as an answer.
 insist() { # COMMAND...
   local code wait=1
   until slurm "$@" 2>"$complaint"; do
@@ -77,7 +77,7 @@ take_up() {
   forget
 }
 
-# Look for the job by its comment. A job that Slurm accepts after that is a duplicate. It is held until it is cancelled.
+# Find the job by its comment. A job that Slurm accepts later is a duplicate. It stays held until it is cancelled.
 find_again() {
   local wait=1
   until list_accepted 2>"$complaint"; do
@@ -121,7 +121,7 @@ submit_held() {
   done
 }
 
-# Delete the records of rows that failed or were skipped: they are about to run again.
+# Delete the records of rows that failed or were skipped, because they are about to run again.
 forget_failures() {
   local row stem
   for ((row = first * size; row < last_row; row++)); do
@@ -142,7 +142,7 @@ cancel_node() {
   exit 143
 }
 
-# Has every row a record? Continues where it stopped.
+# Does every row have a record? Continues at the row where it stopped last time.
 all_recorded() { # -> $failed, if a row failed or was skipped
   local stem record
   for (( ; next_row < last_row; next_row++)); do
@@ -162,14 +162,14 @@ look_from_start() { next_row=$((first * size)) failed=; }
 await_end() {
   local wait=4 due=$((SECONDS + 4)) absent=0 over=
   until all_done; do
-    # A row that has failed may start again with its job, after a node failure or preemption.
+    # After a node failure or preemption, Slurm starts the job again, and its failed row too.
     if [[ -n $failed && -z $over ]] && ((next_row == last_row)); then over=yes wait=$LOOK due=$SECONDS; fi
     if ((SECONDS >= due)); then
       if ! look "$id" || ((${#alive[@]} > 0)); then
         absent=0
         [[ -z $failed ]] || look_from_start
       else
-        # Slurm shows a job that it starts again as ended for a moment.
+        # When Slurm starts a job again, it shows the job as ended for a moment.
         ((++absent < 2)) || return 0
         wait=$LOOK
       fi
@@ -184,7 +184,7 @@ conclude() {
   local code=0 end
   look_from_start
   end=$((SECONDS + PATIENCE))
-  # Jobs that Slurm did not end wrote their records, or could not.
+  # A job that Slurm did not end has written its records, unless it could not.
   until all_recorded || ((${#ended[@]} > 0 || SECONDS >= end)); do pause 1; done
   look_from_start
   if ! all_done; then
@@ -196,7 +196,7 @@ conclude() {
   exit "$code"
 }
 
-# The exit code of the first row that failed; if none failed, that of rows whose parents are not done.
+# Set the exit code of the first failed row. If none failed, set the code of rows whose parents are not done.
 set_code() { # -> $code
   local row stem record lost=
   for ((row = first * size; row < last_row; row++)); do
@@ -213,7 +213,7 @@ set_code() { # -> $code
   [[ -z $lost ]] || explain_lost
 }
 
-# Write why no row has a record.
+# Record why rows have no record.
 explain_lost() { # -> $code
   local job=- array raw=- state='' reason cause
   code=1
@@ -226,7 +226,7 @@ explain_lost() { # -> $code
   fi
 }
 
-# Write the record of the first row that has none.
+# Write the record of the first row that is not done.
 record_lost() { # CODE REASON DETAIL
   local row=$((first * size)) stem at_row command_number started record_host scheduler_job
   for (( ; row < last_row; row++)); do

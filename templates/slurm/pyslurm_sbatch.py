@@ -1,13 +1,22 @@
-"""What sbatch does for submit-lib.sh, done by pyslurm: the same options, the same job environment, the same ids.
+"""Submit jobs for submit-lib.sh with pyslurm: the same options, job environment and ids as with sbatch.
 
-A process of its own, with nothing but the standard library: importing pyslurm ends a process that has no slurm.conf and
-changes how later libraries are loaded, pyslurm holds the GIL while it waits for slurmctld, and its licence is
-GPL-2.0-only. It says "ready ..." or why not, then reads requests, each the number of arguments of sbatch and these, all
-ended by NUL, and answers each by a line: the id, or what Slurm has against it.
+This is a separate process. It needs only the standard library and pyslurm. The reasons are:
 
-It only submits. Whatever is asked of jobs later is asked of Slurm's own tools: pyslurm takes 128 from exit codes, has no
-number for element 0 of an array, cannot name some elements of one, loads the jobs of all users, says of a job that is
-gone what it says of one that never was, crashes on some kinds of hold, and cannot take a dependency away.
+* Importing pyslurm ends a process without a slurm.conf, and changes how later libraries are loaded.
+* pyslurm holds the GIL while it waits for slurmctld.
+* The licence of pyslurm is GPL-2.0-only.
+
+The process prints "ready ..." or the reason why it is not. Then it reads requests: the number of arguments of sbatch,
+and the arguments. A NUL ends each. It answers each request with one line: the job id, or Slurm's error.
+
+It only submits. For everything else submit-lib.sh calls Slurm's own tools, because pyslurm
+
+* subtracts 128 from exit codes,
+* has no number for element 0 of an array, and cannot name a part of an array,
+* loads the jobs of all users,
+* does not distinguish a job that is gone from one that never existed,
+* crashes on some kinds of hold,
+* and cannot remove a dependency.
 """
 
 from __future__ import annotations
@@ -22,8 +31,8 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import BinaryIO
 
-# All options that stand in our job scripts or that submit-lib.sh gives: what JobSubmitDescription calls them, and its
-# form of their values. Numbers are no text there, and a dependency is no dictionary, for submit() changes that.
+# All options in our job scripts and from submit-lib.sh: the name in JobSubmitDescription, and the type of the value.
+# Numbers must not be text. A dependency must not be a dictionary, because submit() changes it.
 OPTIONS: Mapping[str, tuple[str, Callable[[str], object]]] = {
     "account": ("account", str),
     "array": ("array", str),
@@ -44,14 +53,15 @@ OPTIONS: Mapping[str, tuple[str, Callable[[str], object]]] = {
     "tmp": ("temporary_disk_per_node", str),
 }
 
-# What pyslurm would ask for by itself and sbatch does not: these leave it to Slurm, which then sets no variables of
-# it either. NO_VAL is what Slurm's API calls a number that is not given; an iterator is true, even without profiles.
+# pyslurm asks for these by default, and sbatch does not. With these values Slurm decides, and sets no variables for
+# them either. NO_VAL is the number that means "not given" in Slurm's API. An iterator is true, even without profiles.
 NO_VAL = 0xFFFFFFFE
 UNASKED = {"ntasks": NO_VAL, "profile_types": iter(())}
 
 LIMITS = ("CPU", "FSIZE", "DATA", "STACK", "CORE", "RSS", "NPROC", "NOFILE", "MEMLOCK", "AS")
 
-# For mpirun in the job. What the caller has set is left alone; for another launcher than Slurm nothing is set.
+# Variables for mpirun in the job. Those that the caller has set do not change. For other launchers than Slurm none is
+# set.
 EXTERNAL = "--external-launcher"
 PLAIN_LAUNCHERS = ("OMPI_MCA_plm_slurm_args", "PRTE_MCA_plm_slurm_args")
 HYDRAS = (
@@ -61,9 +71,9 @@ HYDRAS = (
 
 
 def main() -> None:
-    """Serve until the requests end; exit with 1 if pyslurm does not fit."""
+    """Serve until the requests end. Exit with 1 if pyslurm does not fit."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8", errors="replace")
-    os.dup2(2, 1)  # whatever else is printed is no answer
+    os.dup2(2, 1)  # all other output goes to stderr, because it is not an answer
     reason, hydra = misfit(), False
     if not reason:
         reason, hydra = ask_site()
@@ -76,16 +86,16 @@ def main() -> None:
 
 
 def misfit() -> str:
-    """Return why pyslurm does not fit the Slurm of this machine, without importing it; empty if it does."""
+    """Return why pyslurm does not fit the Slurm of this machine. Empty if it fits. Does not import it."""
     try:
         version = importlib.metadata.version("pyslurm")
     except importlib.metadata.PackageNotFoundError:
         return f"pyslurm is not installed for {sys.executable}"
     wanted, slurm = release(version), slurm_version()
     if release(slurm) != wanted:
-        return f"pyslurm {version} is made for Slurm {wanted}, and the Slurm here is {slurm}"
+        return f"pyslurm {version} is for Slurm {wanted}, and the Slurm here is {slurm}"
     if os.environ.get("SLURM_CLUSTERS"):
-        return "pyslurm submits to the cluster of slurm.conf alone, and SLURM_CLUSTERS is set"
+        return "pyslurm can only submit to the cluster of slurm.conf, and SLURM_CLUSTERS is set"
     return ""
 
 
@@ -95,7 +105,7 @@ def release(version: str) -> str:
 
 
 def slurm_version() -> str:
-    """Return the version of Slurm's tools, which come with the library that pyslurm loads, or what they say instead."""
+    """Return the version of Slurm's tools, or their error. They come with the library that pyslurm loads."""
     try:
         done = subprocess.run(["sbatch", "--version"], capture_output=True, text=True, check=False)
     except OSError as error:
@@ -105,7 +115,7 @@ def slurm_version() -> str:
 
 
 def ask_site() -> tuple[str, bool]:
-    """Return why pyslurm is not for this site, as slurmctld says, and whether jobs get the variables of Hydra."""
+    """Return why pyslurm does not fit this site, and whether jobs get the variables of Hydra. Asks slurmctld."""
     import pyslurm
 
     try:
@@ -135,7 +145,7 @@ def _words(stream: BinaryIO) -> Iterator[str]:
 
 
 def submit(words: list[str], *, hydra: bool) -> str:
-    """Hand one job to Slurm and return its id, or in one line what there is against it."""
+    """Submit one job. Return its id, or Slurm's error in one line."""
     import pyslurm
 
     try:
@@ -145,14 +155,14 @@ def submit(words: list[str], *, hydra: bool) -> str:
 
 
 def description(words: list[str], *, hydra: bool) -> dict[str, object]:
-    """Return the attributes of JobSubmitDescription for these arguments of sbatch and the options in its job script.
+    """Return the attributes of JobSubmitDescription for these arguments of sbatch.
 
-    KeyError for an option that is not in the table.
+    The options in the job script count too. Raises KeyError for an option that is not in the table.
     """
     position = next(place for place, word in enumerate(words) if not word.startswith("--"))
     script, *arguments = words[position:]
     with open(script, encoding="utf-8") as file:
-        # as with sbatch, an argument goes before a line of the script
+        # as with sbatch, an argument overrides a line of the script
         asked = {**dict(split(directives(file))), **dict(split(words[:position]))}
     values: dict[str, object] = {**UNASKED}
     for name, value in asked.items():
@@ -164,7 +174,7 @@ def description(words: list[str], *, hydra: bool) -> dict[str, object]:
 
 
 def directives(lines: Iterable[str]) -> Iterator[str]:
-    """Yield the options on the script's ``#SBATCH`` lines, which pyslurm itself does not read."""
+    """Yield the options on the script's ``#SBATCH`` lines. pyslurm itself does not read them."""
     for line in lines:
         found = re.fullmatch(r"#SBATCH (--\S+)\n?", line)
         if found:
@@ -181,11 +191,11 @@ def split(options: Iterable[str]) -> Iterator[tuple[str, str]]:
 
 
 def environment(asked: Mapping[str, str], *, hydra: bool) -> dict[str, str]:
-    """Return what a job gets from sbatch.
+    """Return the environment that sbatch would give to the job.
 
-    That is all of ours, or with ``--export=NIL`` only Slurm's; and umask, niceness and limits, which slurmstepd takes
-    from variables too. Never the default of pyslurm, which is empty where Python is not position-independent, and no
-    text, which would ask for a login environment.
+    It has all variables of this process, or with ``--export=NIL`` only Slurm's. It also has umask, niceness and limits,
+    because slurmstepd reads them from variables. The default of pyslurm cannot be used: it is empty if Python is not
+    position-independent. A text cannot be used either: it would ask for a login environment.
     """
     mask = os.umask(0)
     os.umask(mask)
@@ -207,7 +217,7 @@ def environment(asked: Mapping[str, str], *, hydra: bool) -> dict[str, str]:
 
 
 def launchers(*, hydra: bool) -> dict[str, str]:
-    """Return what tells mpirun in the job of Slurm."""
+    """Return the variables that tell mpirun in the job about Slurm."""
     made = dict.fromkeys(PLAIN_LAUNCHERS, EXTERNAL)
     for bootstrap, arguments in HYDRAS if hydra else ():
         if os.environ.get(bootstrap, "slurm") == "slurm":
@@ -216,7 +226,7 @@ def launchers(*, hydra: bool) -> dict[str, str]:
 
 
 def limit(number: int) -> str:
-    """Return a soft limit as C's unsigned long: one that is not set is the largest."""
+    """Return a soft limit as C's unsigned long. A limit that is not set is the largest number."""
     soft, _ = resource.getrlimit(number)
     return str(soft % 2**64)
 

@@ -1,12 +1,12 @@
 # shellcheck shell=bash disable=SC2034,SC2154
-# How a workflow is submitted to Slurm.
+# Submit a workflow to Slurm.
 #
-# The jobs that wait for no other job are held until Slurm has accepted all jobs. After a refusal all accepted jobs are
-# cancelled. The files are described in tools.sh.
+# The jobs without parents are held until Slurm has accepted all jobs. If Slurm refuses one, all accepted jobs are
+# cancelled. tools.sh describes the files.
 
 declare -A ids=() waited_for=() partial=()
 held=() max_array_size=''
-mark=$UNDER_WAY # or the new name of the file, after we took it away from another submission
+mark=$UNDER_WAY # or the new name of the file, after this submission took it from another one
 
 begin() { # [SUBMISSION PYTHON]
   local tools
@@ -29,8 +29,8 @@ begin() { # [SUBMISSION PYTHON]
   printf '%s\n' "${tools%/*}" >"$TOOLS"
 }
 
-# Cancel the jobs of an earlier submission. On another host that submission may still be alive. Then we take its mark away,
-# and it sees that it no longer counts; or it has just ended, and has no mark.
+# Cancel the jobs of an earlier submission. On another host that submission may still be running. This one then renames
+# its mark, and the other one gives up. If the other one has just ended, it has no mark.
 begin_again() {
   local host='' pid
   { read -r token host pid <"$UNDER_WAY"; } 2>/dev/null
@@ -50,25 +50,25 @@ give_way() {
   exit "$EXIT_UNDER_WAY"
 }
 
-# Become the only submission of this run, also if two begin at once: one of them makes the link, complete with its text.
+# Become the only submission of this run. If two start at once, only one of them can make the link, with its text in it.
 claim() {
   local mine=$UNDER_WAY.$$
   printf '%s %s %s\n' "$token" "$HOSTNAME" "$$" >"$mine" || exit "$EXIT_WRITE"
-  ln "$mine" "$UNDER_WAY" 2>/dev/null || [[ -e $UNDER_WAY ]] || mv "$mine" "$UNDER_WAY" # where there are no hard links
+  ln "$mine" "$UNDER_WAY" 2>/dev/null || [[ -e $UNDER_WAY ]] || mv "$mine" "$UNDER_WAY" # without hard links
   rm -f "$mine"
   is_mine || give_way
-  # The other submission may have ended since we looked.
+  # The other submission may have ended in the meantime.
   [[ ! -s $JOURNAL ]] || { rm -f "$UNDER_WAY"; give_way; }
   : >"$JOURNAL" || exit "$EXIT_WRITE"
 }
 
-# Does our submission still count? Another machine cannot see that we are alive, and may have begun again.
+# Is this submission still the current one? Another machine cannot see that it is running, and may have replaced it.
 is_mine() {
   local owner
   { read -r owner _ <"$mark"; } 2>/dev/null && [[ $owner == "$token" ]]
 }
 
-# Stop if another submission has replaced ours.
+# Stop if another submission has replaced this one.
 demand_mine() {
   local found=()
   is_mine && return
@@ -77,7 +77,7 @@ demand_mine() {
   give_way
 }
 
-# Write down the name of the cluster. If Slurm does not answer, the next call reports it.
+# Save the name of the cluster. If Slurm does not answer, the next call reports it.
 ask_config() { # -> $max_array_size
   local config
   config=$(slurm scontrol show config 2>"$complaint") || return 0
@@ -97,7 +97,7 @@ submit() { # KEY FOLDER FIRST COUNT ROWS CHUNK_SIZE NEED...
   for need; do
     parent=${need#* } type=${need%% *}
     [[ -n ${ids[$parent]} ]] || continue
-    # A parent that is partly done lacks elements that aftercorr would look for. Jobs check the records themselves.
+    # aftercorr would look for elements of a partly done parent that are not submitted. Jobs check the records anyway.
     [[ -z ${partial[$parent]-} || $type != aftercorr ]] || type=afterany
     dependency+=,$type:${ids[$parent]}
     waited_for[$parent]=yes
@@ -116,7 +116,7 @@ submit() { # KEY FOLDER FIRST COUNT ROWS CHUNK_SIZE NEED...
   note_job "$key" "$first" "$folder" "$rows" "$size" "${dependency:--}" || abandon "$JOURNAL is not writable"
 }
 
-# The indices of a slice that are still to run: "0-999", "3-3,7-9", or nothing.
+# Set the indices of a slice that still have to run: "0-999", "3-3,7-9", or nothing.
 set_indices() { # FOLDER FIRST COUNT ROWS CHUNK_SIZE -> $indices
   local index start='' list=()
   indices=0-$(($3 - 1))
@@ -140,7 +140,7 @@ chunk_is_done() { # FOLDER CHUNK ROWS CHUNK_SIZE
 }
 
 check_array_size() { # COUNT
-  [[ -z $max_array_size ]] || (($1 <= max_array_size)) || abandon "this Slurm takes arrays of up to \
+  [[ -z $max_array_size ]] || (($1 <= max_array_size)) || abandon "this Slurm allows arrays of up to \
 $max_array_size elements, not $1; compile it again with --set slurm.max_array_size=$max_array_size"
 }
 
@@ -156,10 +156,10 @@ release() {
     demand_mine
     printf -v list '%s,' "${held[@]}"
     slurm scontrol release "${list%,}" || abandon "the first jobs could not be released"
-    demand_mine # a submission that has replaced ours has cancelled what we released
+    demand_mine # a submission that replaced this one has cancelled the released jobs
   fi
   rm -f "$UNDER_WAY"
-  printf 'reana-batch: %d submissions accepted, first job %s\n' "$count" "${accepted[0]-none, for all are done}"
+  printf 'reana-batch: %d submissions accepted, first job %s\n' "$count" "${accepted[0]-none, because all are done}"
 }
 
 abandon() { # REASON
@@ -181,6 +181,6 @@ cancel_accepted() {
       return 0
     fi
   fi
-  say "Slurm does not answer; what it accepted is held, and is cancelled by the next submission of this run"
+  say "Slurm does not answer; the accepted jobs are held, and the next submission of this run cancels them"
   return 1
 }

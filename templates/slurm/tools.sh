@@ -1,19 +1,19 @@
 # shellcheck shell=bash disable=SC2034,SC2154
-# Slurm's tools: how they are called, and what a call without an answer means.
+# Call Slurm's tools, and handle calls without an answer.
 #
 # Needs bash 4.4, coreutils and Slurm's own tools. The working directory is the run directory.
 
-# The jobs that Slurm accepted, a line for each job or array: ID KEY FIRST-CHUNK FOLDER ROWS CHUNK-SIZE DEPENDENCY.
+# The accepted jobs, one line for each job or array: ID KEY FIRST-CHUNK FOLDER ROWS CHUNK-SIZE DEPENDENCY.
 readonly JOURNAL=state/slurm.jobs
-# There while a submission is under way: TOKEN HOST PID.
+# This file exists while a submission is running: TOKEN HOST PID.
 readonly UNDER_WAY=state/slurm.submitting
-# There if a call gave no answer: Slurm may accept that job late, so jobs look whether they are in the journal.
+# This file exists if a call got no answer. Slurm may accept that job late, so each job looks for itself in the journal.
 readonly UNANSWERED=state/slurm.unanswered
 # The directory of Slurm's tools. Jobs that submit other jobs read it.
 readonly TOOLS=state/slurm.tools
-# The name of the cluster that has the jobs. The default cluster may change.
+# The name of the cluster with the jobs. The default cluster may change.
 readonly CLUSTER=state/slurm.cluster
-# How many seconds one call of Slurm's tools may take, and how often sbatch is called for one job.
+# The seconds that one call of Slurm's tools may take, and the most calls of sbatch for one job.
 readonly CALL_TIMEOUT=${REANA_BATCH_SBATCH_TIMEOUT:-60} CALL_TRIES=3
 # The kernel accepts words of up to 128 KiB.
 readonly MOST_CONDITIONS=5000 MOST_INDICES=100000
@@ -21,18 +21,20 @@ readonly MOST_CONDITIONS=5000 MOST_INDICES=100000
 readonly EXIT_REFUSED=7 EXIT_UNDER_WAY=8
 
 accepted=() id='' token='' trouble=''
-complaint=state/slurm.complaint # what sbatch or squeue said last
-# How jobs are submitted (sbatch, pyslurm, or auto: pyslurm where it fits), the Python that has pyslurm, and the process
-# of it that submits: none with sbatch.
+complaint=state/slurm.complaint # the last error output of sbatch or squeue
+#   submission  sbatch, pyslurm, or auto: pyslurm if it fits
+#   python      the Python with pyslurm
+#   helper      the process that submits with pyslurm; empty with sbatch
 submission=sbatch python=python3 helper=''
 
-# Remove variables such as SBATCH_PARTITION, SQUEUE_USERS and those of the job that we run in: they would change the call.
+# Remove variables such as SBATCH_PARTITION and SQUEUE_USERS, and those of the job around this script. They would change
+# the calls.
 clean_environment() {
   local variable
   for variable in "${!SBATCH_@}" "${!SQUEUE_@}" "${!SCANCEL_@}" "${!SLURM_@}"; do
     [[ $variable == SLURM_CONF || $variable == SLURM_CLUSTERS ]] || unset "$variable"
   done
-  export SLURM_BITSTR_LEN=0 # or squeue cuts lists of array elements short
+  export SLURM_BITSTR_LEN=0 # otherwise squeue cuts lists of array elements short
 }
 
 slurm() { timeout "$CALL_TIMEOUT" "$@"; }
@@ -42,7 +44,7 @@ no_answer() { # CODE
   (($1 >= 124)) || grep -qiE 'timed out|unable to contact|connect|temporarily' "$complaint"
 }
 
-# The name of a submission. The comments of its jobs begin with it.
+# Set the token of a submission. The comments of its jobs begin with it.
 new_token() { # -> $token
   local now
   printf -v now '%(%s)T' -1
@@ -50,8 +52,8 @@ new_token() { # -> $token
   token=${token:0:12}
 }
 
-# Submit a job by sbatch or pyslurm. Slurm may have accepted a call that gave no answer: we look for the job by its
-# comment before we submit it again, so that it never runs twice.
+# Submit a job with sbatch or pyslurm. Slurm may have accepted a call that got no answer. So the job is searched by its
+# comment before it is submitted again, and never runs twice.
 call_sbatch() { # KEY LOG ARGUMENT... -> $id, or $trouble
   local key=$1 output answer code try found by
   set_output "$2"
@@ -77,7 +79,7 @@ call_sbatch() { # KEY LOG ARGUMENT... -> $id, or $trouble
   return 1
 }
 
-# Slurm replaces patterns such as %j in the whole path of a log. It removes backslashes from a path, so in such a
+# Set the path of a log. Slurm replaces patterns such as %j in the whole path. It also removes backslashes, so in such a
 # directory jobs open their logs themselves.
 set_output() { # LOG -> $output
   output=$PWD/$1
@@ -85,7 +87,7 @@ set_output() { # LOG -> $output
   [[ $output != *\\* ]] || output=/dev/null
 }
 
-# One call of sbatch or of the helper. The result is what sbatch prints and exits with.
+# Call sbatch or the helper once. Both give the output and exit code of sbatch.
 call_once() { # ARGUMENT... -> $answer $code, and the file $complaint
   if [[ -z $helper ]]; then
     answer=$(slurm sbatch --parsable "$@" 2>"$complaint")
@@ -96,23 +98,23 @@ call_once() { # ARGUMENT... -> $answer $code, and the file $complaint
   if printf '%s\0' "$#" "$@" >&"$to_helper" && IFS= read -r -t "$CALL_TIMEOUT" -u "$from_helper" answer; then
     code=0
     [[ $answer =~ ^[0-9]+$ ]] || { code=1; printf '%s\n' "$answer" >>"$complaint"; }
-  else # a late answer would be taken for the answer to the next call
+  else # a late answer would look like the answer to the next call
     stop_helper
     answer='' code=124
   fi
 }
 
-# Start the process that submits jobs by pyslurm, if that is wanted. It serves all jobs. It is separate because importing
-# a pyslurm that does not fit may end it.
+# Start the process that submits jobs with pyslurm, if the user wants it. It serves all jobs. It is a separate process,
+# because importing a pyslurm that does not fit may end the process.
 start_helper() {
   local greeting=''
   stop_helper
   [[ $submission != sbatch ]] || return 0
-  trap '' PIPE # it may end at any time
+  trap '' PIPE # the helper may end at any time
   : >"$complaint"
   coproc { trap '' INT; exec "$python" batch/pyslurm_sbatch.py 2>>"$complaint"; }
   helper=$!
-  disown "$helper" # or bash prints how it ended
+  disown "$helper" # otherwise bash prints how it ended
   exec {to_helper}>&"${COPROC[1]-}" {from_helper}<&"${COPROC[0]-}"
   IFS= read -r -t "$CALL_TIMEOUT" -u "$from_helper" greeting
   [[ $greeting != "ready, "* ]] || return 0
@@ -138,7 +140,7 @@ list_accepted() { # -> $found
   mapfile -t found < <(grep -F " $token:" <<<"$answer" | sort -un)
 }
 
-# The oldest job of the key.
+# Set the id of the oldest job with the key.
 find_accepted() { # KEY -> $id
   local each
   for each in "${found[@]}"; do

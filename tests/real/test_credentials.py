@@ -1,4 +1,4 @@
-"""Tickets, proxies and Rucio in real jobs, against the KDC, VOMS, XRootD and Rucio servers of the box."""
+"""Tickets, proxies and Rucio in real jobs, with the KDC, VOMS, XRootD and Rucio servers of the box."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ EXPIRED = "/home/alice/expired"
 
 @pytest.fixture
 def services(box: Box) -> Iterator[Box]:
-    """The box, with alice's secrets as she has them at the start of each test, and a proxy that lives for a minute.
+    """The box with alice's secrets and a proxy that is valid for one minute.
 
-    The box makes the proxy when its first test begins, so that the test of an expired one need not wait.
+    The box makes the proxy when its first test begins, so that the test of an expired one does not wait.
     """
     made = f"[ -e {EXPIRED} ] || echo {PASSPHRASE} | voms-proxy-init --quiet --pwstdin --valid 0:1 --out {EXPIRED}"
     box.alice("sh", "-c", made)
@@ -37,13 +37,13 @@ def services(box: Box) -> Iterator[Box]:
 
 
 def analysis(*steps: dict[str, object]) -> str:
-    """Return a reana.yaml of these steps; JSON is YAML."""
+    """Return a reana.yaml of these steps. JSON is valid YAML."""
     made = [{"name": f"step{n}", "environment": "docker.io/library/debian:12", **s} for n, s in enumerate(steps, 1)]
     return json.dumps({"workflow": {"type": "serial", "specification": {"steps": made}}})
 
 
 def submit(desk: Desk, site: str, *steps: dict[str, object], settings: tuple[str, ...] = (), name: str = "test") -> str:
-    """Start a run at ``site`` and return its name; at ``local`` it has ended then."""
+    """Start a run at ``site`` and return its name. At ``local`` it has ended then."""
     desk.write("reana.yaml", analysis(*steps))
     words = [word for setting in ("container_runtime=none", *settings) for word in ("--set", setting)]
     answer = desk.reana_batch(
@@ -60,7 +60,7 @@ def log(desk: Desk, run: str, step: str, ending: str = "out") -> str:
 
 
 def told(desk: Desk, run: str) -> str:
-    """Return what `logs` says of a run that failed."""
+    """Return the output of `logs` for a failed run."""
     answer = desk.reana_batch("logs", "--runs", "runs", "-w", run, check=False)
     return answer.stdout + answer.stderr
 
@@ -82,7 +82,7 @@ GRID = {
     ],
 }
 
-# Reads every file below the given paths, and what /proc tells of processes; prints where a canary is.
+# Reads every file below the given paths, and the files of processes in /proc. Prints where a canary is.
 SEARCH = """\
 import os, sys
 from pathlib import Path
@@ -116,12 +116,12 @@ CANARIES = f"{PASSPHRASE},{SECRETS['VOMSPROXY_PASS']},{SECRETS['RUCIO_PASSWORD']
 
 
 def where_secrets_are(box: Box, *roots: str) -> str:
-    """Return the files and processes that hold a secret, a line each."""
+    """Return the files and processes that hold a secret, one line each."""
     return box.root("python3", "-", CANARIES, *roots, input=SEARCH).stdout
 
 
 def where_secrets_show(box: Box, over: Callable[[], bool], *roots: str) -> str:
-    """Return what is found, again and again, until it is over."""
+    """Search again and again until the end, and return all findings."""
     found, end = "", time.monotonic() + 480
     while not over():
         assert time.monotonic() < end, "it does not end"
@@ -130,13 +130,13 @@ def where_secrets_show(box: Box, over: Callable[[], bool], *roots: str) -> str:
 
 
 def nothing_private_left(box: Box) -> bool:
-    # HTCondor gives each job a /tmp of its own in its execute directory.
+    # HTCondor gives each job a private /tmp in its execute directory.
     places = ("/tmp", "/var/lib/condor/execute")
     left = box.root("find", *places, "-maxdepth", "5", "-name", "reana-batch.*", check=False)
     return not left.stdout.strip()
 
 
-# --- what steps find, and what stays behind -------------------------------------------------------------
+# --- what steps find, and what is left after them -------------------------------------------------------------
 
 
 def test_the_search_finds_secrets_where_they_are(services: Box) -> None:
@@ -195,7 +195,7 @@ def test_htcondor_sends_credentials_along(services: Box, desk: Desk) -> None:
 
 
 def test_htcondor_forwards_the_ticket_of_whoever_submits(services: Box, desk: Desk) -> None:
-    """By the bindings and by the tools; the jobs need neither keytab nor secrets."""
+    """Submit with the bindings and with the tools. The jobs need neither keytab nor secrets."""
     services.root("sh", "-c", f"rm -rf {STORE} /var/lib/condor/krb/alice.*")
     desk.write("reana.yaml", analysis(KERBEROS))
     producer = {"_CONDOR_SEC_CREDENTIAL_PRODUCER": "/usr/local/bin/ticket-of-user"}
@@ -235,7 +235,7 @@ def test_containers_see_them(services: Box, desk: Desk) -> None:
 
 @pytest.fixture
 def short_tickets(services: Box) -> Iterator[None]:
-    """The KDC gives tickets of eight seconds."""
+    """The KDC issues tickets that expire after eight seconds."""
     services.root("kadmin.local", "-q", "modprinc -maxlife 8s alice")
     yield
     services.root("kadmin.local", "-q", "modprinc -maxlife 1day alice")
@@ -252,7 +252,7 @@ PATIENT = {
 
 @pytest.mark.usefixtures("short_tickets")
 def test_a_job_outlives_its_ticket(services: Box, desk: Desk) -> None:
-    desk.reana_batch("doctor", check=False)  # which only looks, and does not mind
+    desk.reana_batch("doctor", check=False)  # doctor only reports the short lifetime
     ran = [submit(desk, site, PATIENT, name=site.rpartition("-")[2]) for site in reversed(SITES)]
     for run in ran:
         assert desk.wait(run)["status"] == "finished", told(desk, run)
@@ -304,7 +304,7 @@ def test_each_job_makes_its_own_proxy_of_two_organisations(services: Box, desk: 
     assert desk.wait(run)["first_failure"]["step"] == "step2", told(desk, run)
     assert log(desk, run, "step1").startswith("/escape/Role=production")
     assert "/demo/Role=NULL" in log(desk, run, "step1")
-    # What is prepared for the second time finds the links to the secrets, and leaves these as they are.
+    # The second preparation finds links to the secrets, and must not change the secrets.
     desk.write(f"runs/{run}/workspace/go", "")
     desk.reana_batch("resume", "--runs", "runs", "-w", run)
     assert desk.wait(run)["status"] == "finished", told(desk, run)
@@ -406,8 +406,8 @@ def test_a_proxy_too_short_is_refused_by_how_much(services: Box, desk: Desk) -> 
         "run", "--runs", "runs", "--site", "generic-slurm", "--set", "container_runtime=none", check=False
     )
     assert answer.returncode == 3
-    told = 'The VOMS proxy lives (9|10) min more, but "step1" ends as late as 2 h after submission: 110 min too little'
-    assert re.search(told, answer.stderr), answer.stderr  # it is ten in the second in which it was made
+    told = 'The VOMS proxy expires in (9|10) min, but "step1" ends as late as 2 h after submission: 110 min too early'
+    assert re.search(told, answer.stderr), answer.stderr  # in its first second, its lifetime is ten minutes
 
 
 def test_a_proxy_that_expires_in_the_queue(services: Box, desk: Desk) -> None:

@@ -1,4 +1,4 @@
-"""Declared data on a real Rucio and XRootD: in, out, again, and what becomes of it when something breaks."""
+"""Declared data on a real Rucio and XRootD: downloads, uploads, restarts and faults."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .conftest import ROOT, Desk, add_secrets
 
 pytestmark = pytest.mark.site("slurm", "condor", "krb5", "voms", "rucio")
 
-# Each system, with what it takes to run there.
+# Each system, with the options that it needs.
 SYSTEMS = {
     "make": ("--site", "local"),
     "htcondor": ("--site", "generic-htcondor", "--set", "container_runtime=none"),
@@ -28,24 +28,24 @@ RUCIO = "https://rucio.site.test"
 KERBEROS_SERVER = "root://xrd.site.test:1094/"
 PROXY_SERVER = "root://xrd.site.test:1095/"
 WEB = "xrd.site.test:1096/public"
-# Where the servers keep their files.
+# The folders in which the servers store their files.
 KERBEROS_FILES, PROXY_FILES, WEB_FILES = "/var/lib/xrd/krb", "/var/lib/xrd/gsi", "/var/lib/xrd/web/public"
 
 
 @dataclass(frozen=True)
 class Grid:
-    """The storage and catalogue of the box, as alice uses them by hand."""
+    """The storage and catalogue of the box, as alice uses them without reana-batch."""
 
     box: Box
 
     def shell(self, script: str, *, check: bool = True) -> str:
-        """Return what a script of alice's printed; she has a proxy, and Rucio's configuration."""
+        """Return the output of a script that alice ran with a proxy and Rucio's configuration."""
         variables = {"X509_USER_PROXY": "/tmp/alice.proxy", "RUCIO_CONFIG": "/etc/site/rucio.cfg"}
         variables["PYTHONWARNINGS"] = "ignore"
         return self.box.alice("bash", "-c", script, cwd="/shared/alice", env=variables, check=check).stdout
 
     def upload(self, name: str, content: str) -> None:
-        """Put a file into Rucio as user.alice:NAME."""
+        """Upload a file to Rucio as user.alice:NAME."""
         self.shell(
             f"cd $(mktemp -d) && printf %s '{content}' >{name} &&"
             f" rucio upload --rse SITE-XRD --scope user.alice --register-after-upload {name}"
@@ -53,7 +53,7 @@ class Grid:
         assert self.places(name) == ["SITE-XRD"]
 
     def metalink(self, did: str) -> str:
-        """Return all that the catalogue knows of a DID of alice's; empty if it has none of this name."""
+        """Return what the catalogue knows about a DID of alice. Empty if there is no such DID."""
         return self.shell(f"rucio replica list file --metalink user.alice:{did}", check=False)
 
     def places(self, did: str) -> list[str]:
@@ -65,14 +65,14 @@ class Grid:
         return sorted(self.shell(f"rucio did content list --short user.alice:{dataset}").split())
 
     def stored(self, name: str) -> Path:
-        """Return where the host sees the replica of a file at SITE-XRD."""
+        """Return the host's path of a file's replica at SITE-XRD."""
         (found,) = self.box.path(f"{PROXY_FILES}/rucio/user/alice").rglob(name)
         return found
 
 
 @pytest.fixture
 def grid(box: Box) -> Grid:
-    """The storage, with alice's secrets in their place and a proxy of her own."""
+    """The storage. Alice has her secrets and a proxy."""
     made = Grid(box)
     proxy = (
         "voms-proxy-info --exists --valid 1:0 --file $X509_USER_PROXY || echo alice-pass |"
@@ -85,12 +85,12 @@ def grid(box: Box) -> Grid:
 
 
 def unique(stem: str) -> str:
-    """Return a name that no catalogue has seen."""
+    """Return a name that is new to every catalogue."""
     return f"{stem}.{time.time_ns()}"
 
 
 def analysis(command: str, inputs: Sequence[str] = (), outputs: Sequence[str] = ()) -> str:
-    """Return a reana.yaml of one command."""
+    """Return a reana.yaml with one command."""
     steps = [{"name": "work", "environment": "docker.io/library/debian:12", "commands": [command]}]
     made: dict[str, Any] = {
         "inputs": {"files": list(inputs)},
@@ -101,7 +101,7 @@ def analysis(command: str, inputs: Sequence[str] = (), outputs: Sequence[str] = 
 
 
 def run(desk: Desk, system: str, *words: str, name: str = "test", seconds: float = 300) -> dict[str, Any]:
-    """Run reana.yaml to its end, whatever that is, and return its status."""
+    """Run reana.yaml until it has finished or failed, and return its status."""
     answer = desk.reana_batch(
         "run", "--runs", "runs", "-w", name, "--json", *SYSTEMS[system], *words, check=False, timeout=seconds
     )
@@ -181,11 +181,11 @@ def left_over(desk: Desk) -> list[str]:
 def test_a_restart_brings_nothing_again(grid: Grid, desk: Desk) -> None:
     name = unique("once")
     grid.upload(name, "once\n")
-    desk.write("reana.yaml", analysis("test -e mended", [f"rucio(default, user.alice, {name})", f"{RUCIO}:8443/ping"]))
+    desk.write("reana.yaml", analysis("test -e fixed", [f"rucio(default, user.alice, {name})", f"{RUCIO}:8443/ping"]))
     failed = run(desk, "make")
     assert failed["status"] == "failed"
-    desk.write(f"runs/{failed['name']}/workspace/mended", "")
-    grid.stored(name).write_text("gone")  # whoever fetched it again would fail
+    desk.write(f"runs/{failed['name']}/workspace/fixed", "")
+    grid.stored(name).write_text("gone")  # a second download would fail
     answer = desk.reana_batch("restart", "--runs", "runs", "-w", failed["name"], check=False)
     ended = desk.wait(f"{failed['name']}.1")
     assert ended["status"] == "finished", answer.stderr + logs(desk, ended["name"])
@@ -194,7 +194,7 @@ def test_a_restart_brings_nothing_again(grid: Grid, desk: Desk) -> None:
 
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_the_sample_takes_its_events_from_rucio_and_publishes_its_results(grid: Grid, desk: Desk, system: str) -> None:
-    """Steps run in an image that has no client of anything; alice's names are made unique."""
+    """Steps run in an image without any client. Alice's names are made unique."""
     events, result, results, plot = map(unique, ("events.csv", "peak.json", "results", "mass.svg"))
     names = {"dimuon.events.csv": events, "dimuon.peak.json": result, "dimuon.results": results}
     names |= {"dimuon/mass.svg path": f"dimuon/{plot} path"}
@@ -221,7 +221,7 @@ def test_the_sample_takes_its_events_from_rucio_and_publishes_its_results(grid: 
     assert published.read_bytes() == (workspace / "results/mass.svg").read_bytes()
 
 
-# A client of Rucio's that knows no command of the new style.
+# A fake client of Rucio without the commands of the new style.
 _OLD_CLIENT = """#!/bin/bash
 for word; do
   case $word in
@@ -266,7 +266,7 @@ def test_a_worker_without_the_client(grid: Grid, desk: Desk) -> None:
 
 
 def test_files_that_htcondor_sends_along(grid: Grid, desk: Desk) -> None:
-    """Workers that see no file system of the login node's."""
+    """Workers do not share a file system with the login node."""
     name, web = unique("sent"), unique("sent")
     grid.upload(name, "sent\n")
     desk.write(
@@ -305,7 +305,7 @@ def test_every_fault_of_a_reference_is_told_at_its_line(grid: Grid, desk: Desk) 
             ],
         ),
     )
-    # DAGMan starts all that can start, whatever else fails.
+    # DAGMan starts every node that can start, even if others fail.
     failed = run(desk, "htcondor", "--set", "data.attempts=2")
     assert failed["status"] == "failed"
     shown = desk.reana_batch("status", "--runs", "runs", "-w", failed["name"], check=False).stdout
@@ -340,7 +340,7 @@ def test_one_file_of_a_dataset_that_is_damaged_keeps_no_other_from_coming(grid: 
     failed = run(desk, "make", *settings)
     assert failed["status"] == "failed"
     told = logs(desk, failed["name"])
-    assert told.splitlines()[-1].endswith("1 of 6 files of the dataset did not come")
+    assert told.splitlines()[-1].endswith("1 of 6 files of the dataset were not downloaded")
     workspace = desk.path / f"runs/{failed['name']}/workspace"
     assert sorted(path.name for path in workspace.glob("data/*")) == sorted({*names} - {names[3]})
 
@@ -350,12 +350,12 @@ def test_one_file_of_a_dataset_that_is_damaged_keeps_no_other_from_coming(grid: 
     assert ended["status"] == "finished", logs(desk, ended["name"])
     assert sorted(desk.file(f"runs/{failed['name']}/workspace/all").split()) == sorted(names)
     log = desk.file(f"runs/{failed['name']}/logs/stage-in.rucio/0.out")
-    assert log.count("bytes from user.alice:") == 6  # each came once
+    assert log.count("bytes from user.alice:") == 6  # each was downloaded once
 
 
 @contextlib.contextmanager
 def faulty_proxy(box: Box, port: int, mode: str, count: int) -> Iterator[None]:
-    """Have a server in front of Rucio's that fails at first."""
+    """Start a server in front of Rucio's that fails at first."""
     script = Path(__file__).with_name("faulty_proxy.py").read_text("utf-8")
     server = box.background("python3", "-c", script, str(port), mode, str(count))
     try:
@@ -367,7 +367,7 @@ def faulty_proxy(box: Box, port: int, mode: str, count: int) -> Iterator[None]:
 
 
 def through(port: int) -> str:
-    """Return the setting that names a Rucio behind a port."""
+    """Return the setting for a Rucio server at a port."""
     hosts = {"rucio_host": f"{RUCIO}:{port}", "auth_host": f"{RUCIO}:8443"}
     return f"data.rucio_instances={json.dumps({'faulty': hosts})}"
 
@@ -431,7 +431,7 @@ def test_an_output_that_cannot_go_out(grid: Grid, desk: Desk) -> None:
     failed = run(desk, "htcondor", "--set", "data.attempts=2")
     told = logs(desk, failed["name"])
     assert "is registered with other content" in told
-    assert "choose another name, for Rucio never changes a file" in told
+    assert "choose another name, because Rucio never changes a file" in told
     assert "RSE Expression resulted in an empty set" in told
     assert "missing.txt does not exist: no step made it" in told
     assert "there is another file (it has 6 bytes, not 7); add overwrite=true, or choose another name" in told
@@ -468,7 +468,7 @@ def test_an_upload_that_is_killed_in_the_middle_is_made_good_by_the_next(grid: G
     assert list(grid.stored(name).parent.glob(f"{name}.*")) == []
 
 
-# Registers a replica, and sends the file where the catalogue then says it is.
+# Registers a replica, and uploads the file to the place that the catalogue names.
 _REGISTER = """
 import subprocess, sys, zlib
 from rucio.client import Client

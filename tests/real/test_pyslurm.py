@@ -1,16 +1,18 @@
-"""The same chains as in test_slurm, handed in by the real pyslurm; and where the two ways could differ, both.
+"""The same chains as in test_slurm, submitted with the real pyslurm. Where pyslurm and sbatch could differ, with both.
 
-What pyslurm does otherwise than sbatch, and where it is seen to:
+Differences between pyslurm and sbatch, and the tests of them:
 
-- importing it may end the process: it has one of its own (test_a_slurm_without_configuration, tests/unit/test_pyslurm)
-- the default environment is empty, a dictionary is the whole of it, a text asks for a login environment; submit
-  directory and host, job name, umask, niceness, limits and mpirun's variables are not set, and profiling is:
-  test_the_same_environment
-- #SBATCH lines are ignored, numbers may not be text, dependencies given as a dictionary are changed: the helper's table,
-  test_the_same_chain
-- errors have other words, and more of them go to stderr: test_a_refusal_half_way_leaves_nothing
-- it may hang or die, for it waits for slurmctld without end: test_no_job_runs_twice_when_pyslurm_gives_no_answer
-- states, exit codes, element 0, cancelling, holding, modifying and forgotten jobs: never asked of pyslurm
+- Importing pyslurm may end the process, so it runs in a separate one: test_a_slurm_without_configuration,
+  tests/unit/test_pyslurm.
+- The default environment is empty. A dictionary replaces all of it, and a text asks for a login environment. pyslurm
+  does not set submit directory and host, job name, umask, niceness, limits and mpirun's variables. It sets profiling:
+  test_the_same_environment.
+- pyslurm ignores #SBATCH lines, does not accept numbers as text, and changes dependencies in a dictionary. The helper's
+  table handles that: test_the_same_chain.
+- Errors have other words, and more of them go to stderr: test_a_refusal_half_way_leaves_nothing.
+- pyslurm may hang or die, because it waits for slurmctld without end:
+  test_no_job_runs_twice_when_pyslurm_gives_no_answer.
+- reana-batch does not use pyslurm for states, exit codes, element 0, forgotten jobs, and to cancel, hold or modify jobs.
 """
 
 from __future__ import annotations
@@ -50,16 +52,16 @@ SET = [word for setting in PYSLURM for word in ("--set", setting)]
 
 @pytest.fixture(autouse=True)
 def pyslurm(box: Box) -> None:
-    """Leave these tests out where the box could not be given the Slurm that pyslurm is for."""
+    """Skip these tests if the box does not have the Slurm that pyslurm needs."""
     if not box.path(PYTHON).is_symlink():
-        pytest.skip("LEFT OUT: the box has no pyslurm, for Ubuntu's archive was out of reach when it was built")
+        pytest.skip("LEFT OUT: the box has no pyslurm, because Ubuntu's archive was out of reach when it was built")
 
 
 # --- the two ways -----------------------------------------------------------------------------------
 
 
 def jobs_of(desk: Desk, name: str) -> list[dict[str, str]]:
-    """Return what Slurm knows of each job and array, with the ids of the run's own jobs as numbers of a line."""
+    """Return what Slurm knows about each job and array. Ids of the run's jobs are replaced by line numbers."""
     lines = [line.split() for line in desk.file(f"runs/{name}/state/slurm.jobs").splitlines()]
     number = {line[0]: f"job{position}" for position, line in enumerate(lines)}
     shown = desk.box.alice("scontrol", "--oneliner", "show", "job").stdout.splitlines()
@@ -71,11 +73,11 @@ def jobs_of(desk: Desk, name: str) -> list[dict[str, str]]:
     return found
 
 
-# What is only noted (the token that begins the comment, the command line of sbatch) or depends on the time; and the
-# most nodes, which are one with pyslurm, and one task runs on one node anyway.
+# Fields that may differ: those that Slurm only notes (the token in the comment, the command line of sbatch), those that
+# depend on the time, and the most nodes. With pyslurm these are one, and one task runs on one node anyway.
 DIFFERENT = {"SubmitLine", "Comment", "OOMKillStep", "TresPerTask", "NumNodes"} | {
     *("SubmitTime", "EligibleTime", "AccrueTime", "LastSchedEval", "Scheduler", "Priority", "Reason"),
-    "ArrayTaskId",  # an array is split up when its time comes; its elements are compared below
+    "ArrayTaskId",  # Slurm splits arrays at different times; their elements are compared below
 }
 
 
@@ -83,7 +85,7 @@ def test_the_same_chain(desk: Desk) -> None:
     found, elements, journals = [], [], []
     for settings in ((), PYSLURM):
         name = compiled_for_sbatch(desk, *each_chain(5), settings=["slurm.max_array_size=3", *settings])
-        # held, as it is before the last act of submit.sh
+        # all jobs stay held, because the last step of submit.sh is left out
         env = wrap(desk, scontrol='[[ $1 != release ]] || exit 0; exec /usr/bin/scontrol "$@"')
         desk.reana_batch("submit", f"runs/{name}", env=env)
         found.append(jobs_of(desk, name))
@@ -105,7 +107,7 @@ def test_the_same_chain(desk: Desk) -> None:
     assert comments[0] == comments[1] == [key for key, *_ in keys[0][:-2]]
 
 
-# What an element of an array and what a job of its own are by nature: whose they are, and when.
+# Variables that always differ between an element of an array and a single job: ids and times.
 OWN = re.compile(r"^(SLURM_(ARRAY_)?JOB_?ID|SLURM_TASK_PID|SLURM_JOB_(START|END)_TIME|REANA_WORKFLOW_UUID)=")
 LOOK = "{ env | sort; ulimit -a; umask; nice; pwd; } >env.txt"
 
@@ -200,13 +202,13 @@ def test_a_chain_of_many_jobs_is_handed_in_by_one_process(desk: Desk) -> None:
         seconds.append(time.monotonic() - begun)
         desk.reana_batch("stop", "--runs", "runs", "-w", name)
         desk.box.root("rm", "-r", f"{desk.folder}/runs/{name}")
-    print(f"60 jobs were handed in by sbatch in {seconds[0]:.1f} s, by pyslurm in {seconds[1]:.1f} s")
-    assert len(desk.file("calls").splitlines()) == 60 + 2  # none of them pyslurm's
+    print(f"60 jobs were submitted with sbatch in {seconds[0]:.1f} s, with pyslurm in {seconds[1]:.1f} s")
+    assert len(desk.file("calls").splitlines()) == 60 + 2  # pyslurm made none of them
 
 
 # --- faults -----------------------------------------------------------------------------------------
 
-# Runs the helper, but for its second job, when {} happens.
+# Runs the helper. At its second job, {} happens.
 FAULTY = """#!/opt/venv/pyslurm/bin/python
 import os, sys, time
 sys.path.insert(0, "batch")
@@ -252,14 +254,14 @@ def test_a_controller_that_is_down(desk: Desk) -> None:
 
 
 def test_a_slurm_without_configuration(desk: Desk) -> None:
-    """Importing pyslurm ends the process then."""
+    """Without slurm.conf, importing pyslurm ends the process."""
     name = compiled_for_sbatch(desk, *scatter(2), settings=PYSLURM)
-    desk.write("slurm.conf", "")  # for one that is not there Slurm looks again and again, for a minute
+    desk.write("slurm.conf", "")  # an empty file, because Slurm looks for a missing one again and again for a minute
     without = {"SLURM_CONF": f"{desk.folder}/slurm.conf"}
     answer = desk.reana_batch("submit", f"runs/{name}", check=False, env=without)
     assert answer.returncode == 3
     said = " ".join(answer.stderr.split())
-    assert "pyslurm does not fit: pyslurm 25.11.2 is made for Slurm 25.11, and the Slurm here is sbatch: fatal:" in said
+    assert "pyslurm does not fit: pyslurm 25.11.2 is for Slurm 25.11, and the Slurm here is sbatch: fatal:" in said
     wrapped = wrap(desk, sbatch='[[ $1 != --version ]] || { echo slurm 25.11.2; exit; }; exec /usr/bin/sbatch "$@"')
     answer = desk.reana_batch("submit", f"runs/{name}", check=False, env=without | wrapped)
     assert "pyslurm does not fit: python: fatal:" in " ".join(answer.stderr.split())

@@ -78,8 +78,8 @@ def test_rows_look_again_only_when_the_answer_may_be_another(
     for name, seconds in lives.items():
         Path(name).write_text(f"{seconds}\n")
     asked = [name for name in ("kerberos", "voms_proxy") if name in facts]
-    at = "KRB5CCNAME=ticket X509_USER_PROXY=proxy SECONDS=0; check_lives || exit; wc -l <calls;"
-    again = "; ".join(f"SECONDS={second}; check_lives; wc -l <calls" for second in (1, looks_after - 5, looks_after))
+    at = "KRB5CCNAME=ticket X509_USER_PROXY=proxy SECONDS=0; check_validity || exit; wc -l <calls;"
+    again = "; ".join(f"SECONDS={second}; check_validity; wc -l <calls" for second in (1, looks_after - 5, looks_after))
     counts = [int(line) for line in job(bash, at + again, credentials=asked, life_needed="100", **facts).split()]
     assert counts == [counts[0]] * 3 + [2 * counts[0]]
 
@@ -95,7 +95,7 @@ def test_a_row_looks_at_a_proxy_that_was_just_made(bash: Bash) -> None:
         "private": ".",
     }
     script = "private=. X509_USER_PROXY=x509up; new_proxy() { make_proxy key none escape .x509up 200; }; "
-    job(bash, script + "check_lives; check_lives", **facts)
+    job(bash, script + "check_validity; check_validity", **facts)
     assert Path("calls").read_text().split().count("voms-proxy-init") == 2
 
 
@@ -118,7 +118,7 @@ def test_without_a_ticket_nothing_has_to_be_renewed(bash: Bash) -> None:
 def test_a_credential_that_rucio_needs_and_was_not_issued_is_named(bash: Bash, kind: str, file: str) -> None:
     script = 'private=. lacking=; take_rucio; echo "$? $lacking"'
     said = job(bash, script, rucio=kind, ca_certificates=["/"])
-    assert said == f'1 no {file} was handed on; "bash batch/credentials.sh" does it\n'
+    assert said == f'1 no {file} was issued; run "bash batch/credentials.sh"\n'
 
 
 @pytest.fixture
@@ -137,7 +137,7 @@ def run(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize(("proxy", "said"), [(9000, ""), (60, "The VOMS proxy lives 60 s more")])
+@pytest.mark.parametrize(("proxy", "said"), [(9000, ""), (60, "The VOMS proxy expires in 60 s")])
 def test_issued_credentials_are_removed_even_if_others_were_refused(run: Path, proxy: int, said: str) -> None:
     Path("proxy").write_text(f"{proxy}\n")
     with pytest.raises(Refused, match=said) if said else contextlib.nullcontext():
@@ -247,10 +247,10 @@ SAID = {
         "userkey.pem does not belong to usercert.pem"
     ),
     "sslutils.c:2948:error:40000420:lib(128)::no certificate in file\n        File=usercert.pem": (
-        "usercert.pem holds no certificate"
+        "usercert.pem does not hold a certificate"
     ),
     "sslutils.c:3140:error:400003F5:lib(128)::processing key\n        File=g.pem": (
-        "userkey.pem holds no key that can be read"
+        "userkey.pem does not hold a readable key"
     ),
     "\nError: Error during SSL handshake:../crypto/objects/obj_dat.c:790:error:04000066:object identifier routines::oid"
     " exists\n\n\nNone of the contacted servers were capable.": "Error: Error during SSL handshake",
@@ -284,7 +284,7 @@ def test_a_kept_environment_is_whole_or_what_is_left_out_is_named(python: bool, 
     found = set(told.stdout.decode().removeprefix("ran\n").split("\0"))
     assert found >= {*PLAIN, *(ODD if python else ())}
     names = "MY-VAR 1 POSIXLY_CORRECT BASH_FUNC_old()"
-    said = "" if python else f"reana-batch: left out, for want of a python3 on worker: {names}\n"
+    said = "" if python else f"reana-batch: not set, because there is no python3 on worker: {names}\n"
     assert told.stderr.decode() == said
 
 
@@ -349,7 +349,7 @@ def test_a_job_has_copies_of_its_own(
 
 def test_what_a_job_lacks_is_said_again_for_each_row(issued: Path, bash: Bash) -> None:
     (issued / "credentials/krb5cc").unlink()
-    lacks = 'no krb5cc was handed on; "bash batch/credentials.sh" does it'
+    lacks = 'no krb5cc was issued; run "bash batch/credentials.sh"'
     again = 'lacking=; prepare_credentials; echo "$?:$lacking"'
     assert used(bash, again, "kerberos", kerberos="ticket") == [f"95:{lacks}", "", f"95:{lacks}"]
 
@@ -358,7 +358,7 @@ def test_what_a_job_lacks_is_said_again_for_each_row(issued: Path, bash: Bash) -
     ("tool", "credential", "facts", "lacks"),
     [
         ("kinit", "kerberos", {"kerberos": "keytab"}, "no Kerberos ticket: key table is empty"),
-        ("klist", "kerberos", {"kerberos": "forward"}, "HTCondor has brought no Kerberos ticket"),
+        ("klist", "kerberos", {"kerberos": "forward"}, "HTCondor sent no Kerberos ticket"),
         ("voms-proxy-init", "voms_proxy", {"voms_proxy": "worker"}, "no VOMS proxy: key table is empty"),
     ],
 )
@@ -373,8 +373,8 @@ def test_a_credential_that_cannot_be_had_is_named(
 @pytest.mark.parametrize(
     ("name", "seconds", "needed", "lacks"),
     [
-        ("proxy", 60, "7200", "the VOMS proxy lives 60 s more, and the job may take 2 h"),
-        ("proxy", 600, "1000", "the VOMS proxy lives 10 min more, and the job may take 16 min"),
+        ("proxy", 60, "7200", "the VOMS proxy expires in 60 s, and the job may take 2 h"),
+        ("proxy", 600, "1000", "the VOMS proxy expires in 10 min, and the job may take 16 min"),
         ("proxy", 0, "0", "the VOMS proxy has expired"),
         ("left", -1, "0", "the Kerberos ticket has expired"),
     ],

@@ -341,7 +341,7 @@ def test_a_group_that_is_killed_is_files_that_did_not_come(tmp_path: Path) -> No
     dataset = {"scheme": "rucio", "address": "s:data", "path": "data", "streams": "2"}
     done = stage(tmp_path, "stage-in", **dataset)
     assert done.returncode == 96
-    assert done.stderr.endswith("it: 3 of 6 files of the dataset did not come\n")
+    assert done.stderr.endswith("it: 3 of 6 files of the dataset were not downloaded\n")
     client.write_text(_RUCIO)
     again = stage(tmp_path, "stage-in", **dataset)
     assert (again.returncode, again.stdout.splitlines()[-1].split()[2:4]) == (0, ["all", "6"])
@@ -352,7 +352,7 @@ def test_two_files_of_one_name_cannot_lie_in_one_directory(tmp_path: Path) -> No
     rucio_with(tmp_path, {"a/same": "1", "b/same": "2", "other": "3"})
     done = stage(tmp_path, "stage-in", scheme="rucio", address="s:data", path="data")
     assert done.returncode == 96
-    assert done.stderr == "reana-batch: it: the dataset has two files named same, which cannot lie in one directory\n"
+    assert done.stderr == "reana-batch: it: the dataset has two files named same, which cannot be in one directory\n"
 
 
 # --- a web server --------------------------------------------------------------------------------
@@ -431,10 +431,10 @@ def test_a_server_that_does_not_tell_what_is_there(tmp_path: Path) -> None:
         refused = stage_out(tmp_path / "refused", url)
         assert (refused.returncode, files) == (96, {})
         sent = stage_out(tmp_path / "sent", url, overwrite="yes")
-    why = "the server does not tell what is there (curl: (22) The requested URL returned error: 405)"
-    assert refused.stderr.endswith(f"reana-batch: it: {why}; overwrite=true sends it all the same\n")
+    why = "the server does not say what is there (curl: (22) The requested URL returned error: 405)"
+    assert refused.stderr.endswith(f"reana-batch: it: {why}; add overwrite=true to send it anyway\n")
     assert sent.returncode == 0, sent.stderr
-    assert f"the server tells nothing of {url}/out; it was not compared" in sent.stdout
+    assert f"the server reports nothing about {url}/out; it was not compared" in sent.stdout
     assert files == {"/out": b"new"}
 
 
@@ -444,7 +444,7 @@ def test_overwrite_replaces_a_file_of_the_same_size_with_an_unknown_checksum(tmp
         kept = stage_out(tmp_path / "kept", url)
         assert (kept.returncode, files) == (0, {"/out": b"old"})
         replaced = stage_out(tmp_path / "replaced", url, overwrite="yes")
-    assert "/out is there already, as far as its size tells\n" in kept.stdout
+    assert "/out is there already, judging by its size\n" in kept.stdout
     assert replaced.returncode == 0, replaced.stderr
     assert files == {"/out": b"new"}
 

@@ -48,7 +48,7 @@ def test_a_step_fails_if_a_job_of_it_did(tmp_path: Path) -> None:
 def test_without_a_kept_environment_a_job_does_not_start(tmp_path: Path) -> None:
     ended = run("environment", "job.sh", at=tmp_path)
     assert ended.returncode == 95
-    assert ended.stderr == 'reana-batch: no environment was kept; "bash batch/credentials.sh" does it\n'
+    assert ended.stderr == 'reana-batch: no environment was saved; run "bash batch/credentials.sh"\n'
 
 
 def job(at: Path, text: str) -> None:

@@ -242,7 +242,7 @@ SHORT, PATIENT = "10", "240"
 
 FATAL = "import sys; print('pyslurm: fatal: no slurm.conf', file=sys.stderr); sys.stderr.flush(); os._exit(1)"
 MISFITS = [
-    pytest.param("", {"VERSION": "26.05.1"}, "made for Slurm 25.11, and the Slurm here is 26.05.1", id="version"),
+    pytest.param("", {"VERSION": "26.05.1"}, "is for Slurm 25.11, and the Slurm here is 26.05.1", id="version"),
     pytest.param("", {"SLURM_CLUSTERS": "other"}, "and SLURM_CLUSTERS is set", id="clusters"),
     pytest.param(FATAL, {}, "pyslurm: fatal: no slurm.conf", id="fatal"),
     pytest.param("os.kill(os.getpid(), 11)", {}, "it does not answer", id="segfault"),

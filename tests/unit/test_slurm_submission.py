@@ -104,7 +104,7 @@ def test_a_slurm_that_does_not_answer_keeps_the_jobs_for_the_next_submission(slu
     slurm.program(broken, "exit 1")
     ended = slurm.run("begin; submit fit/0 fit 0 1 1 1; abandon enough", part=SUBMIT)
     assert ended.code == 7
-    assert "is cancelled by the next submission of this run" in ended.stderr
+    assert "the next submission of this run cancels them" in ended.stderr
     assert slurm.has("state/slurm.submitting")
     token = slurm.read("state/slurm.submitting").split(maxsplit=1)[0]
     slurm.write("queue", f"7 {token}:fit/0\n8 another:fit/0\n")
@@ -146,7 +146,7 @@ def test_an_array_that_is_too_long_is_refused_with_the_setting(slurm: Bash) -> N
     ended = slurm.run("begin; submit fit/0 fit 0 2000 2000 1", part=SUBMIT)
     assert (ended.code, slurm.calls("sbatch")) == (7, [])
     assert (
-        "takes arrays of up to 1001 elements, not 2000; compile it again with --set slurm.max_array_size=1001"
+        "allows arrays of up to 1001 elements, not 2000; compile it again with --set slurm.max_array_size=1001"
         in ended.stderr
     )
 
@@ -168,7 +168,7 @@ def test_a_restart_without_jobs_submits_nothing(slurm: Bash) -> None:
     slurm.write("state/run.restarted")
     slurm.write("state/a/0.done")
     ended = slurm.run("begin; submit a/0 a 0 1 1 1; release", part=SUBMIT)
-    assert ended.stdout == "reana-batch: 0 submissions accepted, first job none, for all are done\n"
+    assert ended.stdout == "reana-batch: 0 submissions accepted, first job none, because all are done\n"
 
 
 def test_a_first_job_that_cannot_be_released_cancels_the_chain(slurm: Bash) -> None:

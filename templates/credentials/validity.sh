@@ -8,17 +8,17 @@ in_words() { # SECONDS -> $words
   fi
 }
 
-must_live() { # WHAT LEFT NEEDED starts|ends STEP
+must_be_valid() { # WHAT LEFT NEEDED starts|ends STEP
   local has wants
   (($2 < $3)) || return 0
   in_words "$2" && has=$words
   in_words "$3" && wants=$words
   in_words "$(($3 - $2))"
-  give_up "the $1 lives $has more, but \"$5\" $4 as late as $wants after submission: $words too little"
+  give_up "the $1 expires in $has, but \"$5\" $4 as late as $wants after submission: $words too early"
 }
 
-# Do the credentials outlive the next row? The tools are not asked again while their last answer must still be true.
-check_lives() {
+# Do the credentials outlive the next row? The tools are called again only when their last answer may have changed.
+check_validity() {
   local words spare=$LONGEST_NAP begun=$SECONDS
   ((begun >= good_until)) || return 0
   of_each check || return
@@ -34,7 +34,7 @@ outlives() { # WHAT
   ((left <= 0 || left < life_needed)) || return 0
   if ((left <= 0)); then lacking="the $1 has expired"
   else
-    in_words "$left" && lacking="the $1 lives $words more"
+    in_words "$left" && lacking="the $1 expires in $words"
     in_words "$life_needed" && lacking+=", and the job may take $words"
   fi
   return 1
