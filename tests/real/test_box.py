@@ -1,4 +1,4 @@
-"""The box itself, on which all other tests of the real systems build."""
+"""Tests of the box itself. All other tests of the real systems need it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.site
 
 @pytest.fixture
 def own(installed: Box) -> Iterator[Box]:
-    """A second box, not that of the other tests. It is down."""
+    """A second box that other tests do not use. It is down."""
     made = Box(f"{installed.name}-own")
     made.down()
     yield made
@@ -31,7 +31,7 @@ def own(installed: Box) -> Iterator[Box]:
 
 
 def site(box: Box, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Return the answer of the script to a caller who may be anybody."""
+    """Return the answer of the script ``site`` to any caller."""
     surroundings = {**os.environ, "HOME": os.environ["CALLERS_HOME"], "SITE_BOX": box.name, **variables}
     return subprocess.run([SITE, *words], env=surroundings, capture_output=True, text=True, check=False, timeout=300)
 
@@ -75,10 +75,10 @@ def test_a_box_that_does_not_recover_is_replaced_and_its_logs_are_kept(own: Box)
     answer = site(own, "up", "slurm", SITE_OWNER=str(os.getpid()))
     assert answer.returncode == 0
     assert re.search("^slurm did not come up: .*fatal: No Assoc usage file", answer.stderr, re.MULTILINE), answer.stderr
-    assert "site: the box is not healthy: a new one takes its place" in answer.stderr
+    assert "site: the box is not healthy: a new one replaces it" in answer.stderr
     (kept,) = re.findall("^site: the logs of its daemons are in (.*)$", answer.stderr, re.MULTILINE)
     assert "fatal: No Assoc usage file" in (Path(kept) / "slurm/slurmctld.log").read_text()
-    shutil.rmtree(kept)  # the summary shows only what no test provoked
+    shutil.rmtree(kept)  # the summary must not show the failure that this test provoked
     assert own.root("ls", "/trace", check=False).stdout == ""
     assert own.root("timeout", "5", "scontrol", "ping").stdout.endswith("is UP\n")
 
@@ -122,7 +122,7 @@ def test_an_interrupted_build_leaves_nothing(number: signal.Signals, tmp_path: P
         time.sleep(1)
         os.kill(build.pid, number)
         assert build.stderr is not None
-        assert "site: interrupted: what was built so far is thrown away" in build.stderr.read()
+        assert "site: interrupted: the unfinished layers are deleted" in build.stderr.read()
     assert build.returncode == 130
     assert sorted(path.name for path in cache.iterdir()) == ["boxes", "lock", "log"]
     session = ["pgrep", "-s", str(build.pid)]
@@ -148,7 +148,7 @@ def test_the_script_may_change_while_it_runs(tmp_path: Path) -> None:
     script = tmp_path / "site"
     script.write_text(SITE.read_text("utf-8"), "utf-8")
     with script.open("a", encoding="utf-8") as end:
-        end.write("'")  # what bash would read next, if the file had grown
+        end.write("'")  # bash would read this next, if the file had grown
     ended = subprocess.run(["bash", script, "help"], capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stderr) == (0, "")
 

@@ -1,13 +1,13 @@
 #!/bin/bash
 # accept.sh: run in the box as alice. Uses every service as a user would; prints PASS or FAIL per check.
-# shellcheck disable=SC2016,SC2329  # jobs and checks are expanded and called by shells of their own
+# shellcheck disable=SC2016,SC2329  # other shells expand and call jobs and checks
 set -euo pipefail
 work=$(mktemp -d /shared/alice/accept.XXXXXX)
 cd "$work"
 export KRB5CCNAME=FILE:$work/ticket X509_USER_PROXY=$work/proxy RUCIO_CONFIG=/etc/site/rucio.cfg PYTHONWARNINGS=ignore
 failed=0
 
-check() { # NAME FUNCTION: in a shell of its own, for "set -e" does nothing inside a condition
+check() { # NAME FUNCTION: runs in another shell, because "set -e" has no effect inside a condition
     local began=$SECONDS status=0
     export -f "${2?}"
     timeout 180 bash -euo pipefail -c "$2" >"$2.log" 2>&1 </dev/null || status=$?
@@ -36,7 +36,7 @@ slurm_memory() {
         sleep 0.5
     done
     echo "$state"
-    [ "$state" = FAILED ] # Slurm says OUT_OF_MEMORY only where it has cgroups
+    [ "$state" = FAILED ] # Slurm reports OUT_OF_MEMORY only with cgroups
     grep 'exceeded memory limit' memory.out
 }
 
@@ -81,7 +81,7 @@ voms() {
 rucio_transfer() {
     name=accept.$(date +%s%N)
     echo "$name" >"$name"
-    # this client exits 0 even when it fails, so look at what it did
+    # this client exits 0 even when it fails, so check its result
     rucio upload --rse SITE-XRD --scope user.alice "$name"
     rucio download --dir got --no-subdir "user.alice:$name"
     cmp "$name" "got/$name"

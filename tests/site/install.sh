@@ -1,6 +1,6 @@
 #!/bin/bash
-# install.sh WHEEL|DIR...: make the layer installing/ with /opt/venv/reana-batch: these wheels, what they need and the
-# HTCondor bindings; and for the machine's own python3 what the samples find in their images. Makes nothing if installed/
+# install.sh WHEEL|DIR...: make the layer installing/. In /opt/venv/reana-batch it has these wheels, their dependencies and
+# the HTCondor bindings. The box's python3 gets the packages that samples have in their images. Makes nothing if installed/
 # holds the same.
 # A wheel may carry extras, as in dist/x.whl[dev]. A directory holds wheels or is a project to build one from.
 set -euo pipefail
@@ -24,7 +24,7 @@ for path in "$@"; do
     if [ ! -d "$path" ]; then
         wheels=("$path")
     elif [ -e "$path/pyproject.toml" ] || [ -e "$path/setup.py" ]; then
-        mkdir "$new/source" # a copy, for building leaves its traces in the source
+        mkdir "$new/source" # a copy, because a build writes files into the source
         tar -C "$path" --exclude-vcs --exclude build -c . | tar -C "$new/source" -x
         python3 -m pip --quiet wheel --no-deps --wheel-dir "$new/built" "$new/source"
         wheels=("$new"/built/*.whl)
@@ -39,7 +39,7 @@ for path in "$@"; do
     rm -rf "$new/built" "$new/source"
 done
 
-# the members' own checksums: building the same source twice gives wheels that differ in their time stamps only
+# the checksums of the members, because two builds of the same source differ in time stamps
 digest=$( {
     echo "$htcondor"
     basename -a "${requirements[@]}"

@@ -1,9 +1,9 @@
 # shellcheck shell=bash
-# For site, init.sh and install.sh: how the layers of a box are mounted.
+# Mount the layers of a box. site, init.sh and install.sh use this.
 
-# Names are relative to the current directory, because a mount option cannot quote every path. What a box writes is
-# thrown away, so nothing in it waits for the disk (volatile). The other options are given because kernels differ in them.
-layers() { # DIRECTORY LAYER...: mount as DIRECTORY/merged the layers, uppermost first, and above them DIRECTORY/files
+# Names are relative to the current directory, because a mount option cannot quote every path. The files that a box
+# writes are temporary, so nothing waits for the disk (volatile). Kernels have different defaults for the other options.
+layers() { # DIRECTORY LAYER...: mount the layers, uppermost first, with DIRECTORY/files above them, at DIRECTORY/merged
     local directory=$1 options=volatile,index=off,metacopy=off,redirect_dir=off
     shift
     mkdir -p "$directory"/{files,work,merged}

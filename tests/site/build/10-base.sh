@@ -1,5 +1,5 @@
 #!/bin/bash
-# A minimal Debian trixie that reaches its packages as this machine does.
+# A minimal Debian trixie with the package settings of this machine.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
@@ -12,11 +12,11 @@ mkdir -p "$SITE_ROOT"
 debootstrap --variant=minbase --include=ca-certificates trixie "$SITE_ROOT" "$(mirror)"
 
 install -m 644 /etc/resolv.conf "$SITE_ROOT/etc/resolv.conf"
-# In a place of its own: the ca-certificates package rewrites the usual bundle.
+# In a separate file, because the ca-certificates package rewrites the usual bundle.
 install -m 644 /etc/ssl/certs/ca-certificates.crt "$SITE_ROOT/etc/ssl/machine-ca.crt"
 apt_settings >"$SITE_ROOT/etc/apt/apt.conf.d/50machine"
 echo "deb $(mirror) trixie main" >"$SITE_ROOT/etc/apt/sources.list"
-# Package scripts would start daemons on the host's network otherwise.
+# Otherwise package scripts would start daemons on the host's network.
 printf '#!/bin/sh\nexit 101\n' >"$SITE_ROOT/usr/sbin/policy-rc.d"
 chmod 755 "$SITE_ROOT/usr/sbin/policy-rc.d"
 printf '%s\n' 'path-exclude=/usr/share/man/*' 'path-exclude=/usr/share/doc/*' 'path-exclude=/usr/share/locale/*' \

@@ -1,5 +1,5 @@
 #!/bin/bash
-# /opt/images/py: the tree of a container image, Debian with a small Python. Taken from the root while that is minimal.
+# /opt/images/py: the tree of a container image, Debian with a small Python. It is copied while the root is minimal.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 

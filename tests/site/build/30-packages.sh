@@ -1,5 +1,5 @@
 #!/bin/bash
-# Everything that is taken from Debian trixie itself, and the users.
+# All packages from Debian trixie itself, and the users.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Apptainer, which Debian has in sid only; pinned so that nothing else comes from there.
+# Apptainer. Debian has it in sid only, so a pin keeps all other packages of sid out.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Rucio's server and its client, in environments of their own: their dependencies differ.
+# Rucio's server and its client, in separate environments, because their dependencies differ.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 

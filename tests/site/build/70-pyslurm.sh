@@ -1,5 +1,5 @@
 #!/bin/bash
-# pyslurm in an environment of its own, built against the box's Slurm: there are no wheels of it.
+# pyslurm in a separate environment, built against the box's Slurm, because there are no wheels of it.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
@@ -10,13 +10,13 @@ rm -rf "${SITE_ROOT:?}$venv"
 # shellcheck disable=SC2016  # a placeholder of dpkg-query
 version=$(in_root dpkg-query --show --showformat '${Version}' slurm-client)
 if [[ $version != "${pyslurm%.*}."* ]]; then
-    echo "pyslurm $pyslurm is left out, for this is Slurm $version."
+    echo "pyslurm $pyslurm is left out, because this is Slurm $version."
     exit
 fi
 apt_install "$SITE_ROOT" gcc libc6-dev python3-dev libslurm-dev
 in_root python3 -m venv "$venv"
 printf '%s\n' '[build_ext]' 'parallel = 2' >"$SITE_ROOT$venv/build.cfg"
-# Built without optimizing, which takes half a minute: it only waits for slurmctld.
+# Build without optimization, which would take half a minute. pyslurm only waits for slurmctld.
 build_environment=(
     CFLAGS=-O0 DIST_EXTRA_CONFIG="$venv/build.cfg" PYSLURM_BUILD_JOBS=2
     SLURM_INCLUDE_DIR=/usr/include SLURM_LIB_DIR="/usr/lib/$(in_root uname -m)-linux-gnu"

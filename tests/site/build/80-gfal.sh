@@ -1,5 +1,5 @@
 #!/bin/bash
-# The clients of gfal2, which many grid sites have for WebDAV.
+# The clients of gfal2. Many grid sites use them for WebDAV.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 

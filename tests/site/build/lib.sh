@@ -1,10 +1,10 @@
 # shellcheck shell=bash
-# For build stages and install.sh: the machine's own mirror and pip settings, and commands in the root by chroot.
-# Stages run in mount and pid namespaces of their own, so nothing here needs to be unmounted or killed again.
+# For build stages and install.sh: the machine's mirror and pip settings, and commands in the root with chroot.
+# Stages run in separate mount and pid namespaces, so they do not unmount or kill anything.
 set -euo pipefail
 : "${SITE_ROOT:=}" "${SITE_CACHE:=}"
 
-# The Debian mirror of this machine: where its own release comes from, as apt understands its sources.
+# The Debian mirror of this machine: the one from which apt gets the machine's own release.
 mirror() {
     if [ -n "${REANA_BATCH_BOX_MIRROR:-}" ]; then
         echo "$REANA_BATCH_BOX_MIRROR"
@@ -19,13 +19,13 @@ mirror() {
         awk -v release="$VERSION_CODENAME" '$1 == release && $2 == "main" && !uri {uri = $3} END {print uri}'
 }
 
-# Ubuntu's archive, as debootstrap knows it.
+# Ubuntu's archive, from debootstrap's settings.
 ubuntu_mirror() {
     echo "${REANA_BATCH_BOX_UBUNTU:-$(awk '$1 == "default_mirror" && $2 ~ /archive/ {print $2; exit}' \
         /usr/share/debootstrap/scripts/gutsy)}"
 }
 
-# How this machine's apt reaches its mirror (proxies, timeouts, tolerance of old snapshots).
+# The settings with which this machine's apt reaches its mirror (proxies, timeouts, use of old snapshots).
 apt_settings() {
     apt-config dump | grep -E '^Acquire::(http|https|Check-|ForceIPv|Retries)' | grep -viE 'cainfo|auto-?detect|::User-Agent' || true
     echo 'Acquire::https::CAInfo "/etc/ssl/machine-ca.crt";'
@@ -39,7 +39,7 @@ wanted = {"index-url", "extra-index-url", "find-links", "no-index", "trusted-hos
           "default-timeout", "retries"}
 listed = subprocess.run([sys.executable, "-m", "pip", "config", "list"], stdout=subprocess.PIPE,
                         stderr=subprocess.DEVNULL, text=True).stdout
-# the environment is listed first and has the last word
+# the environment is listed first and has priority
 for line in sorted(listed.splitlines(), key=lambda line: line.startswith(":env:")):
     name, _, value = line.partition("=")
     name = name.rsplit(".", 1)[-1]
@@ -48,21 +48,21 @@ for line in sorted(listed.splitlines(), key=lambda line: line.startswith(":env:"
 END
 }
 
-# pip may be told to look in directories of this machine; show them in the root at the same place.
+# pip may use directories of this machine; mount them in the root at the same path.
 bind_pip_directories() {
     local word path
     for word in $(pip_settings | cut -d= -f2-); do
         path=${word#file://}
         [[ $path == /* && -d $path ]] || continue
-        [[ $word != file://* ]] || path=$(dirname "$path") # an index links to files beside it
+        [[ $word != file://* ]] || path=$(dirname "$path") # an index links to files next to it
         ! mountpoint -q "$SITE_ROOT$path" || continue
-        [ -z "$(ls -A "$SITE_ROOT$path" 2>/dev/null)" ] || continue # never hide what the root itself has there
+        [ -z "$(ls -A "$SITE_ROOT$path" 2>/dev/null)" ] || continue # never hide files of the root itself
         mkdir -p "$SITE_ROOT$path"
         mount --bind -o ro "$path" "$SITE_ROOT$path"
     done
 }
 
-in_tree() { # DIRECTORY CMD...: run CMD in a tree, with the host's network and proxies and nothing else of its environment
+in_tree() { # DIRECTORY CMD...: run CMD in a tree, with the host's network and proxies but no other variables of the host
     local tree=$1 proxies
     shift
     mountpoint -q "$tree/proc" || mount -t proc proc "$tree/proc"
@@ -74,7 +74,7 @@ in_tree() { # DIRECTORY CMD...: run CMD in a tree, with the host's network and p
 
 in_root() { in_tree "$SITE_ROOT" "$@"; }
 
-build_environment=() # variables for what pip builds from source
+build_environment=() # variables for packages that pip builds from source
 pip_in_root() { # VENV ARGS...
     local venv=$1 settings
     shift
@@ -88,7 +88,7 @@ apt_install() { # TREE PACKAGE...
     local tree=$1
     shift
     in_tree "$tree" apt-get -qq update
-    in_tree "$tree" dpkg --configure -a # this and the next mend what an interruption left
+    in_tree "$tree" dpkg --configure -a # this command and the next one repair an interrupted installation
     in_tree "$tree" apt-get -y --fix-broken install
     in_tree "$tree" apt-get -y install --no-install-recommends "$@"
     in_tree "$tree" apt-get clean

@@ -4,8 +4,8 @@ set -euo pipefail
 
 ready() { running condor_master && [ -n "$(timeout 10 condor_status -af Name)" ] && timeout 10 condor_q; }
 
-# What gives the user's ticket to HTCondor's credd, and what the credential monitor renews it with. As the site's
-# SEC_CREDENTIAL_PRODUCER it would keep those without a ticket from submitting anything: it is for the environment.
+# The programs that send the user's ticket to HTCondor's credd and that renew it. The first one must be set in the user's
+# environment. As the site's SEC_CREDENTIAL_PRODUCER it would stop submissions of users without a ticket.
 # shellcheck disable=SC2016  # the scripts expand their variables
 ticket_tools() {
     install -d -m 2770 -g condor /var/lib/condor/krb
@@ -34,10 +34,10 @@ FILESYSTEM_DOMAIN = site.test
 TRUST_UID_DOMAIN = TRUE
 STARTER_ALLOW_RUNAS_OWNER = TRUE
 
-# everybody is on one host: the real uid, proved through the file system
+# all users are on one host, so the file system proves the real uid
 SEC_DEFAULT_AUTHENTICATION = REQUIRED
 SEC_DEFAULT_AUTHENTICATION_METHODS = FS
-# Debian's 23.9 does not know this: without it the 25.x bindings refuse to talk to that schedd
+# without this, the 25.x bindings refuse to talk to the schedd of Debian's 23.9
 SEC_FS_ENFORCE_CHANNEL_BINDING = FALSE
 ALLOW_READ = *
 ALLOW_WRITE = *@site.test
@@ -85,13 +85,13 @@ DAGMAN_SUBMIT_DELAY = 0
 DAGMAN_MAX_SUBMITS_PER_INTERVAL = 200
 DAGMAN_PENDING_REPORT_INTERVAL = 30
 
-# a killed daemon is back within seconds
+# a killed daemon restarts within seconds
 MASTER_BACKOFF_CONSTANT = 1
 MASTER_BACKOFF_FACTOR = 1.2
 MASTER_BACKOFF_CEILING = 5
 MASTER_RECOVER_FACTOR = 10
 
-# Kerberos tickets for jobs that ask for them (MY.SendCredential), as at CERN
+# Kerberos tickets, sent to jobs that ask for them (MY.SendCredential), as at CERN
 DAEMON_LIST = $(DAEMON_LIST) CREDD CREDMON_KRB
 CREDD_HOST = $(CONDOR_HOST)
 SEC_CREDENTIAL_DIRECTORY_KRB = /var/lib/condor/krb

@@ -16,7 +16,7 @@ configure() {
   ticket_lifetime = 12h
   renew_lifetime = 7d
   forwardable = true
-  # with the default of 300 s a service accepts tickets for five minutes after they expired
+  # with the default of 300 s, services accept tickets for five minutes after they expired
   clockskew = 2
   udp_preference_limit = 1
 [realms]
@@ -54,7 +54,7 @@ principals() {
     kadmin.local -q 'modprinc -maxrenewlife 7d krbtgt/SITE.TEST'
     for user in alice bob; do
         kadmin.local -q "addprinc -pw $user-secret -maxrenewlife 7d $user"
-        # -norandkey: the keytab joins the password and does not replace it
+        # -norandkey: the keytab does not replace the password
         kadmin.local -q "ktadd -norandkey -k /etc/site/krb5/$user.keytab $user"
         install -o "$user" -g "$user" -m 600 "/etc/site/krb5/$user.keytab" "/home/$user/$user.keytab"
     done

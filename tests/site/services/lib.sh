@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # For the service scripts, which run in the box as root. Each defines
-#   ready   true when the service answers (cheap; decides whether anything is to be done at all)
-#   start   write the configuration, make what the first start needs, start whichever daemon is not running
-#   finish  end in good order (only where that is more than a signal to all daemons at once)
+#   ready   true when the service answers (cheap; if it does, the service is not started)
+#   start   write the configuration, make the files for the first start, start the daemons that are not running
+#   finish  shut down cleanly (only if a signal to all daemons at once is not enough)
 set -euo pipefail
 
 finish() { :; }
@@ -20,7 +20,7 @@ running() { pgrep -x "$1" >/dev/null; } # names are cut at 15 characters
 gone() { [ ! -e "/proc/$1" ]; }
 listening() { [ -n "$(ss -Hltn "sport = :$1")" ]; }
 as_user() { setpriv --reuid "$1" --regid "$1" --clear-groups "${@:2}"; }
-daemon() { setsid "$@" </dev/null & } # for the programs that stay in the foreground
+daemon() { setsid "$@" </dev/null & } # starts programs that stay in the foreground
 
 end() { # SIGNAL PID...: end these processes, and wait until they are gone
     local signal=$1 pid

@@ -53,7 +53,7 @@ END
         -subj '/DC=test/DC=site/CN=Site Test CA' -extensions authority
     openssl ca -config ca.cnf -gencrl -out ca.crl
     chmod 644 ca.pem
-    # the names that IGTF files have, for the new and the old hash of OpenSSL
+    # the names of IGTF files, with OpenSSL's new and old hash
     for hash in $(openssl x509 -in ca.pem -noout -subject_hash) $(openssl x509 -in ca.pem -noout -subject_hash_old); do
         install -m 644 ca.pem "$GRID/certificates/$hash.0"
         install -m 644 ca.crl "$GRID/certificates/$hash.r0"
@@ -77,7 +77,7 @@ user() { # NAME
     openssl req -config ca.cnf -new -newkey rsa:2048 -passout "pass:$1-pass" -keyout "$1.pkcs8" -out "$1.csr" \
         -subj "/DC=test/DC=site/CN=$1"
     sign "$1" user
-    # the old key format, which every grid client reads
+    # the old key format, because every grid client reads it
     openssl rsa -traditional -aes128 -in "$1.pkcs8" -passin "pass:$1-pass" -passout "pass:$1-pass" -out "$1.key"
     install -d -o "$1" -g "$1" -m 700 "/home/$1/.globus"
     install -o "$1" -g "$1" -m 644 "$1.pem" "/home/$1/.globus/usercert.pem"

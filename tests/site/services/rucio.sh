@@ -74,7 +74,7 @@ endpoints = accountlimits, accounts, archives, auth, config, credentials, dids, 
 rucio_host = $URL
 auth_host = $URL
 END
-    # without the logging sections the bootstrap dies half way
+    # without the logging sections the bootstrap fails half-way
     cat >/opt/rucio/etc/alembic.ini <<END
 [alembic]
 script_location = $site_packages/rucio/db/sqla/migrate_repo
@@ -146,7 +146,7 @@ END
 }
 
 bootstrap() {
-    as_user postgres psql -qd rucio -c 'drop schema if exists dev cascade' # left by an interrupted one
+    as_user postgres psql -qd rucio -c 'drop schema if exists dev cascade' # an interrupted start leaves this
     cd /
     RUCIO_HOME=/opt/rucio $VENV/bin/python $VENV/rucio/tools/bootstrap.py
     touch /var/lib/rucio.bootstrapped

@@ -45,7 +45,7 @@ def main() -> None:
             client.add_identity(
                 account="alice", identity=identity, authtype=kind, email="alice@site.test", default=True, **more
             )
-    # Else the generic policy lets her upload only to storage named *USERDISK or *SCRATCHDISK. The value is a string.
+    # Otherwise the generic policy lets her upload only to storage named *USERDISK or *SCRATCHDISK. The value is a string.
     with suppress(Duplicate):
         client.add_account_attribute("alice", "admin", "True")
     for account, scope in (("alice", "user.alice"), ("root", "escape")):

@@ -1,11 +1,11 @@
 # shellcheck shell=bash
-# Slurm as one controller, slurmdbd and four nodes of 8 CPUs on this one host. To vary it: slurm-set KEY=VALUE...
+# Slurm: one controller, slurmdbd and four nodes of 8 CPUs on this one host. To change settings: slurm-set KEY=VALUE...
 set -euo pipefail
 
 NODES=(n1 n2 n3 n4)
 
-# By pid file and not by name: after "scontrol reconfigure" slurmd is called slurmd-wlm, slurmctld slurmctld-wlm.
-recorded() { # slurmctld|slurmdbd|slurmd.NODE: runs, as its pid file says; a killed one leaves the file
+# Use the pid file, not the name: after "scontrol reconfigure" slurmd is called slurmd-wlm, slurmctld slurmctld-wlm.
+recorded() { # slurmctld|slurmdbd|slurmd.NODE: does the process of the pid file run? A killed daemon leaves the file
     [[ $(cat "/proc/$(cat "/run/slurm/$1.pid")/comm") == ${1%%.*}* ]]
 } 2>/dev/null
 
@@ -41,7 +41,7 @@ END
 ClusterName=site
 SlurmctldHost=login
 AuthType=auth/munge
-# no cgroups here: processes are found by parentage, memory is sampled from /proc
+# no cgroups here: Slurm finds processes through their parents, and samples memory from /proc
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 JobAcctGatherType=jobacct_gather/linux
@@ -59,7 +59,7 @@ SlurmctldPidFile=/run/slurm/slurmctld.pid
 SlurmdPidFile=/run/slurm/slurmd.%n.pid
 SlurmctldLogFile=/var/log/slurm/slurmctld.log
 SlurmdLogFile=/var/log/slurm/slurmd.%n.log
-# a dead node shows within half a minute
+# Slurm notices a dead node within half a minute
 SlurmdTimeout=10
 SlurmctldTimeout=10
 ReturnToService=2
@@ -72,7 +72,7 @@ AccountingStorageType=accounting_storage/slurmdbd
 AccountingStorageHost=login
 AccountingStoreFlags=job_comment,job_env,job_script
 SchedulerParameters=sched_interval=5,sched_min_interval=0,bf_interval=2,default_queue_depth=1000,partition_job_depth=0,defer_batch,requeue_delay=1
-# four nodes of 8 CPUs, whatever this host really has
+# four nodes of 8 CPUs, independent of the real host
 SlurmdParameters=config_overrides
 NodeName=n[1-4] NodeAddr=login NodeHostname=login Port=[17001-17004] CPUs=8 RealMemory=8000 State=UNKNOWN
 PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE DefMemPerCPU=1000 State=UP
@@ -80,10 +80,10 @@ PartitionName=short Nodes=n[1-2] MaxTime=10 DefMemPerCPU=1000 State=UP
 END
     echo CgroupPlugin=disabled >/etc/slurm/cgroup.conf # slurmd would not start without a cgroup file system
     ln -sfn /opt/site/slurm-set /usr/local/sbin/slurm-set
-    touch /run/slurm/configured # once per box: what slurm-set changed holds until the box goes down
+    touch /run/slurm/configured # once per box: changes of slurm-set last until the box goes down
 }
 
-register() { # who may submit
+register() { # the users who may submit
     [ -z "$(sacctmgr -n list user alice format=user)" ] || return 0
     [ -n "$(sacctmgr -n list cluster site format=cluster)" ] || sacctmgr -iQ add cluster site
     sacctmgr -iQ add account escape
@@ -108,9 +108,9 @@ start() {
     ready
 }
 
-settled() { ready || ! pgrep -x 'slurmctld|slurmctld-wlm'; } # a controller that has died will not get ready
+settled() { ready || ! pgrep -x 'slurmctld|slurmctld-wlm'; } # a dead controller does not become ready
 
-finish() { # the controller first: it saves its state, and tells slurmdbd what it has not yet told
+finish() { # the controller first: it saves its state, and sends its last records to slurmdbd
     local name
     for name in slurmctld "${NODES[@]/#/slurmd.}" slurmdbd; do
         ! recorded "$name" || end TERM "$(cat "/run/slurm/$name.pid")"

@@ -1,18 +1,18 @@
 #!/bin/bash
-# up.sh [SERVICE...]: start services in the box with what they need.
-# up.sh --status | --end: tell which of them answer; end them all.
+# up.sh [SERVICE...]: start services in the box, and the services that they need.
+# up.sh --status | --end: print which of them answer; end them all.
 set -euo pipefail
 cd "$(dirname "$0")"
 logs=/var/log/site
 mkdir -p "$logs"
 
-ALL=(mariadb slurm condor krb5 pki voms xrootd rucio) # in an order in which they can start
+ALL=(mariadb slurm condor krb5 pki voms xrootd rucio) # in the order in which they can start
 declare -A NEEDS=([slurm]=mariadb [voms]="mariadb pki" [xrootd]="krb5 pki" [rucio]="pki voms xrootd")
 declare -A LOGS=([slurm]=/var/log/slurm [condor]=/var/log/condor [voms]=/var/log/voms [xrootd]=/var/log/xrootd [rucio]=/var/log/rucio)
 
-call() { bash -c '. ./lib.sh; . "./$1.sh"; "$2"' _ "$@"; } # SERVICE FUNCTION; not in a condition here: set -e must hold
+call() { bash -c '. ./lib.sh; . "./$1.sh"; "$2"' _ "$@"; } # SERVICE FUNCTION; never call this in a condition, because set -e must work
 
-wanted() { # SERVICE...: these and all that they need
+wanted() { # SERVICE...: these and all services that they need
     local service
     for service in "$@"; do
         # shellcheck disable=SC2086  # one word per service
@@ -44,7 +44,7 @@ bring_up() {
 
 others() { ps -eo pid=,comm= | awk -v self=$$ '$1 != 1 && $1 != self && $2 !~ /^(bash|sleep|ps|awk)$/ {print $2}'; }
 
-# End all services in good order, so that what they have written is whole.
+# Shut all services down cleanly, so that their files are complete.
 end_all() {
     local number
     for ((number = ${#ALL[@]} - 1; number >= 0; number--)); do call "${ALL[number]}" finish; done

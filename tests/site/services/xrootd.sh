@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# XRootD: port 1094 takes Kerberos tickets (/data), port 1095 VOMS proxies of escape (/rucio); port 1096 is HTTPS with
-# WebDAV, where everybody reads and proxies of escape write (/public).
+# XRootD: port 1094 accepts Kerberos tickets (/data), and port 1095 VOMS proxies of escape (/rucio). Port 1096 is HTTPS
+# with WebDAV (/public). All users can read there, and proxies of escape can write.
 set -euo pipefail
 
 ready() { listening 1094 && listening 1095 && listening 1096; }
