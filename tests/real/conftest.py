@@ -1,4 +1,4 @@
-"""Real HTCondor and Slurm, in the box: the project installed there, and a folder of alice's for each test."""
+"""Fixtures for real HTCondor and Slurm in the box: the installed project, and a new folder of alice for each test."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from tests.site.box import Box
 
 ROOT = Path(__file__).resolve().parents[2]
 ENDED = ("finished", "failed", "stopped")
-# How many times longer than on a quiet machine a test waits before it gives up.
+# Tests wait this many times longer than a quiet machine needs.
 PATIENCE = 4
 RUCIO = "https://rucio.site.test:8443"
 PASSPHRASE = "alice-pass"
-# Alice's secrets: values, and files of hers.
+# Alice's secrets: values and files.
 SECRETS = {
     "CERN_USER": "alice",
     "CERN_KEYTAB": "alice.keytab",
@@ -40,7 +40,7 @@ SECRET_FILES = ("/home/alice/alice.keytab", "/home/alice/.globus/userkey.pem", "
 
 
 def _wheel(folder: Path) -> Path:
-    """Return this checkout's wheel, made by the first worker that comes: setuptools works in the checkout."""
+    """Return this checkout's wheel. The first worker makes it, because setuptools works in the checkout."""
     with FileLock(folder / "lock"):
         if not list(folder.glob("*.whl")):
             command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(ROOT)]
@@ -50,7 +50,7 @@ def _wheel(folder: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
-    """The box, which has this checkout's wheel whenever it is up; it goes down after the last test."""
+    """The box with this checkout's wheel installed. It goes down after the last test."""
     made = Box()
     reason = made.unavailable()
     if reason is not None:
@@ -66,10 +66,10 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
 
 @pytest.fixture
 def box(installed: Box, request: pytest.FixtureRequest) -> Box:
-    """The box with the services up that the test's mark ``site`` names, whatever the test before has done to it."""
+    """The box with the running services that the test's mark ``site`` names. Earlier tests have no effect on it."""
     try:
         installed.up(*(request.node.get_closest_marker("site").args or ("slurm", "condor")))
-    except AssertionError as fault:  # not even in a new box: no other test would do better
+    except AssertionError as fault:  # a new box failed too, so every other test would fail
         [*_, said] = [line for line in str(fault).splitlines() if "did not come up" in line] or [str(fault)]
         request.session.shouldstop = f"the site is broken: {said}"
         raise
@@ -77,7 +77,7 @@ def box(installed: Box, request: pytest.FixtureRequest) -> Box:
 
 
 def add_secrets(box: Box, **values: str) -> None:
-    """Give alice her secrets, with these values instead of hers or beside them."""
+    """Give alice her secrets. These values replace some of them, or are added."""
     values = SECRETS | values
     words = [word for name in values for word in ("--env", name)]
     files = [word for name in SECRET_FILES for word in ("--file", name)]
@@ -85,7 +85,7 @@ def add_secrets(box: Box, **values: str) -> None:
 
 
 def eventually(condition: Callable[[], object], seconds: float = 30, said: Callable[[], object] = str) -> None:
-    """Wait until the condition holds; give up long after so many seconds, with what ``said`` says then."""
+    """Wait until the condition holds. After ``PATIENCE`` times so many seconds, fail with the text of ``said``."""
     end = time.monotonic() + PATIENCE * seconds
     while not condition():
         assert time.monotonic() < end, f"not within {PATIENCE} times {seconds} s: {said()}"
@@ -94,25 +94,25 @@ def eventually(condition: Callable[[], object], seconds: float = 30, said: Calla
 
 @dataclass(frozen=True)
 class Desk:
-    """A folder of alice's, and what she does there."""
+    """A folder of alice, and her commands in it."""
 
     box: Box
     folder: str
 
     @property
     def path(self) -> Path:
-        """Where the host sees the folder."""
+        """Return the path of the folder on the host."""
         return self.box.path(self.folder)
 
     def write(self, name: str, text: str) -> None:
-        """Put a file into the folder."""
+        """Write a file in the folder."""
         target = self.path / name
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, "utf-8")
         self.box.root("chown", "-R", "alice:alice", self.folder)
 
     def copy(self, source: Path, name: str) -> None:
-        """Put a copy of a tree of the host's into the folder."""
+        """Copy a tree of the host into the folder."""
         subprocess.run(["cp", "-r", str(source), str(self.path / name)], check=True)
         self.box.root("chown", "-R", "alice:alice", self.folder)
 
@@ -138,7 +138,7 @@ class Desk:
         return self.until(name, lambda record: record["status"] in ENDED, seconds)
 
     def until(self, name: str, condition: Callable[[dict[str, Any]], bool], seconds: float = 60) -> dict[str, Any]:
-        """Return the first status that fulfils ``condition``."""
+        """Wait for a status that fulfils ``condition``, and return it."""
         end = time.monotonic() + PATIENCE * seconds
         while time.monotonic() < end:
             record = self.status(name)
@@ -152,16 +152,16 @@ class Desk:
         return (self.path / name).read_text("utf-8")
 
     def slurm_jobs(self) -> list[str]:
-        """Return the name, state and reason of the jobs that were submitted here and that Slurm has not done with."""
+        """Return the name, state and reason of the queued Slurm jobs that were submitted here."""
         jobs = self.box.alice("squeue", "--noheader", "--format=%Z|%j %T %r").stdout.splitlines()
         return [job.rpartition("|")[2] for job in jobs if job.startswith(f"{self.folder}/")]
 
     def condor_jobs(self) -> list[str]:
-        """Return the ids of the clusters in HTCondor's queue that were submitted here, DAGMan's among them."""
+        """Return the ids of the clusters in HTCondor's queue that were submitted here, including DAGMan's."""
         return self.box.alice("condor_q", *self._submitted_here, "-af", "ClusterId").stdout.split()
 
     def empty_htcondor(self) -> None:
-        """Take what a failed test has left behind out of HTCondor's queue."""
+        """Remove the jobs that a failed test left in HTCondor's queue."""
         self.box.alice("condor_rm", *self._submitted_here, check=False)
 
     @property
@@ -171,7 +171,7 @@ class Desk:
 
 @pytest.fixture
 def desk(box: Box, request: pytest.FixtureRequest) -> Iterator[Desk]:
-    """A new folder of alice's on the shared file system. Whatever she did there, no job of hers waits in vain."""
+    """A new folder of alice on the shared file system. After the test, jobs that can never start are removed."""
     folder = "/shared/alice/" + re.sub(r"[^A-Za-z0-9]+", "-", request.node.name)
     box.root("rm", "-rf", folder)
     box.alice("mkdir", "-p", folder)
@@ -181,7 +181,7 @@ def desk(box: Box, request: pytest.FixtureRequest) -> Iterator[Desk]:
 
 
 def serial(*commands: str, **hints: str) -> str:
-    """Return a reana.yaml of one step for each command; ``hints`` go to every step."""
+    """Return a reana.yaml with one step for each command. Every step gets the ``hints``."""
     steps = [
         {"name": f"step{number}", "environment": "docker.io/library/debian:12", "commands": [command], **hints}
         for number, command in enumerate(commands, start=1)

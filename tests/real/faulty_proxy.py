@@ -1,8 +1,8 @@
-"""A server in front of Rucio's that fails at first: run by Python in the box.
+"""A server in front of Rucio's that fails at first. Python runs it in the box.
 
-    python3 - PORT MODE COUNT     503: answers COUNT requests with 503; hang: lets COUNT connections wait for ever
+    python3 - PORT MODE COUNT     503: answers COUNT requests with 503; hang: never answers COUNT connections
 
-Later connections are handed through as they are, TLS and client certificate included.
+It forwards later connections unchanged, including TLS and client certificate.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Workflows of tables and row edges, which a serial reana.yaml cannot say: described in a test, compiled in the box.
+"""Workflows with tables and row edges, which a serial reana.yaml cannot have. Tests describe them, the box compiles them.
 
-Imported by the tests, and run by Python in the box, where ``reana_batch`` is the installed wheel.
+The tests import this module. Python in the box runs it, with ``reana_batch`` from the installed wheel.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Commands are killed at each kind of step: what they submitted is known by its scheduler, and each step is done once."""
+"""Commands are killed at each kind of step. The scheduler knows what they submitted, and each step runs once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FAILING = serial("echo 1 >>ends.txt", "test -e go && echo 2 >>ends.txt")
 GOING = serial("echo start >>ends.txt; until [ -e go ]; do sleep 0.2; done; echo end >>ends.txt")
 SITES = {"slurm": "generic-slurm", "htcondor": "generic-htcondor", "bindings": "generic-htcondor"}
 TOOLS = ("sbatch", "squeue", "scancel", "scontrol", "condor_q", "condor_rm", "condor_submit_dag")
-# Stands for a tool: the call that is meant ends all of our processes above it, before or after the real one ran.
+# A fake tool. At the chosen call it kills all our processes above it, before or after the real tool ran.
 KILLER = """#!/bin/bash
 tool=${0##*/}
 crash() {
@@ -36,7 +36,7 @@ calls=$(grep -c . "$CRASH_CALLS")
 "/usr/bin/$tool" "$@" || exit
 [[ $calls != "$CRASH_AT" ]] || crash
 """
-# The same for what Python itself changes, and for the bindings.
+# The same for changes that Python itself makes, and for the bindings.
 HOOK = """import fnmatch, os, signal, sys
 left = int(os.environ.get("CRASH_AT", 0))
 def meet(text):
@@ -64,7 +64,7 @@ else:
 
 @dataclass(frozen=True)
 class Point:
-    """Where a command is killed: at call or change ``number`` of those that look like ``on``."""
+    """The point at which a command is killed: call or change ``number`` of those that match ``on``."""
 
     on: str
     number: int = 1
@@ -72,7 +72,7 @@ class Point:
 
 
 def environment(desk: Desk, kind: str) -> dict[str, str]:
-    """Return the environment in which commands can be killed, with all that does it."""
+    """Return the environment in which commands can be killed. Writes the tools and the hook that do it."""
     for tool in TOOLS:
         desk.write(f"bin/{tool}", KILLER)
         (desk.path / "bin" / tool).chmod(0o755)
@@ -82,7 +82,7 @@ def environment(desk: Desk, kind: str) -> dict[str, str]:
 
 
 def crash(desk: Desk, env: dict[str, str], point: Point, *words: str) -> None:
-    """Let a command be killed at a point, and see that it was."""
+    """Kill a command at a point, and check that it was killed."""
     calls = {"CRASH_CALLS": f"{desk.folder}/calls", "CRASH_ON": point.on, "CRASH_AT": str(point.number)}
     (desk.path / "calls").unlink(missing_ok=True)
     done = desk.reana_batch(*words, check=False, env=env | calls | {"CRASH_WHEN": point.when})
@@ -132,12 +132,12 @@ def test_run_is_killed_while_it_submits(desk: Desk, kind: str) -> None:
 
 
 def go_on(desk: Desk, run: str) -> None:
-    """Submit what is missing of a run; where nothing is, the command is refused."""
+    """Submit the missing jobs of a run. If none is missing, the command is refused."""
     done = desk.reana_batch("resume", *of(run), check=False)
     assert done.returncode == 0 or "only a failed or stopped run can be resumed" in done.stderr, done.stderr
 
 
-# The steps of submitting a run again: the first question, each kind of call, and the last one.
+# The steps of a new submission: the first query, each kind of call, and the last one.
 CALLS = {
     "slurm": (
         Point("squeue *"),
@@ -149,7 +149,7 @@ CALLS = {
     "htcondor": (Point("condor_q *"), Point("condor_submit_dag *"), Point("condor_submit_dag *", 1, "after")),
     "bindings": (Point("before query"), Point("before submit"), Point("after submit")),
 }
-# And the changes of records: the mark or the copy, the intent, and what was accepted.
+# The changes of files: the mark or the copy, the intent, and the accepted jobs.
 MARKS = {
     "resume": (Point("os.rename *run.restarted*"), Point("os.rename *run.json*"), Point("os.rename *run.json*", 2)),
     "restart": (Point("os.rename *.1.1.new"), Point("os.rename *run.json*", 3)),
@@ -165,7 +165,7 @@ def test_a_run_is_started_again(desk: Desk, kind: str, verb: str) -> None:
     assert desk.wait("p.1")["status"] == "failed"
     eventually(lambda: not desk.condor_jobs() + desk.slurm_jobs())
     desk.write("runs/p.1/workspace/go", "")
-    # What both verbs have in common is tried with one of them.
+    # The steps that both verbs share are tested with one of them.
     calls = CALLS[kind] if verb == "resume" else CALLS[kind][-1:]
     points = {f"p{index}": point for index, point in enumerate((*calls, *MARKS[verb]))}
     for name, point in points.items():
@@ -218,7 +218,7 @@ def test_a_run_is_stopped_replaced_and_deleted(desk: Desk, kind: str) -> None:
     eventually(lambda: not desk.condor_jobs() + desk.slurm_jobs())
 
 
-# Writes the record of its own row and kills its job: what a node's death just after the record leaves.
+# Writes the record of its own row and kills its job, as if the node died just after the record.
 LAST_INSTANT = """\
 pid=$$PPID; echo fit >>ends.txt
 until tr '\\0' ' ' </proc/$$pid/cmdline | grep -q batch/steps/step1/job.sh; do

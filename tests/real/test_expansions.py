@@ -1,4 +1,4 @@
-"""Runs whose end is compiled by their own jobs, on the real HTCondor and Slurm, in a toy language."""
+"""Runs on the real HTCondor and Slurm with expansions, which their own jobs compile, in a toy language."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BARE = "container_runtime=none"
 
 @pytest.fixture(params=["generic-htcondor", "generic-slurm"])
 def site(request: pytest.FixtureRequest, desk: Desk) -> Iterator[str]:
-    """A batch system; what a failed test left in its queue is taken out."""
+    """A batch system. Jobs that a failed test left in its queue are removed."""
     yield str(request.param)
     desk.empty_htcondor()
     desk.box.alice("scancel", "--user=alice", check=False)
@@ -29,7 +29,7 @@ def site(request: pytest.FixtureRequest, desk: Desk) -> Iterator[str]:
 
 @pytest.fixture(autouse=True)
 def toy(desk: Desk) -> None:
-    """A Python that knows the toy language, here and on the workers."""
+    """A Python with the toy language, here and on the workers."""
     desk.copy(flows.HERE, "toy")
     lines = ["#!/bin/bash", f'PYTHONPATH={desk.folder}/toy exec {_PYTHON} "$@"', ""]
     desk.write("python", "\n".join(lines))
@@ -37,7 +37,7 @@ def toy(desk: Desk) -> None:
 
 
 def submit(desk: Desk, site: str, flow: str, *words: str, name: str = "test", **files: str) -> str:
-    """Submit a workflow, with more input files, and return the run's name with its number."""
+    """Submit a workflow with extra input files, and return the run's name with its number."""
     desk.write("flow.json", flow)
     for file, text in files.items():
         desk.write(file.replace("_", "-"), text)
@@ -58,7 +58,7 @@ def until_in_expansion(desk: Desk, run: str, step: str) -> dict[str, Any]:
 
 
 def queued(desk: Desk) -> list[str]:
-    """Return what of the desk is in either queue."""
+    """Return the jobs of the desk in both queues."""
     return desk.condor_jobs() + desk.slurm_jobs()
 
 
@@ -224,7 +224,7 @@ def test_nothing_starts_twice_though_what_runs_the_graph_is_killed(desk: Desk) -
 
 
 def test_a_job_that_submits_is_run_again_after_its_node_has_failed(desk: Desk) -> None:
-    """The chain is submitted once: a requeued job finds what its earlier life has handed in."""
+    """The chain is submitted once. A requeued job finds what it submitted before the requeue."""
     run = submit(desk, "generic-slurm", flows.scatter(2, "until [ -e go ]; do sleep 0.2; done"))
     until_in_expansion(desk, run, "parts/work")
     desk.box.root("rm", f"{desk.folder}/runs/{run}/state/parts/0.done")
@@ -237,7 +237,7 @@ def test_a_job_that_submits_is_run_again_after_its_node_has_failed(desk: Desk) -
     assert started(desk, run) == ["aside", "join", "split", "work", "work"]
 
 
-def test_two_lives_of_a_job_that_submits_make_one_chain(desk: Desk) -> None:
+def test_a_job_that_submits_makes_one_chain_even_if_it_runs_twice(desk: Desk) -> None:
     run = submit(desk, "generic-slurm", flows.scatter(2, "until [ -e go ]; do sleep 0.2; done"))
     planner = desk.file(f"runs/{run}/state/slurm.jobs").split(" parts/0 ")[0].split()[-1]
     desk.box.alice("scontrol", "hold", planner)
@@ -252,17 +252,18 @@ def test_two_lives_of_a_job_that_submits_make_one_chain(desk: Desk) -> None:
 
 # --- the job that submits, on Slurm ----------------------------------------------------------------------------------
 
-# What stands in for sbatch where the job of an expansion calls it, from its second call on.
+# Scripts that replace sbatch in the job of an expansion, from its second call on.
 ACCIDENTS = {
     "refused": 'echo "sbatch: error: Batch job submission failed: Job violates accounting policy" >&2; exit 1',
-    # All that compiles and submits, as by lack of memory; the job itself notes it, and the finaliser tidies up.
+    # Kills all processes that compile and submit, as for lack of memory. The job records that, and the finaliser cleans
+    # up.
     "killed": "pkill -KILL -f '^bash batch/submit.sh|reana_batch expand'",
     "stopped": "touch SUBMITTING; sleep 1000",
 }
 
 
 def submit_with_accident(desk: Desk, accident: str) -> str:
-    """Submit a run whose expansion's job finds another sbatch than that of the login node."""
+    """Submit a run. The job of its expansion uses another sbatch than the login node."""
     waiting = flows.step("a", "until [ -e go ]; do sleep 0.2; done; mkdir a; echo a >a/a")
     inner = [flows.step("b", "echo b >>starts", each=True), flows.step("c", "echo c >>starts; cp a/a result", "b")]
     rest = flows.expansion("rest", "a/*", "a", steps=inner)

@@ -1,4 +1,4 @@
-"""Rows that fail, on all systems: the others are done, and what waits for a failed one ends quickly and says why."""
+"""Rows that fail, on all systems. The others finish, and jobs that wait for a failed one end quickly with a reason."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Row = tuple[str, int]
 
 
 def graph(random: Random) -> tuple[list[Template], set[Row]]:
-    """Return steps of some rows each, with edges of every pattern, and the rows that fail."""
+    """Return steps with some rows each, edges of every pattern, and the rows that fail."""
     steps: list[Template] = []
     for index in range(5):
         count = random.choice([1, 3, 5])
@@ -51,7 +51,7 @@ def failing_at(step: Template, failing: set[Row]) -> Template:
 
 
 def without(failing: set[Row], steps: Sequence[Template]) -> set[Row]:
-    """Return the rows that neither fail nor wait for any that is not done."""
+    """Return the rows that do not fail, and whose parents are all done."""
     done: set[Row] = set()
     counts = {step.name: step.rows or 1 for step in steps}
     for step in steps:
@@ -81,7 +81,7 @@ def recorded(desk: Desk, name: str, counts: Mapping[str, int], ending: str) -> s
 
 
 def mixed(steps: Sequence[Template]) -> list[Template]:
-    """Return the steps, every second one for Slurm: HTCondor hands its jobs over in bundles."""
+    """Return the steps, every second one for Slurm. HTCondor delegates its jobs in bundles."""
     return [
         replace(step, hints={"compute_backend": "slurmcern"} if index % 2 else {}) for index, step in enumerate(steps)
     ]
@@ -208,7 +208,7 @@ def test_a_row_that_fails_again_after_resume_stops_itself_alone(desk: Desk, site
     assert (record["progress"]["done"], record["failed"], record["not_started"]) == (4, 1, 1)
     assert recorded(desk, name, {"second": 3}, "done") == {("second", 1), ("second", 2)}
     (desk.path / f"runs/{name}/workspace/fail-0").unlink()
-    # As if the job of the last rows had been ended just after its records.
+    # As if the job of the last rows had ended just after it wrote its records.
     desk.write(f"runs/{name}/state/first/{3 // rows_per_job}.unfinished", "")
     desk.reana_batch("resume", "--runs", "runs", "-w", name)
     assert desk.wait(name)["status"] == "finished"

@@ -1,4 +1,4 @@
-"""HTCondor, for real: DAGs that DAGMan runs on the box's pool, as alice, on a shared file system."""
+"""Real HTCondor: alice runs DAGs on the box's pool, with a shared file system."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ JOB = "echo {0} {{row}} $(date +%s%N) >>began; {1}echo {0} {{row}} $(date +%s%N)
 
 @pytest.fixture(autouse=True)
 def clean_queue(desk: Desk) -> Iterator[None]:
-    """Take what a failed test left behind out of the queue."""
+    """Remove the jobs that a failed test left in the queue."""
     yield
     desk.empty_htcondor()
 
 
 def job(name: str, work: str = "") -> str:
-    """Return the command of a step that writes down when each row began and ended."""
+    """Return the command of a step that notes when each row began and ended."""
     return JOB.format(name, work and f"{work}; ")
 
 
 def times(desk: Desk, run: str, which: str) -> dict[tuple[str, int], int]:
-    """Return the nanosecond at which each row began or ended; a row that did so twice is a fault."""
+    """Return the nanosecond at which each row began or ended. Fails if a row did so twice."""
     lines = [line.split() for line in desk.file(f"runs/{run}/workspace/{which}").splitlines()]
     found = {(step, int(row)): int(when) for step, row, when in lines}
     assert len(found) == len(lines), f"a row {which} twice"
@@ -54,7 +54,7 @@ def starts(desk: Desk, run: str) -> Counter[str]:
 
 
 def by_tools(desk: Desk) -> dict[str, str]:
-    """Return an environment without the bindings, in which each of HTCondor's tools notes its call in ``calls``."""
+    """Return an environment without the bindings. Each of HTCondor's tools notes its call in ``calls``."""
     desk.write("no-bindings/sitecustomize.py", "import sys\nsys.modules['htcondor2'] = None\n")
     for tool in ("condor_submit_dag", "condor_q", "condor_rm"):
         desk.write(f"bin/{tool}", f'#!/bin/bash\necho {tool} >>{desk.folder}/calls\nexec /usr/bin/{tool} "$@"\n')
@@ -81,7 +81,7 @@ def by_bindings(desk: Desk) -> dict[str, str]:
 
 
 def sample_by_make(sample: Path, folder: Path) -> Path:
-    """Return the workspace of the sample, run on this machine by make."""
+    """Return the workspace of the sample after a run with make on this machine."""
     tool = Path(sys.executable).with_name("reana-batch")
     subprocess.run(
         [tool, "run", "-f", sample, "--backend", "make", "--runs", folder, "-w", "made"],
@@ -136,7 +136,7 @@ def test_two_runs_at_once_keep_every_edge(desk: Desk) -> None:
         assert began["last", 0] > max(when for (step, _), when in ended.items() if step != "last")
 
 
-# --- failures, and going on ----------------------------------------------------------------------
+# --- failures and resumed runs ----------------------------------------------------------------------
 
 
 def failing_flow(desk: Desk, name: str) -> str:
@@ -302,7 +302,7 @@ def submit_step(desk: Desk, name: str, image: str, command: str, *settings: str,
 
 def test_images_run_by_apptainer_and_by_the_container_universe(desk: Desk) -> None:
     by_condor = "container_runtime=htcondor"
-    # The box has no network: docker://docker.io/site/py:1 could not be pulled.
+    # The box has no network, so docker://docker.io/site/py:1 cannot be pulled.
     desk.box.alice("mkdir", "-p", f"{desk.folder}/unpacked/registry.hub.docker.com/site")
     unpacked = f"{desk.folder}/unpacked/registry.hub.docker.com/site/py:1"
     desk.box.alice("ln", "-s", "/cvmfs/unpacked.site.test/images/py", unpacked)
@@ -334,12 +334,12 @@ def test_the_image_can_be_written_to_and_the_users_home_is_not_visible_unless_as
 
 
 def test_changes_of_the_image_have_the_disk_of_the_job_and_go_with_their_command(desk: Desk) -> None:
-    # Apptainer has less memory for them.
+    # Apptainer has less memory for these files.
     big = "head -c 100000000 /dev/zero >/opt/mine && mkdir -m 0 /opt/closed"
     gone = "ls /opt >left"
     workflow = {"type": "serial", "specification": {"steps": [{"environment": SIF, "commands": [big, gone]}]}}
     desk.write("reana.yaml", json.dumps({"workflow": workflow}))
-    # The box's own disk is an overlay, and no overlay lies on another one.
+    # The box's own disk is an overlay, and overlays cannot be stacked.
     desk.box.root("mount", "-t", "tmpfs", "-o", "size=300M,mode=1777", "tmpfs", "/var/lib/condor/execute")
     try:
         run = desk.run("--site", SITE)
@@ -374,7 +374,7 @@ def test_htcondors_own_checker_finds_no_fault_in_any_golden_dag(desk: Desk) -> N
 
 def test_what_a_worker_lacks_is_named(desk: Desk) -> None:
     universe = submit_step(desk, "universe", "/opt/images/none.sif", "true", "container_runtime=htcondor")
-    # HTCondor 25.6 tries it some times more before it is held, and says why from the first time on.
+    # HTCondor 25.6 tries it several times before it holds the job, and reports the reason from the first try on.
     early = desk.until(universe, lambda record: bool(record["hindered"] or record["held"]))
     assert "could not open image /opt/images/none.sif" in (early["hindered"] or early["held"])[0]["reason"]
     runs = {
@@ -419,7 +419,7 @@ def test_a_job_has_a_home_and_none_of_the_submitters_secrets(desk: Desk) -> None
 
 
 def environment_of(desk: Desk, run: str) -> dict[str, str]:
-    """Return the variables that a job has written down."""
+    """Return the variables that a job has saved."""
     words = desk.file(f"runs/{run}/workspace/environment").split("\0")[:-1]
     return dict(word.split("=", 1) for word in words)
 
@@ -437,7 +437,7 @@ def test_the_profile_of_cern_asks_for_credentials_flavour_and_group(desk: Desk) 
 
 
 def ads(desk: Desk, run: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the job ads of the run's DAG and of a node, once there is one."""
+    """Return the job ads of the run's DAG and of a node. Waits until there is a node."""
     constraint = f'Iwd == "{desk.folder}/runs/{run}"'
     for _ in range(100):
         answer = desk.box.alice("condor_q", "-json", "-constraint", constraint).stdout

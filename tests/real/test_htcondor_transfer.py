@@ -1,4 +1,4 @@
-"""HTCondor without a shared file system: each job gets its files by HTCondor's file transfer, and gives them back so."""
+"""HTCondor without a shared file system: file transfer copies the files of each job to the worker and back."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .test_htcondor import BARE, HERE, SIF, SITE, sample_by_make
 pytestmark = pytest.mark.site
 
 TRANSFER = "htcondor.file_transfer=true"
-# Fails where the job sees the run directory, and so would write into it by itself.
+# Fails if the job sees the run directory, because it could then write into it directly.
 ELSEWHERE = "case $REANA_WORKSPACE in /var/lib/condor/execute/*) ;; *) exit 9 ;; esac"
 
 
@@ -26,7 +26,7 @@ def test_a_sample_comes_out_as_on_one_machine(desk: Desk, tmp_path: Path) -> Non
 
 
 def test_parallel_jobs_give_back_their_own_files_only(desk: Desk) -> None:
-    """Each row changes one file and leaves 19 others as it got them; stale copies must not come back."""
+    """Each row changes one file and leaves 19 others unchanged. Stale copies must not come back."""
     prepare = 'mkdir -p data/empty; for i in $(seq 0 19); do echo old >"data/µ $i, x"; done; echo "exit 0" >run; chmod 755 run'
     change = 'sleep $(({row} % 3)); echo new {row} >>"data/µ {row}, x"; ./run; touch -d 2001-01-01 "from 2001 {row}"'
     declared = 'echo kept >"results {row}"; mkdir tree-{row}; echo leaf >tree-{row}/leaf; echo scratch >junk-{row}; echo bad >run'

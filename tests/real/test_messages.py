@@ -1,4 +1,4 @@
-"""What commands say of runs that get nowhere, on the real systems."""
+"""Messages of commands about runs that cannot continue, on the real systems."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.site
 
 
 def following(desk: Desk, run: str) -> tuple[subprocess.Popen[bytes], Path]:
-    """Start ``reana-batch wait`` and return it with the file that holds what it says."""
+    """Start ``reana-batch wait`` and return it with the file of its output."""
     desk.box.root("rm", "-f", f"{desk.folder}/{run}.said")
     command = f"cd {desk.folder} && exec reana-batch wait --runs runs -w {run} 2>{run}.said"
     return desk.box.background("runuser", "-u", "alice", "--", "bash", "-c", command), desk.path / f"{run}.said"
@@ -58,7 +58,7 @@ def test_wait_says_once_what_keeps_a_run_from_going_on(desk: Desk) -> None:
 
 
 def vacate(desk: Desk, run: str) -> None:
-    """Take the only job of a run off its worker of HTCondor, when it is there."""
+    """Remove the only job of a run from its HTCondor worker after it has started."""
     mine = f'Iwd == "{desk.folder}/runs/{run}" && JobUniverse == 5'
 
     def look() -> list[str]:
@@ -71,7 +71,7 @@ def vacate(desk: Desk, run: str) -> None:
 
 
 def requeue(desk: Desk, run: str) -> None:
-    """Take the first job of a run off its node of Slurm, when it is there."""
+    """Remove the first job of a run from its Slurm node after it has started."""
     job = desk.file(f"runs/{run}/state/slurm.jobs").split()[0]
     eventually(lambda: desk.box.alice("squeue", "-ho", "%T", "-j", job).stdout.strip() == "RUNNING")
     desk.box.alice("scontrol", "requeue", job)
@@ -104,7 +104,7 @@ def test_a_job_that_is_taken_off_its_worker_time_after_time_is_named(desk: Desk,
 
 @pytest.fixture
 def manage(desk: Desk) -> Iterator[Callable[..., str]]:
-    """What changes Slurm's accounts; all is as it was before afterwards."""
+    """A function that changes Slurm's accounts. The fixture restores them after the test."""
 
     def call(*words: str, check: bool = True) -> str:
         return desk.box.root("sacctmgr", "-iQ", *words, check=check).stdout
@@ -126,7 +126,7 @@ def manage(desk: Desk) -> Iterator[Callable[..., str]]:
         desk.box.root("scancel", "--user=alice")
         desk.box.root("scontrol", "update", "partitionname=main", "state=up")
         eventually(lambda: not desk.box.root("squeue", "-h", "-u", "alice").stdout)
-        # slurmdbd learns a little later that jobs have ended, and deletes no account before.
+        # slurmdbd learns a little later that jobs have ended, and does not delete an account before that.
         eventually(lambda: restore() == before, 60)
         desk.box.root("slurm-set")
 
@@ -148,9 +148,9 @@ def test_accounts_and_limits_that_keep_jobs_waiting_are_named(desk: Desk, manage
         record = desk.until(f"{name}.1", is_there)
         return next(str(job["reason"]) for job in record["held"] + record["hindered"] if reason in job["reason"])
 
-    # Jobs of a user without an account, which Slurm accepts while it enforces nothing.
-    desk.box.root("scancel", "--user=alice")  # what other tests have left
-    manage("show", "runawayjobs")  # those that a killed slurmctld has lost end in slurmdbd only by this
+    # Jobs of a user without an account. Slurm accepts them while it does not enforce accounts.
+    desk.box.root("scancel", "--user=alice")  # jobs that other tests have left
+    manage("show", "runawayjobs")  # ends, in slurmdbd, jobs that a killed slurmctld has lost
     eventually(
         lambda: "alice|" not in manage("-nP", "delete", "user", "alice", check=False) + manage("-nP", "show", "user")
     )

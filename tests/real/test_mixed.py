@@ -1,4 +1,4 @@
-"""DAGs on the real HTCondor whose nodes hand steps to the real Slurm and wait for them."""
+"""DAGs on the real HTCondor whose nodes submit steps to the real Slurm and wait for them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ submitted = partial(test_slurm.submitted, site=SITE)
 
 @pytest.fixture(autouse=True)
 def clean_queues(desk: Desk) -> Iterator[None]:
-    """Begin with an empty Slurm, and take what a failed test left behind out of HTCondor."""
+    """Begin with an empty Slurm, and remove the jobs that a failed test left in HTCondor."""
     desk.box.root("scancel", "--user=alice")
     yield
     desk.empty_htcondor()
@@ -48,7 +48,7 @@ def on_slurm(template: Template) -> Template:
 
 
 def diamond(rows: int = 3) -> tuple[Template, ...]:
-    """A step of HTCondor's, two of Slurm's, and one of HTCondor's that waits for both; and one on its own."""
+    """A step on HTCondor, two on Slurm, one on HTCondor that waits for both, and one without parents or children."""
     left, right = on_slurm(job("left", "top", rows=rows)), on_slurm(job("right", "top"))
     return job("top"), left, right, job("bottom", "left", "right"), job("alone", "top")
 
@@ -63,7 +63,7 @@ def starts(desk: Desk, name: str) -> Counter[str]:
 
 
 def ids(desk: Desk, name: str) -> dict[str, list[str]]:
-    """Return the ids of each step's submissions to Slurm, the first one first."""
+    """Return the ids of each step's submissions to Slurm, in their order."""
     found: dict[str, list[str]] = {}
     for line in desk.file(f"runs/{name}/state/slurm.jobs").splitlines():
         identity, key, *_ = line.split()
@@ -72,7 +72,7 @@ def ids(desk: Desk, name: str) -> dict[str, list[str]]:
 
 
 def gone(desk: Desk, name: str) -> None:
-    """Wait until HTCondor has nothing of the run any more."""
+    """Wait until HTCondor has no jobs of the run left."""
     look = ("condor_q", "-constraint", f'Iwd == "{desk.folder}/runs/{name}"', "-af", "ClusterId")
     eventually(lambda: not desk.box.alice(*look).stdout)
 
@@ -91,7 +91,7 @@ def test_a_diamond_with_few_calls_of_slurm(desk: Desk) -> None:
     assert lines[-2:] == ["start bottom 0", "end bottom 0"]
     assert len(lines) == len(set(lines)) == 2 * 104
     calls = Counter(desk.file("calls").split())
-    # An array and a job, each let go when it is written down; squeue after 4 seconds, 8, 16, ...
+    # An array and a job, each released when its id is written down. squeue is called after 4 seconds, 8, 16, ...
     assert (calls.pop("sbatch"), calls.pop("scontrol")) == (2, 2)
     assert calls.pop("squeue") <= 4
     assert not calls
@@ -286,7 +286,7 @@ def test_a_controller_that_is_down_is_waited_for(desk: Desk) -> None:
     saved = 'until [ -n "$(find /var/spool/slurmctld/job_state -newer now)" ]; do sleep 0.2; done'
     desk.box.root("bash", "-c", f"cd {desk.folder} && touch now && {saved}")
     kill_controller(desk)
-    time.sleep(12)  # jobs end, and a node hands in, meanwhile
+    time.sleep(12)  # meanwhile jobs end, and a node submits
     start_controller(desk)
     record = desk.wait(name, 180)
     assert record["status"] == "finished"

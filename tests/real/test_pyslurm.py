@@ -1,4 +1,4 @@
-"""The same chains as in test_slurm, submitted with the real pyslurm. Where pyslurm and sbatch could differ, with both.
+"""The same chains as in test_slurm, submitted with the real pyslurm. Tests of possible differences use both ways.
 
 Differences between pyslurm and sbatch, and the tests of them:
 
@@ -73,8 +73,8 @@ def jobs_of(desk: Desk, name: str) -> list[dict[str, str]]:
     return found
 
 
-# Fields that may differ: those that Slurm only notes (the token in the comment, the command line of sbatch), those that
-# depend on the time, and the most nodes. With pyslurm these are one, and one task runs on one node anyway.
+# Fields that may differ. Slurm only notes some of them (the token in the comment, the command line of sbatch), and some
+# depend on the time. The most nodes are one with pyslurm, and one task runs on one node anyway.
 DIFFERENT = {"SubmitLine", "Comment", "OOMKillStep", "TresPerTask", "NumNodes"} | {
     *("SubmitTime", "EligibleTime", "AccrueTime", "LastSchedEval", "Scheduler", "Priority", "Reason"),
     "ArrayTaskId",  # Slurm splits arrays at different times; their elements are compared below

@@ -1,4 +1,4 @@
-"""Every sample of the catalogue, for real: what comes out of HTCondor and Slurm is what comes out of make."""
+"""Every sample of the catalogue on the real systems: HTCondor, Slurm and make give the same results."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def left(desk: Desk, name: str) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
-# What takes names that are new in Rucio is in test_data.py.
+# Samples that need new names in Rucio are tested in test_data.py.
 @pytest.mark.parametrize("sample", sorted(catalogue.descriptions().keys() - {"published"}))
 def test_a_sample_gives_the_same_bytes_everywhere(desk: Desk, sample: str) -> None:
     desk.copy(ROOT / "samples" / sample, "sample")

@@ -1,4 +1,4 @@
-"""Whole runs on the real Slurm, and what becomes of them when something breaks."""
+"""Whole runs on the real Slurm, and faults during them."""
 
 from __future__ import annotations
 
@@ -20,8 +20,10 @@ SITE = "generic-slurm"
 BARE = "container_runtime=none"
 HERE = ("--site", SITE, "--set", BARE)
 
-# What a job does: it notes its start and its end. A file sleep-STEP in the workspace makes the step's jobs last
-# that long, hold-STEP makes them wait until it is gone, and fail-STEP-ROW makes a job fail, so that a run can be mended.
+# A job notes its start and its end. Files in the workspace control it, so that a test can fix a failed run:
+#   sleep-STEP     the step's jobs last that long
+#   hold-STEP      they wait until the file is gone
+#   fail-STEP-ROW  the job of this row fails
 JOB = """step=STEP row={row}
 echo "start $step $row" >>order.txt
 [ ! -e "sleep-$step" ] || sleep "$(cat "sleep-$step")"
@@ -47,7 +49,7 @@ def each_chain(rows: int) -> tuple[Template, ...]:
 
 
 def compiled(desk: Desk, *steps: Template, site: str = SITE, settings: Sequence[str] = (), **files: str) -> str:
-    """Compile, and put ``files`` into the workspace; ``_`` in their names stands for ``-``."""
+    """Compile, and write ``files`` into the workspace. ``_`` in their names stands for ``-``."""
     name = compile_flow(desk, "flow", site, *steps, settings=[BARE, *settings])
     for file, text in files.items():
         desk.write(f"runs/{name}/workspace/{file.replace('_', '-')}", text)
@@ -65,18 +67,18 @@ def order(desk: Desk, name: str) -> list[str]:
 
 
 def until_queue(desk: Desk, wanted: set[str], seconds: float = 30) -> None:
-    """Wait until the queue holds jobs of these names and no others."""
+    """Wait until the queue holds exactly the jobs of these names."""
     eventually(lambda: {line.split()[0] for line in desk.slurm_jobs()} == wanted, seconds, desk.slurm_jobs)
 
 
 def until_started(desk: Desk, name: str, step: str, rows: int = 1, seconds: float = 30) -> None:
-    """Wait until so many jobs of a step have started their command."""
+    """Wait until ``count`` jobs of a step have started their command."""
     log = desk.path / f"runs/{name}/workspace/order.txt"
     eventually(lambda: log.exists() and log.read_text().count(f"start {step} ") >= rows, seconds, desk.slurm_jobs)
 
 
 def wrap(desk: Desk, **scripts: str) -> dict[str, str]:
-    """Put wrappers of Slurm's tools in front of them and return the environment in which they are found."""
+    """Write wrappers of Slurm's tools, and return the environment that uses them."""
     for tool, text in scripts.items():
         desk.write(f"bin/{tool}", f"#!/bin/bash\n{text}\n")
     desk.box.root("chmod", "-R", "+x", f"{desk.folder}/bin")
@@ -176,13 +178,13 @@ def test_calls_of_slurm_are_counted_by_steps_and_not_by_rows(desk: Desk) -> None
     desk.reana_batch("submit", f"runs/{name}", env=env)
     print(f"submitting 5 steps of 401 rows took {time.monotonic() - begun:.1f} s")
     calls = Counter(desk.file("calls").split())
-    # One for each step and two finalisers; one for MaxArraySize and one to let the first jobs go.
+    # sbatch: one call for each step and two for finalisers. scontrol: one for MaxArraySize and one for the release.
     assert calls == {"sbatch": 5 + 2, "scontrol": 2}
     desk.reana_batch("status", "--runs", "runs", "-w", name, env=env)
     assert Counter(desk.file("calls").split()) - calls == {"squeue": 1}
     assert desk.wait(name)["progress"] == {"done": 401, "total": 401}
     until_queue(desk, set())
-    # One finaliser looks, finds nothing to be done, and takes the other one away.
+    # One finaliser calls squeue, finds nothing to do, and cancels the other one.
     assert Counter(desk.file("calls").split()) - calls == {"squeue": 2, "scancel": 1}
 
 
@@ -222,7 +224,7 @@ def test_a_failing_row_and_what_waits_for_it_and_then_restart(desk: Desk) -> Non
     assert 'echo "start $step $row"' in first["command"]
     assert first["origin"] == "reana.yaml:1"
     assert first["host"]
-    # Rows 0, 1, 3, 4 went through all three steps; row 2 stopped two, and all stopped the merge.
+    # Rows 0, 1, 3 and 4 finished all three steps. Row 2 stopped its two later rows, and so the merge.
     assert record["progress"] == {"done": 12, "total": 16}
     assert record["failed"] == 1
     assert record["not_started"] == 3
@@ -295,7 +297,7 @@ def test_an_id_that_slurm_has_given_anew_is_not_cancelled(desk: Desk) -> None:
     assert desk.wait(name)["status"] == "finished"
     until_queue(desk, set())
     other = desk.box.alice("sbatch", "--parsable", "--wrap=sleep 60", f"--chdir={desk.folder}").stdout.strip()
-    # A Slurm that has lost its state counts from its first id again; the journal says what it then would.
+    # A Slurm that lost its state reuses ids from the first one on. The journal is changed to such an id.
     journal = desk.file(f"runs/{name}/state/slurm.jobs").splitlines()
     desk.write(f"runs/{name}/state/slurm.jobs", " ".join([other, *journal[0].split()[1:]]) + "\n")
     assert desk.status(name)["status"] == "finished"
@@ -350,7 +352,7 @@ def test_stop_and_resume(desk: Desk) -> None:
 
 
 def refused(desk: Desk, name: str, env: dict[str, str] | None = None) -> str:
-    """Submit what Slurm does not take: nothing is left of it, and it can be submitted later. Return what is said."""
+    """Submit jobs that Slurm refuses, and return the messages. No job is left, and a later submission succeeds."""
     answer = desk.reana_batch("submit", f"runs/{name}", check=False, env=env)
     assert answer.returncode == 3
     assert desk.status(name)["status"] == "created"
@@ -380,7 +382,7 @@ def test_a_refusal_half_way_leaves_nothing(desk: Desk, asked: dict[str, str], cu
     assert order(desk, "test.1") == ["1", "2", "3"]
 
 
-# What a wrapper of sbatch does at one of its calls; the others go through.
+# A wrapper of sbatch that fails at one of its calls. It forwards the others.
 UNANSWERED = """echo >>{calls}
 [[ $(wc -l <{calls}) == {call} ]] || exec /usr/bin/sbatch "$@"
 {meanwhile}
@@ -389,7 +391,7 @@ exit 1"""
 
 
 def unanswered(desk: Desk, call: int, meanwhile: str) -> dict[str, str]:
-    """Return the environment in which sbatch does ``meanwhile`` at its ``call``-th call, and has no answer."""
+    """Return the environment in which sbatch runs ``meanwhile`` at one call and gives no answer."""
     return wrap(desk, sbatch=UNANSWERED.format(calls=f"{desk.folder}/calls", call=call, meanwhile=meanwhile))
 
 
@@ -437,7 +439,7 @@ def start_controller(desk: Desk) -> None:
 
 
 def refused_while_down(desk: Desk, name: str) -> str:
-    """Submit without slurmctld, and again when it is back, to the end of the run. Return what was said first."""
+    """Submit without slurmctld, then again with it, and wait. Return the first messages."""
     kill_controller(desk)
     try:
         env = {"REANA_BATCH_SBATCH_TIMEOUT": "5"}
@@ -458,11 +460,11 @@ def test_a_controller_that_is_down(desk: Desk) -> None:
 def test_a_controller_that_comes_back_with_the_chain_queued(desk: Desk) -> None:
     name = submitted(desk, *each_chain(3), sleep_make="8")
     until_started(desk, name, "make", 3)
-    # What slurmctld has not saved yet is lost if it is killed; it saves within five seconds.
+    # A killed slurmctld loses what it has not saved. It saves within five seconds.
     saved = 'until [ -n "$(find /var/spool/slurmctld/job_state -newer now)" ]; do sleep 0.2; done'
     desk.box.root("bash", "-c", f"cd {desk.folder} && touch now && {saved}")
     kill_controller(desk)
-    time.sleep(4)  # the jobs end meanwhile
+    time.sleep(4)  # meanwhile the jobs end
     start_controller(desk)
     assert desk.wait(name)["status"] == "finished"
     assert len(order(desk, name)) == len(set(order(desk, name))) == 20
@@ -480,7 +482,7 @@ def test_arrays_too_large_for_the_site_and_records_that_slurm_forgets(desk: Desk
         hog = desk.run(*HERE)
         desk.wait(name)
         desk.wait(hog)
-        # What Slurm ended is recorded by a job that asks slurmctld before it forgets, which it does once a minute.
+        # A finaliser records jobs that Slurm ended. It asks before slurmctld forgets them, which happens once a minute.
         eventually((desk.path / f"runs/{hog}/state/step1/0.failed").exists, 60)
         desk.box.slurm(MaxArraySize=4, MinJobAge=2)
         eventually(lambda: not desk.box.alice("squeue", "--noheader", "--states=all").stdout, 120)
@@ -521,7 +523,7 @@ def test_a_job_ended_by_its_time_limit(desk: Desk) -> None:
 
 @pytest.fixture
 def no_requeue(desk: Desk) -> Iterator[None]:
-    """Slurm as at sites where a job is run again only if it says so itself."""
+    """Slurm as at sites where only jobs that ask for it are requeued."""
     desk.box.slurm(JobRequeue=0)
     yield
     desk.box.slurm()
@@ -634,10 +636,10 @@ def test_a_finaliser_that_was_cancelled_is_missed_at_once(desk: Desk) -> None:
 def test_one_resume_is_enough_after_a_crash_that_loses_the_chain(desk: Desk) -> None:
     name = compiled(desk, *each_chain(3))
     desk.reana_batch("submit", f"runs/{name}")
-    kill_controller(desk)  # before it has saved the last jobs, and that the first ones were released
+    kill_controller(desk)  # before it has saved the last jobs and the release of the first ones
     start_controller(desk)
     record = desk.status(name)
-    if record["held"] or record["status"] == "failed":  # as mostly
+    if record["held"] or record["status"] == "failed":  # the usual case
         desk.reana_batch("resume", "--runs", "runs", "-w", name)
     assert desk.wait(name)["status"] == "finished"
     until_queue(desk, set())

@@ -1,4 +1,4 @@
-"""Snakemake workflows on the real systems: what a run leaves is what Snakemake itself leaves."""
+"""Snakemake workflows on the real systems: a run makes the same files as Snakemake itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs on a scheduler that is not the default one of the machine that asks, and runs that were started by hand."""
+"""Runs on a scheduler that is not the default of the machine that asks, and runs that a user started by hand."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .test_htcondor import by_bindings, by_tools
 
 pytestmark = pytest.mark.site
 
-# Another login node: it has its own name and processes, and shares files.
+# Another login node. It has its own name and processes, and the same files.
 OTHER_NODE = """hostname other.site.test
 exec setpriv --reuid alice --regid alice --init-groups --reset-env bash -lc 'cd "$1" && shift && exec "$@"' _ "$@"
 """
@@ -22,7 +22,7 @@ SLURM = ("--site", "generic-slurm", "--set", "container_runtime=none")
 NAP = serial("echo start >>t.txt; while [ ! -e go ]; do sleep 0.2; done; echo end >>t.txt")
 SECOND = "bigbird2@login.site.test"
 CONFIGURATION = "/etc/condor/config.d/99-zz-second.conf"
-# A schedd of its own, with its own queue, as a site's second submission host has one.
+# A separate schedd with its own queue, as on a second submission host.
 SECOND_SCHEDD = """SCHEDD2 = $(SCHEDD)
 SCHEDD2_ARGS = -local-name schedd2
 SCHEDD2.SCHEDD_NAME = bigbird2
@@ -33,7 +33,7 @@ SCHEDD2.JOB_QUEUE_LOG = /var/lib/condor/spool2/job_queue.log
 DAEMON_LIST = $(DAEMON_LIST) SCHEDD2
 DC_DAEMON_LIST = +SCHEDD2
 """
-# A slurmctld of its own, with its own node and queue. alone.conf is that of a login node that knows no other cluster.
+# A separate slurmctld with its own node and queue. alone.conf is for a login node that only knows this cluster.
 SECOND_SLURM = """set -e
 cd /etc/slurm
 rm -rf /var/spool/slurmctld2
@@ -69,7 +69,7 @@ _PIDS = "$(cat /run/slurm/slurmctld2.pid /run/slurm/slurmd.m1.pid)"
 
 
 def test_a_run_keeps_its_slurm_cluster(desk: Desk, second_slurm: dict[str, str]) -> None:
-    """Whatever the default is where a command is given, it asks the cluster that has the jobs, or none."""
+    """A command asks the cluster that has the jobs, or none. The default cluster of its machine does not matter."""
 
     def there(own: dict[str, str]) -> list[str]:
         return desk.box.alice("squeue", "-h", "-o", "%i", env=own).stdout.split()
@@ -117,7 +117,7 @@ def second_schedd(desk: Desk) -> Iterator[dict[str, str]]:
 
 
 def queued(desk: Desk, env: dict[str, str] | None = None) -> list[str]:
-    """Return the clusters in a schedd's queue that were submitted here, and are not being removed."""
+    """Return the clusters in a schedd's queue that were submitted here and are not being removed."""
     where = ("-constraint", f'regexp("^{desk.folder}/", Iwd) && JobStatus != 3')
     return desk.box.alice("condor_q", *where, "-af", "ClusterId", env=env).stdout.split()
 
@@ -138,7 +138,7 @@ def refuses(desk: Desk, *words: str, env: dict[str, str] | None = None) -> str:
 
 @pytest.mark.parametrize("way", [by_bindings, by_tools])
 def test_a_run_keeps_its_schedd(desk: Desk, second_schedd: dict[str, str], way: object) -> None:
-    """Whatever the default is where a command is given, it asks the schedd that has the jobs."""
+    """A command asks the schedd that has the jobs. The default schedd of its machine does not matter."""
     assert callable(way)
     plain: dict[str, str] = way(desk)
     other = plain | second_schedd
@@ -198,40 +198,40 @@ def test_a_make_that_was_started_by_hand_on_another_login_node_is_known(desk: De
         return answer.stderr
 
     desk.write("reana.yaml", NAP)
-    desk.reana_batch("compile", "--site", "local", "-o", "hand")
-    make = partial(desk.box.alice, "make", "-f", "batch/Makefile", cwd=f"{desk.folder}/hand")
+    desk.reana_batch("compile", "--site", "local", "-o", "byhand")
+    make = partial(desk.box.alice, "make", "-f", "batch/Makefile", cwd=f"{desk.folder}/byhand")
     with ThreadPoolExecutor() as pool:
         going = pool.submit(make)
-        until_started(desk, "hand")
-        assert "hand is running" in desk.reana_batch("status", "-w", "./hand").stdout
+        until_started(desk, "byhand")
+        assert "byhand is running" in desk.reana_batch("status", "-w", "./byhand").stdout
         for verb in ("status", "stop", "resume", "restart", "delete"):
-            assert "hand runs on login.site.test. [scheduler]" in there(verb, "-w", "./hand", check=False), verb
-        desk.write("hand/workspace/go", "")
+            assert "byhand runs on login.site.test. [scheduler]" in there(verb, "-w", "./byhand", check=False), verb
+        desk.write("byhand/workspace/go", "")
         going.result()
-    there("wait", "-w", "./hand")
-    assert desk.file("hand/workspace/t.txt") == "start\nend\n"
-    there("delete", "-w", "./hand")
+    there("wait", "-w", "./byhand")
+    assert desk.file("byhand/workspace/t.txt") == "start\nend\n"
+    there("delete", "-w", "./byhand")
 
 
 def test_a_chain_that_was_submitted_by_hand_is_known(desk: Desk) -> None:
     desk.write("reana.yaml", NAP)
-    desk.reana_batch("compile", *SLURM, "-o", "hand")
-    desk.box.alice("bash", "batch/submit.sh", cwd=f"{desk.folder}/hand")
-    until_started(desk, "hand")
-    assert "hand is running" in desk.reana_batch("status", "-w", "./hand").stdout
-    assert "is running" in refuses(desk, "submit", "hand")
+    desk.reana_batch("compile", *SLURM, "-o", "byhand")
+    desk.box.alice("bash", "batch/submit.sh", cwd=f"{desk.folder}/byhand")
+    until_started(desk, "byhand")
+    assert "byhand is running" in desk.reana_batch("status", "-w", "./byhand").stdout
+    assert "is running" in refuses(desk, "submit", "byhand")
     for verb in ("resume", "restart", "delete"):
-        assert "is running" in refuses(desk, verb, "-w", "./hand")
-    desk.reana_batch("stop", "-w", "./hand")
-    desk.write("hand/workspace/go", "")
-    desk.reana_batch("resume", "-w", "./hand")
-    desk.reana_batch("wait", "-w", "./hand")
-    assert desk.file("hand/workspace/t.txt") == "start\nstart\nend\n"
-    # The cluster of the run is kept as well. Where the default is another one, "no such job" means nothing.
-    other = desk.file("hand/state/slurm.cluster").strip() + "2"
-    desk.write("hand/state/slurm.cluster", other + "\n")
-    (desk.path / "hand/state/step1/0.done").unlink()
-    status = ("status", "-w", "./hand", "--json")
+        assert "is running" in refuses(desk, verb, "-w", "./byhand")
+    desk.reana_batch("stop", "-w", "./byhand")
+    desk.write("byhand/workspace/go", "")
+    desk.reana_batch("resume", "-w", "./byhand")
+    desk.reana_batch("wait", "-w", "./byhand")
+    assert desk.file("byhand/workspace/t.txt") == "start\nstart\nend\n"
+    # The run also records its cluster, because "no such job" from another cluster means nothing.
+    other = desk.file("byhand/state/slurm.cluster").strip() + "2"
+    desk.write("byhand/state/slurm.cluster", other + "\n")
+    (desk.path / "byhand/state/step1/0.done").unlink()
+    status = ("status", "-w", "./byhand", "--json")
     eventually(lambda: '"unknown"' in desk.reana_batch(*status, check=False).stdout)  # its last finaliser may still end
     for verb in ("resume", "restart", "delete"):
-        assert other in refuses(desk, verb, "-w", "./hand")
+        assert other in refuses(desk, verb, "-w", "./byhand")

@@ -1,4 +1,4 @@
-"""Analyses in the toy language, for tests here and in the box."""
+"""Analyses in the toy language. Tests use them here and in the box."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def expansion(name: str, files: str, *needs: str, **flow: Any) -> dict[str, Any]
 
 
 def scatter(count: int = 3, work: str = "true") -> str:
-    """Return a workflow that makes ``count`` files, then works on each and joins what came out.
+    """Return a workflow that makes ``count`` files, processes each, and joins the results.
 
-    A file ``fail-STEP`` in the workspace lets jobs of that step fail; each start leaves a line in ``starts``.
+    If there is a file ``fail-STEP`` in the workspace, jobs of that step fail. Each start adds a line to ``starts``.
     """
     begin = "echo STEP >>starts; [ ! -e fail-STEP ] || exit 3; "
     split = f"mkdir -p parts out; for i in {{1..{count}}}; do echo $i >parts/$i; done"
@@ -34,7 +34,7 @@ def scatter(count: int = 3, work: str = "true") -> str:
 
 
 def nested(work: str = "true") -> str:
-    """Return a workflow whose expansion's expansion makes the result."""
+    """Return a workflow with an expansion whose own expansion makes the result."""
     last = expansion("second", "b/*", "b", steps=[step("c", f"echo c >>starts; {work}; cp {{file}} result", each=True)])
     middle = step("b", f"echo b >>starts; {work}; mkdir -p b; cp {{file}} b/", each=True)
     first = expansion("first", "a/*", "a", steps=[middle], expansions=[last])
@@ -42,13 +42,13 @@ def nested(work: str = "true") -> str:
 
 
 def empty() -> str:
-    """Return a workflow whose expansion finds no files, and so no jobs."""
+    """Return a workflow whose expansion finds no files, so it has no jobs."""
     nothing = expansion("none", "nothing/*", "a", steps=[step("b", "false", each=True)])
     return json.dumps({"steps": [step("a", "echo a >result")], "expansions": [nothing]})
 
 
 def faulty() -> str:
-    """Return a workflow that cannot be compiled to its end before ``good`` stands for ``bad``."""
+    """Return a workflow whose expansion compiles only after ``bad`` is replaced by ``good``."""
     a = step("a", "mkdir -p a; [ -e a/good ] || echo a >a/bad")
     follows = expansion("follows", "a/*", "a", steps=[step("b", "cp {file} result", each=True)])
     return json.dumps({"steps": [a], "expansions": [follows]})

@@ -1,6 +1,6 @@
-"""Read by Python at its start, where this folder is on PYTHONPATH: additions as CONTRIBUTING describes them.
+"""Additions as CONTRIBUTING describes them: a fifth workflow type, a fourth credential, another resource hint.
 
-They are a fifth workflow type, a fourth credential and a further resource hint.
+Python imports this module at its start if this folder is on PYTHONPATH.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2034,SC2154
-# A toy credential: a token that is one of the user's secrets.
+# A toy credential: a token from the user's secrets.
 #
 # Facts: token (store)
 

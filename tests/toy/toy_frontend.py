@@ -1,8 +1,8 @@
-"""A front end for tests of expansions: a workflow in JSON, parts of which hang on the files that a run makes.
+"""A front end for tests of expansions: a workflow in JSON. Parts of it depend on the files that a run makes.
 
-``workflow.file`` holds ``{"steps": [...], "expansions": [...]}``. A step has ``name``, ``command``,
-``needs``, ``credentials`` and, if it has a row for each file, ``each: true``; the command then holds ``{file}``. An expansion
-has ``name``, ``needs``, ``files``, a pattern of files in the workspace, and a workflow of its own.
+``workflow.file`` holds ``{"steps": [...], "expansions": [...]}``. A step has ``name``, ``command``, ``needs`` and
+``credentials``. If it has a row for each file, it also has ``each: true``, and its command holds ``{file}``. An expansion
+has ``name``, ``needs``, ``files``, a pattern of files in the workspace, and its own steps and expansions.
 """
 
 from __future__ import annotations

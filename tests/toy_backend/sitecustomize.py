@@ -1,4 +1,4 @@
-"""Read by Python at its start, where this folder is on PYTHONPATH: there is a fourth back end, the toy."""
+"""Add a fourth back end, the toy. Python imports this module at its start if this folder is on PYTHONPATH."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What talks to the toy, which is a process group on this machine."""
+"""The driver of the toy. The toy runs a run as a process group on this machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What compiles for the toy: a script that runs the jobs one after the other."""
+"""The lowering for the toy: a script that runs the jobs one after the other."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def target(_site: Site) -> Target:
 
 
 def lower(workflow: Workflow, site: Site) -> Iterator[File]:
-    """Yield the script, to be run in the run directory."""
+    """Yield the script. It runs in the run directory."""
     folder_of = folders(workflow)
     jobs = ((folder_of[step.name], chunk) for step in workflow.steps for chunk in range(step.chunks))
     nice = f"nice -n {site.of(ToySettings).niceness} bash"
