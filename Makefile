@@ -1,13 +1,13 @@
-# The two commands are `make demo` and `make test`; they set up all they need below .venv.
+# The two main commands are `make demo` and `make test`. They install what they need into .venv.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 DEMO := demo
-# What pip prints on success is of no interest to anybody.
+# --quiet hides what pip prints on success.
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 export PIP_ROOT_USER_ACTION := ignore
-# Caches of the checks that run from the checkout.
+# The shell scripts that shellcheck reads.
 SCRIPTS := $(shell git ls-files 'tests/site/*' '*.sh' .ci/run 2>/dev/null | xargs -r grep -lE '^\#!/bin/bash|shellcheck shell=bash')
 
 .PHONY: help
@@ -15,7 +15,7 @@ help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 .PHONY: demo
-demo: $(INSTALLED) ## Install, compile and run a real sample here, and show what came out
+demo: $(INSTALLED) ## Install, compile and run a real sample here, and show the results
 	@$(PIP) install -r samples/dimuon/requirements.txt
 	@rm -rf $(DEMO)
 	@echo "==> The sample samples/dimuon: generate, select, fit and plot toy dimuon events"
@@ -51,13 +51,13 @@ pytest: $(INSTALLED) ## Run the tests that need no site and no browser
 	@TRACE_BASH=$(CURDIR)/build/bash TRACE_PYTHON=$(CURDIR)/build/python exec $(BIN)/python -m pytest -q -m "not site and not browser" --durations 5 -n auto --dist worksteal
 
 .PHONY: docs
-docs: $(INSTALLED) ## Build the manual and look at it in a browser
+docs: $(INSTALLED) ## Build the manual and check it in a browser
 	@echo "==> docs"
 	@$(BIN)/python -m sphinx -q -W --keep-going -b html -d build/doctrees docs build/docs
 	@BIN=$(BIN) exec bash tests/run-browser-tests.sh
 
 .PHONY: box
-box: ## Build the box with real HTCondor and Slurm, where this machine allows one
+box: ## Build the box with real HTCondor and Slurm, if this machine allows one
 	@exec bash tests/run-site-tests.sh build
 
 .PHONY: site
@@ -65,7 +65,7 @@ site: $(INSTALLED) ## Run the tests on real HTCondor and Slurm in the box
 	@BIN=$(BIN) exec bash tests/run-site-tests.sh
 
 .PHONY: site-matrix
-site-matrix: $(INSTALLED) ## Run the tests of HTCondor on both releases of it: 25.6 and Debian's 23.9
+site-matrix: $(INSTALLED) ## Run the tests of HTCondor on two releases: 25.6 and Debian's 23.9
 	@for each in 25.6 23.9; do REANA_BATCH_BOX_CONDOR=$$each BIN=$(BIN) bash tests/run-site-tests.sh condor || exit; done
 
 .PHONY: install
