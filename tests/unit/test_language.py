@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-# What is read. A folder is added when it has none of these words.
+# What is read: files, folders with all that is in them, and patterns of files. A folder is added when it has none of
+# these words.
 READ = (
     "README.md",
     "CONTRIBUTING.md",
@@ -27,6 +28,17 @@ READ = (
     "tests/golden",
     "tests/property",
     "tests/snakemake",
+    "templates",
+    "tests/real",
+    "tests/site",
+    "tests/toy",
+    "tests/toy_backend",
+    "tests/*.py",
+    "tests/*.sh",
+    "Makefile",
+    "pyproject.toml",
+    "setup.cfg",
+    ".ci",
 )
 
 # How CONTRIBUTING.md names a word, and what finds it.
@@ -88,13 +100,26 @@ def _python(text: str) -> Iterator[Line]:
 def _bash(text: str) -> Iterator[Line]:
     """Yield comments, and quoted texts of several words."""
     for number, line in enumerate(text.splitlines(), 1):
-        code, _, comment = line.partition("# ") if re.search(r"(?:^|\s)# ", line) else (line, "", "")
+        code, _, comment = line.partition("# ") if re.search(r"(?:^|\s)##? ", line) else (line, "", "")
         yield number, comment
         for quoted in re.findall(r'"([^"]* [^"]* [^"]*)"', code):
             yield number, quoted
 
 
-READERS: dict[str, Callable[[str], Iterator[Line]]] = {".md": _markdown, ".py": _python, ".sh": _bash, ".j2": _bash}
+READERS: dict[str, Callable[[str], Iterator[Line]]] = {
+    ".md": _markdown,
+    ".py": _python,
+    **dict.fromkeys((".sh", ".j2", ".toml", ".cfg"), _bash),
+}
+
+
+def kind_of(path: Path) -> str:
+    """Return the suffix that selects the reader. A Makefile, a Snakefile and a script without a suffix count as bash."""
+    if path.name in ("Makefile", "Snakefile"):
+        return ".sh"
+    if not path.suffix and path.is_file():
+        return ".sh" if path.read_bytes().startswith(b"#!/bin/bash") else ""
+    return path.suffix
 
 
 def found(text: str, kind: str) -> list[str]:
@@ -108,15 +133,23 @@ def found(text: str, kind: str) -> list[str]:
 
 
 def pages() -> Iterator[Path]:
-    for name in READ:
-        place = ROOT / name
-        inside = sorted(each for each in place.rglob("*") if each.suffix in READERS and each != Path(__file__))
+    for place in (place for name in READ for place in sorted(ROOT.glob(name))):
+        inside = sorted(each for each in place.rglob("*") if kind_of(each) in READERS and each != Path(__file__))
         yield from inside if place.is_dir() else [place]
 
 
 @pytest.mark.parametrize("page", list(pages()), ids=lambda page: str(page.relative_to(ROOT)))
 def test_words_are_plain(page: Path) -> None:
-    assert found(page.read_text("utf-8"), page.suffix) == []
+    assert found(page.read_text("utf-8"), kind_of(page)) == []
+
+
+@pytest.mark.parametrize("name", READ)
+def test_what_is_read_exists(name: str) -> None:
+    assert list(ROOT.glob(name))
+
+
+def test_scripts_without_a_suffix_are_read() -> None:
+    assert {ROOT / "tests/site/site", ROOT / "tests/site/services/slurm-set", ROOT / ".ci/run"} <= set(pages())
 
 
 def test_contributing_lists_the_words() -> None:
@@ -139,6 +172,8 @@ def test_contributing_lists_the_words() -> None:
         (".py", '"""Whoever reads."""\nx = 1  # mend it\nerror(f"It is no {x} number.")\nlie = "beside"\n', 3),
         (".sh", 'lie=1 # nobody\n# beside\nsay "this is no row" "$lie"\n', 3),
         (".j2", "# handed on\n", 1),
+        (".cfg", "[a]\n# nobody\nnobody = nobody\n", 1),
+        (".sh", "made: all ## Mend it\n", 1),
     ],
 )
 def test_words_are_seen_where_a_person_reads_them(kind: str, text: str, count: int) -> None:
