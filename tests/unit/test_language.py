@@ -26,6 +26,7 @@ READ = (
     "tests/cli",
     "tests/docs",
     "tests/golden",
+    "tests/lifecycle",
     "tests/property",
     "tests/snakemake",
     "templates",
