@@ -1,4 +1,4 @@
-"""What a user reads when HTCondor fails: its logs are files of the test, and programs of the test stand in for its tools.
+"""What a user reads when HTCondor fails. Files of the test are its logs, and programs of the test are its tools.
 
 tests/real has the same on a real pool.
 """
@@ -16,6 +16,7 @@ import pytest
 
 from reana_batch import pipeline
 from reana_batch.backends.htcondor import schedd
+from reana_batch.backends.htcondor.nodes import SHIP
 from reana_batch.compilation import Options
 from reana_batch.diagnostics import Diagnostics, Refused, render
 from reana_batch.lifecycle.creation import write_run
@@ -330,8 +331,8 @@ def test_a_refusal_by_the_bindings_is_told_and_a_schedd_that_is_away_is_tried_by
 
 
 def test_a_restarted_run_whose_workspace_is_a_link_cannot_be_transferred(run: Path) -> None:
-    (run / schedd.SHIP).parent.mkdir(parents=True, exist_ok=True)
-    (run / schedd.SHIP).touch()
+    (run / SHIP).parent.mkdir(parents=True, exist_ok=True)
+    (run / SHIP).touch()
     (run / "workspace").rename(run / "elsewhere")
     (run / "workspace").symlink_to("elsewhere")
     with pytest.raises(Refused, match="does not transfer a directory that is a link"):

@@ -1,0 +1,327 @@
+"""What a user reads when Slurm fails, and what is done then. Programs of the test stand in for its tools.
+
+tests/real has the same on a real cluster.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from reana_batch import pipeline
+from reana_batch.backends.slurm import controller
+from reana_batch.backends.slurm.reasons import RELEASABLE
+from reana_batch.compilation import Options
+from reana_batch.diagnostics import Diagnostics, Refused, render
+from reana_batch.lifecycle.creation import write_run
+from reana_batch.run.parts import Run
+from reana_batch.run.queue import JobState, QueuedJob, Submission, Trace
+
+ANALYSIS = """
+workflow:
+  type: serial
+  specification:
+    steps:
+      - {name: gen, environment: "debian:12", commands: [echo 1]}
+      - {name: fit, environment: "debian:12", commands: [echo 2]}
+"""
+LAST = Submission(ids=("5", "6"))
+Tools = Callable[..., None]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A run of two steps that Slurm has accepted as jobs 5 and 6, with finalisers 8 and 9."""
+    (tmp_path / "reana.yaml").write_text(ANALYSIS)
+    options = Options(backend="slurm", settings=("container_runtime=none",))
+    compilation = pipeline.compile_spec(tmp_path / "reana.yaml", options, Diagnostics())
+    made = tmp_path / "made.1"
+    write_run(compilation, made)
+    journal = [
+        "5 gen/0 0 1 1 - -",
+        "6 fit/0 0 1 1 - afterok:5",
+        "8 .finaliser/failure 0 1 1 - -",
+        "9 .finaliser/end 0 1 1 - -",
+    ]
+    (made / controller.JOURNAL).parent.mkdir(exist_ok=True)
+    (made / controller.JOURNAL).write_text("".join(f"{line}\n" for line in journal))
+    monkeypatch.setattr(controller, "_PAUSE", 0)
+    return made
+
+
+@pytest.fixture
+def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tools:
+    """Put programs into PATH, each with what it does in bash. Each writes its words into the file ``called``."""
+    folder = tmp_path / "tools"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+
+    def put(**programs: str) -> None:
+        for name, does in programs.items():
+            (folder / name).write_text(f'#!/bin/bash\necho "{name} $*" >>"{tmp_path}/called"\n{does}\n')
+            (folder / name).chmod(0o755)
+
+    return put
+
+
+def called(run: Path, name: str) -> list[str]:
+    """Return the words of the calls of a tool."""
+    lines = (run.parent / "called").read_text().splitlines()
+    return [line.removeprefix(f"{name} ") for line in lines if line.startswith(f"{name} ")]
+
+
+def shows(run: Path, *jobs: str) -> str:
+    """Return a squeue that shows these jobs, each as ID|STATE|REASON|REQUEUES."""
+    lines = "".join(f"{job}|{run}|\n" for job in jobs)
+    return f"cat <<'END'\n{lines}END"
+
+
+def told(refused: pytest.ExceptionInfo[Refused]) -> str:
+    return render(refused.value.diagnostics, {})
+
+
+# --- tools that fail -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("failing", ["squeue", "scancel", "scontrol"])
+def test_a_tool_that_fails_is_told_with_slurms_words(run: Path, tools: Tools, failing: str) -> None:
+    held = [QueuedJob("5", "gen", [0], JobState.HELD, next(iter(RELEASABLE)))]
+    tools(squeue=shows(run, "5|RUNNING|None|0"), scancel="", scontrol="")
+    tools(**{failing: "echo 'slurm_load_jobs error:'; echo 'Unable to contact slurm controller' >&2; exit 1"})
+    calls: dict[str, Callable[[], object]] = {
+        "squeue": lambda: controller.query(run),
+        "scancel": lambda: controller.cancel(run),
+        "scontrol": lambda: controller.release(run, LAST, held),
+    }
+    with pytest.raises(Refused) as refused:
+        calls[failing]()
+    assert told(refused) == f"error: {failing} failed: Unable to contact slurm controller [scheduler]\n"
+
+
+def test_a_slurmctld_that_does_not_answer_is_not_waited_for(
+    run: Path, tools: Tools, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tools(squeue="exec sleep 60")
+    monkeypatch.setattr(controller, "_TIMEOUT", 0.2)
+    with pytest.raises(Refused) as refused:
+        controller.query(run)
+    assert told(refused) == "error: squeue got no answer from slurmctld in 0.2 s. [scheduler]\n"
+
+
+def test_a_tool_that_is_not_installed_is_named(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(Refused) as refused:
+        controller.query(run)
+    assert told(refused) == (
+        "error: squeue is not installed here. [missing-tool]\nhint: run this on a machine that submits to Slurm.\n"
+    )
+
+
+def test_jobs_that_slurm_has_forgotten_are_no_fault(run: Path, tools: Tools) -> None:
+    tools(squeue="echo 'slurm_load_jobs error: Invalid job id specified' >&2; exit 1")
+    tools(scancel="echo 'scancel: error: Kill job error on job id 5: Invalid job id specified' >&2; exit 1")
+    assert controller.query(run).jobs == ()
+    controller.cancel(run)
+    assert called(run, "scancel") == ["--quiet 5 6 8 9"]
+
+
+# --- what the queue shows ------------------------------------------------------------------------
+
+
+def test_a_run_on_another_cluster_is_asked_for_there(run: Path, tools: Tools) -> None:
+    (run / "state/slurm.cluster").write_text("far\n")
+    here = "echo 'slurm_load_jobs error: Invalid job id specified' >&2; exit 1"
+    tools(
+        scontrol="echo 'ClusterName             = near'",
+        squeue=f'if [ "${{SLURM_CLUSTERS-}}" = far ]; then\n{shows(run, "5|RUNNING|None|0", "9|PENDING|Dependency|0")}\nelse {here}; fi',
+    )
+    assert [(job.id, job.state) for job in controller.query(run).jobs] == [
+        ("5", JobState.RUNNING),
+        ("9", JobState.WAITING),
+    ]
+    tools(scontrol="echo 'no slurmctld' >&2; exit 1", squeue=here)
+    with pytest.raises(Refused, match="scontrol failed: no slurmctld"):
+        controller.query(run)
+    tools(scontrol="echo 'ClusterName = far'")
+    assert controller.query(run).jobs == ()
+
+
+def test_a_job_of_another_directory_that_has_the_same_id_is_not_ours(run: Path, tools: Tools, tmp_path: Path) -> None:
+    tools(squeue=f"echo '5|RUNNING|None|0|{tmp_path}|'; echo '6|RUNNING|None|0|/no/such/folder|'")
+    assert [job.id for job in controller.query(run).jobs if job.step] == ["6"]
+
+
+SACCT = "printf '%s\\n' '5|NODE_FAIL' '5|NODE_FAIL' '5|PREEMPTED' '5|RUNNING'"
+
+
+@pytest.mark.parametrize(
+    ("sacct", "causes"),
+    [(SACCT, " (its node failed: 2, preempted: 1)"), ("echo 'no accounting' >&2; exit 1", "")],
+)
+def test_a_job_that_starts_again_and_again_is_told(run: Path, tools: Tools, sacct: str, causes: str) -> None:
+    tools(
+        squeue=shows(
+            run, "5|RUNNING|None|3", "6|PENDING|Dependency|0", "8|PENDING|Dependency|0", "9|PENDING|Dependency|0"
+        )
+    )
+    tools(sacct=sacct)
+    (job,) = controller.query(run).hindered
+    assert job.reason == f"started 4 times, and requeued before it ended{causes}; if this goes on, stop the run"
+
+
+@pytest.mark.parametrize(
+    ("shown", "held"),
+    [
+        ("5|PENDING|JobHeldUser|0", ("5", "gen")),
+        ("5|SPECIAL_EXIT|why|0", ("5", "gen")),
+    ],
+)
+def test_a_held_job_is_told_with_its_step(run: Path, tools: Tools, shown: str, held: tuple[str, str]) -> None:
+    tools(squeue=shows(run, shown, "8|PENDING|Dependency|0", "9|PENDING|Dependency|0"))
+    (job,) = controller.query(run).held
+    assert (job.id, job.step) == held
+    assert job.reason
+
+
+def test_elements_of_arrays_are_rows_of_their_step(run: Path, tools: Tools) -> None:
+    tools(squeue=shows(run, "5_[0-4:2,7%5]|PENDING|Priority|0", "5_9|RUNNING|None|0", "5_bad|RUNNING|None|0"))
+    chunks = {job.id: list(job.chunks) for job in controller.query(run).jobs if job.step}
+    assert chunks == {"5_[0-4:2,7%5]": [0, 2, 4, 7], "5_9": [9], "5_bad": []}
+
+
+def end(run: Path, step: str, ending: str) -> None:
+    (run / f"state/{step}").mkdir(parents=True, exist_ok=True)
+    (run / f"state/{step}/0.{ending}").write_text("host=here\nstarted=1\nended=2\nexit=0\n")
+
+
+def test_a_job_that_failed_after_its_work_was_done_is_told_so(run: Path, tools: Tools) -> None:
+    end(run, "gen", "done")
+    tools(squeue=shows(run, "5|FAILED|NonZeroExitCode|0", "6|CANCELLED|None|0", "9|COMPLETED|None|0"))
+    assert {job.id: job.reason for job in controller.query(run).jobs} == {
+        "5": "its work is done, but its job was ended before it could end by itself",
+        "6": "",  # the consequence of the other
+        "9": "",
+    }
+
+
+# --- a submission that ended half-way ------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("writer", "cut_short"),
+    [("HERE 999999999", True), ("elsewhere 1", False), ("nonsense", False), ("HERE SELF", False)],
+)
+def test_a_submission_that_died_is_told_from_one_under_way(
+    run: Path, tools: Tools, monkeypatch: pytest.MonkeyPatch, writer: str, cut_short: bool
+) -> None:
+    words = writer.replace("HERE", os.uname().nodename).replace("SELF", str(os.getpid()))
+    (run / "state/slurm.submitting").write_text(f"token {words}\n")
+    monkeypatch.chdir(run)
+    tools(squeue=shows(run, "5|PENDING|JobHeldUser|0"))
+    assert controller.query(run).cut_short == cut_short
+    assert f"--user={os.getuid()}" in called(run, "squeue")[0]
+
+
+def test_jobs_that_a_submission_has_not_written_down_yet_are_cancelled_too(run: Path, tools: Tools) -> None:
+    (run / "state/slurm.submitting").write_text("token elsewhere 1\n")
+    tools(squeue=shows(run, "5|PENDING|JobHeldUser|0", "7|PENDING|JobHeldUser|0"), scancel="")
+    controller.cancel(run)
+    assert called(run, "scancel") == ["--quiet 5 6 8 9 7"]
+
+
+@pytest.mark.parametrize(
+    ("files", "trace"),
+    [
+        ({}, Trace.NONE),
+        ({"submitting": ""}, Trace.ASKED),
+        ({"jobs": "5 gen/0\n"}, Trace.ACCEPTED),
+        ({"jobs": ""}, Trace.NONE),
+    ],
+)
+def test_files_of_a_submission_by_hand_are_seen(tmp_path: Path, files: dict[str, str], trace: Trace) -> None:
+    (tmp_path / "state").mkdir()
+    for name, text in files.items():
+        (tmp_path / f"state/slurm.{name}").write_text(text)
+    assert controller.trace(tmp_path) == trace
+
+
+def test_a_submission_that_fails_is_told_with_slurms_words_and_a_cure(run: Path, tools: Tools) -> None:
+    (run / controller.JOURNAL).unlink()
+    tools(
+        sbatch="echo 'sbatch: error: Batch job submission failed: Invalid account' >&2; exit 1", squeue="", scancel=""
+    )
+    tools(scontrol="echo 'ClusterName = near'")
+    with pytest.raises(Refused) as refused:
+        controller.submit(Run(run))
+    assert "error: Slurm did not accept the workflow: " in told(refused)
+    assert "Invalid account" in told(refused)
+    assert "hint: set slurm.account to one of yours" in told(refused)
+
+
+# --- continuing ----------------------------------------------------------------------------------
+
+
+def test_a_finaliser_that_is_gone_holds_the_run_and_is_replaced(run: Path, tools: Tools) -> None:
+    tools(squeue=shows(run, "5|RUNNING|None|0", "6|PENDING|Dependency|0", "9|PENDING|Dependency|0"))
+    tools(sbatch="echo 10", scontrol="echo 'ClusterName = near'", scancel="")
+    held = controller.query(run).held
+    assert [(job.id, job.reason.partition(",")[0]) for job in held] == [("8", "it is gone")]
+    assert controller.release(run, LAST, held) == ["10"]
+    assert "failure" in (run / controller.JOURNAL).read_text().splitlines()[-1]
+    tools(sbatch="echo 'sbatch: error: no' >&2; exit 1")
+    with pytest.raises(Refused, match="No finaliser could be submitted"):
+        controller.release(run, LAST, held)
+
+
+def test_what_its_owner_may_release_is_released(run: Path, tools: Tools) -> None:
+    finalisers = ("8|PENDING|Dependency|0", "9|PENDING|Dependency|0")
+    tools(squeue=shows(run, "5|PENDING|JobHeldUser|0", "6|PENDING|Dependency|0", *finalisers), scontrol="")
+    held = controller.query(run).held
+    running = shows(run, "5|RUNNING|None|0", "6|PENDING|Dependency|0", *finalisers)
+    # slurmctld shows the job as running once it has been released.
+    tools(scontrol=f"cat >'{run.parent}/tools/squeue' <<'ALL'\n#!/bin/bash\n{running}\nALL")
+    assert controller.release(run, LAST, held) == ["5"]
+    assert called(run, "scontrol") == ["release 5"]
+
+
+def test_a_run_whose_jobs_slurm_has_lost_is_submitted_again(
+    run: Path, tools: Tools, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gone = "echo 'slurm_load_jobs error: Invalid job id specified' >&2; exit 1"
+    tools(squeue=shows(run, "5|PENDING|JobHeldUser|0", "9|PENDING|Dependency|0"), scontrol="echo 'ClusterName = near'")
+    held = controller.query(run).held
+    tools(scancel=f"cat >'{run.parent}/tools/squeue' <<'ALL'\n#!/bin/bash\n{gone}\nALL")
+    tools(sbatch="echo $((20 + $(grep -c ^sbatch ../called)))")
+    ids = controller.release(run, LAST, held)
+    assert len(ids) == 4
+    assert "Slurm has lost jobs of the run; submitting every unfinished job again." in capsys.readouterr().err
+    assert (run / f"{controller.JOURNAL}.old").read_text().startswith("5 gen/0 ")
+
+
+def test_of_two_instances_of_a_planner_one_submits(
+    run: Path, tools: Tools, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tools(sbatch="exit 1")
+    controller.submit_part(Run(run))  # Slurm has accepted it before
+    (run / "state/slurm.submitting").write_text(f"token {os.uname().nodename} {os.getpid()}\n")
+    slept: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        (run / "state/slurm.submitting").unlink()  # the other instance has finished
+
+    monkeypatch.setattr("time.sleep", sleep)
+    controller.submit_part(Run(run))
+    assert slept == [1]
+    assert not (tmp_path / "called").exists()
+
+
+def test_a_planner_whose_chain_is_refused_says_so(run: Path, tools: Tools) -> None:
+    (run / controller.JOURNAL).unlink()
+    tools(sbatch="echo 'sbatch: error: Invalid qos specification' >&2; exit 1", squeue="", scancel="")
+    tools(scontrol="echo 'ClusterName = near'")
+    with pytest.raises(Refused, match="Invalid qos"):
+        controller.submit_part(Run(run))
