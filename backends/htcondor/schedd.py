@@ -86,7 +86,7 @@ _HOLD_CODES = {
 }
 # A job with so many starts counts as evicted in a loop. One or two additional starts are normal.
 _MANY_STARTS = 4
-# The lowest code of evictions of a job that had started. Lower codes are hold codes of jobs that a worker could not start.
+# The lowest code of evictions of a started job. Lower codes are hold codes of jobs that a worker could not start.
 _FIRST_VACATE_CODE = 1000
 
 

@@ -98,7 +98,7 @@ def submit(run: Run, _place: Mapping[str, str] = MappingProxyType({})) -> list[s
     """Submit the chains of ``run`` and return the ids of their jobs and arrays.
 
     If Slurm refuses a job, submit.sh cancels all accepted ones. It also records the cluster, even if the user calls it.
-    A run that goes on has one chain for each part, except the parts that the planner of an expansion will submit.
+    A run that is resumed has one chain for each part, except the parts that the planner of an expansion will submit.
     """
     if (run.directory / JOURNAL).exists() and (run.directory / layout.RESTARTED).exists():
         for part in run.parts():
@@ -270,7 +270,8 @@ def _without_consequences(run: Run, jobs: list[QueuedJob]) -> Iterator[QueuedJob
 def _lost_finalisers(run: Run, shown: list[tuple[str, ...]], asked: Set[str]) -> Iterator[QueuedJob]:
     """Yield the finalisers that are missing in the queue.
 
-    Of each part of the run, it is the last of each kind. A finaliser that is not among ``asked`` was submitted after the query. It is not lost.
+    Of each part of the run, it is the last of each kind. A finaliser that is not among ``asked`` is not lost, because
+    it was submitted after the query.
     """
     active = {job.partition("_")[0]: why for job, word, why, *_ in shown if _STATES.get(word) is not JobState.ENDED}
     for part in run.parts() if active else []:

@@ -59,8 +59,8 @@ _STUCK = (
     ("QOSGrp(?![A-Za-z]*RunMinutes)[A-Za-z]*(Minutes|Wall)(Limit)?", "its QOS has used up its time", _ASK),
 )
 
-# Limits of an account, QOS or user for all its running jobs. Usually the job starts when other jobs end. A job that asks
-# for more than the limit never starts, but Slurm does not distinguish the two.
+# Limits of an account, QOS or user for all its running jobs. Usually the job starts when other jobs end. A job that
+# asks for more than the limit never starts, but Slurm does not distinguish the two.
 _LIMITS = (
     ("AssocGrp(?!Jobs|SubmitJobs)[A-Za-z]+", "the jobs of its account"),
     ("QOSGrp(?!Jobs|SubmitJobs)[A-Za-z]+", "the jobs of its QOS"),

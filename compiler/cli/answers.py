@@ -153,7 +153,7 @@ def _buffer_output() -> None:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # open until the process ends
     elif isinstance(sys.stdout.buffer, io.RawIOBase):
         kept = {"encoding": sys.stdout.encoding, "errors": sys.stdout.errors}
-        sys.stdout = open(sys.stdout.fileno(), "w", closefd=False, **kept)  # noqa: SIM115  # open until the process ends
+        sys.stdout = open(sys.stdout.fileno(), "w", closefd=False, **kept)  # noqa: SIM115  # open until the end
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # for characters that the locale cannot encode
 

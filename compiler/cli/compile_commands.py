@@ -163,7 +163,8 @@ def _write(output: Path, drawn: bytes) -> None:
 def _tree(workflow: Workflow) -> Tree:
     """Return the graph as a tree of one level.
 
-    It has the steps in order, each with its parents. With nesting, a chain of a thousand steps would be a thousand levels deep.
+    It has the steps in order, each with its parents. With nesting, a chain of a thousand steps would be a thousand
+    levels deep.
     """
     reasons = {expansion.name: expansion.reason for expansion in workflow.expansions}
     return Tree(workflow.name, [(_branch(step, reasons), list(_data(step))) for step in workflow.steps])
