@@ -228,6 +228,7 @@ def _parse(start: str, text: str, expected: str) -> Tree[Any]:
         raise Unreadable(f'{expected}, not "{text}"', max(column, 0)) from None
 
 
+REFERENCE_FORMS = "begin with root://, https:// or davs://, or are rucio(...)"
 _REFERENCE = re.compile(r"\s*(?:(rucio\s*\()|root://|https://|davs://)")
 
 

@@ -114,7 +114,7 @@ PATH_HINT = "paths are relative to the directory of the analysis."
 
 # Beginnings of paths that other programs than REANA understand, and what to write.
 _FOREIGN = {
-    r"[A-Za-z0-9._+-]*://|file:": "data references begin with root://, https:// or davs://, or are rucio(...).",
+    r"[A-Za-z0-9._+-]*://|file:": f"data references {expressions.REFERENCE_FORMS}.",
     r"~|\$": "write paths relative to the directory of the analysis. No shell expands them.",
     r"[A-Za-z]:\\|.*\\": "write / between folders, and no drive.",
     r"/cvmfs/": "name the repository under workflow.resources.cvmfs, so that jobs see it.",

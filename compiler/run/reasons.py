@@ -83,6 +83,6 @@ EXIT_CODES = {
 # What `batch/submit.sh` of Slurm exits with.
 UNDER_WAY = 8
 SUBMISSION_CODES = {
-    7: ExitCode("EXIT_REFUSED", "Slurm did not accept the workflow", "none"),
+    7: ExitCode("EXIT_REFUSED", "the batch system did not accept the workflow", "none"),
     UNDER_WAY: ExitCode("EXIT_UNDER_WAY", "another submission of the same run is in progress", "none"),
 }

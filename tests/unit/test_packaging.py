@@ -155,12 +155,11 @@ def test_tables_are_looked_into_by_few() -> None:
 SYSTEM_WORDS = re.compile(r"\b(htcondor2?|HTCondor|[Ss]lurm|slurmctld|sbatch|DAGMan|condor_\w+|schedd|GNU make)\b")
 # Modules outside of backends/ that still name batch systems, and why.
 NAMING = {
-    "reana_batch.site": "holds the settings of each system, and the default of the setting backend",
+    "reana_batch.site": "has the default of the setting backend, and settings whose values are named for systems",
     "reana_batch.reading.expressions": "reads the values of REANA's hints, which are named for systems",
     "reana_batch.reading.hints": "the same",
     "reana_batch.reading.places": "gives advice by the names of REANA's hints and of settings",
     "reana_batch.frontends.snakemake.fold": "knows the resources of Snakemake's executors, which are named for systems",
-    "reana_batch.run.reasons": "lists the exit codes of all scripts of a run, that of the chain included",
     "reana_batch.writing.libraries": "lists the parts of bash libraries by their folders",
     "reana_batch.writing.render": "quotes for languages, which are named for the programs that read them",
 }
@@ -235,7 +234,6 @@ NAMING_CREDENTIALS = {
     "reana_batch.reading.expressions": "reads rucio(...), a form of declared data",
     "reana_batch.reading.references": "the same",
     "reana_batch.passes.stage_data": "brings in and out what rucio(...) names",
-    "reana_batch.reading.inputs": "gives advice by the forms of declared data",
     "reana_batch.diagnostics": "has the code of a fault in rucio(...)",
     "reana_batch.writing.libraries": "lists the parts that bring in and out what rucio(...) names",
     "reana_batch.backends.htcondor.schedd": "gives HTCondor the ticket that it forwards itself",
