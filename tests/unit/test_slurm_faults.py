@@ -1,4 +1,4 @@
-"""What a user reads when Slurm fails, and what is done then. Programs of the test stand in for its tools.
+"""What a user reads when Slurm fails, and what is done then. Programs of the test are its tools.
 
 tests/real has the same on a real cluster.
 """
