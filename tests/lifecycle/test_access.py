@@ -84,7 +84,7 @@ def test_a_run_that_cannot_be_read_hides_no_other(alice: Desk, part: str) -> Non
     assert (fault["code"], fault["message"].split(":")[0].startswith(f"runs/test.1{part}")) == ("file-access", True)
     done = alice("list", exits=3)
     assert done.stderr.splitlines()[0] == f"error: {fault['message']} [file-access]"
-    assert "other   1 " in done.stdout
+    assert "other\t1\t" in done.stdout
     assert alice.state("other") == "finished"
 
 
