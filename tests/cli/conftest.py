@@ -122,7 +122,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory, bytecode: Path) -> Path:
     """Return a directory of runs with one finished run, ``done.1``. Tests copy it and do not change it."""
     directory = tmp_path_factory.mktemp("finished")
     own = {"PATH": os.environ["PATH"], "HOME": str(directory), "PYTHONPYCACHEPREFIX": str(bytecode)}
-    tool = Tool(directory, own | python_lines.variables())
+    tool = Tool(directory, {**own, **python_lines.variables()})
     tool.write("reana.yaml", HELLO)
     tool.write("names.txt", "Ann\nBob\n")
     ended = tool.run("run", "--runs", "runs", "-w", "done")
