@@ -115,8 +115,11 @@ def _row(name: str) -> BackEnd:
 
 
 def known_settings() -> Site:
-    """Return a site with the default of every setting, including those of each batch system."""
-    return Site(systems={name: _defaults(row.settings) for name, row in BACKENDS.items()})
+    """Return a site with the default of every setting, including those of each batch system and credential."""
+    from reana_batch.credentials import default_settings
+
+    systems = {name: _defaults(row.settings) for name, row in BACKENDS.items()}
+    return Site(credentials=default_settings(), systems=systems)
 
 
 def _defaults(module: str) -> object | None:

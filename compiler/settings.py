@@ -1,7 +1,7 @@
 """Settings as fields of dataclasses: a field has the default of a setting, its rule and its sentence.
 
-A section of settings is a field whose value is such a record too. Further sections, which other modules define, are
-in one field of the type :data:`Sections`, under their names.
+A section of settings is a field whose value is such a record too. What other modules define is in one field, under
+their names: further sections in a field of the type :data:`Sections`, further settings in one of the type :data:`Parts`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from typing import Any, TypeVar
 Rule = Mapping[str, Any]  # a JSON Schema of a value; ``expected`` is its text in messages
 Sections = Mapping[str, Any]  # each a record, or None if there is nothing to set
 SECTIONS = {"sections": True}  # the metadata of the field of further sections
+Parts = Mapping[str, Any]  # each a record, whose settings are used like those of the record that has the field
+PARTS = {"parts": True}  # the metadata of the field of parts
 
 FLAG: Rule = {"type": "boolean"}
 TEXT: Rule = {"type": "string"}
@@ -21,6 +23,7 @@ POSITIVE: Rule = {"type": "integer", "minimum": 1, "expected": "a whole number a
 PATH: Rule = {"type": "string", "pattern": r"^/[^\r\n]*$", "expected": "an absolute path"}
 
 _Record = TypeVar("_Record")
+_Own = TypeVar("_Own")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,11 @@ def setting(default: Any, rule: Rule, says: str, *, entry: type[Any] | None = No
     return field(default=default, metadata=about)
 
 
+def record_of(kind: type[_Own], records: Mapping[str, Any]) -> _Own:
+    """Return the record of this type. If there is none, return the defaults."""
+    return next((each for each in records.values() if isinstance(each, kind)), kind())
+
+
 # --- all of a record ---------------------------------------------------------------------------------
 
 
@@ -74,7 +82,7 @@ def sections_of(record: Any) -> dict[str, Any]:
 def schema_of(record: Any) -> dict[str, Any]:
     """Return the JSON Schema of the settings in a record."""
     properties = {name: schema_of(value) for name, value in _members(record) if is_dataclass(value)}
-    properties |= {each.name: {**_about(each).rule, "description": _about(each).says} for each in _settings(record)}
+    properties |= {each.name: {**_about(each).rule, "description": _about(each).says} for each, _ in _settings(record)}
     order = [name for name, _ in _members(record) if name in properties]
     return {"type": "object", "additionalProperties": False, "properties": {name: properties[name] for name in order}}
 
@@ -83,8 +91,7 @@ def values_of(record: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Yield the settings in a record under their dotted names, as values of JSON."""
     for name, section in sections_of(record).items():
         yield from values_of(section, f"{prefix}{name}.")
-    for each in _settings(record):
-        value = getattr(record, each.name)
+    for each, value in _settings(record):
         yield f"{prefix}{each.name}", tuple(map(asdict, value)) if _about(each).entry else value
 
 
@@ -109,24 +116,36 @@ def filled(record: _Record, values: Mapping[str, Any], prefix: str = "", **other
         if is_dataclass(value):
             changed[each.name] = filled(value, values, f"{prefix}{each.name}.")
         elif "sections" in each.metadata:
-            changed[each.name] = {name: own and filled(own, values, f"{prefix}{name}.") for name, own in value.items()}
+            changed[each.name] = {name: one and filled(one, values, f"{prefix}{name}.") for name, one in value.items()}
+        elif "parts" in each.metadata:
+            changed[each.name] = {name: filled(part, values, prefix) for name, part in value.items()}
         elif "setting" in each.metadata:
             changed[each.name] = _frozen(each, values[prefix + each.name])
     return type(record)(**changed, **others)
 
 
 def _members(record: Any) -> Iterator[tuple[str, Any]]:
-    """Yield the fields of a record. Further sections replace the field that has them."""
+    """Yield the fields of a record. Further sections and settings replace the field that has them."""
     for each in fields(record):
         value = getattr(record, each.name)
         if "sections" in each.metadata:
             yield from value.items()
+        elif "parts" in each.metadata:
+            for part in value.values():
+                yield from _members(part)
         else:
             yield each.name, value
 
 
-def _settings(record: Any) -> Iterator[Field[Any]]:
-    return (each for each in fields(record) if "setting" in each.metadata)
+def _settings(record: Any) -> Iterator[tuple[Field[Any], Any]]:
+    """Yield the settings of a record and of its parts, each with its value."""
+    for each in fields(record):
+        value = getattr(record, each.name)
+        if "setting" in each.metadata:
+            yield each, value
+        elif "parts" in each.metadata:
+            for part in value.values():
+                yield from _settings(part)
 
 
 def _about(of: Field[Any]) -> _About:

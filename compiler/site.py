@@ -8,14 +8,17 @@ from typing import Any, TypeVar
 
 from reana_batch.settings import (
     FLAG,
+    PARTS,
     PATH,
     POSITIVE,
     SECTIONS,
     TEXT,
+    Parts,
     Sections,
     filled,
     one_of,
     optional,
+    record_of,
     setting,
     several,
     text,
@@ -40,37 +43,18 @@ def _mapping(values: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class CredentialSettings:
+    """The settings of all credentials. Those of one credential are defined in its module."""
+
     secrets: str = setting(
         "~/.config/reana-batch/secrets",
         text(r"^(/|~/)[^\r\n]*$", "an absolute path, or one that begins with ~/"),
         "Where `secrets-add` keeps secrets.",
     )
-    kerberos: str = setting(
-        "auto",
-        one_of("auto", "keytab", "ticket", "forward"),
-        "The source of jobs' tickets: the keytab among the secrets, the submitter's ticket, or HTCondor. auto takes the "
-        "first available one of forward, keytab and ticket.",
-    )
-    realm: str | None = setting(
-        None,
-        optional(text("^[A-Za-z0-9._-]+$", "the name of a Kerberos realm")),
-        "The realm of CERN_USER. With null, Kerberos decides.",
-    )
-    voms_proxy: str = setting(
-        "submit",
-        one_of("submit", "worker"),
-        "Where VOMS proxies are made: once at submission, or by each job, which then reads the private key.",
-    )
-    # The default is what most VOMS servers grant.
-    proxy_lifetime: int = setting(
-        86400, {**_SECONDS, "minimum": 60}, "The most seconds that the VOMS server gives a proxy."
-    )
-    rucio: str = setting("x509_proxy", one_of("x509_proxy", "x509", "userpass", "oidc"), "How Rucio's client logs in.")
-    ca_certificates: tuple[str, ...] = setting(
-        ("/etc/pki/tls/certs/CERN-bundle.pem", "/etc/grid-security/certificates"),
-        several(text(r"^/[^,\r\n]*$", "an absolute path without commas")),
-        "Files or directories of CA certificates on the worker. Rucio's client uses the first that exists.",
-    )
+    own: Parts = field(default_factory=dict, metadata=PARTS)  # those of each credential, by its name
+
+    def of(self, kind: type[_Own]) -> _Own:
+        """Return a credential's own settings, found by their type. If there are none, they are the defaults."""
+        return record_of(kind, self.own)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +171,7 @@ class Site:
 
     def of(self, kind: type[_Own]) -> _Own:
         """Return a batch system's own settings, found by their type. If the site has none, they are the defaults."""
-        return next((each for each in self.systems.values() if isinstance(each, kind)), kind())
+        return record_of(kind, self.systems)
 
 
 def site_of(name: str, settings: Mapping[str, Any], known: Site) -> Site:

@@ -18,6 +18,11 @@ CREDENTIALS: dict[str, Credential] = {"kerberos": KERBEROS, "voms_proxy": VOMS_P
 OPEN_TO_ALL = "none"
 
 
+def default_settings() -> CredentialSettings:
+    """Return the settings of all credentials with their defaults."""
+    return CredentialSettings(own={name: each.settings() for name, each in CREDENTIALS.items() if each.settings})
+
+
 def opening() -> tuple[str, ...]:
     """Return what URLs of declared data can be opened with."""
     return (*(name for name, each in CREDENTIALS.items() if each.url_part), OPEN_TO_ALL)

@@ -84,6 +84,7 @@ class Credential:
     files: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # the files that each source issues for jobs
     rendered: Mapping[str, tuple[str, str]] = field(default_factory=dict)  # files of the run: template and language
     facts: Callable[[CredentialSettings], Mapping[str, Any]] = _no_settings  # the settings that the part reads
+    settings: type[Any] | None = None  # the dataclass of what a site profile says of this credential alone
     validity: Validity | None = None
     implied: Callable[[CredentialSettings], frozenset[str]] = _nothing_implied  # the other credentials that it needs
     asks_for_ticket: Callable[[CredentialSettings, KnownSecrets], bool] = lambda _settings, _known: False

@@ -5,16 +5,34 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from reana_batch.credentials.record import CERTIFICATE, KEY, Credential, Question, Validity, named_file
 from reana_batch.facts import ENV, KnownSecrets, Secret
+from reana_batch.settings import one_of, setting
 from reana_batch.site import CredentialSettings
 
 _PASSPHRASE = Secret("VOMSPROXY_PASS", ENV)
 
 
+@dataclass(frozen=True, slots=True)
+class VomsProxySettings:
+    voms_proxy: str = setting(
+        "submit",
+        one_of("submit", "worker"),
+        "Where VOMS proxies are made: once at submission, or by each job, which then reads the private key.",
+    )
+    # The default is what most VOMS servers grant.
+    proxy_lifetime: int = setting(
+        86400,
+        {"type": "integer", "minimum": 60, "expected": "a whole number of seconds"},
+        "The most seconds that the VOMS server gives a proxy.",
+    )
+
+
 def _source(asked: Question) -> str:
-    return "file" if asked.facts.secrets.value("VOMSPROXY_FILE") else asked.settings.voms_proxy
+    given = asked.facts.secrets.value("VOMSPROXY_FILE")
+    return "file" if given else asked.settings.of(VomsProxySettings).voms_proxy
 
 
 def _secrets(source: str, known: KnownSecrets) -> Iterator[Secret]:
@@ -37,7 +55,7 @@ def _secret_fault(secret: Secret, known: KnownSecrets) -> str:
 
 
 def _most(source: str, settings: CredentialSettings) -> int | None:
-    return settings.proxy_lifetime if source == "submit" else None
+    return settings.of(VomsProxySettings).proxy_lifetime if source == "submit" else None
 
 
 VOMS_PROXY = Credential(
@@ -50,6 +68,7 @@ VOMS_PROXY = Credential(
         "file": ("x509up",),
         "worker": ("usercert.pem", "userkey.pem", "passphrase"),
     },
+    settings=VomsProxySettings,
     validity=Validity(
         "proxy_needed",
         frozenset({"submit", "file"}),

@@ -110,6 +110,37 @@ def test_the_credential_opens_urls(desk: Desk, program: Program, url: str, words
     assert (desk.path / "runs/test.1/workspace/result").read_text() == "opened\n"
 
 
+def test_a_setting_of_the_credential(desk: Desk, program: Program) -> None:
+    name, file = "credentials.token_scheme", ".reana-batch.yaml"
+    desk.write(file, "credentials: {token_scheme: Sesame, secrets: /kept}\n")
+    for command in (("config",), ("sites", "show", "local")):
+        shown = json.loads(program(*command, "--json").stdout)["settings"]
+        assert (shown[name], shown["credentials.secrets"], shown["credentials.kerberos"]) == ("Sesame", "/kept", "auto")
+    asked = json.loads(program("config", "--origin", "--set", f"{name}=Open", "--json").stdout)
+    assert (asked["settings"][name], asked["origins"][name]) == ("Open", "command line")
+    for text, said in (
+        ("token_scheme: a b", "must be a word"),
+        ("token_schem: Open", '"token_schem" is not known here'),
+    ):
+        desk.write(file, f"credentials:\n  {text}\n")
+        [fault] = json.loads(program("config", "--json", exits=3).stdout)["diagnostics"]
+        assert said in fault["message"]
+        assert (fault["file"], fault["line"]) == (file, 2)
+    desk.write(file, "backend: make\n")
+    asked = json.loads(program("config", "--set", "credentials.token_sheme=a", "--json", exits=3).stdout)
+    [fault] = asked["diagnostics"]
+    assert fault["hint"] == f"did you mean {name}?"
+
+
+def test_a_job_reads_the_setting_of_the_credential(desk: Desk, program: Program) -> None:
+    toy_analysis(desk)
+    program("secrets-add", "--env", "TOKEN=sesame")
+    program("compile", "-o", "default")
+    program("compile", "--set", "credentials.token_scheme=Open", "-o", "open")
+    for run, word in (("default", "Bearer"), ("open", "Open")):
+        assert f"token_scheme='{word}'\n" in desk.read(f"{run}/batch/credentials.sh")
+
+
 def test_what_is_not_known_is_explained_with_the_additions(desk: Desk, program: Program) -> None:
     desk.write("reana.yaml", "workflow: {type: tox, file: flow.json}\n")
     assert "must be one of cwl, serial, snakemake, toy, yadage" in program("validate", exits=3).stderr

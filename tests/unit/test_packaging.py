@@ -24,7 +24,8 @@ from reana_batch.frontends import FRONTENDS
 from reana_batch.passes import PASSES
 from reana_batch.reading.schema import expectations
 from reana_batch.reading.sites import rules_of
-from reana_batch.site import settings_of
+from reana_batch.settings import values_of
+from reana_batch.site import CredentialSettings, settings_of
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = ("compiler", "backends", "templates", "samples")
@@ -230,7 +231,7 @@ NAMING_TYPES: dict[str, str] = {}
 CREDENTIAL_WORDS = re.compile(r"\b(kerberos|voms_proxy|rucio|klist|kinit|CERN_KEYTAB|VOMSPROXY_\w+|RUCIO_\w+)\b")
 # The same for credentials/.
 NAMING_CREDENTIALS = {
-    "reana_batch.site": "holds the settings of each credential, and what opens data by default",
+    "reana_batch.site": "has what opens data by default",
     "reana_batch.reading.expressions": "reads rucio(...), a form of declared data",
     "reana_batch.reading.references": "the same",
     "reana_batch.passes.stage_data": "brings in and out what rucio(...) names",
@@ -295,6 +296,13 @@ def test_each_setting_has_a_rule_and_a_sentence() -> None:
         assert rule.keys() > {"description"}, f"{name} takes any value"
         assert re.fullmatch(r"\S.*\.", rule["description"]), f"{name} has no sentence"
         assert list(expectations(_nested(name, settings_of(known)[name]), rules_of(known))) == [], f"{name}: default"
+
+
+def test_no_two_credentials_have_a_setting_of_the_same_name() -> None:
+    records = [CredentialSettings(), *(each.settings() for each in CREDENTIALS.values() if each.settings)]
+    names = [name for record in records for name, _ in values_of(record)]
+    assert len(names) > len(CREDENTIALS)
+    assert sorted(names) == sorted(set(names))
 
 
 def _settings(properties: dict[str, Any], prefix: str) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -11,6 +11,7 @@ import pytest
 
 from reana_batch import backends
 from reana_batch.backends.htcondor.settings import HTCondorSettings
+from reana_batch.credentials.rucio import RucioSettings
 from reana_batch.diagnostics import Diagnostics, Place, Refused, render
 from reana_batch.facts import ENV, FILE, Secret
 from reana_batch.ir import (
@@ -48,7 +49,7 @@ from reana_batch.site import CredentialSettings, Limits, Site
 from tests.steps import make_step
 
 # A site where Rucio needs no proxy.
-RUCIO_ALONE = CredentialSettings(rucio="userpass")
+RUCIO_ALONE = CredentialSettings(own={"rucio": RucioSettings(rucio="userpass")})
 SOURCE = "".join(f"line {number}\n" for number in range(1, 10))
 
 
