@@ -11,7 +11,7 @@ from dataclasses import Field, asdict, dataclass, field, fields, is_dataclass
 from typing import Any, TypeVar
 
 Rule = Mapping[str, Any]  # a JSON Schema of a value; ``expected`` is its text in messages
-Sections = Mapping[str, Any]  # each a record, or None if there is nothing to set
+Sections = Mapping[str, Any]  # each a section, or None if there is nothing to set
 SECTIONS = {"sections": True}  # the metadata of the field of further sections
 Parts = Mapping[str, Any]  # each a record, whose settings are used like those of the record that has the field
 PARTS = {"parts": True}  # the metadata of the field of parts
@@ -32,7 +32,7 @@ class _About:
 
     rule: Rule
     says: str
-    entry: type[Any] | None
+    item: type[Any] | None
 
 
 def optional(rule: Rule) -> Rule:
@@ -55,49 +55,49 @@ def several(rule: Rule) -> Rule:
     return {"type": "array", "items": rule}
 
 
-def setting(default: Any, rule: Rule, says: str, *, entry: type[Any] | None = None) -> Any:
+def setting(default: Any, rule: Rule, says: str, *, item: type[Any] | None = None) -> Any:
     """Return the field of a setting. ``says`` is its sentence in the manual.
 
-    ``default`` may be a function that makes it. Each value of a list becomes an ``entry``.
+    ``default`` may be a function that makes it. Each value of a list becomes an ``item``.
     """
-    about = {"setting": _About(rule, says, entry)}
+    about = {"setting": _About(rule, says, item)}
     if callable(default):
         return field(default_factory=default, metadata=about)
     return field(default=default, metadata=about)
 
 
-def record_of(kind: type[_Own], records: Mapping[str, Any]) -> _Own:
+def record_of(kind: type[_Own], given: Mapping[str, Any]) -> _Own:
     """Return the record of this type. If there is none, return the defaults."""
-    return next((each for each in records.values() if isinstance(each, kind)), kind())
+    return next((each for each in given.values() if isinstance(each, kind)), kind())
 
 
 # --- all of a record ---------------------------------------------------------------------------------
 
 
-def sections_of(record: Any) -> dict[str, Any]:
+def sections_of(section: Any) -> dict[str, Any]:
     """Return the sections in a record, under their names."""
-    return {name: value for name, value in _members(record) if is_dataclass(value)}
+    return {name: value for name, value in _members(section) if is_dataclass(value)}
 
 
-def schema_of(record: Any) -> dict[str, Any]:
+def schema_of(section: Any) -> dict[str, Any]:
     """Return the JSON Schema of the settings in a record."""
-    properties = {name: schema_of(value) for name, value in _members(record) if is_dataclass(value)}
-    properties |= {each.name: {**_about(each).rule, "description": _about(each).says} for each, _ in _settings(record)}
-    order = [name for name, _ in _members(record) if name in properties]
+    properties = {name: schema_of(value) for name, value in _members(section) if is_dataclass(value)}
+    properties |= {each.name: {**_about(each).rule, "description": _about(each).says} for each, _ in _settings(section)}
+    order = [name for name, _ in _members(section) if name in properties]
     return {"type": "object", "additionalProperties": False, "properties": {name: properties[name] for name in order}}
 
 
-def values_of(record: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+def values_of(section: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Yield the settings in a record under their dotted names, as values of JSON."""
-    for name, section in sections_of(record).items():
-        yield from values_of(section, f"{prefix}{name}.")
-    for each, value in _settings(record):
-        yield f"{prefix}{each.name}", tuple(map(asdict, value)) if _about(each).entry else value
+    for name, inner in sections_of(section).items():
+        yield from values_of(inner, f"{prefix}{name}.")
+    for each, value in _settings(section):
+        yield f"{prefix}{each.name}", tuple(map(asdict, value)) if _about(each).item else value
 
 
-def dotted(values: Mapping[str, Any], record: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield settings under their dotted names, from the values of a file. ``record`` has the sections."""
-    inner = sections_of(record)
+def dotted(values: Mapping[str, Any], section: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield settings under their dotted names, from the values of a file. ``section`` has the inner ones."""
+    inner = sections_of(section)
     for name, value in values.items():
         if name in inner:
             yield from dotted(value, inner[name], f"{prefix}{name}.")
@@ -105,14 +105,14 @@ def dotted(values: Mapping[str, Any], record: Any, prefix: str = "") -> Iterator
             yield f"{prefix}{name}", value
 
 
-def filled(record: _Record, values: Mapping[str, Any], prefix: str = "", **others: Any) -> _Record:
+def filled(section: _Record, values: Mapping[str, Any], prefix: str = "", **others: Any) -> _Record:
     """Return a copy of a record with values under dotted names, and with other fields.
 
     A setting without a value raises KeyError.
     """
     changed: dict[str, Any] = {}
-    for each in fields(record):  # type: ignore[arg-type]  # a dataclass, which no type says
-        value = getattr(record, each.name)
+    for each in fields(section):  # type: ignore[arg-type]  # a dataclass, which no type says
+        value = getattr(section, each.name)
         if is_dataclass(value):
             changed[each.name] = filled(value, values, f"{prefix}{each.name}.")
         elif "sections" in each.metadata:
@@ -121,13 +121,13 @@ def filled(record: _Record, values: Mapping[str, Any], prefix: str = "", **other
             changed[each.name] = {name: filled(part, values, prefix) for name, part in value.items()}
         elif "setting" in each.metadata:
             changed[each.name] = _frozen(each, values[prefix + each.name])
-    return type(record)(**changed, **others)
+    return type(section)(**changed, **others)
 
 
-def _members(record: Any) -> Iterator[tuple[str, Any]]:
+def _members(section: Any) -> Iterator[tuple[str, Any]]:
     """Yield the fields of a record. Further sections and settings replace the field that has them."""
-    for each in fields(record):
-        value = getattr(record, each.name)
+    for each in fields(section):
+        value = getattr(section, each.name)
         if "sections" in each.metadata:
             yield from value.items()
         elif "parts" in each.metadata:
@@ -137,10 +137,10 @@ def _members(record: Any) -> Iterator[tuple[str, Any]]:
             yield each.name, value
 
 
-def _settings(record: Any) -> Iterator[tuple[Field[Any], Any]]:
+def _settings(section: Any) -> Iterator[tuple[Field[Any], Any]]:
     """Yield the settings of a record and of its parts, each with its value."""
-    for each in fields(record):
-        value = getattr(record, each.name)
+    for each in fields(section):
+        value = getattr(section, each.name)
         if "setting" in each.metadata:
             yield each, value
         elif "parts" in each.metadata:
@@ -154,7 +154,7 @@ def _about(of: Field[Any]) -> _About:
 
 
 def _frozen(of: Field[Any], value: Any) -> Any:
-    entry = _about(of).entry
-    if entry is not None:
-        return tuple(entry(**each) for each in value)
+    item = _about(of).item
+    if item is not None:
+        return tuple(item(**each) for each in value)
     return tuple(value) if isinstance(value, list) else value

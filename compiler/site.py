@@ -163,7 +163,7 @@ class Site:
         (),
         several(_mapping(dict.fromkeys(("prefix", "reason", "hint"), TEXT))),
         "Where a run directory cannot be: a prefix of the path, the reason and the advice.",
-        entry=RefusedDirectory,
+        item=RefusedDirectory,
     )
     sources: Mapping[str, str] = setting(
         dict, {"type": "object", "additionalProperties": TEXT}, "The source of each value."
