@@ -74,7 +74,7 @@ BEHIND = {
     "the Snakefile is broken": (
         "touch parts; echo ')' >> Snakefile",
         "[]",
-        ("\n  Snakefile:13:1: error: ", "closes nothing"),
+        ("\n  Snakefile:13:1: error: ", "has no opening bracket"),
     ),
     "the checkpoint is gone": ("touch parts; sed -i s/checkpoint/rule/ Snakefile", "[]", ("Snakefile:7", "split")),
 }
