@@ -40,6 +40,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
     environment |= {"TRACE_PYTHON": str(folder)}
     subprocess.run([sys.executable, "-c", TESTS], cwd=python_lines.ROOT, env=environment, check=True)
     (folder / "data.here.pid1.cut").write_bytes(b"SQLite")
+    (folder / "data.here.pid2.cut").write_bytes(b"SQLite format 3\0" + bytes(5000))
     return folder
 
 
@@ -80,14 +81,14 @@ def test_what_no_test_runs_is_told_unless_the_table_has_a_reason() -> None:
     ]
 
 
-def test_too_little_fails_and_so_does_a_reason_that_has_gone() -> None:
+def test_too_little_fails_and_a_reason_that_has_gone_is_told() -> None:
     assert SHARE.is_enough
     little = replace(SHARE, percent=python_lines.FLOOR - 0.1)
     assert not little.is_enough
     assert str(little).startswith("FAILED ")
     stale = replace(SHARE, left={})
-    assert not stale.is_enough
-    assert "\nFAILED: the tests run all of a.py f, which tests/uncovered.toml names\n" in str(stale)
+    assert stale.is_enough  # what needs a race is run in some runs only
+    assert "\nthe tests run all of a.py f, which tests/uncovered.toml names\n" in str(stale)
 
 
 def test_lines_are_told_as_ranges_and_branches_only_between_lines_that_are_run() -> None:
