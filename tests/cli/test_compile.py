@@ -217,6 +217,15 @@ def test_what_a_link_leads_to_is_checked_as_well(empty: Tool) -> None:
     assert "[input-symlink]" in ended.stderr
 
 
+def test_links_in_a_circle_are_named(empty: Tool) -> None:
+    empty.write("data/a.txt", "a\n")
+    (empty.directory / "data/back").symlink_to(".")
+    empty.write("reana.yaml", "inputs:\n  directories: [data]\n" + HELLO[HELLO.index("workflow") :])
+    ended = empty.run("compile", "-o", "run")
+    assert ended.code == 3
+    assert '"data/back" leads back to a directory that has been copied already. [input-symlink]' in ended.stderr
+
+
 def test_an_ignore_file_need_not_be_utf_8(empty: Tool) -> None:
     empty.write("data/a.txt", "a\n")
     empty.write("data/b.log", "b\n")

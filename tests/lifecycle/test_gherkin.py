@@ -122,6 +122,7 @@ def tested(shared: Desk) -> Desk:
         serial(*commands, inputs={"files": ["a b.txt"]}, outputs={"files": ["small"], "directories": ["out"]}),
     )
     shared.run("test")
+    shared.write("runs/test.1/logs/s1/0.log", "absent")  # as HTCondor's own log of a job
     return shared
 
 
@@ -349,6 +350,11 @@ def test_a_missing_file(tested: Desk, name: str) -> None:
 def test_a_file_without_scenarios_has_nothing_that_fails(tested: Desk) -> None:
     assert results(tested, "") == []
     assert results(tested, "Feature: nothing\n") == []
+
+
+def test_a_scenario_without_steps_fails(tested: Desk) -> None:
+    [found] = results(tested, "Feature: f\n  Scenario: empty\n", exits=1)
+    assert (found["name"], found["step"], found["problem"]) == ("empty", "(none)", "the scenario has no steps")
 
 
 def test_the_files_that_the_analysis_names(desk: Desk) -> None:

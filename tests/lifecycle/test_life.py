@@ -445,6 +445,15 @@ def test_force_leaves_a_live_run_alone(desk: Desk, running: Path) -> None:
     assert desk.json("wait", "-w", "test")["status"] == "finished"
 
 
+def test_a_run_is_not_replaced_under_its_restart(desk: Desk) -> None:
+    desk.write("reana.yaml", serial("echo > out.txt"))
+    run = desk.run()
+    desk("restart", "-w", "test")
+    done = desk("compile", "-o", "runs/test.1", "--force", exits=3)
+    said(done, "error: test.1 shares its workspace with test.1.1. [run-state]")
+    assert (run / "workspace/out.txt").exists()
+
+
 @pytest.mark.parametrize("name", ["lock", "restarted", "run.restarted", "slurm-jobs", "slurm.jobs", "run.json"])
 def test_a_step_may_have_the_name_of_a_file_of_ours(desk: Desk, name: str) -> None:
     desk.write("reana.yaml", serial("test -e good").replace('"s1"', f'"{name}"'))

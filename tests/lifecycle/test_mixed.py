@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from reana_batch import backends
+from reana_batch.cli.status_text import hindrances
 from reana_batch.diagnostics import Refused, refuse
-from reana_batch.lifecycle import deletion, ending, status, submission
+from reana_batch.lifecycle import deletion, ending, restart, status, submission
 from reana_batch.run import run_json
 from reana_batch.run.parts import Run
 from reana_batch.run.queue import JobState, Queue, QueuedJob, Submission, Trace
@@ -148,3 +150,65 @@ def test_restart_waits_for_jobs_that_are_still_ending(run: Path, systems: dict[s
     assert codes(refused.value) == ["run-state"]
     systems["slurm"].jobs = (job("7", "fit", JobState.ENDED, "it was cancelled"),)
     deletion.check_ended(run)
+
+
+def test_held_dagman_is_named(run: Path, systems: dict[str, System]) -> None:
+    systems["htcondor"].jobs = (job("1.0", "", JobState.HELD, "held by hand"),)
+    told = hindrances(status.status(run)).values()
+    assert [*told] == ["==> WARNING: DAGMan (1.0) does not go on: held by hand."]
+
+
+# --- jobs that outlive their run, and a batch system that refuses ---------------------------------
+
+
+@pytest.fixture
+def stopped(run: Path, systems: dict[str, System], monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A run that was stopped, without jobs."""
+    monkeypatch.setattr(backends, "left_behind", lambda: ("no-such-file",))
+    run_json.note(run, stopped=2)
+    for system in systems.values():
+        system.jobs = ()
+    return run
+
+
+def test_jobs_of_an_ended_run_are_cancelled_where_they_are(
+    stopped: Path, systems: dict[str, System], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time, "sleep", lambda _seconds: None)
+    systems["slurm"].jobs = (job("7", "fit", JobState.WAITING),)
+    ending.leave_queue(Run(stopped))
+    assert (systems["htcondor"].cancelled, systems["slurm"].cancelled) == ([], ["1"])
+
+
+def test_jobs_that_do_not_end_are_not_waited_for_without_end(
+    stopped: Path, systems: dict[str, System], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ending, "LINGERING", -1)
+    systems["slurm"].jobs = (job("7", "fit", JobState.ENDING),)
+    with pytest.raises(Refused, match=r"Jobs of mixed\.1 are still ending; try again later\."):
+        ending.leave_queue(Run(stopped))
+
+
+def test_jobs_of_a_stopped_restart_keep_the_workspace(stopped: Path, systems: dict[str, System]) -> None:
+    new, _, _ = restart.restart(stopped, lambda _new: None)
+    run_json.note(new, submitted=3, ids=["2"], stopped=4)
+    systems["htcondor"].jobs = (job("2.0", "", JobState.ENDING),)
+    assert status.status(new).state == "stopped"
+    with pytest.raises(Refused, match=r"Jobs of mixed\.1\.1 are still ending, in the workspace of mixed\.1\."):
+        deletion.check_ended(stopped)
+
+
+@pytest.mark.parametrize(("fault", "is_kept"), [("", False), ("scheduler", True)])
+def test_a_refused_restart_is_kept_only_if_it_may_have_been_accepted(
+    stopped: Path, systems: dict[str, System], fault: str, is_kept: bool
+) -> None:
+    def start(_new: Run) -> None:
+        systems["htcondor"].fault = fault
+        raise refuse("scheduler", "no")
+
+    with pytest.raises(Refused) as refused:
+        restart.restart(stopped, start)
+    assert codes(refused.value) == ["scheduler"]
+    names = ["mixed.1", "mixed.1.1"] if is_kept else ["mixed.1"]
+    assert sorted(path.name for path in stopped.parent.iterdir()) == names
+    assert (stopped / "workspace").is_dir()

@@ -108,6 +108,21 @@ def test_one_that_is_just_being_written_is_not_taken_from(run: Path, monkeypatch
     assert (run / LOCK).read_text().startswith(f"{os.getpid()}\n")
 
 
+def test_an_empty_lock_that_is_given_back_is_not_written_to(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (run / LOCK).touch()
+    looks: list[Path] = []
+
+    def look(path: Path) -> tuple[int, int]:
+        looks.append(path)
+        path.unlink()
+        return 1, 1
+
+    monkeypatch.setattr(lock, "_empty", look)
+    with locked(run):
+        assert (run / LOCK).read_text().startswith(f"{os.getpid()}\n")
+    assert looks == [run / LOCK]
+
+
 def test_a_run_that_was_deleted_meanwhile_does_not_come_back(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     acquire = filelock.SoftFileLock.acquire
 
