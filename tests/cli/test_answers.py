@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from tests.toy import flows
+
 from .conftest import PROGRAM, Tool
 
 MISSING = ("--runs", "runs", "-w", "nowhere")
@@ -124,6 +126,8 @@ WRONG: dict[str, tuple[Sequence[str], str]] = {
     "a directory that is not there": (["submit", "x", "--json"], "Directory 'x' does not exist."),
     "a command without it": (["completion", "bash", "--json"], "No such option '--json'."),
     "options that do not fit": (["inspect", "--format", "png", "--json"], "--format png needs --output FILE."),
+    "a file for the tree": (["inspect", "-o", "x", "--json"], "--output takes a graph: choose --format mermaid,"),
+    "a name that is none": (["secrets-add", "--env", "1x=y", "--json"], 'and "1x" is not a name.'),
     "values that do not fit": (["secrets-add", "--json"], "Give at least one --env or --file."),
 }
 
@@ -214,6 +218,46 @@ def test_a_terminal_shows_numbers_in_words_and_aligns_columns(hello: Tool) -> No
     shown = re.sub("\x1b\\[[0-9;]*m", "", _on_a_terminal(hello, "inspect"))
     rows = [re.split(" {3,}", line.strip()) for line in shown.splitlines()[2:]]
     assert rows[1:] == [["greet", "1 job", "docker.io/library/debian:12-slim", "-", "-"]]
+
+
+def test_a_terminal_shows_the_first_steps_and_counts_the_others(hello: Tool) -> None:
+    hello.write_steps(**{f"step{number}": "true" for number in range(203)})
+    shown = re.sub("\x1b\\[[0-9;]*m", "", _on_a_terminal(hello, "inspect"))
+    ends = [line.split() for line in shown.splitlines() if line.split()[-1:] in (["more"], ["steps"])]
+    assert ends == [["└──", "and", "3", "more", "steps"], ["and", "3", "more"]]
+    assert shown.count("step199 ") == 2  # in the tree and in the table
+    assert "step202" not in shown
+
+
+def test_the_tree_shows_the_other_batch_system_of_a_step_and_the_data_that_jobs_bring(hello: Tool) -> None:
+    step = "{name: NAME, environment: 'debian:12', compute_backend: NAME, commands: ['true']}"
+    steps = ", ".join(step.replace("NAME", name) for name in ("htcondorcern", "slurmcern"))
+    reference = "root://eospublic.cern.ch//eos/x.root"
+    inputs = f'inputs: {{files: ["{reference} credential=none"]}}'
+    hello.write("reana.yaml", f"{inputs}\nworkflow: {{type: serial, specification: {{steps: [{steps}]}}}}\n")
+    shown = hello.run("inspect", "-b", "auto").stdout
+    assert "── htcondorcern  1 job  after stage-in.none  " in shown
+    assert "── slurmcern  1 job on Slurm  after htcondorcern  " in shown
+    brought = f"│   └── {reference} credential=none -> x.root  reana.yaml:1\n"
+    assert brought in shown
+    on_a_terminal = re.sub("\x1b\\[[0-9;]*m", "", _on_a_terminal(hello, "inspect", "-b", "auto"))
+    assert brought.rstrip("\n") in on_a_terminal
+
+
+def test_the_tree_shows_what_compiles_more_jobs(hello: Tool) -> None:
+    hello.write("flow.json", flows.faulty())
+    hello.write("reana.yaml", flows.ANALYSIS)
+    shown = hello.run("inspect", PYTHONPATH=str(flows.HERE)).stdout
+    assert "── follows  1 job  after a  compiles the jobs that follow from the files a/*  flow.json:1\n" in shown
+
+
+@pytest.mark.parametrize(("form", "begin"), [("svg", b"<?xml "), ("png", b"\x89PNG")])
+def test_a_picture_is_written_to_its_file(form: str, begin: bytes, hello: Tool) -> None:
+    ended = hello.run("inspect", "--format", form, "-o", "graph")
+    assert (ended.code, ended.stdout) == (0, "")
+    drawn = (hello.directory / "graph").read_bytes()
+    assert drawn.startswith(begin)
+    assert b"greet" in drawn or form == "png"
 
 
 # Names of files, with the cell that stands for each in a table.

@@ -15,6 +15,7 @@ from reana_batch.backends import known_settings
 from reana_batch.backends.slurm.settings import SlurmSettings
 from reana_batch.diagnostics import Diagnostics
 from reana_batch.reading import sites
+from tests import python_lines
 
 SPEC = """workflow:
   type: serial
@@ -37,7 +38,9 @@ def machine(tmp_path: Path) -> dict[str, str]:
         (tmp_path / "bin" / tool).chmod(0o755)
     (tmp_path / "reana.yaml").write_text(SPEC)
     path = f"{tmp_path}/bin:{os.environ['PATH']}"
-    return {"PATH": path, "HOME": str(tmp_path / "home"), "REANA_BATCH_RUNS": "runs", "LC_ALL": "C.UTF-8"}
+    return {"PATH": path, "HOME": str(tmp_path / "home"), "REANA_BATCH_RUNS": "runs", "LC_ALL": "C.UTF-8"} | dict(
+        python_lines.variables()
+    )
 
 
 def reana_batch(machine: dict[str, str], folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
