@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from reana_batch.backends.placement import Choice, choose, delegate
 from reana_batch.backends.slurm import chain, controller
 from reana_batch.backends.slurm.settings import SlurmSettings
 from reana_batch.diagnostics import Diagnostics, Place, render
-from reana_batch.ir import Hint, Need, Pattern, Repeated, RowMapping, Step, Table, Workflow, literal
+from reana_batch.ir import Expansion, Hint, Need, Pattern, Repeated, RowMapping, Step, Table, Workflow, literal
 from reana_batch.run.parts import Run
 from reana_batch.site import Site
 from tests.steps import make_step
@@ -270,6 +271,50 @@ def test_a_node_for_each_array_of_a_delegated_step() -> None:
         "PARENT b.0 b.6 CHILD c.1",
         "PARENT b.verdict CHILD d.0",
     ]
+
+
+def test_the_node_of_a_delegated_step_is_a_script_that_waits_for_its_jobs() -> None:
+    delegated = step("a"), step("b", table=table(7), target=chain.TARGET, bundle=3)
+    assert written("htcondor", "steps/b/node.sh", *delegated)[-1] == "run_node 'b' 'b' \"$1\" 3 7 1"
+    submit_file = written("htcondor", "steps/b/job.sub", *delegated)
+    assert 'arguments = "batch/steps/b/node.sh $(chunk)"' in submit_file
+    assert "universe = scheduler" in submit_file
+    lowered = pipeline.lower(workflow(*delegated), Site(), "htcondor", Diagnostics()).workflow
+    assert [file.path for file in chain.lower_nodes(lowered, Site())] == [
+        "batch/submit-lib.sh",
+        "batch/node-lib.sh",
+        "batch/steps/b/node.sh",
+        "batch/steps/b/job.sbatch",
+    ]
+
+
+def test_an_expansion_is_a_dag_in_the_dag() -> None:
+    rest = Expansion("rest", "rest", at(2), "files", ("a",))
+    flow = replace(workflow(step("a")), expansions=(rest,))
+    compilation = pipeline.lower(flow, Site(), "htcondor", Diagnostics())
+    dag = "".join(next(iter(backends.lowering("htcondor").lower(compilation.workflow, Site()))).text).splitlines()
+    assert [line.split()[:3] for line in dag if line.startswith("SUBDAG")] == [["SUBDAG", "EXTERNAL", "rest.dag"]]
+    assert sorted(line for line in dag if line.startswith("PARENT")) == [
+        "PARENT a.0 CHILD rest.0",
+        "PARENT rest.0 CHILD rest.dag",
+    ]
+
+
+def test_a_job_that_inherits_the_environment_starts_in_it() -> None:
+    site = Site(inherit_environment=True)
+    submit_file = written("htcondor", "steps/a/job.sub", step("a"), site=site)
+    assert any(line.startswith('arguments = "batch/environment.sh batch/steps/a/job.sh') for line in submit_file)
+    assert any(
+        "credentials/environment" in line for line in written("htcondor", "environment.sh", step("a"), site=site)
+    )
+
+
+def test_a_job_whose_files_htcondor_transfers_knows_its_outputs() -> None:
+    site = Site(systems={"htcondor": HTCondorSettings(file_transfer=True)})
+    steps = step("a", outputs=("one", "a two")), step("b")
+    assert written("htcondor", "steps/a/outputs", *steps, site=site) == ["one\0a two\0"]
+    assert 'arguments = "batch/ship.sh a $(chunk)"' in written("htcondor", "steps/a/job.sub", *steps, site=site)
+    assert written("htcondor", "ship.sh", *steps, site=site)[0].startswith("# shellcheck")
 
 
 def test_the_job_of_a_delegated_step_retries_itself() -> None:

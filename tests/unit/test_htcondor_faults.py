@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -16,12 +17,14 @@ import pytest
 
 from reana_batch import pipeline
 from reana_batch.backends.htcondor import schedd
-from reana_batch.backends.htcondor.nodes import SHIP
+from reana_batch.backends.htcondor.nodes import SHIP, VERDICT
 from reana_batch.compilation import Options
 from reana_batch.diagnostics import Diagnostics, Refused, render
+from reana_batch.layout import MANIFEST
 from reana_batch.lifecycle.creation import write_run
 from reana_batch.run.parts import Run
 from reana_batch.run.queue import JobState, QueuedJob, Submission, Trace
+from reana_batch.site import Site
 
 ANALYSIS = """
 workflow:
@@ -64,6 +67,20 @@ def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tools:
 
 def told(refused: pytest.ExceptionInfo[Refused]) -> str:
     return render(refused.value.diagnostics, {})
+
+
+# --- this machine --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("condor_q", "state", "note"),
+    [("echo 3 jobs", "ok", "the schedd answers"), ("exit 1", "missing", "the schedd does not answer")],
+)
+def test_the_doctor_tells_whether_the_schedd_answers(tools: Tools, condor_q: str, state: str, note: str) -> None:
+    tools(condor_version="echo 'CondorVersion: 25.6'", condor_q=condor_q)
+    found = {each.subject: each for each in schedd.examine(Site(), True)}
+    assert (found["HTCondor tools"].state, found["HTCondor tools"].note) == ("ok", "CondorVersion: 25.6")
+    assert (found["HTCondor schedd"].state, found["HTCondor schedd"].note) == (state, note)
 
 
 # --- the logs ------------------------------------------------------------------------------------
@@ -217,9 +234,41 @@ def test_a_run_that_goes_on_leaves_out_what_is_done_and_forgets_old_files(run: P
     assert sorted(path.name for path in (run / "batch").glob("workflow.dag.*")) == ["workflow.dag.rescue001"]
 
 
+def test_rows_that_failed_after_their_records_do_not_fail_a_run_that_goes_on(run: Path, tools: Tools) -> None:
+    Run(run).mark_restarted()
+    (run / VERDICT).touch()
+    (run / "state/gen").mkdir(parents=True, exist_ok=True)
+    (run / "state/gen/0.unfinished").touch()
+    tools(condor_q="echo '[]'", condor_submit_dag="echo '1 job(s) submitted to cluster 8.'")
+    assert schedd.submit(Run(run), {}) == ["8"]
+    assert not (run / "state/gen/0.unfinished").exists()
+
+
+@pytest.mark.parametrize(("done_inside", "left_out"), [(["gen", "fit"], True), (["gen"], False)])
+def test_an_expansion_that_is_done_is_left_out_of_a_run_that_goes_on(
+    run: Path, tools: Tools, done_inside: list[str], left_out: bool
+) -> None:
+    expand(run)
+    for step in done_inside:
+        done(run / "expansions/rest", step)
+    Run(run).mark_restarted()
+    tools(condor_q="echo '[]'", condor_submit_dag="echo '1 job(s) submitted to cluster 8.'")
+    schedd.submit(Run(run), {})
+    assert ("DONE rest.dag\n" in (run / "batch/workflow.dag.rescue001").read_text()) == left_out
+
+
+def expand(run: Path) -> None:
+    """Add an expansion to a run. What it has compiled is a copy of the run."""
+    shutil.copytree(run, run / "expansions/rest")
+    manifest = json.loads((run / MANIFEST).read_text("utf-8"))
+    manifest["expansions"] = [{"name": "rest", "label": "rest", "origin": "reana.yaml:1", "reason": "files"}]
+    (run / MANIFEST).write_text(json.dumps(manifest), "utf-8")
+
+
 def test_a_run_submitted_by_hand_elsewhere_is_not_taken_for_one_that_has_ended(run: Path, tools: Tools) -> None:
     address = "<10.0.0.7:9618?addrs=10.0.0.7-9618&alias=far.cern.ch>"
     opened = f"000 (21.000.000) 2026-11-29 10:00:00 Job submitted from host: {address}\n...\n"
+    opened += "001 (21.000.000) 2026-11-29 10:00:01 Job executing on host: here\n...\n"
     (run / "batch/workflow.dag.dagman.log").write_text(opened)
     tools(condor_q="echo '[]'", condor_status="true")
     with pytest.raises(Refused) as refused:

@@ -10,13 +10,13 @@ import pytest
 
 from reana_batch.backends.htcondor import schedd
 from reana_batch.diagnostics import Refused, render
-from reana_batch.run.queue import Submission
+from reana_batch.run.queue import JobState, QueuedJob, Submission
 
 
 class Bindings(SimpleNamespace):
     """The bindings of a pool that forwards tickets. The program ``producer`` makes the ticket."""
 
-    def __init__(self, producer: str) -> None:
+    def __init__(self, producer: str | None) -> None:
         self.stored: list[bytes] = []
         credd = SimpleNamespace(add_user_cred=lambda _, ticket: self.stored.append(ticket))
         schedd = SimpleNamespace(submit=lambda _: SimpleNamespace(cluster=lambda: 7))
@@ -43,6 +43,37 @@ def test_the_ticket_that_is_forwarded_is_stored(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setitem(sys.modules, "htcondor2", bindings)
     assert schedd.submit_dag(tmp_path, {}) == "7"
     assert bindings.stored == [b"ticket\n"]
+
+
+@pytest.mark.parametrize("producer", [None, "CREDENTIAL_ALREADY_STORED"])
+@pytest.mark.usefixtures("no_tools")
+def test_a_ticket_that_the_site_stores_itself_is_not_asked_for(
+    producer: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bindings = Bindings(producer)
+    monkeypatch.setitem(sys.modules, "htcondor2", bindings)
+    assert schedd.submit_dag(tmp_path, {}) == "7"
+    assert bindings.stored == []
+
+
+@pytest.mark.usefixtures("no_tools")
+def test_jobs_are_released_and_removed_at_the_schedd_of_their_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acts: list[tuple[object, ...]] = []
+    bindings = SimpleNamespace(
+        param={},
+        DaemonType=SimpleNamespace(Schedd="schedd"),
+        JobAction=SimpleNamespace(Remove="remove", Release="release"),
+        Collector=lambda pool: SimpleNamespace(locate=lambda kind, name: (pool, kind, name)),
+        Schedd=lambda *where: SimpleNamespace(act=lambda *what: acts.append((*where, *what))),
+    )
+    monkeypatch.setitem(sys.modules, "htcondor2", bindings)
+    last = Submission(place={"schedd": "far.cern.ch", "pool": "pool.cern.ch"})
+    assert schedd.release(tmp_path, last, [QueuedJob("7.0", "fit", [0], JobState.HELD)]) == ["7.0"]
+    schedd.cancel(tmp_path, last)
+    far = ("pool.cern.ch", "schedd", "far.cern.ch")
+    assert acts == [(far, "release", ["7.0"]), (far, "remove", f'Iwd == "{tmp_path}"')]
 
 
 @pytest.mark.parametrize(
