@@ -5,7 +5,10 @@ tests/real has the same on a real cluster.
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,11 +17,14 @@ import pytest
 from reana_batch import pipeline
 from reana_batch.backends.slurm import controller
 from reana_batch.backends.slurm.reasons import RELEASABLE
+from reana_batch.backends.slurm.settings import SlurmSettings
 from reana_batch.compilation import Options
 from reana_batch.diagnostics import Diagnostics, Refused, render
+from reana_batch.layout import MANIFEST
 from reana_batch.lifecycle.creation import write_run
 from reana_batch.run.parts import Run
 from reana_batch.run.queue import JobState, QueuedJob, Submission, Trace
+from reana_batch.site import Site
 
 ANALYSIS = """
 workflow:
@@ -81,6 +87,26 @@ def shows(run: Path, *jobs: str) -> str:
 
 def told(refused: pytest.ExceptionInfo[Refused]) -> str:
     return render(refused.value.diagnostics, {})
+
+
+# --- this machine --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("largest", "state"), [(1001, "ok"), (500, "missing")])
+def test_the_doctor_compares_the_arrays_that_slurm_takes_with_the_profile(
+    tools: Tools, largest: int, state: str
+) -> None:
+    config = f"echo 'MaxArraySize            = {largest}'"
+    tools(sbatch="echo 'slurm 25.11'", scontrol=f"[ \"$1\" = ping ] && echo 'Slurmctld is UP' || {config}")
+    site = Site(systems={"slurm": SlurmSettings(pyslurm_python="/no/such/python", submission="pyslurm")})
+    found = {each.subject: each for each in controller.examine(site, True)}
+    assert (found["Slurm tools"].note, found["slurmctld"].note) == ("slurm 25.11", "Slurmctld is UP")
+    assert (found["Slurm arrays"].state, found["Slurm arrays"].cure) == (
+        state,
+        "" if state == "ok" else f"set slurm.max_array_size to {largest}.",
+    )
+    assert found["pyslurm"].state == "missing"
+    assert "/no/such/python" in found["pyslurm"].note
 
 
 # --- tools that fail -----------------------------------------------------------------------------
@@ -261,7 +287,112 @@ def test_a_submission_that_fails_is_told_with_slurms_words_and_a_cure(run: Path,
     assert "hint: set slurm.account to one of yours" in told(refused)
 
 
+def test_an_interrupted_submission_cancels_what_slurm_has_accepted(run: Path, tools: Tools) -> None:
+    (run / controller.JOURNAL).unlink()
+    tools(scontrol="echo 'ClusterName = near'", scancel="", squeue="")
+    # The interrupt of a terminal, at the second job.
+    tools(sbatch=f"echo $((20 + $(grep -c ^sbatch ../called))); [ ! -s state/slurm.jobs ] || kill -INT {os.getpid()}")
+    with pytest.raises(KeyboardInterrupt):
+        controller.submit(Run(run))
+    assert any("21" in words.split() for words in called(run, "scancel"))
+    assert controller.trace(run) is Trace.NONE
+
+
+# --- expansions ----------------------------------------------------------------------------------
+
+
+def expand(run: Path) -> Path:
+    """Add an expansion to a run, made by the step fit. What it has compiled is a copy of the run. Return that."""
+    part = run / "expansions/fit"
+    shutil.copytree(run, part)
+    (part / controller.JOURNAL).unlink()
+    manifest = json.loads((run / MANIFEST).read_text("utf-8"))
+    manifest["expansions"] = [{"name": "fit", "label": "fit", "origin": "reana.yaml:1", "reason": "files"}]
+    (run / MANIFEST).write_text(json.dumps(manifest), "utf-8")
+    return part
+
+
+def test_a_run_that_goes_on_submits_the_chain_of_an_expansion_too(run: Path, tools: Tools) -> None:
+    part = expand(run)
+    end(run, "gen", "done")
+    end(run, "fit", "done")
+    end(part, "gen", "done")
+    Run(run).mark_restarted()
+    tools(scontrol="echo 'ClusterName = near'", scancel="", squeue="")
+    tools(sbatch=f"echo $((20 + $(grep -c ^sbatch {run.parent}/called)))")
+    ids = controller.submit(Run(run))
+    submitted = [line.split()[:2] for line in (part / controller.JOURNAL).read_text().splitlines()]
+    assert [key for _, key in submitted if not key.startswith(".finaliser/")] == ["fit/0"]
+    assert {job for job, _ in submitted} <= set(ids)
+    # If Slurm refuses the chain of the expansion, no other job of the run is left.
+    (run / "state/gen/0.done").unlink()
+    tools(sbatch="[[ $PWD != */expansions/* ]] || { echo 'no such account' >&2; exit 1; }; echo 50")
+    with pytest.raises(Refused, match="no such account"):
+        controller.submit(Run(run))
+    assert any("50" in words.split() for words in called(run, "scancel"))
+
+
+def test_an_expansion_whose_planner_will_submit_it_is_left_to_it(run: Path, tools: Tools) -> None:
+    part = expand(run)
+    Run(run).mark_restarted()
+    tools(scontrol="echo 'ClusterName = near'", scancel="", squeue="")
+    tools(sbatch=f"echo $((20 + $(grep -c ^sbatch {run.parent}/called)))")
+    controller.submit(Run(run))
+    assert not (part / controller.JOURNAL).exists()
+
+
+def test_jobs_that_a_planner_submits_while_the_run_is_stopped_are_cancelled_too(
+    run: Path, tools: Tools, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    part = expand(run)
+    (run / "state/fit").mkdir(parents=True, exist_ok=True)
+    (run / "state/fit/0.started").write_text("host=here\nstarted=1\n")
+    tools(squeue=shows(run, "6|COMPLETING|None|0"), scancel="", scontrol="echo 'ClusterName = near'")
+
+    pause = time.sleep
+
+    def sleep(seconds: float) -> None:
+        if seconds == 1:
+            (part / controller.JOURNAL).write_text("30 gen/0 0 1 1 - -\n")
+            tools(squeue="")
+        else:
+            pause(seconds)
+
+    monkeypatch.setattr(time, "sleep", sleep)
+    controller.cancel(run)
+    assert called(run, "scancel") == ["--quiet 5 6 8 9", "--quiet 5 6 8 9 30"]
+
+
 # --- continuing ----------------------------------------------------------------------------------
+
+
+def test_nothing_is_released_that_waits_for_others_than_its_owner(run: Path, tools: Tools) -> None:
+    tools(squeue=shows(run, "5|RUNNING|None|0", "6|PENDING|Dependency|0"), scontrol="")
+    assert controller.release(run, LAST, [QueuedJob("5", "gen", [0], JobState.HELD, "its partition is down")]) == []
+    assert "scontrol" not in (run.parent / "called").read_text()
+
+
+def test_a_released_job_that_does_not_start_is_not_waited_for(run: Path, tools: Tools) -> None:
+    finalisers = ("6|PENDING|Dependency|0", "8|PENDING|Dependency|0", "9|PENDING|Dependency|0")
+    tools(squeue=shows(run, "5|PENDING|JobHeldUser|0", *finalisers), scontrol="")
+    held = controller.query(run).held
+    waiting = f"echo >>{run.parent}/looks\n" + shows(run, "5|PENDING|Priority|0", *finalisers)
+    tools(scontrol=f"cat >'{run.parent}/tools/squeue' <<'ALL'\n#!/bin/bash\n{waiting}\nALL")
+    assert controller.release(run, LAST, held) == ["5"]
+    assert (run.parent / "looks").read_text().count("\n") == 8
+
+
+def test_a_run_whose_lost_jobs_do_not_end_is_not_submitted_again_yet(
+    run: Path, tools: Tools, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tools(squeue=shows(run, "5|PENDING|JobHeldUser|0", "9|PENDING|Dependency|0"), scancel="", sbatch="exit 1")
+    held = controller.query(run).held
+    monkeypatch.setattr(controller, "LINGERING", 0.5)
+    with pytest.raises(Refused) as refused:
+        controller.release(run, LAST, held)
+    assert told(refused) == "error: Jobs of made.1 are still ending; try again later. [run-state]\n"
+    assert called(run, "scancel") == ["--quiet 5 6 8 9"]
+    assert not called(run, "sbatch")
 
 
 def test_a_finaliser_that_is_gone_holds_the_run_and_is_replaced(run: Path, tools: Tools) -> None:
