@@ -7,11 +7,14 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from reana_batch.backends.htcondor.settings import HTCondorSettings
+from reana_batch.credentials import CREDENTIALS
+from reana_batch.lifecycle import doctor
 from reana_batch.lifecycle.doctor import examine
 from reana_batch.site import Site
 
@@ -144,3 +147,11 @@ def test_a_ticket_that_the_site_sends_is_needed(tmp_path: Path, monkeypatch: pyt
     told = ("missing", "none, and the site sends it with each job", "run kinit.")
     assert finding(sends, "Kerberos ticket") == told
     assert finding(Site(backend="slurm"), "Kerberos ticket")[0] == "absent"
+
+
+def test_a_credential_without_a_program_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert finding(Site(), "Rucio client")
+    monkeypatch.setattr(doctor, "CREDENTIALS", {"rucio": replace(CREDENTIALS["rucio"], tool=("", ""))})
+    subjects = {each.subject for each in examine(Site(), Path())}
+    assert "CA certificates" in subjects
+    assert not subjects & {"Rucio client", ""}

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from reana_batch.diagnostics import Refused
+from reana_batch.diagnostics import Place, Refused
 from reana_batch.facts import ENV, FILE, Secret
 from reana_batch.ir import CredentialPlan, Workflow
 from reana_batch.run import credentials
@@ -20,6 +20,7 @@ from reana_batch.site import CredentialSettings, Site
 from reana_batch.writing import credential_files
 from tests import bash_lines
 from tests.bash import TEMPLATES, Bash, Value
+from tests.steps import make_step
 
 # Each notes its call, and reports that its credential is valid for the seconds in the file of its own name.
 TOOLS = {
@@ -400,3 +401,13 @@ def test_the_life_of_a_proxy_is_also_read_by_openssl(tools: Path, bash: Bash) ->
 
 def test_a_ticket_that_only_htcondor_brings_is_not_issued(bash: Bash) -> None:
     assert bash("issue_forward").code == 0
+
+
+def test_files_of_a_step_where_htcondor_transfers_them() -> None:
+    plan = CredentialPlan(sources={"kerberos": "keytab", "rucio": "userpass"})
+    step = make_step("fit", (), Place("reana.yaml", 1))
+    assert credential_files.shipped(step, plan) == []
+    assert credential_files.shipped(step.with_placed(credentials=frozenset({"rucio"})), plan) == [
+        *("batch/credentials.sh", "batch/credentials-lib.sh", "credentials/names"),
+        *("batch/rucio.cfg", "credentials/rucio-password"),
+    ]
