@@ -95,12 +95,15 @@ def test_a_kept_choice_is_used_and_shown(where: str, machine: dict[str, str], tm
     assert json.loads(reana_batch(machine, tmp_path, "doctor", "--json").stdout)["chosen_by"] == where
 
 
-def test_at_a_terminal_the_choice_is_asked_for_and_kept(machine: dict[str, str], tmp_path: Path) -> None:
+@pytest.mark.parametrize("keeps", [True, False])
+def test_at_a_terminal_the_choice_is_asked_for_and_kept_if_wanted(
+    keeps: bool, machine: dict[str, str], tmp_path: Path
+) -> None:
     outer, inner = pty.openpty()
     command = [sys.executable, "-m", "reana_batch", "run"]
     with subprocess.Popen(command, cwd=tmp_path, env=machine, stdin=inner, stdout=inner, stderr=inner) as process:
         os.close(inner)
-        os.write(outer, b"local\ny\n")
+        os.write(outer, b"local\ny\n" if keeps else b"local\nn\n")
         said = b""
         while True:
             try:
@@ -111,6 +114,9 @@ def test_at_a_terminal_the_choice_is_asked_for_and_kept(machine: dict[str, str],
     os.close(outer)
     assert process.returncode == 0, said.decode()
     assert b"This machine submits to HTCondor and Slurm" in said
+    if not keeps:
+        assert not (tmp_path / "home/.reana-batch.yaml").exists()
+        return
     assert (tmp_path / "home/.reana-batch.yaml").read_text() == "site: local\n"
     assert "==> SUCCESS: workflow.2 has finished." in reana_batch(machine, tmp_path, "run").stdout
 

@@ -92,6 +92,8 @@ def test_jobs_that_left_no_record_are_told_with_what_their_batch_system_says(run
         "DAGMan ended",
         "==> ERROR: fit.1 has failed; 1 job not started.",
     ]
+    nothing = replace(running, state="failed", progress=(_progress("fit", done=1),))
+    assert _lines(nothing)[0] == "==> ERROR: fit.1 has failed; 2 jobs not started."
 
 
 def test_steps_that_wait_for_a_failed_one_are_told_and_the_many_are_counted(tmp_path: Path) -> None:
