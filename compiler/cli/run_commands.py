@@ -69,8 +69,8 @@ def run(file: Path | None, name: str, runs: Path | None, jobs: int | None, follo
     ids = submission.submit(directory, submission.submit_run)
     lines = _submitted(directory, f"has been submitted to {compilation.target.title}")
     if follow:
-        for each in lines:
-            say(*each.spans[0])
+        for [(text, colour)] in (each.spans for each in lines):
+            say(text, colour or None)
         return wait_for_end(reana_batch.Run(directory), compilation.diagnostics)
     return Answer({"name": directory.name, "directory": str(directory), "ids": ids}, lines, compilation.diagnostics)
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests import python_lines
 from tests.cli.conftest import PROGRAM
 from tests.toy_backend import toy_driver, toy_lowering, toy_settings
 
@@ -43,6 +44,7 @@ class Desk:
             "PYTHONPATH": f"{TOY}:{ROOT}",
             "REANA_BATCH_RUNS": str(self.path / "runs"),
             "LC_ALL": "C.UTF-8",
+            **python_lines.variables(),
         }
         done = subprocess.run(
             [PROGRAM, *words, "--json"], cwd=self.path, env=environment, capture_output=True, text=True, check=False
@@ -93,6 +95,12 @@ def test_run_stop_resume_restart_and_delete(desk: Desk) -> None:
     for run in ("a.1.1", "a.1"):
         desk("delete", "-w", run)
     assert list((desk.path / "runs").glob("a*")) == []
+
+
+def test_run_can_wait_for_the_jobs_that_it_submits(desk: Desk) -> None:
+    (desk.path / "reana.yaml").write_text(ANALYSIS.replace("until [ -e go ]; do sleep 0.1; done", "touch good"))
+    ended = desk("run", "-b", "toy", "-w", "a", "--follow", code=0)
+    assert (ended["name"], ended["status"]) == ("a.1", "finished")
 
 
 def test_settings_and_doctor(desk: Desk) -> None:
