@@ -114,7 +114,7 @@ def test_the_user_sees_what_the_golden_file_says(path: Path, program: Forked, tm
 
 def _run(golden: Golden, directory: Path, program: Forked) -> Ended:
     environment = {name: value.replace("DIR", str(directory)) for name, value in golden.environment.items()}
-    if (directory / "Snakefile").exists():
+    if "type: snakemake" in golden.head:
         environment |= python_lines.variables()  # it is read by a process of its own
     return program.run(golden.args, directory, environment)
 

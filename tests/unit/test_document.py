@@ -11,6 +11,7 @@ import pytest
 
 from reana_batch.diagnostics import Diagnostics, Severity, render
 from reana_batch.reading.document import Document, DocumentPath, read_document
+from reana_batch.reading.parameters import typed_parameters
 
 PlaceOf = tuple[int, int, int]  # line, column, width
 
@@ -450,3 +451,28 @@ def test_folder_in_place_of_a_file(tmp_path: Path) -> None:
     diagnostics = Diagnostics()
     assert read_document(tmp_path, "here", diagnostics) is None
     assert render(diagnostics, {}) == "error: here cannot be read: It is a directory, not a file. [missing-file]\n"
+
+
+GIVEN = {"flag=FALSE": False, "cuts=[2, 3]": [2, 3], "table={b: 2}": {"b": 2}, "text=12": "12", "count=12": 12}
+
+
+@pytest.mark.parametrize("word", GIVEN)
+def test_a_parameter_of_the_command_line_has_the_type_that_the_analysis_declares(word: str, tmp_path: Path) -> None:
+    name, _, text = word.partition("=")
+    diagnostics = Diagnostics()
+    (tmp_path / "reana.yaml").write_text(
+        "inputs: {parameters: {flag: true, cuts: [1], table: {a: 1}, text: abc, count: 1}}"
+    )
+    document = read_document(tmp_path / "reana.yaml", "reana.yaml", diagnostics)
+    assert document is not None
+    assert typed_parameters({name: text}, document, diagnostics) == {name: GIVEN[word]}
+    assert not diagnostics.errors
+
+
+def test_a_list_that_is_not_yaml_is_refused(tmp_path: Path) -> None:
+    diagnostics = Diagnostics()
+    (tmp_path / "reana.yaml").write_text("inputs: {parameters: {cuts: [1]}}")
+    document = read_document(tmp_path / "reana.yaml", "reana.yaml", diagnostics)
+    assert document is not None
+    assert typed_parameters({"cuts": "[2"}, document, diagnostics) == {}
+    assert [fault.message for fault in diagnostics.errors] == ['-p cuts must be a list as in the analysis, not "[2".']

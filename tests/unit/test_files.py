@@ -82,3 +82,15 @@ def test_an_open_that_follows_no_link_waits_for_no_fifo(tmp_path: Path, victim: 
         with pytest.raises(OSError, match=r"link|device"), open(tmp_path / name, "wb", opener=files.no_follow):
             pass
     assert victim.read_text() == "precious"
+
+
+def test_a_walk_in_a_directory_that_does_not_exist_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        list(files.walk(tmp_path, "none"))
+
+
+def test_an_error_of_the_system_names_the_file_or_keeps_the_name_that_it_has() -> None:
+    for named, told in ((False, "b"), (True, "a")):
+        with pytest.raises(FileNotFoundError) as caught, files.naming(Path("b"), named=named):
+            raise FileNotFoundError(2, "No such file", "a")
+        assert caught.value.filename == told

@@ -126,3 +126,9 @@ def test_a_text_with_very_many_holes_has_one_for_all_of_them() -> None:
         assert len(parts) == pieces
         rows = [dict(zip(columns.table().columns, row, strict=True)) for row in columns.table()]
         assert ["".join(row[p.name] if isinstance(p, Column) else p for p in parts) for row in rows] == texts
+
+
+def test_texts_of_different_shape_share_no_half_words() -> None:
+    columns = Columns(2)
+    assert columns.split(["cat ab.txt c", "cat abc"]) == ("cat ", Column("0"))
+    assert list(columns.table()) == [("ab.txt c",), ("abc",)]

@@ -67,6 +67,7 @@ BAD = {
     "a:.tag": _FORM,
     "x:" + "t" * 129: _FORM,
     "https://reg.io/a": _FORM,
+    "a" * 1001: "An image must have at most 1,000 characters, not 1,001",
 }
 
 

@@ -11,9 +11,10 @@ import pytest
 
 from reana_batch import backends
 from reana_batch.backends.htcondor.settings import HTCondorSettings
+from reana_batch.credentials import CREDENTIALS
 from reana_batch.credentials.rucio import RucioSettings
 from reana_batch.diagnostics import Diagnostics, Place, Refused, render
-from reana_batch.facts import ENV, FILE, Secret
+from reana_batch.facts import ENV, FILE, KnownSecrets, Secret
 from reana_batch.ir import (
     Command,
     CredentialPlan,
@@ -168,6 +169,39 @@ def test_credentials_outlive_all_tries_of_a_job(backend: str, makes: Any, retrie
     asking = asking.with_placed(resources=Resources(runtime=100))
     plan = plan_credentials(workflow(asking), context(backend, site)).credential_plan
     assert plan.needed["voms_proxy"] == (0, 100 * tries, "a")
+
+
+RUCIO_HOSTS = ("RUCIO_RUCIO_HOST", "RUCIO_AUTH_HOST")
+
+
+@pytest.mark.parametrize(("given", "asked"), [(RUCIO_HOSTS, False), (RUCIO_HOSTS[:1], True), ((), True)])
+def test_rucio_needs_no_organisation_if_both_its_hosts_are_given(given: tuple[str, ...], asked: bool) -> None:
+    known = KnownSecrets({Secret(name, ENV): b"host" for name in given})
+    assert (Secret("VONAME", ENV) in CREDENTIALS["rucio"].secrets("userpass", known)) == asked
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "fault"),
+    [
+        ("VOMSPROXY_PASS", b"not base64!", "is not in base64, as in REANA"),
+        ("VOMSPROXY_PASS", b"cGFzcw==", ""),
+        ("VONAME", b"not base64!", ""),
+    ],
+)
+def test_only_the_passphrase_of_a_proxy_must_be_in_base64(name: str, value: bytes, fault: str) -> None:
+    secret = Secret(name, ENV)
+    assert CREDENTIALS["voms_proxy"].secret_fault(secret, KnownSecrets({secret: value})) == fault
+
+
+@pytest.mark.parametrize(
+    ("runtime", "image", "refused"),
+    [("htcondor", "/images/a.sif", True), ("htcondor", "", False), ("apptainer", "/images/a.sif", False)],
+)
+def test_containers_that_htcondor_starts_get_no_kept_environment(runtime: str, image: str, refused: bool) -> None:
+    here = context("htcondor", Site(container_runtime=runtime, inherit_environment=True))
+    made = plan_credentials(locate_images(workflow(step("a", environment=image)), here), here)
+    assert made.credential_plan.environment
+    assert ("do not get the kept environment" in shown(here)) == refused
 
 
 # --- check_graph ----------------------------------------------------------------------------------
@@ -619,6 +653,13 @@ def test_container_runtime_that_the_system_lacks(backend: str) -> None:
         f"error: {TITLES[backend]} cannot start images with htcondor. [unsupported]\n"
         "hint: choose --set container_runtime=apptainer.\n"
     )
+
+
+@pytest.mark.parametrize(("image", "refused"), [("a/b:1", True), ("/images/a.sif", False), ("", False)])
+def test_htcondor_itself_starts_only_images_that_are_files(image: str, refused: bool) -> None:
+    here = context("htcondor", Site(container_runtime="htcondor"))
+    locate_images(workflow(step("a", environment=image)), here)
+    assert ("HTCondor itself starts only images that are files." in shown(here)) == refused
 
 
 def test_wish_for_unpacked_images_where_the_site_has_none() -> None:

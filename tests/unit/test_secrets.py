@@ -79,6 +79,16 @@ def test_secrets_in_a_file_instead_of_a_folder(tmp_path: Path) -> None:
     assert store.known().fault(PASSPHRASE) == store.fault(PASSPHRASE) == "cannot be read: Not a directory"
 
 
+def test_a_folder_in_the_place_of_a_secret(tmp_path: Path) -> None:
+    store = Store(tmp_path / "s")
+    store.add(KEYTAB, b"x")
+    store.path(KEYTAB).unlink()
+    store.path(KEYTAB).mkdir(mode=0o700)
+    known = store.known()
+    assert known.fault(KEYTAB) == store.fault(KEYTAB) != ""
+    assert (known.holds(KEYTAB), known.content(KEYTAB)) == (True, b"")
+
+
 def test_a_user_without_secrets(tmp_path: Path) -> None:
     store = Store(tmp_path / "none")
     assert (list(store.secrets()), store.value("VONAME")) == ([], "")

@@ -318,3 +318,14 @@ def test_a_site_that_a_file_names_is_refused_at_its_line(tmp_path: Path) -> None
         resolve(None, (), tmp_path, Diagnostics(), known=known_settings())
     [fault] = caught.value.diagnostics.errors
     assert (fault.message, str(fault.place)) == ('There is no site profile "generic-slrm".', ".reana-batch.yaml:2")
+
+
+def test_a_site_that_is_kept_comes_before_what_the_file_says_already(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    sites.keep_choice("cern-lxplus")
+    assert sites.home_file().read_text() == "site: cern-lxplus\n"
+    sites.home_file().write_text("set:\n  retries: 3\n")
+    sites.keep_choice("generic-slurm")
+    assert sites.home_file().read_text() == "site: generic-slurm\nset:\n  retries: 3\n"

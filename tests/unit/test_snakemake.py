@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import sys
 from collections.abc import Callable
@@ -63,6 +64,27 @@ def test_a_reader_that_dies_is_a_fault_of_the_snakefile(
         frontends.load(read_spec(tmp_path / "reana.yaml", frontends.FRONTENDS, diagnostics), diagnostics)
     [fault] = diagnostics.errors
     assert (fault.code, fault.message) == ("snakefile", f"Snakemake ended with {told}")
+
+
+@pytest.mark.parametrize("version", ["9.21.1", "10.0.0"])
+def test_another_version_of_snakemake_is_refused(load: Load, monkeypatch: pytest.MonkeyPatch, version: str) -> None:
+    monkeypatch.setattr("importlib.metadata.version", lambda _: version)
+    with pytest.raises(Refused) as refused:
+        load("rule a:\n    shell: 'true'\n")
+    (fault,) = refused.value.diagnostics.errors
+    assert (fault.code, version in fault.message) == ("missing-tool", True)
+
+
+def test_a_python_without_snakemake_is_told_what_to_install(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
+    def version(name: str) -> str:
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr("importlib.metadata.version", version)
+    with pytest.raises(Refused) as refused:
+        load("rule a:\n    shell: 'true'\n")
+    (fault,) = refused.value.diagnostics.errors
+    assert fault.message == "Snakemake is not installed."
+    assert "pip install" in str(fault.hint)
 
 
 def text(command: Command | None) -> str:
