@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
+import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,12 +16,15 @@ import pytest
 
 from reana_batch import backends, pipeline
 from reana_batch.backends.htcondor.settings import HTCondorSettings
+from reana_batch.backends.make import runner
 from reana_batch.backends.placement import Choice, choose, delegate
 from reana_batch.backends.slurm import chain, controller
 from reana_batch.backends.slurm.settings import SlurmSettings
 from reana_batch.diagnostics import Diagnostics, Place, render
 from reana_batch.ir import Expansion, Hint, Need, Pattern, Repeated, RowMapping, Step, Table, Workflow, literal
+from reana_batch.lifecycle.creation import write_run
 from reana_batch.run.parts import Run
+from reana_batch.run.run_json import read_record
 from reana_batch.site import Site
 from tests.steps import make_step
 
@@ -200,6 +207,39 @@ def test_mixture_whose_run_directory_is_not_shared() -> None:
         "  ^^^\n"
         "hint: compile all steps with --backend htcondor.\n"
     )
+
+
+# --- make ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def same_signals() -> Iterator[None]:
+    """Restore what the test process does on signals."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = [signal.getsignal(number) for number in numbers]
+    yield
+    for number, handler in zip(numbers, before, strict=True):
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("same_signals")
+def test_an_interrupt_before_make_is_watched_ends_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "_kept", [])
+    compilation = pipeline.lower(
+        workflow(make_step("nap", (literal("sleep 1000", at(1)),), at(1))), Site(), "make", Diagnostics()
+    )
+    write_run(compilation, tmp_path / "made.1")
+    make = runner.start(Run(tmp_path / "made.1"), 1)
+    started, end = tmp_path / "made.1/state/nap/0.started", time.monotonic() + 60
+    while not started.exists() and time.monotonic() < end:
+        time.sleep(0.05)
+    assert started.exists()
+    os.kill(os.getpid(), signal.SIGINT)
+    shown: list[object] = []
+    runner.watch(tmp_path / "made.1", make, shown.append)
+    assert make.returncode not in (None, 0)
+    assert read_record(tmp_path / "made.1").stopped
+    assert len(shown) == 1
 
 
 # --- edges ----------------------------------------------------------------------------------------

@@ -19,11 +19,13 @@ from reana_batch.backends.slurm import controller
 from reana_batch.backends.slurm.reasons import RELEASABLE
 from reana_batch.backends.slurm.settings import SlurmSettings
 from reana_batch.compilation import Options
-from reana_batch.diagnostics import Diagnostics, Refused, render
+from reana_batch.diagnostics import Diagnostics, Refused, refuse, render
 from reana_batch.layout import MANIFEST
 from reana_batch.lifecycle.creation import write_run
+from reana_batch.lifecycle.ending import stop
 from reana_batch.run.parts import Run
 from reana_batch.run.queue import JobState, QueuedJob, Submission, Trace
+from reana_batch.run.run_json import note, read_record
 from reana_batch.site import Site
 
 ANALYSIS = """
@@ -152,6 +154,18 @@ def test_jobs_that_slurm_has_forgotten_are_no_fault(run: Path, tools: Tools) -> 
     assert controller.query(run).jobs == ()
     controller.cancel(run)
     assert called(run, "scancel") == ["--quiet 5 6 8 9"]
+
+
+def test_a_run_whose_slurm_does_not_answer_is_stopped_by_force_alone(run: Path, tools: Tools) -> None:
+    note(run, submitted=1, ids=list(LAST.ids))
+    down = "echo 'Unable to contact slurm controller' >&2; exit 1"
+    tools(squeue=down, scancel=down, scontrol=down)
+    with pytest.raises(Refused, match="Unable to contact slurm controller"):
+        stop(run)
+    stop(run, force=True)
+    record = read_record(run)
+    assert record.stopped
+    assert record.last_submission.ids == ()
 
 
 # --- what the queue shows ------------------------------------------------------------------------
@@ -448,6 +462,20 @@ def test_of_two_instances_of_a_planner_one_submits(
     controller.submit_part(Run(run))
     assert slept == [1]
     assert not (tmp_path / "called").exists()
+
+
+def test_a_planner_that_is_refused_because_its_other_instance_has_submitted_is_content(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (run / controller.JOURNAL).unlink()
+
+    def lose(directory: Path) -> None:
+        (directory / controller.JOURNAL).write_text("5 gen/0 0 1 1 - -\n")
+        raise refuse("scheduler", "Slurm did not accept the workflow.")
+
+    monkeypatch.setattr(controller, "_submit_chain", lose)
+    controller.submit_part(Run(run))
+    assert controller.trace(run) is Trace.ACCEPTED
 
 
 def test_a_planner_whose_chain_is_refused_says_so(run: Path, tools: Tools) -> None:
