@@ -304,8 +304,9 @@ def test_a_submission_that_fails_is_told_with_slurms_words_and_a_cure(run: Path,
 def test_an_interrupted_submission_cancels_what_slurm_has_accepted(run: Path, tools: Tools) -> None:
     (run / controller.JOURNAL).unlink()
     tools(scontrol="echo 'ClusterName = near'", scancel="", squeue="")
-    # The interrupt of a terminal, at the second job.
-    tools(sbatch=f"echo $((20 + $(grep -c ^sbatch ../called))); [ ! -s state/slurm.jobs ] || kill -INT {os.getpid()}")
+    # The interrupt of a terminal, at the second job. submit.sh is told a moment later.
+    interrupt = f"[ ! -s state/slurm.jobs ] || [ -e ../hit ] || {{ : >../hit; kill -INT {os.getpid()}; sleep 3; }}"
+    tools(sbatch=f"echo $((20 + $(grep -c ^sbatch ../called))); {interrupt}")
     with pytest.raises(KeyboardInterrupt):
         controller.submit(Run(run))
     assert any("21" in words.split() for words in called(run, "scancel"))
