@@ -193,7 +193,7 @@ def _check_host(directory: Path, last: Submission) -> None:
     here = socket.gethostname()
     hosts = {name.rpartition(":")[0] for name in last.ids} or {last.host or here}
     with contextlib.suppress(FileNotFoundError):  # every make writes it, even if the user started it by hand
-        hosts = set(files.read_text(directory / _HOSTS).split())
+        hosts = set(files.read_text(directory / _HOSTS).split()) or hosts  # make may have ended before its first word
     if hosts != {here}:
         hint = "stop it there, or use --force if that machine no longer exists."
         raise refuse("scheduler", f"{directory.name} runs on {', '.join(sorted(hosts - {here}))}.", hint=hint)

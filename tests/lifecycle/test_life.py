@@ -333,6 +333,16 @@ def test_a_make_of_another_machine_is_not_signalled_here(desk: Desk) -> None:
     assert "hint: stop it there, or use --force if that machine no longer exists.\n" in done.stderr
 
 
+def test_a_make_that_was_ended_before_it_wrote_its_host(desk: Desk) -> None:
+    desk.write("reana.yaml", serial("true"))
+    desk("compile", "-o", "runs/test.1")
+    desk.write("runs/test.1/state/run.json", json.dumps({"submitted": 1, "ids": [f"{socket.gethostname()}:1"]}))
+    desk.write("runs/test.1/state/make.hosts", "")
+    assert desk.state("test") != "unknown"
+    desk("resume", "-w", "test")
+    assert desk.state("test") == "finished"
+
+
 def test_a_make_that_was_started_by_hand_on_another_machine(desk: Desk) -> None:
     """Only its mark in the run tells of it. The program cannot know whether it still runs."""
     desk.write("reana.yaml", serial("test -e go"))
