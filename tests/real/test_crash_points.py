@@ -11,7 +11,10 @@ from .conftest import Desk, eventually, serial
 
 pytestmark = pytest.mark.site
 
-THREE = serial(*(f"echo {number} >>ends.txt" for number in (1, 2, 3)))
+# The first step waits, so that no run ends before the test looks.
+THREE = serial(
+    "until [ -e go ]; do sleep 0.2; done; echo 1 >>ends.txt", *(f"echo {number} >>ends.txt" for number in (2, 3))
+)
 FAILING = serial("echo 1 >>ends.txt", "test -e go && echo 2 >>ends.txt")
 GOING = serial("echo start >>ends.txt; until [ -e go ]; do sleep 0.2; done; echo end >>ends.txt")
 SITES = {"slurm": "generic-slurm", "htcondor": "generic-htcondor", "bindings": "generic-htcondor"}
@@ -125,6 +128,7 @@ def test_run_is_killed_while_it_submits(desk: Desk, kind: str) -> None:
         assert taken
         assert deleted.returncode == 3
         assert f"{name}.1 is " in deleted.stderr
+        desk.write(f"runs/{name}.1/workspace/go", "")
         go_on(desk, f"{name}.1")
         assert desk.wait(f"{name}.1")["status"] == "finished", name
         assert desk.file(f"runs/{name}.1/workspace/ends.txt") == "1\n2\n3\n", name
