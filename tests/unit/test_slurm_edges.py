@@ -95,3 +95,25 @@ def test_the_arrays_of_a_search(tmp_path: Path) -> None:
     counts = {step.name: step.table.count for step in compilation.workflow.steps}
     waited = re.findall("afterok ([a-z_]+)/0", script)
     assert sorted(name for name in waited if counts[name] > 1) == ["merge_sample"]
+
+
+ROWS = """
+rule all:
+    input: expand("b/{n}", n=range(3))
+rule a:
+    output: "a/{n}"
+    shell: "touch {output}"
+rule b:
+    input: "a/{n}"
+    output: "b/{n}"
+    shell: "touch {output}"
+"""
+
+
+def test_a_job_of_all_rows_starts_when_that_of_their_parents_has_ended(tmp_path: Path) -> None:
+    (tmp_path / "Snakefile").write_text(ROWS)
+    (tmp_path / "reana.yaml").write_text("workflow: {type: snakemake, file: Snakefile}\n")
+    options = Options(backend="slurm", settings=("container_runtime=none", "rows_per_job=5"))
+    compilation = pipeline.compile_spec(tmp_path / "reana.yaml", options, Diagnostics())
+    (script,) = ("".join(file.text) for file in compilation.files() if file.path == "batch/submit.sh")
+    assert re.findall("after[a-z]+ [a-z]+/0", script) == ["afterany a/0"]
