@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 from reana_batch import pipeline
-from reana_batch.compilation import Options
+from reana_batch.compilation import Compilation, Options
 from reana_batch.diagnostics import Diagnostics
 
 SEARCH = """
@@ -83,12 +83,18 @@ rule table:
 """
 
 
-def test_the_arrays_of_a_search(tmp_path: Path) -> None:
-    (tmp_path / "Snakefile").write_text(SEARCH)
+def submission(tmp_path: Path, snakefile: str, *settings: str) -> tuple[Compilation, str]:
+    """Return the compilation of a Snakefile for Slurm, and the script that submits it."""
+    (tmp_path / "Snakefile").write_text(snakefile)
     (tmp_path / "reana.yaml").write_text("workflow: {type: snakemake, file: Snakefile}\n")
-    options = Options(backend="slurm", settings=("container_runtime=none",))
+    options = Options(backend="slurm", settings=("container_runtime=none", *settings))
     compilation = pipeline.compile_spec(tmp_path / "reana.yaml", options, Diagnostics())
     (script,) = ("".join(file.text) for file in compilation.files() if file.path == "batch/submit.sh")
+    return compilation, script
+
+
+def test_the_arrays_of_a_search(tmp_path: Path) -> None:
+    compilation, script = submission(tmp_path, SEARCH)
     assert (compilation.workflow.job_count, script.count("\nsubmit ")) == (65, 14)
     assert Counter(re.findall("after[a-z]+", script)) == {"aftercorr": 2, "afterany": 7, "afterok": 7}
     # A job that waits with afterok waits for a single job, or for all rows.
@@ -111,9 +117,5 @@ rule b:
 
 
 def test_a_job_of_all_rows_starts_when_that_of_their_parents_has_ended(tmp_path: Path) -> None:
-    (tmp_path / "Snakefile").write_text(ROWS)
-    (tmp_path / "reana.yaml").write_text("workflow: {type: snakemake, file: Snakefile}\n")
-    options = Options(backend="slurm", settings=("container_runtime=none", "rows_per_job=5"))
-    compilation = pipeline.compile_spec(tmp_path / "reana.yaml", options, Diagnostics())
-    (script,) = ("".join(file.text) for file in compilation.files() if file.path == "batch/submit.sh")
+    _, script = submission(tmp_path, ROWS, "rows_per_job=5")
     assert re.findall("after[a-z]+ [a-z]+/0", script) == ["afterany a/0"]
