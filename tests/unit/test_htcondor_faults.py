@@ -9,59 +9,34 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from reana_batch import pipeline
 from reana_batch.backends.htcondor import schedd
 from reana_batch.backends.htcondor.nodes import SHIP, VERDICT
-from reana_batch.compilation import Options
-from reana_batch.diagnostics import Diagnostics, Refused, render
+from reana_batch.diagnostics import Refused, render
 from reana_batch.layout import MANIFEST
-from reana_batch.lifecycle.creation import write_run
 from reana_batch.run.parts import Run
 from reana_batch.run.queue import JobState, QueuedJob, Submission, Trace
 from reana_batch.site import Site
 
-ANALYSIS = """
-workflow:
-  type: serial
-  specification:
-    steps:
-      - {name: gen, environment: "debian:12", commands: [echo 1]}
-      - {name: fit, environment: "debian:12", commands: [echo 2]}
-"""
-
-Tools = Callable[..., None]
+from .stand_ins import Tools, compiled, in_path
 
 
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
     """A run of two steps that has not been submitted."""
-    (tmp_path / "reana.yaml").write_text(ANALYSIS)
-    options = Options(backend="htcondor", settings=("container_runtime=none",))
-    compilation = pipeline.compile_spec(tmp_path / "reana.yaml", options, Diagnostics())
-    write_run(compilation, tmp_path / "made.1")
-    return tmp_path / "made.1"
+    return compiled(tmp_path, "htcondor")
 
 
 @pytest.fixture
 def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tools:
     """Put programs into PATH, each with what it does in bash. The bindings are not installed."""
     monkeypatch.setitem(sys.modules, "htcondor2", None)
-    folder = tmp_path / "tools"
-    folder.mkdir()
-    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
-
-    def put(**programs: str) -> None:
-        for name, does in ({"condor_config_val": "echo '|||'"} | programs).items():
-            (folder / name).write_text(f"#!/bin/bash\n{does}\n")
-            (folder / name).chmod(0o755)
-
-    put()
+    put = in_path(tmp_path, monkeypatch)
+    put(condor_config_val="echo '|||'")
     return put
 
 

@@ -14,40 +14,26 @@ from pathlib import Path
 
 import pytest
 
-from reana_batch import pipeline
 from reana_batch.backends.slurm import controller
 from reana_batch.backends.slurm.reasons import RELEASABLE
 from reana_batch.backends.slurm.settings import SlurmSettings
-from reana_batch.compilation import Options
-from reana_batch.diagnostics import Diagnostics, Refused, refuse, render
+from reana_batch.diagnostics import Refused, refuse, render
 from reana_batch.layout import MANIFEST
-from reana_batch.lifecycle.creation import write_run
 from reana_batch.lifecycle.ending import stop
 from reana_batch.run.parts import Run
 from reana_batch.run.queue import JobState, QueuedJob, Submission, Trace
 from reana_batch.run.run_json import note, read_record
 from reana_batch.site import Site
 
-ANALYSIS = """
-workflow:
-  type: serial
-  specification:
-    steps:
-      - {name: gen, environment: "debian:12", commands: [echo 1]}
-      - {name: fit, environment: "debian:12", commands: [echo 2]}
-"""
+from .stand_ins import Tools, compiled, in_path
+
 LAST = Submission(ids=("5", "6"))
-Tools = Callable[..., None]
 
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A run of two steps that Slurm has accepted as jobs 5 and 6, with finalisers 8 and 9."""
-    (tmp_path / "reana.yaml").write_text(ANALYSIS)
-    options = Options(backend="slurm", settings=("container_runtime=none",))
-    compilation = pipeline.compile_spec(tmp_path / "reana.yaml", options, Diagnostics())
-    made = tmp_path / "made.1"
-    write_run(compilation, made)
+    made = compiled(tmp_path, "slurm")
     journal = [
         "5 gen/0 0 1 1 - -",
         "6 fit/0 0 1 1 - afterok:5",
@@ -63,16 +49,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tools:
     """Put programs into PATH, each with what it does in bash. Each writes its words into the file ``called``."""
-    folder = tmp_path / "tools"
-    folder.mkdir()
-    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
-
-    def put(**programs: str) -> None:
-        for name, does in programs.items():
-            (folder / name).write_text(f'#!/bin/bash\necho "{name} $*" >>"{tmp_path}/called"\n{does}\n')
-            (folder / name).chmod(0o755)
-
-    return put
+    return in_path(tmp_path, monkeypatch)
 
 
 def called(run: Path, name: str) -> list[str]:
