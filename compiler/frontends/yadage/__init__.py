@@ -1,0 +1,1 @@
+"""The Yadage front end."""
