@@ -14,7 +14,9 @@ from typing import Any
 from reana_batch import names
 from reana_batch.credentials import CREDENTIALS
 from reana_batch.diagnostics import Diagnostics, closest
-from reana_batch.frontends.snakemake import fold, mirror, paths, scripts
+from reana_batch.frontends.mirror import mirror
+from reana_batch.frontends.snakemake import fold, paths, scripts
+from reana_batch.frontends.snakemake.made import made_files
 from reana_batch.frontends.snakemake.process import Reading, read
 from reana_batch.frontends.snakemake.records import JobRecord, Past, RuleRecord
 from reana_batch.ir import Expansion, MadeFile, Need, Script, Step, Workflow, last_steps, literal
@@ -36,10 +38,10 @@ def load(spec: Spec, diagnostics: Diagnostics, results: Mapping[str, Any]) -> Wo
         reading = read(spec, spec.directory, config, diagnostics, Past(*results["state"]["past"]))
     else:
         diagnostics.stop_if_errors()
-        with mirror.mirror(spec, diagnostics) as directory:
+        with mirror(spec, diagnostics) as directory:
             _warn_of_profile(spec, directory, diagnostics)
             reading = read(spec, directory, config, diagnostics)
-            made = tuple(mirror.made(spec, directory, diagnostics))
+            made = tuple(made_files(spec, directory, diagnostics))
     for handler in reading.handlers:
         place = spec.document.place(["workflow", "file"])
         diagnostics.warning(

@@ -1,22 +1,15 @@
-"""The directory in which Snakemake reads a workflow when the user compiles.
-
-It holds the files that the workspace will hold at the start. So an undeclared file is missing when compiling, and
-not in the middle of the run. Snakemake leaves nothing behind in the analysis.
-"""
+"""The files that a Snakefile makes while it is read. A run has them in its workspace."""
 
 from __future__ import annotations
 
 import os
 import stat
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from reana_batch.diagnostics import Diagnostics
 from reana_batch.ir import MadeFile
 from reana_batch.reading.spec import Spec
-from reana_batch.writing import staging
 
 # Files that Snakemake and Python write for their own use.
 _OWN = (".snakemake", "__pycache__")
@@ -26,34 +19,7 @@ _MOST_MADE = 64 * 2**20
 _KEPT_KINDS = (stat.S_IFREG, stat.S_IFLNK, stat.S_IFDIR)
 
 
-@contextmanager
-def mirror(spec: Spec, diagnostics: Diagnostics) -> Iterator[Path]:
-    """Make the directory with links to the inputs, and remove it at the end. Links are as old as the inputs."""
-    with tempfile.TemporaryDirectory(prefix="reana-batch-", ignore_cleanup_errors=True) as name:
-        root = Path(os.path.realpath(name))
-        for path in staging.input_paths(spec, diagnostics):
-            link = root / path
-            if (spec.directory / path).is_file() and not link.exists():
-                link.parent.mkdir(parents=True, exist_ok=True)
-                link.symlink_to(spec.directory / path)
-                _make_as_old(link, spec.directory / path)
-        for file in spec.data:
-            if not file.is_output:  # a job downloads it
-                (root / file.path).parent.mkdir(parents=True, exist_ok=True)
-                (root / file.path).touch()
-                os.utime(root / file.path, (1, 1))  # nothing is older than it
-        for folder, _, _ in os.walk(root, topdown=False):
-            _make_as_old(Path(folder), spec.directory / os.path.relpath(folder, root))
-        yield root
-
-
-def _make_as_old(path: Path, original: Path) -> None:
-    if original.exists():
-        times = original.stat()
-        os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns), follow_symlinks=False)
-
-
-def made(spec: Spec, root: Path, diagnostics: Diagnostics) -> Iterator[MadeFile]:
+def made_files(spec: Spec, root: Path, diagnostics: Diagnostics) -> Iterator[MadeFile]:
     """Yield the files that the Snakefile made in the directory while it was read. Record those that cannot be kept."""
     place = spec.document.place(["workflow", "file"])
     data = {file.path for file in spec.data}
