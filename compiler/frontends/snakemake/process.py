@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.metadata
-import json
 import os
 import re
-import subprocess
-import sys
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from reana_batch.diagnostics import Diagnostics, Note, Place, refuse
+from reana_batch.frontends.answers import Failed, ask
 from reana_batch.frontends.snakemake.records import EndRecord, Fault, JobRecord, KeptRecord, Past, Request, RuleRecord
 from reana_batch.reading.spec import Spec
 
+_READER = "reana_batch.frontends.snakemake.reader"
 _INSTALL = "install it: pip install 'reana-batch[snakemake]'"
 _OLDEST, _TOO_NEW = (9, 22), (10,)
 
@@ -97,35 +94,11 @@ def read(
     reading = Reading(spec, root, diagnostics.sources)
     profiles = {name: spec.options[name] for name in _PROFILES if name in spec.options}
     request = Request(str(root / spec.workflow_file), str(root), config, past, profiles)
-    command = [sys.executable, "-P", "-W", "ignore", "-m", "reana_batch.frontends.snakemake.reader"]
-    with tempfile.TemporaryFile() as errors:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            text=True,
-            encoding="utf-8",
-            cwd=root,
-            # Sets have the same order each time, and {resources.tmpdir} is that of the workers.
-            env=_environment(),
-        )
-        assert process.stdin is not None
-        assert process.stdout is not None
-        with process:
-            # It may end before it has read all, or in the middle of a line. Then its exit code says so.
-            with contextlib.suppress(BrokenPipeError), process.stdin:
-                process.stdin.write(json.dumps(request))
-            for line in process.stdout:
-                if line.endswith("\n"):
-                    _take(reading, json.loads(line), diagnostics)
-        errors.seek(0)
-        printed = errors.read().decode("utf-8", "replace").strip()
-    if process.returncode != 0:
-        last = printed.rpartition("\n")[2] or "it printed nothing"
-        place = spec.document.place(["workflow", "file"])
-        message = f"Snakemake ended with exit code {process.returncode} while reading ({last})."
-        diagnostics.error("snakefile", message, place)
+    try:
+        # Sets have the same order each time, and {resources.tmpdir} is that of the workers.
+        ask(_READER, request, root, _environment(), lambda record: _take(reading, record, diagnostics))
+    except Failed as error:
+        diagnostics.error("snakefile", f"Snakemake {error}.", spec.document.place(["workflow", "file"]))
     diagnostics.stop_if_errors()
     return reading
 
