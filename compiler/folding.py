@@ -1,22 +1,24 @@
 """Fold many jobs into few steps: jobs of one kind become the rows of one step.
 
-Front ends use this if they get single jobs. The values that differ between the rows go into the step's
-table. The jobs that a row waits for become the narrowest pattern that an edge can have.
+Front ends use this if they get single jobs. The jobs that a row waits for become the narrowest pattern that an edge
+can have.
+
+A group stands for many jobs, so that thousands of jobs can wait for thousands without an edge for each pair. Groups
+are in the list of the jobs, and in no fold.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 import networkx
 
-from reana_batch.ir import Column, Need, Pattern, Repeated, RowMapping, Rows, Table
+from reana_batch.ir import Need, Pattern, RowMapping
 
-# Texts are compared word by word, so that a column has only the "a" of "results/a.txt".
-_WORD = re.compile(r"\w+|\W")
 _NUMBER = re.compile(r"(\d+)")
 
 # Rows are sorted by the rows of their parents: at most this many parents.
@@ -25,13 +27,11 @@ _PARENTS_IN_ORDER = 8
 # Jobs of one kind are split by the steps of their parents: into at most this many steps, with an average of two jobs.
 _MOST_PARTS = 20
 
-# The most holes of a text, because each has a file before and after it. With more, one column has the whole text from
-# the first hole to the last.
-_MOST_HOLES = 400
-
 # The most ancestors of a job that are searched to find that one parent waits for another.
 _MOST_ANCESTORS = 64
 
+
+_CIRCLE = "jobs wait for each other in a circle"
 
 K = TypeVar("K", bound=Hashable)
 
@@ -45,6 +45,14 @@ class Job(Generic[K]):
     order: str  # sorts rows that nothing else sorts; numbers in it are compared by their value
 
 
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A name for its parents. The jobs that wait for it wait for all of them."""
+
+    parents: Sequence[int]  # as in Job
+    order: str
+
+
 @dataclass(slots=True)
 class Fold(Generic[K]):
     """The jobs of one step: their positions, row by row."""
@@ -53,12 +61,44 @@ class Fold(Generic[K]):
     jobs: list[int]
 
 
-def fold(jobs: Sequence[Job[K]]) -> list[Fold[K]]:
+# The kind of a job here: a group's level above the jobs, and the kinds of its jobs.
+_Kind = tuple[int, tuple[K, ...]]
+
+
+def fold(jobs: Sequence[Job[K] | Group]) -> list[Fold[K]]:
     """Return the folds, parents before children. A circle of jobs raises ValueError.
 
     Jobs of one kind are one fold if their parents are in the same folds. Folds whose rows wait for each other
     row by row have their rows in the same order.
     """
+    nodes = [Job(kind, job.parents, job.order) for kind, job in zip(_kinds(jobs), jobs, strict=True)]
+    return [Fold(kinds[0], each.jobs) for each in _folds(nodes) for level, kinds in [each.kind] if not level]
+
+
+def _kinds(jobs: Sequence[Job[K] | Group]) -> list[_Kind[K]]:
+    """Return the kind of each job. Groups of the same level that stand for the same kinds have the same kind."""
+    kinds: list[_Kind[K]] = [(0, () if isinstance(job, Group) else (job.kind,)) for job in jobs]
+    for group in _groups(jobs):
+        above = {kinds[parent] for parent in jobs[group].parents}
+        inner = {kind for _, each in above for kind in each}
+        kinds[group] = (1 + max((level for level, _ in above), default=0), tuple(sorted(inner, key=str)))
+    return kinds
+
+
+def _groups(jobs: Sequence[Job[K] | Group]) -> Iterator[int]:
+    """Yield the groups, inner ones first. A circle of groups raises ValueError."""
+    found = {number: job.parents for number, job in enumerate(jobs) if isinstance(job, Group)}
+    graph: networkx.DiGraph[int] = networkx.DiGraph()
+    graph.add_nodes_from(found)
+    graph.add_edges_from((parent, group) for group, parents in found.items() for parent in parents if parent in found)
+    try:
+        yield from networkx.topological_sort(graph)
+    except networkx.NetworkXUnfeasible as error:
+        raise ValueError(_CIRCLE) from error
+
+
+def _folds(jobs: Sequence[Job[_Kind[K]]]) -> list[Fold[_Kind[K]]]:
+    """Return the folds of jobs and groups, with their rows in order."""
     folds = _by_parents(_in_order(_without_circles(jobs), jobs), jobs)
     leaders = _aligned(folds, jobs)
     place: dict[int, tuple[int, int]] = {}  # the fold and row of each job
@@ -169,70 +209,112 @@ def _by_depth(members: list[int], jobs: Sequence[Job[K]]) -> Iterator[Fold[K]]:
             depth[job] = max((depth[p] + 1 for p in inside.predecessors(job)), default=0)
             layers.setdefault((depth[job], jobs[job].kind), []).append(job)
     except networkx.NetworkXUnfeasible as error:
-        raise ValueError("jobs wait for each other in a circle") from error
+        raise ValueError(_CIRCLE) from error
     yield from (Fold(kind, found) for (_, kind), found in layers.items())
 
 
-def _in_order(folds: list[Fold[K]], jobs: Sequence[Job[K]]) -> list[Fold[K]]:
-    """Return the folds, parents before children, and otherwise in the order of their first jobs."""
+def _in_order(folds: list[Fold[_Kind[K]]], jobs: Sequence[Job[_Kind[K]]]) -> list[Fold[_Kind[K]]]:
+    """Return the folds, parents before children, and otherwise in the order of their first jobs.
+
+    Groups are as early as possible, so that they do not change the order of the others.
+    """
     fold_of = {job: number for number, each in enumerate(folds) for job in each.jobs}
     graph: networkx.DiGraph[int] = networkx.DiGraph()
     graph.add_nodes_from(range(len(folds)))
     graph.add_edges_from({(fold_of[parent], fold_of[job]) for job in fold_of for parent in jobs[job].parents})
     first = [min(natural(jobs[job].order) for job in each.jobs) for each in folds]
     order = networkx.lexicographical_topological_sort(
-        graph, key=lambda number: (natural(str(folds[number].kind)), first[number])
+        graph, key=lambda number: (folds[number].kind[0] == 0, natural(str(folds[number].kind)), first[number])
     )
     return [folds[number] for number in order]
 
 
 # --- edges ---------------------------------------------------------------------------------------
 
+# The rows of each fold that someone waits for, sorted.
+_Waits = Mapping[int, tuple[int, ...]]
 
-def needs(folds: Sequence[Fold[K]], jobs: Sequence[Job[K]], names: Sequence[str]) -> list[tuple[Need, ...]]:
+
+def needs(folds: Sequence[Fold[K]], jobs: Sequence[Job[K] | Group], names: Sequence[str]) -> list[tuple[Need, ...]]:
     """Return the needs of each fold. ``names`` are those of the steps.
 
     A need is left out if the rows wait for the same rows through another step.
     """
-    place = {job: (number, row) for number, each in enumerate(folds) for row, job in enumerate(each.jobs)}
-    return [tuple(_needs_of(each, jobs, place, folds, names)) for each in folds]
+    edges = _Edges(folds, jobs)
+    return [tuple(edges.needs_of(each, names)) for each in folds]
 
 
-def _needs_of(
-    each: Fold[K],
-    jobs: Sequence[Job[K]],
-    place: dict[int, tuple[int, int]],
-    folds: Sequence[Fold[K]],
-    names: Sequence[str],
-) -> Iterator[Need]:
-    waits: dict[int, list[tuple[int, ...]]] = {}
-    for row, job in enumerate(each.jobs):
-        found: dict[int, list[int]] = {}
-        for parent in jobs[job].parents:
-            number, parent_row = place[parent]
-            found.setdefault(number, []).append(parent_row)
-        for number, rows in found.items():
-            waits.setdefault(number, [()] * len(each.jobs))[row] = tuple(sorted(rows))
-    for number in sorted(waits):
-        pattern = _pattern(waits[number], len(folds[number].jobs))
-        if isinstance(pattern, Pattern) or not all(_is_implied(job, number, jobs, place) for job in each.jobs):
-            yield Need(names[number], pattern)
+class _Edges(Generic[K]):
+    """The rows that rows wait for."""
+
+    def __init__(self, folds: Sequence[Fold[K]], jobs: Sequence[Job[K] | Group]) -> None:
+        self._jobs = jobs
+        self._counts = [len(each.jobs) for each in folds]
+        self._place = {job: (number, row) for number, each in enumerate(folds) for row, job in enumerate(each.jobs)}
+        self._behind: dict[tuple[int, ...], _Waits] = {}  # by groups: their rows
+        for group in _groups(jobs):
+            self._behind[(group,)] = self._waits(jobs[group].parents)
+
+    def needs_of(self, each: Fold[K], names: Sequence[str]) -> Iterator[Need]:
+        waits: dict[int, list[tuple[int, ...]]] = {}
+        for row, job in enumerate(each.jobs):
+            for number, rows in self._waits(self._jobs[job].parents).items():
+                waits.setdefault(number, [()] * len(each.jobs))[row] = rows
+        for number in sorted(waits):
+            pattern = _pattern(waits[number], self._counts[number])
+            if isinstance(pattern, Pattern) or not all(self._is_implied(job, number) for job in each.jobs):
+                yield Need(names[number], pattern)
+
+    def _waits(self, parents: Sequence[int]) -> _Waits:
+        """Return the rows that a job with these parents waits for. Jobs of the same groups share a tuple of rows."""
+        groups = tuple(parent for parent in parents if parent not in self._place)
+        direct: dict[int, list[int]] = {}
+        for parent in parents:
+            if parent in self._place:
+                number, row = self._place[parent]
+                direct.setdefault(number, []).append(row)
+        behind = self._all_behind(groups)
+        found = {number: _union(behind.get(number, ()), sorted(rows)) for number, rows in direct.items()}
+        return {**behind, **found}
+
+    def _all_behind(self, groups: tuple[int, ...]) -> _Waits:
+        if groups not in self._behind:
+            found: dict[int, tuple[int, ...]] = {}
+            for group in groups:
+                for number, rows in self._behind[(group,)].items():
+                    found[number] = _union(found.get(number, ()), rows)
+            self._behind[groups] = found
+        return self._behind[groups]
+
+    def _is_implied(self, job: int, number: int) -> bool:
+        """Return whether the parents of ``job`` in this fold are ancestors of its other parents.
+
+        Only a limited number of ancestors is searched. Rows behind a group never count as implied.
+        """
+        parents = self._jobs[job].parents
+        if any(number in self._behind.get((parent,), ()) for parent in parents):
+            return False
+        asked = {parent for parent in parents if self._place.get(parent, (-1, 0))[0] == number}
+        open_ones = [parent for parent in parents if parent not in asked]
+        seen = set(open_ones)
+        while asked and open_ones and len(seen) < _MOST_ANCESTORS:
+            above = self._jobs[open_ones.pop(0)].parents
+            asked.difference_update(above)
+            open_ones += [each for each in above if each not in seen]
+            seen.update(above)
+        return not asked
 
 
-def _is_implied(job: int, number: int, jobs: Sequence[Job[K]], place: dict[int, tuple[int, int]]) -> bool:
-    """Return whether the parents of ``job`` in this fold are ancestors of its other parents.
+def _union(first: tuple[int, ...], second: Sequence[int]) -> tuple[int, ...]:
+    """Return the rows of both, sorted. If ``first`` has them all, return it and no copy."""
+    if len(second) <= len(first) and all(_is_in(row, first) for row in second):
+        return first
+    return tuple(sorted({*first, *second}))
 
-    Only a limited number of ancestors is searched.
-    """
-    asked = {parent for parent in jobs[job].parents if place[parent][0] == number}
-    open_ones = [parent for parent in jobs[job].parents if parent not in asked]
-    seen = set(open_ones)
-    while asked and open_ones and len(seen) < _MOST_ANCESTORS:
-        above = jobs[open_ones.pop(0)].parents
-        asked.difference_update(above)
-        open_ones += [each for each in above if each not in seen]
-        seen.update(above)
-    return not asked
+
+def _is_in(row: int, rows: tuple[int, ...]) -> bool:
+    index = bisect_left(rows, row)
+    return index < len(rows) and rows[index] == row
 
 
 def _pattern(waits: list[tuple[int, ...]], count: int) -> Pattern | RowMapping:
@@ -241,89 +323,3 @@ def _pattern(waits: list[tuple[int, ...]], count: int) -> Pattern | RowMapping:
     if len(waits) == count and all(rows == (row,) for row, rows in enumerate(waits)):
         return Pattern.EACH
     return RowMapping(tuple(waits))
-
-
-# --- tables --------------------------------------------------------------------------------------
-
-
-class Columns:
-    """The table of a step, filled while its texts are split. Equal columns are one."""
-
-    def __init__(self, count: int) -> None:
-        self._count = count
-        self._names: dict[tuple[str, ...], str] = {}
-        self._wished: dict[tuple[str, ...], str] = {}
-
-    def suggest(self, name: str, cells: Sequence[str]) -> None:
-        """Suggest ``name`` for a column with exactly these cells. There may never be such a column."""
-        self._wished.setdefault(tuple(cells), name)
-
-    def column(self, cells: Sequence[str]) -> str | Column:
-        """Return the column with these cells, or the text if all cells are equal."""
-        cells = tuple(cells)
-        if cells.count(cells[0]) == self._count:
-            return cells[0]
-        if cells not in self._names:
-            # Columns without a suggested name get a number. Suggested names are never numbers.
-            self._names[cells] = self._wished.get(cells, str(len(self._names)))
-        return Column(self._names[cells])
-
-    def split(self, texts: Sequence[str]) -> tuple[str | Column, ...]:
-        """Return the parts of the template that becomes ``texts`` with the cells of each row."""
-        if all(text == texts[0] for text in texts):
-            return (texts[0],)
-        model = _WORD.findall(texts[0])
-        varying = [False] * len(model)
-        for text in texts:
-            words = _WORD.findall(text)
-            if len(words) != len(model):
-                return self._around(texts)
-            for index, word in enumerate(words):
-                if word != model[index]:
-                    varying[index] = True
-        return self._pieces(texts, model, varying) if sum(varying) <= _MOST_HOLES else self._around(texts)
-
-    def _pieces(self, texts: Sequence[str], model: list[str], varying: list[bool]) -> tuple[str | Column, ...]:
-        cells: list[list[str]] = [[] for each in varying if each]
-        holes = [index for index, each in enumerate(varying) if each]
-        for text in texts:
-            words = _WORD.findall(text)
-            for cell, index in zip(cells, holes, strict=True):
-                cell.append(words[index])
-        columns = iter(cells)
-        parts = [self.column(next(columns)) if each else word for word, each in zip(model, varying, strict=True)]
-        return joined(parts)
-
-    def _around(self, texts: Sequence[str]) -> tuple[str | Column, ...]:
-        """Return the common beginning and end of all texts, with one column between."""
-        start, end = _common(texts), _common([text[::-1] for text in texts])[::-1]
-        shortest = min(map(len, texts)) - len(start)
-        end = end[-shortest:] if 0 < shortest < len(end) else end if shortest > 0 else ""
-        middle = [text[len(start) : len(text) - len(end)] for text in texts]
-        return joined([start, self.column(middle), end])
-
-    def table(self) -> Table:
-        """Return the table of all columns made so far."""
-        if not self._names:
-            return Repeated(self._count)
-        return Rows(tuple(self._names.values()), tuple(zip(*self._names, strict=True)))
-
-
-def _common(texts: Sequence[str]) -> str:
-    """Return the common beginning of all texts, up to the end of a word."""
-    low, high = min(texts), max(texts)
-    length = next((i for i, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), min(len(low), len(high)))
-    while length > 0 and re.fullmatch(r"\w", low[length - 1]):
-        length -= 1
-    return low[:length]
-
-
-def joined(parts: Sequence[str | Column]) -> tuple[str | Column, ...]:
-    """Return ``parts`` with neighbouring texts joined and empty ones removed."""
-    together: list[str | Column] = []
-    for part in parts:
-        if isinstance(part, str) and together and isinstance(together[-1], str):
-            together[-1] += part
-        elif part != "":
-            together.append(part)
-    return tuple(together)

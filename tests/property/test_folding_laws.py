@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reana_batch import folding
+from reana_batch.columns import Columns
 from reana_batch.diagnostics import Place
-from reana_batch.folding import Columns, Job
+from reana_batch.folding import Group, Job
 from reana_batch.ir import Column, Command, Pattern, RowMapping
 
 TEXTS = st.text(st.sampled_from("ab12 ./_-'\n"), max_size=12)
@@ -44,6 +45,44 @@ def test_rows_wait_for_what_their_jobs_wait_for(jobs: list[Job[str]]) -> None:
             }
             assert waits <= set(jobs[job].parents)
             assert set(jobs[job].parents) - waits <= {a for parent in waits for a in ancestors(parent, jobs)}
+
+
+@st.composite
+def grouped_graphs(draw: st.DrawFn) -> tuple[list[Job[str] | Group], list[Job[str]]]:
+    """Return jobs and groups, and the same jobs with what is behind the groups as their parents."""
+    nodes: list[Job[str] | Group] = []
+    plain: list[Job[str]] = []
+    behind: list[set[int]] = []  # for each node, in the numbers of the plain jobs: itself, or those of a group
+    for number in range(draw(st.integers(1, 14))):
+        parents = sorted(draw(st.sets(st.sampled_from(range(number)), max_size=4))) if number else []
+        jobs = set().union(*(behind[parent] for parent in parents))
+        if draw(st.booleans()):
+            nodes.append(Group(parents, draw(TEXTS)))
+            behind.append(jobs)
+        else:
+            kind, order = draw(st.sampled_from("abc")), draw(TEXTS)
+            nodes.append(Job(kind, parents, order))
+            behind.append({len(plain)})
+            plain.append(Job(kind, sorted(jobs), order))
+    return nodes, plain
+
+
+@given(grouped_graphs())
+def test_groups_stand_for_their_jobs(graphs: tuple[list[Job[str] | Group], list[Job[str]]]) -> None:
+    nodes, plain = graphs
+    plain_of = {node: number for number, node in enumerate(n for n, each in enumerate(nodes) if isinstance(each, Job))}
+    folds = folding.fold(nodes)
+    assert sorted(job for each in folds for job in each.jobs) == sorted(plain_of)
+    for number, (each, needs) in enumerate(
+        zip(folds, folding.needs(folds, nodes, list(map(str, range(len(folds))))), strict=True)
+    ):
+        assert all(int(need.step) < number for need in needs)
+        for row, job in enumerate(each.jobs):
+            parents = {(p, int(n.step)) for n in needs for p in rows(n.pattern, row, len(folds[int(n.step)].jobs))}
+            waits = {plain_of[folds[step].jobs[parent]] for parent, step in parents}
+            expected = set(plain[plain_of[job]].parents)
+            assert waits <= expected
+            assert expected - waits <= {a for parent in waits for a in ancestors(parent, plain)}
 
 
 def ancestors(job: int, jobs: list[Job[str]]) -> set[int]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from reana_batch import folding
-from reana_batch.folding import Columns, Job
+from reana_batch.columns import Columns
+from reana_batch.folding import Group, Job
 from reana_batch.ir import Column, Need, Pattern, RowMapping
 
 
@@ -50,6 +51,37 @@ def shape(jobs: list[Job[str]]) -> list[str]:
 
 def _word(need: Need) -> str:
     return need.pattern.value if isinstance(need.pattern, Pattern) else "rows"
+
+
+def test_thousands_that_wait_for_thousands_through_a_group_are_one_edge() -> None:
+    count = 3000
+    jobs: list[Job[str] | Group] = [Job("a", (), str(i)) for i in range(count)]
+    jobs.append(Group(range(count), "a"))
+    jobs += [Job("b", (count, i) if i % 2 else (count,), str(i)) for i in range(count)]
+    folds = folding.fold(jobs)
+    assert [len(each.jobs) for each in folds] == [count, count // 2, count // 2]
+    assert folding.needs(folds, jobs, "abc") == [(), (Need("a"),), (Need("a"),)]
+
+
+def test_instances_wait_for_their_own_groups() -> None:
+    jobs: list[Job[str] | Group] = [Job("a", (), str(i)) for i in range(6)]
+    jobs += [Group((0, 1, 2), "x"), Group((3, 4, 5), "y"), Group((6, 7), "both")]
+    jobs += [Job("b", (6,), "x1"), Job("b", (6,), "x2"), Job("b", (7,), "y1"), Job("c", (8,), "all")]
+    folds = folding.fold(jobs)
+    _, (need,), last = folding.needs(folds, jobs, "abc")
+    assert need == Need("a", RowMapping(((0, 1, 2), (0, 1, 2), (3, 4, 5))))
+    assert last == (Need("a"),)
+
+
+def test_a_group_does_not_change_the_order_of_the_steps() -> None:
+    jobs: list[Job[str] | Group] = [Job("c", (), "1"), Group((0,), "g"), Job("a", (1,), "1"), Job("b", (), "1")]
+    assert [each.kind for each in folding.fold(jobs)] == ["b", "c", "a"]
+
+
+def test_a_group_in_a_circle_is_refused() -> None:
+    jobs: list[Job[str] | Group] = [Group((1,), "x"), Group((0,), "y"), Job("a", (0,), "1")]
+    with pytest.raises(ValueError, match="circle"):
+        folding.fold(jobs)
 
 
 def test_rows_of_two_producers_follow_each_their_own() -> None:

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from reana_batch import folding, names
+from reana_batch.columns import Columns, joined
 from reana_batch.diagnostics import Diagnostics, Place
-from reana_batch.folding import Columns, Fold
+from reana_batch.folding import Fold
 from reana_batch.frontends.snakemake import scripts
 from reana_batch.frontends.snakemake.process import Reading
 from reana_batch.frontends.snakemake.records import JobRecord, RuleRecord
@@ -342,7 +343,7 @@ class _Maker:
                     for record in records
                 ]
             )
-            return Script((Command(folding.joined((head, *words, tail)), origin),), uses_python=True)
+            return Script((Command(joined((head, *words, tail)), origin),), uses_python=True)
         before = [scripts.before(record) for record in records]
         after = [scripts.after(record) for record in records]
         commands = () if rule.action == "none" else (command([self._commands(rule, record) for record in records]),)
