@@ -1,0 +1,2 @@
+# environments source it
+export SETUP="set up"
