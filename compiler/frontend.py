@@ -19,6 +19,7 @@ class FrontEnd:
     module: str = ""  # it has load(spec, diagnostics, results)
     options: tuple[str, ...] = ()  # the operational options (reana_commons.operational_options)
     idle_options: tuple[str, ...] = ()  # the options that have no effect, as in REANA
+    folder_option: str = ""  # the option that names the folder of workflow.file
     defined_by: tuple[str, ...] = ()  # the keys of workflow that can have the definition; the first is the usual one
     form_hint: str = ""  # what to write if none of them is present
     parameters_by_file: bool = False  # can inputs.parameters.input and workflow.parameters.file name a file?

@@ -40,6 +40,8 @@ FRONTENDS = {
     ),
     "yadage": FrontEnd(
         options=("toplevel", "initdir", "initfiles", "accept_metadir"),
+        idle_options=("accept_metadir",),
+        folder_option="toplevel",
         defined_by=("file", "specification"),
         form_hint="name the workflow, such as file: workflow.yaml.",
     ),

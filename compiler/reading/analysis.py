@@ -15,11 +15,11 @@ from reana_batch.diagnostics import Diagnostics, Refused, refuse
 from reana_batch.frontend import UNKNOWN, FrontEnd
 from reana_batch.ir import DataFile
 from reana_batch.reading import expressions, places, rules, schema
-from reana_batch.reading.document import as_text, entries, mapping_at, read_document, texts_at
+from reana_batch.reading.document import Document, as_text, entries, mapping_at, read_document, texts_at
 from reana_batch.reading.inputs import check_definition, check_inputs, check_nested, check_paths, declared_paths
 from reana_batch.reading.parameters import check_parameters, read_options, read_parameters, typed_parameters
 from reana_batch.reading.references import read_references
-from reana_batch.reading.spec import Spec
+from reana_batch.reading.spec import Spec, definition_path
 
 SPEC_NAMES = ("reana.yaml", "reana.yml")
 
@@ -75,6 +75,7 @@ def read_spec(
     front_end = front_ends.get(kind, UNKNOWN)
     schema.check(document, rules.of_analysis(front_ends), diagnostics, _HINTS, places.adviser(front_end))
     given = read_parameters(parameters, document, front_end, diagnostics)
+    chosen = read_options(options, document, front_end, diagnostics)
     data = read_references(document, _references(document.data), diagnostics)
     spec = Spec(
         path=path.resolve(),
@@ -84,8 +85,8 @@ def read_spec(
         front_end=front_end,
         parameters=mapping_at(document.data, "inputs", "parameters") | typed_parameters(given, document, diagnostics),
         given=given,
-        options=read_options(options, document, front_end, diagnostics),
-        input_files=_input_files(document.data, front_end),
+        options=chosen,
+        input_files=_input_files(document, front_end, chosen),
         input_directories=texts_at(document.data, "inputs", "directories"),
         output_files=_with_paths(_paths(document.data, "outputs"), data),
         output_directories=texts_at(document.data, "outputs", "directories"),
@@ -125,12 +126,13 @@ def _with_paths(paths: tuple[str, ...], data: Iterable[DataFile]) -> tuple[str, 
     return tuple(dict.fromkeys((*paths, *(file.path for file in data if file.is_output))))
 
 
-def _input_files(data: Any, front_end: FrontEnd) -> tuple[str, ...]:
+def _input_files(document: Document, front_end: FrontEnd, options: Mapping[str, str]) -> tuple[str, ...]:
     """Return the declared input files. The definition of the workflow is always among them."""
-    files, workflow = _paths(data, "inputs"), mapping_at(data, "workflow")
+    data = document.data
+    files, path = _paths(data, "inputs"), definition_path(document, front_end, options)
     if not front_end.needs_file:
         return files
-    definition = (*texts_at(data, "workflow", "files"), as_text(workflow.get("file")).partition("#")[0])
+    definition = (*texts_at(data, "workflow", "files"), path.partition("#")[0])
     folders = [PurePosixPath(path) for path in texts_at(data, "inputs", "directories")]
     missing = (path for path in definition if path and not any(map(PurePosixPath(path).is_relative_to, folders)))
     return tuple(dict.fromkeys((*files, *missing)))

@@ -49,7 +49,7 @@ class Document:
     root: yaml.Node
     # Earlier answers, under the ids of their nodes: of a file with 100,000 entries, each is asked for.
     _entries: dict[int, Mapping[str, _Entry]] = field(default_factory=dict, repr=False, compare=False)
-    _dollars: dict[int, _Dollars | None] = field(default_factory=dict, repr=False, compare=False)
+    _marks: dict[tuple[int, str], _Marks | None] = field(default_factory=dict, repr=False, compare=False)
 
     def place(self, path: DocumentPath) -> Place:
         """Return the place of the value at ``path``, or of its nearest parent that exists."""
@@ -62,27 +62,29 @@ class Document:
         return _place(entry[0] if entry else parent, self.file)
 
     def place_in(self, path: DocumentPath, offset: int, width: int) -> Place:
-        """Return the place of the ``$`` at ``offset`` of a text in any YAML style.
+        """Return the place of the ``$``, ``{`` or ``}`` at ``offset`` of a text in any YAML style.
 
-        Folding, indentation and escapes shift characters, but each ``$`` of the value occurs once in the source.
+        Folding, indentation and escapes shift characters, but each of these occurs as often in the source.
         If one is written as an escape, return the place of the value.
         """
         node = self._node(path)
-        if id(node) not in self._dollars:
-            self._dollars[id(node)] = self._dollars_of(node)
-        dollars = self._dollars[id(node)]
-        if dollars is None:
+        key = id(node), node.value[offset]
+        if key not in self._marks:
+            self._marks[key] = self._marks_of(node, node.value[offset])
+        marks = self._marks[key]
+        if marks is None:
             return _place(node, self.file)
-        at = dollars.in_file[bisect.bisect_left(dollars.in_value, offset)]
+        at = marks.in_file[bisect.bisect_left(marks.in_value, offset)]
         line = bisect.bisect_right(self._line_starts, at)
         return Place(self.file, line, at - self._line_starts[line - 1] + 1, width)
 
-    def _dollars_of(self, node: yaml.Node) -> _Dollars | None:
-        """Return the positions of each ``$`` of a text. If the source has more or fewer, return None."""
+    def _marks_of(self, node: yaml.Node, mark: str) -> _Marks | None:
+        """Return the positions of each ``mark`` of a text. If the source has more or fewer, return None."""
         start, end = node.start_mark.index, node.end_mark.index
-        in_value = [match.start() for match in _DOLLAR.finditer(node.value)]
-        in_file = [match.start() for match in _DOLLAR.finditer(self.text, start, end)]
-        return _Dollars(in_value, in_file) if len(in_value) == len(in_file) else None
+        pattern = re.compile(re.escape(mark))
+        in_value = [match.start() for match in pattern.finditer(node.value)]
+        in_file = [match.start() for match in pattern.finditer(self.text, start, end)]
+        return _Marks(in_value, in_file) if len(in_value) == len(in_file) else None
 
     @functools.cached_property
     def _line_starts(self) -> list[int]:
@@ -132,12 +134,10 @@ class Document:
 
 _Entry = tuple[yaml.Node, yaml.Node]
 
-_DOLLAR = re.compile(r"\$")
-
 
 @dataclass(frozen=True, slots=True)
-class _Dollars:
-    """The positions of each ``$`` of a text: in the text, and in the file."""
+class _Marks:
+    """The positions of each ``$`` or brace of a text: in the text, and in the file."""
 
     in_value: list[int]
     in_file: list[int]

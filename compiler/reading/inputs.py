@@ -178,6 +178,9 @@ def check_inputs(spec: Spec, declared: list[_Declared], diagnostics: Diagnostics
 def check_definition(spec: Spec, diagnostics: Diagnostics) -> None:
     """Check the file that defines the workflow. It is an input, declared or not."""
     declared = spec.workflow_file.partition("#")[0]
+    folder = spec.options.get(spec.front_end.folder_option, "")
+    if folder and (path_problem(folder) or not (spec.directory / folder).is_dir()):
+        return  # the front end knows why
     if declared and spec.front_end.needs_file:
         place = spec.document.place(["workflow", "file"])
         problem = path_problem(declared)
@@ -186,7 +189,7 @@ def check_definition(spec: Spec, diagnostics: Diagnostics) -> None:
         elif os.path.lexists(spec.directory / declared):
             _check_input(os.path.realpath(spec.directory), declared, place, True, diagnostics)
         else:
-            hint = Later(declared, functools.partial(_hint_of_missing, spec.directory, declared, True))
+            hint = Later(declared, functools.partial(hint_of_missing, spec.directory, declared, True))
             diagnostics.error("missing-file", f'"{declared}" does not exist.', place, hint)
 
 
@@ -212,7 +215,7 @@ def _check_input(root: str, declared: str, where: Where, is_file: bool, diagnost
 
 def _report_missing(root: str, declared: str, where: Where, is_file: bool, diagnostics: Diagnostics) -> None:
     """Record a missing input. A missing directory is only a warning, because git does not keep empty ones."""
-    hint = Later((declared, is_file), functools.partial(_hint_of_missing, Path(root), declared, is_file))
+    hint = Later((declared, is_file), functools.partial(hint_of_missing, Path(root), declared, is_file))
     if is_file:
         diagnostics.error("input-missing", f'"{declared}" does not exist.', where, hint)
     else:
@@ -220,8 +223,9 @@ def _report_missing(root: str, declared: str, where: Where, is_file: bool, diagn
         diagnostics.warning("input-missing", message, where, hint)
 
 
-def _hint_of_missing(directory: Path, declared: str, is_file: bool) -> str:
-    near = _near_path(directory, declared.replace("\\", "/"))
+def hint_of_missing(directory: Path, declared: str, is_file: bool) -> str:
+    """Return the advice for a path that does not exist in the directory."""
+    near = near_path(directory, declared.replace("\\", "/"))
     if near:
         return f"did you mean {near}?"
     hint = _path_hint(declared)
@@ -232,7 +236,7 @@ def _hint_of_missing(directory: Path, declared: str, is_file: bool) -> str:
     return hint
 
 
-def _near_path(directory: Path, declared: str) -> str | None:
+def near_path(directory: Path, declared: str) -> str | None:
     """Return an existing path whose parts all look like those of ``declared``, or None."""
     found = PurePosixPath()
     for part in PurePosixPath(declared).parts:

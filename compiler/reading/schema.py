@@ -12,12 +12,12 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import resources
-from typing import Any
+from typing import Any, Protocol
 
 import jsonschema_rs
 
-from reana_batch.diagnostics import Diagnostics, Hint, Later, Where, closest, suggestion
-from reana_batch.reading.document import Document
+from reana_batch.diagnostics import Diagnostics, Hint, Later, Place, Where, closest, suggestion
+from reana_batch.reading.document import Document, DocumentPath
 
 JSON_TYPES = {
     "string": "text",
@@ -36,6 +36,19 @@ def load_schema(name: str) -> dict[str, Any]:
     return schema
 
 
+class Placed(Protocol):
+    """A value from one or more files, with the places of its parts."""
+
+    def place(self, path: DocumentPath) -> Place:
+        """Return the place of the value at ``path``, or of its nearest parent that exists."""
+
+    def key_place(self, path: DocumentPath) -> Place:
+        """Return the place of the key that ends ``path``."""
+
+    def source_of(self, path: DocumentPath) -> str:
+        """Return the characters of the value at ``path`` as they are in the file."""
+
+
 # The advice for an unknown key at a path, chosen from the known keys.
 Advice = Callable[[list[str | int], str, list[str]], str]
 
@@ -50,7 +63,7 @@ def nearest(_path: list[str | int], key: str, known: list[str]) -> str:
 class Violation:
     """A rule of the schema that a value breaks."""
 
-    document: Document
+    document: Placed
     path: list[Any]
     kind: Any
     value: Any
@@ -84,7 +97,7 @@ def check(
 
 
 def check_value(
-    document: Document,
+    document: Placed,
     path: list[str | int],
     value: Any,
     schema: dict[str, Any],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,4 +55,10 @@ class Spec:
     @property
     def workflow_file(self) -> str:
         """The path of the workflow definition, relative to the analysis, or an empty text."""
-        return as_text(mapping_at(self.document.data, "workflow").get("file"))
+        return definition_path(self.document, self.front_end, self.options)
+
+
+def definition_path(document: Document, front_end: FrontEnd, options: Mapping[str, str]) -> str:
+    """Return the path of the workflow definition, relative to the analysis, or an empty text."""
+    written = as_text(mapping_at(document.data, "workflow").get("file"))
+    return posixpath.join(options.get(front_end.folder_option, ""), written) if written else ""
