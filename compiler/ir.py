@@ -202,6 +202,7 @@ class Script(NamedTuple):
     before: Command | None = None  # the front end's own command before them, in the workspace, without the image
     after: Command | None = None  # the same after them, before the outputs are checked
     uses_python: bool = False  # do the commands need the Python of the compiler, as $REANA_BATCH_PYTHON?
+    workspace: str = ""  # the text that stands for the path of the workspace in all of them; the job replaces it
 
 
 class Asked(NamedTuple):

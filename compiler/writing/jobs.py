@@ -96,6 +96,7 @@ def _job_script(
         credentials=[name for name in CREDENTIALS if name in placed.credentials],
         life_needed=runtime * max(1, len(action.commands)),
         python=(site.python or "") if action.uses_python else "",
+        workspace_mark=_workspace_mark(step),
         programs=placed.programs,
         depth=depth,
     )
@@ -134,6 +135,16 @@ def _command_word(name: str, command: Command, step: Step) -> str:
         return name
     words = (_column_word(part, step) if isinstance(part, Column) else piece for piece, part in _pieces(name, command))
     return " ".join(words)
+
+
+def _workspace_mark(step: Step) -> str:
+    """Return the text that a job replaces by the path of the workspace. Empty if no command has it.
+
+    A cell can hold the mark, or a part of it.
+    """
+    mark = step.action.workspace
+    commands = (command for _, command in _scripts(step))
+    return mark if any(not command.is_literal or mark in command.text({}) for command in commands) else ""
 
 
 def _column_word(column: Column, step: Step) -> str:

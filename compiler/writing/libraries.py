@@ -19,6 +19,7 @@ LIBRARIES = {
         "job/tables",
         "job/records",
         "job/parents",
+        "job/workspace",
         "job/worker",
         "job/command",
         "job/chunk",

@@ -45,7 +45,8 @@ run_row() { # ROW
     fail_row "$EXIT_CREDENTIAL" credential "$lacking"
     return
   fi
-  [[ -n $worker_ready ]] || { check_cvmfs && check_python && check_programs && set_launcher && worker_ready=yes; } ||
+  [[ -n $worker_ready ]] || { check_cvmfs && check_python && check_programs && set_workspace_path && set_launcher &&
+    worker_ready=yes; } ||
     { fail_row "$?" worker "$lacking"; return; }
   [[ $has_table == no ]] || read_cells "$row"
   run_attempts

@@ -1,8 +1,8 @@
 # shellcheck shell=bash disable=SC2034,SC2154
 # Run the commands of a row, and find out why they failed.
 #
-# Facts: folder commands outputs images container_runtime row_time_limit run row own chunk cells; before, after and
-# retries, if not empty
+# Facts: folder commands outputs images container_runtime row_time_limit run row own chunk cells; before, after, retries
+# and workspace_mark, if not empty
 
 child=
 declare -A text_of=()
@@ -36,10 +36,10 @@ run_commands() {
   done
 }
 
-# Set the path of a command's script. If the script differs between rows, assemble it first.
+# Set the path of a command's script. If the script differs between rows or runs, assemble it first.
 set_script() { # COMMAND -> $script
   script=batch/steps/$folder/$1
-  if [[ $1 == *' '* || $1 == =* ]]; then
+  if [[ $1 == *' '* || $1 == =* || -n ${workspace_mark-} ]]; then
     script=state/$folder/running-$chunk
     assemble "$1" "$script"
   fi
@@ -58,6 +58,7 @@ assemble() { # COMMAND TO
       script+=${text_of[$piece]}
     fi
   done
+  [[ -z ${workspace_mark-} ]] || fill_in "$script"
   overwrite "$2" "$script" || { say "row $row: $2 cannot be written"; exit "$EXIT_WRITE"; }
 }
 

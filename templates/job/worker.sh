@@ -63,6 +63,8 @@ set_launcher() { # -> $launcher
   launcher+=(apptainer --silent exec --pwd "$REANA_WORKSPACE")
   # The fields of --mount are CSV: a quote inside quotes is doubled.
   launcher+=(--mount "type=bind,\"source=${root//\"/\"\"}\",\"destination=${root//\"/\"\"}\"")
+  # The site's containers may have a /tmp of their own.
+  [[ $workspace_path != "$links"/* ]] || launcher+=(--mount "type=bind,source=$links,destination=$links")
   for directory in "${binds[@]}" "${cvmfs[@]/#//cvmfs/}"; do
     [[ ! -e $directory ]] || launcher+=(--mount "type=bind,source=$directory,destination=$directory")
   done

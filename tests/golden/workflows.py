@@ -180,10 +180,25 @@ def expansions() -> Scenario:
     return Scenario(replace(expanding, within=("outer",)), ("python=/opt/py thon/bin/python3",), ("job.sub", "0"))
 
 
+def workspace_path() -> Scenario:
+    """Commands with a mark for the path of the workspace: one for all rows, in cells, and around the user's commands."""
+    mark = "$REANA_WORKSPACE"
+    order = f"{mark}/order.txt"
+    before, after = Command((f"mkdir -p {mark}/d",), _place(2)), Command((f"cp {order} d",), _place(2))
+    table = _table(("n", "file"), [("0", order), ("1", "order.txt")])
+    marked = (
+        scripted("one", 2, f"echo 'one 0' >>{order}\n"),
+        scripted("rows", 3, "echo rows ", Column("n"), " >>", Column("file"), table=table, needs=(Need("one"),)),
+        step("plain", 4),
+    )
+    one, *others = (each._replace(action=each.action._replace(workspace=mark)) for each in marked)
+    return Scenario(flow(one._replace(action=one.action._replace(before=before, after=after)), *others))
+
+
 WORKFLOWS: dict[str, Callable[[], Scenario]] = {
     function.__name__.replace("_", "-"): function
     for function in (
         *(scatter, cells, each_row, each_row_chunked, row_mapping, row_mapping_chunked),
-        *(array_limit, diamond, independent, expansions),
+        *(array_limit, diamond, independent, expansions, workspace_path),
     )
 }

@@ -31,6 +31,7 @@ class Template:
     outputs: tuple[str, ...] = ()
     image: str = "docker.io/library/debian:12"
     hints: Mapping[str, str] = field(default_factory=dict)
+    workspace: str = ""  # the mark for its path
 
 
 def compile_flow(desk: Desk, name: str, site: str, *templates: Template, settings: Sequence[str] = ()) -> str:
@@ -79,7 +80,7 @@ def _step(given: Mapping[str, Any]) -> ir.Step:
         name=given["name"],
         label=given["name"],
         origin=place,
-        action=ir.Script((ir.Command(tuple(parts[1:]), place),)),
+        action=ir.Script((ir.Command(tuple(parts[1:]), place),), workspace=given["workspace"]),
         table=ir.Repeated() if count is None else ir.Rows(("row",), tuple((str(row),) for row in range(count))),
         needs=tuple(ir.Need(parent, _pattern(pattern)) for parent, pattern in given["needs"].items()),
         outputs=tuple(given["outputs"]),

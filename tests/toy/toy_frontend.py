@@ -1,8 +1,9 @@
 """A front end for tests of expansions: a workflow in JSON. Parts of it depend on the files that a run makes.
 
-``workflow.file`` holds ``{"steps": [...], "expansions": [...]}``. A step has ``name``, ``command``, ``needs`` and
-``credentials``. If it has a row for each file, it also has ``each: true``, and its command holds ``{file}``. An expansion
-has ``name``, ``needs``, ``files``, a pattern of files in the workspace, and its own steps and expansions.
+``workflow.file`` holds ``{"steps": [...], "expansions": [...]}``. A step has ``name``, ``command``, ``needs``,
+``credentials`` and ``workspace``, the mark for its path. If it has a row for each file, it also has ``each: true``, and its
+command holds ``{file}``. An expansion has ``name``, ``needs``, ``files``, a pattern of files in the workspace, and its own
+steps and expansions.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ def _step(given: Mapping[str, Any], files: list[str], at: Place) -> Step:
         name=given["name"],
         label=given["name"],
         origin=at,
-        action=Script((Command(tuple(parts), at),)),
+        action=Script((Command(tuple(parts), at),), workspace=given.get("workspace", "")),
         needs=tuple(map(Need, given.get("needs", ()))),
         table=table,
         asked=Asked(credentials=frozenset(given.get("credentials", ()))),
