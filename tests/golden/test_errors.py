@@ -30,7 +30,7 @@ from reana_batch import pipeline
 from reana_batch.backends import known_settings
 from reana_batch.diagnostics import CODES, Diagnostics, Refused, Severity, render
 from reana_batch.frontends import FRONTENDS
-from reana_batch.frontends.snakemake.mirror import mirror
+from reana_batch.frontends.mirror import mirror
 from reana_batch.frontends.yadage import definition
 from reana_batch.ir import Need
 from reana_batch.reading import sites
