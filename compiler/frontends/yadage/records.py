@@ -81,8 +81,12 @@ class EndRecord(NamedTuple):
     known: Mapping[str, Any]  # as in Past: all results that were read from the disk so far
 
 
+# The kinds of faults that are warnings.
+WARNINGS = frozenset({"unused-scatter", "no-case", "condition", "left-out", "path", "number"})
+
+
 class Fault(NamedTuple):
-    """The reason why there are no jobs, or a warning. The table in process.py says which."""
+    """The reason why there are no jobs, or a warning."""
 
     kind: str  # a row of the table of messages in process.py, or the class of an exception
     path: list[str | int]

@@ -1,0 +1,457 @@
+"""Expand a workflow with Yadage: apply its stages until none is applicable, and never run a job."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import logging
+import math
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import glob2
+import jq
+import jsonpath_rw
+import jsonpointer
+import packtivity.datamodel
+import packtivity.statecontexts.posixfs_context
+import packtivity.utils
+import yadage.stages
+import yadage.state_providers.localposix
+import yadage.wflowview
+from packtivity.syncbackends import defaultsyncbackend, finalize_inputs, publish
+from yadage.handlers import predicate_handlers, scheduler_handlers
+from yadage.stages import JsonStage
+from yadage.state_providers.localposix import LocalFSProvider
+from yadage.utils import outputReference
+from yadage.wflow import YadageWorkflow
+
+from reana_batch.frontends.yadage import values
+from reana_batch.frontends.yadage.places import Mark, Path, Places, Problem
+from reana_batch.frontends.yadage.problems import Problems
+from reana_batch.frontends.yadage.records import Past, Request
+from reana_batch.frontends.yadage.states import Graph, Members, State
+from reana_batch.frontends.yadage.waiting import Waiting
+
+# The most jobs of a stage.
+MOST = 1_000_000
+
+# Jobs that share more inputs than this share a node that stands for them.
+_FEW = 8
+
+_GLOB = frozenset("*?[")
+
+
+class Abandoned(Exception):
+    """A stage has faults, which are recorded."""
+
+
+class Group(NamedTuple):
+    """The steps that a dependency matches."""
+
+    key: tuple[str, str]  # the scope, and the path of the match
+    steps: frozenset[str]  # identifiers
+
+
+@dataclass(slots=True)
+class Origin:
+    """The stage that adds a step."""
+
+    path: Path
+    scope: str  # its directory, relative to the workspace
+    name: str
+    label: str
+    groups: tuple[Group, ...]  # of its dependencies
+
+
+@dataclass(slots=True)
+class Scope:
+    """The workflow of a directory."""
+
+    maker: Origin | None  # None for the whole workflow
+
+
+@dataclass
+class Expansion:
+    """A workflow that Yadage expands."""
+
+    request: Request
+    problems: Problems = field(init=False)
+    learned: dict[str, Any] = field(default_factory=dict)  # by step: results that were read from the disk
+    origins: dict[str, Origin] = field(default_factory=dict)  # by the identifier of a step
+    scopes: dict[str, Scope] = field(default_factory=lambda: {"": Scope(None)})
+    empty: dict[tuple[str, str], str] = field(default_factory=dict)  # by scope and name: why a stage has no steps
+    broken: set[int] = field(default_factory=set)  # the ids of the stages with faults
+    selecting: bool = False  # is a parameter being evaluated?
+
+    def __post_init__(self) -> None:
+        self.root = os.path.normpath(self.request.directory)
+        self.mark = Mark(self.root)
+        self.places = Places(self.request.definition)
+        self.problems = Problems(self.places, self.mark)
+        self.past = self.request.past or Past([], [], [], {})
+        self.known = {name: values.create(self.mark.real(value)) for name, value in self.past.known.items()}
+        self._done = frozenset(self.past.done)
+        self._finished = frozenset((scope, name) for scope, name in self.past.finished)
+        self._new: list[Any] = []
+        self._current: Origin | None = None
+        self._shared: dict[int, Any] = {}
+        self._failed = False
+        self._groups: dict[tuple[str, str], Group] = {}
+        self._behind: dict[str, bool] = {}
+        self._backend = defaultsyncbackend()
+        self._rules: dict[int, Any] = {}
+        self.workflow = YadageWorkflow(dag=Graph(self._added))
+        self.waiting = Waiting(self.workflow)
+        _replace_slow_parts()
+        self._replace_handlers()
+        self._begin()
+
+    @property
+    def steps(self) -> Iterator[Any]:
+        """The steps of the workflow, in the order in which Yadage added them."""
+        return (
+            node
+            for node in map(self.workflow.dag.getNode, self.workflow.dag.nodes())
+            if node.identifier in self.origins
+        )
+
+    # --- the loop of adage -----------------------------------------------------------------------
+
+    def _begin(self) -> None:
+        start = State(readonly=[os.path.join(self.root, self.request.initdir)])
+        provider = LocalFSProvider(State([self.root]), ensure=False, nest=True, init_states=[start])
+        view = self.workflow.view()
+        view.addWorkflow([JsonStage(stage, provider) for stage in self.places.filled["stages"]])
+        if self.request.parameters:  # as in Yadage: without parameters there is no stage init
+            view.init(dict(self.request.parameters), provider, discover=True, relative=True)
+        self._note()
+
+    def run(self) -> None:
+        """Apply stages until none is applicable."""
+        self._publish()
+        while self._sweep():
+            self._publish()
+
+    def _sweep(self) -> bool:
+        """Apply the stages that are applicable now, and return whether there were any.
+
+        As in adage: stages are taken from the list that is walked, so that the one after is walked next time.
+        """
+        rules, left, index, applied = self.workflow.rules, [], 0, False
+        while index < len(rules):
+            rule = rules[index]
+            if self._ready(rule):
+                applied = True
+                self._apply(rule)
+                left += rules[index + 1 : index + 2]
+                index += 1
+            else:
+                left.append(rule)
+            index += 1
+        rules[:] = [rule for rule in left if id(rule) not in self.broken]
+        return applied
+
+    def _ready(self, rule: Any) -> bool:
+        if id(rule) in self.broken:
+            return False
+        try:
+            return bool(rule.applicable(self.workflow)) and not self.waiting.parameters(rule)
+        except Exception as error:  # noqa: BLE001  # Yadage raises what it happens to meet
+            self.broken.add(id(rule))
+            self.problems.of_condition(self.path_of(rule), error)
+            return False
+
+    def _apply(self, rule: Any) -> None:
+        self._current = self._origin(rule)
+        self._shared, self._failed = {}, False
+        count = len(self._new), len(self.scopes)
+        try:
+            rule.apply(self.workflow)
+        except Abandoned:
+            self.broken.add(id(rule))
+        except Exception as error:  # noqa: BLE001  # the same
+            self.broken.add(id(rule))
+            self.problems.of_stage(self._current.path, error)
+        else:
+            if count == (len(self._new), len(self.scopes)):
+                self.empty.setdefault((rule.offset, rule.rule.name), "scatter")
+            self.workflow.applied_rules.append(rule)
+            self.waiting.forget(rule)
+        self._note()
+
+    def _note(self) -> None:
+        """Remember the stages that were added last."""
+        for rule in reversed(self.workflow.rules):
+            if id(rule) in self._rules:
+                return
+            self._rules[id(rule)] = rule
+            self.waiting.note(rule)
+
+    # --- where a step comes from -----------------------------------------------------------------
+
+    def scope_of(self, rule: Any) -> str:
+        """Return the directory of a stage's scope, relative to the workspace."""
+        return self.name_of(rule.rule.state_provider.base.readwrite[0])
+
+    def path_of(self, rule: Any) -> Path:
+        """Return the path of a stage; that of the stage around it for the stage init."""
+        path = self.places.of(rule.rule.stagespec)
+        if path is not None:
+            return path
+        maker = self.scopes[self.scope_of(rule)].maker
+        return maker.path if maker else ()
+
+    def name_of(self, directory: str) -> str:
+        """Return a directory relative to the workspace."""
+        return directory[len(self.root) :].lstrip("/")
+
+    def label_of(self, rule: Any) -> str:
+        """Return the names of the stages to a stage, the outermost first."""
+        parts = jsonpointer.JsonPointer(rule.offset).parts[::2]
+        return "/".join([*parts, rule.rule.name])
+
+    def _origin(self, rule: Any) -> Origin:
+        spec = rule.rule.depspec or {}
+        groups: list[Group] = []
+        if spec.get("dependency_type") == "jsonpath_ready":
+            view = self.workflow.view(rule.offset)
+            for expression in spec["expressions"]:
+                groups += self.groups(view, expression)
+        elif spec:
+            found = self.waiting.condition(rule).found
+            groups.append(Group((rule.offset, f"{rule.rule.name} if"), frozenset(found)))
+        return Origin(self.path_of(rule), self.scope_of(rule), rule.rule.name, self.label_of(rule), tuple(groups))
+
+    def groups(self, view: Any, expression: str) -> list[Group]:
+        """Return the steps that a dependency matches: a group for each match, or one for many matches."""
+        matches = view.query(expression, view.steps)
+        if len(matches) > _FEW:
+            return [self._group(view, expression, [match.value for match in matches])]
+        return [self._group(view, str(match.full_path), match.value) for match in matches]
+
+    def _group(self, view: Any, path: str, value: Any) -> Group:
+        key = view.offset, path
+        if key not in self._groups:
+            self._groups[key] = Group(key, frozenset(self.waiting.below(view.offset, value)))
+        return self._groups[key]
+
+    def _added(self, node: Any) -> None:
+        assert self._current is not None
+        self.origins[node.identifier] = self._current
+        self._new.append(node)
+
+    def step_name(self, node: Any) -> str:
+        """Return the name of a step."""
+        state = node.task.state
+        if state.readwrite:
+            return self.name_of(state.readwrite[0])
+        return os.path.join(self.origins[node.identifier].scope, "init")
+
+    # --- results ---------------------------------------------------------------------------------
+
+    def _publish(self) -> None:
+        """Find the results of new steps, if they can be known."""
+        new, self._new = self._new, []
+        for node in new:
+            origin = self.origins[node.identifier]
+            try:
+                node.expected_result = self._result(node)
+            except Exception as error:  # noqa: BLE001  # the same
+                self.problems.of_step(origin.path, self.places.of(node.task.spec), self.step_name(node), error)
+                node.expected_result = values.create({})
+                self.problems.spoilt.add(node.identifier)
+
+    def _result(self, node: Any) -> Any:
+        name, task = self.step_name(node), node.task
+        if name in self.known:
+            self.learned[name] = self.past.known[name]
+            return self.known[name]
+        publisher = task.spec["publisher"]
+        result = None
+        if not self._dynamic(node):
+            result = self._backend.prepublish(task.spec, task.parameters, task.state)
+            if result is None and (not self.has_job(node) and not self.has_jobs_behind(node)):
+                result = self._read(task)
+        if result is None and (name in self._done or self.made_by(self.origins[node.identifier], self._finished)):
+            result = self._read(task)
+        if result is not None and _reads_disk(publisher):
+            self.learned[name] = self.mark.set(result.json())
+        if result is not None and not task.state.readwrite:
+            self.problems.of_init(self.origins[node.identifier].path, task.parameters, result)
+        return result
+
+    def _read(self, task: Any) -> Any:
+        parameters, state = finalize_inputs(task.parameters, task.state)
+        return publish(task.spec["publisher"], parameters, state, self._backend.pack_config)
+
+    def _dynamic(self, node: Any) -> bool:
+        """Return whether an init step looks for files that jobs make."""
+        task = node.task
+        if task.state.readwrite or not task.spec["publisher"]["glob"]:
+            return False
+        texts = (value for _, value in task.parameters.leafs() if isinstance(value, str))
+        return any(_GLOB & set(text) for text in texts) and self.has_jobs_behind(node)
+
+    @staticmethod
+    def has_job(node: Any) -> bool:
+        """Return whether a step runs something."""
+        return bool(node.task.spec["process"] and node.task.spec["environment"])
+
+    def has_jobs_behind(self, node: Any) -> bool:
+        """Return whether a step without a job takes results of jobs."""
+        if node.identifier not in self._behind:
+            inputs = (self.workflow.dag.getNode(each.stepid) for each in node.task.inputs)
+            flat = (each for one in inputs for each in (one.nodes if isinstance(one, Members) else [one]))
+            self._behind[node.identifier] = any(self.has_job(each) or self.has_jobs_behind(each) for each in flat)
+        return self._behind[node.identifier]
+
+    def made_by(self, origin: Origin | None, stages: frozenset[tuple[str, str]]) -> bool:
+        """Return whether one of these stages made a step, itself or with its sub-workflow."""
+        while origin is not None:
+            if (origin.scope, origin.name) in stages:
+                return True
+            origin = self.scopes[origin.scope].maker
+        return False
+
+    # --- handlers --------------------------------------------------------------------------------
+
+    def _replace_handlers(self) -> None:
+        """Add faults with places to the handlers of Yadage, and let jobs share what they have in common."""
+        select, scatter, step_or_stages = (
+            getattr(scheduler_handlers, name) for name in ("select_parameter", "scatter", "step_or_stages")
+        )
+        if hasattr(select, "original"):
+            select, scatter, step_or_stages = select.original, scatter.original, step_or_stages.original
+        for name, function, original in (
+            ("select_parameter", self._select, select),
+            ("scatter", self._scatter, scatter),
+            ("step_or_stages", self._step_or_stages, step_or_stages),
+        ):
+            setattr(scheduler_handlers, name, _bound(function, original))
+        scheduler_handlers.finalize_input = self._finalized
+        predicate_handlers.scope_done = lambda scope, view: self.waiting.done(
+            view.offset, jsonpointer.JsonPointer(scope).resolve(view.steps)
+        )
+
+    def _select(self, original: Any, view: Any, parameter: Any) -> Any:
+        try:
+            return original(view, parameter)
+        except Exception as error:  # noqa: BLE001  # the same
+            assert self._current is not None
+            path = self.places.of(parameter) or (*self._current.path, "scheduler", "parameters")
+            self.problems.of_reference(path, parameter, error)
+            self._failed = True
+            return None
+
+    def _scatter(self, original: Any, parameters: dict[str, Any], recipe: Any, batch: Any, parts: Any) -> Any:
+        self._stop_if_failed()
+        assert self._current is not None
+        path = self._current.path
+        for key in recipe["parameters"]:
+            if not isinstance(parameters.get(key), list | str | dict):
+                found = (*path, "scheduler", "scatter", "parameters", recipe["parameters"].index(key))
+                raise Problem("no-list", found, str(key))
+        sizes = [len(parameters[key]) for key in recipe["parameters"]]
+        if recipe["method"] == "cartesian" and math.prod(sizes) > MOST:
+            raise Problem("too-many", (*path, "scheduler", "scatter"), f"{math.prod(sizes):,}", f"{MOST:,}")
+        result = original(parameters, recipe, batch, parts)
+        seen = Counter(id(value) for each in result for value in each.values() if isinstance(value, dict | list))
+        self._shared = {key: None for key, count in seen.items() if count > 1}
+        return result
+
+    def _stop_if_failed(self) -> None:
+        if self._failed:
+            raise Abandoned
+
+    def _finalized(self, data: Any, view: Any) -> tuple[Any, list[Any]]:
+        """Return parameters with results in the place of references, and one reference to each step that has them."""
+        self._stop_if_failed()
+        if not isinstance(data, dict):
+            return self._resolved(data, view)
+        result: dict[str, Any] = {}
+        inputs: dict[str, Any] = {}
+        for key, value in data.items():
+            if self._shared.get(id(value)) is None:
+                found = self._resolved(value, view)
+                if id(value) in self._shared:
+                    self._shared[id(value)] = found = self._common(found, view)
+            else:
+                found = self._shared[id(value)]
+            result[key] = found[0]
+            inputs.update((each.stepid, each) for each in found[1])
+        return result, list(inputs.values())
+
+    @staticmethod
+    def _common(found: tuple[Any, list[Any]], view: Any) -> tuple[Any, list[Any]]:
+        value, inputs = values.create(found[0]).json(), found[1]
+        if len(inputs) > _FEW:
+            group = view.dag.group([each.stepid for each in inputs])
+            inputs = [outputReference(group.identifier, values.Pointer(()))]
+        return value, inputs
+
+    @staticmethod
+    def _resolved(value: Any, view: Any) -> tuple[Any, list[Any]]:
+        inputs: dict[str, Any] = {}
+
+        def resolve(part: Any) -> Any:
+            if type(part) is outputReference:
+                inputs.setdefault(part.stepid, part)
+                return view.dag.getNode(part.stepid).result.resolve_ref(part.pointer)
+            if type(part) is dict:
+                return {key: resolve(each) for key, each in part.items()}
+            return [resolve(each) for each in part] if type(part) is list else part
+
+        return resolve(value), list(inputs.values())
+
+    def _step_or_stages(
+        self, original: Any, name: str, spec: Any, inputs: Any, parameters: Any, provider: Any, view: Any
+    ) -> Any:
+        assert self._current is not None
+        step, stages = original(name, spec, inputs, parameters, provider, view)
+        if stages:
+            self.scopes[self.name_of(stages[0].state_provider.base.readwrite[0])] = Scope(self._current)
+        if step is None and stages is None and "cases" in spec:
+            self.empty[view.offset, self._current.name] = "cases"
+        return step, stages
+
+
+def _bound(function: Any, original: Any) -> Any:
+    def call(*args: Any, **options: Any) -> Any:
+        return function(original, *args, **options)
+
+    call.original = original  # type: ignore[attr-defined]  # so that another expansion finds it
+    return call
+
+
+def _reads_disk(publisher: Mapping[str, Any]) -> bool:
+    kind = publisher["publisher_type"]
+    return kind in {"fromparjq-pub", "fromglob-pub", "fromyaml-pub"} or (
+        kind == "interpolated-pub" and publisher["glob"]
+    )
+
+
+def _replace_slow_parts() -> None:
+    """Replace what Yadage does at each access by what it needs to do once, with the same results."""
+    logging.disable(logging.CRITICAL)
+    numbers = itertools.count()
+    packtivity.datamodel.create = values.create
+    packtivity.utils.leaf_iterator = values.leafs
+    packtivity.statecontexts.posixfs_context.LocalFSState = State
+    yadage.state_providers.localposix.LocalFSState = State
+    yadage.stages.get_id_fromjson = lambda _: f"rule {next(numbers)}"
+    yadage.wflowview.get_obj_id = lambda _: f"step {next(numbers)}"
+    jq.jq = values.compiled
+    jsonpath_rw.parse = values.jsonpath
+    if not hasattr(glob2.glob, "original"):
+        glob2.glob = _bound(lambda original, pattern: sorted(original(pattern)), glob2.glob)
+    jq_stage = scheduler_handlers.handlers["jq-stage"]
+    if not hasattr(jq_stage, "original"):
+        # It changes the bindings of its definition, which other instances of a sub-workflow have too.
+        scheduler_handlers.handlers["jq-stage"] = _bound(
+            lambda original, stage, spec: original(stage, {**spec, "bindings": copy.deepcopy(spec["bindings"])}),
+            jq_stage,
+        )

@@ -1,0 +1,127 @@
+"""The faults of a workflow that Yadage meets when it expands it, each at its path in the definition."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from reana_batch.frontends.yadage.places import Mark, Path, Places, Problem
+from reana_batch.frontends.yadage.records import WARNINGS, Fault
+from reana_batch.frontends.yadage.states import Braces
+from reana_batch.frontends.yadage.values import JqError
+
+# A word that does not look like the name of a file.
+_PLAIN = re.compile(r"[\w-]+")
+
+
+class Problems:
+    """The faults and warnings that were found so far, each once."""
+
+    def __init__(self, places: Places, mark: Mark) -> None:
+        self._places, self._mark = places, mark
+        self._found: dict[tuple[str, Path, tuple[str, ...]], None] = {}
+        self.spoilt: set[str] = set()  # identifiers of steps without a result, because they have faults
+
+    def add(self, kind: str, path: Path, *words: str) -> None:
+        """Record a fault or a warning, as the kind says."""
+        self._found[kind, path, tuple(self._mark.text(word) for word in words)] = None
+
+    @property
+    def faults(self) -> list[Fault]:
+        """All faults and warnings."""
+        return [Fault(kind, list(path), list(words)) for kind, path, words in self._found]
+
+    @property
+    def fatal(self) -> bool:
+        """True if any of them is more than a warning."""
+        return any(kind not in WARNINGS for kind, _, _ in self._found)
+
+    def _other(self, path: Path, error: Exception) -> None:
+        self.add(type(error).__name__, path, str(error).strip().partition("\n")[0])
+
+    def of_condition(self, stage: Path, error: Exception) -> None:
+        """Record why Yadage cannot evaluate the dependencies of a stage."""
+        if isinstance(error, Problem):
+            self.add(error.kind, error.path, *error.words)
+        else:
+            self._other((*stage, "dependencies"), error)
+
+    def of_stage(self, stage: Path, error: Exception) -> None:
+        """Record why Yadage cannot make the steps of a stage."""
+        if isinstance(error, Problem):
+            self.add(error.kind, error.path, *error.words)
+        elif isinstance(error, JqError):
+            self.add("jq", self._places.text((*stage, "scheduler"), error.program), str(error))
+        else:
+            self._other((*stage, "scheduler"), error)
+
+    def of_reference(self, path: Path, parameter: Any, error: Exception) -> None:
+        """Record why a parameter has no value."""
+        if isinstance(error, Problem):
+            self.add(error.kind, path, *error.words)
+        elif isinstance(error, AssertionError) and isinstance(parameter, Mapping) and "step" in parameter:
+            self.add("several-steps", path, str(parameter["step"]))
+        elif isinstance(error, AssertionError) and isinstance(parameter, Mapping) and "scope" in parameter:
+            self.add("several-steps", path, str(parameter["scope"]))
+        else:
+            self._other(path, error)
+
+    def of_step(self, stage: Path, step: Path | None, name: str, error: Exception) -> None:
+        """Record why a step has no result."""
+        publisher = (*(step or stage), "publisher")
+        if isinstance(error, Braces):
+            self.of_braces(stage, error)
+        elif isinstance(error, JqError):
+            self.add("jq", self._places.text(publisher, error.program), str(error))
+        elif isinstance(error, KeyError):
+            self.add("unknown-parameter", self._publisher(publisher, str(error.args[0])), str(error.args[0]), name)
+        elif isinstance(error, OSError):
+            self.add("no-result", publisher, name, f"{error.filename}: {error.strerror}")
+        else:
+            self.add("no-result", publisher, name, str(error).strip().replace("\n", " ") or type(error).__name__)
+
+    def _publisher(self, publisher: Path, parameter: str) -> Path:
+        """Return the path of the text in a publisher that names a parameter."""
+        for key in ("outputmap", "publish"):
+            for path, value in _texts(self._places.at((*publisher, key)), (*publisher, key)):
+                if value == parameter or re.search(rf"\{{{re.escape(parameter)}\W", value):
+                    return path
+        return publisher
+
+    def of_braces(self, stage: Path, error: Braces) -> None:
+        """Record a text in a parameter whose braces Yadage cannot replace."""
+        path = self._places.parameter(stage, error.parameter if error.parameter is not None else "")
+        reason = str(error.error.args[0]) if isinstance(error.error, KeyError) else ""
+        self.add("braces", path, error.text, reason)
+
+    def of_command(self, path: Path, parameters: Any, error: Exception) -> None:
+        """Record why the command of a step cannot be made."""
+        known = sorted(parameters) if isinstance(parameters, dict) else []
+        if isinstance(error, KeyError) and str(error.args[0]) not in known:
+            self.add("unknown-parameter", path, str(error.args[0]), "", *known)
+        else:
+            text = f"there is no {error}" if isinstance(error, KeyError) else str(error)
+            self.add("format", path, text.strip().partition("\n")[0])
+
+    def of_init(self, stage: Path, parameters: Any, result: Any) -> None:
+        """Warn of parameters that are changed: words that are names of files too, and numbers."""
+        after = result.typed()
+        for pointer, value in parameters.leafs():
+            new = pointer.get(after)
+            if new == value:
+                continue
+            name = str(pointer.parts[0]) if pointer.parts else ""
+            path = self._places.parameter(stage, name) if stage else ()
+            if isinstance(value, str) and isinstance(new, str) and _PLAIN.fullmatch(value) and os.path.isfile(new):
+                self.add("path", path, name, value)
+            elif not isinstance(value, str | bool):
+                self.add("number", path, name, str(value), str(new))
+
+
+def _texts(value: Any, path: Path) -> list[tuple[Path, str]]:
+    if isinstance(value, str):
+        return [(path, value)]
+    pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [each for key, inner in pairs for each in _texts(inner, (*path, key))]
