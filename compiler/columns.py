@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 
@@ -24,8 +25,16 @@ class Columns:
         self._wished: dict[tuple[str, ...], str] = {}
 
     def suggest(self, name: str, cells: Sequence[str]) -> None:
-        """Suggest ``name`` for a column with exactly these cells. There may never be such a column."""
-        self._wished.setdefault(tuple(cells), name)
+        """Suggest ``name`` for a column with exactly these cells. There may never be such a column.
+
+        A name that other cells have gets a number. A number is not a name.
+        """
+        cells = tuple(cells)
+        if cells in self._wished or name.isdecimal():
+            return
+        taken = set(self._wished.values())
+        others = (f"{name}.{number}" for number in itertools.count(2))
+        self._wished[cells] = next(each for each in itertools.chain([name], others) if each not in taken)
 
     def column(self, cells: Sequence[str]) -> str | Column:
         """Return the column with these cells, or the text if all cells are equal."""

@@ -9,6 +9,7 @@ are in the list of the jobs, and in no fold.
 
 from __future__ import annotations
 
+import itertools
 import re
 from bisect import bisect_left
 from collections.abc import Hashable, Iterator, Mapping, Sequence
@@ -86,11 +87,13 @@ def _kinds(jobs: Sequence[Job[K] | Group]) -> list[_Kind[K]]:
 
 
 def _groups(jobs: Sequence[Job[K] | Group]) -> Iterator[int]:
-    """Yield the groups, inner ones first. A circle of groups raises ValueError."""
+    """Yield the groups, each after those in it and those that its jobs wait for. A circle raises ValueError."""
     found = {number: job.parents for number, job in enumerate(jobs) if isinstance(job, Group)}
     graph: networkx.DiGraph[int] = networkx.DiGraph()
     graph.add_nodes_from(found)
-    graph.add_edges_from((parent, group) for group, parents in found.items() for parent in parents if parent in found)
+    for group, parents in found.items():
+        above = itertools.chain(parents, *(jobs[parent].parents for parent in parents if parent not in found))
+        graph.add_edges_from({(each, group) for each in above if each in found})
     try:
         yield from networkx.topological_sort(graph)
     except networkx.NetworkXUnfeasible as error:
@@ -249,11 +252,11 @@ class _Edges(Generic[K]):
 
     def __init__(self, folds: Sequence[Fold[K]], jobs: Sequence[Job[K] | Group]) -> None:
         self._jobs = jobs
-        self._counts = [len(each.jobs) for each in folds]
+        self._folds = folds
         self._place = {job: (number, row) for number, each in enumerate(folds) for row, job in enumerate(each.jobs)}
         self._behind: dict[tuple[int, ...], _Waits] = {}  # by groups: their rows
         for group in _groups(jobs):
-            self._behind[(group,)] = self._waits(jobs[group].parents)
+            self._behind[(group,)] = self._last(self._waits(jobs[group].parents))
 
     def needs_of(self, each: Fold[K], names: Sequence[str]) -> Iterator[Need]:
         waits: dict[int, list[tuple[int, ...]]] = {}
@@ -261,7 +264,7 @@ class _Edges(Generic[K]):
             for number, rows in self._waits(self._jobs[job].parents).items():
                 waits.setdefault(number, [()] * len(each.jobs))[row] = rows
         for number in sorted(waits):
-            pattern = _pattern(waits[number], self._counts[number])
+            pattern = _pattern(waits[number], len(self._folds[number].jobs))
             if isinstance(pattern, Pattern) or not all(self._is_implied(job, number) for job in each.jobs):
                 yield Need(names[number], pattern)
 
@@ -283,8 +286,20 @@ class _Edges(Generic[K]):
             for group in groups:
                 for number, rows in self._behind[(group,)].items():
                     found[number] = _union(found.get(number, ()), rows)
-            self._behind[groups] = found
+            self._behind[groups] = self._last(found)
         return self._behind[groups]
+
+    def _last(self, found: _Waits) -> _Waits:
+        """Return the rows without those that others of them wait for."""
+        above = {p for n, rows in found.items() for row in rows for p in self._jobs[self._folds[n].jobs[row]].parents}
+        gone: dict[int, set[int]] = {number: set() for number in found}
+        for number, row in map(self._place.__getitem__, above & self._place.keys()):
+            gone.setdefault(number, set()).add(row)
+        for group in above - self._place.keys():
+            for number, rows in self._behind[(group,)].items():
+                gone.setdefault(number, set()).update(rows)
+        left = {n: tuple(row for row in rows if row not in gone[n]) if gone[n] else rows for n, rows in found.items()}
+        return {number: rows for number, rows in left.items() if rows}
 
     def _is_implied(self, job: int, number: int) -> bool:
         """Return whether the parents of ``job`` in this fold are ancestors of its other parents.

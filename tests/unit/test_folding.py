@@ -73,6 +73,17 @@ def test_instances_wait_for_their_own_groups() -> None:
     assert last == (Need("a"),)
 
 
+def test_a_group_of_a_chain_is_its_end() -> None:
+    chains: list[Job[str] | Group] = [Job("a", (), str(i)) for i in range(3)]
+    chains += [Job("b", (i,), str(i)) for i in range(3)]
+    chains += [Group(range(6), "all"), Job("c", (6,), "1"), Job("d", (1,), "1"), Group((0, 1, 2, 8), "part")]
+    chains += [Job("e", (9,), "1")]
+    assert folding.needs(folding.fold(chains), chains, "abcde") == [
+        (), (Need("a", Pattern.EACH),), (Need("b"),),
+        (Need("a", RowMapping(((1,),))),), (Need("a", RowMapping(((0, 2),))), Need("d")),
+    ]  # fmt: skip  # one line is one level
+
+
 def test_a_group_does_not_change_the_order_of_the_steps() -> None:
     jobs: list[Job[str] | Group] = [Job("c", (), "1"), Group((0,), "g"), Job("a", (1,), "1"), Job("b", (), "1")]
     assert [each.kind for each in folding.fold(jobs)] == ["b", "c", "a"]
