@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from reana_batch.frontends.yadage import template
 from reana_batch.frontends.yadage.expansion import Expansion, Group, Origin
-from reana_batch.frontends.yadage.records import EndRecord, GroupRecord, JobRecord, StageRecord
+from reana_batch.frontends.yadage.records import GroupRecord, JobRecord, StageRecord
 from reana_batch.frontends.yadage.states import Braces, Members
 
 Record = tuple[str, NamedTuple]
@@ -68,6 +68,11 @@ class Parents:
             self._names[members] = name
             self.records.append(GroupRecord(name, list(members)))
         return (self._names[members],)
+
+    def together(self, text: str, identifiers: Iterable[str]) -> tuple[str, ...]:
+        """Return the jobs and groups that stand for several steps: one group if there are many."""
+        found = self._all(identifiers)
+        return self._named(text, found) if len(found) > _FEW else found
 
     def group(self, group: Group) -> tuple[str, ...]:
         """Return the name for the steps that a dependency matches."""
@@ -191,13 +196,3 @@ class Jobs:
             problems.of_command((*path, "environment", "workdir"), {"workdir": ""}, error)
             return [], ""
         return fields, mark(workdir)
-
-
-def records(expansion: Expansion) -> list[Record]:
-    """Return all records of an expanded workflow. If it has faults, these are all."""
-    jobs = Jobs(expansion, Parents(expansion))
-    found = list(jobs.records())
-    faults: list[Record] = [("fault", fault) for fault in expansion.problems.faults]
-    if expansion.problems.fatal:
-        return faults
-    return [*faults, *found, ("end", EndRecord(expansion.learned))]

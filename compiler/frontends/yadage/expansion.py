@@ -2,51 +2,30 @@
 
 from __future__ import annotations
 
-import copy
 import itertools
-import logging
-import math
 import os
-from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-import glob2
-import jq
-import jsonpath_rw
 import jsonpointer
-import packtivity.datamodel
-import packtivity.statecontexts.posixfs_context
-import packtivity.utils
-import yadage.stages
-import yadage.state_providers.localposix
-import yadage.wflowview
 from packtivity.syncbackends import defaultsyncbackend, finalize_inputs, publish
-from yadage.handlers import predicate_handlers, scheduler_handlers
 from yadage.stages import JsonStage
 from yadage.state_providers.localposix import LocalFSProvider
-from yadage.utils import outputReference
 from yadage.wflow import YadageWorkflow
 
 from reana_batch.frontends.yadage import values
+from reana_batch.frontends.yadage.handlers import Abandoned, Handlers, replace_slow_parts
 from reana_batch.frontends.yadage.places import Mark, Path, Places, Problem
 from reana_batch.frontends.yadage.problems import Problems
 from reana_batch.frontends.yadage.records import Past, Request
 from reana_batch.frontends.yadage.states import Graph, Members, State
-from reana_batch.frontends.yadage.waiting import Waiting
+from reana_batch.frontends.yadage.waiting import Waiting, first_names
 
-# The most jobs of a stage.
-MOST = 1_000_000
-
-# Jobs that share more inputs than this share a node that stands for them.
+# Matches of a dependency that are more than this are one group.
 _FEW = 8
 
 _GLOB = frozenset("*?[")
-
-
-class Abandoned(Exception):
-    """A stage has faults, which are recorded."""
 
 
 class Group(NamedTuple):
@@ -84,8 +63,9 @@ class Expansion:
     origins: dict[str, Origin] = field(default_factory=dict)  # by the identifier of a step
     scopes: dict[str, Scope] = field(default_factory=lambda: {"": Scope(None)})
     empty: dict[tuple[str, str], str] = field(default_factory=dict)  # by scope and name: why a stage has no steps
+    depended: set[tuple[str, str]] = field(default_factory=set)  # the stages without steps that others name
+    applied: dict[str, dict[str, Any]] = field(default_factory=dict)  # by scope and name
     broken: set[int] = field(default_factory=set)  # the ids of the stages with faults
-    selecting: bool = False  # is a parameter being evaluated?
 
     def __post_init__(self) -> None:
         self.root = os.path.normpath(self.request.directory)
@@ -97,17 +77,17 @@ class Expansion:
         self._done = frozenset(self.past.done)
         self._finished = frozenset((scope, name) for scope, name in self.past.finished)
         self._new: list[Any] = []
-        self._current: Origin | None = None
-        self._shared: dict[int, Any] = {}
-        self._failed = False
+        self.current = Origin((), "", "", "", ())  # the stage that is being applied
         self._groups: dict[tuple[str, str], Group] = {}
         self._behind: dict[str, bool] = {}
         self._backend = defaultsyncbackend()
         self._rules: dict[int, Any] = {}
         self.workflow = YadageWorkflow(dag=Graph(self._added))
         self.waiting = Waiting(self.workflow)
-        _replace_slow_parts()
-        self._replace_handlers()
+        self._folders: set[str] = set()  # the work directories of steps and scopes
+        replace_slow_parts()
+        self._handlers = Handlers(self)
+        self._handlers.install()
         self._begin()
 
     @property
@@ -162,12 +142,28 @@ class Expansion:
             return bool(rule.applicable(self.workflow)) and not self.waiting.parameters(rule)
         except Exception as error:  # noqa: BLE001  # Yadage raises what it happens to meet
             self.broken.add(id(rule))
-            self.problems.of_condition(self.path_of(rule), error)
+            self.problems.of_condition(self.path_of(rule), self._condition_problem(rule, error))
             return False
 
+    def _condition_problem(self, rule: Any, error: Exception) -> Exception:
+        """Return the problem of the dependency that Yadage cannot evaluate, or ``error``."""
+        spec = rule.rule.depspec
+        if spec["dependency_type"] != "jsonpath_ready":
+            return error
+        view = self.workflow.view(rule.offset)
+        for index, expression in enumerate(spec["expressions"]):
+            path = self.places.dependency(self.path_of(rule), index)
+            try:
+                matches = view.query(expression, view.steps)
+            except values.JsonPathError:
+                return Problem("jsonpath", path, expression)
+            if any(not isinstance(match.value, list) for match in matches):
+                return Problem("step-dependency", path, expression)
+        return error
+
     def _apply(self, rule: Any) -> None:
-        self._current = self._origin(rule)
-        self._shared, self._failed = {}, False
+        self.current = self._origin(rule)
+        self._handlers.begin()
         count = len(self._new), len(self.scopes)
         try:
             rule.apply(self.workflow)
@@ -175,11 +171,12 @@ class Expansion:
             self.broken.add(id(rule))
         except Exception as error:  # noqa: BLE001  # the same
             self.broken.add(id(rule))
-            self.problems.of_stage(self._current.path, error)
+            self.problems.of_stage(self.current.path, error)
         else:
             if count == (len(self._new), len(self.scopes)):
                 self.empty.setdefault((rule.offset, rule.rule.name), "scatter")
             self.workflow.applied_rules.append(rule)
+            self.applied.setdefault(rule.offset, {})[rule.rule.name] = rule
             self.waiting.forget(rule)
         self._note()
 
@@ -191,11 +188,32 @@ class Expansion:
             self._rules[id(rule)] = rule
             self.waiting.note(rule)
 
+    def missing(self, offset: str, expression: str, stage: str) -> Problem:
+        """Return the problem of a stage's expression that matches nothing, because it names no stage that is left."""
+        names = first_names(expression)
+        known = self.applied.get(offset, {})
+        for name in sorted(names or ()):
+            if (offset, name) in self.empty:
+                self.depended.add((offset, name))
+                cases = self.empty[offset, name] == "cases"
+                return Problem("left-out", (), stage, name) if cases else Problem("empty-scatter", (), name)
+        return Problem("no-step", (), expression, *known)
+
     # --- where a step comes from -----------------------------------------------------------------
 
     def scope_of(self, rule: Any) -> str:
         """Return the directory of a stage's scope, relative to the workspace."""
         return self.name_of(rule.rule.state_provider.base.readwrite[0])
+
+    def add_scope(self, provider: Any) -> None:
+        """Remember the sub-workflow that the present stage adds."""
+        directory = provider.base.readwrite[0]
+        self._folders.add(directory)
+        self.scopes[self.name_of(directory)] = Scope(self.current)
+
+    def exists(self, path: str) -> bool:
+        """Return whether a file or directory exists, except the work directories that earlier jobs made."""
+        return os.path.exists(path) and not (self.request.past is not None and os.path.normpath(path) in self._folders)
 
     def path_of(self, rule: Any) -> Path:
         """Return the path of a stage; that of the stage around it for the stage init."""
@@ -214,6 +232,10 @@ class Expansion:
         parts = jsonpointer.JsonPointer(rule.offset).parts[::2]
         return "/".join([*parts, rule.rule.name])
 
+    def place_of(self, rule: Any) -> Origin:
+        """Return where a stage is, without what its steps wait for."""
+        return Origin(self.path_of(rule), self.scope_of(rule), rule.rule.name, self.label_of(rule), ())
+
     def _origin(self, rule: Any) -> Origin:
         spec = rule.rule.depspec or {}
         groups: list[Group] = []
@@ -224,7 +246,7 @@ class Expansion:
         elif spec:
             found = self.waiting.condition(rule).found
             groups.append(Group((rule.offset, f"{rule.rule.name} if"), frozenset(found)))
-        return Origin(self.path_of(rule), self.scope_of(rule), rule.rule.name, self.label_of(rule), tuple(groups))
+        return replace(self.place_of(rule), groups=tuple(groups))
 
     def groups(self, view: Any, expression: str) -> list[Group]:
         """Return the steps that a dependency matches: a group for each match, or one for many matches."""
@@ -240,8 +262,8 @@ class Expansion:
         return self._groups[key]
 
     def _added(self, node: Any) -> None:
-        assert self._current is not None
-        self.origins[node.identifier] = self._current
+        self.origins[node.identifier] = self.current
+        self._folders.update(node.task.state.readwrite)
         self._new.append(node)
 
     def step_name(self, node: Any) -> str:
@@ -302,11 +324,15 @@ class Expansion:
         return bool(node.task.spec["process"] and node.task.spec["environment"])
 
     def has_jobs_behind(self, node: Any) -> bool:
-        """Return whether a step without a job takes results of jobs."""
+        """Return whether a step without a job takes results of jobs, or waits for jobs."""
         if node.identifier not in self._behind:
             inputs = (self.workflow.dag.getNode(each.stepid) for each in node.task.inputs)
             flat = (each for one in inputs for each in (one.nodes if isinstance(one, Members) else [one]))
-            self._behind[node.identifier] = any(self.has_job(each) or self.has_jobs_behind(each) for each in flat)
+            groups = self.origins[node.identifier].groups
+            waited = (self.workflow.dag.getNode(each) for group in groups for each in group.steps)
+            self._behind[node.identifier] = any(
+                self.has_job(each) or self.has_jobs_behind(each) for each in itertools.chain(flat, waited)
+            )
         return self._behind[node.identifier]
 
     def made_by(self, origin: Origin | None, stages: frozenset[tuple[str, str]]) -> bool:
@@ -317,141 +343,9 @@ class Expansion:
             origin = self.scopes[origin.scope].maker
         return False
 
-    # --- handlers --------------------------------------------------------------------------------
-
-    def _replace_handlers(self) -> None:
-        """Add faults with places to the handlers of Yadage, and let jobs share what they have in common."""
-        select, scatter, step_or_stages = (
-            getattr(scheduler_handlers, name) for name in ("select_parameter", "scatter", "step_or_stages")
-        )
-        if hasattr(select, "original"):
-            select, scatter, step_or_stages = select.original, scatter.original, step_or_stages.original
-        for name, function, original in (
-            ("select_parameter", self._select, select),
-            ("scatter", self._scatter, scatter),
-            ("step_or_stages", self._step_or_stages, step_or_stages),
-        ):
-            setattr(scheduler_handlers, name, _bound(function, original))
-        scheduler_handlers.finalize_input = self._finalized
-        predicate_handlers.scope_done = lambda scope, view: self.waiting.done(
-            view.offset, jsonpointer.JsonPointer(scope).resolve(view.steps)
-        )
-
-    def _select(self, original: Any, view: Any, parameter: Any) -> Any:
-        try:
-            return original(view, parameter)
-        except Exception as error:  # noqa: BLE001  # the same
-            assert self._current is not None
-            path = self.places.of(parameter) or (*self._current.path, "scheduler", "parameters")
-            self.problems.of_reference(path, parameter, error)
-            self._failed = True
-            return None
-
-    def _scatter(self, original: Any, parameters: dict[str, Any], recipe: Any, batch: Any, parts: Any) -> Any:
-        self._stop_if_failed()
-        assert self._current is not None
-        path = self._current.path
-        for key in recipe["parameters"]:
-            if not isinstance(parameters.get(key), list | str | dict):
-                found = (*path, "scheduler", "scatter", "parameters", recipe["parameters"].index(key))
-                raise Problem("no-list", found, str(key))
-        sizes = [len(parameters[key]) for key in recipe["parameters"]]
-        if recipe["method"] == "cartesian" and math.prod(sizes) > MOST:
-            raise Problem("too-many", (*path, "scheduler", "scatter"), f"{math.prod(sizes):,}", f"{MOST:,}")
-        result = original(parameters, recipe, batch, parts)
-        seen = Counter(id(value) for each in result for value in each.values() if isinstance(value, dict | list))
-        self._shared = {key: None for key, count in seen.items() if count > 1}
-        return result
-
-    def _stop_if_failed(self) -> None:
-        if self._failed:
-            raise Abandoned
-
-    def _finalized(self, data: Any, view: Any) -> tuple[Any, list[Any]]:
-        """Return parameters with results in the place of references, and one reference to each step that has them."""
-        self._stop_if_failed()
-        if not isinstance(data, dict):
-            return self._resolved(data, view)
-        result: dict[str, Any] = {}
-        inputs: dict[str, Any] = {}
-        for key, value in data.items():
-            if self._shared.get(id(value)) is None:
-                found = self._resolved(value, view)
-                if id(value) in self._shared:
-                    self._shared[id(value)] = found = self._common(found, view)
-            else:
-                found = self._shared[id(value)]
-            result[key] = found[0]
-            inputs.update((each.stepid, each) for each in found[1])
-        return result, list(inputs.values())
-
-    @staticmethod
-    def _common(found: tuple[Any, list[Any]], view: Any) -> tuple[Any, list[Any]]:
-        value, inputs = values.create(found[0]).json(), found[1]
-        if len(inputs) > _FEW:
-            group = view.dag.group([each.stepid for each in inputs])
-            inputs = [outputReference(group.identifier, values.Pointer(()))]
-        return value, inputs
-
-    @staticmethod
-    def _resolved(value: Any, view: Any) -> tuple[Any, list[Any]]:
-        inputs: dict[str, Any] = {}
-
-        def resolve(part: Any) -> Any:
-            if type(part) is outputReference:
-                inputs.setdefault(part.stepid, part)
-                return view.dag.getNode(part.stepid).result.resolve_ref(part.pointer)
-            if type(part) is dict:
-                return {key: resolve(each) for key, each in part.items()}
-            return [resolve(each) for each in part] if type(part) is list else part
-
-        return resolve(value), list(inputs.values())
-
-    def _step_or_stages(
-        self, original: Any, name: str, spec: Any, inputs: Any, parameters: Any, provider: Any, view: Any
-    ) -> Any:
-        assert self._current is not None
-        step, stages = original(name, spec, inputs, parameters, provider, view)
-        if stages:
-            self.scopes[self.name_of(stages[0].state_provider.base.readwrite[0])] = Scope(self._current)
-        if step is None and stages is None and "cases" in spec:
-            self.empty[view.offset, self._current.name] = "cases"
-        return step, stages
-
-
-def _bound(function: Any, original: Any) -> Any:
-    def call(*args: Any, **options: Any) -> Any:
-        return function(original, *args, **options)
-
-    call.original = original  # type: ignore[attr-defined]  # so that another expansion finds it
-    return call
-
 
 def _reads_disk(publisher: Mapping[str, Any]) -> bool:
     kind = publisher["publisher_type"]
     return kind in {"fromparjq-pub", "fromglob-pub", "fromyaml-pub"} or (
         kind == "interpolated-pub" and publisher["glob"]
     )
-
-
-def _replace_slow_parts() -> None:
-    """Replace what Yadage does at each access by what it needs to do once, with the same results."""
-    logging.disable(logging.CRITICAL)
-    numbers = itertools.count()
-    packtivity.datamodel.create = values.create
-    packtivity.utils.leaf_iterator = values.leafs
-    packtivity.statecontexts.posixfs_context.LocalFSState = State
-    yadage.state_providers.localposix.LocalFSState = State
-    yadage.stages.get_id_fromjson = lambda _: f"rule {next(numbers)}"
-    yadage.wflowview.get_obj_id = lambda _: f"step {next(numbers)}"
-    jq.jq = values.compiled
-    jsonpath_rw.parse = values.jsonpath
-    if not hasattr(glob2.glob, "original"):
-        glob2.glob = _bound(lambda original, pattern: sorted(original(pattern)), glob2.glob)
-    jq_stage = scheduler_handlers.handlers["jq-stage"]
-    if not hasattr(jq_stage, "original"):
-        # It changes the bindings of its definition, which other instances of a sub-workflow have too.
-        scheduler_handlers.handlers["jq-stage"] = _bound(
-            lambda original, stage, spec: original(stage, {**spec, "bindings": copy.deepcopy(spec["bindings"])}),
-            jq_stage,
-        )

@@ -12,17 +12,37 @@ import os
 import sys
 from collections.abc import Iterator
 
-from reana_batch.frontends.yadage.answer import records
+from reana_batch.frontends.yadage.answer import Jobs, Parents, Record
 from reana_batch.frontends.yadage.expansion import Expansion
-from reana_batch.frontends.yadage.records import Fault, Past, Request
+from reana_batch.frontends.yadage.left import Left
+from reana_batch.frontends.yadage.records import EndRecord, Fault, Past, Request
+
+
+def records(request: Request) -> list[Record]:
+    """Return all records of a workflow. If it has faults, these are all."""
+    expansion = Expansion(request)
+    expansion.run()
+    parents = Parents(expansion)
+    jobs = Jobs(expansion, parents)
+    left = Left(expansion, parents)
+    found: list[Record] = list(jobs.records())
+    pending = [("pending", record) for record in left.records()]
+    faults = [("fault", fault) for fault in expansion.problems.faults]
+    if expansion.problems.fatal:
+        return [*faults]
+    return [
+        *faults,
+        *found,
+        *jobs.groups(),
+        *pending,
+        ("end", EndRecord({**expansion.past.known, **expansion.learned})),
+    ]
 
 
 def lines(request: Request) -> Iterator[str]:
     """Yield the records of a workflow."""
     try:
-        expansion = Expansion(request)
-        expansion.run()
-        answer = records(expansion)
+        answer = records(request)
     except Exception as error:  # noqa: BLE001  # no traceback of Yadage's is shown
         answer = [("fault", Fault(type(error).__name__, [], [str(error).strip().partition("\n")[0]]))]
     for kind, record in answer:

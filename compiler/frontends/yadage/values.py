@@ -261,5 +261,17 @@ def compiled(program: str) -> _Program:
         raise JqError(program, str(error)) from error
 
 
-# Yadage reads the same expressions for each job.
-jsonpath = functools.lru_cache(maxsize=4096)(jsonpath_rw.parse)
+class JsonPathError(Exception):
+    """A JSONPath that cannot be read."""
+
+
+_parse = jsonpath_rw.parse
+
+
+@functools.lru_cache(maxsize=4096)
+def jsonpath(text: str) -> Any:
+    """Return a JSONPath, which Yadage reads again for each job. Raises JsonPathError."""
+    try:
+        return _parse(text)
+    except Exception as error:  # the parser raises this class itself
+        raise JsonPathError(str(error).partition("\n")[0]) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import re
 from collections.abc import Iterator, Mapping
@@ -10,7 +11,7 @@ from typing import Any
 
 from jsonpath_rw import jsonpath as paths
 
-from reana_batch.frontends.yadage.values import JqError, compiled, jsonpath
+from reana_batch.frontends.yadage.values import JqError, JsonPathError, compiled, jsonpath
 
 Names = frozenset[str] | None  # None for all
 
@@ -75,7 +76,8 @@ class Waiting:
         spec = rule.rule.stagespec
         if spec["scheduler_type"] in {"singlestep-stage", "multistep-stage"}:
             for parameter in spec["parameters"]:
-                waits.add(self._expression(view, parameter["value"]))
+                with contextlib.suppress(JsonPathError):  # is reported when the stage is applied
+                    waits.add(self._expression(view, parameter["value"]))
         elif spec["scheduler_type"] == "jq-stage":
             for selector in _selectors(spec["bindings"]):
                 waits.add(self._selector(view, selector, rule))
