@@ -237,6 +237,7 @@ NAMING_CREDENTIALS = {
     "reana_batch.passes.stage_data": "brings in and out what rucio(...) names",
     "reana_batch.diagnostics": "has the code of a fault in rucio(...)",
     "reana_batch.writing.libraries": "lists the parts that bring in and out what rucio(...) names",
+    "reana_batch.frontends.yadage.environments": "knows Yadage's own words for them",
     "reana_batch.backends.htcondor.schedd": "gives HTCondor the ticket that it forwards itself",
 }
 

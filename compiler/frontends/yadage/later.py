@@ -1,0 +1,200 @@
+"""Make expansions of the stages whose jobs only the run can know.
+
+A part is the stages of one expansion. Stages that wait for the results of the same nodes are one part. So is a stage
+that waits only for stages of the part. A stage that waits for several parts is a part after them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import networkx
+
+from reana_batch.frontends.yadage import environments
+from reana_batch.frontends.yadage.definition import Definition
+from reana_batch.frontends.yadage.process import Reading
+from reana_batch.frontends.yadage.records import Past, PendingRecord
+from reana_batch.frontends.yadage.steps import Folded, step_name
+from reana_batch.ir import Expansion
+from reana_batch.reading import hints
+from reana_batch.reading.document import DocumentPath
+from reana_batch.reading.spec import Spec
+
+# A stage in more scopes than this is in one part, because each part is compiled by a job of its own.
+_MOST_PARTS = 20
+
+# The most stages that a reason names.
+_MOST_NAMED = 3
+
+# What is known before an expansion. The results that earlier compilations read are not in it.
+_NOTHING = Past([], [], [], {})
+
+
+class Part(NamedTuple):
+    """The stages of an expansion, and what it waits for. Stages and parts are numbers."""
+
+    stages: list[int]
+    nodes: frozenset[str]  # whose results it waits for, and which no earlier part waits for
+    after: frozenset[int]  # the parts that it waits for
+
+
+def parts(pending: Sequence[PendingRecord]) -> list[Part]:
+    """Return the parts, each after those that it waits for."""
+    found: list[Part] = []
+    before: list[set[int]] = []  # for each part: all parts that are done before it
+    part_of: dict[int, int] = {}
+    known: dict[tuple[frozenset[str], frozenset[int]], int] = {}
+    for stages in _in_order(pending):
+        waits = {part_of[each] for stage in stages for each in pending[stage].pending}
+        earlier = waits.union(*(before[part] for part in waits))
+        last = frozenset(waits.difference(*(before[part] for part in waits)))
+        nodes = frozenset(node for stage in stages for node in pending[stage].nodes)
+        nodes = nodes.difference(*(found[part].nodes for part in earlier))
+        number = next(iter(last)) if len(last) == 1 and not nodes else known.setdefault((nodes, last), len(found))
+        if number == len(found):
+            found.append(Part([], nodes, last))
+            before.append(earlier)
+        found[number].stages.extend(stages)
+        part_of.update(dict.fromkeys(stages, number))
+    return found
+
+
+def _in_order(pending: Sequence[PendingRecord]) -> Iterator[list[int]]:
+    """Yield the stages, each after those that it waits for. A stage in many scopes comes as one list."""
+    scopes = Counter(tuple(record.path) for record in pending)
+    first: dict[tuple[str | int, ...], int] = {}
+    together: dict[int, list[int]] = {}
+    leader: list[int] = []
+    for number, record in enumerate(pending):
+        path = tuple(record.path)
+        leader.append(first.setdefault(path, number) if scopes[path] > _MOST_PARTS else number)
+        together.setdefault(leader[-1], []).append(number)
+    graph: networkx.DiGraph[int] = networkx.DiGraph()
+    graph.add_nodes_from(together)
+    graph.add_edges_from((leader[each], leader[n]) for n, record in enumerate(pending) for each in record.pending)
+    for number in networkx.lexicographical_topological_sort(graph):
+        yield together[number]
+
+
+# --- expansions ----------------------------------------------------------------------------------
+
+
+def past(results: Mapping[str, Any]) -> Past:
+    """Return what is known before the expansion with these results of the compilations before it."""
+    return Past(**results["state"]["past"], known=results["learned"])
+
+
+def expansions(
+    spec: Spec,
+    definition: Definition,
+    reading: Reading,
+    folded: Folded,
+    parameters: Mapping[str, Any],
+    before: Past | None,
+) -> tuple[Expansion, ...]:
+    """Return the expansions. ``before`` is the past of the expansion in which they are."""
+    found = parts(reading.pending)
+    names = _names(found, reading)
+    maker = _Maker(spec, definition, reading, folded, before or _NOTHING)
+    return tuple(
+        Expansion(
+            name=name,
+            label=reading.pending[part.stages[0]].label,
+            origin=definition.place(_path(reading.pending[part.stages[0]])),
+            reason=maker.reason(part),
+            needs=(*maker.steps(part), *sorted(names[each] for each in part.after)),
+            state={"parameters": dict(parameters), "past": maker.past(part, found)},
+            credentials=maker.credentials(part),
+        )
+        for name, part in zip(names, found, strict=True)
+    )
+
+
+def _path(record: PendingRecord) -> DocumentPath:
+    return tuple(record.path)
+
+
+def _names(found: Sequence[Part], reading: Reading) -> list[str]:
+    """Return the names of the expansions. No step has a dot and a word at the end of its name."""
+    seen = Counter[str]()
+    given = []
+    for part in found:
+        name = step_name(reading.pending[part.stages[0]].label)
+        seen[name] += 1
+        given.append(f"{name}.rest" if seen[name] == 1 else f"{name}.rest{seen[name]}")
+    return given
+
+
+class _Maker:
+    """Finds the facts of an expansion."""
+
+    def __init__(self, spec: Spec, definition: Definition, reading: Reading, folded: Folded, before: Past) -> None:
+        self._spec = spec
+        self._definition = definition
+        self._reading = reading
+        self._folded = folded
+        self._before = before
+        self._members = {group.name: group.members for group in reading.groups}
+        self._labels = {job.name: reading.stages[job.stage].label for job in reading.jobs}
+
+    def steps(self, part: Part) -> Iterator[str]:
+        """Yield the steps with the jobs that a part waits for, in their order. Jobs of earlier parts are done."""
+        records = [self._reading.pending[stage] for stage in part.stages]
+        left = [*part.nodes, *(parent for record in records for parent in record.parents)]
+        seen = set(left)
+        while left:
+            inner = [each for each in self._members.get(left.pop(), ()) if each not in seen]
+            seen.update(inner)
+            left += inner
+        needed = {self._folded.step_of[each] for each in seen if each in self._folded.step_of}
+        yield from (step.name for step in self._folded.steps if step.name in needed)
+
+    def past(self, part: Part, found: Sequence[Part]) -> dict[str, Any]:
+        """Return the past of the expansion as values of JSON."""
+        earlier: set[int] = set()
+        left = [*part.after]
+        while left:
+            number = left.pop()
+            if number not in earlier:
+                earlier.add(number)
+                left += found[number].after
+        nodes = part.nodes.union(*(found[number].nodes for number in earlier))
+        finished = [stage for number in sorted(earlier) for stage in self._stages(found[number])]
+        return {
+            "stages": self._stages(part),
+            "done": [*self._before.done, *sorted(nodes)],
+            "finished": [*self._before.finished, *finished],
+        }
+
+    def _stages(self, part: Part) -> list[list[str]]:
+        records = [self._reading.pending[stage] for stage in sorted(part.stages)]
+        return [[record.scope, record.name] for record in records]
+
+    def reason(self, part: Part) -> str:
+        """Return what only the run can know."""
+        if part.nodes:
+            labels = sorted({self._labels.get(node, node) for node in part.nodes})
+            return f"the files that {_listed(labels)} makes"
+        pending = self._reading.pending
+        waits = dict.fromkeys(pending[each].label for each in pending[part.stages[0]].pending)
+        return f"the results of {_listed(list(waits))}"
+
+    def credentials(self, part: Part) -> frozenset[str]:
+        """Return the credentials that the stages may need."""
+        found = hints.credentials(self._spec.default_hints)
+        for path in sorted({_path(self._reading.pending[stage]) for stage in part.stages}, key=str):
+            found |= environments.credentials(_value(self._definition.data, path))
+        return found
+
+
+def _listed(labels: Sequence[str]) -> str:
+    more = len(labels) - _MOST_NAMED
+    return ", ".join(labels) if more <= 0 else f"{', '.join(labels[:_MOST_NAMED])} and {more} more"
+
+
+def _value(data: Any, path: DocumentPath) -> Any:
+    for key in path:
+        data = data[key]
+    return data
