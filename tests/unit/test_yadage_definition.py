@@ -107,7 +107,7 @@ def test_a_workflow_in_reana_yaml(tmp_path: Path) -> None:
     found = sound(tmp_path, {"reana.yaml": reana})
     assert found.data["stages"][0]["scheduler"]["step"]["process"]["cmd"] == "echo {a}"
     assert found.files == ()
-    path = ["stages", 0, "scheduler", "step", "process", "cmd"]
+    path = ("stages", 0, "scheduler", "step", "process", "cmd")
     place = found.place(path)
     assert reana.split("\n")[place.line - 1][place.column - 1 :].startswith("'echo {a}'")
 
