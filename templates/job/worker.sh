@@ -61,8 +61,10 @@ set_launcher() { # -> $launcher
   [[ $container_runtime == apptainer && ${#images[@]} -gt 0 ]] || return 0
   command -v apptainer >/dev/null || { worker_lacks "apptainer is not installed"; return; }
   launcher+=(apptainer --silent exec --pwd "$REANA_WORKSPACE")
-  # The fields of --mount are CSV: a quote inside quotes is doubled.
-  launcher+=(--mount "type=bind,\"source=${root//\"/\"\"}\",\"destination=${root//\"/\"\"}\"")
+  add_mount "$root" "$root"
+  # The workspace of a restart is a relative link to that of its run.
+  [[ ! -L $REANA_WORKSPACE ]] ||
+    add_mount "$(cd "$REANA_WORKSPACE" && pwd -P)" "$(realpath -ms "$root/$(readlink "$REANA_WORKSPACE")")"
   # The site's containers may have a /tmp of their own.
   [[ $workspace_path != "$links"/* ]] || launcher+=(--mount "type=bind,source=$links,destination=$links")
   for directory in "${binds[@]}" "${cvmfs[@]/#//cvmfs/}"; do
@@ -76,6 +78,11 @@ set_launcher() { # -> $launcher
     fi
   done
   worker_lacks "the image ${images[*]} is not there"
+}
+
+# The fields of --mount are CSV: a quote inside quotes is doubled.
+add_mount() { # SOURCE DESTINATION
+  launcher+=(--mount "type=bind,\"source=${1//\"/\"\"}\",\"destination=${2//\"/\"\"}\"")
 }
 
 # As in REANA, the home in a container is not the user's, and commands can write to their image. If apptainer allows it,

@@ -61,6 +61,20 @@ def test_commands_have_a_safe_path_with_and_without_a_container(system: str, odd
     check(odd, submit_flow(odd, "flow", site, bare, replace(boxed, hints=hints), settings=settings))
 
 
+@pytest.mark.parametrize("runtime", ["apptainer", "none"])
+def test_a_restart_has_its_own_path(runtime: str, odd: Desk) -> None:
+    bare, boxed = steps(TREE)
+    boxed = replace(boxed, command=f"[ -e {MARK}/cured ] || exit 3\n{boxed.command}")
+    first = submit_flow(odd, "flow", "generic-slurm", bare, boxed, settings=[f"container_runtime={runtime}"])
+    assert odd.wait(first)["first_failure"]["exit_code"] == 3
+    odd.box.alice("touch", f"{odd.folder}/runs/{first}/workspace/cured")
+    odd.reana_batch("restart", "--runs", "runs", "-w", first)
+    assert odd.wait(f"{first}.1")["status"] == "finished"
+    workspace = odd.path / "runs" / first / "workspace"
+    assert (workspace / "seen-0").read_text().strip() == safe_path(odd, first)
+    assert (workspace / "python-0").read_text() == safe_path(odd, f"{first}.1")
+
+
 def test_the_container_universe(odd: Desk) -> None:
     check(odd, submit_flow(odd, "flow", "generic-htcondor", *steps(SIF), settings=["container_runtime=htcondor"]))
 

@@ -281,25 +281,43 @@ def test_a_job_without_a_link_says_why(odd: Path, tmp_path: Path) -> None:
     assert list(run.workspace.iterdir()) == []
 
 
-@pytest.mark.parametrize("linked", [False, True])
-def test_a_container_gets_the_folder_of_links_if_it_needs_it(linked: bool, bash: Bash, links: Path) -> None:
+def mounts(bash: Bash, root: str, **facts: str) -> list[str]:
+    """Return what a container of a run gets mounted."""
     bash.program("apptainer")
-    path = f"{links}/0" if linked else "/runs/a b/workspace"
-    facts = {
-        "root": "/runs/a b",
-        "REANA_WORKSPACE": "/runs/a b/workspace",
-        "links": str(links),
-        "workspace_path": path,
+    given: dict[str, Any] = {
+        "root": root,
+        "REANA_WORKSPACE": f"{root}/workspace",
+        "workspace_path": f"{root}/workspace",
         "container_runtime": "apptainer",
         "row_time_limit": "",
         "images": ("docker://a",),
         "binds": (),
         "cvmfs": (),
         "container_home": "yes",
+        **facts,
     }
-    ended = bash("set_launcher", facts=facts, asked=("launcher",))
-    mounts = [word for word in ended["launcher"] or () if word.startswith("type=bind")]
-    assert mounts == [
+    launcher = bash("set_launcher", facts=given, asked=("launcher",))["launcher"]
+    return [word for word in launcher or () if word.startswith("type=bind")]
+
+
+@pytest.mark.parametrize("linked", [False, True])
+def test_a_container_gets_the_folder_of_links_if_it_needs_it(linked: bool, bash: Bash, links: Path) -> None:
+    more = {"workspace_path": f"{links}/0"} if linked else {}
+    assert mounts(bash, "/runs/a b", links=str(links), **more) == [
         'type=bind,"source=/runs/a b","destination=/runs/a b"',
         *([f"type=bind,source={links},destination={links}"] if linked else []),
+    ]
+
+
+def test_a_container_of_a_restart_gets_the_workspace_of_its_run(bash: Bash) -> None:
+    """The runs are in a folder that is a link. In the container, it is not a link."""
+    bash.write("real/a.1/workspace/file")
+    bash.write("real/a.1.1/file")
+    runs = bash.directory / "runs"
+    runs.symlink_to("real")
+    (runs / "a.1.1/workspace").symlink_to("../a.1/workspace")
+    real = bash.directory / "real/a.1/workspace"
+    assert mounts(bash, f"{runs}/a.1.1") == [
+        f'type=bind,"source={runs}/a.1.1","destination={runs}/a.1.1"',
+        f'type=bind,"source={real}","destination={runs}/a.1/workspace"',
     ]
