@@ -43,7 +43,7 @@ CODES = {
     "input-duplicate": "The same input, or the same place for an output, is declared twice.",
     "input-kept": "A rule runs fewer jobs, because files that it makes are declared inputs.",
     "input-symlink": "A declared input is, or leads through, a symbolic link out of the analysis.",
-    "placeholder": "A $ in a command that REANA cannot substitute.",
+    "placeholder": "A $ or a brace in a text that REANA cannot substitute.",
     "undefined-parameter": "A command uses a parameter that inputs.parameters does not define.",
     "unused-parameter": "A parameter that no command uses.",
     "unknown-parameter": "-p names a parameter that the analysis does not have.",

@@ -30,9 +30,9 @@ JSON_TYPES = {
 }
 
 
-def load_schema(name: str) -> dict[str, Any]:
-    """Return the packaged schema file ``name``."""
-    schema: dict[str, Any] = json.loads(resources.files("reana_batch.reading").joinpath(name).read_text("utf-8"))
+def load_schema(name: str, package: str = "reana_batch.reading") -> dict[str, Any]:
+    """Return the schema file ``name`` of a package."""
+    schema: dict[str, Any] = json.loads(resources.files(package).joinpath(name).read_text("utf-8"))
     return schema
 
 
@@ -156,7 +156,8 @@ def _type(violation: Violation) -> Description:
     expected = " or ".join(JSON_TYPES[name] for name in violation.kind.types)
     actual = _as_written(violation)
     hint = ""
-    if expected == "text" and isinstance(violation.value, int | float):
+    is_flag = isinstance(violation.value, bool) and "string" in violation.kind.types
+    if is_flag or (expected == "text" and isinstance(violation.value, int | float)):
         hint = f'write "{actual}", in quotes.'
     elif expected == "text" and isinstance(violation.value, dict):
         hint = "quote it, because the ': ' in it makes a mapping."
