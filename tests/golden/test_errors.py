@@ -31,7 +31,7 @@ from reana_batch.backends import known_settings
 from reana_batch.diagnostics import CODES, Diagnostics, Refused, Severity, render
 from reana_batch.frontends import FRONTENDS
 from reana_batch.frontends.mirror import mirror
-from reana_batch.frontends.yadage import definition, grammar
+from reana_batch.frontends.yadage import definition, grammar, initial
 from reana_batch.ir import Need
 from reana_batch.reading import sites
 from reana_batch.reading.analysis import read_spec
@@ -147,9 +147,10 @@ def _read_yadage(options: list[str], directory: Path) -> Ended:
     with contextlib.chdir(directory):
         spec = read_spec(Path("reana.yaml"), FRONTENDS, diagnostics, options=options)
         with mirror(spec, diagnostics) as root:
+            given = initial.read(spec, root, diagnostics)
             found = definition.read(spec, root, diagnostics)
             if found:
-                grammar.check(found, spec.parameters, diagnostics)
+                grammar.check(found, given.parameters, diagnostics)
     shown = "".join(diagnostics.text(severity) for severity in (Severity.WARNING, Severity.ERROR))
     faults = diagnostics.count(Severity.ERROR)
     end = f"==> ERROR: {faults} fault{'' if faults == 1 else 's'}.\n" if faults else ""

@@ -146,12 +146,12 @@ def _folder(spec: Spec, root: Path, diagnostics: Diagnostics) -> str | None:
     elif problem := path_problem(folder):
         diagnostics.error("input-path", f"toplevel: {problem}", place, PATH_HINT)
     else:
-        hint = _undeclared(spec, root, folder) or hint_of_missing(root, folder, True)
+        hint = undeclared(spec, root, folder) or hint_of_missing(root, folder, True)
         diagnostics.error("missing-file", f'The folder "{folder}" of toplevel does not exist.', place, hint)
     return None
 
 
-def _undeclared(spec: Spec, root: Path, path: str) -> str:
+def undeclared(spec: Spec, root: Path, path: str) -> str:
     """Return the advice for a file of the analysis that is not declared, or an empty text."""
     here = spec.directory / path
     if not here.exists() or (root / path).exists():
@@ -317,7 +317,7 @@ class _Assembler:
         if name.startswith(("/", "../")) or "\0" in name:
             raise _LostError("bad-workflow", f'The reference "{where}" leads out of the analysis.', _COPY_HINT)
         if name not in self._files and not (self._root / name).is_file():
-            hint: Hint = _undeclared(self._spec, self._root, name)
+            hint: Hint = undeclared(self._spec, self._root, name)
             hint = hint or Later((name, at.file.folder), functools.partial(_near, name, at.file.folder, self._known))
             raise _LostError("missing-file", f'"{name}" does not exist.', hint)
         if name not in self._files:
