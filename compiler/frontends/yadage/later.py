@@ -1,7 +1,8 @@
 """Make expansions of the stages whose jobs only the run can know.
 
-A part is the stages of one expansion. Stages that wait for the results of the same nodes are one part. So is a stage
-that waits only for stages of the part. A stage that waits for several parts is a part after them.
+A part is the stages of one expansion. Stages that wait for the same are one part. A stage that waits only for stages
+of the part, and for nothing else that takes time, belongs to it. A stage that waits for several parts, or for a part
+and for other jobs, is a part after them.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from reana_batch.frontends.yadage.definition import Definition
 from reana_batch.frontends.yadage.process import Reading
 from reana_batch.frontends.yadage.records import Past, PendingRecord
 from reana_batch.frontends.yadage.steps import Folded, step_name
-from reana_batch.ir import Expansion
+from reana_batch.ir import Expansion, Step
 from reana_batch.reading import hints
 from reana_batch.reading.document import DocumentPath
 from reana_batch.reading.spec import Spec
@@ -37,24 +38,31 @@ class Part(NamedTuple):
 
     stages: list[int]
     nodes: frozenset[str]  # whose results it waits for, and which no earlier part waits for
+    steps: frozenset[str]  # that must be done, and that no earlier part waits for
     after: frozenset[int]  # the parts that it waits for
 
 
-def parts(pending: Sequence[PendingRecord]) -> list[Part]:
-    """Return the parts, each after those that it waits for."""
+def parts(pending: Sequence[PendingRecord], steps: Sequence[frozenset[str]]) -> list[Part]:
+    """Return the parts, each after those that it waits for.
+
+    ``steps`` are, for each pending stage, the steps that must be done before it.
+    """
     found: list[Part] = []
     before: list[set[int]] = []  # for each part: all parts that are done before it
     part_of: dict[int, int] = {}
-    known: dict[tuple[frozenset[str], frozenset[int]], int] = {}
+    known: dict[tuple[object, ...], int] = {}
     for stages in _in_order(pending):
         waits = {part_of[each] for stage in stages for each in pending[stage].pending}
         earlier = waits.union(*(before[part] for part in waits))
         last = frozenset(waits.difference(*(before[part] for part in waits)))
         nodes = frozenset(node for stage in stages for node in pending[stage].nodes)
         nodes = nodes.difference(*(found[part].nodes for part in earlier))
-        number = next(iter(last)) if len(last) == 1 and not nodes else known.setdefault((nodes, last), len(found))
+        asked = frozenset[str]().union(*(steps[stage] for stage in stages))
+        asked = asked.difference(*(found[part].steps for part in earlier))
+        belongs = len(last) == 1 and not nodes and not asked
+        number = next(iter(last)) if belongs else known.setdefault((nodes, asked, last), len(found))
         if number == len(found):
-            found.append(Part([], nodes, last))
+            found.append(Part([], nodes, asked, last))
             before.append(earlier)
         found[number].stages.extend(stages)
         part_of.update(dict.fromkeys(stages, number))
@@ -95,9 +103,9 @@ def expansions(
     before: Past | None,
 ) -> tuple[Expansion, ...]:
     """Return the expansions. ``before`` is the past of the expansion in which they are."""
-    found = parts(reading.pending)
-    names = _names(found, reading)
     maker = _Maker(spec, definition, reading, folded, before or _NOTHING)
+    found = parts(reading.pending, [maker.steps_before(record) for record in reading.pending])
+    names = _names(found, reading)
     return tuple(
         Expansion(
             name=name,
@@ -136,20 +144,25 @@ class _Maker:
         self._reading = reading
         self._folded = folded
         self._before = before
+        self._above = _steps_above(folded.steps)
         self._members = {group.name: group.members for group in reading.groups}
         self._labels = {job.name: reading.stages[job.stage].label for job in reading.jobs}
 
-    def steps(self, part: Part) -> Iterator[str]:
-        """Yield the steps with the jobs that a part waits for, in their order. Jobs of earlier parts are done."""
-        records = [self._reading.pending[stage] for stage in part.stages]
-        left = [*part.nodes, *(parent for record in records for parent in record.parents)]
-        seen = set(left)
+    def steps_before(self, record: PendingRecord) -> frozenset[str]:
+        """Return the steps with the jobs that a stage waits for, and all steps before these."""
+        seen = {*record.nodes, *record.parents}
+        left = list(seen)
         while left:
             inner = [each for each in self._members.get(left.pop(), ()) if each not in seen]
             seen.update(inner)
             left += inner
-        needed = {self._folded.step_of[each] for each in seen if each in self._folded.step_of}
-        yield from (step.name for step in self._folded.steps if step.name in needed)
+        named = {self._folded.step_of[each] for each in seen if each in self._folded.step_of}
+        return frozenset(named.union(*(self._above[name] for name in named)))
+
+    def steps(self, part: Part) -> Iterator[str]:
+        """Yield the steps that a part waits for, in their order. A step before another one of them is left out."""
+        implied = set[str]().union(*(self._above[name] for name in part.steps))
+        yield from (step.name for step in self._folded.steps if step.name in part.steps - implied)
 
     def past(self, part: Part, found: Sequence[Part]) -> dict[str, Any]:
         """Return the past of the expansion as values of JSON."""
@@ -187,6 +200,15 @@ class _Maker:
         for path in sorted({_path(self._reading.pending[stage]) for stage in part.stages}, key=str):
             found |= environments.credentials(_value(self._definition.data, path))
         return found
+
+
+def _steps_above(steps: Sequence[Step]) -> dict[str, frozenset[str]]:
+    """Return for each step all steps that are done before it."""
+    above: dict[str, frozenset[str]] = {}
+    for step in steps:
+        direct = frozenset(need.step for need in step.needs)
+        above[step.name] = direct.union(*(above[name] for name in direct))
+    return above
 
 
 def _listed(labels: Sequence[str]) -> str:
