@@ -27,6 +27,7 @@ class Parents:
         self._added = frozenset((scope, name) for scope, name in expansion.past.stages)
         self._behind: dict[str, tuple[str, ...]] = {}
         self._names: dict[tuple[str, ...], str] = {}
+        self._used: set[str] = set()
         self._taken: dict[tuple[str, tuple[str, str]], bool] = {}
         self._of_groups: dict[tuple[str, str], tuple[str, ...]] = {}
         self.records: list[GroupRecord] = []  # those that were not written yet
@@ -63,8 +64,8 @@ class Parents:
         if len(members) < 2:
             return members
         if members not in self._names:
-            taken = set(self._names.values())
-            name = text if text not in taken else f"{text} ({len(taken)})"
+            name = text if text not in self._used else f"{text} ({len(self._used)})"
+            self._used.add(name)
             self._names[members] = name
             self.records.append(GroupRecord(name, list(members)))
         return (self._names[members],)
@@ -78,8 +79,7 @@ class Parents:
         """Return the name for the steps that a dependency matches."""
         if group.key not in self._of_groups:
             scope, path = group.key
-            order = (each for each in self._expansion.origins if each in group.steps)
-            self._of_groups[group.key] = self._named(f"all of {scope}/{path}", self._all(order))
+            self._of_groups[group.key] = self._named(f"all of {scope}/{path}", self._all(group.steps))
         return self._of_groups[group.key]
 
     def of(self, node: Any) -> tuple[str, ...]:
@@ -154,7 +154,7 @@ class Jobs:
             parsed = template.parse(process[key])
         except ValueError as error:
             path = (*(self._expansion.places.of(spec) or ()), "process", key)
-            self._expansion.problems.of_command(path, None, error)
+            self._expansion.problems.of_command(path, None, [], error)
             return None
         self._count += 1
         return self._count - 1, parsed
@@ -188,11 +188,12 @@ class Jobs:
             problems.of_braces(self._expansion.origins[node.identifier].path, error)
             return [], ""
         except Exception as error:  # noqa: BLE001  # a format may raise anything that an attribute raises
-            problems.of_command((*path, "process", key), parameters, error)
+            names = [name for each in text.fields for name in each.names]
+            problems.of_command((*path, "process", key), parameters, names, error)
             return [], ""
         try:
             workdir = task.state.contextualize_value(task.spec["environment"].get("workdir") or "")
         except (KeyError, ValueError) as error:
-            problems.of_command((*path, "environment", "workdir"), {"workdir": ""}, error)
+            problems.of_command((*path, "environment", "workdir"), {"workdir": ""}, [], error)
             return [], ""
         return fields, mark(workdir)

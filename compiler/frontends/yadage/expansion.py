@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-import jsonpointer
 from packtivity.syncbackends import defaultsyncbackend, finalize_inputs, publish
 from yadage.stages import JsonStage
 from yadage.state_providers.localposix import LocalFSProvider
@@ -32,7 +31,7 @@ class Group(NamedTuple):
     """The steps that a dependency matches."""
 
     key: tuple[str, str]  # the scope, and the path of the match
-    steps: frozenset[str]  # identifiers
+    steps: Mapping[str, None]  # identifiers, in their order
 
 
 @dataclass(slots=True)
@@ -229,7 +228,7 @@ class Expansion:
 
     def label_of(self, rule: Any) -> str:
         """Return the names of the stages to a stage, the outermost first."""
-        parts = jsonpointer.JsonPointer(rule.offset).parts[::2]
+        parts = values.Offset(rule.offset).parts[::2]
         return "/".join([*parts, rule.rule.name])
 
     def place_of(self, rule: Any) -> Origin:
@@ -245,7 +244,7 @@ class Expansion:
                 groups += self.groups(view, expression)
         elif spec:
             found = self.waiting.condition(rule).found
-            groups.append(Group((rule.offset, f"{rule.rule.name} if"), frozenset(found)))
+            groups.append(Group((rule.offset, f"{rule.rule.name} if"), found))
         return replace(self.place_of(rule), groups=tuple(groups))
 
     def groups(self, view: Any, expression: str) -> list[Group]:
@@ -258,7 +257,7 @@ class Expansion:
     def _group(self, view: Any, path: str, value: Any) -> Group:
         key = view.offset, path
         if key not in self._groups:
-            self._groups[key] = Group(key, frozenset(self.waiting.below(view.offset, value)))
+            self._groups[key] = Group(key, dict.fromkeys(self.waiting.below(view.offset, value)))
         return self._groups[key]
 
     def _added(self, node: Any) -> None:
@@ -283,7 +282,8 @@ class Expansion:
             try:
                 node.expected_result = self._result(node)
             except Exception as error:  # noqa: BLE001  # the same
-                self.problems.of_step(origin.path, self.places.of(node.task.spec), self.step_name(node), error)
+                name, parameters = self.step_name(node), node.task.parameters.typed()
+                self.problems.of_step(origin.path, self.places.of(node.task.spec), name, parameters, error)
                 node.expected_result = values.create({})
                 self.problems.spoilt.add(node.identifier)
 

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import glob2
 import jq
 import jsonpath_rw
-import jsonpointer
 import packtivity.datamodel
 import packtivity.statecontexts.posixfs_context
 import packtivity.utils
@@ -28,8 +27,9 @@ from yadage.handlers import expression_handlers, predicate_handlers, scheduler_h
 from yadage.utils import outputReference
 
 from reana_batch.frontends.yadage import values
-from reana_batch.frontends.yadage.places import Problem
+from reana_batch.frontends.yadage.places import Path, Problem
 from reana_batch.frontends.yadage.states import State
+from reana_batch.frontends.yadage.waiting import first_names
 
 if TYPE_CHECKING:
     from reana_batch.frontends.yadage.expansion import Expansion
@@ -71,6 +71,7 @@ def replace_slow_parts() -> None:
     yadage.state_providers.localposix.LocalFSState = State
     yadage.stages.get_id_fromjson = lambda _: f"rule {next(numbers)}"
     yadage.wflowview.get_obj_id = lambda _: f"step {next(numbers)}"
+    yadage.wflowview.JsonPointer = values.Offset
     jq.jq = values.compiled
     jsonpath_rw.parse = values.jsonpath
     glob2.glob = lambda pattern: sorted(_YADAGE.glob(pattern))
@@ -83,7 +84,7 @@ class Handlers:
         self._expansion = expansion
         self._shared: dict[int, Any] = {}  # by id: the values of parameters that several jobs have
         self._failed = False
-        self._selecting = False  # is a parameter evaluated?
+        self._selecting: Any = None  # the parameter that is evaluated
 
     def install(self) -> None:
         """Replace the handlers of Yadage."""
@@ -96,7 +97,7 @@ class Handlers:
         expression_handlers.select_reference = self._select_reference
         expression_handlers.select_from_scope = self._select_from_scope
         predicate_handlers.scope_done = lambda scope, view: self._expansion.waiting.done(
-            view.offset, jsonpointer.JsonPointer(scope).resolve(view.steps)
+            view.offset, values.Offset(scope).resolve(view.steps)
         )
         path = types.SimpleNamespace(
             exists=self._expansion.exists,
@@ -111,25 +112,39 @@ class Handlers:
     # --- references ------------------------------------------------------------------------------
 
     def _select(self, view: Any, parameter: Any) -> Any:
-        self._selecting = True
+        self._selecting = parameter
         try:
             return _YADAGE.select_parameter(view, parameter)
+        except Abandoned:
+            self._failed = True
+            return None
         except Exception as error:  # noqa: BLE001  # Yadage raises what it happens to meet
-            stage = self._expansion.current.path
-            path = self._expansion.places.of(parameter) or (*stage, "scheduler", "parameters")
-            self._expansion.problems.of_reference(path, parameter, error)
+            self._expansion.problems.of_reference(self._path(parameter), parameter, error)
             self._failed = True
             return None
         finally:
-            self._selecting = False
+            self._selecting = None
 
     def _select_steps(self, view: Any, query: str) -> Any:
         kind, steps = _YADAGE.select_steps(view, query)
-        if not steps and self._selecting:
-            raise self._expansion.missing(view.offset, query, self._expansion.current.name)
+        if not steps and self._selecting is not None:
+            problem = self._expansion.missing(view.offset, query, self._expansion.current.name)
+            names = first_names(query) or frozenset()
+            listed = isinstance(self._selecting, dict) and "step" not in self._selecting
+            if not (
+                problem.kind == "no-step" and listed and names <= self._expansion.applied.get(view.offset, {}).keys()
+            ):
+                raise problem
+            self._expansion.problems.add("no-match", self._path(self._selecting), query)
         return kind, steps
 
+    def _path(self, parameter: Any) -> Path:
+        found = self._expansion.places.of(parameter)
+        return found or (*self._expansion.current.path, "scheduler", "parameters")
+
     def _select_reference(self, step: Any, selection: Any, is_scopes: bool) -> Any:
+        if not is_scopes and step["id"] in self._expansion.problems.spoilt:
+            raise Abandoned
         try:
             return _YADAGE.select_reference(step, selection, is_scopes)
         except RuntimeError as error:
@@ -140,7 +155,7 @@ class Handlers:
             raise Problem("several-outputs" if several else "no-output", (), str(selection), name, *known) from error
 
     def _select_from_scope(self, scope: Any, output: Any) -> Any:
-        if self._selecting and not scope["view"].getValue(output):
+        if self._selecting is not None and not scope["view"].getValue(output):
             known = scope["view"].values.get("_values", {})
             raise Problem("no-value", (), str(output), *known)
         return _YADAGE.select_from_scope(scope, output)

@@ -151,7 +151,7 @@ class Left:
             for expression in spec["expressions"]:
                 for group in self.expansion.groups(view, expression):
                     found.update(dict.fromkeys(self.parents.group(group)))
-                    named |= group.steps
+                    named.update(group.steps)
         rest = [each for each in stage.waits.found if each not in named]
         found.update(dict.fromkeys(self.parents.together(f"named by {stage.origin.label}", rest)))
         maker = self.expansion.scopes[stage.origin.scope].maker

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from reana_batch.frontends.yadage.places import Mark, Path, Places, Problem
@@ -70,7 +70,7 @@ class Problems:
         else:
             self._other(path, error)
 
-    def of_step(self, stage: Path, step: Path | None, name: str, error: Exception) -> None:
+    def of_step(self, stage: Path, step: Path | None, name: str, parameters: Any, error: Exception) -> None:
         """Record why a step has no result."""
         publisher = (*(step or stage), "publisher")
         if isinstance(error, Braces):
@@ -78,7 +78,9 @@ class Problems:
         elif isinstance(error, JqError):
             self.add("jq", self._places.text(publisher, error.program), str(error))
         elif isinstance(error, KeyError):
-            self.add("unknown-parameter", self._publisher(publisher, str(error.args[0])), str(error.args[0]), name)
+            missing = str(error.args[0])
+            known = parameters if isinstance(parameters, dict) else {}
+            self.add("unknown-parameter", self._publisher(publisher, missing), missing, *known)
         elif isinstance(error, OSError):
             self.add("no-result", publisher, name, f"{error.filename}: {error.strerror}")
         else:
@@ -94,18 +96,20 @@ class Problems:
 
     def of_braces(self, stage: Path, error: Braces) -> None:
         """Record a text in a parameter whose braces Yadage cannot replace."""
-        path = self._places.parameter(stage, error.parameter if error.parameter is not None else "")
-        reason = str(error.error.args[0]) if isinstance(error.error, KeyError) else ""
-        self.add("braces", path, error.text, reason)
+        for parameter, text, reason in error.found:
+            field = isinstance(reason, KeyError) and re.fullmatch(r"\w+", str(reason.args[0]))
+            words = [str(reason.args[0])] if field else []
+            self.add("unknown-field" if field else "braces", self._places.parameter(stage, parameter), *words, text)
 
-    def of_command(self, path: Path, parameters: Any, error: Exception) -> None:
+    def of_command(self, path: Path, parameters: Any, names: Iterable[str], error: Exception) -> None:
         """Record why the command of a step cannot be made."""
         known = sorted(parameters) if isinstance(parameters, dict) else []
-        if isinstance(error, KeyError) and str(error.args[0]) not in known:
-            self.add("unknown-parameter", path, str(error.args[0]), "", *known)
-        else:
+        missing = [name for name in names if name not in known] if isinstance(error, KeyError) else []
+        for name in missing:
+            self.add("unknown-parameter", path, name, *known)
+        if not missing:
             text = f"there is no {error}" if isinstance(error, KeyError) else str(error)
-            self.add("format", path, text.strip().partition("\n")[0])
+            self.add("format", path, text.strip().partition("\n")[0].rstrip("."))
 
     def of_init(self, stage: Path, parameters: Any, result: Any) -> None:
         """Warn of parameters that are changed: words that are names of files too, and numbers."""

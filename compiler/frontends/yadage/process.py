@@ -114,7 +114,7 @@ class _Message(NamedTuple):
 _STEPS_HINT = "use stages: for the results of all its steps, or name one of them, such as {0}[0]."
 _DOUBLE = "write a brace twice if it does not belong to a field: {{{{ or }}}}."
 
-_MESSAGES = {
+MESSAGES = {
     "no-step": _Message('No stage has steps for "{0}".'),
     "several-steps": _Message('"{0}" has several steps, and step: takes the result of one.', _STEPS_HINT),
     "no-output": _Message('"{1}" does not publish "{0}".'),
@@ -129,8 +129,10 @@ _MESSAGES = {
     "no-list": _Message('Parameter "{0}" is scattered, but is not a list.'),
     "too-many": _Message("The stage would have {0} jobs. The most is {1}."),
     "braces": _Message("The braces of this text cannot be replaced: {0}", _DOUBLE),
-    "unknown-parameter": _Message('There is no parameter "{0}" for this field.', _DOUBLE),
+    "unknown-field": _Message('Yadage knows no "{0}" for the braces of this text: {1}', _DOUBLE),
+    "unknown-parameter": _Message('This stage has no parameter "{0}".', _DOUBLE),
     "format": _Message("The fields of this text cannot be replaced: {0}.", _DOUBLE),
+    "jsonpath": _Message('"{0}" is not a JSONPath.'),
     "jq": _Message("jq: {0}."),
     "no-result": _Message('The result of "{0}" cannot be read: {1}.'),
     "step-dependency": _Message('"{0}" names steps, and a stage can only wait for stages.', "name the stage."),
@@ -138,12 +140,13 @@ _MESSAGES = {
     "no-case": _Message('Stage "{0}" has no jobs, because none of its cases is true.'),
     "condition": _Message('Stage "{0}" has no jobs, because its condition is false.'),
     "left-out": _Message('Stage "{0}" has no jobs, because stage "{1}" has none.'),
+    "no-match": _Message('"{0}" finds no steps, so that the parameter is an empty list.'),
     "path": _Message('Parameter {0} becomes a path, because there is a file "{1}".'),
     "number": _Message("Yadage changes the number {1} of parameter {0} to {2}.", "write it as a text, in quotes."),
 }
 
 # The kinds whose further words are the names that exist.
-_KNOWN_FROM = {"no-step": 1, "no-output": 2, "no-value": 1, "unknown-stage": 1, "unknown-parameter": 2}
+_KNOWN_FROM = {"no-step": 1, "no-output": 2, "no-value": 1, "unknown-stage": 1, "unknown-parameter": 1}
 
 
 def _report(spec: Spec, definition: Definition, fault: Fault, diagnostics: Diagnostics) -> None:
@@ -160,11 +163,13 @@ def _place(spec: Spec, definition: Definition, fault: Fault) -> Callable[[], Pla
 
 
 def _sentence(fault: Fault) -> tuple[str, Hint]:
-    message = _MESSAGES.get(fault.kind)
+    message = MESSAGES.get(fault.kind)
     if message is None:
         return f"Yadage cannot expand this: {fault.kind}{': ' if fault.words[0] else ''}{fault.words[0]}.", ""
     if fault.kind == "circle":
         return message.text.format(all=", ".join(f'"{word}"' for word in fault.words)), ""
     text, hint = (each.format(*fault.words) for each in message)
+    if fault.kind == "unknown-parameter" and fault.words[0] == "workdir":
+        return text, "write {workdir} in a parameter, such as dir: '{workdir}', and {dir} here."
     known = fault.words[_KNOWN_FROM[fault.kind] :] if fault.kind in _KNOWN_FROM else []
     return text, suggestion(fault.words[0], known, hint) if known else hint

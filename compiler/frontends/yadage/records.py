@@ -82,7 +82,7 @@ class EndRecord(NamedTuple):
 
 
 # The kinds of faults that are warnings.
-WARNINGS = frozenset({"unused-scatter", "no-case", "condition", "left-out", "path", "number"})
+WARNINGS = frozenset({"unused-scatter", "no-case", "condition", "left-out", "no-match", "path", "number"})
 
 
 class Fault(NamedTuple):

@@ -13,11 +13,11 @@ _serial = itertools.count()
 
 
 class Braces(Exception):
-    """A text in a parameter whose braces Yadage cannot replace."""
+    """Texts in parameters whose braces Yadage cannot replace: for each the parameter, the text and the reason."""
 
-    def __init__(self, parameter: str | int | None, text: str, error: Exception) -> None:
-        self.parameter, self.text, self.error = parameter, text, error
-        super().__init__(str(error))
+    def __init__(self, found: list[tuple[str | int, str, Exception]]) -> None:
+        self.found = found
+        super().__init__(str(found[0][2]))
 
 
 class State:
@@ -74,16 +74,15 @@ class State:
             try:
                 self._last = data, data.formatted(self.contextualize_value)
             except (KeyError, ValueError, TypeError) as error:
-                raise self._braces(data, error) from error
+                raise Braces(list(self._faults(data))) from error
         return self._last[1]
 
-    def _braces(self, data: Leafs, error: Exception) -> Braces:
+    def _faults(self, data: Leafs) -> Iterator[tuple[str | int, str, Exception]]:
         for pointer, value in leafs(data.typed()):
             try:
                 self.contextualize_value(value)
-            except type(error) as found:
-                return Braces(pointer.parts[0] if pointer.parts else None, value, found)
-        raise error
+            except (KeyError, ValueError, TypeError) as error:
+                yield pointer.parts[0] if pointer.parts else "", value, error
 
 
 class Members:

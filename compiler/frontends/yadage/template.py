@@ -14,6 +14,7 @@ class Field(NamedTuple):
     """A field of a template."""
 
     name: str  # of the parameter that it starts with
+    names: tuple[str, ...]  # of all its parameters: its format can have fields too
     form: str  # with braces, as str.format takes it; empty if the text is the parameter's own
 
 
@@ -29,11 +30,17 @@ class Template(NamedTuple):
         Raises what ``str.format`` raises if the parameters do not fit.
         """
         if isinstance(parameters, dict):
-            named: Mapping[str, Any] = {name: joined(value) for name, value in parameters.items()}
-            return [format(named[each.name]) if not each.form else each.form.format(**named) for each in self.fields]
+            return [_text(each, parameters) for each in self.fields]
         listed: Sequence[Any] = [joined(value) for value in parameters] if isinstance(parameters, list) else ()
         named = {} if isinstance(parameters, list) else {"value": parameters}
         return [(each.form or f"{{{each.name}}}").format(*listed, **named) for each in self.fields]
+
+
+def _text(field: Field, parameters: Mapping[str, Any]) -> str:
+    if any(name.isdigit() for name in field.names):
+        raise IndexError("fields with numbers need parameters in a list")
+    named = {name: joined(parameters[name]) for name in field.names}
+    return field.form.format(**named) if field.form else format(named[field.name])
 
 
 def joined(value: Any) -> Any:
@@ -55,38 +62,46 @@ def parse(text: str) -> Template:
     return Template([*pieces, literal], fields)
 
 
+def _first(name: str) -> str:
+    found = _FIRST.match(name)
+    return found[0] if found else ""
+
+
 class _Numbers:
     """Numbers for fields without a name, as str.format counts them."""
 
     def __init__(self) -> None:
+        self.names: list[str] = []  # of the parameters so far
         self._next = 0
         self._written = False
 
     def named(self, name: str) -> str:
         """Return the name of a field, with a number if it has none."""
-        first = _FIRST.match(name)
-        assert first is not None
-        if first[0] and not first[0].isdigit():
+        name = self._with_number(name)
+        self.names.append(_first(name))
+        return name
+
+    def _with_number(self, name: str) -> str:
+        first = _first(name)
+        if first and not first.isdigit():
             return name
-        if first[0]:
-            self._written = True
-        if (not first[0] or self._next) and self._written:
-            raise ValueError("cannot switch between fields with and without numbers")
-        if first[0]:
+        self._written = self._written or bool(first)
+        if (not first or self._next) and self._written:
+            raise ValueError("fields with numbers and fields without are mixed")
+        if first:
             return name
         self._next += 1
         return f"{self._next - 1}{name}"
 
 
 def _field(name: str, form: str, conversion: str | None, numbers: _Numbers) -> Field:
+    before = len(numbers.names)
     name = numbers.named(name)
-    first = _FIRST.match(name)
-    assert first is not None
-    if form:
-        form = "".join(_numbered(form, numbers))
-    if not form and not conversion and first[0] == name:
-        return Field(name, "")
-    return Field(first[0], f"{{{name}{f'!{conversion}' if conversion else ''}{f':{form}' if form else ''}}}")
+    form = "".join(_numbered(form, numbers)) if form else ""
+    names = tuple(dict.fromkeys(numbers.names[before:]))
+    if not form and not conversion and names[0] == name:
+        return Field(name, names, "")
+    return Field(names[0], names, f"{{{name}{f'!{conversion}' if conversion else ''}{f':{form}' if form else ''}}}")
 
 
 def _numbered(form: str, numbers: _Numbers) -> Iterator[str]:

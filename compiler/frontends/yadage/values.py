@@ -9,7 +9,8 @@ from __future__ import annotations
 import base64
 import functools
 import json
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import jq
@@ -49,6 +50,41 @@ class Pointer:
             return value
         Pointer(self.parts[:-1]).get(document)[self.parts[-1]] = value
         return document
+
+
+class Offset:
+    """A path of names and indices as text, with the methods of JsonPointer that Yadage uses for scopes."""
+
+    __slots__ = ("parts",)
+
+    def __init__(self, path: str) -> None:
+        self.parts = _parsed(path)
+
+    @classmethod
+    def from_parts(cls, parts: Iterable[object]) -> Offset:
+        """Return the path of these names and indices."""
+        return cls(Pointer(tuple(map(str, parts))).path)
+
+    @property
+    def path(self) -> str:
+        """The path as text."""
+        return Pointer(self.parts).path
+
+    def resolve(self, document: Any) -> Any:
+        """Return the value that it points to."""
+        for part in self.parts:
+            document = document[int(part)] if isinstance(document, list) else document[part]
+        return document
+
+    def set(self, document: Any, value: Any) -> None:
+        """Replace the value that it points to, which is an item of a list."""
+        *parents, last = self.parts
+        Offset.from_parts(parents).resolve(document)[int(last)] = value
+
+
+@functools.lru_cache(maxsize=65536)
+def _parsed(path: str) -> tuple[str, ...]:
+    return tuple(part.replace("~1", "/").replace("~0", "~") for part in path.split("/")[1:])
 
 
 class _Known(NamedTuple):
@@ -224,12 +260,17 @@ def create(data: Any, model: object = None) -> Leafs:  # noqa: ARG001  # there a
     return data if isinstance(data, Leafs) else Leafs(data)
 
 
+# What jq writes around its messages.
+_ORIGIN = re.compile(r"^jq: error: |( at <top-level>, line \d+(, column \d+)?)?:?$")
+
+
 class JqError(Exception):
     """A jq program that cannot be read, or that failed. The text is the first line of jq's message."""
 
     def __init__(self, program: str, message: str) -> None:
         self.program = program
-        super().__init__(message.strip().partition("\n")[0])
+        first = message.strip().partition("\n")[0]
+        super().__init__(_ORIGIN.sub("", first))
 
 
 class _Program:
@@ -262,7 +303,7 @@ def compiled(program: str) -> _Program:
 
 
 class JsonPathError(Exception):
-    """A JSONPath that cannot be read."""
+    """A JSONPath that cannot be read. The text is the JSONPath."""
 
 
 _parse = jsonpath_rw.parse
@@ -274,4 +315,4 @@ def jsonpath(text: str) -> Any:
     try:
         return _parse(text)
     except Exception as error:  # the parser raises this class itself
-        raise JsonPathError(str(error).partition("\n")[0]) from error
+        raise JsonPathError(text) from error
