@@ -207,6 +207,38 @@ def test_stages_that_wait_for_the_run_are_pending(tmp_path: Path) -> None:
     ]
 
 
+def test_a_step_without_a_job_can_wait_for_the_files_of_jobs(tmp_path: Path) -> None:
+    look = "{process: null, environment: null, publisher: {publisher_type: interpolated-pub, glob: true, publish: {out: '{a}'}}}"
+    text = workflow(
+        stage("make", "{a: '{workdir}/*.txt'}"),
+        stage("look", "{a: {step: make, output: out}}", step=look, dependencies="[make]"),
+        stage("count", "{a: {step: look, output: out}}", SCATTER, dependencies="[look]"),
+    )
+    found = ask(tmp_path, text, {"p": 1})
+    assert found["pending"] == [[["stages", 2], "", "count", "count", ["look"], [], ["make"]]]
+    (tmp_path / "make").mkdir()
+    (tmp_path / "make" / "a.txt").touch()
+    past = Past([("", "count")], ["look"], [], found["end"][0][0])
+    assert ask(tmp_path, text, {"p": 1}, past)["job"] == [[0, "count_0", ["$REANA_WORKSPACE/make/a.txt"], "", []]]
+
+
+def test_work_directories_of_jobs_do_not_make_paths_of_words(tmp_path: Path) -> None:
+    inner = stage("i", "{a: {step: init, output: a}}")[2:]
+    text = workflow(
+        stage("split", "{a: x}", step=GLOBBING),
+        stage(
+            "sub",
+            "{a: split, b: {step: split, output: out}}",
+            f"workflow: {{stages: [{inner}]}}",
+            dependencies="[split]",
+        ),
+    )
+    known = ask(tmp_path, text, {"p": 1})["end"][0][0]
+    (tmp_path / "split").mkdir()
+    found = ask(tmp_path, text, {"p": 1}, Past([("", "sub")], ["split"], [], known))
+    assert found["job"] == [[0, "sub/i", ["split"], "", []]]
+
+
 def test_an_expansion_has_the_jobs_that_its_stages_add(tmp_path: Path) -> None:
     known = ask(tmp_path, WAITING, {"p": 1})["end"][0][0]
     (tmp_path / "split").mkdir()

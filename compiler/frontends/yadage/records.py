@@ -72,7 +72,7 @@ class PendingRecord(NamedTuple):
     label: str
     nodes: list[str]  # the nodes it waits for whose results only the run can know
     pending: list[int]  # the numbers of the pending stages it waits for, in the order of their records
-    parents: list[str]  # further jobs and groups that it names
+    parents: list[str]  # further jobs and groups that it names, and those behind nodes that run no job
 
 
 class EndRecord(NamedTuple):
