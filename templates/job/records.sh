@@ -8,14 +8,21 @@
 # says which of the two a code is.
 readonly EXIT_PARENT=91 EXIT_WRITE=92 EXIT_OUTPUT=93 EXIT_WORKER=94
 
+# How often to try to create a file that another process creates too.
+readonly CREATE_TRIES=10
+
 declare -A written=()
 
 # Write a new file, and delete an old one first. With noclobber bash opens it with O_EXCL. So bash never writes through
-# a link that another process has just made.
+# a link that another process has just made. If a job was started twice, both may write the file at the same moment, and
+# each deletes the file of the other. So it tries several times.
 create() { # FILE TEXT -> $bytes
-  local code=0
+  local left=$CREATE_TRIES code=0
   set -C
-  printf '%s%n' "$2" bytes 2>/dev/null >"$1" || { rm -f "$1" && printf '%s%n' "$2" bytes >"$1"; } || code=$?
+  while ! printf '%s%n' "$2" bytes 2>/dev/null >"$1"; do
+    rm -f "$1" || { code=1; break; }
+    ((--left > 0)) || { printf '%s%n' "$2" bytes >"$1" || code=1; break; }
+  done
   set +C
   return "$code"
 }

@@ -209,3 +209,18 @@ def test_rows_that_never_start_are_skipped(bash: Bash) -> None:
     assert bash.read("state/fit/0.skipped") == "reason=parent\ndetail=\n"
     bash("record_endings", facts={"ended": ["7_[1] 7 7 CANCELLED None"]})
     assert bash.record("fit/2.skipped")["reason"] == "scancel"
+
+
+@pytest.mark.parametrize(("times", "code"), [(0, 0), (3, 0), (100, 1)])
+def test_a_file_that_another_job_writes_at_the_same_moment_is_written(bash: Bash, times: int, code: int) -> None:
+    """A scheduler may start a job twice. The stand-in for rm is quick enough to write the file again."""
+    bash.write("record", "old")
+    bash.program("rm", f'/bin/rm "$@"; [ "$(grep -c ^rm calls)" -gt {times} ] || echo another >record')
+    ended = bash("create", "record", "own")
+    assert (ended.code, bash.read("record")) == (code, "another\n" if code else "own")
+
+
+def test_a_file_that_cannot_be_written_is_an_error(bash: Bash) -> None:
+    bash.write("folder/.here")
+    for place in ("folder", "none/record"):
+        assert bash("create", place, "own").code == 1
