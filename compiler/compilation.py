@@ -92,4 +92,5 @@ class Compilation:
             credential_plan=self.workflow.credential_plan,
             durations=self.durations,
             states={expansion.name: expansion.state for expansion in self.workflow.expansions},
+            awaited=tuple(sorted(self.workflow.awaited_expansions)),
         )

@@ -109,7 +109,11 @@ class RowMapping:
 
 
 class Need(NamedTuple):
-    """An edge, seen from the child: the parent step's name and the pattern."""
+    """An edge, seen from the child: the parent step's name and the pattern.
+
+    ``step`` may name an expansion, with the pattern ALL. Then the child starts when everything that the expansion has
+    added is done, and everything that expansions inside it have added.
+    """
 
     step: str
     pattern: Pattern | RowMapping = Pattern.ALL
@@ -283,17 +287,20 @@ class Step(NamedTuple):
 class Expansion:
     """A part of the graph that only the run can know. Its planner compiles it when its ``needs`` are done.
 
-    Everything after it is in the workflow that the planner compiles, so no step waits for an expansion.
-    The planner calls the front end's ``load`` again. Its ``results`` are ``state`` from here, ``workspace`` and
-    ``expansion``, the name. ``workspace`` is the absolute path of the run's workspace and equals ``spec.directory``.
-    That workflow may have expansions too.
+    The planner calls the front end's ``load`` again. That workflow may have expansions too. The ``results`` are:
+
+    - ``expansion``: the name.
+    - ``state``: the mapping from here.
+    - ``workspace``: the absolute path of the run's workspace. It equals ``spec.directory``.
+
+    Steps and other expansions can wait for an expansion. They start when everything that it has added is done.
     """
 
     name: str  # safe, and unique among the steps and expansions of the workflow
     label: str  # the user's name for what the expansion waits for, such as a checkpoint's
     origin: Place
     reason: str  # what only the run can know, such as "the files that split makes"
-    needs: tuple[str, ...] = ()  # names of the steps that must be done, all rows of each
+    needs: tuple[str, ...] = ()  # names of the steps and expansions that must be done, all rows of each
     state: Mapping[str, Any] = field(default_factory=dict, hash=False)  # values of JSON; the same for the same analysis
     credentials: frozenset[str] = frozenset()  # those that later steps may need, because they are issued only once
 
@@ -307,6 +314,7 @@ class Workflow:
     steps: tuple[Step, ...]
     expansions: tuple[Expansion, ...] = ()
     within: tuple[str, ...] = ()  # the expansions that this workflow is a part of, the outermost first
+    awaited: bool = False  # does anything outside wait for all of this workflow, which is an expansion's?
     input_files: tuple[str, ...] = ()
     input_directories: tuple[str, ...] = ()
     output_files: tuple[str, ...] = ()
@@ -324,7 +332,10 @@ class Workflow:
         raise KeyError(name)
 
     def graph(self) -> networkx.DiGraph[str]:
-        """Return the graph of step names. Each edge has its pattern as ``pattern``."""
+        """Return the graph of the names of steps and expansions. Each edge has its pattern as ``pattern``.
+
+        When an expansion has its planner, that step is its node.
+        """
         import networkx
 
         graph: networkx.DiGraph[str] = networkx.DiGraph()
@@ -332,7 +343,23 @@ class Workflow:
         graph.add_edges_from(
             (need.step, step.name, {"pattern": need.pattern}) for step in self.steps for need in step.needs
         )
+        planned = {step.name for step in self.steps}
+        for expansion in self.expansions:
+            if expansion.name not in planned:
+                graph.add_node(expansion.name)
+                graph.add_edges_from((name, expansion.name, {"pattern": Pattern.ALL}) for name in expansion.needs)
         return graph
+
+    @property
+    def expansion_names(self) -> frozenset[str]:
+        return frozenset(expansion.name for expansion in self.expansions)
+
+    @property
+    def awaited_expansions(self) -> frozenset[str]:
+        """The expansions that something waits for, in this workflow or outside. Each has its planner."""
+        if self.awaited:
+            return self.expansion_names
+        return self.expansion_names & {need.step for step in self.steps for need in step.needs}
 
     @property
     def job_count(self) -> int:

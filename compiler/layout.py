@@ -24,6 +24,8 @@ CREDENTIALS = "credentials"
 # Files that all parts of a run share.
 SHARED = (WORKSPACE, CREDENTIALS)
 MANIFEST = f"{BATCH}/manifest.json"
+# The steps of an expansion's part, with which jobs check that all of it is done.
+STEP_LIST = f"{BATCH}/steps.txt"
 DATA_SCRIPTS = f"{BATCH}/data"  # the scripts that stage declared data
 
 # The most rows in a directory, with up to three entries each, and the most steps in a directory.

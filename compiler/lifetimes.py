@@ -1,6 +1,7 @@
 """The latest times at which the jobs of a workflow may start and end, from the time limits of earlier jobs.
 
-It is assumed that all jobs of a step run at the same time, and that each waits for the queue time.
+It is assumed that all jobs of a step run at the same time, and that each waits for the queue time. The jobs that an
+expansion adds are unknown. So a step that waits for them may start later.
 """
 
 from __future__ import annotations

@@ -175,6 +175,7 @@ def compile_expansion(run: Path, name: str, diagnostics: Diagnostics) -> Compila
         _with_durations(workflow, kept.durations),
         name=kept.name,
         within=(*kept.within, name),
+        awaited=name in kept.awaited,
         credential_plan=kept.credential_plan,
     )
     choice = choose(workflow, kept.site, options.backend, diagnostics, kept.backend)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from reana_batch import layout
 from reana_batch.backends.htcondor.nodes import DAG_FILE, SHIP, VERDICT, expansion_node
 from reana_batch.backends.htcondor.settings import HTCondorSettings
-from reana_batch.ir import ChunkPattern, Pattern, Step, Workflow, chunk_pattern, ending_in_any_case
+from reana_batch.ir import ChunkPattern, Expansion, Pattern, Step, Workflow, chunk_pattern, ending_in_any_case
 from reana_batch.reading.images import is_path
 from reana_batch.target import FALLBACKS, Target
 from reana_batch.writing import credential_files
@@ -82,10 +82,7 @@ def lower(workflow: Workflow, site: Site) -> Iterator[File]:
             "dag",
             steps=[_nodes(step, folder_of, site, followed) for step in workflow.steps],
             edges=_edges(workflow, followed),
-            expansions=[
-                (e.origin.short, f"{e.name}.0", expansion_node(e.name), layout.expansion_folder(e.name))
-                for e in workflow.expansions
-            ],
+            expansions=[_expansion(e, folder_of[e.name], followed) for e in workflow.expansions],
             send_credential=site.of(HTCondorSettings).send_credential,
             environment=sorted(
                 {name for step in workflow.steps if step.placed.target for name in step.placed.target.environment}
@@ -174,6 +171,18 @@ def _nodes(step: Step, folder_of: dict[str, str], site: Site, followed: set[str]
     }
 
 
+def _expansion(expansion: Expansion, folder: str, followed: set[str]) -> dict[str, str]:
+    """Return the values of an expansion's node. If it has a verdict, the node counts as done even if jobs failed."""
+    return {
+        "origin": expansion.origin.short,
+        "planner": f"{expansion.name}.0",
+        "node": expansion_node(expansion.name),
+        "directory": layout.expansion_folder(expansion.name),
+        "verdict": _verdict_node(expansion.name) if expansion.name in followed else "",
+        "state": f"{layout.STATE}/{folder}/expanded",
+    }
+
+
 def _retries(step: Step, site: Site) -> int:
     """Return how often DAGMan starts a failed node again.
 
@@ -200,7 +209,7 @@ def _edges(workflow: Workflow, followed: set[str]) -> Iterator[tuple[Iterator[st
 
     DAGMan itself inserts a join node between many parents and many children.
     """
-    steps = {step.name: step for step in workflow.steps}
+    steps, expansions = {step.name: step for step in workflow.steps}, workflow.expansion_names
     for child in workflow.steps:
         if child.name in followed:
             yield _all_nodes(child), iter((_verdict_node(child.name),))
@@ -209,7 +218,7 @@ def _edges(workflow: Workflow, followed: set[str]) -> Iterator[tuple[Iterator[st
             pattern = chunk_pattern(need, child, parent)
             if pattern is Pattern.ALL:
                 judged = parent.name in followed and child.name not in followed
-                yield iter((_verdict_node(parent.name),)) if judged else _all_nodes(parent), _all_nodes(child)
+                yield iter((_verdict_node(parent.name),)) if judged else _whole(parent, expansions), _all_nodes(child)
             else:
                 for node in child.nodes:
                     parents = _nodes_before(node, child, pattern, parent)
@@ -223,6 +232,11 @@ def _nodes_before(node: int, child: Step, pattern: ChunkPattern, parent: Step) -
     if not isinstance(pattern, Pattern):
         chunks = (before for chunk in chunks for before in pattern(chunk))
     return sorted({before - before % parent.placed.bundle for before in chunks})
+
+
+def _whole(step: Step, expansions: frozenset[str]) -> Iterator[str]:
+    """Return the nodes that end last: those of a step, or the node of the expansion that it compiles."""
+    return iter((expansion_node(step.name),)) if step.name in expansions else _all_nodes(step)
 
 
 def _all_nodes(step: Step) -> Iterator[str]:

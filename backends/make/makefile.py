@@ -4,6 +4,8 @@
 - When a job fails, make starts no jobs that depend on it. All others continue (``--keep-going``).
 - Chunks that wait for single rows of another step depend on ``<chunk>.ended``. This target never fails, and its file
   is never made.
+- An expansion is done when ``expanded`` exists, next to the stamps of its planner. If such chunks wait for it,
+  ``expanded.ended`` runs its jobs and never fails.
 """
 
 from __future__ import annotations
@@ -35,6 +37,15 @@ TARGET = Target(
 )
 
 
+# The target that a step waits for, by two facts: the parent is an expansion, and rows of the step are waited for.
+_WHOLE = {
+    (False, False): "complete",
+    (False, True): "ended",
+    (True, False): "expanded",
+    (True, True): "expanded.ended",
+}
+
+
 def target(_site: Site) -> Target:
     """Return TARGET. No setting changes it."""
     return TARGET
@@ -46,9 +57,13 @@ def lower(workflow: Workflow, site: Site) -> Iterator[File]:
     steps = {step.name: step for step in workflow.steps}
     followed = ending_in_any_case(workflow.steps)
     values = {
-        "steps": [_step(step, folder_of, steps, followed) for step in workflow.steps],
+        "steps": [_step(step, folder_of, steps, followed, workflow.expansion_names) for step in workflow.steps],
         "expansions": [
-            {"state": f"state/{folder_of[e.name]}", "directory": layout.expansion_folder(e.name)}
+            {
+                "state": f"state/{folder_of[e.name]}",
+                "directory": layout.expansion_folder(e.name),
+                "followed": e.name in followed,
+            }
             for e in workflow.expansions
         ],
         "clean": not site.inherit_environment,
@@ -56,7 +71,9 @@ def lower(workflow: Workflow, site: Site) -> Iterator[File]:
     yield File(f"{layout.BATCH}/Makefile", stream("make/Makefile.j2", "make", **values))
 
 
-def _step(step: Step, folder_of: dict[str, str], steps: dict[str, Step], followed: set[str]) -> dict[str, object]:
+def _step(
+    step: Step, folder_of: dict[str, str], steps: dict[str, Step], followed: set[str], expansions: frozenset[str]
+) -> dict[str, object]:
     """Return the values that the template needs for a step. The template reads the lists while it writes."""
     folder = folder_of[step.name]
     each: list[tuple[str, str]] = []
@@ -66,7 +83,7 @@ def _step(step: Step, folder_of: dict[str, str], steps: dict[str, Step], followe
         parent, ending = folder_of[need.step], _ending(need.step, followed)
         pattern = chunk_pattern(need, step, steps[need.step])
         if pattern is Pattern.ALL:
-            whole.append(f"state/{parent}/{'ended' if step.name in followed else 'complete'}")
+            whole.append(f"state/{parent}/{_WHOLE[need.step in expansions, step.name in followed]}")
         elif pattern is Pattern.EACH:
             each.append((parent, ending))
         else:

@@ -1,7 +1,8 @@
 """Slurm: ``submit.sh`` submits one sbatch script per step, as an array if the step has several chunks.
 
 The jobs without parents are held until Slurm has accepted the whole chain. If a submission fails, ``submit.sh`` cancels
-all accepted jobs. Jobs check their parents' records themselves.
+all accepted jobs. Jobs check their parents' records themselves. Jobs that wait for an expansion wait for its gate, a
+small job that ends after all jobs of the expansion.
 """
 
 from __future__ import annotations
@@ -57,6 +58,21 @@ TARGET = Target(
 _SBATCH_ONLY = ("constraint", "reservation", "gres", "gpus", "gpu_model", "nodes", "tasks")
 
 
+# The small jobs of a chain that run no step: the values of their script.
+_FINALISER = {
+    "name": "finaliser",
+    "purpose": "Cancels jobs that can never start, because Slurm itself lets them wait without end.",
+    "arguments": Verbatim("the kind of finaliser (failure or end) and the token of the submission"),
+    "function": "finalise",
+}
+_GATE = {
+    "name": "gate",
+    "purpose": "Starts when the jobs of an expansion have ended, and fails if one of them is not done.",
+    "arguments": Verbatim("the name of the expansion and the folder of its planner"),
+    "function": "pass_gate",
+}
+
+
 def target(_site: Site) -> Target:
     """Return TARGET. No setting changes it."""
     return TARGET
@@ -70,17 +86,20 @@ def lower(workflow: Workflow, site: Site) -> Iterator[File]:
     submission = _submission(workflow, site)
     if submission != "sbatch":
         yield File(f"{layout.BATCH}/pyslurm_sbatch.py", packaged("slurm/pyslurm_sbatch.py"))
+    gates = workflow.awaited_expansions
     submissions = (
         submission
         for step in workflow.steps
-        for submission in _submissions(step, folder_of[step.name], steps, site.of(SlurmSettings).max_array_size)
+        for submission in _submissions(step, folder_of[step.name], steps, gates, site.of(SlurmSettings).max_array_size)
     )
     python = site.of(SlurmSettings).pyslurm_python or Verbatim('"${1:-python3}"')
-    asked = {"submission": submission, "python": python}
+    asked = {"submission": submission, "python": python, "part": workflow.within[-1] if workflow.awaited else ""}
     text = stream("slurm/submit.sh.j2", "sh", submissions=submissions, **asked)
     yield File(f"{layout.BATCH}/submit.sh", text, executable=True)
-    named = {name: getattr(site.of(SlurmSettings), name) or "" for name in ("partition", "account", "qos")}
-    yield File(f"{layout.BATCH}/finaliser.sbatch", render("slurm/finaliser.sbatch.j2", "sbatch", **named))
+    for helper in (_FINALISER, _GATE) if gates else (_FINALISER,):
+        named = {name: getattr(site.of(SlurmSettings), name) or "" for name in ("partition", "account", "qos")}
+        text = render("slurm/helper.sbatch.j2", "sbatch", **named, **helper)
+        yield File(f"{layout.BATCH}/{helper['name']}.sbatch", text)
     followed = _followed_by_aftercorr(workflow.steps)
     for step in workflow.steps:
         folder = folder_of[step.name]
@@ -166,7 +185,9 @@ def _gpus(step: Step) -> str:
     return f"{model}:{number or 1}" if model else str(number or "")
 
 
-def _submissions(step: Step, folder: str, steps: dict[str, Step], max_array_size: int) -> Iterator[dict[str, object]]:
+def _submissions(
+    step: Step, folder: str, steps: dict[str, Step], gates: frozenset[str], max_array_size: int
+) -> Iterator[dict[str, object]]:
     """Yield the sbatch calls of a step. A step with too many chunks for one array has one call for each slice."""
     for number, first in enumerate(range(0, step.chunks, max_array_size)):
         size = min(max_array_size, step.chunks - first)
@@ -180,8 +201,13 @@ def _submissions(step: Step, folder: str, steps: dict[str, Step], max_array_size
             "needs": [
                 word
                 for need in step.needs
-                for word in _dependency(need, step, steps[need.step], number, max_array_size)
+                for word in (
+                    [f"afterok .gate/{need.step}"]
+                    if need.step in gates
+                    else _dependency(need, step, steps[need.step], number, max_array_size)
+                )
             ],
+            "gate": step.name if step.name in gates else "",
         }
 
 

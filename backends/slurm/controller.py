@@ -36,7 +36,8 @@ if TYPE_CHECKING:
 JOURNAL = "state/slurm.jobs"
 _UNDER_WAY = "state/slurm.submitting"
 _CLUSTER = "state/slurm.cluster"
-_FINALISER = ".finaliser/"  # the name of a user's step has no dot
+# Keys in the journal of jobs that run no step. The name of a user's step has no dot.
+_FINALISER, _GATE = ".finaliser/", ".gate/"
 # The reason that is shown for a run that has lost its finaliser.
 _LOST = "it is gone, so jobs that can never start stay in the queue; to continue: reana-batch resume"
 # How often resume looks for jobs that compute nodes refuse, and the seconds between.
@@ -99,17 +100,20 @@ def submit(run: Run, _place: Mapping[str, str] = MappingProxyType({})) -> list[s
 
     If Slurm refuses a job, submit.sh cancels all accepted ones. It also records the cluster, even if the user calls it.
     A run that is resumed has one chain for each part, except the parts that the planner of an expansion will submit.
+    Inner parts come first, because the gates of a chain wait for the jobs of inner parts.
     """
-    if (run.directory / JOURNAL).exists() and (run.directory / layout.RESTARTED).exists():
+    if (run.directory / layout.RESTARTED).exists():
         for part in run.parts():
             with contextlib.suppress(FileNotFoundError):
                 (part.directory / JOURNAL).replace(part.directory / f"{JOURNAL}.old")
-    _submit_chain(run.directory)
+    parts = [*_open_parts(run)]
     try:
-        for part in _open_parts(run):
+        for part in reversed(parts):
             _submit_chain(part.directory)
+        _submit_chain(run.directory)
     except BaseException:
-        cancel(run.directory)
+        if parts:
+            cancel(run.directory)
         raise
     return list(_journal(run))
 
@@ -120,7 +124,7 @@ def _open_parts(run: Run) -> Iterator[Run]:
         steps = part.manifest.steps_by_name()
         for name, compiled in part.compiled().items():
             done = part.step_progress(steps[name]).done
-            if done and not all(step.done == step.total for step in compiled.own_progress()):
+            if done and not compiled.is_complete(compiled.progress()):
                 yield compiled
 
 
@@ -387,7 +391,7 @@ def _has_lost_jobs(directory: Path) -> bool:
     if any(job.step and job.state is JobState.RUNNING for job in jobs):
         return False
     known = {job.id.partition("_")[0] for job in jobs if job.reason != _LOST}
-    active = {job.id.partition("_")[0] for job in jobs if job.step and job.state is not JobState.ENDED}
+    active = {job.id.partition("_")[0] for job in jobs if job.state is not JobState.ENDED}
     return any(
         job not in known and active.intersection(need.rpartition(":")[2] for need in needs.split(","))
         for part in Run(directory).parts()
@@ -443,7 +447,7 @@ def _journal(run: Run) -> Mapping[str, tuple[str, int]]:
 
 def _part_journal(part: Run) -> dict[str, tuple[str, int]]:
     return {
-        job: ("" if key.startswith(_FINALISER) else part.path + key.rpartition("/")[0], int(first))
+        job: ("" if key.startswith((_FINALISER, _GATE)) else part.path + key.rpartition("/")[0], int(first))
         for job, key, first, *_ in _journal_lines(part)
     }
 
@@ -550,5 +554,5 @@ DRIVER = Driver(
     cancel=cancel,
     release=release,
     examine=examine,
-    logs=("logs/finaliser.out",),
+    logs=("logs/finaliser.out", "logs/gate.out"),
 )

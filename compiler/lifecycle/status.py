@@ -10,7 +10,7 @@ from pathlib import Path
 from reana_batch import backends
 from reana_batch.diagnostics import Refused
 from reana_batch.run.failures import Failure, failures
-from reana_batch.run.manifest import ExpansionEntry
+from reana_batch.run.manifest import ExpansionEntry, StepEntry
 from reana_batch.run.parts import Run, StepProgress
 from reana_batch.run.queue import JobState, Queue, Submission, Trace
 from reana_batch.run.run_json import RunRecord, read_record
@@ -63,7 +63,7 @@ class RunStatus:
 
     def blocked(self) -> list[Blocked]:
         """Return the steps with jobs that could not start because others failed."""
-        needs = {part.name_of(step): [part.path + need for need in step.needs] for part, step in self.run.steps()}
+        needs = {part.name_of(step): _waited_for(part, step) for part, step in self.run.steps()}
         failed = {failure.step for failure in self.failures}
         blocked: dict[str, Blocked] = {}
         for step in self.progress if self.state == "failed" else ():
@@ -74,6 +74,13 @@ class RunStatus:
             if step.waiting and causes:
                 blocked[step.name] = Blocked(step.name, step.waiting, *next(iter(causes.items())))
         return list(blocked.values())
+
+
+def _waited_for(part: Run, step: StepEntry) -> list[str]:
+    """Return the steps that a step waits for, by their names in the whole run, with those that expansions have added."""
+    compiled = part.compiled()
+    added = (inner.name_of(each) for need in step.needs if need in compiled for inner, each in compiled[need].steps())
+    return [*(part.path + need for need in step.needs), *added]
 
 
 def created(current: RunStatus) -> str:

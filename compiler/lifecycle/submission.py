@@ -76,13 +76,14 @@ def submit_part(part: Run) -> None:
 
 
 def check_needs(part: Run, expansion: str) -> None:
-    """Raise Refused unless all parents of an expansion of this part are done."""
-    steps = part.manifest.steps_by_name()
+    """Raise Refused unless all parents of an expansion of this part are done. They may be expansions themselves."""
+    steps, compiled = part.manifest.steps_by_name(), part.compiled()
     for need in steps[expansion].needs if expansion in steps else ():
-        progress = part.step_progress(steps[need])
-        if progress.done < progress.total:
-            message = f"{expansion} waits for {need}: {progress.done:,} of its {progress.total:,} jobs are done."
-            raise refuse("run-state", message)
+        inner = compiled[need].progress() if need in compiled else []
+        for progress in (part.step_progress(steps[need]), *inner):
+            if progress.done < progress.total:
+                counts = f"{progress.done:,} of its {progress.total:,} jobs are done"
+                raise refuse("run-state", f"{expansion} waits for {progress.name.removeprefix(part.path)}: {counts}.")
 
 
 def release(directory: Path) -> list[str]:

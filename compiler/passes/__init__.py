@@ -25,8 +25,8 @@ from reana_batch.passes.require_outputs import require_outputs
 from reana_batch.passes.stage_data import stage_data
 
 PASSES: tuple[Callable[[Workflow, Context], Workflow], ...] = (
-    check_graph,  # first, because all others rely on a graph whose steps are in order
-    plan_expansions,  # before the passes that add to steps, because its jobs are steps too
+    plan_expansions,  # first, because its jobs are steps, which other steps may wait for
+    check_graph,  # before all others, because they rely on a graph whose steps are in order
     drop_empty_steps,  # before fuse_commands, so that steps around an empty one can be neighbours
     fuse_commands,  # before require_outputs and stage_data, which look for the last steps, because it joins steps
     require_outputs,  # before stage_data, so that missing outputs are found before the upload

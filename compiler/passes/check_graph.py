@@ -16,21 +16,17 @@ if TYPE_CHECKING:
 def check_graph(workflow: Workflow, context: Context) -> Workflow:
     """Return ``workflow`` with each step after the steps that it waits for. A circle raises Refused.
 
-    An AssertionError is a bug of a front end. Two steps have the same name, a needed step is missing, or tables
-    of different lengths are joined row by row.
+    An AssertionError is a bug of a front end. Two steps have the same name, a needed step is missing, tables
+    of different lengths are joined row by row, or a step does not wait for all of an expansion.
 
     >>> fit, select = step("fit", needs=(Need("select"),)), step("select")
     >>> [each.name for each in check_graph(workflow(fit, select), context()).steps]
     ['select', 'fit']
     """
     steps = {step.name: step for step in workflow.steps}
-    names = [*steps, *(expansion.name for expansion in workflow.expansions)]
-    assert len(set(names)) == len(workflow.steps) + len(workflow.expansions), "step names must be unique"
+    assert len(steps) == len(workflow.steps), "step names must be unique"
     for step in workflow.steps:
-        _check_needs(step, steps)
-    for expansion in workflow.expansions:
-        unknown = set(expansion.needs) - steps.keys()
-        assert not unknown, f"{expansion.name} needs the unknown steps {sorted(unknown)}"
+        _check_needs(step, steps, workflow.expansion_names)
     if _is_in_order(workflow.steps):
         return workflow
     import networkx  # the import takes longer than the whole pass, and most graphs are sorted already
@@ -64,9 +60,11 @@ def _in_order(workflow: Workflow, graph: networkx.DiGraph[str], steps: dict[str,
         yield steps[name]
 
 
-def _check_needs(step: Step, steps: dict[str, Step]) -> None:
+def _check_needs(step: Step, steps: dict[str, Step], expansions: frozenset[str]) -> None:
     for need in step.needs:
         assert need.step in steps, f"{step.name} needs the unknown step {need.step}"
+        whole = need.pattern is Pattern.ALL or need.step not in expansions
+        assert whole, f"{step.name} waits for rows of the expansion {need.step}"
         if need.pattern is Pattern.EACH:
             same = steps[need.step].table.count == step.table.count
             assert same, f"{step.name} and {need.step} must have as many rows"

@@ -19,6 +19,8 @@ _DEEPEST = 20
 def plan_expansions(workflow: Workflow, context: Context) -> Workflow:
     """Return ``workflow`` with a one-job step for each expansion, under the expansion's name.
 
+    So a step that waits for the expansion waits for this step, and the back end adds what the job compiles.
+
     >>> later = Expansion("fits", "fits", at(1), "the files that scan makes", needs=("scan",))
     >>> planned = plan_expansions(replace(workflow(step("scan")), expansions=(later,)), context())
     >>> [(each.name, [need.step for need in each.needs]) for each in planned.steps]

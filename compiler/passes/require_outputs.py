@@ -16,27 +16,22 @@ def require_outputs(workflow: Workflow, context: Context) -> Workflow:
     """Return ``workflow`` with the declared outputs required of its last step. REANA only warns.
 
     A workflow with several last steps gets one more, which waits for all of them and runs nothing.
-    If there is an expansion, the outputs are required of the part that it compiles.
+    Expansions have no such check, because the workflow around them waits for them.
 
     >>> fit = replace(workflow(step("fit")), output_files=("fit.json",))
     >>> [each.outputs for each in require_outputs(fit, context(strict_outputs=True)).steps]
     [('fit.json',)]
     """
     outputs = workflow.output_files + workflow.output_directories
-    if not (context.strict_outputs and outputs and (workflow.steps or workflow.within)):
-        return workflow
-    if workflow.expansions:
-        for second in workflow.expansions[1:]:
-            message = "With several expansions the last one is unknown, so no job can check the outputs."
-            context.diagnostics.error("unsupported", message, second.origin, "leave out --strict-outputs.")
+    if not (context.strict_outputs and outputs and workflow.steps) or workflow.within:
         return workflow
     last = last_steps(workflow.steps)
-    if len(last) == 1 and last[0].table.count == 1:
+    if len(last) == 1 and last[0].table.count == 1 and last[0].name not in workflow.expansion_names:
         demanding = last[0]._replace(outputs=last[0].outputs + outputs)
         steps = tuple(demanding if step is last[0] else step for step in workflow.steps)
     else:
         needs = tuple(Need(step.name) for step in last)
-        origin = Place(workflow.steps[0].origin.file if workflow.steps else "reana.yaml", 1)
+        origin = Place(workflow.steps[0].origin.file, 1)
         check = Step(CHECK_NAME, "outputs", origin, Script(()), needs=needs, outputs=outputs)
         steps = (*workflow.steps, check)
     return replace(workflow, steps=steps)

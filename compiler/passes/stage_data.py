@@ -35,37 +35,24 @@ def stage_data(workflow: Workflow, context: Context) -> Workflow:
     """Return ``workflow`` with steps for its data: a step per credential, a row per reference.
 
     The first steps wait for all downloads. Uploads wait for the last steps.
-    If there is an expansion, the part that it compiles has the uploads, and no downloads.
+    Expansions stage nothing, because the workflow around them does.
 
     >>> data = DataFile("https://a/b.csv", at(1), False, "https", "https://a/b.csv", "b.csv", credential="none")
     >>> staged = stage_data(replace(workflow(step("fit")), data=(data,)), context())
     >>> [(each.label, [need.step for need in each.needs]) for each in staged.steps]
     [('stage-in', []), ('fit', ['stage-in.none'])]
     """
-    if not workflow.data:
+    if not workflow.data or workflow.within:
         return workflow
-    if not workflow.within:
-        _check_instances(workflow.data, context)
-    coming = tuple(file for file in workflow.data if not (file.is_output or workflow.within))
-    going = tuple(file for file in workflow.data if file.is_output and not workflow.expansions)
-    if len(workflow.expansions) > 1 and any(file.is_output for file in workflow.data):
-        message = "With several expansions the last one is unknown, so outputs cannot be uploaded."
-        context.diagnostics.error("unsupported", message, workflow.expansions[1].origin)
+    _check_instances(workflow.data, context)
+    coming = tuple(file for file in workflow.data if not file.is_output)
+    going = tuple(file for file in workflow.data if file.is_output)
     last = tuple(Need(step.name) for step in last_steps(workflow.steps))
     before = tuple(_staging("stage-in", coming, (), context.site))
     after = tuple(_staging("stage-out", going, last, context.site))
     first = tuple(Need(step.name) for step in before)
-    steps = (step if step.needs else step._replace(needs=first) for step in _with_later_credentials(workflow, context))
+    steps = (step if step.needs else step._replace(needs=first) for step in workflow.steps)
     return replace(workflow, steps=(*before, *steps, *after))
-
-
-def _with_later_credentials(workflow: Workflow, context: Context) -> Iterator[Step]:
-    """Yield the steps. Planners get the credentials that later uploads need."""
-    expansions = {expansion.name for expansion in workflow.expansions}
-    outputs = (_needed(_credential(file, context.site)) for file in workflow.data if file.is_output)
-    needed = frozenset[str]().union(*outputs)
-    for step in workflow.steps:
-        yield step.with_placed(credentials=needed) if step.name in expansions else step
 
 
 def _check_instances(data: Iterable[DataFile], context: Context) -> None:

@@ -94,7 +94,8 @@ def _defaults(given: Any) -> dict[str, object]:
     """Return the fields of a named tuple or dataclass with their defaults, in order."""
     if isinstance(given, tuple):
         return {name: given._field_defaults.get(name, dataclasses.MISSING) for name in given._fields}  # type: ignore[attr-defined]
-    return {each.name: each.default for each in dataclasses.fields(given)}
+    made = ((each, each.default_factory) for each in dataclasses.fields(given))
+    return {each.name: each.default if make is dataclasses.MISSING else make() for each, make in made}
 
 
 # The texts of values of these types that fit on one line.

@@ -37,6 +37,7 @@ class Frozen:
     credential_plan: CredentialPlan
     durations: Mapping[str, float]  # seconds a row takes, by step, as measured in an earlier run
     states: Mapping[str, Mapping[str, Any]]  # by expansion
+    awaited: tuple[str, ...] = ()  # the expansions that something waits for
 
     def spec_path(self, run: Path) -> Path:
         """Return the path of the analysis as it was."""
@@ -57,6 +58,7 @@ def files(kept: Frozen, spec: Spec) -> Iterator[File]:
         "credential_plan": as_record(kept.credential_plan),
         "durations": kept.durations,
         "states": kept.states,
+        "awaited": kept.awaited,
     }
     yield File(_DESCRIPTION, json.dumps(record, indent=1, ensure_ascii=False) + "\n")
 
@@ -73,6 +75,7 @@ def read(run: Path, expansion: str, known: Site) -> Frozen:
         site = site_of(record.pop("site"), record.pop("settings"), known)
         plan = from_record(record.pop("credential_plan"))
         within = tuple(record.pop("within"))
-        return Frozen(site=site, credential_plan=plan, within=within, **record)
+        awaited = tuple(record.pop("awaited", ()))
+        return Frozen(site=site, credential_plan=plan, within=within, awaited=awaited, **record)
     except (AttributeError, KeyError, TypeError):
         raise damaged(run / _DESCRIPTION) from None

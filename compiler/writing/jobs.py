@@ -32,9 +32,12 @@ def job_files(workflow: Workflow, site: Site, target: Target) -> Iterator[File]:
     yield from credential_files.files(workflow, site)
     if workflow.data and not workflow.within:  # an expansion uses those of the run
         yield from map(library, DATA_LIBRARIES)
+    if workflow.within:
+        words = (_whole_word(step, folder_of, workflow.expansion_names) for step in workflow.steps)
+        yield File(layout.STEP_LIST, "".join(f"{word}\n" for word in words))
     for step in workflow.steps:
         folder = f"{layout.BATCH}/steps/{folder_of[step.name]}"
-        script = _job_script(step, folder_of, steps, site, target, len(workflow.within))
+        script = _job_script(step, workflow, steps, folder_of, site, target)
         yield File(f"{folder}/job.sh", script)
         for name, command in _scripts(step):
             yield from _command_files(folder, name, command)
@@ -60,9 +63,14 @@ def run_folders(workflow: Workflow) -> Iterator[str]:
 
 
 def _job_script(
-    step: Step, folder_of: Mapping[str, str], steps: Mapping[str, Step], site: Site, target: Target, depth: int
+    step: Step,
+    workflow: Workflow,
+    steps: Mapping[str, Step],
+    folder_of: Mapping[str, str],
+    site: Site,
+    target: Target,
 ) -> str:
-    folder = folder_of[step.name]
+    folder, expansions = folder_of[step.name], workflow.expansion_names
     action, asked, placed = step.action, step.asked, step.placed
     runtime = placed.resources.runtime or 0
     target = placed.target or target
@@ -83,7 +91,7 @@ def _job_script(
         after=_command_word("after", action.after, step) if action.after else "",
         retries=0 if target.retries_jobs else asked.retries,
         needs=[
-            f"{_pattern_word(number, need.pattern)} {steps[need.step].table.count} {folder_of[need.step]}"
+            f"{_pattern_word(number, need.pattern)} {_whole_word(steps[need.step], folder_of, expansions)}"
             for number, need in enumerate(step.needs)
         ],
         outputs=[_output_word(output, step) for output in step.outputs],
@@ -98,8 +106,13 @@ def _job_script(
         python=(site.python or "") if action.uses_python else "",
         workspace_mark=_workspace_mark(step),
         programs=placed.programs,
-        depth=depth,
+        depth=len(workflow.within),
     )
+
+
+def _whole_word(step: Step, folder_of: Mapping[str, str], expansions: frozenset[str]) -> str:
+    """Return how scripts name all rows of a step: their number, its folder, and the expansion that it compiles."""
+    return f"{step.table.count} {folder_of[step.name]}" + (f" {step.name}" if step.name in expansions else "")
 
 
 def _pattern_word(number: int, pattern: Pattern | RowMapping) -> str:

@@ -100,6 +100,7 @@ look() { # [ID,...]
 
 # Add to $dead all jobs that wait for a failed one, because Slurm itself finds one level at a time. The journal lists
 # parents first. Slurm handles jobs that wait for single elements (aftercorr). afterany does not need a success.
+# Other gates count as alive, because they wait for jobs of other journals.
 add_descendants() {
   local key first folder rows size needs need
   while read -r id key first folder rows size needs; do
@@ -113,6 +114,7 @@ add_descendants() {
           ;;
       esac
     done
+    [[ $key != .gate/* || -z ${waiting[$id]-} || -n ${gone[$id]-} ]] || { alive[$id]=yes; unset "waiting[$id]"; }
   done <"$JOURNAL"
 }
 

@@ -7,8 +7,6 @@
 
 # Seconds between two checks of the records, and the most seconds between two calls of squeue.
 readonly LOOK=2 MOST_PAUSE=60
-# The seconds to wait for the records of ended jobs, because network file systems show them late.
-readonly PATIENCE=${REANA_BATCH_PATIENCE:-60}
 
 declare -A alive=() waiting=() gone=()
 dead=() ended=() found=() progress='' failed=''

@@ -144,8 +144,9 @@ check_array_size() { # COUNT
 $max_array_size elements, not $1; compile it again with --set slurm.max_array_size=$max_array_size"
 }
 
-# Release the first jobs, after the finalisers are accepted and duplicates are cancelled.
-release() {
+# Release the first jobs, after the finalisers are accepted and duplicates are cancelled. If other jobs of the run wait
+# for this submission, it is that of an expansion, whose name is given.
+release() { # [EXPANSION]
   local list key parents=() last=() count=${#accepted[@]}
   if ((count > 0)); then
     for key in "${!ids[@]}"; do
@@ -154,6 +155,7 @@ release() {
     { submit_finaliser failure "${parents[@]}" && submit_finaliser end "${last[@]}"; } || abandon "$trouble"
     cancel_duplicates || abandon "Slurm does not answer"
     demand_mine
+    [[ -z ${1-} ]] || tie_gate "$1"
     printf -v list '%s,' "${held[@]}"
     slurm scontrol release "${list%,}" || abandon "the first jobs could not be released"
     demand_mine # a submission that replaced this one has cancelled the released jobs

@@ -71,6 +71,7 @@ SOURCES = {
         Source("hints", "cern-lxplus"),
         Source("row-mapping-chunked", "generic-slurm"),
         Source("expansions", "generic-slurm"),
+        Source("joins", "generic-slurm"),
     )
 }
 

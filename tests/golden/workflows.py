@@ -195,10 +195,29 @@ def workspace_path() -> Scenario:
     return Scenario(flow(one._replace(action=one.action._replace(before=before, after=after)), *others))
 
 
+def joins() -> Scenario:
+    """A step, rows of a table and another expansion that wait for expansions, in an expansion that is waited for.
+
+    Jobs of two rows wait for single rows of the table. So these end as done in any case, and the expansion with them.
+    """
+    more = Expansion("more", "more files", _place(2), "the files that split makes", ("split",))
+    lines = Expansion("lines", "lines", _place(3), "the lines of log.txt", ("more", "split"))
+    steps = (
+        step("split", 2),
+        step("part", 4, Need("more"), rows=4),
+        step("pair", 5, Need("part", RowMapping(((0, 1), (2, 3)))), rows=2),
+        step("merge", 6, Need("lines"), Need("more"), Need("pair")),
+    )
+    joining = replace(flow(*steps, outputs=("all.txt",)), expansions=(more, lines))
+    return Scenario(
+        replace(joining, within=("outer",), awaited=True), ("python=/opt/python3", "rows_per_job=2"), _ALL_JOBS
+    )
+
+
 WORKFLOWS: dict[str, Callable[[], Scenario]] = {
     function.__name__.replace("_", "-"): function
     for function in (
         *(scatter, cells, each_row, each_row_chunked, row_mapping, row_mapping_chunked),
-        *(array_limit, diamond, independent, expansions, workspace_path),
+        *(array_limit, diamond, independent, expansions, workspace_path, joins),
     )
 }

@@ -85,14 +85,9 @@ def test_outputs_are_demanded_at_the_very_end(desk: Desk, flow: str) -> None:
     assert "declared outputs are missing: missing." in done.stdout
 
 
-def test_two_expansions_have_no_common_end_to_demand_outputs_of(desk: Desk) -> None:
-    both = json.loads(flows.empty())
-    both["expansions"] += json.loads(flows.empty().replace("none", "more"))["expansions"]
-    desk.write("flow.json", json.dumps(both))
-    desk.write("reana.yaml", flows.ANALYSIS)
-    reana_batch(desk, "validate")
-    done = reana_batch(desk, "validate", "--strict-outputs", exits=3)
-    assert "[unsupported]" in done.stderr
+def test_outputs_are_demanded_after_all_expansions(desk: Desk) -> None:
+    run(desk, flows.joined(), "--strict-outputs")
+    assert status(desk)["steps"][-7]["name"] == "outputs.check"
 
 
 def test_a_fault_is_shown_with_its_place_and_hint_and_resume_goes_on(desk: Desk) -> None:
@@ -113,6 +108,74 @@ def test_a_python_that_is_not_there_is_named(desk: Desk) -> None:
     run(desk, flows.empty(), "--set", "python=/no/such/python", exits=1)
     failure = status(desk)["first_failure"]
     assert failure["cause"] == "the job could not start its command: /no/such/python is not there"
+
+
+STARTS = ["collect", "join", "last", "split", "x", "x", "y", "y", "z"]
+
+
+def test_steps_and_expansions_wait_for_expansions(desk: Desk) -> None:
+    made = run(desk, flows.joined())
+    assert lines(made) == STARTS
+    assert (made / "workspace/result").read_text().split() == ["1", "2", "3"]
+    assert status(desk)["progress"] == {"done": 13, "total": 13}
+    again = reana_batch(desk, "inspect").stdout
+    assert "join  1 job  after first, second" in again
+    assert "third  1 job  after first, second, join  compiles" in again
+
+
+@pytest.mark.parametrize("word", ["restart", "resume"])
+@pytest.mark.parametrize(("failed", "done"), [("y", 7), ("z", 9), ("collect", 9)])
+def test_what_waits_for_an_expansion_with_failed_jobs_does_not_start(
+    desk: Desk, word: str, failed: str, done: int
+) -> None:
+    desk.write("flow.json", flows.joined())
+    desk.write("reana.yaml", flows.ANALYSIS.replace("[flow.json]", f"[flow.json, fail-{failed}]"))
+    desk.write(f"fail-{failed}", "")
+    reana_batch(desk, "run", "-w", "test", exits=1)
+    record = status(desk)
+    assert (record["status"], record["progress"]["done"]) == ("failed", done)
+    assert {"join", "third"} <= {each["step"] for each in record["blocked"]}
+    (desk.path / f"runs/test.1/workspace/fail-{failed}").unlink()
+    reana_batch(desk, word, "-w", "test")
+    assert set(lines(desk.path / "runs/test.1")) == set(STARTS)
+    assert lines(desk.path / f"runs/test.1{'.1' * (word == 'restart')}", "result") == ["1", "2", "3"]
+
+
+def test_rows_wait_for_an_expansion_in_jobs_that_end_in_any_case(desk: Desk) -> None:
+    desk.write("flow.json", flows.rows_after())
+    desk.write("reana.yaml", flows.ANALYSIS.replace("[flow.json]", "[flow.json, fail-work]"))
+    desk.write("fail-work", "")
+    reana_batch(desk, "run", "-w", "test", "--rows-per-job", "2", exits=1)
+    record = status(desk)
+    assert (record["status"], record["progress"]) == ("failed", {"done": 2, "total": 10})
+    made = desk.path / "runs/test.1"
+    skipped = sorted(f"{path.parent.name}/{path.stem}" for path in made.glob("state/*/*.skipped"))
+    assert skipped == [f"{step}/{row}" for step in ("next", "part") for row in range(3)]
+    (made / "workspace/fail-work").unlink()
+    reana_batch(desk, "resume", "-w", "test")
+    assert lines(made) == [*["next"] * 3, *["part"] * 3, "work", "work"]
+    assert lines(made, "result") == ["a"] * 3
+
+
+def test_an_expansion_is_not_compiled_before_those_that_it_waits_for(desk: Desk) -> None:
+    made = run(desk, flows.joined())
+    (made / "expansions/first/expansions/inner/state/y/1.done").unlink()
+    said = reana_batch(desk, "expand", str(made), "third", exits=3).stderr
+    assert "error: third waits for first/inner/y: 1 of its 2 jobs are done. [run-state]" in said
+
+
+def test_a_job_that_starts_too_early_waits_for_no_failed_expansion(desk: Desk) -> None:
+    """A job checks the records of the expansion itself."""
+    made = run(desk, flows.joined())
+    for kept in made.glob("**/state/*/expanded"):
+        kept.unlink()
+    inner = made / "expansions/first/expansions/inner/state/y"
+    (inner / "1.done").rename(inner / "1.failed")
+    (inner / "complete").unlink()
+    (made / "state/join/0.done").unlink()
+    done = subprocess.run(["bash", "batch/steps/join/job.sh"], cwd=made, env=TOY, check=False)
+    assert done.returncode == 91
+    assert (made / "state/join/0.skipped").read_text() == "reason=parent\ndetail=first\n"
 
 
 @pytest.mark.parametrize("word", ["restart", "resume"])

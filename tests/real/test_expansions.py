@@ -140,6 +140,69 @@ def test_stop_ends_the_jobs_of_an_expansion_and_resume_goes_on(desk: Desk, site:
     assert started(desk, run) == ["a", "b", "b", "c"]
 
 
+# --- what waits for an expansion --------------------------------------------------------------------------------------
+
+JOINED = ["collect", "join", "last", "split", "x", "x", "y", "y", "z"]
+
+
+def test_steps_and_expansions_wait_for_expansions(desk: Desk, site: str) -> None:
+    run = submit(desk, site, flows.joined())
+    record = desk.wait(run, 240)
+    assert (record["status"], record["progress"]) == ("finished", {"done": 13, "total": 13}), record
+    assert started(desk, run) == JOINED
+    assert desk.file(f"runs/{run}/workspace/result").split() == ["1", "2", "3"]
+    until_queue_empty(desk)
+
+
+@pytest.mark.parametrize(("failed", "word"), [("y", "resume"), ("z", "restart")])
+def test_what_waits_for_an_expansion_with_a_failed_job_does_not_start(
+    desk: Desk, site: str, failed: str, word: str
+) -> None:
+    run = submit(desk, site, flows.joined(), **{f"fail_{failed}": ""})
+    record = desk.wait(run, 240)
+    assert record["status"] == "failed", record
+    assert record["first_failure"]["step"] == failed
+    assert {"join", "third"} <= {each["step"] for each in record["blocked"]}
+    assert not {"join", "last"}.intersection(started(desk, run))
+    if site == "generic-slurm":
+        assert desk.file(f"runs/{run}/state/join/0.skipped").startswith("reason=parent\n")
+    until_queue_empty(desk)
+    desk.box.root("rm", f"{desk.folder}/runs/{run}/workspace/fail-{failed}")
+    answer = json.loads(desk.reana_batch(word, "--runs", "runs", "-w", run, "--json").stdout)
+    again = desk.wait(str(answer["name"]), 240)
+    assert again["status"] == "finished", again
+    assert set(started(desk, run)) == set(JOINED)
+    until_queue_empty(desk)
+
+
+def test_rows_wait_for_an_expansion_in_jobs_that_end_in_any_case(desk: Desk, site: str) -> None:
+    run = submit(desk, site, flows.rows_after(), "--rows-per-job", "2", fail_work="")
+    record = desk.wait(run, 240)
+    assert (record["status"], record["progress"]) == ("failed", {"done": 2, "total": 10}), record
+    assert started(desk, run) == ["work"]
+    until_queue_empty(desk)
+    desk.box.root("rm", f"{desk.folder}/runs/{run}/workspace/fail-work")
+    desk.reana_batch("resume", "--runs", "runs", "-w", run)
+    record = desk.wait(run, 240)
+    assert record["status"] == "finished", record
+    assert started(desk, run) == [*["next"] * 3, *["part"] * 3, "work", "work"]
+
+
+def test_stop_ends_what_waits_for_an_expansion_and_resume_goes_on(desk: Desk, site: str) -> None:
+    run = submit(desk, site, flows.joined("[ -e go ] || sleep 1000"))
+    until_in_expansion(desk, run, "first/inner/y")
+    until_in_expansion(desk, run, "second/z")
+    desk.reana_batch("stop", "--runs", "runs", "-w", run)
+    assert desk.status(run)["status"] == "stopped"
+    until_queue_empty(desk)
+    desk.write(f"runs/{run}/workspace/go", "")
+    desk.reana_batch("resume", "--runs", "runs", "-w", run)
+    record = desk.wait(run, 240)
+    assert record["status"] == "finished", record
+    assert desk.file(f"runs/{run}/workspace/result").split() == ["1", "2", "3"]
+    until_queue_empty(desk)
+
+
 SNAKEFILE = """
 rule all:
     input: "results/all.txt"

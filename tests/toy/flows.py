@@ -52,3 +52,44 @@ def faulty() -> str:
     a = step("a", "mkdir -p a; [ -e a/good ] || echo a >a/bad")
     follows = expansion("follows", "a/*", "a", steps=[step("b", "cp {file} result", each=True)])
     return json.dumps({"steps": [a], "expansions": [follows]})
+
+
+def joined(work: str = "true") -> str:
+    """Return a workflow with a step and an expansion that wait for two others. One of these has such a step inside.
+
+    If there is a file ``fail-STEP`` in the workspace, jobs of that step fail. Each start adds a line to ``starts``. The
+    jobs ``y`` and ``z`` are those that the two expansions add last.
+    """
+
+    def begun(name: str, command: str, *needs: str, each: bool = False) -> dict[str, Any]:
+        return step(name, f"echo {name} >>starts; [ ! -e fail-{name} ] || exit 3; {command}", *needs, each=each)
+
+    inner = expansion("inner", "x/*", "x", steps=[begun("y", f"{work}; mkdir -p y; cp {{file}} y/", each=True)])
+    first = [begun("x", "mkdir -p x; cp {file} x/", each=True), begun("collect", "cat y/* >collected", "inner")]
+    second = [begun("z", f"{work}; mkdir -p z; cp {{file}} z/", each=True)]
+    last = [begun("last", "cat joined >result")]
+    split = "mkdir a b; echo 1 >a/1; echo 2 >a/2; echo 3 >b/3"
+    expansions = [
+        expansion("third", "collected", "first", "second", "join", steps=last),
+        expansion("first", "a/*", "split", steps=first, expansions=[inner]),
+        expansion("second", "b/*", "split", steps=second),
+    ]
+    join = begun("join", "cat collected z/* >joined", "first", "second")
+    return json.dumps({"steps": [join, begun("split", split)], "expansions": expansions})
+
+
+def rows_after() -> str:
+    """Return a workflow with rows that wait for an expansion, and rows that wait for these one by one.
+
+    With two rows per job, a system lets the first ones end in any case. The job of the expansion fails if there is a
+    file ``fail-work`` in the workspace. Each start adds a line to ``starts``.
+    """
+    work = step("work", "echo work >>starts; [ ! -e fail-work ] || exit 3; cp {file} out", each=True)
+    rows = {"rows": ["1", "2", "3"]}
+    steps = [
+        step("split", "mkdir a; echo a >a/a"),
+        step("part", "echo part >>starts; cat out >part-{file}", "more") | rows,
+        step("next", "echo next >>starts; cat part-{file} >next-{file}") | rows | {"row_needs": ["part"]},
+        step("all", "cat next-* >result", "more", "next"),
+    ]
+    return json.dumps({"steps": steps, "expansions": [expansion("more", "a/*", "split", steps=[work])]})

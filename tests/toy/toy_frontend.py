@@ -2,7 +2,8 @@
 
 ``workflow.file`` holds ``{"steps": [...], "expansions": [...]}``. A step has ``name``, ``command``, ``needs``,
 ``credentials`` and ``workspace``, the mark for its path. If it has a row for each file, it also has ``each: true``, and its
-command holds ``{file}``. An expansion has ``name``, ``needs``, ``files``, a pattern of files in the workspace, and its own
+command holds ``{file}``. So it does if it names its rows itself, as ``rows``. Each of these waits for the same row of the
+steps in ``row_needs``. An expansion has ``name``, ``needs``, ``files``, a pattern of files in the workspace, and its own
 steps and expansions.
 """
 
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from reana_batch.diagnostics import Diagnostics, Place
-from reana_batch.ir import Asked, Column, Command, Expansion, Need, Repeated, Rows, Script, Step, Workflow
+from reana_batch.ir import Asked, Column, Command, Expansion, Need, Pattern, Repeated, Rows, Script, Step, Workflow
 from reana_batch.reading.spec import Spec
 
 
@@ -45,14 +46,15 @@ def load(spec: Spec, diagnostics: Diagnostics, results: Mapping[str, Any]) -> Wo
 def _step(given: Mapping[str, Any], files: list[str], at: Place) -> Step:
     first, *others = given["command"].split("{file}")
     parts = [first, *(part for other in others for part in (Column("file"), other))]
-    table = Rows(("file",), tuple((file,) for file in files)) if given.get("each") else Repeated()
+    rows = given.get("rows", files if given.get("each") else None)
+    row_needs = (Need(name, Pattern.EACH) for name in given.get("row_needs", ()))
     return Step(
         name=given["name"],
         label=given["name"],
         origin=at,
         action=Script((Command(tuple(parts), at),), workspace=given.get("workspace", "")),
-        needs=tuple(map(Need, given.get("needs", ()))),
-        table=table,
+        needs=(*map(Need, given.get("needs", ())), *row_needs),
+        table=Repeated() if rows is None else Rows(("file",), tuple((row,) for row in rows)),
         asked=Asked(credentials=frozenset(given.get("credentials", ()))),
     )
 

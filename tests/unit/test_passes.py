@@ -272,13 +272,58 @@ def expansion(name: str, *needs: str) -> Expansion:
     [
         ([expansion("a")], "step names must be unique"),
         ([expansion("b"), expansion("b")], "step names must be unique"),
-        ([expansion("b", "c", "a", "b")], "b needs the unknown steps ['b', 'c']"),
+        ([expansion("b", "a", "c")], "b needs the unknown step c"),
     ],
 )
 def test_faults_of_front_ends_in_expansions(expansions: list[Expansion], message: str) -> None:
     with pytest.raises(AssertionError) as fault:
-        check_graph(replace(workflow(step("a")), expansions=tuple(expansions)), context())
+        planned([step("a")], expansions, context())
     assert str(fault.value).startswith(message)
+
+
+def planned(steps: list[Step], expansions: list[Expansion], here: Context) -> Workflow:
+    """Return a workflow after the first two passes."""
+    return check_graph(plan_expansions(replace(workflow(*steps), expansions=tuple(expansions)), here), here)
+
+
+def test_a_step_comes_after_the_expansions_that_it_waits_for() -> None:
+    steps = [step("join", needs=(Need("c"), Need("b"))), step("a"), step("z")]
+    found = planned(steps, [expansion("c", "b"), expansion("b", "a")], context())
+    assert [each.name for each in found.steps] == ["a", "z", "b", "c", "join"]
+    assert found.awaited_expansions == {"b", "c"}
+
+
+def test_a_circle_through_an_expansion_is_named() -> None:
+    here = context()
+    with pytest.raises(Refused):
+        planned([step("a", needs=(Need("b"),))], [expansion("b", "a")], here)
+    assert [fault.message for fault in here.diagnostics.errors] == [
+        "Steps wait for each other in a circle: a -> b -> a."
+    ]
+
+
+@pytest.mark.parametrize("pattern", [Pattern.EACH, RowMapping(((0,),))])
+def test_a_row_waits_for_the_whole_expansion(pattern: Pattern | RowMapping) -> None:
+    with pytest.raises(AssertionError, match="a waits for rows of the expansion b"):
+        planned([step("a", needs=(Need("b", pattern),))], [expansion("b")], context())
+
+
+def test_an_empty_step_passes_on_the_expansion_that_it_waits_for() -> None:
+    steps = [step("empty", table=table(0), needs=(Need("b"),)), step("a", needs=(Need("empty"),))]
+    found = drop_empty_steps(planned(steps, [expansion("b")], context()), context())
+    assert [(each.name, each.needs) for each in found.steps] == [("b", ()), ("a", (Need("b"),))]
+
+
+def test_outputs_are_checked_after_all_expansions() -> None:
+    here = replace(context(), strict_outputs=True)
+    before = planned([step("a")], [expansion("b", "a"), expansion("c", "a")], here)
+    *_, check = require_outputs(replace(before, output_files=("out",)), here).steps
+    assert (check.needs, check.outputs) == ((Need("b"), Need("c")), ("out",))
+    one = planned([], [expansion("b")], here)
+    planner, check = require_outputs(replace(one, output_files=("out",)), here).steps
+    assert (planner.outputs, check.needs) == ((), (Need("b"),))
+    inner = replace(workflow(step("a")), output_files=("out",), within=("b",))
+    assert require_outputs(inner, here) is inner
 
 
 def test_an_expansion_gets_a_job_that_asks_for_little() -> None:

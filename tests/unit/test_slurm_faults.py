@@ -316,9 +316,9 @@ def test_a_run_that_goes_on_submits_the_chain_of_an_expansion_too(run: Path, too
     submitted = [line.split()[:2] for line in (part / controller.JOURNAL).read_text().splitlines()]
     assert [key for _, key in submitted if not key.startswith(".finaliser/")] == ["fit/0"]
     assert {job for job, _ in submitted} <= set(ids)
-    # If Slurm refuses the chain of the expansion, no other job of the run is left.
+    # If Slurm refuses the chain of the run, no job of the expansion is left.
     (run / "state/gen/0.done").unlink()
-    tools(sbatch="[[ $PWD != */expansions/* ]] || { echo 'no such account' >&2; exit 1; }; echo 50")
+    tools(sbatch="[[ $PWD == */expansions/* ]] || { echo 'no such account' >&2; exit 1; }; echo 50")
     with pytest.raises(Refused, match="no such account"):
         controller.submit(Run(run))
     assert any("50" in words.split() for words in called(run, "scancel"))

@@ -206,6 +206,136 @@ def test_patterns_in_the_path_of_a_log_are_kept_from_slurm(bash: Bash) -> None:
     assert told == ["/a %%j/log\n", "/dev/null\n"]
 
 
+# --- gates of expansions ---------------------------------------------------------------------------
+
+# A planner, and a job that waits for its expansion.
+GATED = (
+    "begin; submit rest/0 rest 0 1 1 1; submit_gate rest rest; submit plot/0 plot 0 1 1 1 'afterok .gate/rest'; release"
+)
+# The journal of a part: an array, a job that waits for it, another one and the gate of an expansion.
+PART_JOURNAL = """31 work/0 0 work 3 1 -
+32 join/0 0 join 1 1 aftercorr:31
+33 aside/0 0 aside 1 1 -
+34 .gate/more 0 - 0 1 afterok:33
+35 .finaliser/end 0 - 0 1 -
+"""
+
+
+def test_a_gate_waits_for_the_planner_and_jobs_wait_for_the_gate(slurm: Bash) -> None:
+    ended = slurm.run(GATED, part=SUBMIT)
+    assert (ended.code, ended.stderr) == (0, "")
+    assert submitted(slurm)[1:3] == [
+        (".gate/rest", "--dependency=afterok:7 batch/gate.sbatch rest rest"),
+        ("plot/0", "--dependency=afterok:8 batch/steps/plot/job.sbatch 0"),
+    ]
+    assert journal(slurm)[1] == "8 .gate/rest 0 - 0 1 afterok:7"
+    # Jobs that others wait for, and those that none waits for.
+    failure, end = (words.split()[0].replace("?", ",") for _, words in submitted(slurm)[3:])
+    assert sorted(failure.partition("=")[2].split(",")) == ["afternotok:7", "afternotok:8"]
+    assert end == "--dependency=afterany:9"
+
+
+@pytest.mark.parametrize(
+    ("planner", "part", "expected"),
+    [("done", PART_JOURNAL, "afterany:32,afterany:34"), ("done", "", None), ("", PART_JOURNAL, "afterok:7")],
+)
+def test_the_gate_of_a_run_that_goes_on(slurm: Bash, planner: str, part: str, expected: str | None) -> None:
+    slurm.write("state/run.restarted")
+    slurm.write(f"state/rest/0.{planner}")
+    if part:
+        slurm.write("expansions/rest/state/slurm.jobs", part)
+    ended = slurm.run(GATED, part=SUBMIT)
+    assert ended.code == 0, ended.stderr
+    gates = [words for key, words in submitted(slurm) if key == ".gate/rest"]
+    asked = [",".join(sorted(words.split()[0].partition("=")[2].split(","))) for words in gates]
+    assert asked == ([expected] if expected else [])
+    held = [key for key, words in submitted(slurm) if words.startswith("--hold")]
+    assert held == {"": ["rest/0"], "done": [] if expected else ["plot/0"]}[planner]
+
+
+def test_a_part_lets_the_gate_wait_for_its_last_jobs_before_it_starts(slurm: Bash) -> None:
+    part = "expansions/rest/state"
+    slurm.write("state/slurm.jobs", "5 rest/0 0 rest 1 1 -\n6 .gate/rest 0 - 0 1 afterok:5\n")
+    slurm.write(f"{part}/.here")
+    script = f"cd expansions/rest; mkdir logs; {CHAIN.replace('release', 'release rest')}"
+    ended = slurm.run(script, part=SUBMIT)
+    assert (ended.code, ended.stderr) == (0, "")
+    calls = ["show config", "update JobId=6 Dependency=afterok:5,afterany:8", "release 7"]
+    assert slurm.calls("scontrol") == calls
+
+
+def test_a_part_whose_gate_cannot_wait_for_it_is_cancelled(slurm: Bash) -> None:
+    slurm.write("state/slurm.jobs", "5 rest/0 0 rest 1 1 -\n6 .gate/rest 0 - 0 1 afterok:5\n")
+    slurm.write("expansions/rest/state/.here")
+    slurm.program("scontrol", "[[ $1 != update ]] || { echo 'Invalid job id' >&2; exit 1; }")
+    ended = slurm.run(f"cd expansions/rest; {CHAIN.replace('release', 'release rest')}", part=SUBMIT)
+    assert ended.code == 7
+    assert ended.stderr.startswith("reana-batch: the jobs that wait for rest cannot wait for its jobs: Invalid job id")
+    assert [sorted(call.split()) for call in slurm.calls("scancel")] == [["10", "7", "8", "9"]]
+
+
+@pytest.mark.parametrize("script", ["", "begin; release rest"])
+def test_a_part_without_jobs_leaves_the_gate_as_it_is(slurm: Bash, script: str) -> None:
+    """If the planner is done, the gate does not exist yet."""
+    if script:
+        slurm.write("state/slurm.jobs", "5 rest/0 0 rest 1 1 -\n6 .gate/rest 0 - 0 1 afterok:5\n")
+    slurm.write("expansions/rest/state/.here")
+    script = script or CHAIN.replace("release", "release rest")
+    ended = slurm.run(f"cd expansions/rest; mkdir logs; {script}", part=SUBMIT)
+    assert (ended.code, ended.stderr) == (0, "")
+    assert not [call for call in slurm.calls("scontrol") if call.startswith("update")]
+
+
+@pytest.mark.parametrize(("inner", "code"), [("done", 0), ("failed", 91)])
+def test_a_gate_lets_jobs_start_if_everything_of_the_expansion_is_done(slurm: Bash, inner: str, code: int) -> None:
+    slurm.write("state/rest/0.done")
+    slurm.write("expansions/rest/batch/steps.txt", "2 work\n1 more more\n")
+    for row in ("work/0", "work/1", "more/0"):
+        slurm.write(f"expansions/rest/state/{row}.done")
+    slurm.write("expansions/rest/expansions/more/batch/steps.txt", "1 last\n")
+    slurm.write(f"expansions/rest/expansions/more/state/last/0.{inner}")
+    ended = slurm("pass_gate", "rest", "rest")
+    assert ended.code == code
+    assert ended.stderr == ("" if code == 0 else "reana-batch: not all jobs of rest are done\n")
+    assert slurm.has("state/rest/expanded") is (code == 0)
+
+
+def test_a_gate_does_not_wait_for_a_part_that_is_not_compiled(slurm: Bash) -> None:
+    slurm.write("state/rest/0.done")
+    assert slurm("pass_gate", "rest", "rest").code == 91
+
+
+@pytest.mark.parametrize("kind", ["failure", "end"])
+def test_a_gate_that_waits_for_other_journals_is_not_cancelled(slurm: Bash, kind: str) -> None:
+    slurm.write(
+        "state/slurm.jobs", "5 rest/0 0 rest 1 1 -\n6 .gate/rest 0 - 0 1 afterok:5\n7 plot/0 0 plot 1 1 afterok:6\n"
+    )
+    slurm.write("queue", "6 6 6 PENDING Dependency\n7 7 7 PENDING Dependency\n")
+    ended = slurm("finalise", kind, "tok", environment=IN_JOB)
+    assert ended.code == 0, ended.stderr
+    assert slurm.calls("scancel") == []
+    ((_, words),) = submitted(slurm)
+    asked = words.split(" ")[0].partition("=")[2]
+    assert sorted(asked.split(",")) == {"failure": ["afternotok:6"], "end": ["afterany:6", "afterany:7"]}[kind]
+
+
+def test_jobs_behind_a_failed_planner_or_gate_never_start(slurm: Bash) -> None:
+    slurm.write(
+        "state/slurm.jobs", "5 rest/0 0 rest 1 1 -\n6 .gate/rest 0 - 0 1 afterok:5\n7 plot/0 0 plot 1 1 afterok:6\n"
+    )
+    slurm.write("state/plot/.here")
+    for first, dead in (
+        ("5 5 5 FAILED NonZeroExitCode\n6 6 6 PENDING Dependency", "6 7"),
+        ("6 6 6 FAILED NonZeroExitCode", "7"),
+    ):
+        slurm.write("queue", f"{first}\n7 7 7 PENDING Dependency\n")
+        slurm.write("on-scancel", "sed -i '/PENDING/d' queue")
+        ended = slurm("finalise", "failure", "tok", environment=IN_JOB)
+        assert ended.code == 0, ended.stderr
+        assert slurm.calls("scancel")[-1] == f"--quiet {dead}"
+    assert slurm.read("state/plot/0.skipped") == "reason=parent\ndetail=\n"
+
+
 # --- submitting by pyslurm ------------------------------------------------------------------------
 
 # It answers each request: first the number of its words, then the words.
