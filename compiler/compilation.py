@@ -10,7 +10,7 @@ from reana_batch import backends, layout
 from reana_batch.diagnostics import Diagnostics
 from reana_batch.ir import CredentialPlan, Workflow
 from reana_batch.reading.spec import Spec
-from reana_batch.run import frozen, manifest
+from reana_batch.run import frozen, learned, manifest
 from reana_batch.site import Site
 from reana_batch.target import Target
 from reana_batch.writing import credential_files, jobs
@@ -77,6 +77,7 @@ class Compilation:
         if self.workflow.expansions:
             assert self.spec is not None, "only an analysis can be compiled again"
             yield from frozen.files(self._frozen(self.spec), self.spec)
+        yield from learned.files(self.workflow)
         yield from backends.lowering(self.target.name).lower(self.workflow, self.site)
         for name in sorted({step.placed.target.name for step in self.workflow.steps if step.placed.target}):
             yield from backends.guest(name).lower_nodes(self.workflow, self.site)

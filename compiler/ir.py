@@ -292,6 +292,7 @@ class Expansion:
     - ``expansion``: the name.
     - ``state``: the mapping from here.
     - ``workspace``: the absolute path of the run's workspace. It equals ``spec.directory``.
+    - ``learned``: what the workflows around the expansion, and the expansions that it waits for, have ``learned``.
 
     Steps and other expansions can wait for an expansion. They start when everything that it has added is done.
     """
@@ -323,6 +324,8 @@ class Workflow:
     credential_plan: CredentialPlan = CredentialPlan()
     data: tuple[DataFile, ...] = ()
     made: tuple[MadeFile, ...] = ()
+    # Facts for the expansions in this workflow, and for those that wait for it: a name, and a value of JSON.
+    learned: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     def step(self, name: str) -> Step:
         """Return the step of this name. An unknown name raises KeyError."""

@@ -21,7 +21,7 @@ from reana_batch.passes.context import Context
 from reana_batch.reading import sites
 from reana_batch.reading.analysis import read_spec
 from reana_batch.reading.expressions import FLAVOURS
-from reana_batch.run import frozen
+from reana_batch.run import frozen, learned
 from reana_batch.run.parts import Run
 from reana_batch.site import Site
 from reana_batch.target import Target
@@ -167,7 +167,8 @@ def compile_expansion(run: Path, name: str, diagnostics: Diagnostics) -> Compila
     given = (options.parameters, options.operational_options)
     source = kept.spec_path(run)
     spec = read_spec(source, frontends.FRONTENDS, diagnostics, *given, strict=options.strict, workspace=workspace)
-    results = {"expansion": name, "state": kept.states[name], "workspace": str(workspace)}
+    facts = learned.known(run, name, len(kept.within))
+    results = {"expansion": name, "state": kept.states[name], "workspace": str(workspace), "learned": facts}
     workflow = frontends.load(spec, diagnostics, results)
     if workflow is None:
         raise Refused(diagnostics)

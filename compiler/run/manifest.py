@@ -126,6 +126,14 @@ class Manifest:
         """The number of rows of all steps."""
         return sum(step.rows for step in self.steps)
 
+    def before(self, name: str) -> set[str]:
+        """Return the steps that must be done before this one starts. The planner of an expansion has its name."""
+        found = {name}
+        for step in reversed(self.steps):  # each comes after those that it waits for
+            if step.name in found:
+                found.update(step.needs)
+        return found - {name}
+
     def steps_by_name(self) -> dict[str, StepEntry]:
         return {step.name: step for step in self.steps}
 

@@ -208,7 +208,7 @@ def joins() -> Scenario:
         step("pair", 5, Need("part", RowMapping(((0, 1), (2, 3)))), rows=2),
         step("merge", 6, Need("lines"), Need("more"), Need("pair")),
     )
-    joining = replace(flow(*steps, outputs=("all.txt",)), expansions=(more, lines))
+    joining = replace(flow(*steps, outputs=("all.txt",)), expansions=(more, lines), learned={"b": [1], "a": None})
     return Scenario(
         replace(joining, within=("outer",), awaited=True), ("python=/opt/python3", "rows_per_job=2"), _ALL_JOBS
     )

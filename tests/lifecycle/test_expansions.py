@@ -118,6 +118,8 @@ def test_steps_and_expansions_wait_for_expansions(desk: Desk) -> None:
     assert lines(made) == STARTS
     assert (made / "workspace/result").read_text().split() == ["1", "2", "3"]
     assert status(desk)["progress"] == {"done": 13, "total": 13}
+    learned = json.loads((made / "workspace/learned").read_text())
+    assert learned == {"": [], "first": ["a/1", "a/2"], "first/inner": ["x/1", "x/2"], "second": ["b/3"]}
     again = reana_batch(desk, "inspect").stdout
     assert "join  1 job  after first, second" in again
     assert "third  1 job  after first, second, join  compiles" in again

@@ -151,6 +151,8 @@ def test_steps_and_expansions_wait_for_expansions(desk: Desk, site: str) -> None
     assert (record["status"], record["progress"]) == ("finished", {"done": 13, "total": 13}), record
     assert started(desk, run) == JOINED
     assert desk.file(f"runs/{run}/workspace/result").split() == ["1", "2", "3"]
+    learned = json.loads(desk.file(f"runs/{run}/workspace/learned"))
+    assert learned == {"": [], "first": ["a/1", "a/2"], "first/inner": ["x/1", "x/2"], "second": ["b/3"]}
     until_queue_empty(desk)
 
 

@@ -67,7 +67,7 @@ def joined(work: str = "true") -> str:
     inner = expansion("inner", "x/*", "x", steps=[begun("y", f"{work}; mkdir -p y; cp {{file}} y/", each=True)])
     first = [begun("x", "mkdir -p x; cp {file} x/", each=True), begun("collect", "cat y/* >collected", "inner")]
     second = [begun("z", f"{work}; mkdir -p z; cp {{file}} z/", each=True)]
-    last = [begun("last", "cat joined >result")]
+    last = [begun("last", "cat joined >result; echo '{learned}' >learned")]
     split = "mkdir a b; echo 1 >a/1; echo 2 >a/2; echo 3 >b/3"
     expansions = [
         expansion("third", "collected", "first", "second", "join", steps=last),

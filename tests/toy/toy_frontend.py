@@ -4,7 +4,8 @@
 ``credentials`` and ``workspace``, the mark for its path. If it has a row for each file, it also has ``each: true``, and its
 command holds ``{file}``. So it does if it names its rows itself, as ``rows``. Each of these waits for the same row of the
 steps in ``row_needs``. An expansion has ``name``, ``needs``, ``files``, a pattern of files in the workspace, and its own
-steps and expansions.
+steps and expansions. Commands may hold ``{learned}``, which is what other compilations have learned: the files that each
+expansion has found.
 """
 
 from __future__ import annotations
@@ -38,13 +39,14 @@ def load(spec: Spec, diagnostics: Diagnostics, results: Mapping[str, Any]) -> Wo
     return Workflow(
         name=spec.directory.name,
         type="toy",
-        steps=tuple(_step(each, files, at) for each in given.get("steps", ())),
+        steps=tuple(_step(each, files, json.dumps(results.get("learned")), at) for each in given.get("steps", ())),
         expansions=tuple(_expansion(each, trail, at) for each in given.get("expansions", ())),
+        learned={"/".join(trail): files},
     )
 
 
-def _step(given: Mapping[str, Any], files: list[str], at: Place) -> Step:
-    first, *others = given["command"].split("{file}")
+def _step(given: Mapping[str, Any], files: list[str], learned: str, at: Place) -> Step:
+    first, *others = given["command"].replace("{learned}", learned).split("{file}")
     parts = [first, *(part for other in others for part in (Column("file"), other))]
     rows = given.get("rows", files if given.get("each") else None)
     row_needs = (Need(name, Pattern.EACH) for name in given.get("row_needs", ()))
