@@ -39,11 +39,14 @@ FRONTENDS = {
         parameters_by_file=True,
     ),
     "yadage": FrontEnd(
+        module="reana_batch.frontends.yadage.jobs",
         options=("toplevel", "initdir", "initfiles", "accept_metadir"),
         idle_options=("accept_metadir",),
         folder_option="toplevel",
         defined_by=("file", "specification"),
         form_hint="name the workflow, such as file: workflow.yaml.",
+        elsewhere=dict.fromkeys((*hints.READERS, *hints.steering()), "the resources of an environment in the workflow")
+        | {"environment": "the steps of the workflow, as environment: with image: and imagetag:"},
     ),
 }
 

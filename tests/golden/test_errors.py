@@ -10,14 +10,12 @@
     >>> stdout                               then the answer, if there is one
 
 ``$ lower NAME`` compiles the workflow NAME of ``_BROKEN`` below, which a reana.yaml cannot express.
-``$ yadage OPTION=VALUE...`` reads a Yadage workflow, until ``reana-batch validate`` does.
 ``DIR`` stands for the working directory. A file has the name of its code: ``CODE.txt`` or ``CODE.which.txt``.
 ``REWRITE_GOLDEN=1 pytest tests/golden`` accepts the present messages; review the diff.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import shlex
@@ -28,13 +26,9 @@ import pytest
 
 from reana_batch import pipeline
 from reana_batch.backends import known_settings
-from reana_batch.diagnostics import CODES, Diagnostics, Refused, Severity, render
-from reana_batch.frontends import FRONTENDS
-from reana_batch.frontends.mirror import mirror
-from reana_batch.frontends.yadage import definition, grammar, initial
+from reana_batch.diagnostics import CODES, Diagnostics, Refused, render
 from reana_batch.ir import Need
 from reana_batch.reading import sites
-from reana_batch.reading.analysis import read_spec
 from tests import python_lines
 
 from .forked import Ended, Forked
@@ -106,12 +100,8 @@ def test_the_user_sees_what_the_golden_file_says(path: Path, program: Forked, tm
     directory = tmp_path / "analysis"
     directory.mkdir()
     golden.set_up(directory)
-    if golden.words[0] == "lower":
-        ended = _lower(golden.words[1], directory)
-    elif golden.words[0] == "yadage":
-        ended = _read_yadage(golden.words[1:], directory)
-    else:
-        ended = _run(golden, directory, program)
+    lowers = golden.words[0] == "lower"
+    ended = _lower(golden.words[1], directory) if lowers else _run(golden, directory, program)
     answer = f">>> stdout\n{ended.stdout}" if ended.stdout else ""
     shown = f">>> exit {ended.code}\n{ended.stderr}{answer}"
     actual = shown.replace(str(directory), "DIR").replace(str(tmp_path), "DIR/..")
@@ -139,22 +129,6 @@ def _lower(name: str, directory: Path) -> Ended:
     except Refused as refused:
         return Ended(3, "", render(refused.diagnostics, diagnostics.sources))
     return Ended(0, "", "")
-
-
-def _read_yadage(options: list[str], directory: Path) -> Ended:
-    """Show what validate shows of the reading of a Yadage workflow."""
-    diagnostics = Diagnostics()
-    with contextlib.chdir(directory):
-        spec = read_spec(Path("reana.yaml"), FRONTENDS, diagnostics, options=options)
-        with mirror(spec, diagnostics) as root:
-            given = initial.read(spec, root, diagnostics)
-            found = definition.read(spec, root, diagnostics)
-            if found:
-                grammar.check(found, given.parameters, diagnostics)
-    shown = "".join(diagnostics.text(severity) for severity in (Severity.WARNING, Severity.ERROR))
-    faults = diagnostics.count(Severity.ERROR)
-    end = f"==> ERROR: {faults} fault{'' if faults == 1 else 's'}.\n" if faults else ""
-    return Ended(3 if faults else 0, "" if faults else "The workflow was read.\n", shown + end)
 
 
 _BROKEN = {

@@ -13,6 +13,7 @@ import yaml
 from reana_batch import frontends
 from reana_batch.diagnostics import Diagnostics
 from reana_batch.frontends.yadage import definition
+from reana_batch.frontends.yadage.initial import Initial
 from reana_batch.frontends.yadage.later import expansions, parts, past
 from reana_batch.frontends.yadage.process import Reading
 from reana_batch.frontends.yadage.records import GroupRecord, JobRecord, Past, PendingRecord, StageRecord
@@ -22,7 +23,7 @@ from reana_batch.reading.analysis import read_spec
 
 
 def pending(name: str, nodes: str = "", *waits: int, scope: str = "", steps: str = "") -> PendingRecord:
-    """Return a stage that waits for results of ``nodes``, for the pending stages of these numbers, and for steps."""
+    """Return a stage that waits for results of ``nodes``, pending stages of these numbers, and steps."""
     return PendingRecord(["stages", name], scope, name, name, nodes.split(), list(waits), steps.split())
 
 
@@ -91,6 +92,7 @@ def test_a_stage_in_many_scopes_is_one_part() -> None:
 
 # --- expansions -----------------------------------------------------------------------------------
 
+START = Initial({"n": 1}, "data")
 STAGES = ["make", "more", "other"]
 
 
@@ -125,7 +127,7 @@ class Flow:
             list(groups),
             [each._replace(path=["stages", len(STAGES) + n]) for n, each in enumerate(records)],
         )
-        return expansions(spec, read, reading, steps(spec, read, reading, diagnostics), {"n": 1}, before)
+        return expansions(spec, read, reading, steps(spec, read, reading, diagnostics), START, before)
 
 
 @pytest.fixture
@@ -136,7 +138,7 @@ def flow(tmp_path: Path) -> Flow:
 def state(expansion: Expansion) -> Mapping[str, Any]:
     """Return the past that an expansion keeps, as it is read again."""
     found: Mapping[str, Any] = json.loads(json.dumps(expansion.state))
-    assert found["parameters"] == {"n": 1}
+    assert Initial(**found["start"]) == START
     return found["past"]  # type: ignore[no-any-return]  # it was JSON
 
 

@@ -265,8 +265,6 @@ FAULTS: dict[str, tuple[dict[str, Any], str]] = {
     "digest": ({"image": f"a@sha256:{'0' * 64}"}, "which has one already"),
     "name": ({"image": "A B"}, "An image must not contain spaces"),
     "latest": ({"imagetag": "latest"}, 'The tag "latest" may name another image later.'),
-    "word": ({"resources": ["CVFMS"]}, 'The resource "CVFMS" has no effect.'),
-    "hint": ({"resources": [{"memory": "8Gi"}]}, 'The resource "memory" has no effect.'),
     "amount": ({"resources": [{"kubernetes_memory_limit": "much"}]}, "kubernetes_memory_limit: "),
     "type": ({"resources": [{"slurm_time": 1.5}]}, "slurm_time must be text or a whole number, not 1.5."),
     "switch": ({"resources": [{"kerberos": "yes"}]}, 'kerberos must be true or false, not "yes".'),

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from reana_batch.credentials import CREDENTIALS
-from reana_batch.diagnostics import Diagnostics, Place, suggestion
+from reana_batch.diagnostics import Diagnostics, Place
 from reana_batch.frontends.yadage.definition import Definition
 from reana_batch.frontends.yadage.records import StageRecord
 from reana_batch.ir import Asked, Hint
@@ -19,7 +19,6 @@ from reana_batch.reading.spec import Spec
 # Resources that are a word: Yadage's own names, and the hint of the credential.
 _CREDENTIALS = {"GRIDProxy": "voms_proxy", "KRB5Auth": "kerberos"}
 _CVMFS = "CVMFS"
-_WORDS = (_CVMFS, *_CREDENTIALS)
 
 # The repositories that Yadage gives a job that asks for CVMFS (packtivity.syncbackends).
 _REPOSITORIES = ("atlas.cern.ch", "atlas-condb.cern.ch", "sft.cern.ch")
@@ -66,7 +65,7 @@ def _credential(wish: Wish) -> str:
 
 
 def asked(spec: Spec, definition: Definition, stage: StageRecord, diagnostics: Diagnostics) -> Asked:
-    """Return what the jobs of a stage ask for. Record what is wrong with it."""
+    """Return what the jobs of a stage ask for. Record what is wrong with it, except unknown names."""
     path = (*stage.path, "environment")
     found = spec.default_hints
     cvmfs = spec.cvmfs
@@ -76,13 +75,8 @@ def asked(spec: Spec, definition: Definition, stage: StageRecord, diagnostics: D
             cvmfs = tuple(dict.fromkeys((*cvmfs, *_REPOSITORIES)))
         elif wish.is_word and wish.name in _CREDENTIALS:
             found[_CREDENTIALS[wish.name]] = Hint(True, place)
-        elif not wish.is_word and hints.is_known(wish.name):
-            if _is_sound(wish, place, diagnostics):
-                found[wish.name] = Hint(wish.value, place)
-        else:
-            known = _WORDS if wish.is_word else (*hints.READERS, *hints.steering())
-            message = f'The resource "{wish.name}" has no effect.'
-            diagnostics.warning("hint-ignored", message, place, suggestion(wish.name, known))
+        elif not wish.is_word and hints.is_known(wish.name) and _is_sound(wish, place, diagnostics):
+            found[wish.name] = Hint(wish.value, place)
     hints.check(found, diagnostics)
     _check_variables(definition, path, stage.environment, diagnostics)
     return Asked(

@@ -15,6 +15,7 @@ import networkx
 
 from reana_batch.frontends.yadage import environments
 from reana_batch.frontends.yadage.definition import Definition
+from reana_batch.frontends.yadage.initial import Initial
 from reana_batch.frontends.yadage.process import Reading
 from reana_batch.frontends.yadage.records import Past, PendingRecord
 from reana_batch.frontends.yadage.steps import Folded, step_name
@@ -45,7 +46,7 @@ class Part(NamedTuple):
 def parts(pending: Sequence[PendingRecord], steps: Sequence[frozenset[str]]) -> list[Part]:
     """Return the parts, each after those that it waits for.
 
-    ``steps`` are, for each pending stage, the steps that must be done before it.
+    ``steps`` has for each pending stage the steps that must be done before it.
     """
     found: list[Part] = []
     before: list[set[int]] = []  # for each part: all parts that are done before it
@@ -99,7 +100,7 @@ def expansions(
     definition: Definition,
     reading: Reading,
     folded: Folded,
-    parameters: Mapping[str, Any],
+    start: Initial,
     before: Past | None,
 ) -> tuple[Expansion, ...]:
     """Return the expansions. ``before`` is the past of the expansion in which they are."""
@@ -113,7 +114,7 @@ def expansions(
             origin=definition.place(_path(reading.pending[part.stages[0]])),
             reason=maker.reason(part),
             needs=(*maker.steps(part), *sorted(names[each] for each in part.after)),
-            state={"parameters": dict(parameters), "past": maker.past(part, found)},
+            state={"start": start._asdict(), "past": maker.past(part, found)},
             credentials=maker.credentials(part),
         )
         for name, part in zip(names, found, strict=True)
