@@ -267,6 +267,12 @@ class Step(NamedTuple):
         return self
 
     @property
+    def title(self) -> str:
+        """The label, with the suffix of the name. A name has a dot only before a suffix that we add."""
+        _, dot, suffix = self.name.partition(".")
+        return f"{self.label}{dot}{suffix}"
+
+    @property
     def chunks(self) -> int:
         """The number of scheduler jobs."""
         return -(-self.table.count // self.placed.chunk_size)

@@ -167,15 +167,16 @@ def _tree(workflow: Workflow) -> Tree:
     levels deep.
     """
     reasons = {expansion.name: expansion.reason for expansion in workflow.expansions}
-    return Tree(workflow.name, [(_branch(step, reasons), list(_data(step))) for step in workflow.steps])
+    titles = {step.name: step.title for step in workflow.steps}
+    return Tree(workflow.name, [(_branch(step, titles, reasons), list(_data(step))) for step in workflow.steps])
 
 
-def _branch(step: Step, reasons: dict[str, str]) -> Line:
-    spans = [(step.name, "cyan"), (f"  {counted(step.table.count, 'job')}", "")]
+def _branch(step: Step, titles: dict[str, str], reasons: dict[str, str]) -> Line:
+    spans = [(step.title, "cyan"), (f"  {counted(step.table.count, 'job')}", "")]
     if step.placed.target:
         spans.append((f" on {step.placed.target.title}", ""))
     if step.needs:
-        spans.append((f"  after {', '.join(need.step for need in step.needs)}", ""))
+        spans.append((f"  after {', '.join(titles[need.step] for need in step.needs)}", ""))
     if step.name in reasons:
         spans.append((f"  compiles the jobs that follow from {reasons[step.name]}", ""))
     return Line((*spans, (f"  {step.origin.short}", "dim")))
@@ -196,7 +197,7 @@ def _steps_table(workflow: Workflow) -> Table:
         asked = ", ".join(resource_words(step.placed.resources)) or "-"
         needed = ", ".join(sorted(step.placed.credentials)) or "-"
         jobs = Number(str(step.table.count), counted(step.table.count, "job"))
-        rows.append((step.name, jobs, step.asked.environment, asked, needed))
+        rows.append((step.title, jobs, step.asked.environment, asked, needed))
     return Table(("STEP", "JOBS", "IMAGE", "RESOURCES", "CREDENTIALS"), rows)
 
 
@@ -210,9 +211,9 @@ def _scripts(compilation: Compilation, name: str) -> Iterator[tuple[str, str]]:
     from reana_batch.diagnostics import closest, refuse
     from reana_batch.writing.jobs import folders
 
-    steps = [s for s in compilation.workflow.steps if name in (s.name, s.label)]
+    steps = [s for s in compilation.workflow.steps if name in (s.name, s.label, s.title)]
     if not steps:
-        known = [s.name for s in compilation.workflow.steps]
+        known = [s.title for s in compilation.workflow.steps]
         meant = closest(name, known)
         hint = f"did you mean {meant}?" if meant else f"known: {', '.join(known[:20])}."
         raise refuse("unknown-step", f'There is no step "{name}".', hint=hint)

@@ -22,7 +22,7 @@ def mermaid(workflow: Workflow) -> str:
     reasons = _reasons(workflow)
     lines = ["flowchart TD"]
     for step in workflow.steps:
-        parts = (_title(step), reasons.get(step.name, ""), _jobs(step))
+        parts = (step.title, reasons.get(step.name, ""), _jobs(step))
         label = "<br/>".join(_entities(part) for part in parts if part)
         start, end = ("{{", "}}") if step.name in reasons else ("[", "]")
         lines.append(f'  s{number[step.name]}{start}"{label}"{end}')
@@ -39,12 +39,6 @@ def _reasons(workflow: Workflow) -> dict[str, str]:
     return {expansion.name: expansion.reason for expansion in workflow.expansions}
 
 
-def _title(step: Step) -> str:
-    """Return the user's label of a step. If it has several commands, add the number."""
-    _, dot, number = step.name.rpartition(".")
-    return f"{step.label} ({number})" if dot and number.isdecimal() else step.label
-
-
 def _entities(text: str) -> str:
     return "".join(c if c.isalnum() or c in " -_.,:/()" else f"#{ord(c)};" for c in text)
 
@@ -59,7 +53,7 @@ def dot(workflow: Workflow) -> str:
     ]
     reasons = _reasons(workflow)
     for step in workflow.steps:
-        parts = (_title(step), step.asked.environment, reasons.get(step.name, ""), _jobs(step))
+        parts = (step.title, step.asked.environment, reasons.get(step.name, ""), _jobs(step))
         label = "\\n".join(_escaped(part) for part in parts if part)
         shape = ", shape=hexagon" if step.name in reasons else ""
         lines.append(f'  "{step.name}" [label="{label}"{shape}];')
