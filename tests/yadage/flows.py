@@ -25,10 +25,10 @@ def copy(flow: str, directory: Path) -> Path:
 
 def made(workspace: Path, flow: str) -> dict[str, str]:
     """Return the content of the files that a run made, by path. The workspace's path is replaced in it."""
-    workspace = workspace.resolve()
+    own = str(workspace.resolve())
     found = {str(path.relative_to(workspace)): path for path in sorted(workspace.rglob("*")) if path.is_file()}
     return {
-        name: path.read_text().replace(str(workspace), WORKSPACE)
+        name: path.read_text().replace(own, WORKSPACE)
         for name, path in found.items()
         if not set(Path(name).parts) & _OWN and not (FLOWS / flow / name).exists()
     }

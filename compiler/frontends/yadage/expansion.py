@@ -14,7 +14,7 @@ from yadage.state_providers.localposix import LocalFSProvider
 from yadage.wflow import YadageWorkflow
 
 from reana_batch.frontends.yadage import values
-from reana_batch.frontends.yadage.handlers import Abandoned, Handlers, replace_slow_parts
+from reana_batch.frontends.yadage.handlers import Abandoned, Handlers, replace_slow_parts, sort_globs
 from reana_batch.frontends.yadage.places import Mark, Path, Places, Problem
 from reana_batch.frontends.yadage.problems import Problems
 from reana_batch.frontends.yadage.records import Past, Request
@@ -85,6 +85,7 @@ class Expansion:
         self.waiting = Waiting(self.workflow)
         self._folders: set[str] = set()  # the work directories of steps and scopes
         replace_slow_parts()
+        sort_globs(self.root)
         self._handlers = Handlers(self)
         self._handlers.install()
         self._begin()

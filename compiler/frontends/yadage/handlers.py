@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import glob
 import itertools
 import logging
 import math
@@ -74,7 +75,17 @@ def replace_slow_parts() -> None:
     yadage.wflowview.JsonPointer = values.Offset
     jq.jq = values.compiled
     jsonpath_rw.parse = values.jsonpath
-    glob2.glob = lambda pattern: sorted(_YADAGE.glob(pattern))
+
+
+def sort_globs(root: str) -> None:
+    """Sort what patterns match. In the path of the workspace itself no character has a meaning."""
+    literal = glob.escape(root)
+
+    def found(pattern: str) -> list[str]:
+        inside = pattern.startswith(f"{root}/")
+        return sorted(_YADAGE.glob(literal + pattern.removeprefix(root) if inside else pattern))
+
+    glob2.glob = found
 
 
 class Handlers:
