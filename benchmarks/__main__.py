@@ -152,6 +152,22 @@ def snakemake_case(jobs: int, backend: str, runs: int, directory: Path) -> Resul
     return Result(f"snakemake {jobs:,}", backend, *medians(costs), most_ratio=cases.MOST_OF_A_DRY_RUN)
 
 
+def yadage_case(jobs: int, model: str, runs: int, directory: Path) -> Result:
+    """Measure compiling a Yadage workflow against Yadage's own expansion of it."""
+    with tempfile.TemporaryDirectory(prefix="reana-batch-benchmark-", dir=directory) as folder:
+        Path(folder, "workflow.yaml").write_text(cases.yadage(), encoding="utf-8")
+        analysis = {
+            "inputs": {"parameters": {"seeds": list(range(jobs - 1))}},
+            "workflow": {"type": "yadage", "file": "workflow.yaml"},
+        }
+        Path(folder, "reana.yaml").write_text(json.dumps(analysis), encoding="utf-8")
+        ours = [*REANA_BATCH, "compile", "-b", "slurm", "-f", folder, "-o", f"{folder}/run", "--force"]
+        peer = [*MEASURED, "expand-yadage", folder, model]
+        costs = repeat(lambda: (child(ours), child(peer)), runs)
+    print(f"  its expansion takes {median(peer.mebibytes for _, peer in costs):.1f} MiB", file=sys.stderr)
+    return Result(f"yadage {jobs:,}", "slurm", *medians(costs), most_ratio=cases.MOST_OF_AN_EXPANSION)
+
+
 def help_case() -> Result:
     """Measure the wall time of --help against that of an empty Python program."""
     costs = repeat(lambda: (child([*REANA_BATCH, "--help"]), child([sys.executable, "-c", "pass"])), _STARTS)
@@ -176,6 +192,9 @@ def results(wanted: re.Pattern[str], runs: int, directory: Path) -> Iterator[Res
         for backend in cases.BACKENDS:
             if wanted.search(f"snakemake {jobs:,} {backend}"):
                 yield snakemake_case(jobs, backend, runs, directory)
+    for jobs, model in cases.YADAGE_JOBS.items():
+        if wanted.search(f"yadage {jobs:,} slurm"):
+            yield yadage_case(jobs, model, runs, directory)
     yield from answers(wanted, runs, directory)
 
 

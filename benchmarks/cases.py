@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 # The measuring process imports this module and stays small. Only the child processes import the compiler.
 if TYPE_CHECKING:
@@ -42,6 +43,10 @@ CASES = (
 # Jobs of a Snakemake workflow. The peer is Snakemake's dry run, and the second figure limits the ratio to it.
 SNAKEMAKE_JOBS = (1_000, 10_000, 50_000)
 MOST_OF_A_DRY_RUN = 1.5
+# Jobs of a Yadage workflow, and the data model of the peer, Yadage's own expansion of it. Its usual model, typedleafs,
+# would take half an hour for the larger one. The second figure limits the ratio.
+YADAGE_JOBS = {1_000: "typedleafs", 10_000: "purejson"}
+MOST_OF_AN_EXPANSION = 0.1
 SPEC_STEPS = 4_000  # of LINES_PER_STEP lines each
 MOST_LOAD_SECONDS = 1.0
 MOST_HELP_SECONDS = 0.15
@@ -76,6 +81,34 @@ rule merge:
     output: "sum.txt"
     shell: "cat two/*.txt > {{output}}"
 """
+
+
+def yadage() -> str:
+    """Return a Yadage workflow with a job for each of the seeds, and one that merges what they made."""
+    environment = {"environment_type": "docker-encapsulated", "image": "docker.io/library/debian", "imagetag": "12"}
+
+    def stage(name: str, dependency: str, scheduler: dict[str, Any], command: str) -> dict[str, Any]:
+        process = {"process_type": "string-interpolated-cmd", "cmd": command}
+        publisher = {"publisher_type": "frompar-pub", "outputmap": {"made": "made"}}
+        step = {"process": process, "environment": environment, "publisher": publisher}
+        return {"name": name, "dependencies": [dependency], "scheduler": scheduler | {"step": step}}
+
+    made = "{workdir}/made.txt"
+    scatter = {
+        "scheduler_type": "multistep-stage",
+        "parameters": {"seed": {"step": "init", "output": "seeds"}, "made": made},
+        "scatter": {"method": "zip", "parameters": ["seed"]},
+    }
+    gather = {
+        "scheduler_type": "singlestep-stage",
+        "parameters": {"parts": {"stages": "make", "output": "made"}, "made": made},
+    }
+    stages = [
+        stage("make", "init", scatter, "python fit.py --seed {seed} > {made}"),
+        stage("merge", "make", gather, "cat {parts} > {made}"),
+    ]
+    # JSON is YAML.
+    return json.dumps({"stages": stages}, indent=1)
 
 
 def scatter(size: int) -> Workflow:

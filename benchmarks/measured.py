@@ -94,12 +94,44 @@ def scan_yaml(path: str) -> None:
             pass
 
 
+def expand_yadage(directory: str, model: str) -> None:
+    """Expand a workflow without running a job. ``model`` is the data model of packtivity."""
+    import tempfile
+
+    os.environ["PACKTIVITY_DATAMODEL_IMPL"] = model
+
+    import yaml
+    from packtivity.syncbackends import defaultsyncbackend
+    from yadage.creators import handlers
+
+    initial = yaml.safe_load(Path(directory, "reana.yaml").read_text("utf-8"))["inputs"]["parameters"]
+    publish = defaultsyncbackend().prepublish
+    with tempfile.TemporaryDirectory() as workspace:
+        controller = handlers["local"](
+            workspace, "workflow.yaml", initial, toplevel=directory, dataarg=f"local:{workspace}"
+        )
+        workflow = controller.adageobj
+        while True:
+            for node in map(workflow.dag.getNode, workflow.dag.nodes()):
+                if node.expected_result is None:
+                    task = node.task
+                    node.expected_result = publish(task.spec, task.parameters.json(), task.state)
+            applicable = [rule for rule in workflow.rules if rule.applicable(workflow)]
+            for rule in applicable:
+                rule.apply(workflow)
+                workflow.rules.remove(rule)
+                workflow.applied_rules.append(rule)
+            if not applicable:
+                return
+
+
 _WORK: dict[str, Callable[..., None]] = {
     "compile": compile_workflow,
     "write-again": write_again,
     "load-spec": load_spec,
     "load-yaml": load_yaml,
     "scan-yaml": scan_yaml,
+    "expand-yadage": expand_yadage,
 }
 
 if __name__ == "__main__":
