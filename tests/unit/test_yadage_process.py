@@ -79,7 +79,7 @@ def test_yadage_must_be_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     spec = spec_of(tmp_path)
     monkeypatch.setattr(importlib.metadata, "version", missing)
     with pytest.raises(Refused) as refused:
-        process.check_version(spec)
+        process.check_version(spec, Diagnostics())
     (error,) = refused.value.diagnostics.errors
     assert (error.code, error.message) == ("missing-tool", "Yadage is not installed.")
     assert error.hint == "install it: pip install 'reana-batch[yadage]'"
@@ -91,7 +91,7 @@ def test_another_version_of_yadage_is_refused(tmp_path: Path, monkeypatch: pytes
     spec = spec_of(tmp_path)
     monkeypatch.setattr(importlib.metadata, "version", lambda _: "0.20.1")
     with pytest.raises(Refused, match=r"yadage must be 0.21.2. This is 0.20.1."):
-        process.check_version(spec)
+        process.check_version(spec, Diagnostics())
 
 
 def test_settings_of_yadage_in_the_environment_have_no_effect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

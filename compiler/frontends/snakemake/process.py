@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from reana_batch.diagnostics import Diagnostics, Note, Place, refuse
+from reana_batch.diagnostics import Diagnostics, Note, Place
 from reana_batch.frontends.answers import Failed, ask
 from reana_batch.frontends.snakemake.records import EndRecord, Fault, JobRecord, KeptRecord, Past, Request, RuleRecord
 from reana_batch.reading.spec import Spec
@@ -89,7 +89,7 @@ def read(
 
     With ``past`` they are the jobs that an expansion adds.
     """
-    _check_version()
+    _check_version(spec, diagnostics)
     root = Path(os.path.realpath(root))  # as Python's getcwd() has it
     reading = Reading(spec, root, diagnostics.sources)
     profiles = {name: spec.options[name] for name in _PROFILES if name in spec.options}
@@ -108,14 +108,18 @@ def _environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name != "SNAKEMAKE_PROFILE"} | ours
 
 
-def _check_version() -> None:
+def _check_version(spec: Spec, diagnostics: Diagnostics) -> None:
+    place = spec.document.place(["workflow", "type"])
     try:
         version = importlib.metadata.version("snakemake")
     except importlib.metadata.PackageNotFoundError:
-        raise refuse("missing-tool", "Snakemake is not installed.", hint=_INSTALL) from None
-    numbers = tuple(int(part) for part in re.findall(r"\d+", version)[:2])
-    if not _OLDEST <= numbers < _TOO_NEW:
-        raise refuse("missing-tool", f"Snakemake must be 9.22 or newer, but not 10. This is {version}.", hint=_INSTALL)
+        diagnostics.error("missing-tool", "Snakemake is not installed.", place, _INSTALL)
+    else:
+        numbers = tuple(int(part) for part in re.findall(r"\d+", version)[:2])
+        if not _OLDEST <= numbers < _TOO_NEW:
+            message = f"Snakemake must be 9.22 or newer, but not 10. This is {version}."
+            diagnostics.error("missing-tool", message, place, _INSTALL)
+    diagnostics.stop_if_errors()
 
 
 # Records that hold a single fact about the workflow.

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from reana_batch.diagnostics import Diagnostics, Hint, Place, refuse, suggestion
+from reana_batch.diagnostics import Diagnostics, Hint, Place, suggestion
 from reana_batch.frontends.answers import Failed, ask
 from reana_batch.frontends.yadage.records import (
     WARNINGS,
@@ -52,7 +52,7 @@ class Reading:
 
 def read(spec: Spec, root: Path, definition: Definition, request: Request, diagnostics: Diagnostics) -> Reading:
     """Return the jobs of the workflow, expanded in the directory ``root``. A faulty workflow raises Refused."""
-    check_version(spec)
+    check_version(spec, diagnostics)
     root = Path(os.path.realpath(root))
     reading = Reading()
 
@@ -88,17 +88,18 @@ def _environment() -> dict[str, str]:
     return dict(ours) | {"PYTHONHASHSEED": "0"}
 
 
-def check_version(spec: Spec) -> None:
+def check_version(spec: Spec, diagnostics: Diagnostics) -> None:
     """Raise Refused if Yadage is not installed, or if it is another version."""
     place = spec.document.place(["workflow", "type"])
     for package, wanted in _VERSIONS.items():
         try:
             version = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
-            raise refuse("missing-tool", "Yadage is not installed.", place, _INSTALL) from None
+            diagnostics.error("missing-tool", "Yadage is not installed.", place, _INSTALL)
+            break
         if version != wanted:
-            message = f"{package} must be {wanted}. This is {version}."
-            raise refuse("missing-tool", message, place, _INSTALL)
+            diagnostics.error("missing-tool", f"{package} must be {wanted}. This is {version}.", place, _INSTALL)
+    diagnostics.stop_if_errors()
 
 
 # --- faults --------------------------------------------------------------------------------------
