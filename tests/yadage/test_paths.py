@@ -13,7 +13,7 @@ from . import engine, flows, ours
 
 pytestmark = pytest.mark.usefixtures("measured")  # the reader is a process of its own
 
-FOLDERS = ['it\'s "my" 100% of $HOME', "a;b & c|d (e) #1", "[x]*? !", "größer back\\slash\n"]
+FOLDERS = ['it\'s "my" 100% of $HOME', "a;b & c|d (e) #1", "[x]*? !", "{a} {}", "größer back\\slash\n"]
 
 
 @pytest.fixture

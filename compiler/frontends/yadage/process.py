@@ -67,7 +67,7 @@ def read(spec: Spec, root: Path, definition: Definition, request: Request, diagn
             getattr(reading, name).append(record_type(*content))
 
     try:
-        ask(_READER, request._replace(directory=str(root)), root, _environment(), take)
+        ask(_READER, request._replace(directory=_without_braces(root)), root, _environment(), take)
     except Failed as error:
         diagnostics.error("bad-workflow", f"Yadage {error}.", spec.document.place(["workflow"]))
     diagnostics.stop_if_errors()
@@ -80,6 +80,11 @@ _LISTS = {
     "group": ("groups", GroupRecord),
     "pending": ("pending", PendingRecord),
 }
+
+
+def _without_braces(root: Path) -> str:
+    """Return a path of the reader's directory. Yadage would take braces in it for fields."""
+    return "/proc/self/cwd" if set("{}") & set(str(root)) else str(root)
 
 
 def _environment() -> dict[str, str]:
