@@ -172,13 +172,18 @@ def _nodes(step: Step, folder_of: dict[str, str], site: Site, followed: set[str]
 
 
 def _expansion(expansion: Expansion, folder: str, followed: set[str]) -> dict[str, str]:
-    """Return the values of an expansion's node. If it has a verdict, the node counts as done even if jobs failed."""
+    """Return the values of an expansion's node. If it has a verdict, the node counts as done even if jobs failed.
+
+    DAGMan runs the node and its script in the node's ``directory``. From there, ``parent`` is the directory of the DAG.
+    """
+    directory = layout.expansion_folder(expansion.name)
     return {
         "origin": expansion.origin.short,
         "planner": f"{expansion.name}.0",
         "node": expansion_node(expansion.name),
-        "directory": layout.expansion_folder(expansion.name),
+        "directory": directory,
         "verdict": _verdict_node(expansion.name) if expansion.name in followed else "",
+        "parent": "/".join(".." for _ in directory.split("/")),
         "state": f"{layout.STATE}/{folder}/expanded",
     }
 

@@ -42,14 +42,14 @@ tie_gate() { # NAME
 # Find the jobs of a journal that no other of its jobs waits for.
 find_last_jobs() { # JOURNAL -> $last
   local job key first folder rows size needs need
-  local -A known=() needed=()
+  local -A listed=() needed=()
   last=()
   [[ -e $1 ]] || return 0
   while read -r job key first folder rows size needs; do
-    [[ $key == .finaliser/* ]] || known[$job]=yes
+    [[ $key == .finaliser/* ]] || listed[$job]=yes
     for need in ${needs//,/ }; do needed[${need#*:}]=yes; done
   done <"$1"
-  for job in "${!known[@]}"; do
+  for job in "${!listed[@]}"; do
     [[ -n ${needed[$job]-} ]] || last+=("$job")
   done
 }

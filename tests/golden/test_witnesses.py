@@ -53,6 +53,22 @@ def test_bash_and_shellcheck_have_no_complaint(backend: str, compiled: Path) -> 
     assert _said([SHELLCHECK, "--color=never", *scripts], root) == ""
 
 
+def test_a_dag_finds_its_scripts(compiled: Path) -> None:
+    """DAGMan starts the scripts of a node in the node's directory."""
+    found = set()
+    for dag in sorted((compiled / "htcondor").glob("*/run/batch/workflow.dag")):
+        run = dag.parents[1].resolve()
+        words = [line.split() for line in dag.read_text("utf-8").splitlines()]
+        directories = {each[2]: each[5] for each in words if each[:2] == ["SUBDAG", "EXTERNAL"]}
+        for _, kind, node, shell, script, verb, record, *_ in (each for each in words if each[:1] == ["SCRIPT"]):
+            folder = run / directories.get(node, ".")
+            assert shell == "/bin/bash"
+            assert (folder / script).is_file(), (run, node)
+            assert (folder / record).resolve().is_relative_to(run / "state"), (run, node)
+            found.add((kind, verb, node in directories))
+    assert found == {("POST", "job", False), ("POST", "job", True), ("PRE", "step", False)}
+
+
 @pytest.mark.parametrize("case", MADE, ids=[case.name for case in MADE])
 def test_make_would_start_every_job_once(case: Case, compiled: Path) -> None:
     run = compiled / "make" / case.name / "run"
