@@ -9,6 +9,7 @@
 
 # Submit the gate of an expansion. If the planner is done, the jobs of the expansion were submitted before. If all of
 # them are done too, there is nothing to wait for.
+# shellcheck disable=SC2004  # ids is an associative array, which submit.sh declares
 submit_gate() { # NAME FOLDER
   local key=.gate/$1 planner=${ids[$1/0]} needs='' last=()
   ids[$key]=
