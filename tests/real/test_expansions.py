@@ -12,6 +12,7 @@ import pytest
 from tests.toy import flows
 
 from .conftest import Desk, add_secrets, eventually
+from .test_pyslurm import PYTHON, SET
 
 pytestmark = pytest.mark.site
 
@@ -146,7 +147,24 @@ JOINED = ["collect", "join", "last", "split", "x", "x", "y", "y", "z"]
 
 
 def test_steps_and_expansions_wait_for_expansions(desk: Desk, site: str) -> None:
-    run = submit(desk, site, flows.joined())
+    check_joined(desk, submit(desk, site, flows.joined()))
+
+
+def test_a_step_that_a_dag_delegates_to_slurm_waits_for_expansions(desk: Desk) -> None:
+    flow = flows.joined(compute_backend="slurmcern")
+    run = submit(desk, "generic-htcondor", flow, "--backend", "auto")
+    check_joined(desk, run)
+    assert "join/0" in desk.file(f"runs/{run}/state/slurm.jobs")
+
+
+def test_jobs_that_pyslurm_submits_wait_for_expansions(desk: Desk) -> None:
+    if not desk.box.path(PYTHON).is_symlink():
+        pytest.skip("LEFT OUT: the box has no pyslurm, because Ubuntu's archive was out of reach when it was built")
+    check_joined(desk, submit(desk, "generic-slurm", flows.joined(), *SET))
+
+
+def check_joined(desk: Desk, run: str) -> None:
+    """Wait until the run of ``flows.joined`` has ended, and check all that it did."""
     record = desk.wait(run, 240)
     assert (record["status"], record["progress"]) == ("finished", {"done": 13, "total": 13}), record
     assert started(desk, run) == JOINED

@@ -54,8 +54,10 @@ def faulty() -> str:
     return json.dumps({"steps": [a], "expansions": [follows]})
 
 
-def joined(work: str = "true") -> str:
+def joined(work: str = "true", **hints: str) -> str:
     """Return a workflow with a step and an expansion that wait for two others. One of these has such a step inside.
+
+    That step and the outer one have the hints.
 
     If there is a file ``fail-STEP`` in the workspace, jobs of that step fail. Each start adds a line to ``starts``. The
     jobs ``y`` and ``z`` are those that the two expansions add last.
@@ -65,7 +67,10 @@ def joined(work: str = "true") -> str:
         return step(name, f"echo {name} >>starts; [ ! -e fail-{name} ] || exit 3; {command}", *needs, each=each)
 
     inner = expansion("inner", "x/*", "x", steps=[begun("y", f"{work}; mkdir -p y; cp {{file}} y/", each=True)])
-    first = [begun("x", "mkdir -p x; cp {file} x/", each=True), begun("collect", "cat y/* >collected", "inner")]
+    first = [
+        begun("x", "mkdir -p x; cp {file} x/", each=True),
+        begun("collect", "cat y/* >collected", "inner") | {"hints": hints},
+    ]
     second = [begun("z", f"{work}; mkdir -p z; cp {{file}} z/", each=True)]
     last = [begun("last", "cat joined >result; echo '{learned}' >learned")]
     split = "mkdir a b; echo 1 >a/1; echo 2 >a/2; echo 3 >b/3"
@@ -74,7 +79,7 @@ def joined(work: str = "true") -> str:
         expansion("first", "a/*", "split", steps=first, expansions=[inner]),
         expansion("second", "b/*", "split", steps=second),
     ]
-    join = begun("join", "cat collected z/* >joined", "first", "second")
+    join = begun("join", "cat collected z/* >joined", "first", "second") | {"hints": hints}
     return json.dumps({"steps": [join, begun("split", split)], "expansions": expansions})
 
 

@@ -1,11 +1,11 @@
 """A front end for tests of expansions: a workflow in JSON. Parts of it depend on the files that a run makes.
 
 ``workflow.file`` holds ``{"steps": [...], "expansions": [...]}``. A step has ``name``, ``command``, ``needs``,
-``credentials`` and ``workspace``, the mark for its path. If it has a row for each file, it also has ``each: true``, and its
-command holds ``{file}``. So it does if it names its rows itself, as ``rows``. Each of these waits for the same row of the
-steps in ``row_needs``. An expansion has ``name``, ``needs``, ``files``, a pattern of files in the workspace, and its own
-steps and expansions. Commands may hold ``{learned}``, which is what other compilations have learned: the files that each
-expansion has found.
+``hints``, ``credentials`` and ``workspace``, the mark for its path. If it has a row for each file, it also has ``each:
+true``, and its command holds ``{file}``. So it does if it names its rows itself, as ``rows``. Each of these waits for
+the same row of the steps in ``row_needs``. An expansion has ``name``, ``needs``, ``files``, a pattern of files in the
+workspace, and its own steps and expansions. Commands may hold ``{learned}``, which is what other compilations have
+learned: the files that each expansion has found.
 """
 
 from __future__ import annotations
@@ -16,7 +16,20 @@ from pathlib import Path
 from typing import Any
 
 from reana_batch.diagnostics import Diagnostics, Place
-from reana_batch.ir import Asked, Column, Command, Expansion, Need, Pattern, Repeated, Rows, Script, Step, Workflow
+from reana_batch.ir import (
+    Asked,
+    Column,
+    Command,
+    Expansion,
+    Hint,
+    Need,
+    Pattern,
+    Repeated,
+    Rows,
+    Script,
+    Step,
+    Workflow,
+)
 from reana_batch.reading.spec import Spec
 
 
@@ -57,7 +70,10 @@ def _step(given: Mapping[str, Any], files: list[str], learned: str, at: Place) -
         action=Script((Command(tuple(parts), at),), workspace=given.get("workspace", "")),
         needs=(*map(Need, given.get("needs", ())), *row_needs),
         table=Repeated() if rows is None else Rows(("file",), tuple((row,) for row in rows)),
-        asked=Asked(credentials=frozenset(given.get("credentials", ()))),
+        asked=Asked(
+            hints={name: Hint(value, at) for name, value in given.get("hints", {}).items()},
+            credentials=frozenset(given.get("credentials", ())),
+        ),
     )
 
 
