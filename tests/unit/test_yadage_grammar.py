@@ -186,13 +186,14 @@ class Named(dict[str, Any]):
 @example("{a!r}{{b}}")
 @example("{a[}]}")
 @example("{a:{b}}")
+@example("{[0]}")
 @example("{a!x}")
 @example("{a.b[c]:>{width}}")
 def test_fields_are_those_of_python(text: str) -> None:
     named = Named()
     try:
         string.Formatter().vformat(text, (Filler(),) * 10, named)
-        python: set[str] | None = named.asked
+        python: set[str] | None = named.asked - {""}  # Formatter does not number a field such as {[0]}; str.format does
     except (ValueError, IndexError, AttributeError):
         python = None
     try:
