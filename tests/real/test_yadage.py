@@ -120,3 +120,14 @@ def test_jobs_of_an_expansion_have_their_ticket(desk: Desk, site: str) -> None:
     run = desk.run("-f", "analysis", "--site", site, *BARE)
     record = desk.wait(run, 240)
     assert record["status"] == "finished", record
+
+
+@pytest.mark.parametrize("flow", ["lesson", "search"])
+def test_jobs_get_their_files_without_a_shared_file_system(desk: Desk, flow: str, tmp_path: Path) -> None:
+    analysis(desk, flow)
+    run = desk.run("-f", "analysis", "--site", "generic-htcondor", *BARE, "--set", "htcondor.file_transfer=true")
+    theirs = flows.copy(flow, tmp_path / "theirs")
+    engine.run(theirs)
+    record = desk.wait(run, 500)
+    assert record["status"] == "finished", record
+    assert made(desk, run, flow) == flows.made(theirs, flow)
