@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from . import engine, flows, ours
+from . import flows, ours
+from .conftest import Theirs
 
 pytestmark = pytest.mark.usefixtures("measured")  # the reader is a process of its own
 
@@ -28,8 +29,6 @@ def place(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
 
 @pytest.mark.parametrize("flow", ["lesson", "chain"])
 @pytest.mark.parametrize("place", FOLDERS, indirect=True)
-def test_the_path_of_a_workspace_may_have_any_character(place: Path, flow: str, tmp_path: Path) -> None:
-    theirs = flows.copy(flow, tmp_path / "theirs")
-    engine.run(theirs)
+def test_the_path_of_a_workspace_may_have_any_character(place: Path, flow: str, theirs: Theirs) -> None:
     run = ours.run(flows.copy(flow, place / "ours"))
-    assert flows.made(run / "workspace", flow) == flows.made(theirs, flow)
+    assert flows.made(run / "workspace", flow) == theirs(flow)[1]
