@@ -95,8 +95,11 @@ class Problems:
         return publisher
 
     def of_braces(self, stage: Path, error: Braces) -> None:
-        """Record a text in a parameter whose braces Yadage cannot replace."""
+        """Record a text in a parameter whose braces Yadage cannot replace. Without a stage it is init's."""
         for parameter, text, reason in error.found:
+            if not stage:
+                self.add("init-braces", (), str(parameter), text)
+                continue
             field = isinstance(reason, KeyError) and re.fullmatch(r"\w+", str(reason.args[0]))
             words = [str(reason.args[0])] if field else []
             self.add("unknown-field" if field else "braces", self._places.parameter(stage, parameter), *words, text)

@@ -135,6 +135,9 @@ MESSAGES = {
     "no-list": _Message('Parameter "{0}" is scattered, but is not a list.'),
     "too-many": _Message("The stage would have {0} jobs. The most is {1}."),
     "braces": _Message("The braces of this text cannot be replaced: {0}", _DOUBLE),
+    "init-braces": _Message(
+        "Yadage takes the braces in parameter {0} for a field: {1}", "leave out the braces; REANA fails here."
+    ),
     "unknown-field": _Message('Yadage knows no "{0}" for the braces of this text: {1}', _DOUBLE),
     "unknown-parameter": _Message('This stage has no parameter "{0}".', _DOUBLE),
     "format": _Message("The fields of this text cannot be replaced: {0}.", _DOUBLE),
@@ -154,6 +157,9 @@ MESSAGES = {
 # The kinds whose further words are the names that exist.
 _KNOWN_FROM = {"no-step": 1, "no-output": 2, "no-value": 1, "unknown-stage": 1, "unknown-parameter": 1}
 
+# The kinds that may be about a parameter of the whole workflow. Their first word is its name.
+_INIT = {"path", "number", "init-braces"}
+
 
 def _report(spec: Spec, definition: Definition, fault: Fault, diagnostics: Diagnostics) -> None:
     text, hint = _sentence(fault)
@@ -163,7 +169,7 @@ def _report(spec: Spec, definition: Definition, fault: Fault, diagnostics: Diagn
 
 def _place(spec: Spec, definition: Definition, fault: Fault) -> Callable[[], Place]:
     """Return a function for the place. A parameter of the whole workflow is in reana.yaml."""
-    if fault.kind in {"path", "number"} and not fault.path:
+    if fault.kind in _INIT and not fault.path:
         return lambda: spec.document.place(["inputs", "parameters", fault.words[0]])
     return lambda: definition.place(tuple(fault.path))
 
