@@ -8,6 +8,8 @@ are free for our own suffixes.
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Sequence
 
 _SAFE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
 _UNSAFE = re.compile(rb"[^A-Za-z0-9_-]|^-")
@@ -20,6 +22,16 @@ def encode(text: str) -> str:
         return text
     safe = _UNSAFE.sub(lambda match: b"~%02x" % match[0][0], text.encode("utf-8"))
     return safe.decode("ascii") or "~"
+
+
+def numbered(names: Sequence[str]) -> list[str]:
+    """Return the names. Those that occur several times get a number: fit.1, fit.2, ... A single one stays "fit"."""
+    count, seen = Counter(names), Counter[str]()
+    found = []
+    for name in names:
+        seen[name] += 1
+        found.append(f"{name}.{seen[name]}" if count[name] > 1 else name)
+    return found
 
 
 def decode(name: str) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -128,13 +127,13 @@ def _check_count(spec: Spec, entries: list[_Entry], diagnostics: Diagnostics) ->
 
 
 def _chain(spec: Spec, entries: list[_Entry], diagnostics: Diagnostics) -> tuple[Step, ...]:
-    stems = [names.encode(_short_label(entry)) for entry in entries]
-    numbers = Counter(stem for stem, entry in zip(stems, entries, strict=True) for _ in entry.commands)
-    seen: Counter[str] = Counter()
+    # Commands under the same label are numbered.
+    stems = [stem for entry in entries for stem in [names.encode(_short_label(entry))] * len(entry.commands)]
+    step_names = iter(names.numbered(stems))
     values, cvmfs = spec.values, spec.cvmfs
     needs: tuple[Need, ...] = ()
     steps: list[Step] = []
-    for stem, entry in zip(stems, entries, strict=True):
+    for entry in entries:
         label = entry.label or f"step-{entry.index + 1}"
         asked = Asked(
             environment=str(entry.data.get("environment", "")).strip(),
@@ -143,9 +142,7 @@ def _chain(spec: Spec, entries: list[_Entry], diagnostics: Diagnostics) -> tuple
             cvmfs=cvmfs,
         )
         for index, text in entry.commands:
-            seen[stem] += 1
-            # Commands under the same label are numbered: fit.1, fit.2, ... A single one is "fit".
-            name = f"{stem}.{seen[stem]}" if numbers[stem] > 1 else stem
+            name = next(step_names)
             command = _command(spec, entry, index, text, values, diagnostics)
             script = Script((command,))
             steps.append(Step(name, label, command.origin, script, needs=needs, asked=asked, group=entry.index))

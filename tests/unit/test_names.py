@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reana_batch.names import decode, encode
+from reana_batch.names import decode, encode, numbered
 
 ENCODED = {
     "fit": "fit",
@@ -35,6 +35,10 @@ def test_encoded(text: str) -> None:
 @pytest.mark.parametrize("text", ENCODED)
 def test_decoded(text: str) -> None:
     assert decode(ENCODED[text]) == text
+
+
+def test_names_that_occur_several_times_are_numbered() -> None:
+    assert numbered(["fit", "plot", "fit"]) == ["fit.1", "plot", "fit.2"]
 
 
 def test_different_texts_have_different_names() -> None:

@@ -6,7 +6,6 @@ import json
 import math
 import os
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -140,13 +139,7 @@ def steps(
 
 def _names(folds: Sequence[Fold[Kind]], records: Sequence[JobRecord], reading: Reading) -> list[str]:
     """Return the names of the steps. Several steps of a rule are numbered."""
-    labels = [names.encode(_label([records[job] for job in fold.jobs], reading)) for fold in folds]
-    count, seen = Counter(labels), Counter[str]()
-    found = []
-    for label in labels:
-        seen[label] += 1
-        found.append(label if count[label] == 1 else f"{label}.{seen[label]}")
-    return found
+    return names.numbered([names.encode(_label([records[job] for job in fold.jobs], reading)) for fold in folds])
 
 
 def _label(records: Sequence[JobRecord], reading: Reading) -> str:

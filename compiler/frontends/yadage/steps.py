@@ -5,7 +5,6 @@ from __future__ import annotations
 import posixpath
 import re
 import shlex
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -69,13 +68,7 @@ def step_name(label: str) -> str:
 
 def _names(folds: Sequence[Fold[int]], reading: Reading) -> list[str]:
     """Return the names of the steps. Several steps of a name are numbered."""
-    wished = [step_name(reading.stages[fold.kind].label) for fold in folds]
-    count, seen = Counter(wished), Counter[str]()
-    found = []
-    for name in wished:
-        seen[name] += 1
-        found.append(name if count[name] == 1 else f"{name}.{seen[name]}")
-    return found
+    return names.numbered([step_name(reading.stages[fold.kind].label) for fold in folds])
 
 
 def _step(
