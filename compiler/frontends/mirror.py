@@ -42,3 +42,12 @@ def _make_as_old(path: Path, original: Path) -> None:
     if original.exists():
         times = original.stat()
         os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns), follow_symlinks=False)
+
+
+def undeclared(spec: Spec, root: Path, path: str) -> str:
+    """Return the advice for a file of the analysis that ``root`` lacks, as it is not declared, or an empty text."""
+    here = spec.directory / path
+    if not here.exists() or (root / path).exists():
+        return ""
+    kind = "directories" if here.is_dir() else "files"
+    return f"{path} exists in the analysis, but is not declared: add it to inputs.{kind}."

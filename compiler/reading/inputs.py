@@ -225,7 +225,7 @@ def _report_missing(root: str, declared: str, where: Where, is_file: bool, diagn
 
 def hint_of_missing(directory: Path, declared: str, is_file: bool) -> str:
     """Return the advice for a path that does not exist in the directory."""
-    near = near_path(directory, declared.replace("\\", "/"))
+    near = _near_path(directory, declared.replace("\\", "/"))
     if near:
         return f"did you mean {near}?"
     hint = _path_hint(declared)
@@ -236,7 +236,7 @@ def hint_of_missing(directory: Path, declared: str, is_file: bool) -> str:
     return hint
 
 
-def near_path(directory: Path, declared: str) -> str | None:
+def _near_path(directory: Path, declared: str) -> str | None:
     """Return an existing path whose parts all look like those of ``declared``, or None."""
     found = PurePosixPath()
     for part in PurePosixPath(declared).parts:

@@ -12,6 +12,7 @@ from typing import Any
 
 from reana_batch.diagnostics import Diagnostics, Note, Place
 from reana_batch.frontends.answers import Failed, ask
+from reana_batch.frontends.mirror import undeclared
 from reana_batch.frontends.snakemake.records import EndRecord, Fault, JobRecord, KeptRecord, Past, Request, RuleRecord
 from reana_batch.reading.spec import Spec
 
@@ -179,10 +180,9 @@ def _undeclared(reading: Reading, message: str) -> str:
     """Return the advice if the message names an undeclared file of the analysis."""
     for words in _WORD.findall(message):
         path = os.path.normpath("".join(words).rstrip("."))
-        here, there = reading.spec.directory / path, reading.root / path
-        if not path.startswith(("..", "/")) and here.exists() and not there.exists():
-            kind = "directories" if here.is_dir() else "files"
-            return f"{path} exists in the analysis, but is not declared: add it to inputs.{kind}."
+        advice = "" if path.startswith(("..", "/")) else undeclared(reading.spec, reading.root, path)
+        if advice:
+            return advice
     return ""
 
 

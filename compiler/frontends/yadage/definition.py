@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from reana_batch.diagnostics import Diagnostics, Hint, Later, Place, closest, suggestion
+from reana_batch.frontends.mirror import undeclared
 from reana_batch.reading.document import Document, DocumentPath, mapping_at, read_document
 from reana_batch.reading.inputs import PATH_HINT, hint_of_missing, path_problem
 from reana_batch.reading.spec import Spec
@@ -151,15 +152,6 @@ def _folder(spec: Spec, root: Path, diagnostics: Diagnostics) -> str | None:
     return None
 
 
-def undeclared(spec: Spec, root: Path, path: str) -> str:
-    """Return the advice for a file of the analysis that is not declared, or an empty text."""
-    here = spec.directory / path
-    if not here.exists() or (root / path).exists():
-        return ""
-    kind = "directories" if here.is_dir() else "files"
-    return f"{path} exists in the analysis, but is not declared: add it to inputs.{kind}."
-
-
 def _near(name: str, folder: str, known: list[str]) -> str:
     """Return the advice for a missing file that a reference in a folder names."""
     same = [path for path in known if posixpath.basename(path) == posixpath.basename(name)]
@@ -208,10 +200,11 @@ class _Assembler:
             value = mapping_at(self._spec.document.data, "workflow", "specification")
             return _Position(_File(self._spec.document, folder, value, _SPECIFICATION), _SPECIFICATION, value)
         name, place = posixpath.normpath(written), self._spec.document.place(["workflow", "file"])
-        if path_problem(written) or not (self._root / name).exists():
-            if not path_problem(written):
-                hint = Later(written, functools.partial(hint_of_missing, self._spec.directory, written, True))
-                self._diagnostics.error("missing-file", f'"{written}" does not exist.', place, hint)
+        if path_problem(written):
+            return None  # it is recorded with the other paths of reana.yaml
+        if not (self._root / name).exists():
+            hint = Later(written, functools.partial(hint_of_missing, self._spec.directory, written, True))
+            self._diagnostics.error("missing-file", f'"{written}" does not exist.', place, hint)
             return None
         file = self._read(name, folder)
         return None if file is None else self._whole(file)

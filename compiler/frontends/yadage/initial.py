@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from reana_batch.diagnostics import Diagnostics, Place
-from reana_batch.frontends.yadage.definition import undeclared
+from reana_batch.frontends.mirror import undeclared
 from reana_batch.reading.document import mapping_at, read_document
 from reana_batch.reading.inputs import PATH_HINT, hint_of_missing, path_problem
 from reana_batch.reading.spec import Spec
