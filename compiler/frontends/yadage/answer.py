@@ -7,16 +7,13 @@ from typing import Any, NamedTuple
 
 from reana_batch.frontends.yadage import template
 from reana_batch.frontends.yadage.expansion import Expansion, Group, Origin
-from reana_batch.frontends.yadage.records import GroupRecord, JobRecord, StageRecord
+from reana_batch.frontends.yadage.records import PROCESSES, GroupRecord, JobRecord, StageRecord
 from reana_batch.frontends.yadage.states import Braces, Members
 
 Record = tuple[str, NamedTuple]
 
 # Steps without a job that have more jobs behind them get a name for these.
 _FEW = 8
-
-# By type of process: its word in the record, and the key of its template.
-_PROCESSES = {"string-interpolated-cmd": ("command", "cmd"), "interpolated-script-cmd": ("script", "script")}
 
 
 class Parents:
@@ -149,7 +146,7 @@ class Jobs:
 
     def _stage(self, spec: Any) -> tuple[int, template.Template] | None:
         process = spec["process"]
-        _, key = _PROCESSES[process["process_type"]]
+        key = PROCESSES[process["process_type"]].key
         try:
             parsed = template.parse(process[key])
         except ValueError as error:
@@ -165,7 +162,7 @@ class Jobs:
         return StageRecord(
             path=list(path),
             label=self._expansion.origins[node.identifier].label,
-            process=_PROCESSES[process["process_type"]][0],
+            process=PROCESSES[process["process_type"]].word,
             interpreter=process.get("interpreter", ""),
             pieces=[self._expansion.mark.text(piece) for piece in text.pieces],
             names=[each.name for each in text.fields],
@@ -178,7 +175,7 @@ class Jobs:
         task, problems = node.task, self._expansion.problems
         if node.identifier in problems.spoilt:
             return [], ""
-        key = _PROCESSES[task.spec["process"]["process_type"]][1]
+        key = PROCESSES[task.spec["process"]["process_type"]].key
         mark = self._expansion.mark.text
         parameters: Any = None
         try:

@@ -19,6 +19,7 @@ from reana_batch.reading.spec import Spec
 # Resources that are a word: Yadage's own names, and the hint of the credential.
 _CREDENTIALS = {"GRIDProxy": "voms_proxy", "KRB5Auth": "kerberos"}
 _CVMFS = "CVMFS"
+WORDS = (_CVMFS, *_CREDENTIALS)
 
 # The repositories that Yadage gives a job that asks for CVMFS (packtivity.syncbackends).
 _REPOSITORIES = ("atlas.cern.ch", "atlas-condb.cern.ch", "sft.cern.ch")

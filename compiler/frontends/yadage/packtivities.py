@@ -9,16 +9,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from reana_batch.diagnostics import Diagnostics, suggestion
-from reana_batch.frontends.yadage import formats
+from reana_batch.frontends.yadage import environments, formats
 from reana_batch.frontends.yadage.definition import Definition
+from reana_batch.frontends.yadage.records import PROCESSES
 from reana_batch.reading import hints
 
 _Path = tuple[str | int, ...]
 
-# Strings in environment.resources that have a meaning.
-RESOURCES = ("CVMFS", "GRIDProxy", "KRB5Auth")
-
-_TEXTS = {"string-interpolated-cmd": "cmd", "interpolated-script-cmd": "script"}
 _PERSONAL = {
     "process": ("manual-instructions-proc", "write a process of type string-interpolated-cmd."),
     "environment": ("manual-instructions-env", "write an environment of type docker-encapsulated."),
@@ -150,9 +147,10 @@ def _check_process(texts: Texts, path: _Path, step: Mapping[str, Any]) -> None:
         message = "Without an environment, Yadage does not run this process."
         place = texts.definition.key_place((*path, "process"))
         texts.diagnostics.warning("hint-ignored", message, place, "add an environment, or write process: null.")
-    key = _TEXTS.get(process.get("process_type", ""))
-    if key is None:
+    kind = process.get("process_type", "")
+    if kind not in PROCESSES:
         return
+    key = PROCESSES[kind].key
     where, text = (*path, "process", key), process[key]
     if "\0" in text:
         message = "A command must not contain a NUL character."
@@ -181,8 +179,10 @@ def _check_environment(texts: Texts, path: _Path, environment: Mapping[str, Any]
         where = (*path, "resources", index)
         if isinstance(item, dict):
             _check_hints(texts, where, item)
-        elif item not in RESOURCES:
-            hint = suggestion(item, RESOURCES, f"known: {', '.join(RESOURCES)}, and mappings with REANA's hints.")
+        elif item not in environments.WORDS:
+            hint = suggestion(
+                item, environments.WORDS, f"known: {', '.join(environments.WORDS)}, and mappings with REANA's hints."
+            )
             message = f'The resource "{item}" has no effect.'
             texts.diagnostics.warning("hint-ignored", message, texts.definition.place(where), hint)
     if environment.get("par_mounts"):

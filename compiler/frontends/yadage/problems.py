@@ -10,7 +10,7 @@ from typing import Any
 from reana_batch.frontends.yadage.places import Mark, Path, Places, Problem
 from reana_batch.frontends.yadage.records import WARNINGS, Fault
 from reana_batch.frontends.yadage.states import Braces
-from reana_batch.frontends.yadage.values import JqError, JsonPathError
+from reana_batch.frontends.yadage.values import JqError, JsonPathError, leafs
 
 # A word that does not look like the name of a file.
 _PLAIN = re.compile(r"[\w-]+")
@@ -89,9 +89,9 @@ class Problems:
     def _publisher(self, publisher: Path, parameter: str) -> Path:
         """Return the path of the text in a publisher that names a parameter."""
         for key in ("outputmap", "publish"):
-            for path, value in _texts(self._places.at((*publisher, key)), (*publisher, key)):
-                if value == parameter or re.search(rf"\{{{re.escape(parameter)}\W", value):
-                    return path
+            for pointer, value in leafs(self._places.at((*publisher, key))):
+                if value == parameter or re.search(rf"\{{{re.escape(parameter)}\W", str(value)):
+                    return (*publisher, key, *pointer.parts)
         return publisher
 
     def of_braces(self, stage: Path, error: Braces) -> None:
@@ -127,10 +127,3 @@ class Problems:
                 self.add("path", path, name, value)
             elif not isinstance(value, str | bool):
                 self.add("number", path, name, str(value), str(new))
-
-
-def _texts(value: Any, path: Path) -> list[tuple[Path, str]]:
-    if isinstance(value, str):
-        return [(path, value)]
-    pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    return [each for key, inner in pairs for each in _texts(inner, (*path, key))]

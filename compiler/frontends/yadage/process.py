@@ -7,10 +7,11 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from reana_batch.diagnostics import Diagnostics, Hint, Place, suggestion
 from reana_batch.frontends.answers import Failed, ask
+from reana_batch.frontends.yadage.definition import Definition
 from reana_batch.frontends.yadage.records import (
     WARNINGS,
     EndRecord,
@@ -21,7 +22,6 @@ from reana_batch.frontends.yadage.records import (
     Request,
     StageRecord,
 )
-from reana_batch.reading.document import DocumentPath
 from reana_batch.reading.spec import Spec
 
 _READER = "reana_batch.frontends.yadage.reader"
@@ -29,14 +29,6 @@ _INSTALL = "install it: pip install 'reana-batch[yadage]'"
 
 # The versions whose behaviour the reader relies on.
 _VERSIONS = {"yadage": "0.21.2", "packtivity": "0.17.1"}
-
-
-class Definition(Protocol):
-    """The workflow, and the place of each value in the user's files."""
-
-    def place(self, path: DocumentPath) -> Place:
-        """Return the place of the value at ``path``, or of its nearest parent that exists."""
-        ...
 
 
 @dataclass(slots=True)

@@ -14,6 +14,19 @@ from typing import Any, NamedTuple
 WORKSPACE = "$REANA_WORKSPACE"
 
 
+class Process(NamedTuple):
+    """A type of process that runs something."""
+
+    word: str  # in the record of a stage
+    key: str  # under which the definition has the command or script
+
+
+PROCESSES = {
+    "string-interpolated-cmd": Process("command", "cmd"),
+    "interpolated-script-cmd": Process("script", "script"),
+}
+
+
 class Past(NamedTuple):
     """What the compilations before an expansion know. A stage is the directory of its scope, and its name."""
 
