@@ -18,8 +18,9 @@ from reana_batch.frontends.yadage.handlers import Abandoned, Handlers, replace_s
 from reana_batch.frontends.yadage.places import Mark, Path, Places, Problem
 from reana_batch.frontends.yadage.problems import Problems
 from reana_batch.frontends.yadage.records import Past, Request
+from reana_batch.frontends.yadage.selection import Unreadable, first_names
 from reana_batch.frontends.yadage.states import Graph, Members, State
-from reana_batch.frontends.yadage.waiting import Waiting, first_names
+from reana_batch.frontends.yadage.waiting import Waiting
 
 # Matches of a dependency that are more than this are one group.
 _FEW = 8
@@ -155,7 +156,7 @@ class Expansion:
             path = self.places.dependency(self.path_of(rule), index)
             try:
                 matches = view.query(expression, view.steps)
-            except values.JsonPathError:
+            except Unreadable:
                 return Problem("jsonpath", path, expression)
             if any(not isinstance(match.value, list) for match in matches):
                 return Problem("step-dependency", path, expression)

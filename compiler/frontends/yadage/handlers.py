@@ -29,8 +29,8 @@ from yadage.utils import outputReference
 
 from reana_batch.frontends.yadage import values
 from reana_batch.frontends.yadage.places import Path, Problem
+from reana_batch.frontends.yadage.selection import first_names
 from reana_batch.frontends.yadage.states import State
-from reana_batch.frontends.yadage.waiting import first_names
 
 if TYPE_CHECKING:
     from reana_batch.frontends.yadage.expansion import Expansion

@@ -53,18 +53,16 @@ def _fields(text: str) -> tuple[tuple[formats.Field, ...], int | None]:
     return tuple(found), None
 
 
-@functools.lru_cache(1000)
 def jq_fault(program: str) -> str:
     """Return what jq says about a program that it cannot compile, or an empty text."""
     try:
-        import jq
+        from reana_batch.frontends.yadage.values import JqError, compiled
     except ImportError:  # the front end says which package is missing
         return ""
     try:
-        jq.compile(program)
-    except ValueError as error:
-        first = str(error).partition("\n")[0].removeprefix("jq: error: ")
-        return re.sub(r" at <top-level>.*", "", first)
+        compiled(program)
+    except JqError as error:
+        return str(error)
     return ""
 
 

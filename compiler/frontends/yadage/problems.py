@@ -9,8 +9,9 @@ from typing import Any
 
 from reana_batch.frontends.yadage.places import Mark, Path, Places, Problem
 from reana_batch.frontends.yadage.records import WARNINGS, Fault
+from reana_batch.frontends.yadage.selection import Unreadable
 from reana_batch.frontends.yadage.states import Braces
-from reana_batch.frontends.yadage.values import JqError, JsonPathError, leafs
+from reana_batch.frontends.yadage.values import JqError, leafs
 
 # A word that does not look like the name of a file.
 _PLAIN = re.compile(r"[\w-]+")
@@ -61,7 +62,7 @@ class Problems:
         """Record why a parameter has no value."""
         if isinstance(error, Problem):
             self.add(error.kind, path, *error.words)
-        elif isinstance(error, JsonPathError):
+        elif isinstance(error, Unreadable):
             self.add("jsonpath", path, str(error))
         elif isinstance(error, AssertionError) and isinstance(parameter, Mapping) and "step" in parameter:
             self.add("several-steps", path, str(parameter["step"]))

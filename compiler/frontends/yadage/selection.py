@@ -15,7 +15,7 @@ from typing import Any
 
 
 class Unreadable(Exception):
-    """A text is not a JSONPath."""
+    """A text, which is the exception's, is not a JSONPath."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ def alternatives(text: str) -> tuple[Path, ...]:
     try:
         return tuple(_paths(jsonpath_rw.parse(text)))
     except Exception as error:  # it has no class of its own for what it cannot read
-        raise Unreadable from error
+        raise Unreadable(text) from error
 
 
 def _plain_part(text: str) -> list[Part]:
@@ -152,14 +152,22 @@ def _named(scopes: Sequence[Scope], names: Sequence[str], found: Found) -> Itera
         yield from ((stage, False) for stage in stages)
 
 
-def first_names(text: str) -> set[str] | None:
-    """Return the names that a JSONPath can start with, or None if there are others.
+Names = frozenset[str] | None  # None for all
 
-    Raises Unreadable for a text that is not a JSONPath.
-    """
-    names: set[str] = set()
-    for path in alternatives(text):
-        if not path or not path[0].names or EVERY in path[0].names:
-            return None
-        names.update(path[0].names)
-    return names
+
+def names_by_depth(text: str) -> list[Names]:
+    """Return the names in a JSONPath, by depth. Raises Unreadable for a text that is not a JSONPath."""
+    named = ([part for part in path if not part.is_item] for path in alternatives(text))
+    columns = ([part for part in column if part is not None] for column in itertools.zip_longest(*named))
+    return [_joined(column) for column in columns]
+
+
+def first_names(text: str) -> Names:
+    """Return the names that a JSONPath can start with. Raises Unreadable for a text that is not a JSONPath."""
+    return _joined([path[0] if path else _ANYTHING for path in alternatives(text)])
+
+
+def _joined(parts: Sequence[Part]) -> Names:
+    """Return the names of all parts together. A part without names stands for all."""
+    names = frozenset(name for part in parts for name in part.names)
+    return None if EVERY in names or not all(part.names for part in parts) else names

@@ -16,6 +16,8 @@ from typing import Any, NamedTuple
 import jq
 import jsonpath_rw
 
+from reana_batch.frontends.yadage.selection import Unreadable
+
 # Packtivity decodes a text that starts with this.
 _ENCODED = "b64json://"
 
@@ -302,17 +304,13 @@ def compiled(program: str) -> _Program:
         raise JqError(program, str(error)) from error
 
 
-class JsonPathError(Exception):
-    """A JSONPath that cannot be read. The text is the JSONPath."""
-
-
 _parse = jsonpath_rw.parse
 
 
 @functools.lru_cache(maxsize=4096)
 def jsonpath(text: str) -> Any:
-    """Return a JSONPath, which Yadage reads again for each job. Raises JsonPathError."""
+    """Return a JSONPath, which Yadage reads again for each job. Raises Unreadable."""
     try:
         return _parse(text)
     except Exception as error:  # the parser raises this class itself
-        raise JsonPathError(text) from error
+        raise Unreadable(text) from error

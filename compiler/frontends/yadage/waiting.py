@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from jsonpath_rw import jsonpath as paths
-
-from reana_batch.frontends.yadage.values import JqError, JsonPathError, compiled, jsonpath
-
-Names = frozenset[str] | None  # None for all
+from reana_batch.frontends.yadage.selection import Names, Unreadable, names_by_depth
+from reana_batch.frontends.yadage.values import JqError, compiled
 
 
 @dataclass(slots=True)
@@ -54,7 +50,7 @@ class Waiting:
     def dependency(self, view: Any, expression: str) -> Waits:
         """Return what a JSONPath in ``dependencies`` waits for: all that is in the scopes that it names, too."""
         waits = Waits()
-        self._unapplied(waits, view.offset, view.steps, _names(expression))
+        self._unapplied(waits, view.offset, view.steps, names_by_depth(expression))
         for match in view.query(expression, view.steps):
             self._below(waits, view.offset, match.value)
         return waits
@@ -76,7 +72,7 @@ class Waiting:
         spec = rule.rule.stagespec
         if spec["scheduler_type"] in {"singlestep-stage", "multistep-stage"}:
             for parameter in spec["parameters"]:
-                with contextlib.suppress(JsonPathError):  # is reported when the stage is applied
+                with contextlib.suppress(Unreadable):  # is reported when the stage is applied
                     waits.add(self._expression(view, parameter["value"]))
         elif spec["scheduler_type"] == "jq-stage":
             for selector in _selectors(spec["bindings"]):
@@ -93,13 +89,13 @@ class Waiting:
         if kind == "fromvalue":
             scopes = [""]
             if "scope" in value:
-                self._unapplied(waits, view.offset, view.steps, _names(value["scope"]))
+                self._unapplied(waits, view.offset, view.steps, names_by_depth(value["scope"]))
                 scopes = view.getScopes(value["scope"])
             for scope in scopes:
                 waits.add(self._registered(view.view(scope), value["key"], depth))
         elif kind == "stage-output-selector":
             query = value.get("stages") or value.get("steps") or value.get("step")
-            self._unapplied(waits, view.offset, view.steps, _names(query))
+            self._unapplied(waits, view.offset, view.steps, names_by_depth(query))
             for match in view.query(query, view.steps):
                 for item in match.value if isinstance(match.value, list) else [match.value]:
                     self._selected(waits, view, item, value.get("output"), depth)
@@ -184,25 +180,6 @@ class Waiting:
                             self._unapplied(waits, offset + item["_offset"], item, rest)
 
 
-def _names(expression: str) -> list[Names]:
-    """Return the names in a JSONPath, by depth."""
-    return _fields(jsonpath(expression))
-
-
-def _fields(path: Any) -> list[Names]:
-    if isinstance(path, paths.Child):
-        return _fields(path.left) + _fields(path.right)
-    if isinstance(path, paths.Union):
-        nothing: Names = frozenset()
-        both = itertools.zip_longest(_fields(path.left), _fields(path.right), fillvalue=nothing)
-        return [None if one is None or other is None else one | other for one, other in both]
-    if isinstance(path, paths.Fields):
-        return [None if "*" in path.fields else frozenset(path.fields)]
-    if isinstance(path, paths.Root | paths.This | paths.Index | paths.Slice):
-        return []
-    return [None]
-
-
 def _selectors(bindings: Any) -> Iterator[str]:
     if isinstance(bindings, dict) and "$wflowref" in bindings:
         yield bindings["$wflowref"][0]
@@ -217,9 +194,3 @@ def _node_ids(value: Any) -> Iterator[str]:
     elif isinstance(value, dict | list):
         for each in value.values() if isinstance(value, dict) else value:
             yield from _node_ids(each)
-
-
-def first_names(expression: str) -> Names:
-    """Return the names of stages with which a JSONPath starts, or None for all."""
-    names = _names(expression)
-    return names[0] if names else None
