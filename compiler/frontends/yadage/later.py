@@ -41,6 +41,7 @@ class Part(NamedTuple):
     nodes: frozenset[str]  # whose results it waits for, and which no earlier part waits for
     steps: frozenset[str]  # that must be done, and that no earlier part waits for
     after: frozenset[int]  # the parts that it waits for
+    before: frozenset[int]  # these, and all parts that they wait for
 
 
 def parts(pending: Sequence[PendingRecord], steps: Sequence[frozenset[str]]) -> list[Part]:
@@ -49,13 +50,12 @@ def parts(pending: Sequence[PendingRecord], steps: Sequence[frozenset[str]]) -> 
     ``steps`` has for each pending stage the steps that must be done before it.
     """
     found: list[Part] = []
-    before: list[set[int]] = []  # for each part: all parts that are done before it
     part_of: dict[int, int] = {}
     known: dict[tuple[object, ...], int] = {}
     for stages in _in_order(pending):
         waits = {part_of[each] for stage in stages for each in pending[stage].pending}
-        earlier = waits.union(*(before[part] for part in waits))
-        last = frozenset(waits.difference(*(before[part] for part in waits)))
+        earlier = frozenset(waits).union(*(found[part].before for part in waits))
+        last = frozenset(waits).difference(*(found[part].before for part in waits))
         nodes = frozenset(node for stage in stages for node in pending[stage].nodes)
         nodes = nodes.difference(*(found[part].nodes for part in earlier))
         asked = frozenset[str]().union(*(steps[stage] for stage in stages))
@@ -63,8 +63,7 @@ def parts(pending: Sequence[PendingRecord], steps: Sequence[frozenset[str]]) -> 
         belongs = len(last) == 1 and not nodes and not asked
         number = next(iter(last)) if belongs else known.setdefault((nodes, asked, last), len(found))
         if number == len(found):
-            found.append(Part([], nodes, asked, last))
-            before.append(earlier)
+            found.append(Part([], nodes, asked, last, earlier))
         found[number].stages.extend(stages)
         part_of.update(dict.fromkeys(stages, number))
     return found
@@ -167,15 +166,8 @@ class _Maker:
 
     def past(self, part: Part, found: Sequence[Part]) -> dict[str, Any]:
         """Return the past of the expansion as values of JSON."""
-        earlier: set[int] = set()
-        left = [*part.after]
-        while left:
-            number = left.pop()
-            if number not in earlier:
-                earlier.add(number)
-                left += found[number].after
-        nodes = part.nodes.union(*(found[number].nodes for number in earlier))
-        finished = [stage for number in sorted(earlier) for stage in self._stages(found[number])]
+        nodes = part.nodes.union(*(found[number].nodes for number in part.before))
+        finished = [stage for number in sorted(part.before) for stage in self._stages(found[number])]
         return {
             "stages": self._stages(part),
             "done": [*self._before.done, *sorted(nodes)],
