@@ -12,7 +12,7 @@ import pytest
 from tests.toy import flows
 
 from .conftest import Desk, add_secrets, eventually
-from .test_pyslurm import PYTHON, SET
+from .test_pyslurm import SET
 
 pytestmark = pytest.mark.site
 
@@ -157,9 +157,8 @@ def test_a_step_that_a_dag_delegates_to_slurm_waits_for_expansions(desk: Desk) -
     assert "join/0" in desk.file(f"runs/{run}/state/slurm.jobs")
 
 
+@pytest.mark.usefixtures("pyslurm")
 def test_jobs_that_pyslurm_submits_wait_for_expansions(desk: Desk) -> None:
-    if not desk.box.path(PYTHON).is_symlink():
-        pytest.skip("LEFT OUT: the box has no pyslurm, because Ubuntu's archive was out of reach when it was built")
     check_joined(desk, submit(desk, "generic-slurm", flows.joined(), *SET))
 
 

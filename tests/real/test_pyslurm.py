@@ -24,9 +24,7 @@ from collections import Counter
 
 import pytest
 
-from tests.site.box import Box
-
-from .conftest import Desk, serial
+from .conftest import PYSLURM_PYTHON, Desk, serial
 from .test_slurm import (
     HERE,
     each_chain,
@@ -42,19 +40,11 @@ from .test_slurm import (
 )
 from .test_slurm import compiled as compiled_for_sbatch
 
-pytestmark = pytest.mark.site
+pytestmark = [pytest.mark.site, pytest.mark.usefixtures("pyslurm")]
 __all__ = ["empty_queue"]
 
-PYTHON = "/opt/venv/pyslurm/bin/python"
-PYSLURM = ("slurm.submission=pyslurm", f"slurm.pyslurm_python={PYTHON}")
+PYSLURM = ("slurm.submission=pyslurm", f"slurm.pyslurm_python={PYSLURM_PYTHON}")
 SET = [word for setting in PYSLURM for word in ("--set", setting)]
-
-
-@pytest.fixture(autouse=True)
-def pyslurm(box: Box) -> None:
-    """Skip these tests if the box does not have the Slurm that pyslurm needs."""
-    if not box.path(PYTHON).is_symlink():
-        pytest.skip("LEFT OUT: the box has no pyslurm, because Ubuntu's archive was out of reach when it was built")
 
 
 # --- the two ways -----------------------------------------------------------------------------------
@@ -282,7 +272,7 @@ def test_the_doctor_tells_whether_pyslurm_fits(desk: Desk) -> None:
         [found] = [each for each in json.loads(answer.stdout)["findings"] if each["subject"] == "pyslurm"]
         return found  # type: ignore[no-any-return]  # read from JSON
 
-    good = finding(REANA_BATCH_SLURM__PYSLURM_PYTHON=PYTHON)
+    good = finding(REANA_BATCH_SLURM__PYSLURM_PYTHON=PYSLURM_PYTHON)
     assert (good["state"], good["note"]) == ("ok", "pyslurm 25.11.2")
     bad = finding()
     assert (bad["state"], bad["cure"]) == (

@@ -131,7 +131,7 @@ def _waited(text: str, stage: Stage, scope: Scope) -> Iterator[str]:
     if scope.stages.get(stage.name) is stage:
         yield stage.name
     else:
-        names = first_names(text) or set()
+        names = first_names(text) or ()
         yield from names if len(names) == 1 else ()
 
 
