@@ -1,0 +1,1 @@
+"""The CWL front end."""

@@ -1,0 +1,100 @@
+"""The request to the process that reads a CWL workflow, and its answer: one JSON array per record.
+
+A step has the names of the steps around it in its label: ``align/sort``. A job is a step, or one slice of a step that
+is scattered: ``align[3]/sort``. Values have the JSON of :mod:`~reana_batch.frontends.cwl.values`. Locations of files in
+the workspace start with ``WORKSPACE``, so that no record depends on the place of the run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+# Stands for the URL of the workspace in the locations of files, followed by a slash.
+WORKSPACE = "workspace:"
+
+
+class Part(NamedTuple):
+    """A step whose jobs only the run can know, when it is known. Its planner reads it again."""
+
+    name: str  # of its record
+    label: str
+    task: Any  # the frozen workflow with this one step
+    inputs: Mapping[str, Any]  # by port of the step: the values, all known
+
+
+class Request(NamedTuple):
+    """What to read."""
+
+    document: str  # the path or URL of the document, with #NAME if it has several; empty in an expansion
+    parameters: Mapping[str, Any]  # the inputs; locations are relative to the workspace
+    directory: str  # the workspace, or the directory that replaces it when the user compiles
+    target: str  # an output, step or input of the workflow: nothing else is wanted; empty for all
+    parts: list[Part] | None = None  # of an expansion
+    evaluate: bool = True  # are conditions and expressions with known values evaluated?
+    defer: bool = False  # do all inputs count as known only in the run? For tests
+
+
+class TaskRecord(NamedTuple):
+    """How the jobs of a step run: a workflow with this one step, frozen."""
+
+    task: Any
+
+
+class StepRecord(NamedTuple):
+    """What jobs have in common. Jobs of a label that ask for different resources have different records."""
+
+    label: str
+    place: tuple[str, int, int]  # file, line and column of the step, or of a tool that is not a step
+    task: int  # the number of its record
+    image: str  # dockerPull, or another name of the image; empty if none
+    image_required: bool  # is it required, or only a hint?
+    hints: list[tuple[str, Any, tuple[str, int, int]]]  # of the class reana: name, value, place; the first counts
+    cpus: int | None
+    memory: int | None  # bytes
+    disk: int | None  # bytes
+    runtime: int | None  # seconds, of ToolTimeLimit
+    gpus: int | None
+    python: bool  # does it run something in the image or on the machine, or only an expression?
+
+
+class ValueRecord(NamedTuple):
+    """A value of a port. Several jobs can have the same."""
+
+    value: Any
+
+
+class JobRecord(NamedTuple):
+    """A job."""
+
+    step: int  # the number of its record
+    name: str
+    inputs: Mapping[str, int]  # by port of the step: the number of the value's record
+
+
+class PendingRecord(NamedTuple):
+    """A step whose jobs only the run can know."""
+
+    label: str
+    name: str  # that of the step, or of its slice
+    place: tuple[str, int, int]
+    reason: str  # what only the run can know, such as "how many items split makes"
+    task: int  # the number of its record
+    inputs: Mapping[str, int]  # as in JobRecord
+
+
+class EndRecord(NamedTuple):
+    """The outputs, when everything has been read."""
+
+    outputs: Mapping[str, Any]  # by output of the workflow. In an expansion: by the name of each part, and then by port
+    version: str  # of CWL, as written in the document
+    workflow: bool = True  # is the document a workflow, or a single tool?
+
+
+class Fault(NamedTuple):
+    """The reason why there are no jobs, or a warning."""
+
+    kind: str  # a row of the table of messages in process.py
+    place: tuple[str, int, int] | None  # file, line and column in a CWL document
+    parameter: str  # the parameter of reana.yaml that the fault is about, or an empty text
+    words: list[str]  # what the message of this kind needs
