@@ -55,7 +55,7 @@ class StepRecord(NamedTuple):
     disk: int | None  # bytes
     runtime: int | None  # seconds, of ToolTimeLimit
     gpus: int | None
-    python: bool  # does it run something in the image or on the machine, or only an expression?
+    command: bool  # does it run a command in the image or on the machine? Otherwise only an expression
 
 
 class ValueRecord(NamedTuple):
