@@ -33,6 +33,7 @@ class Request(NamedTuple):
     parts: list[Part] | None = None  # of an expansion
     evaluate: bool = True  # are conditions and expressions with known values evaluated?
     defer: bool = False  # do all inputs count as known only in the run? For tests
+    analysis: str = ""  # its directory: places are relative to it, and so are files that the document names
 
 
 class TaskRecord(NamedTuple):
@@ -94,7 +95,7 @@ class EndRecord(NamedTuple):
 class Fault(NamedTuple):
     """The reason why there are no jobs, or a warning."""
 
-    kind: str  # a row of the table of messages in process.py
+    kind: str  # a row of MESSAGES in messages.py
     place: tuple[str, int, int] | None  # file, line and column in a CWL document
     parameter: str  # the parameter of reana.yaml that the fault is about, or an empty text
     words: list[str]  # what the message of this kind needs

@@ -1,0 +1,163 @@
+"""Start the process in which cwltool reads a workflow, and take its answer."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import importlib.metadata
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from reana_batch.diagnostics import Diagnostics, Note, Place
+from reana_batch.frontends.answers import Failed, ask
+from reana_batch.frontends.cwl.messages import sentence
+from reana_batch.frontends.cwl.records import (
+    EndRecord,
+    Fault,
+    JobRecord,
+    PendingRecord,
+    Request,
+    StepRecord,
+    TaskRecord,
+    ValueRecord,
+)
+from reana_batch.reading.spec import Spec
+
+_READER = "reana_batch.frontends.cwl.reader"
+_INSTALL = "install it: pip install 'reana-batch[cwl]'"
+
+# The first version of cwltool whose behaviour the reader relies on.
+_OLDEST = (3, 3)
+
+_URL = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+
+# The longest source of which a line is shown.
+_LONGEST = 10_000_000
+
+
+@dataclass(slots=True)
+class Reading:
+    """What cwltool knows about a workflow. Records name each other by their number in these lists."""
+
+    steps: list[StepRecord] = field(default_factory=list)
+    tasks: list[TaskRecord] = field(default_factory=list)
+    values: list[ValueRecord] = field(default_factory=list)
+    jobs: list[JobRecord] = field(default_factory=list)
+    pending: list[PendingRecord] = field(default_factory=list)
+    end: EndRecord = EndRecord({}, "")  # noqa: RUF009  # a tuple that is never changed
+
+
+def read(spec: Spec, request: Request, diagnostics: Diagnostics) -> Reading:
+    """Return the jobs of the workflow. A faulty workflow raises Refused.
+
+    The document of the request is a URL or a path, which is relative to the analysis.
+    """
+    check_version(spec, diagnostics)
+    reading = Reading()
+    placed = functools.partial(_place, spec, diagnostics)
+
+    def take(record: list[Any]) -> None:
+        kind, content = record
+        if kind == "fault":
+            _report(spec, placed, Fault(*content), diagnostics)
+        elif kind == "end":
+            reading.end = EndRecord(*content)
+        else:
+            name, record_type = _LISTS[kind]
+            getattr(reading, name).append(_own(spec, record_type(*content)))
+
+    root = Path(os.path.realpath(request.directory))
+    try:
+        ask(_READER, _complete(spec, request, root), root, _environment(), take)
+    except Failed as error:
+        diagnostics.error("bad-workflow", f"cwltool {error}.", spec.document.place(["workflow"]))
+    diagnostics.stop_if_errors()
+    return reading
+
+
+_LISTS: dict[str, tuple[str, Callable[..., Any]]] = {
+    "step": ("steps", StepRecord),
+    "task": ("tasks", TaskRecord),
+    "value": ("values", ValueRecord),
+    "job": ("jobs", JobRecord),
+    "pending": ("pending", PendingRecord),
+}
+
+
+def _complete(spec: Spec, request: Request, root: Path) -> Request:
+    """Return the request with absolute paths, and with the settings of tests."""
+    document = request.document
+    if document and not _URL.match(document):
+        document = os.path.abspath(spec.directory / document)
+    return request._replace(
+        document=document,
+        directory=str(root),
+        analysis=os.path.abspath(spec.directory),
+        evaluate=request.evaluate and os.environ.get("REANA_BATCH_CWL_EVALUATE") != "0",
+        defer=request.defer or os.environ.get("REANA_BATCH_CWL_DEFER") == "1",
+    )
+
+
+def _environment() -> dict[str, str]:
+    """Return the environment of the reader. Sets have the same order each time."""
+    return dict(os.environ) | {"PYTHONHASHSEED": "0"}
+
+
+def check_version(spec: Spec, diagnostics: Diagnostics) -> None:
+    """Raise Refused if cwltool is not installed, or if it is too old."""
+    place = spec.document.place(["workflow", "type"])
+    try:
+        version = importlib.metadata.version("cwltool")
+    except importlib.metadata.PackageNotFoundError:
+        diagnostics.error("missing-tool", "cwltool is not installed.", place, _INSTALL)
+    else:
+        if tuple(int(part) for part in re.findall(r"\d+", version)[:2]) < _OLDEST:
+            wanted = ".".join(map(str, _OLDEST))
+            diagnostics.error("missing-tool", f"cwltool must be {wanted} or newer. This is {version}.", place, _INSTALL)
+    diagnostics.stop_if_errors()
+
+
+# --- places --------------------------------------------------------------------------------------
+
+
+def _own(spec: Spec, record: Any) -> Any:
+    """Return the record with its place as the user's files are named."""
+    if isinstance(record, StepRecord):
+        hints = [(name, value, _named(spec, place)) for name, value, place in record.hints]
+        return record._replace(place=_named(spec, record.place), hints=hints)
+    if isinstance(record, PendingRecord):
+        return record._replace(place=_named(spec, record.place))
+    return record
+
+
+def _named(spec: Spec, place: tuple[str, int, int]) -> tuple[str, int, int]:
+    file, line, column = place
+    return (file if _URL.match(file) else str(spec.directory / file)), line, column
+
+
+def _place(spec: Spec, diagnostics: Diagnostics, place: tuple[str, int, int]) -> Place:
+    """Return the place, whose line can then be shown."""
+    file, line, column = _named(spec, place)
+    if file not in diagnostics.sources:
+        with contextlib.suppress(OSError, UnicodeDecodeError):
+            if os.path.getsize(file) <= _LONGEST:
+                diagnostics.sources[file] = Path(file).read_text("utf-8")
+    return Place(file, line, column)
+
+
+def _report(
+    spec: Spec, placed: Callable[[tuple[str, int, int]], Place], fault: Fault, diagnostics: Diagnostics
+) -> None:
+    """Record a fault. One of a parameter is shown in reana.yaml."""
+    code, text, hint, warning = sentence(fault)
+    own = placed((fault.place[0], fault.place[1], fault.place[2])) if fault.place else None
+    record = diagnostics.warning if warning else diagnostics.error
+    if not fault.parameter:
+        record(code, text, own or spec.document.place(["workflow", "file"]), hint)
+        return
+    notes = (Note("The workflow declares this input here.", own),) if own else ()
+    record(code, text, spec.document.place(["inputs", "parameters", fault.parameter]), hint, notes)
