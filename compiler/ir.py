@@ -199,14 +199,33 @@ class MadeFile:
     link: str = ""
 
 
+class Server(NamedTuple):
+    """A program in Python that the job starts once, and that runs the step's rows with the help of the job.
+
+    ``docs/run-directory.md`` has what the job and the program say to each other.
+    """
+
+    module: str  # the job runs it by ``python -m``, with the folder of ``files`` as its argument
+    files: tuple[tuple[str, str], ...] = ()  # names and texts; the step's folder in ``batch/steps`` holds them
+
+
 class Script(NamedTuple):
-    """How a row runs: bash commands in the image, one process each. The first that fails ends the row."""
+    """How a row runs: bash commands in the image, one process each. The first that fails ends the row.
+
+    With a ``server``, each command is the text of a request to it, and not bash.
+    """
 
     commands: tuple[Command, ...]
     before: Command | None = None  # the front end's own command before them, in the workspace, without the image
     after: Command | None = None  # the same after them, before the outputs are checked
     uses_python: bool = False  # do the commands need the Python of the compiler, as $REANA_BATCH_PYTHON?
     workspace: str = ""  # the text that stands for the path of the workspace in all of them; the job replaces it
+    server: Server | None = None
+
+    @property
+    def needs_python(self) -> bool:
+        """Do its jobs start the Python of the compiler?"""
+        return self.uses_python or self.server is not None
 
 
 class Asked(NamedTuple):

@@ -145,7 +145,7 @@ def lower(
     strict_outputs: bool = False,
 ) -> Compilation:
     """Return ``workflow`` after all passes for ``backend``. Faults raise :class:`Refused`."""
-    if workflow.expansions or any(step.action.uses_python for step in workflow.steps):
+    if workflow.expansions or any(step.action.needs_python for step in workflow.steps):
         # The Python that runs here runs on the workers too, unless the site names another one for them.
         site = replace(site, python=site.python or sys.executable)
     target = backends.lowering(backend).target(site)

@@ -41,6 +41,8 @@ def job_files(workflow: Workflow, site: Site, target: Target) -> Iterator[File]:
         yield File(f"{folder}/job.sh", script)
         for name, command in _scripts(step):
             yield from _command_files(folder, name, command)
+        if step.action.server:
+            yield from (File(f"{folder}/{name}", text) for name, text in step.action.server.files)
         if step.table.columns:
             yield from _sharded(f"{folder}/rows", step.table.count, _table_lines(step.table))
         for number, need in enumerate(step.needs):
@@ -103,7 +105,8 @@ def _job_script(
         row_time_limit=runtime if watches_rows and runtime else "",
         credentials=[name for name in CREDENTIALS if name in placed.credentials],
         life_needed=runtime * max(1, len(action.commands)),
-        python=(site.python or "") if action.uses_python else "",
+        python=(site.python or "") if action.needs_python else "",
+        server=action.server.module if action.server else "",
         workspace_mark=_workspace_mark(step),
         programs=placed.programs,
         depth=len(workflow.within),

@@ -94,7 +94,7 @@ def _rows_before(workflow: Workflow) -> dict[tuple[str, int], set[tuple[str, int
     return before
 
 
-@pytest.mark.parametrize("name", sorted(WORKFLOWS.keys() - {"cells", "scatter", "expansions", "joins"}))
+@pytest.mark.parametrize("name", sorted(WORKFLOWS.keys() - {"cells", "scatter", "expansions", "joins", "server"}))
 def test_a_real_make_runs_each_row_once_and_after_what_it_needs(name: str, compiled: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     shutil.copytree(compiled / "make" / name / "run", run)

@@ -22,6 +22,7 @@ from reana_batch.ir import (
     RowMapping,
     Rows,
     Script,
+    Server,
     Step,
     Table,
     Workflow,
@@ -195,6 +196,15 @@ def workspace_path() -> Scenario:
     return Scenario(flow(one._replace(action=one.action._replace(before=before, after=after)), *others))
 
 
+def server() -> Scenario:
+    """Rows that a program runs, which the job starts. Their commands are requests to it."""
+    request = ('{"n": ', Column("n"), "}")
+    served = scripted("served", 2, *request, table=numbers(3))
+    program = Server("toy.server", (("task.json", '{"kind": "toy"}\n'),))
+    served = served._replace(action=served.action._replace(server=program))
+    return Scenario(flow(served, step("after", 3, Need("served"))), ("python=/opt/python3", "rows_per_job=2"))
+
+
 def joins() -> Scenario:
     """A step, rows of a table and another expansion that wait for expansions, in an expansion that is waited for.
 
@@ -218,6 +228,6 @@ WORKFLOWS: dict[str, Callable[[], Scenario]] = {
     function.__name__.replace("_", "-"): function
     for function in (
         *(scatter, cells, each_row, each_row_chunked, row_mapping, row_mapping_chunked),
-        *(array_limit, diamond, independent, expansions, workspace_path, joins),
+        *(array_limit, diamond, independent, expansions, workspace_path, server, joins),
     )
 }
