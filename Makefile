@@ -68,6 +68,10 @@ site: $(INSTALLED) ## Run the tests on real HTCondor and Slurm in the box
 site-matrix: $(INSTALLED) ## Run the tests of HTCondor on two releases: 25.6 and Debian's 23.9
 	@for each in 25.6 23.9; do REANA_BATCH_BOX_CONDOR=$$each BIN=$(BIN) bash tests/run-site-tests.sh condor || exit; done
 
+.PHONY: conformance
+conformance: $(INSTALLED) ## Run the conformance tests of CWL, by cwltool and by cwl-runner
+	@SUITES="$(SUITES)" RUNNERS="$(RUNNERS)" BACKEND=$(BACKEND) SITE=$(SITE) MODE=$(MODE) TAGS="$(TAGS)" TESTS="$(TESTS)" JOBS=$(JOBS) LIMIT=$(LIMIT) OUTPUT="$(OUTPUT)" exec $(BIN)/python -m tests.conformance
+
 .PHONY: install
 install: $(INSTALLED) ## Set up .venv with the project and the tools of the tests
 
