@@ -14,7 +14,7 @@ check() {
 }
 check --explicit-package-bases "$work/site/reana_batch"
 check --explicit-package-bases "$root"/tests/{all,bash,bash_lines,python_lines,surroundings,conftest,steps}.py "$root"/tests/unit "$root"/tests/property "$root"/tests/golden "$root"/tests/cli \
-  "$root"/tests/lifecycle "$root"/tests/docs "$root"/tests/real "$root"/tests/yadage "$root"/tests/conformance \
+  "$root"/tests/lifecycle "$root"/tests/docs "$root"/tests/real "$root"/tests/yadage "$root"/tests/conformance "$root"/tests/cwl \
   "$root"/tests/site "$root"/benchmarks
 echo 'planted: int = "text"' >>"$work/site/reana_batch/names.py"
 if check --explicit-package-bases "$work/site/reana_batch" >"$work/planted.log" 2>&1 || ! grep -q 'names.py.*Incompatible types' "$work/planted.log"; then
