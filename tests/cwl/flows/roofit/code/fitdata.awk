@@ -1,0 +1,2 @@
+{ sum += $1 }
+END { print "mean", sum / NR }
