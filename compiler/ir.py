@@ -224,7 +224,7 @@ class Script(NamedTuple):
 
     @property
     def needs_python(self) -> bool:
-        """Do its jobs start the Python of the compiler?"""
+        """Return whether its jobs start the Python of the compiler."""
         return self.uses_python or self.server is not None
 
 
