@@ -9,12 +9,14 @@ from typing import Any
 
 import yaml
 
-from reana_batch.diagnostics import Diagnostics, closest, suggestion
+from reana_batch.diagnostics import Diagnostics, Place, closest, suggestion
 from reana_batch.frontend import UNKNOWN, FrontEnd
 from reana_batch.reading import schema
 from reana_batch.reading.document import Document, as_text, mapping_at, read_document
 from reana_batch.reading.inputs import PATH_HINT
 from reana_batch.reading.spec import Spec
+
+_PARAMETERS = ("inputs", "parameters")
 
 
 def _pairs(words: Sequence[str], option: str, diagnostics: Diagnostics) -> Iterator[tuple[str, str]]:
@@ -58,14 +60,27 @@ def parameter_file(document: Document, front_end: FrontEnd) -> tuple[str, ...] |
     return None
 
 
-def file_parameters(spec: Spec, diagnostics: Diagnostics) -> dict[str, Any]:
+def file_parameters(spec: Spec, diagnostics: Diagnostics, *, typed: bool = False) -> dict[str, Any]:
     """Return the parameters that the workflow gets.
 
-    They are from the parameter file if the analysis names one. The values of -p are texts.
+    They are from the parameter file if the analysis names one. The values of -p are texts, or ``typed`` as the
+    parameters that they replace.
     """
     path = parameter_file(spec.document, spec.front_end)
     if path is None:
-        return dict(spec.values)
+        return dict(spec.parameters if typed else spec.values)
+    document = _parameter_document(spec, path, diagnostics)
+    if document is None:
+        return dict(spec.given)
+    declared = mapping_at(document.data)
+    for parameter in spec.given:
+        if parameter not in declared:
+            _report_unknown(parameter, declared, diagnostics)
+    return {**declared, **(typed_parameters(spec.given, document, diagnostics, ()) if typed else spec.given)}
+
+
+def _parameter_document(spec: Spec, path: tuple[str, ...], diagnostics: Diagnostics) -> Document | None:
+    """Return the parameter file that the analysis names under this key, or None after recording why not."""
     place = spec.document.place(path)
     workflow = mapping_at(spec.document.data, "workflow", "parameters")
     if "file" in workflow and "input" in mapping_at(spec.document.data, "inputs", "parameters"):
@@ -75,16 +90,25 @@ def file_parameters(spec: Spec, diagnostics: Diagnostics) -> dict[str, Any]:
     file = spec.directory / name
     if not os.path.exists(file) or os.path.isdir(file):
         diagnostics.error("missing-file", f'The parameter file "{name}" does not exist.', place, PATH_HINT)
-        return dict(spec.given)
-    document = read_document(file, os.path.join(os.path.dirname(spec.document.file), name), diagnostics)
+        return None
+    document = _read_next_to(spec, name, diagnostics)
     if document is not None and not isinstance(document.data, dict):
         message = "A parameter file must be a mapping."
         diagnostics.error("bad-type", message, document.place([]))
-    declared = document.data if document is not None and isinstance(document.data, dict) else {}
-    for parameter in spec.given:
-        if parameter not in declared:
-            _report_unknown(parameter, declared, diagnostics)
-    return {**declared, **spec.given}
+    return document
+
+
+def _read_next_to(spec: Spec, name: str, diagnostics: Diagnostics) -> Document | None:
+    return read_document(spec.directory / name, os.path.join(os.path.dirname(spec.document.file), name), diagnostics)
+
+
+def parameter_place(spec: Spec, name: str) -> Place:
+    """Return the place of a parameter of the workflow, in reana.yaml or in the parameter file that it names."""
+    path = parameter_file(spec.document, spec.front_end)
+    if path is None:
+        return spec.document.place([*_PARAMETERS, name])
+    document = _read_next_to(spec, mapping_at(spec.document.data, *path[:-1])[path[-1]], Diagnostics())
+    return document.place([name]) if document else spec.document.place(path)
 
 
 _PLAIN_NUMBERS = {
@@ -93,10 +117,12 @@ _PLAIN_NUMBERS = {
 }
 
 
-def typed_parameters(given: Mapping[str, str], document: Document, diagnostics: Diagnostics) -> dict[str, Any]:
-    """Return the values of -p, each in the type that the analysis declares."""
+def typed_parameters(
+    given: Mapping[str, str], document: Document, diagnostics: Diagnostics, path: Sequence[str] = _PARAMETERS
+) -> dict[str, Any]:
+    """Return the values of -p, each in the type that the mapping at ``path`` of the document declares."""
     typed: dict[str, Any] = {}
-    declared = mapping_at(document.data, "inputs", "parameters")
+    declared = mapping_at(document.data, *path)
     for name, text in given.items():
         if name not in declared:
             continue
@@ -104,7 +130,7 @@ def typed_parameters(given: Mapping[str, str], document: Document, diagnostics: 
         try:
             typed[name] = _convert(text, kind)
         except ValueError as error:
-            place = document.place(["inputs", "parameters", name])
+            place = document.place([*path, name])
             message = f'-p {name} must be {error} as in the analysis, not "{text}".'
             diagnostics.error("bad-parameter", message, place)
     return typed

@@ -25,6 +25,7 @@ from reana_batch.frontends.cwl.records import (
     TaskRecord,
     ValueRecord,
 )
+from reana_batch.reading.parameters import parameter_place
 from reana_batch.reading.spec import Spec
 
 _READER = "reana_batch.frontends.cwl.reader"
@@ -136,23 +137,24 @@ def _own(spec: Spec, record: Any) -> Any:
 
 def _named(spec: Spec, place: tuple[str, int, int]) -> tuple[str, int, int]:
     file, line, column = place
-    return (file if _URL.match(file) else str(spec.directory / file)), line, column
+    return (file if _URL.match(file) else os.path.join(os.path.dirname(spec.document.file), file)), line, column
 
 
 def _place(spec: Spec, diagnostics: Diagnostics, place: tuple[str, int, int]) -> Place:
     """Return the place, whose line can then be shown."""
     file, line, column = _named(spec, place)
     if file not in diagnostics.sources:
+        path = spec.directory / place[0]
         with contextlib.suppress(OSError, UnicodeDecodeError):
-            if os.path.getsize(file) <= _LONGEST:
-                diagnostics.sources[file] = Path(file).read_text("utf-8")
+            if path.stat().st_size <= _LONGEST:
+                diagnostics.sources[file] = path.read_text("utf-8")
     return Place(file, line, column)
 
 
 def _report(
     spec: Spec, placed: Callable[[tuple[str, int, int]], Place], fault: Fault, diagnostics: Diagnostics
 ) -> None:
-    """Record a fault. One of a parameter is shown in reana.yaml."""
+    """Record a fault. One of a parameter is shown where the parameter is written."""
     code, text, hint, warning = sentence(fault)
     own = placed((fault.place[0], fault.place[1], fault.place[2])) if fault.place else None
     record = diagnostics.warning if warning else diagnostics.error
@@ -160,4 +162,4 @@ def _report(
         record(code, text, own or spec.document.place(["workflow", "file"]), hint)
         return
     notes = (Note("The workflow declares this input here.", own),) if own else ()
-    record(code, text, spec.document.place(["inputs", "parameters", fault.parameter]), hint, notes)
+    record(code, text, parameter_place(spec, fault.parameter), hint, notes)
