@@ -1,0 +1,126 @@
+"""Make steps of the jobs of a CWL workflow: a step for each step of the document, with a row for each job."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+
+from reana_batch import layout
+from reana_batch.columns import Columns, joined
+from reana_batch.diagnostics import Diagnostics, Place
+from reana_batch.frontends.cwl.asked import asked
+from reana_batch.frontends.cwl.graph import FOLDER, Graph, Node, base, compact
+from reana_batch.frontends.cwl.process import Reading
+from reana_batch.frontends.cwl.records import StepRecord
+from reana_batch.frontends.cwl.values import Json
+from reana_batch.ir import Asked, Column, Command, Hint, Script, Server, Step, literal
+from reana_batch.reading.spec import Spec
+
+# The program that runs the rows.
+_WORKER = "reana_batch.frontends.cwl.worker"
+_TASK = "task.json"
+
+# The directory of the outputs in the workspace, as in REANA.
+OUTPUTS_FOLDER = "outputs"
+
+
+def steps(spec: Spec, reading: Reading, graph: Graph, part: str, diagnostics: Diagnostics) -> tuple[Step, ...]:
+    """Return the steps of a graph, parents before their children. Record what a step asks for but cannot get."""
+    found: list[Step] = []
+    for node in graph.nodes:
+        if node.jobs:
+            record = reading.steps[node.jobs[0].step]
+            found.append(_step(node, record, reading, graph, base(part, node.name), asked(spec, record, diagnostics)))
+        elif node.is_last:
+            found.append(_outputs(spec, node, reading, graph, _shared_backend(found)))
+    return tuple(found)
+
+
+def _step(node: Node, record: StepRecord, reading: Reading, graph: Graph, folder: str, wished: Asked) -> Step:
+    origin = Place(*record.place)
+    columns = Columns(len(node.jobs))
+    common, request = _request(node, graph.texts, columns)
+    task = {
+        "kind": "step",
+        "base": folder,
+        "checksum": False,
+        "common": common,
+        "task": reading.tasks[record.task].task,
+    }
+    return Step(
+        name=node.name,
+        label=record.label,
+        origin=origin,
+        action=Script((Command(joined(request), origin),), server=_server(task)),
+        needs=node.needs,
+        outputs=tuple(_made(folder, len(node.jobs), record.command, columns)),
+        table=columns.table(),
+        asked=wished,
+        row_names=_row_names(node, record, origin),
+    )
+
+
+def _server(task: Mapping[str, Json]) -> Server:
+    lines = (f"{compact(key)}: {compact(value)}" for key, value in task.items())
+    return Server(_WORKER, ((_TASK, "{{\n{}\n}}\n".format(",\n".join(lines))),))
+
+
+def _request(node: Node, texts: Sequence[str], columns: Columns) -> tuple[dict[str, Json], list[str | Column]]:
+    """Return the inputs that all rows share, and the parts of a request, which has the others."""
+    common: dict[str, Json] = {}
+    parts: list[str | Column] = []
+    for port in sorted(node.jobs[0].inputs):
+        cells = [texts[job.inputs[port]] for job in node.jobs]
+        columns.suggest(port, cells)
+        cell = columns.column(cells)
+        if isinstance(cell, str):
+            common[port] = json.loads(cell)
+        else:
+            parts += ["," if parts else "{", f"{compact(port)}:", cell]
+    return common, [*parts, "}"] if parts else ["{}"]
+
+
+def _made(folder: str, count: int, has_directory: bool, columns: Columns) -> Iterator[str | Column]:
+    """Yield what each job makes: its directory if it has one, and its result."""
+    places = [f"{folder}/{layout.row_stem(row, count)}" for row in range(count)]
+    if has_directory:
+        columns.suggest("directory", places)
+        yield columns.column(places)
+    results = [f"{place}.json" for place in places]
+    columns.suggest("result", results)
+    yield columns.column(results)
+
+
+def _row_names(node: Node, record: StepRecord, origin: Place) -> tuple[tuple[str, Place], ...]:
+    """Return the names of the rows if they are not the step's."""
+    if all(job.name == record.label for job in node.jobs):
+        return ()
+    return tuple((job.name, origin) for job in node.jobs)
+
+
+# --- the outputs of the workflow -----------------------------------------------------------------
+
+
+def _outputs(spec: Spec, node: Node, reading: Reading, graph: Graph, hints: Mapping[str, Hint]) -> Step:
+    """Return the last step, which brings the outputs of the workflow together."""
+    origin = spec.document.place(["workflow", "file"])
+    outputs = {port: graph.written(value) for port, value in reading.end.outputs.items()}
+    return Step(
+        name=node.name,
+        label="outputs",
+        origin=origin,
+        action=Script(
+            (literal("{}", origin),), server=_server({"kind": "outputs", "checksum": True, "outputs": outputs})
+        ),
+        needs=node.needs,
+        outputs=(OUTPUTS_FOLDER, f"{FOLDER}/outputs.json"),
+        asked=Asked(hints=hints),
+    )
+
+
+def _shared_backend(found: Sequence[Step]) -> dict[str, Hint]:
+    """Return the hint for the batch system that all steps share. The last step shall not need another one."""
+    wishes = [step.asked.hints.get("compute_backend") for step in found]
+    first = wishes[0] if wishes else None
+    same = first and all(wish and wish.value == first.value for wish in wishes)
+    return {"compute_backend": first} if first and same else {}
