@@ -59,7 +59,6 @@ CODES = {
     "ambiguous-rules": "Two rules make the same file.",
     "bad-workflow": "A workflow that Yadage cannot read, or whose stages it would leave out.",
     "unknown-reference": "A stage, output, parameter or part of a file that a workflow names does not exist.",
-    "unsupported-type": "A workflow type that this version cannot compile.",
     "unsupported": "Something that the chosen back end cannot do.",
     "default-runtime": "Steps that ask for no runtime, on a site with a short default.",
     "hint-ignored": "A resource hint that has no meaning on the chosen back end.",

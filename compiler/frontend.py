@@ -11,10 +11,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class FrontEnd:
-    """A workflow type of REANA: the module that reads it, and what its reana.yaml may contain.
-
-    A type without a ``module`` is known, but refused.
-    """
+    """A workflow type of REANA: the module that reads it, and what its reana.yaml may contain."""
 
     module: str = ""  # it has load(spec, diagnostics, results)
     options: tuple[str, ...] = ()  # the operational options (reana_commons.operational_options)

@@ -33,10 +33,13 @@ FRONTENDS = {
         | {"environment": "the rules of the Snakefile, as container:"},
     ),
     "cwl": FrontEnd(
+        module="reana_batch.frontends.cwl.jobs",
         options=("TARGET",),
         defined_by=("file", "specification"),
         form_hint="name the workflow, such as file: workflow.cwl.",
         parameters_by_file=True,
+        elsewhere=dict.fromkeys((*hints.READERS, *hints.steering()), "the hints of the document, with class: reana")
+        | {"environment": "the document, as DockerRequirement"},
     ),
     "yadage": FrontEnd(
         module="reana_batch.frontends.yadage.jobs",
@@ -58,11 +61,7 @@ def load(spec: Spec, diagnostics: Diagnostics, results: Mapping[str, Any] | None
     :class:`~reana_batch.ir.Expansion` describes, and the workflow is the part that the expansion adds.
     """
     if not spec.front_end.module:
-        if spec.type in FRONTENDS:
-            compiled = ", ".join(name for name, each in FRONTENDS.items() if each.module)
-            message = f"This version does not compile {spec.type} workflows. It compiles {compiled}."
-            diagnostics.error("unsupported-type", message, spec.document.place(["workflow", "type"]))
-        return None
+        return None  # the reader of reana.yaml has recorded that it does not know the type
     module = importlib.import_module(spec.front_end.module)
     workflow: Workflow = module.load(spec, diagnostics, results or {})
     return replace(
