@@ -237,6 +237,7 @@ class Asked(NamedTuple):
     credentials: frozenset[str] = frozenset()
     cvmfs: tuple[str, ...] = ()
     retries: int = 0  # how often a failed row runs again
+    needs_image: bool = False  # must it not run without the image?
 
     def __hash__(self) -> int:
         return hash(tuple(self._replace(hints=frozenset(self.hints.items()))))  # type: ignore[arg-type]  # only to hash

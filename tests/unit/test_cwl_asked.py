@@ -40,6 +40,12 @@ def test_a_step_gets_what_cwl_asks_for(tmp_path: Path, said: Diagnostics) -> Non
     assert not list(said)
 
 
+def test_an_image_is_needed_or_only_wished_for(tmp_path: Path, said: Diagnostics) -> None:
+    image = "docker.io/library/debian:12"
+    assert wishes(tmp_path, said, image=image, image_required=True).needs_image
+    assert not wishes(tmp_path, said, image=image).needs_image
+
+
 def test_little_memory_becomes_the_default_of_cwl(tmp_path: Path, said: Diagnostics) -> None:
     assert wishes(tmp_path, said, memory=MIB).resources.memory == 256 * MIB
 

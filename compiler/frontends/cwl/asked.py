@@ -37,6 +37,7 @@ def asked(spec: Spec, step: StepRecord, diagnostics: Diagnostics) -> Asked:
         resources=_resources(step),
         credentials=hints.credentials(found),
         cvmfs=spec.cvmfs,
+        needs_image=step.image_required,
     )
 
 
