@@ -42,7 +42,8 @@ class Target:
     holds: frozenset[str] = frozenset()  # systems to which a node of its graph can submit jobs, and wait for them
     misread_paths: str = ""  # a pattern of the parts of a run's path that the system would misread
     copies_environment: bool = True  # can it copy all of the submitter's environment to the jobs?
-    sealed_runtimes: frozenset[str] = frozenset()  # the runtimes whose containers do not get a job script's variables
+    # The runtimes that start the container around the whole job. It does not get a job script's variables.
+    sealed_runtimes: frozenset[str] = frozenset()
     environment: tuple[str, ...] = ()  # variables that tell its tools where it is
     retries_jobs: bool = False  # does it start failed jobs again by itself?
     retries: int = 0  # how often it does so, whatever the step asks for

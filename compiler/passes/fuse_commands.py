@@ -12,7 +12,7 @@ def fuse_commands(workflow: Workflow, context: Context) -> Workflow:
     """Return ``workflow`` with neighbouring steps of a group joined, if the user asked for it.
 
     Each command still has a bash process of its own. The first that fails ends the job.
-    Only a chain is joined: steps of one row that each wait only for the step before.
+    Only a chain is joined: steps of one row that each wait only for the step before, and whose commands run the same way.
 
     >>> steps = step("a", group=1), step("b", group=1, needs=(Need("a"),))
     >>> [len(each.action.commands) for each in fuse_commands(workflow(*steps), context(fuse=True)).steps]
@@ -42,4 +42,5 @@ def _joins(previous: Step, step: Step) -> bool:
         and previous.group == step.group
         and previous.table.count == step.table.count == 1
         and in_line
+        and previous.action._replace(commands=()) == step.action._replace(commands=())
     )

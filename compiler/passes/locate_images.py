@@ -58,10 +58,21 @@ def _refuse_pull(step: Step, context: Context) -> None:
         context.diagnostics.error("unsupported", message, step.origin, hint)
 
 
+def _refuse_server(step: Step, context: Context) -> None:
+    """Record a step whose server would start inside the image. The image lacks the server's Python."""
+    target = context.target_of(step)
+    if step.action.server and context.site.container_runtime in target.sealed_runtimes:
+        message = (
+            f"{target.title} itself starts the image around the whole job; this step needs it for single commands."
+        )
+        context.diagnostics.error("unsupported", message, step.origin, "choose --set container_runtime=apptainer.")
+
+
 def _located(step: Step, context: Context) -> Step:
     _warn_of_unpacked(step, context)
     if step.asked.environment:
         _refuse_pull(step, context)
+        _refuse_server(step, context)
     try:
         return step.with_placed(image=images.locate(step.asked.environment, context.site.unpacked_images))
     except images.BadImage:

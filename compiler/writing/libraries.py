@@ -23,6 +23,7 @@ LIBRARIES = {
         "job/workspace",
         "job/worker",
         "job/command",
+        "job/server",
         "job/chunk",
         "job/main",
     ),

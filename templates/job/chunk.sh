@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2034,SC2154
 # Run the rows of a job's chunk, one after the other.
 #
-# Facts: step origin folder row_count chunk_size has_table row_time_limit needs; credentials, if not empty
+# Facts: step origin folder row_count chunk_size has_table row_time_limit needs; credentials and server, if not empty
 
 row=
 worker_ready=
@@ -25,7 +25,7 @@ run_chunk() { # CHUNK
 
 # Bash copies a function at each call, so rows call only what their step needs.
 run_row() { # ROW
-  local code own lacking='' started='' command_number=0 cells=() command_start=$SECONDS
+  local code own lacking='' blamed=output started='' command_number=0 cells=() command_start=$SECONDS
   set_stem "$1" "$row_count"
   own=$stem row=$1
   make_folders "state/$folder/$own" "logs/$folder/$own"
@@ -52,10 +52,10 @@ run_row() { # ROW
   run_attempts
   code=$?
   if ((code == 0)); then write_done
-  elif [[ -n $lacking ]]; then fail_row "$EXIT_OUTPUT" output "$lacking"
+  elif [[ -n $lacking ]]; then fail_row "$code" "$blamed" "$lacking"
   elif [[ -n $row_time_limit ]] && timed_out "$code"; then fail_row "$code" timeout "after $row_time_limit s"
   elif [[ $code == 137 ]] && killed_for_memory; then fail_row "$code" signal "its memory limit"
-  elif [[ $code == 255 || $code == 1 ]] && container_failed "$code"; then fail_row "$EXIT_WORKER" worker "$lacking"
+  elif [[ -z ${server-} && ($code == 255 || $code == 1) ]] && container_failed "$code"; then fail_row "$EXIT_WORKER" worker "$lacking"
   else fail_row "$code" command
   fi
 }
@@ -68,6 +68,7 @@ make_folders() { # STATE-STEM LOG-STEM
 # Called by the traps of main.sh.
 on_signal() { # NAME NUMBER
   trap '' TERM INT HUP XCPU USR1 USR2
+  [[ -z $server_pid ]] || kill -TERM -- "-$server_pid" 2>/dev/null
   if [[ -n $child ]]; then
     kill -TERM -- "-$child" 2>/dev/null
     wait "$child" 2>/dev/null
@@ -83,6 +84,7 @@ on_signal() { # NAME NUMBER
 leave() {
   local code=$?
   ! declare -F drop_credentials >/dev/null || drop_credentials
+  [[ -z $server_pid$serving ]] || leave_server
   [[ -z $scratch ]] || clear_away "$scratch"
   exit "$code"
 }

@@ -2,7 +2,7 @@
 # Run the commands of a row, and find out why they failed.
 #
 # Facts: folder commands outputs images container_runtime row_time_limit run row own chunk cells; before, after, retries
-# and workspace_mark, if not empty
+# workspace_mark and server, if not empty
 
 child=
 declare -A text_of=()
@@ -13,7 +13,7 @@ run_attempts() {
   local code attempt
   for ((attempt = 1; ; attempt++)); do
     export REANA_BATCH_ATTEMPT=$((attempt + ${REANA_BATCH_TRIED:-0}))
-    lacking=
+    lacking='' blamed=output
     { [[ -z ${before-} ]] || run_around "$before"; } && run_commands && { [[ -z ${after-} ]] || run_around "$after"; } &&
       { [[ ${#outputs[@]} -eq 0 ]] || check_outputs; } && return
     code=$?
@@ -28,7 +28,10 @@ run_commands() {
   for command in "${commands[@]}"; do
     ((++command_number == noted_command)) || write_started "$command_number"
     set_script "$command"
-    run_command "$run/$script"
+    command_start=$SECONDS
+    if [[ -z ${server-} ]]; then run_command "$run/$script"
+    else serve_row "$script"
+    fi
     code=$?
     ((code == 0)) && continue
     keep_script "$chunk" "$own"
@@ -66,7 +69,6 @@ assemble() { # COMMAND TO
 # all its processes, and does not change its signals.
 run_command() { # FILE
   [[ -z $overlay ]] || renew_overlay
-  command_start=$SECONDS
   set -m
   (cd "$REANA_WORKSPACE" && exec "${launcher[@]}" bash "$1") \
     </dev/null >>"logs/$folder/$own.out" 2>>"logs/$folder/$own.err" &

@@ -1,7 +1,8 @@
 # shellcheck shell=bash disable=SC2034,SC2154
 # Prepare the worker for a job: variables, programs, and a container.
 #
-# Facts: images container_runtime binds cvmfs row_time_limit; container_home, python, programs and depth, if not empty
+# Facts: images container_runtime binds cvmfs row_time_limit; container_home, python, programs, depth and
+# server, if not empty
 
 scratch=
 overlay=
@@ -57,10 +58,12 @@ check_programs() {
 set_launcher() { # -> $launcher
   local directory image
   launcher=()
-  [[ -z $row_time_limit ]] || launcher=(timeout --kill-after=30 "$row_time_limit")
+  # With a server, each command has its own limit.
+  [[ -z $row_time_limit || -n ${server-} ]] || launcher=(timeout --kill-after=30 "$row_time_limit")
   [[ $container_runtime == apptainer && ${#images[@]} -gt 0 ]] || return 0
   command -v apptainer >/dev/null || { worker_lacks "apptainer is not installed"; return; }
   launcher+=(apptainer --silent exec --pwd "$REANA_WORKSPACE")
+  [[ -z ${server-} ]] || launcher+=(--cleanenv) # the command script of a server sets its variables
   add_mount "$root" "$root"
   # The workspace of a restart is a relative link to that of its run.
   [[ ! -L $REANA_WORKSPACE ]] ||
@@ -81,8 +84,10 @@ set_launcher() { # -> $launcher
 }
 
 # The fields of --mount are CSV: a quote inside quotes is doubled.
-add_mount() { # SOURCE DESTINATION
-  launcher+=(--mount "type=bind,\"source=${1//\"/\"\"}\",\"destination=${2//\"/\"\"}\"")
+add_mount() { # SOURCE DESTINATION [ro]
+  local read_only=
+  [[ ${3-} != ro ]] || read_only=,ro
+  launcher+=(--mount "type=bind,\"source=${1//\"/\"\"}\",\"destination=${2//\"/\"\"}\"$read_only")
 }
 
 # As in REANA, the home in a container is not the user's, and commands can write to their image. If apptainer allows it,

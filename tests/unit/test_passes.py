@@ -27,6 +27,7 @@ from reana_batch.ir import (
     Resources,
     RowMapping,
     Script,
+    Server,
     Step,
     Table,
     Workflow,
@@ -458,6 +459,11 @@ def test_scatters_are_not_fused() -> None:
     assert outline(fuse_commands(before, context(fuse=True))) == outline(before)
 
 
+def test_commands_that_run_in_different_ways_are_not_fused() -> None:
+    before = workflow(step("a", group=0), step("b", group=0, needs=(Need("a"),), server=Server("toy")))
+    assert outline(fuse_commands(before, context(fuse=True))) == outline(before)
+
+
 def test_needs_of_fused_steps_are_followed() -> None:
     last = step("last", group=9, needs=(Need("s0"), Need("s1", Pattern.ALL)))
     fused = fuse_commands(workflow(*serial(0, 0).steps, last), context(fuse=True))
@@ -705,6 +711,26 @@ def test_htcondor_itself_starts_only_images_that_are_files(image: str, refused: 
     here = context("htcondor", Site(container_runtime="htcondor"))
     locate_images(workflow(step("a", environment=image)), here)
     assert ("HTCondor itself starts only images that are files." in shown(here)) == refused
+
+
+@pytest.mark.parametrize(("runtime", "image"), [("htcondor", ""), ("apptainer", "a.sif"), ("none", "a.sif")])
+def test_server_that_can_start_images(runtime: str, image: str) -> None:
+    here = context("htcondor", Site(container_runtime=runtime))
+    locate_images(workflow(step("a", environment=image, server=Server("toy"))), here)
+    assert "error" not in shown(here)
+
+
+def test_server_needs_images_for_single_commands() -> None:
+    here = context("htcondor", Site(container_runtime="htcondor"))
+    served = step("a", environment="/images/a.sif", server=Server("toy"), origin=at(3))
+    locate_images(workflow(served, step("b", environment="/images/a.sif")), here)
+    assert shown(here) == (
+        "reana.yaml:3:1: error: HTCondor itself starts the image around the whole job;"
+        " this step needs it for single commands. [unsupported]\n"
+        "  line 3\n"
+        "  ^^^^^^\n"
+        "hint: choose --set container_runtime=apptainer.\n"
+    )
 
 
 def test_wish_for_unpacked_images_where_the_site_has_none() -> None:

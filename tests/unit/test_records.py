@@ -52,8 +52,8 @@ def test_exit_codes_of_bash_are_those_of_the_table() -> None:
 
 
 def test_reasons_of_bash_are_those_of_the_table() -> None:
-    pattern = r'(?:fail_row|record_lost|write_failed "\$stem") (?:"[^"]*"|\d+) (\w+)'
-    found = {reason for part in PARTS for reason in re.findall(pattern, text_of(part))}
+    pattern = r'(?:fail_row|record_lost|write_failed "\$stem") (?:"[^"]*"|\d+) (\w+)|\bblamed=(\w+)'
+    found = {reason for part in PARTS for each in re.findall(pattern, text_of(part)) for reason in each if reason}
     assert found == reasons.REASONS.keys()
 
 
