@@ -37,6 +37,8 @@ MESSAGES: Mapping[str, _Message] = {
         '"{0}" is outside of the analysis, so that the run does not have it.',
         "copy it into the analysis and declare it as an input, or give this input a value.",
     ),
+    "no-field": _Message("unknown-key", 'CWL has no field "{0}" here.', known=1),
+    "no-output": _Message("unknown-reference", 'The tool of this step has no output "{0}".', known=1),
     "unsupported": _Message("unsupported", "reana-batch cannot run this: {0}"),
     "target": _Message("step-range", 'The workflow has no output, step or input "{0}".', known=1),
     "no-target": _Message("step-range", 'TARGET is "{0}", but the document is a single tool.', "leave out TARGET."),

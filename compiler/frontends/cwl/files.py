@@ -1,0 +1,140 @@
+"""Where the files of a workflow are: locations as cwltool has them, and as records have them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import quote, unquote
+
+from cwltool.stdfsaccess import StdFsAccess
+
+from reana_batch.frontends.cwl.records import WORKSPACE
+
+_FILE = "file://"
+_CLASSES = ("File", "Directory")
+
+# A file of the mirror that a job downloads is empty and has this age.
+_NOT_YET = 1
+
+
+class Folders:
+    """The workspace, or what replaces it when the user compiles, and the analysis with the document."""
+
+    def __init__(self, directory: str, analysis: str) -> None:
+        self.directory = directory
+        self._analysis_path = analysis
+        self._workspace = _url(directory) + "/" if directory else ""
+        self._analysis = _url(analysis) + "/" if analysis else ""
+
+    def inside(self, location: str) -> str:
+        """Return a location of cwltool's with ``workspace:``, if the run has it there."""
+        for folder in (self._workspace, self._analysis):
+            if folder and location.startswith(folder):
+                return WORKSPACE + quote(unquote(location.removeprefix(folder)))
+        return location
+
+    def outside(self, location: str) -> str:
+        """Return a location of a record as cwltool reads it."""
+        return self._workspace + location.removeprefix(WORKSPACE) if location.startswith(WORKSPACE) else location
+
+    def absolute(self, location: str) -> str:
+        """Return a location of a job order as cwltool reads it. It may be a path or a URL."""
+        if location.startswith((WORKSPACE, "_:")):
+            return self.outside(location)
+        if "://" in location:
+            return location
+        return _url(os.path.normpath(os.path.join(self.directory, unquote(location))))
+
+    def from_path(self, path: str) -> str:
+        """Return the location of a path of a job order. In a path, nothing is encoded."""
+        return path if "://" in path else _url(os.path.normpath(os.path.join(self.directory, path)))
+
+    def path(self, location: str) -> str | None:
+        """Return the path of a location here, or None if it is elsewhere."""
+        location = self.outside(location)
+        return unquote(location.removeprefix(_FILE)) if location.startswith(_FILE) else None
+
+    def is_missing(self, location: str) -> bool:
+        """Return whether a location of a record is in the workspace, and nothing is there."""
+        path = self.path(location) if location.startswith(WORKSPACE) else None
+        return path is not None and not os.path.exists(path)
+
+    def relative(self, location: str) -> str:
+        """Return the path in the workspace of a location of a record. Messages name it so."""
+        return unquote(location.removeprefix(WORKSPACE))
+
+    def advice(self, location: str) -> str:
+        """Return the advice for a missing file that is in the analysis, or an empty text."""
+        path = self.relative(location)
+        here = os.path.join(self._analysis_path, path)
+        if not self._analysis_path or not os.path.exists(here):
+            return ""
+        kind = "directories" if os.path.isdir(here) else "files"
+        return f"{path} exists in the analysis, but is not declared: add it to inputs.{kind}."
+
+    def has_content(self, location: str) -> bool:
+        """Return whether the size and content of a file are those that the run will see."""
+        path = self.path(location)
+        if path is None:
+            return False
+        try:
+            found = os.stat(path)
+        except OSError:
+            return False
+        return found.st_size > 0 or int(found.st_mtime) != _NOT_YET
+
+
+def _url(path: str) -> str:
+    return _FILE + quote(path)
+
+
+def access(folders: Folders) -> type[StdFsAccess]:
+    """Return the class with which cwltool reads files. It knows the locations of records."""
+
+    class Access(StdFsAccess):
+        def _abs(self, p: str) -> str:
+            path = folders.path(p)
+            return path if path is not None else super()._abs(p)
+
+    return Access
+
+
+def files(json: Any) -> Iterator[dict[str, Any]]:
+    """Yield the files and directories in a value, with those in secondaryFiles and listings."""
+    if isinstance(json, dict):
+        if json.get("class") in _CLASSES:
+            yield json
+        for each in json.values():
+            yield from files(each)
+    elif isinstance(json, list):
+        for each in json:
+            yield from files(each)
+
+
+def changed(json: Any, change: Callable[[str], str]) -> Any:
+    """Return the value with other locations. What has no files is not copied."""
+    if isinstance(json, dict):
+        made = {key: changed(each, change) for key, each in json.items()}
+        if json.get("class") in _CLASSES and isinstance(json.get("location"), str):
+            made["location"] = change(json["location"])
+        return made
+    if isinstance(json, list):
+        return [changed(each, change) for each in json] if any(isinstance(each, dict | list) for each in json) else json
+    return json
+
+
+# What cwltool notes in a file, and what holds for one machine only.
+_OWN = frozenset({"http://commonwl.org/cwltool#generation", "path", "dirname"})
+
+
+def plain(json: Any) -> Any:
+    """Return a value of cwltool's as plain JSON."""
+    if isinstance(json, dict):
+        drop = _OWN if json.get("class") in _CLASSES else frozenset()
+        return {str(key): plain(each) for key, each in json.items() if key not in drop}
+    if isinstance(json, list | tuple):
+        return [plain(each) for each in json]
+    if isinstance(json, bool | int | float | None):
+        return json if isinstance(json, bool | None) else (int(json) if isinstance(json, int) else float(json))
+    return str(json)

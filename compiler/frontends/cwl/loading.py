@@ -1,0 +1,204 @@
+"""Load a CWL document with cwltool, and check it."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from importlib.resources import files
+from typing import Any, NamedTuple
+from urllib.parse import quote, unquote, urldefrag
+
+from cwltool.context import LoadingContext
+from cwltool.errors import GraphTargetMissingException
+from cwltool.load_tool import fetch_document, make_tool, resolve_and_validate_document
+from cwltool.loghandler import _logger
+from cwltool.process import Process, shortname, use_custom_schema
+from cwltool.resolver import tool_resolver
+from cwltool.subgraph import get_subgraph
+from cwltool.update import ALLUPDATES, ORIGINAL_CWLVERSION
+from cwltool.workflow import Workflow, WorkflowStep, default_make_tool
+from ruamel.yaml.comments import CommentedMap
+
+from reana_batch.frontends.cwl.faults import Faulty, Places
+from reana_batch.frontends.cwl.records import Fault
+
+# The requirements and hints of cwltool's own, by the versions of CWL that may have them.
+_EXTENSIONS = {"v1.0": "extensions.yml", "v1.1": "extensions-v1.1.yml", "v1.2": "extensions-v1.2.yml"}
+_EXTENSIONS_OF_DRAFTS = {
+    "v1.3.0-dev1": "extensions-v1.3.yml",
+    "v1.2.0-dev1": "extensions-v1.1.yml",
+    "v1.2.0-dev2": "extensions-v1.1.yml",
+    "v1.2.0-dev3": "extensions-v1.1.yml",
+}
+
+# The finished versions of CWL.
+_VERSIONS = ("v1.0", "v1.1", "v1.2")
+
+
+class Loaded(NamedTuple):
+    """A document that cwltool accepts."""
+
+    tool: Process
+    version: str  # of CWL, as written
+
+
+def quiet() -> None:
+    """Keep cwltool from printing what the records say."""
+    for logger in (_logger, logging.getLogger("salad"), logging.getLogger("rdflib.term")):
+        logger.setLevel(logging.CRITICAL)
+
+
+def load(document: str, requirements: Any, target: str, places: Places) -> Loaded:
+    """Return the process of a document. A document with faults raises Faulty.
+
+    ``requirements`` are those that the job order adds. With a ``target`` only what it needs is left of a workflow.
+    """
+    _know_extensions()
+    try:
+        return _load(_address(document), requirements, target, places)
+    except GraphTargetMissingException as error:
+        raise Faulty(_no_main(document, error)) from error
+    except StopIteration as error:
+        raise Faulty(Fault("not-cwl", (places.name(_file(document)), 1, 1), "", ["it is empty."])) from error
+    except (Faulty, KeyboardInterrupt, MemoryError):
+        raise
+    except Exception as error:
+        raise Faulty(*_explained(document, error, places)) from error
+
+
+def _know_extensions() -> None:
+    for version, name in {**_EXTENSIONS, **_EXTENSIONS_OF_DRAFTS}.items():
+        text = files("cwltool").joinpath(name).read_text("utf-8")
+        use_custom_schema(version, "http://commonwl.org/cwltool", text)
+
+
+def _load(address: str, requirements: Any, target: str, places: Places) -> Loaded:
+    context = LoadingContext(
+        {"enable_dev": True, "relax_path_checks": True, "construct_tool_object": default_make_tool}
+    )
+    context.resolver = tool_resolver
+    context, document, uri = fetch_document(address, context)
+    _check_form(document, address, places)
+    if requirements:
+        for name in (uri, f"{uri}#main"):
+            context.overrides_list.append({"overrideTarget": name, "requirements": requirements})
+    context, uri = resolve_and_validate_document(context, document, uri)
+    tool = make_tool(uri, context)
+    if target:
+        tool = _target(tool, target, context, places)
+    for each in processes(tool):
+        _check_process(each, places)
+        if isinstance(each, Workflow):
+            _place_steps(each)
+    return Loaded(tool, str(tool.metadata.get(ORIGINAL_CWLVERSION, tool.metadata.get("cwlVersion", ""))))
+
+
+def _address(document: str) -> str:
+    """Return the URL of a document. A # begins its fragment, unless there is a file of that name."""
+    if "://" in document:
+        return document
+    path, mark, fragment = document.rpartition("#")
+    if not mark or os.path.exists(document):
+        path, mark, fragment = document, "", ""
+    return f"file://{quote(path)}{mark}{fragment}"
+
+
+def _file(document: str) -> str:
+    return unquote(urldefrag(_address(document))[0])
+
+
+def _check_form(document: Any, address: str, places: Places) -> None:
+    """Refuse a document that cannot be CWL, and a version that cwltool does not know."""
+    place = (places.name(urldefrag(address)[0]), 1, 1)
+    if not isinstance(document, CommentedMap):
+        raise Faulty(Fault("not-cwl", place, "", ["it is not a mapping."]))
+    version = document.get("cwlVersion")
+    if version is None:
+        raise Faulty(Fault("not-cwl", place, "", ["it has no cwlVersion."]))
+    if version not in ALLUPDATES:
+        raise Faulty(Fault("version", places.of(document, "cwlVersion"), "", [str(version), *_VERSIONS]))
+
+
+def _no_main(document: str, error: Exception) -> Fault:
+    names = [each.strip(" #.") for each in str(error).partition("one of ")[2].split(",")]
+    return Fault("no-main", None, "", [os.path.basename(_file(document)), *names])
+
+
+def _explained(document: str, error: Exception, places: Places) -> list[Fault]:
+    """Return the faults of an error that cwltool raised while loading."""
+    name = places.name(_file(document))
+    fragment = urldefrag(_address(document))[1]
+    text = str(error)
+    if fragment and "not found in file" in text:
+        return [Fault("no-part", (name, 1, 1), "", [name, fragment, *_parts(_file(document))])]
+    path = _file(document).removeprefix("file://")
+    if "://" not in path and not os.path.isfile(path):
+        return [Fault("missing-document", None, "", [name])]
+    found = places.faults(error)
+    return [each if each.place else each._replace(place=(name, 1, 1)) for each in found]
+
+
+def _parts(address: str) -> list[str]:
+    """Return the names of the parts of a document."""
+    _, document, _ = fetch_document(address, LoadingContext({"resolver": tool_resolver}))
+    parts = document.get("$graph", [])
+    return [str(each["id"]).lstrip("#") for each in parts if isinstance(each, dict) and "id" in each]
+
+
+# --- processes -----------------------------------------------------------------------------------
+
+
+def processes(tool: Process) -> Iterator[Process]:
+    """Yield a process, and those of its steps. All have the documents as cwltool changed them."""
+    yield tool
+    if isinstance(tool, Workflow):
+        for step in tool.steps:
+            yield from processes(step.embedded_tool)
+
+
+def _check_process(tool: Process, places: Places) -> None:
+    kind = tool.tool["class"]
+    if kind not in {"CommandLineTool", "ExpressionTool", "Workflow"}:
+        raise Faulty(Fault("unsupported", places.of(tool.tool), "", [f"the class {kind}."]))
+    image, required = tool.get_requirement("DockerRequirement")
+    if image is None or not required or "dockerPull" in image or "dockerImageId" in image:
+        return
+    for key in ("dockerFile", "dockerLoad", "dockerImport"):
+        if key in image:
+            words = [f"an image that {key} makes."]
+            raise Faulty(Fault("unsupported", places.of(image, key), "", words))
+
+
+def _target(tool: Process, target: str, context: LoadingContext, places: Places) -> Process:
+    """Return a workflow with those of its steps that a target needs, as ``cwltool --target`` does."""
+    if not isinstance(tool, Workflow):
+        raise Faulty(Fault("no-target", places.of(tool.tool), "", [target]))
+    own = tool.tool
+    names = {shortname(each["id"]): each["id"] for key in ("inputs", "steps", "outputs") for each in own[key]}
+    wanted = [each.strip() for each in target.split(",")]
+    unknown = [each for each in wanted if each not in names]
+    if unknown:
+        raise Faulty(*(Fault("target", places.of(own), "", [each, *names]) for each in unknown))
+    extracted = get_subgraph([names[each] for each in wanted], tool, context)
+    assert context.loader is not None
+    context.loader.idx[extracted["id"]] = extracted
+    return make_tool(extracted["id"], context)
+
+
+def in_order(workflow: Workflow) -> list[WorkflowStep]:
+    """Return the steps of a workflow as written. cwltool sorts and shuffles them."""
+    written = workflow.tool["steps"]
+    data = getattr(getattr(written, "lc", None), "data", None) or {}
+    lines = {each["id"]: (*data.get(number, [0, 0])[:2], number) for number, each in enumerate(written)}
+    return sorted(workflow.steps, key=lambda step: lines[step.id])
+
+
+def _place_steps(workflow: Workflow) -> None:
+    """Give each step the place of its name."""
+    written = workflow.tool["steps"]
+    data = getattr(getattr(written, "lc", None), "data", None) or {}
+    places = {each["id"]: data[number][:2] for number, each in enumerate(written) if number in data}
+    for step in workflow.steps:
+        if step.id in places:
+            step.tool.lc.line, step.tool.lc.col = places[step.id]
