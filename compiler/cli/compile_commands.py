@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -203,7 +204,18 @@ def _steps_table(workflow: Workflow) -> Table:
 
 def _titled(script: tuple[str, str]) -> str:
     path, text = script
+    text = _readable(text)
     return f"==> {path}\n{text}" + ("\n" if text.endswith("\n") else "\n\n")
+
+
+def _readable(text: str) -> str:
+    """Return an object of JSON on several lines. Other text stays as it is."""
+    if not text.startswith("{"):
+        return text
+    try:
+        return json.dumps(json.loads(text), indent=1, ensure_ascii=False)
+    except ValueError:
+        return text
 
 
 def _scripts(compilation: Compilation, name: str) -> Iterator[tuple[str, str]]:

@@ -72,6 +72,7 @@ SOURCES = {
         Source("row-mapping-chunked", "generic-slurm"),
         Source("expansions", "generic-slurm"),
         Source("joins", "generic-slurm"),
+        Source("server", "generic-slurm"),
     )
 }
 

@@ -32,6 +32,7 @@ class Template:
     image: str = "docker.io/library/debian:12"
     hints: Mapping[str, str] = field(default_factory=dict)
     workspace: str = ""  # the mark for its path
+    server: str = ""  # the module of a server; the command is a request to it
 
 
 def compile_flow(desk: Desk, name: str, site: str, *templates: Template, settings: Sequence[str] = ()) -> str:
@@ -80,7 +81,11 @@ def _step(given: Mapping[str, Any]) -> ir.Step:
         name=given["name"],
         label=given["name"],
         origin=place,
-        action=ir.Script((ir.Command(tuple(parts[1:]), place),), workspace=given["workspace"]),
+        action=ir.Script(
+            (ir.Command(tuple(parts[1:]), place),),
+            workspace=given["workspace"],
+            server=ir.Server(given["server"]) if given["server"] else None,
+        ),
         table=ir.Repeated() if count is None else ir.Rows(("row",), tuple((str(row),) for row in range(count))),
         needs=tuple(ir.Need(parent, _pattern(pattern)) for parent, pattern in given["needs"].items()),
         outputs=tuple(given["outputs"]),

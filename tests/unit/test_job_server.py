@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from reana_batch.cli.compile_commands import _titled
 from reana_batch.ir import Column, Rows, Server
 from reana_batch.site import Site
 from tests.bash import Bash
@@ -77,6 +78,20 @@ def test_rows_that_are_done_need_no_server(tmp_path: Path) -> None:
     run = served(tmp_path, RUN_NOTHING)
     assert (run.job("toy").returncode, run.job("toy").returncode) == (0, 0)
     assert len(servers(run)) == 1
+
+
+def test_make_runs_jobs_with_servers_at_once(tmp_path: Path) -> None:
+    requests = [(["run", "sleep 0.2", 0], ["last"])] * 3
+    run = served(tmp_path, *requests, backend="make", site=Site(rows_per_job=2, inherit_environment=True))
+    made = run.make("-j2")
+    assert (made.returncode, made.stdout, made.stderr) == (0, "", "")
+    assert run.records("toy") == ["0.done", "1.done", "2.done"]
+    assert len(set(servers(run))) == 2
+
+
+def test_scripts_of_a_step_show_its_json_on_several_lines() -> None:
+    assert _titled(("task.json", '{"b": ["\\u00e4"]}')) == '==> task.json\n{\n "b": [\n  "ä"\n ]\n}\n\n'
+    assert _titled(("command.1", "{ true; }\n")) == "==> command.1\n{ true; }\n\n"
 
 
 def test_request_that_is_the_same_for_all_rows(tmp_path: Path) -> None:
