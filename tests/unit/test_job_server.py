@@ -130,6 +130,12 @@ def test_how_a_row_ends(which: str, tmp_path: Path) -> None:
         wait_for(lambda pid=pid: not is_alive(pid))  # type: ignore[misc]  # mypy cannot infer a lambda with a default
 
 
+def test_server_that_thinks_within_a_line(tmp_path: Path) -> None:
+    run = served(tmp_path, (["begin", "lacks a fi"], ["sleep", 1.3], ["say", "le"]))
+    assert run.job("toy").returncode == 93
+    assert ending(run)[2] == "missing or wrong: a file"
+
+
 def test_server_that_cannot_start(tmp_path: Path) -> None:
     run = served(tmp_path, RUN_NOTHING, server=Server("no_such_server"))
     assert run.job("toy").returncode == 94
