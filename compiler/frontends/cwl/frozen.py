@@ -75,8 +75,11 @@ def freeze_tool(tool: Process, *, base: str = "") -> Json:
     ports = [_like(each, {"id": f"cwl:#{name}/{shortname(each['id'])}"}) for each in whole["inputs"]]
     _put(step, "in", _listed([_connected(each) for each in ports], whole["inputs"]), whole)
     _put(step, "out", _listed([f"cwl:#{name}/{shortname(each['id'])}" for each in whole["outputs"]], whole), whole)
-    _put(step, "run", _process(tool), whole)
-    return _freeze(tool, step, tool, base)
+    document = _process(tool)
+    for key, all_of_them in (("requirements", tool.requirements), ("hints", tool.hints)):  # a job can add some
+        _put(document, key, _listed(all_of_them, whole.get(key) or whole), whole)
+    _put(step, "run", document, whole)
+    return {**_freeze(tool, step, tool, base), "single": True}
 
 
 def tool_name(tool: Process) -> str:

@@ -1,0 +1,90 @@
+"""The last step of a CWL workflow: its outputs, in one directory of the workspace."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from cwltool.pathmapper import PathMapper
+from cwltool.process import compute_checksums, stage_files
+from cwltool.stdfsaccess import StdFsAccess
+from cwltool.utils import adjustDirObjs, get_listing, normalizeFilesDirs
+
+from reana_batch.frontends.cwl.results import Results, url_of
+from reana_batch.frontends.cwl.values import Json
+
+# The directory of the outputs in the workspace, as in REANA, and the file that lists them.
+DIRECTORY = "outputs"
+LIST = "cwl/outputs.json"
+
+
+def collect(results: Results, outputs: Mapping[str, Json], *, checksum: bool) -> None:
+    """Link the files of the outputs into one directory, and write the output object.
+
+    A second file of the same name gets another name, as cwltool does.
+    """
+    found = {name: results.known(value) for name, value in outputs.items()}
+    access = StdFsAccess("")
+    normalizeFilesDirs(found)
+    adjustDirObjs(found, lambda each: get_listing(access, each, recursive=True))
+    files = list(_outermost(found))
+    target = os.path.join(results.workspace, DIRECTORY)
+    os.makedirs(target, exist_ok=True)
+    mapper = PathMapper(files, "", target, separateDirs=False)
+    _remove_created(mapper)
+    stage_files(mapper, stage_func=_link, symlink=False, fix_conflicts=True)
+    for each in _all(files):
+        each["location"] = url_of(mapper.mapper(each["location"]).target)
+        each.pop("contents", None)
+        if each["class"] == "File" and checksum:
+            compute_checksums(access, each)
+    results.write_object(os.path.join(results.workspace, LIST), found)
+
+
+def _outermost(value: Json) -> Iterator[Any]:
+    """Yield the files and directories of a value that are not in another one."""
+    if isinstance(value, Mapping) and value.get("class") in {"File", "Directory"}:
+        yield value
+    elif isinstance(value, Mapping | list):
+        for each in value.values() if isinstance(value, Mapping) else value:
+            yield from _outermost(each)
+
+
+def _all(files: Iterable[Any]) -> Iterator[Any]:
+    """Yield files and directories, and those in them or next to them."""
+    for each in files:
+        yield each
+        yield from _all([*each.get("secondaryFiles", []), *each.get("listing", [])])
+
+
+def _remove_created(mapper: PathMapper) -> None:
+    """Remove files of an earlier run that cannot be written."""
+    for entry in mapper:
+        if entry.type == "CreateFile" and os.path.isfile(entry.target):
+            os.unlink(entry.target)
+
+
+def _link(source: str, target: str) -> None:
+    """Link a file, or the files in a directory. What an earlier run has linked is replaced."""
+    if os.path.lexists(target):
+        if os.path.exists(target) and os.path.samefile(source, target):
+            return
+        if os.path.isdir(source) and os.path.isdir(target):
+            _link_all(source, target)
+            return
+        os.unlink(target)
+    if os.path.isdir(source):
+        _link_all(source, target)
+        return
+    try:
+        os.link(os.path.realpath(source), target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
+def _link_all(source: str, target: str) -> None:
+    os.makedirs(target, exist_ok=True)
+    for name in sorted(os.listdir(source)):
+        _link(os.path.join(source, name), os.path.join(target, name))
