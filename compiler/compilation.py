@@ -32,6 +32,7 @@ class Options:
     measured: Path | None = None  # an earlier run, which has measured durations of jobs
     lenient: bool = False
     ignore_unsupported: bool = False
+    definition: str = ""  # as in Spec
 
 
 # The choices that also apply to expansions. The others are saved as settings.
@@ -44,6 +45,7 @@ _KEPT_CHOICES = (
     "strict_outputs",
     "lenient",
     "ignore_unsupported",
+    "definition",
 )
 
 

@@ -60,7 +60,9 @@ def compile_spec(path: Path, options: Options, diagnostics: Diagnostics) -> Comp
         known=backends.known_settings(),
     )
     given = (options.parameters, options.operational_options)
-    spec = read_spec(path, frontends.FRONTENDS, diagnostics, *given, strict=options.strict)
+    spec = read_spec(
+        path, frontends.FRONTENDS, diagnostics, *given, strict=options.strict, definition=options.definition
+    )
     workflow = frontends.load(spec, diagnostics)
     inputs = list(staging.input_paths(spec, diagnostics))
     if workflow is None:
@@ -166,7 +168,15 @@ def compile_expansion(run: Path, name: str, diagnostics: Diagnostics) -> Compila
     workspace = _root(run, len(kept.within)) / layout.WORKSPACE
     given = (options.parameters, options.operational_options)
     source = kept.spec_path(run)
-    spec = read_spec(source, frontends.FRONTENDS, diagnostics, *given, strict=options.strict, workspace=workspace)
+    spec = read_spec(
+        source,
+        frontends.FRONTENDS,
+        diagnostics,
+        *given,
+        strict=options.strict,
+        definition=options.definition,
+        workspace=workspace,
+    )
     facts = learned.known(run, name, len(kept.within))
     results = {"expansion": name, "state": kept.states[name], "workspace": str(workspace), "learned": facts}
     workflow = frontends.load(spec, diagnostics, results)

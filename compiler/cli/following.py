@@ -32,12 +32,12 @@ def end_answer(run: Run, diagnostics: Diagnostics | None = None) -> Answer:
     return state_answer(current, diagnostics, _CODES.get(current.state, EXIT_FAILED))
 
 
-def wait_for_end(run: Run, diagnostics: Diagnostics | None = None) -> Answer:
-    """Wait until a run has ended, and return its state. Show its progress on stderr."""
+def wait_for_end(run: Run, diagnostics: Diagnostics | None = None, *, quiet: bool = False) -> Answer:
+    """Wait until a run has ended, and return its state. Show its progress on stderr unless ``quiet``."""
     from reana_batch.cli.status_text import hindrances
 
     pause, told = 1, set[str]()
-    with watching(quiet=wants_json()) as report:
+    with watching(quiet=quiet or wants_json()) as report:
         while True:
             current = _patient_look(run)
             _check_submitted(current)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import sys
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +10,8 @@ import click
 
 import reana_batch
 from reana_batch import backends
-from reana_batch.cli.answers import Answer, answering, wants_json
-from reana_batch.cli.following import end_answer, wait_for_end
+from reana_batch.cli.answers import Answer, answering
+from reana_batch.cli.following import wait_for_end
 from reana_batch.cli.options import (
     compile_analysis,
     find_run,
@@ -23,15 +21,11 @@ from reana_batch.cli.options import (
     runs_option,
     spec_options,
 )
-from reana_batch.cli.terminal import Line, counted, line, say, show, watching
+from reana_batch.cli.starting import asked_site, create, starting, watch_here
+from reana_batch.cli.terminal import Line, counted, line, say, show
 
 if TYPE_CHECKING:
-    import subprocess
-
     from reana_batch.backends.drivers import Here
-    from reana_batch.compilation import Compilation
-    from reana_batch.diagnostics import Diagnostics
-    from reana_batch.run.parts import Run
 
 _directory_argument = click.argument("directory", type=click.Path(path_type=Path, exists=True, file_okay=False))
 
@@ -54,18 +48,17 @@ def run(file: Path | None, name: str, runs: Path | None, jobs: int | None, follo
     With HTCondor and Slurm, the command submits the run and returns. With make, it runs the jobs here and waits.
     """
     from reana_batch.lifecycle import submission
+    from reana_batch.reading.analysis import find_spec
 
     if not (given["site"] or given["backend"]):
-        given["site"] = _asked_site(file, given["settings"])
+        given["site"] = asked_site(find_spec(file, Path()).parent, given["settings"])
     compilation = compile_analysis(file, **given)
     here = backends.driver(compilation.target.name).here
     if here:
         here.check_tools()
-    directory = _create(compilation, root_of(runs), name)
+    directory = create(compilation, root_of(runs), name)
     if here:
-        return _watch_here(
-            directory, here, submission.submit(directory, _starting(here, jobs)), compilation.diagnostics
-        )
+        return watch_here(directory, here, submission.submit(directory, starting(here, jobs)), compilation.diagnostics)
     ids = submission.submit(directory, submission.submit_run)
     lines = _submitted(directory, f"has been submitted to {compilation.target.title}")
     if follow:
@@ -75,24 +68,6 @@ def run(file: Path | None, name: str, runs: Path | None, jobs: int | None, follo
     return Answer({"name": directory.name, "directory": str(directory), "ids": ids}, lines, compilation.diagnostics)
 
 
-def _create(compilation: Compilation, root: Path, name: str) -> Path:
-    """Write the directory of a new run, and return it. It is deleted if it cannot be written completely."""
-    import shutil
-
-    from reana_batch.diagnostics import Refused
-    from reana_batch.lifecycle import creation
-    from reana_batch.run.names import new_run
-
-    directory = new_run(root, name)
-    try:
-        creation.write_run(compilation, directory)
-    except Refused:
-        shutil.rmtree(directory, ignore_errors=True)
-        raise
-    creation.note_creation(directory, compilation)
-    return directory
-
-
 def _submitted(directory: Path, how: str) -> list[Line]:
     return [
         line(f"==> SUCCESS: {directory.name} {how}.", "green"),
@@ -100,53 +75,11 @@ def _submitted(directory: Path, how: str) -> list[Line]:
     ]
 
 
-def _asked_site(file: Path | None, settings: Sequence[str]) -> str | None:
-    """Ask the user for a site and return it. None if a site is named, or if this machine has no batch system."""
-    from reana_batch.diagnostics import Diagnostics, refuse
-    from reana_batch.reading import sites
-    from reana_batch.reading.analysis import find_spec
-
-    found = backends.found_here()
-    if not found:
-        return None
-    resolved = sites.resolve(
-        None, settings, find_spec(file, Path()).parent, Diagnostics(), known=backends.known_settings()
-    )
-    if resolved.chosen_by or not resolved.origins["backend"].startswith(("default", "shipped")):
-        return None
-    machine = f"This machine submits to {' and '.join(found)}, and nothing says which site to use."
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        hint = "name it once: --site NAME (local runs here, with make); to keep it: REANA_BATCH_SITE=NAME,"
-        where = f"or site: NAME in {sites.PROJECT_FILE} next to the analysis or in your home; see reana-batch sites."
-        raise refuse("no-site", machine, hint=f"{hint} {where}")
-    say(f"{machine} local runs here, with make.")
-    known = click.Choice(list(sites.profiles(backends.known_settings(), Diagnostics())))
-    site: str = click.prompt("Site", type=known, err=True)
-    if click.confirm(f"Keep it in ~/{sites.PROJECT_FILE}?", err=True):
-        sites.keep_choice(site)
-    return site
-
-
 def _here(directory: Path) -> Here | None:
     """Return the functions that run it on this machine. None if its jobs are submitted."""
     from reana_batch.run.parts import Run
 
     return backends.driver(Run(directory).manifest.backend).here
-
-
-def _starting(here: Here, jobs: int | None) -> Callable[[Run], subprocess.Popen[bytes]]:
-    """Return a function that starts a run on this machine."""
-    return lambda run: here.start(run, jobs)
-
-
-def _watch_here(
-    directory: Path, here: Here, process: subprocess.Popen[bytes], diagnostics: Diagnostics | None = None
-) -> Answer:
-    """Wait until a run on this machine has ended, and return its state."""
-    say(f"==> Running {directory.name} in {directory}")
-    with watching(quiet=wants_json()) as report:
-        here.watch(directory, process, report)
-    return end_answer(reana_batch.Run(directory), diagnostics)
 
 
 @click.command("submit")
@@ -181,9 +114,9 @@ def restart(name: str, runs: Path | None, jobs: int | None) -> Answer:
     here = _here(old)
     if here:
         here.check_tools()
-        new, done, process = restart.restart(old, _starting(here, jobs))
+        new, done, process = restart.restart(old, starting(here, jobs))
         _say_restarted(old, new, done)
-        return _watch_here(new, here, process)
+        return watch_here(new, here, process)
     new, done, ids = restart.restart(old, submission.submit_run)
     _say_restarted(old, new, done)
     shown = [line(f"==> SUCCESS: {new.name} has been submitted.", "green")]
@@ -208,7 +141,7 @@ def resume(name: str, runs: Path | None, jobs: int | None) -> Answer:
     directory = find_run(name, runs)
     here = _here(directory)
     if here:
-        return _watch_here(directory, here, restart.resume(directory, _starting(here, jobs)))
+        return watch_here(directory, here, restart.resume(directory, starting(here, jobs)))
     ids = submission.release(directory)
     if ids:
         text = f"==> SUCCESS: {directory.name} goes on; released: {', '.join(ids)}."

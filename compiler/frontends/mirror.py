@@ -19,7 +19,13 @@ from reana_batch.writing import staging
 
 @contextmanager
 def mirror(spec: Spec, diagnostics: Diagnostics) -> Iterator[Path]:
-    """Make the directory with links to the inputs, and remove it at the end. Links are as old as the inputs."""
+    """Make the directory with links to the inputs, and remove it at the end. Links are as old as the inputs.
+
+    If the workflow is defined outside of the analysis, the analysis is that directory already.
+    """
+    if spec.definition:
+        yield spec.directory
+        return
     with tempfile.TemporaryDirectory(prefix="reana-batch-", ignore_cleanup_errors=True) as name:
         root = Path(os.path.realpath(name))
         for path in staging.input_paths(spec, diagnostics):

@@ -58,11 +58,12 @@ def read_spec(
     options: Sequence[str] = (),
     *,
     strict: bool = False,
+    definition: str = "",
     workspace: Path | None = None,
 ) -> Spec:
     """Return the analysis in ``path``, whose type is one of ``front_ends``.
 
-    ``parameters`` and ``options`` are ``KEY=VALUE`` words.
+    ``parameters`` and ``options`` are ``KEY=VALUE`` words. ``definition`` is as in :class:`Spec`.
     In a run, the directory of the analysis is its ``workspace``, where jobs may have removed inputs. Places are
     relative to the analysis there, as its author knows them.
     An unreadable file raises Refused. Other faults are recorded.
@@ -86,7 +87,7 @@ def read_spec(
         parameters=mapping_at(document.data, "inputs", "parameters") | typed_parameters(given, document, diagnostics),
         given=given,
         options=chosen,
-        input_files=_input_files(document, front_end, chosen),
+        input_files=() if definition else _input_files(document, front_end, chosen),
         input_directories=texts_at(document.data, "inputs", "directories"),
         output_files=_with_paths(_paths(document.data, "outputs"), data),
         output_directories=texts_at(document.data, "outputs", "directories"),
@@ -94,6 +95,7 @@ def read_spec(
         tests=texts_at(document.data, "tests", "files"),
         resources=mapping_at(workflow, "resources"),
         strict=strict,
+        definition=definition,
     )
     _check_form(spec, diagnostics)
     _check_without_meaning(spec, diagnostics)

@@ -177,6 +177,8 @@ def check_inputs(spec: Spec, declared: list[_Declared], diagnostics: Diagnostics
 
 def check_definition(spec: Spec, diagnostics: Diagnostics) -> None:
     """Check the file that defines the workflow. It is an input, declared or not."""
+    if spec.definition:
+        return  # the front end knows whether it exists
     declared = spec.workflow_file.partition("#")[0]
     folder = spec.options.get(spec.front_end.folder_option, "")
     if folder and (path_problem(folder) or not (spec.directory / folder).is_dir()):

@@ -34,6 +34,9 @@ class Spec:
     tests: tuple[str, ...]
     resources: Mapping[str, Any]  # workflow.resources
     strict: bool = False  # if REANA differs from the workflow engine, do as the engine does
+    # The path or URL of the workflow definition if it is outside of the analysis. Then the directory of the analysis
+    # holds what the workspace will hold at the start, and nothing is declared.
+    definition: str = ""
 
     @property
     def values(self) -> Mapping[str, Any]:
@@ -55,7 +58,7 @@ class Spec:
     @property
     def workflow_file(self) -> str:
         """The path of the workflow definition, relative to the analysis, or an empty text."""
-        return definition_path(self.document, self.front_end, self.options)
+        return self.definition or definition_path(self.document, self.front_end, self.options)
 
 
 def definition_path(document: Document, front_end: FrontEnd, options: Mapping[str, str]) -> str:

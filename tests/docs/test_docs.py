@@ -218,7 +218,9 @@ def test_command_is_documented(command: str) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=pages.name)
 def test_named_commands_exist(page: Path) -> None:
     text = pages.read(page)
-    for name in re.findall(r"reana-batch +([a-z]+)\b(?=[^\n]*(?:`|$))", text) if page.name != "CHANGELOG.md" else ():
+    for name in (
+        re.findall(r"reana-batch +([a-z][a-z-]*)\b(?=[^\n]*(?:`|$))", text) if page.name != "CHANGELOG.md" else ()
+    ):
         if f"reana-batch {name}" in _inline_and_console(page):
             assert name in COMMANDS, f"{pages.name(page)}: reana-batch {name}"
     known = set().union(*OPTIONS.values()) | {"--help", "--version"}

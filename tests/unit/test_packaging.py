@@ -227,7 +227,10 @@ def test_commands_are_known_by_their_table_alone() -> None:
 
 TYPE_WORDS = re.compile(r"\b(snakemake|yadage|cwl)\b")
 # Modules outside of frontends/ that still name workflow types, and why.
-NAMING_TYPES: dict[str, str] = {}
+NAMING_TYPES = {
+    "reana_batch.cli.main": "has the command cwl-runner, whose interface is that of all CWL runners",
+    "reana_batch.cli.cwl_commands": "is that command",
+}
 CREDENTIAL_WORDS = re.compile(r"\b(kerberos|voms_proxy|rucio|klist|kinit|CERN_KEYTAB|VOMSPROXY_\w+|RUCIO_\w+)\b")
 # The same for credentials/.
 NAMING_CREDENTIALS = {

@@ -16,6 +16,7 @@ from reana_batch.frontends.cwl.graph import FOLDER, graph
 from reana_batch.frontends.cwl.inline import source
 from reana_batch.frontends.cwl.process import Reading, read
 from reana_batch.frontends.cwl.records import Request
+from reana_batch.frontends.cwl.staging import stage
 from reana_batch.frontends.cwl.steps import OUTPUTS_FOLDER, steps
 from reana_batch.frontends.mirror import mirror
 from reana_batch.ir import Expansion, Workflow
@@ -39,7 +40,10 @@ def load(spec: Spec, diagnostics: Diagnostics, results: Mapping[str, Any]) -> Wo
     with mirror(spec, diagnostics) as root:
         target = spec.options.get("TARGET", "")
         request = Request(document.path, parameters, str(root), target, text=document.text)
-        return _workflow(spec, read(spec, request, diagnostics), "", diagnostics)
+        reading = read(spec, request, diagnostics)
+        if spec.definition:
+            stage(reading, root, diagnostics)
+        return _workflow(spec, reading, "", diagnostics)
 
 
 def _check_outputs(spec: Spec, diagnostics: Diagnostics) -> None:
