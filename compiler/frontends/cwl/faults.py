@@ -60,7 +60,8 @@ class Places:
 
     def faults(self, error: BaseException) -> list[Fault]:
         """Return the faults that the text of an error of cwltool's has. There is one at least."""
-        said = list(_leaves(_lines(str(error)))) or [_Line(None, 0, type(error).__name__)]
+        text = f"{type(error).__name__}: {error}" if isinstance(error, LookupError | TypeError) else str(error)
+        said = list(_leaves(_lines(text))) or [_Line(None, 0, type(error).__name__)]
         found = [self._fault(each) for each in said]
         return list({(each.place, each.kind, *each.words): each for each in found}.values())
 
@@ -190,6 +191,14 @@ _SENTENCES: list[tuple[re.Pattern[str], Callable[[re.Match[str]], tuple[str, lis
     (
         re.compile(r"Workflow step output '([^']+)' does not correspond to.*\(expected (.*)\)"),
         lambda match: ("no-output", [match[1], *_words(match[2])]),
+    ),
+    (
+        re.compile(r"Missing required secondary file '([^']+)' from file object: .*?\"basename\": \"([^\"]+)\""),
+        lambda match: ("document", [f'The secondary file "{match[1]}" of "{match[2]}" is missing.']),
+    ),
+    (
+        re.compile(r"Expected value of '([^']+)' to have format (.+?) but (.*?)(?:: \{|$)"),
+        lambda match: ("document", [f"{match[1]} must have the format {match[2]}, but {match[3]}."]),
     ),
     (
         re.compile(r"Unsupported requirement:? '?(\S+?)'?\.?$"),

@@ -10,12 +10,13 @@ from typing import Any
 from cwl_utils import expression
 from cwltool.builder import content_limit_respected_read
 from cwltool.command_line_tool import ExpressionTool
-from cwltool.process import Process, shortname
+from cwltool.process import Process, add_sizes, shortname
 from cwltool.utils import adjustDirObjs, aslist, get_listing, normalizeFilesDirs
 from cwltool.workflow import Workflow, WorkflowStep
 
 from reana_batch.frontends.cwl.faults import Faulty, Place, Places, expression_fault
-from reana_batch.frontends.cwl.files import Folders, files, plain
+from reana_batch.frontends.cwl.files import Folders, changed, files, plain
+from reana_batch.frontends.cwl.needs import Evaluate
 from reana_batch.frontends.cwl.order import context
 from reana_batch.frontends.cwl.records import Fault
 
@@ -124,12 +125,25 @@ class Probe:
             raise Faulty(Fault("document", place, "", [f"The expression returns no {missing[0]}."]))
         return outputs
 
-    def resource(self, tool: Process, node: Any, key: str, inputs: Inputs) -> Any:
-        """Return a value of a requirement, which can be an expression."""
-        text = node[key]
-        if not (isinstance(text, str) and expression.needs_parsing(text)):
-            return text
-        return self._evaluate(text, inputs, tool, node, key)
+    def resources(self, tool: Process, given: Inputs) -> Evaluate:
+        """Return the function that evaluates a value of a requirement, which can be an expression."""
+        inputs = copy.deepcopy(given)
+        for each in tool.tool["inputs"]:
+            name = shortname(each["id"])
+            if inputs.get(name) is None:
+                inputs[name] = changed(plain(each.get("default")), self._folders.outside)
+        self._need(inputs)
+        for each in files(inputs):
+            if each["class"] == "File":
+                add_sizes(self._access, each)
+
+        def evaluate(process: Process, node: Any, key: str) -> Any:
+            text = node[key]
+            if not (isinstance(text, str) and expression.needs_parsing(text)):
+                return text
+            return self._evaluate(text, inputs, process, node, key)
+
+        return evaluate
 
 
 class _Checked:

@@ -7,7 +7,7 @@ is evaluated. The rest is left to the jobs, and what no job can decide is a pend
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from cwltool.command_line_tool import ExpressionTool
@@ -261,15 +261,15 @@ class Walk:
         """Return the record with the resources that the inputs of this job decide."""
         if not step.resources:
             return record
-        names = needs.names_in(step.resources, list(after or {}))
-        if after is None or not all(is_known(after[name]) for name in names):
+        names = needs.names_in(step.resources, [shortname(each["id"]) for each in step.tool.tool["inputs"]])
+        if after is None or not all(is_known(after[name]) for name in names & after.keys()):
             raise _Pending("what resources its jobs need")
-        inputs = {name: value.json if isinstance(value, Known) else None for name, value in after.items()}
-        evaluate = self._evaluation(inputs)
+        inputs = {name: value.json for name, value in after.items() if isinstance(value, Known)}
+        try:
+            evaluate = self._tools.probe.resources(step.tool, inputs)
+        except CannotSee as error:
+            raise _Pending("how large a file is") from error
         return record._replace(**needs.needs(step.tool, evaluate, self._tools.places)._asdict())
-
-    def _evaluation(self, inputs: Inputs) -> Callable[[Process, Any, str], Any]:
-        return lambda tool, node, key: self._tools.probe.resource(tool, node, key, inputs)
 
     def _fault(self, step: _Step, key: str, text: str) -> Faulty:
         return Faulty(Fault("document", self._tools.places.of(step.step.tool, key), "", [text]))
