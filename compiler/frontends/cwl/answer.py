@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from cwltool.workflow import Workflow, WorkflowStep
 
 from reana_batch.frontends.cwl.faults import Place
-from reana_batch.frontends.cwl.files import Folders, changed, files
+from reana_batch.frontends.cwl.files import Folders, changed, files, location_of
 from reana_batch.frontends.cwl.frozen import freeze_step
 from reana_batch.frontends.cwl.records import (
     EndRecord,
@@ -153,7 +153,7 @@ def defaults_of(node: Any) -> Iterator[str]:
     """Yield the locations of files that are defaults in a document."""
     if isinstance(node, dict):
         if "default" in node:
-            yield from (str(each["location"]) for each in files(node["default"]) if "location" in each)
+            yield from map(location_of, files(node["default"]))
         for each in node.values():
             yield from defaults_of(each)
     elif isinstance(node, list):

@@ -124,7 +124,7 @@ def _lines(text: str) -> list[_Line]:
             continue
         if match:
             place = (match[1], int(match[2]), int(match[3]))
-            if found and content.startswith(_SECOND):
+            if found and (content.startswith(_SECOND) or _goes_on(found[-1], place, match[5])):
                 found[-1] = found[-1]._replace(text=f"{found[-1].text} {content}")
             else:
                 found.append(_Line(place, len(match[4]), content))
@@ -134,6 +134,11 @@ def _lines(text: str) -> list[_Line]:
         else:
             found.append(_Line(None, -1, content))
     return found
+
+
+def _goes_on(line: _Line, place: Place, text: str) -> bool:
+    """Return whether a line with a place is the next one of a message. cwltool gives each line the place."""
+    return line.place == place and not text.startswith(("*", "- ")) and not _WAY.match(line.text)
 
 
 def _leaves(lines: Sequence[_Line]) -> Iterator[_Line]:

@@ -112,12 +112,17 @@ def files(json: Any) -> Iterator[dict[str, Any]]:
             yield from files(each)
 
 
+def location_of(file: dict[str, Any]) -> str:
+    """Return the location of a file, or an empty text. In a document it can be under ``path``."""
+    return str(file.get("location", file.get("path", "")))
+
+
 def changed(json: Any, change: Callable[[str], str]) -> Any:
     """Return the value with other locations. What has no files is not copied."""
     if isinstance(json, dict):
         made = {key: changed(each, change) for key, each in json.items()}
-        if json.get("class") in _CLASSES and isinstance(json.get("location"), str):
-            made["location"] = change(json["location"])
+        if json.get("class") in _CLASSES and location_of(json):
+            made["location"] = change(location_of(json))
         return made
     if isinstance(json, list):
         return [changed(each, change) for each in json] if any(isinstance(each, dict | list) for each in json) else json

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from urllib.parse import quote, unquote, urldefrag
 
 from cwltool.context import LoadingContext
 from cwltool.errors import GraphTargetMissingException
-from cwltool.load_tool import fetch_document, make_tool, resolve_and_validate_document
+from cwltool.load_tool import default_loader, fetch_document, make_tool, resolve_and_validate_document
 from cwltool.loghandler import _logger
 from cwltool.process import Process, shortname, use_custom_schema
 from cwltool.resolver import tool_resolver
@@ -21,7 +22,7 @@ from cwltool.workflow import Workflow, WorkflowStep, default_make_tool
 from ruamel.yaml.comments import CommentedMap
 
 from reana_batch.frontends.cwl.faults import Faulty, Places
-from reana_batch.frontends.cwl.records import Fault
+from reana_batch.frontends.cwl.records import Fault, Request
 
 # The requirements and hints of cwltool's own, by the versions of CWL that may have them.
 _EXTENSIONS = {"v1.0": "extensions.yml", "v1.1": "extensions-v1.1.yml", "v1.2": "extensions-v1.2.yml"}
@@ -49,14 +50,15 @@ def quiet() -> None:
         logger.setLevel(logging.CRITICAL)
 
 
-def load(document: str, requirements: Any, target: str, places: Places) -> Loaded:
+def load(request: Request, requirements: Any, places: Places) -> Loaded:
     """Return the process of a document. A document with faults raises Faulty.
 
-    ``requirements`` are those that the job order adds. With a ``target`` only what it needs is left of a workflow.
+    ``requirements`` are those that the job order adds. With a target only what it needs is left of a workflow.
     """
     _know_extensions()
+    document = request.document
     try:
-        return _load(_address(document), requirements, target, places)
+        return _load(request, requirements, places)
     except GraphTargetMissingException as error:
         raise Faulty(_no_main(document, error)) from error
     except StopIteration as error:
@@ -67,17 +69,23 @@ def load(document: str, requirements: Any, target: str, places: Places) -> Loade
         raise Faulty(*_explained(document, error, places)) from error
 
 
+@functools.cache
 def _know_extensions() -> None:
+    """Let cwltool know its own extensions of CWL. It then forgets the schemas that it has read."""
     for version, name in {**_EXTENSIONS, **_EXTENSIONS_OF_DRAFTS}.items():
         text = files("cwltool").joinpath(name).read_text("utf-8")
         use_custom_schema(version, "http://commonwl.org/cwltool", text)
 
 
-def _load(address: str, requirements: Any, target: str, places: Places) -> Loaded:
+def _load(request: Request, requirements: Any, places: Places) -> Loaded:
+    address = _address(request.document)
     context = LoadingContext(
         {"enable_dev": True, "relax_path_checks": True, "construct_tool_object": default_make_tool}
     )
     context.resolver = tool_resolver
+    context.loader = default_loader(enable_dev=True)
+    if request.text:
+        context.loader.cache[urldefrag(address)[0]] = request.text
     context, document, uri = fetch_document(address, context)
     _check_form(document, address, places)
     if requirements:
@@ -85,8 +93,8 @@ def _load(address: str, requirements: Any, target: str, places: Places) -> Loade
             context.overrides_list.append({"overrideTarget": name, "requirements": requirements})
     context, uri = resolve_and_validate_document(context, document, uri)
     tool = make_tool(uri, context)
-    if target:
-        tool = _target(tool, target, context, places)
+    if request.target:
+        tool = _target(tool, request.target, context, places)
     for each in processes(tool):
         _check_process(each, places)
         if isinstance(each, Workflow):

@@ -8,7 +8,7 @@ from typing import Any
 from cwltool.utils import aslist
 
 from reana_batch.frontends.cwl.faults import Faulty, Places
-from reana_batch.frontends.cwl.files import Folders, changed, files, plain
+from reana_batch.frontends.cwl.files import Folders, changed, plain
 from reana_batch.frontends.cwl.records import Fault
 from reana_batch.frontends.cwl.values import (
     BadPick,
@@ -51,11 +51,7 @@ class Ports:
     def _default(self, entry: Any) -> Known:
         default = entry["default"]
         if id(default) not in self._defaults:
-            json = plain(default)
-            for each in files(json):
-                if "location" not in each and isinstance(default, dict) and "path" in default:
-                    each["location"] = default["path"]
-            self._defaults[id(default)] = Known(changed(json, self._folders.outside))
+            self._defaults[id(default)] = Known(plain(changed(default, self._folders.outside)))
         return self._defaults[id(default)]
 
     def _merged(self, entry: Any, scope: Mapping[str, Value], key: str) -> Value:

@@ -131,7 +131,7 @@ class Probe:
         for each in tool.tool["inputs"]:
             name = shortname(each["id"])
             if inputs.get(name) is None:
-                inputs[name] = changed(plain(each.get("default")), self._folders.outside)
+                inputs[name] = plain(changed(each.get("default"), self._folders.outside))
         self._need(inputs)
         for each in files(inputs):
             if each["class"] == "File":

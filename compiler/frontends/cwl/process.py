@@ -93,7 +93,7 @@ def _complete(spec: Spec, request: Request, root: Path) -> Request:
     """Return the request with absolute paths, and with the settings of tests."""
     document = request.document
     if document and not _URL.match(document):
-        document = os.path.abspath(spec.directory / document)
+        document = os.path.abspath(document if request.text else spec.directory / document)
     return request._replace(
         document=document,
         directory=str(root),

@@ -11,6 +11,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from cwltool.process import Process, shortname
@@ -43,7 +44,7 @@ class Reader:
         if self._request.parts is not None:
             return self._parts(self._request.parts)
         extra = order.requirements(self._request.parameters)
-        loaded = load(self._request.document, extra, self._request.target, self._places)
+        loaded = load(self._request, extra, self._places)
         unused = order.unused(loaded.tool, self._request.parameters, self._places)
         answer = self._answer(loaded.tool)
         self._document(loaded, answer)
@@ -97,7 +98,8 @@ class Reader:
 def lines(request: Request) -> Iterator[str]:
     """Yield the records of a workflow."""
     try:
-        answer = Reader(request).records()
+        with _unwrapped():
+            answer = Reader(request).records()
     except Faulty as faulty:
         answer = [("fault", each) for each in faulty.faults]
     except RecursionError:
@@ -107,6 +109,23 @@ def lines(request: Request) -> Iterator[str]:
         answer = [("fault", Fault("error", None, "", [f"{type(error).__name__}: {text}"]))]
     for kind, record in answer:
         yield json.dumps([kind, record], ensure_ascii=False, separators=(",", ":")) + "\n"
+
+
+@contextmanager
+def _unwrapped() -> Iterator[None]:
+    """Keep cwltool from breaking the lines of its messages."""
+    before = os.environ.get("COLUMNS")
+    os.environ["COLUMNS"] = str(_WIDE)
+    try:
+        yield
+    finally:
+        os.environ.pop("COLUMNS")
+        if before is not None:
+            os.environ["COLUMNS"] = before
+
+
+# More characters than a line of a message has.
+_WIDE = 1_000_000
 
 
 def main() -> None:
