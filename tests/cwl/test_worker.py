@@ -30,7 +30,10 @@ def text(driver: Driver, file: Any) -> str:
 @pytest.fixture(scope="module")
 def frozen() -> dict[str, Any]:
     """The frozen tools, because cwltool needs a second to load them."""
-    tools = {each: freeze_tool(load(TOOLS / f"{each}.cwl"), base=str(TOOLS)) for each in ("greet", "make", "image")}
+    tools = {
+        each: freeze_tool(load(TOOLS / f"{each}.cwl"), base=str(TOOLS))
+        for each in ("greet", "make", "image", "numbers")
+    }
     return {**tools, **steps(TOOLS / "choice.cwl")}
 
 
@@ -67,6 +70,13 @@ def test_values_of_expansions(make: Driver) -> None:
     learned.write_text(json.dumps({"outer/inner": {"grow": {"word": "echo grown"}}}), encoding="utf-8")
     assert make.row("3", {"script": {"$later": ["outer/inner:grow", "word"]}}).kind == "done"
     assert make.result("cwl/step", "3")["found"] == "grown"
+
+
+def test_numbers_have_no_exponent(frozen: dict[str, Any], tmp_path: Path) -> None:
+    with Driver(tmp_path, task(frozen["numbers"])) as driver:
+        answer = driver.row("0", {"given": 1e-5})
+    assert answer.kind == "done"
+    assert driver.log("0", "out") == "0.00001 123000 1.0\n"
 
 
 def test_exit_codes(make: Driver) -> None:

@@ -6,6 +6,7 @@ line of a container engine.
 
 from __future__ import annotations
 
+import copy
 import logging
 import os
 import shlex
@@ -14,9 +15,12 @@ import threading
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, NamedTuple, Protocol
 
 import cwltool.job
+import cwltool.process
+from cwltool.builder import Builder
 from cwltool.command_line_tool import CommandLineTool
 from cwltool.context import LoadingContext, RuntimeContext
 from cwltool.docker import DockerCommandLineJob
@@ -24,7 +28,7 @@ from cwltool.errors import UnsupportedRequirement, WorkflowException
 from cwltool.job import CommandLineJob, JobBase
 from cwltool.mutation import MutationManager
 from cwltool.process import Process, shortname
-from cwltool.utils import WorkflowStateItem
+from cwltool.utils import WorkflowStateItem, adjustDirObjs, trim_listing
 from cwltool.workflow import Workflow, WorkflowStep, default_make_tool
 from cwltool.workflow_job import WorkflowJob
 from ruamel.yaml.comments import CommentedMap
@@ -165,6 +169,13 @@ class _Container(DockerCommandLineJob):
         super()._execute(runtime[:-1], *arguments, **more)  # without the image
 
 
+class _Builder(Builder):
+    """Writes numbers in a command line without an exponent, as cwltool does for those that it reads from YAML."""
+
+    def tostr(self, value: Any) -> str:
+        return format(Decimal(repr(value)), "f") if isinstance(value, float) else super().tostr(value)
+
+
 class _Tool(CommandLineTool):
     """A tool that runs where the job's other commands run, whatever its DockerRequirement says."""
 
@@ -297,7 +308,8 @@ class Step:
             _complete(step)
         job = WorkflowJob(workflow, context)
         for port in workflow.tool["inputs"]:
-            value = inputs.get(shortname(port["id"]))
+            value = copy.deepcopy(inputs.get(shortname(port["id"])))
+            adjustDirObjs(value, trim_listing)  # each tool lists what it asks for
             job.state[port["id"]] = WorkflowStateItem({"id": port["id"], "type": "Any"}, value, "success")
         job.receive_output = lambda _step, _ports, _final, outputs, status: attempt.receive(outputs, status)  # type: ignore[method-assign, assignment]  # the step is the whole workflow
         try:
@@ -358,6 +370,7 @@ def _listening(attempt: Attempt) -> Iterator[None]:
         logger.handlers[:] = [listener]
         logger.setLevel(logging.WARNING)
         logger.propagate = False
+    cwltool.process.Builder = _Builder  # type: ignore[attr-defined]  # the name that it calls
     cwltool.job._job_popen = _popen  # noqa: SLF001  # the one place where cwltool starts a tool
     _present.append(attempt)
     try:
