@@ -22,6 +22,7 @@ from reana_batch.diagnostics import Diagnostics, Place, Refused, refuse
 from reana_batch.frontends.cwl import loading
 from reana_batch.frontends.cwl.faults import Faulty, Places
 from reana_batch.frontends.cwl.messages import sentence
+from reana_batch.frontends.cwl.records import Request
 from reana_batch.frontends.cwl.values import Json
 
 # How cwltool's loader names what a job says of its document, and of the requirements of that.
@@ -61,7 +62,7 @@ def read(document: str, words: Sequence[str], folder: str) -> Given:
 def _from_options(document: str, words: Sequence[str], base: str, loader: Loader) -> dict[str, Json]:
     """Return the inputs that options give. Nothing is left of them if the document is faulty."""
     try:
-        process = loading.load(document, None, "", Places("")).tool
+        process = loading.load(Request(document, {}, "", ""), None, Places("")).tool
     except Faulty:
         return {}
     arguments = argparse.Namespace(**{**get_default_args(), "workflow": document, "job_order": list(words)})
