@@ -79,6 +79,13 @@ def test_numbers_have_no_exponent(frozen: dict[str, Any], tmp_path: Path) -> Non
     assert driver.log("0", "out") == "0.00001 123000 1.0\n"
 
 
+def test_a_link_to_an_input_is_kept(make: Driver) -> None:
+    (make.workspace / "far.txt").write_text("far", encoding="utf-8")
+    far = {"class": "File", "location": "workspace:far.txt"}
+    assert make.row("7", {"script": 'link() { ln -sf "$1" made.txt; }; link', "more": [far]}).kind == "done"
+    assert text(make, make.result("cwl/step", "7")["made"]) == "far"
+
+
 def test_exit_codes(make: Driver) -> None:
     assert make.row("4", {"script": "exit 3"})[:3] == ("failed", "3", (20,))
     assert make.row("5", {"script": "echo x >> ../tries; exit 8"})[:3] == ("failed", "8", (20, 20, 20))

@@ -220,7 +220,20 @@ def _popen(
     good = code in job.successCodes or (code == 0 and code not in [*job.temporaryFailCodes, *job.permanentFailCodes])
     if not good:
         attempt.code = code or 1
+    _relink(job, cwd)
     return code
+
+
+def _relink(job: JobBase, directory: str) -> None:
+    """Let links to staged inputs name the inputs themselves, because what is staged is removed."""
+    staged = [(entry.target, entry.resolved) for entry in job.pathmapper if entry.staged]
+    for folder, directories, files in os.walk(directory):
+        for path in (os.path.join(folder, each) for each in [*directories, *files]):
+            aim = os.readlink(path) if os.path.islink(path) else ""
+            for target, resolved in staged:
+                if aim == target or aim.startswith(target + "/"):
+                    os.unlink(path)
+                    os.symlink(resolved + aim[len(target) :], path)
 
 
 def _script(

@@ -11,7 +11,7 @@ requirements:
   ToolTimeLimit: {timelimit: 20}
   ResourceRequirement: {coresMin: 2, coresMax: 8, ramMin: 300}
 baseCommand: []
-arguments: [{valueFrom: $(inputs.script), shellQuote: false}]
+arguments: [{valueFrom: $(inputs.script), shellQuote: false}, {valueFrom: $(inputs.more)}]
 inputs:
   word: string
   script: string
