@@ -92,6 +92,13 @@ def test_a_pending_step_is_an_expansion_after_its_sources(spec: Spec) -> None:
     assert found.credentials == {"kerberos"}
 
 
+def test_the_place_of_a_step_does_not_depend_on_that_of_the_analysis(spec: Spec) -> None:
+    read = reading({}, {"fit": 1})
+    read.pending = [each._replace(place=(str(spec.directory / "code/flow.cwl"), 7, 1)) for each in read.pending]
+    (found,) = expansions(spec, read).values()
+    assert found.state["parts"][0][2] == ["code/flow.cwl", 7, 1]
+
+
 def test_a_pending_step_can_wait_for_another(spec: Spec) -> None:
     found = expansions(spec, reading({"split": 1}, {"fit": out("split"), "plot": after("fit")}))
     assert {name: each.needs for name, each in found.items()} == {"fit.rest": ("split",), "plot.rest": ("fit.rest",)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -30,13 +31,14 @@ def expansions(spec: Spec, reading: Reading, graph: Graph, part: str) -> tuple[E
 
 def _expansion(spec: Spec, reading: Reading, graph: Graph, node: Node, part: str) -> Expansion:
     first = node.pending[0]
+    folder = os.path.join(os.path.dirname(spec.document.file), "")  # a planner shows places in the analysis as it was
     tasks = _Numbers()
     inputs = _Numbers()
     found = [
         [
             each.name,
             each.label,
-            list(each.place),
+            [each.place[0].removeprefix(folder), *each.place[1:]],
             tasks.of(each.task),
             {port: inputs.of(value) for port, value in each.inputs.items()},
         ]

@@ -69,7 +69,7 @@ def read(spec: Spec, request: Request, diagnostics: Diagnostics) -> Reading:
             reading.end = EndRecord(*content)
         else:
             name, record_type = _LISTS[kind]
-            getattr(reading, name).append(_own(spec, record_type(*content)))
+            getattr(reading, name).append(_own(placed, record_type(*content)))
 
     root = Path(os.path.realpath(request.directory))
     try:
@@ -125,26 +125,22 @@ def check_version(spec: Spec, diagnostics: Diagnostics) -> None:
 # --- places --------------------------------------------------------------------------------------
 
 
-def _own(spec: Spec, record: Any) -> Any:
+def _own(placed: Callable[[tuple[str, int, int]], Place], record: Any) -> Any:
     """Return the record with its place as the user's files are named."""
     if isinstance(record, StepRecord):
-        hints = [(name, value, _named(spec, place)) for name, value, place in record.hints]
-        return record._replace(place=_named(spec, record.place), hints=hints)
+        hints = [(name, value, placed(place)[:3]) for name, value, place in record.hints]
+        return record._replace(place=placed(record.place)[:3], hints=hints)
     if isinstance(record, PendingRecord):
-        return record._replace(place=_named(spec, record.place))
+        return record._replace(place=placed(record.place)[:3])
     return record
-
-
-def _named(spec: Spec, place: tuple[str, int, int]) -> tuple[str, int, int]:
-    file, line, column = place
-    return (file if _URL.match(file) else os.path.join(os.path.dirname(spec.document.file), file)), line, column
 
 
 def _place(spec: Spec, diagnostics: Diagnostics, place: tuple[str, int, int]) -> Place:
     """Return the place, whose line can then be shown."""
-    file, line, column = _named(spec, place)
+    name, line, column = place
+    file = name if _URL.match(name) else os.path.join(os.path.dirname(spec.document.file), name)
     if file not in diagnostics.sources:
-        path = spec.directory / place[0]
+        path = spec.directory / name
         with contextlib.suppress(OSError, UnicodeDecodeError):
             if path.stat().st_size <= _LONGEST:
                 diagnostics.sources[file] = path.read_text("utf-8")
