@@ -79,15 +79,11 @@ class Places:
 def expression_fault(error: BaseException, place: Place) -> Fault:
     """Return the fault of an expression that cannot be evaluated."""
     text = re.sub(r"^(\S+:\d+:\d+:\s*)+", "", str(error).strip())
-    first = next((each for each in _short_of_script(text) if each), type(error).__name__)
-    return Fault("expression", place, "", [_sentence(f"This expression fails: {first}")])
-
-
-def _short_of_script(text: str) -> Iterator[str]:
-    """Yield the lines of a message, with what JavaScript itself says first."""
-    for match in re.finditer(r"^.*?((?:\w*Error|Uncaught)\b.*)$", text, re.MULTILINE):
-        yield match[1].strip()[:_LONGEST]
-    yield " ".join(text.split())[:_LONGEST]
+    thrown = re.search(r"\b(?:\w*Error|Uncaught)\b.*$", text, re.MULTILINE)
+    if thrown is None and "Expecting value:" in text:
+        return Fault("expression", place, "", ["This expression has no value."])
+    said = thrown[0] if thrown else " ".join(text.partition("script was:")[0].split())
+    return Fault("expression", place, "", [_sentence(f"This expression fails: {said or type(error).__name__}")])
 
 
 # The most characters of a message of cwltool's that are shown.
@@ -111,7 +107,7 @@ _PREFIX = re.compile(r"^\s*((?:\S+?|file:.+?)):(\d+):(\d+):(\s*)(.*)$")
 _SECOND = ("with sink", "tool output", "with link", "source has", "source is", "Source is", "scattered but")
 
 # What only repeats the way to a message.
-_WAY = re.compile(r"^(checking (field|object|item)|while (parsing|constructing|scanning)|tried |\* tried)")
+_WAY = re.compile(r"^(checking (field|object|item)|while (parsing|constructing|scanning)|tried )|\bbecause$")
 
 
 def _lines(text: str) -> list[_Line]:
@@ -129,7 +125,7 @@ def _lines(text: str) -> list[_Line]:
             else:
                 found.append(_Line(place, len(match[4]), content))
         elif found:
-            before = "" if _WAY.match(found[-1].text) else f"{found[-1].text} "
+            before = "" if _WAY.search(found[-1].text) else f"{found[-1].text} "
             found[-1] = found[-1]._replace(text=before + content)
         else:
             found.append(_Line(None, -1, content))
@@ -138,13 +134,13 @@ def _lines(text: str) -> list[_Line]:
 
 def _goes_on(line: _Line, place: Place, text: str) -> bool:
     """Return whether a line with a place is the next one of a message. cwltool gives each line the place."""
-    return line.place == place and not text.startswith(("*", "- ")) and not _WAY.match(line.text)
+    return line.place == place and not text.startswith(("*", "- ")) and not _WAY.search(line.text)
 
 
 def _leaves(lines: Sequence[_Line]) -> Iterator[_Line]:
     """Yield the messages that no deeper one explains."""
     for line, following in zip(lines, [*lines[1:], None], strict=True):
-        way = _WAY.match(line.text)
+        way = _WAY.search(line.text)
         if following is not None and following.depth > line.depth:
             continue
         if following is not None and line.place is None and following.place is not None:
