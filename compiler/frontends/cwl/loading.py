@@ -133,7 +133,7 @@ def _check_form(document: Any, address: str, places: Places) -> None:
 
 def _know_types(version: str) -> None:
     """Take the types of files from the version of the document. cwltool would read that of v1.0 too, which is slow."""
-    schema = get_schema(version)[3].idx
+    schema: Any = get_schema(version)[3].idx
     found = [schema[f"https://w3id.org/cwl/{name}"] for name in ("cwl#File", "cwl#Directory", "salad#Any")]
     process.SCHEMA_FILE, process.SCHEMA_DIR, process.SCHEMA_ANY = found
 
