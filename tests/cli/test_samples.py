@@ -37,5 +37,5 @@ def test_a_sample_runs_and_fulfils_its_tests(sample: str, tmp_path: Path) -> Non
     assert differences.stdout == "==> No differences in what is run.\n==> No differences in workspace.\n"
 
 
-def test_there_are_six_samples_that_run_anywhere() -> None:
-    assert SAMPLES == ["channels", "diamond", "dimuon", "helloworld", "toys", "wordcount"]
+def test_there_are_seven_samples_that_run_anywhere() -> None:
+    assert SAMPLES == ["channels", "diamond", "dimuon", "helloworld", "lifetime", "toys", "wordcount"]
