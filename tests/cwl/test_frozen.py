@@ -79,3 +79,12 @@ def test_a_file_next_to_the_document_is_in_the_workspace() -> None:
 
 def test_the_name_of_a_tool() -> None:
     assert tool_name(load(TOOLS / "greet.cwl")) == "greet"
+
+
+def test_a_single_tool_is_still_one_when_it_is_frozen_again() -> None:
+    frozen = freeze_tool(load(TOOLS / "greet.cwl"))
+    workflow = thaw(frozen)
+    assert frozen["single"]
+    assert freeze_step(workflow, workflow.steps[0], scatter=False)["single"]
+    inner = load(TOOLS / "greetings.cwl")
+    assert "single" not in freeze_step(inner, inner.steps[0], scatter=False)

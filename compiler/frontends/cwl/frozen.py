@@ -52,6 +52,10 @@ _SUBCLASS = "http://www.w3.org/2000/01/rdf-schema#subClassOf"
 _SAME_CLASS = "http://www.w3.org/2002/07/owl#equivalentClass"
 
 
+# Marks the workflow of a document that is a single tool. The tool may leave out outputs.
+_SINGLE = "single"
+
+
 # --- freezing ------------------------------------------------------------------------------------
 
 
@@ -65,7 +69,7 @@ def freeze_step(workflow: Workflow, step: WorkflowStep, *, scatter: bool, base: 
     frozen = _copied(step.tool, [key for key in step.tool if key not in dropped])
     _put(frozen, "in", _ports(step.tool), step.tool)
     _put(frozen, "run", _process(step.embedded_tool), step.tool)
-    return _freeze(workflow, frozen, step.embedded_tool, base)
+    return _freeze(workflow, frozen, step.embedded_tool, base) | _mark(workflow.metadata.get(_SINGLE))
 
 
 def freeze_tool(tool: Process, *, base: str = "") -> Json:
@@ -80,7 +84,11 @@ def freeze_tool(tool: Process, *, base: str = "") -> Json:
     for key, all_of_them in (("requirements", tool.requirements), ("hints", tool.hints)):  # a job can add some
         _put(document, key, _listed(all_of_them, whole.get(key) or whole), whole)
     _put(step, "run", document, whole)
-    return {**_freeze(tool, step, tool, base), "single": True}
+    return _freeze(tool, step, tool, base) | _mark(True)
+
+
+def _mark(single: Any) -> dict[str, Json]:
+    return {_SINGLE: True} if single else {}
 
 
 def tool_name(tool: Process) -> str:
@@ -353,6 +361,7 @@ def thaw(frozen: Json, make: Maker = default_make_tool) -> Workflow:
     )
     made = construct(document, context)
     assert isinstance(made, Workflow)
+    made.metadata |= _mark(frozen.get(_SINGLE))  # so that it is not lost when this is frozen again
     return made
 
 
