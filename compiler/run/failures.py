@@ -125,9 +125,16 @@ def _with_cause(record: RowRecord, part: Run, step: StepEntry, ending: str) -> R
     return replace(record, reason="expansion") if expands and record.exit_code == REFUSED else record
 
 
+_EMPTY_REQUEST = "{}"
+
+
 def _command(records: StepRecords, row: int, number: int) -> str:
-    """Return the script that failed: of a step with a table it was kept next to the record."""
+    """Return the script that failed: of a step with a table it was kept next to the record.
+
+    A request to a server that has no values of its own says nothing.
+    """
     kept = records.path(row, "command")
     folder = records.directory / layout.BATCH / "steps" / records.step.folder
     path = kept if kept.exists() else folder / f"command.{number}"
-    return files.read_text(path) if path.exists() else ""
+    text = files.read_text(path) if path.exists() else ""
+    return "" if text == _EMPTY_REQUEST else text
