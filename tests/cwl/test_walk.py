@@ -296,6 +296,13 @@ def test_only_what_a_target_needs_is_left(tmp_path: Path) -> None:
     assert (found.faults[0].kind, found.faults[0].words) == ("target", ["sayd", "word", "a", "b", "said"])
 
 
+def test_a_target_can_be_a_step_or_an_input(tmp_path: Path) -> None:
+    assert find(tmp_path, TWO, {"word": "x"}, target="a").names() == ["a"]
+    assert find(tmp_path, TWO, {"word": "x"}, target="b").names() == ["a", "b"]
+    assert find(tmp_path, TWO, {"word": "x"}, target="word").names() == []  # no step takes it
+    assert find(tmp_path, SCATTER, {"words": ["x"], "numbers": [1]}, target="words").names() == ["s[0]"]
+
+
 def test_a_single_tool_is_a_step(tmp_path: Path) -> None:
     found = find(tmp_path, TWO, {"word": "x"}, document="echo.cwl")
     assert (found.names(), found.outputs) == (["echo"], {"said": out("echo", "said")})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote, urldefrag
@@ -17,8 +17,8 @@ from cwltool.load_tool import default_loader, fetch_document, make_tool, resolve
 from cwltool.loghandler import _logger
 from cwltool.process import Process, get_schema, shortname, use_custom_schema
 from cwltool.resolver import tool_resolver
-from cwltool.subgraph import get_subgraph
 from cwltool.update import ALLUPDATES, ORIGINAL_CWLVERSION
+from cwltool.utils import aslist
 from cwltool.workflow import Workflow, WorkflowStep, default_make_tool
 from ruamel.yaml.comments import CommentedMap
 
@@ -97,7 +97,7 @@ def _load(request: Request, requirements: Any, places: Places) -> Loaded:
     _know_types(version)
     tool = make_tool(uri, context)
     if request.target:
-        tool = _target(tool, request.target, context, places)
+        tool = _target(tool, request.target, places)
     for each in processes(tool):
         _check_process(each, places)
         if isinstance(each, Workflow):
@@ -188,8 +188,8 @@ def _check_process(tool: Process, places: Places) -> None:
             raise Faulty(Fault("unsupported", places.of(image, key), "", words))
 
 
-def _target(tool: Process, target: str, context: LoadingContext, places: Places) -> Process:
-    """Return a workflow with those of its steps that a target needs, as ``cwltool --target`` does."""
+def _target(tool: Process, target: str, places: Places) -> Process:
+    """Return a workflow with those of its steps that a target needs."""
     if not isinstance(tool, Workflow):
         raise Faulty(Fault("no-target", places.of(tool.tool), "", [target]))
     own = tool.tool
@@ -198,10 +198,51 @@ def _target(tool: Process, target: str, context: LoadingContext, places: Places)
     unknown = [each for each in wanted if each not in names]
     if unknown:
         raise Faulty(*(Fault("target", places.of(own), "", [each, *names]) for each in unknown))
-    extracted = get_subgraph([names[each] for each in wanted], tool, context)
-    assert context.loader is not None
-    context.loader.idx[extracted["id"]] = extracted
-    return make_tool(extracted["id"], context)
+    _keep(tool, {names[each] for each in wanted})
+    return tool
+
+
+def _keep(tool: Workflow, wanted: set[str]) -> None:
+    """Leave in a workflow the wanted outputs and steps, the steps after wanted inputs, and what all these need.
+
+    cwltool's own extraction loses lists of sources, and asks for the results before a step.
+    """
+    made = {each["id"]: step.id for step in tool.steps for each in step.tool["outputs"]}
+    takes = {
+        step.id: {made.get(each, each) for port in step.tool["inputs"] for each in aslist(port.get("source") or [])}
+        for step in tool.steps
+    }
+    outputs = {
+        each["id"]: {made.get(source, source) for source in aslist(each.get("outputSource") or [])}
+        for each in tool.tool["outputs"]
+    }
+    given = {each["id"] for each in tool.tool["inputs"]}
+    chosen = (wanted & takes.keys()) | (_closed(wanted & given, _turned(takes)) - given)
+    ends = [outputs[each] for each in wanted & outputs.keys()]
+    needed = _closed(chosen.union(*ends), takes)
+    kept = {each for each, above in outputs.items() if each in wanted or (above & chosen and above <= needed | given)}
+    tool.steps[:] = [step for step in tool.steps if step.id in needed]
+    for each in [each for each in tool.tool["outputs"] if each["id"] not in kept]:
+        tool.tool["outputs"].remove(each)
+
+
+def _turned(edges: Mapping[str, set[str]]) -> dict[str, set[str]]:
+    """Return what takes each, if ``edges`` are what each takes."""
+    found: dict[str, set[str]] = {}
+    for name, above in edges.items():
+        for each in above:
+            found.setdefault(each, set()).add(name)
+    return found
+
+
+def _closed(names: set[str], edges: Mapping[str, set[str]]) -> set[str]:
+    """Return the names, and all that edges lead to from them."""
+    found, left = set(names), list(names)
+    while left:
+        new = edges.get(left.pop(), set()) - found
+        found |= new
+        left += new
+    return found
 
 
 def in_order(workflow: Workflow) -> list[WorkflowStep]:
