@@ -300,7 +300,8 @@ def test_a_target_can_be_a_step_or_an_input(tmp_path: Path) -> None:
     assert find(tmp_path, TWO, {"word": "x"}, target="a").names() == ["a"]
     assert find(tmp_path, TWO, {"word": "x"}, target="b").names() == ["a", "b"]
     assert find(tmp_path, TWO, {"word": "x"}, target="word").names() == []  # no step takes it
-    assert find(tmp_path, SCATTER, {"words": ["x"], "numbers": [1]}, target="words").names() == ["s[0]"]
+    scatter = SCATTER.replace("METHOD", "dotproduct")
+    assert find(tmp_path, scatter, {"words": ["x"], "numbers": [1]}, target="words").names() == ["s[0]"]
 
 
 def test_a_single_tool_is_a_step(tmp_path: Path) -> None:
