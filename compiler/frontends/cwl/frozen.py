@@ -361,7 +361,7 @@ def thaw(frozen: Json, make: Maker = default_make_tool) -> Workflow:
     )
     made = construct(document, context)
     assert isinstance(made, Workflow)
-    made.metadata |= _mark(frozen.get(_SINGLE))  # so that it is not lost when this is frozen again
+    made.metadata.update(_mark(frozen.get(_SINGLE)))  # so that it is not lost when this is frozen again
     return made
 
 
