@@ -35,7 +35,7 @@ BAD = {
 
 def cwltool(document: Path, job: Path, outdir: Path) -> dict[str, Any]:
     """Return the output object of cwltool."""
-    words = ["--no-container", "--quiet", "--relax-path-checks", f"--outdir={outdir}", document, job]
+    words = ["--no-container", "--quiet", "--relax-path-checks", f"--outdir={outdir}", str(document), str(job)]
     ended = subprocess.run([sys.executable, "-m", "cwltool", *words], check=True, capture_output=True, text=True)
     outputs: dict[str, Any] = json.loads(ended.stdout)
     return outputs

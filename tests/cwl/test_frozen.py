@@ -87,4 +87,5 @@ def test_a_single_tool_is_still_one_when_it_is_frozen_again() -> None:
     assert frozen["single"]
     assert freeze_step(workflow, workflow.steps[0], scatter=False)["single"]
     inner = load(TOOLS / "greetings.cwl")
+    assert isinstance(inner, Workflow)
     assert "single" not in freeze_step(inner, inner.steps[0], scatter=False)
