@@ -89,3 +89,17 @@ def test_a_single_tool_is_still_one_when_it_is_frozen_again() -> None:
     inner = load(TOOLS / "greetings.cwl")
     assert isinstance(inner, Workflow)
     assert "single" not in freeze_step(inner, inner.steps[0], scatter=False)
+
+
+def test_formats_are_not_lost_when_a_tool_is_frozen_again(tmp_path: Path) -> None:
+    (tmp_path / "own.ttl").write_text(
+        "<http://example.org/inner> <http://www.w3.org/2000/01/rdf-schema#subClassOf> <http://example.org/outer> .\n"
+    )
+    (tmp_path / "tool.cwl").write_text(
+        "{cwlVersion: v1.2, class: CommandLineTool, baseCommand: cat, $schemas: [own.ttl], outputs: [],\n"
+        " inputs: {x: {type: File, format: 'http://example.org/outer'}}}\n"
+    )
+    frozen = freeze_tool(load(tmp_path / "tool.cwl"))
+    workflow = thaw(frozen)
+    again = freeze_step(workflow, workflow.steps[0], scatter=False)
+    assert [names[0] for names in again["formats"]] == ["http://example.org/inner"]

@@ -347,6 +347,8 @@ def thaw(frozen: Json, make: Maker = default_make_tool) -> Workflow:
     def construct(node: CommentedMap, context: LoadingContext) -> Process:
         context = context.copy()
         context.metadata = {key: node[key] for key in ("cwlVersion", ORIGINAL_CWLVERSION) if key in node}
+        if graph is not None:
+            context.metadata["$schemas"] = []  # so that the formats are not lost when this is frozen again
         made = make(node, context)
         made.formatgraph = graph
         return made
