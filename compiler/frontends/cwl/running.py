@@ -93,6 +93,7 @@ class Attempt:
     container: bool
     path: str  # PATH of tools on the machine
     code: int = 0  # of the last command that failed
+    temporary: bool = False  # did it end with one of temporaryFailCodes?
     messages: list[str] = field(default_factory=list)
     outputs: dict[str, Json] | None = None
     status: str = ""
@@ -220,6 +221,7 @@ def _popen(
     good = code in job.successCodes or (code == 0 and code not in [*job.temporaryFailCodes, *job.permanentFailCodes])
     if not good:
         attempt.code = code or 1
+        attempt.temporary = code in job.temporaryFailCodes
     _relink(job, cwd)
     return code
 
@@ -302,7 +304,7 @@ class Step:
             _empty(outdir)
             with _listening(attempt):
                 self._attempt(attempt, inputs, outdir, os.path.join(directory, str(tries)))
-            if attempt.status != "temporaryFail":
+            if not attempt.temporary:  # the status of a step without its outputs is permanentFail
                 break
         if attempt.outputs is not None and attempt.status in {"success", "skipped"}:
             return attempt.outputs
