@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import json
 import logging
+import warnings
 from collections import Counter
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -39,8 +41,12 @@ def run(workspace: Path) -> Answer:
     places = [f"--{name}={workspace}.scratch/" for name in ("tmpdir-prefix", "tmp-outdir-prefix")]
     words = ["--no-container", "--relax-path-checks", "--disable-color", f"--outdir={workspace / 'outputs'}", *places]
     words += [str(workspace / document), str(parameters)]
-    with mock.patch.object(CommandLineJob, "run", counted):
+    with (
+        warnings.catch_warnings(action="ignore", category=ResourceWarning),  # it does not close what it reads
+        mock.patch.object(CommandLineJob, "run", counted),
+    ):
         code = main(words, stdout=found, stderr=log, logger_handler=logging.StreamHandler(log))
+        gc.collect()
     outputs = json.loads(found.getvalue() or "{}")
     return Answer(code, flows.shown(outputs), flows.made(workspace / "outputs"), _by_step(jobs), log.getvalue())
 

@@ -95,7 +95,7 @@ steps:
       b: {default: "-b"}
       each: {default: [one, "*", "two  blanks"]}
       flag: flag
-      number: {default: 1.0e-3}
+      number: {default: 0.25}
       union: {default: 12}
     out: [text]
   half:
