@@ -58,7 +58,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
     base = tmp_path_factory.getbasetemp()
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "wheel"
     folder.mkdir(exist_ok=True)
-    made.install(f"{_wheel(folder)}[snakemake,yadage]")
+    made.install(f"{_wheel(folder)}[cwl,snakemake,yadage]")
     yield made
     if not os.environ.get("REANA_BATCH_KEEP_BOX"):
         made.down()

@@ -1,0 +1,115 @@
+"""CWL workflows on the real systems: a run makes the same outputs as cwltool."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cwl import flows, oracle
+
+from .conftest import Desk, add_secrets, eventually
+
+pytestmark = pytest.mark.site
+
+SITES = ("generic-slurm", "generic-htcondor")
+BARE = ("--set", "container_runtime=none")
+FAULTY = flows.FLOWS.parent / "faulty"
+
+
+@pytest.fixture(params=SITES)
+def site(request: pytest.FixtureRequest, desk: Desk) -> Iterator[str]:
+    """A batch system. Jobs that a failed test left in its queue are removed."""
+    yield str(request.param)
+    desk.empty_htcondor()
+    desk.box.alice("scancel", "--user=alice", check=False)
+
+
+def analysis(desk: Desk, source: Path, file: str = "", **replaced: str) -> None:
+    """Copy an analysis to the desk. In one of its files, each name is replaced by its text."""
+    desk.copy(source, "analysis")
+    if file:
+        text = desk.file(f"analysis/{file}")
+        for name, new in replaced.items():
+            assert name in text
+            text = text.replace(name, new)
+        desk.write(f"analysis/{file}", text)
+
+
+def check(desk: Desk, run: str, theirs: oracle.Answer) -> None:
+    """Fail if a run made anything else than cwltool."""
+    assert theirs.code == 0, theirs.log
+    workspace = desk.path / "runs" / run / "workspace"
+    outputs: dict[str, Any] = json.loads((workspace / "cwl/outputs.json").read_text("utf-8"))
+    assert flows.shown(outputs) == theirs.outputs
+    assert flows.made(workspace / "outputs") == theirs.files
+    assert not flows.lost(outputs, workspace)
+
+
+@pytest.mark.parametrize("flow", ["gather", "choice", "deep", "dynamic", "files", "names", "roofit", "streams"])
+def test_a_run_makes_what_cwltool_makes(desk: Desk, flow: str, tmp_path: Path) -> None:
+    analysis(desk, flows.FLOWS / flow)
+    names = [desk.run("-f", "analysis", "--site", site, *BARE, name=site) for site in SITES]
+    theirs = oracle.run(flows.copy(flow, tmp_path / "theirs"))
+    for name in names:
+        record = desk.wait(name, 400)
+        assert record["status"] == "finished", record
+        check(desk, name, theirs)
+
+
+@pytest.mark.parametrize("flow", ["gather", "secondary", "files"])
+def test_jobs_get_their_files_without_a_shared_file_system(desk: Desk, flow: str, tmp_path: Path) -> None:
+    analysis(desk, flows.FLOWS / flow)
+    run = desk.run("-f", "analysis", "--site", "generic-htcondor", *BARE, "--set", "htcondor.file_transfer=true")
+    theirs = oracle.run(flows.copy(flow, tmp_path / "theirs"))
+    record = desk.wait(run, 500)
+    assert record["status"] == "finished", record
+    check(desk, run, theirs)
+
+
+def test_jobs_run_in_their_images(desk: Desk, site: str, tmp_path: Path) -> None:
+    unpacked = f"{desk.folder}/unpacked/registry.hub.docker.com/site"
+    desk.box.alice("mkdir", "-p", unpacked)
+    desk.box.alice("ln", "-s", "/cvmfs/unpacked.site.test/images/py", f"{unpacked}/py:12")
+    analysis(desk, flows.FLOWS / "hello", "workflow/cwl/hello.tool", **{"library/python:2.7-slim": "site/py:12"})
+    images = ("--set", "container_runtime=apptainer", "--set", f"unpacked_images={desk.folder}/unpacked")
+    run = desk.run("-f", "analysis", "--site", site, *images)
+    theirs = oracle.run(flows.copy("hello", tmp_path / "theirs"))
+    record = desk.wait(run, 200)
+    assert record["status"] == "finished", record
+    check(desk, run, theirs)
+
+
+def test_jobs_that_ask_for_kerberos_have_a_ticket(desk: Desk, site: str) -> None:
+    desk.box.up("krb5", "pki")
+    add_secrets(desk.box)
+    asking = "run: leaf.cwl\n                hints: {reana: {kerberos: true}}"
+    analysis(desk, flows.FLOWS / "dynamic", "workflow.cwl", **{"run: leaf.cwl": asking})
+    leaf = "baseCommand: [sh, -c, 'klist -s && echo \"$@\"', sh]"
+    desk.write("analysis/leaf.cwl", desk.file("analysis/leaf.cwl").replace("baseCommand: echo", leaf))
+    run = desk.run("-f", "analysis", "--site", site, *BARE)
+    record = desk.wait(run, 240)
+    assert record["status"] == "finished", record
+
+
+def test_a_failure_shows_its_lines_and_a_restart_goes_on(desk: Desk, site: str) -> None:
+    analysis(desk, FAULTY, "each.cwl", COMMAND="test $1 != 2 -o -e $0/cured || exit 3")
+    desk.write("analysis/job.yml", desk.file("analysis/job.yml").replace("FOLDER", f"{desk.folder}/tries"))
+    desk.box.alice("mkdir", f"{desk.folder}/tries")
+    run = desk.run("-f", "analysis", "--site", site, *BARE)
+    record = desk.wait(run, 200)
+    assert record["status"] == "failed"
+    failure = record["first_failure"]
+    line = desk.file("analysis/workflow.cwl").splitlines().index("  each:")
+    file, _, number = failure["origin"].partition(":")
+    assert (failure["step"], failure["exit_code"], file) == ("each", 3, "workflow.cwl")
+    assert int(number.partition(":")[0]) > line
+    eventually(lambda: not desk.condor_jobs() + desk.slurm_jobs(), 90)
+    desk.box.alice("touch", f"{desk.folder}/tries/cured")
+    answer = json.loads(desk.reana_batch("restart", "--runs", "runs", "-w", run, "--json").stdout)
+    assert desk.wait(str(answer["name"]), 200)["status"] == "finished"
+    assert [len(desk.file(f"tries/tries.{number}")) for number in (1, 2, 3)] == [1, 2, 1]
+    assert desk.file(f"runs/{answer['name']}/workspace/outputs/last.txt") == "1\n2\n3\n"
