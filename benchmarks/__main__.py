@@ -168,6 +168,22 @@ def yadage_case(jobs: int, model: str, runs: int, directory: Path) -> Result:
     return Result(f"yadage {jobs:,}", "slurm", *medians(costs), most_ratio=cases.MOST_OF_AN_EXPANSION)
 
 
+def cwl_case(jobs: int, runs: int, directory: Path) -> Result:
+    """Measure compiling a CWL workflow against cwltool's own walk of it."""
+    with tempfile.TemporaryDirectory(prefix="reana-batch-benchmark-", dir=directory) as folder:
+        Path(folder, "workflow.cwl").write_text(cases.cwl(), encoding="utf-8")
+        Path(folder, "job.json").write_text(json.dumps({"words": list(map(str, range(jobs - 1)))}), encoding="utf-8")
+        analysis = {
+            "inputs": {"files": ["job.json"], "parameters": {"input": "job.json"}},
+            "workflow": {"type": "cwl", "file": "workflow.cwl"},
+        }
+        Path(folder, "reana.yaml").write_text(json.dumps(analysis), encoding="utf-8")
+        ours = [*REANA_BATCH, "compile", "-b", "slurm", "-f", folder, "-o", f"{folder}/run", "--force"]
+        costs = repeat(lambda: (child(ours), child([*MEASURED, "walk-cwl", folder])), runs)
+    print(f"  cwltool's walk takes {median(peer.mebibytes for _, peer in costs):.1f} MiB", file=sys.stderr)
+    return Result(f"cwl {jobs:,}", "slurm", *medians(costs), cases.CWL_JOBS[jobs])
+
+
 def help_case() -> Result:
     """Measure the wall time of --help against that of an empty Python program."""
     costs = repeat(lambda: (child([*REANA_BATCH, "--help"]), child([sys.executable, "-c", "pass"])), _STARTS)
@@ -188,6 +204,12 @@ def results(wanted: re.Pattern[str], runs: int, directory: Path) -> Iterator[Res
         for backend in cases.BACKENDS:
             if wanted.search(f"{case.title} {backend}"):
                 yield compile_case(case, backend, runs, directory)
+    yield from front_ends(wanted, runs, directory)
+    yield from answers(wanted, runs, directory)
+
+
+def front_ends(wanted: re.Pattern[str], runs: int, directory: Path) -> Iterator[Result]:
+    """Measure the cases of each front end that another program reads for."""
     for jobs in cases.SNAKEMAKE_JOBS:
         for backend in cases.BACKENDS:
             if wanted.search(f"snakemake {jobs:,} {backend}"):
@@ -195,7 +217,9 @@ def results(wanted: re.Pattern[str], runs: int, directory: Path) -> Iterator[Res
     for jobs, model in cases.YADAGE_JOBS.items():
         if wanted.search(f"yadage {jobs:,} slurm"):
             yield yadage_case(jobs, model, runs, directory)
-    yield from answers(wanted, runs, directory)
+    for jobs in cases.CWL_JOBS:
+        if wanted.search(f"cwl {jobs:,} slurm"):
+            yield cwl_case(jobs, runs, directory)
 
 
 def answers(wanted: re.Pattern[str], runs: int, directory: Path) -> Iterator[Result]:

@@ -47,6 +47,8 @@ MOST_OF_A_DRY_RUN = 1.5
 # would take half an hour for the larger one. The second figure limits the ratio.
 YADAGE_JOBS = {1_000: "typedleafs", 10_000: "purejson"}
 MOST_OF_AN_EXPANSION = 0.1
+# Jobs of a CWL workflow, and the most CPU seconds. The peer is cwltool's own walk, which runs no job.
+CWL_JOBS = {1_000: None, 10_000: 5.0}
 SPEC_STEPS = 4_000  # of LINES_PER_STEP lines each
 MOST_LOAD_SECONDS = 1.0
 MOST_HELP_SECONDS = 0.15
@@ -109,6 +111,33 @@ def yadage() -> str:
     ]
     # JSON is YAML.
     return json.dumps({"stages": stages}, indent=1)
+
+
+def cwl() -> str:
+    """Return a CWL workflow with a job for each of the words, and one that merges what they made."""
+
+    def tool(command: str, port: str, kind: str) -> dict[str, Any]:
+        return {
+            "class": "CommandLineTool",
+            "baseCommand": command,
+            "inputs": {port: {"type": kind, "inputBinding": {}}},
+            "outputs": {"made": "stdout"},
+            "stdout": f"{command}.txt",
+        }
+
+    workflow = {
+        "cwlVersion": "v1.2",
+        "class": "Workflow",
+        "requirements": {"ScatterFeatureRequirement": {}},
+        "inputs": {"words": "string[]"},
+        "outputs": {"merged": {"type": "File", "outputSource": "merge/made"}},
+        "steps": {
+            "say": {"run": tool("echo", "word", "string"), "scatter": "word", "in": {"word": "words"}, "out": ["made"]},
+            "merge": {"run": tool("cat", "parts", "File[]"), "in": {"parts": "say/made"}, "out": ["made"]},
+        },
+    }
+    # JSON is YAML.
+    return json.dumps(workflow, indent=1)
 
 
 def scatter(size: int) -> Workflow:

@@ -125,6 +125,26 @@ def expand_yadage(directory: str, model: str) -> None:
                 return
 
 
+def walk_cwl(directory: str) -> None:
+    """Have cwltool run a workflow whose jobs make empty files and start no process."""
+    from unittest import mock
+
+    from cwltool.job import CommandLineJob
+    from cwltool.main import main
+
+    def end(job: CommandLineJob, *_: object) -> None:
+        os.makedirs(job.outdir, exist_ok=True)
+        Path(job.outdir, job.stdout or "").touch()
+        assert job.output_callback is not None
+        job.output_callback(job.collect_outputs(job.outdir, 0), "success")
+
+    scratch = [f"--{name}={directory}/scratch/" for name in ("tmpdir-prefix", "tmp-outdir-prefix")]
+    words = ["--quiet", "--no-container", *scratch, f"--outdir={directory}/outputs"]
+    with mock.patch.object(CommandLineJob, "run", end), open(os.devnull, "w", encoding="utf-8") as nowhere:
+        code = main([*words, f"{directory}/workflow.cwl", f"{directory}/job.json"], stdout=nowhere)
+    assert code == 0
+
+
 _WORK: dict[str, Callable[..., None]] = {
     "compile": compile_workflow,
     "write-again": write_again,
@@ -132,6 +152,7 @@ _WORK: dict[str, Callable[..., None]] = {
     "load-yaml": load_yaml,
     "scan-yaml": scan_yaml,
     "expand-yadage": expand_yadage,
+    "walk-cwl": walk_cwl,
 }
 
 if __name__ == "__main__":
