@@ -44,6 +44,39 @@ def test_frozen_steps_are_equal_from_two_directories(tmp_path: Path) -> None:
     assert freeze_tool(load(first / "greet.cwl")) == freeze_tool(load(second / "greet.cwl"))
 
 
+ONTOLOGY = """\
+<?xml version="1.0"?>
+<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns:rdfs="http://www.w3.org/2000/01/rdf-schema#">
+  <rdf:Description rdf:about="http://formats.invalid/csv">
+    <rdfs:subClassOf rdf:resource="http://formats.invalid/text"/>
+  </rdf:Description>
+  <rdf:Description rdf:about="http://formats.invalid/root">
+    <rdfs:subClassOf rdf:resource="http://formats.invalid/binary"/>
+  </rdf:Description>
+</rdf:RDF>
+"""
+FORMATS = """\
+cwlVersion: v1.2
+class: CommandLineTool
+$schemas: [formats.owl]
+baseCommand: cat
+inputs:
+  table: {type: File, format: "http://formats.invalid/text", inputBinding: {}}
+outputs: []
+"""
+
+
+def test_formats_stay_when_a_step_is_frozen_twice(tmp_path: Path) -> None:
+    (tmp_path / "formats.owl").write_text(ONTOLOGY, "utf-8")
+    (tmp_path / "cat.cwl").write_text(FORMATS, "utf-8")
+    frozen = freeze_tool(load(tmp_path / "cat.cwl"))
+    below = "http://www.w3.org/2000/01/rdf-schema#subClassOf"
+    assert frozen["formats"] == [("http://formats.invalid/csv", below, "http://formats.invalid/text")]
+    workflow = thaw(frozen)
+    again = freeze_step(workflow, workflow.steps[0], scatter=False)
+    assert again["formats"] == frozen["formats"]
+
+
 def test_each_port_has_one_source() -> None:
     (step,) = thaw(steps(TOOLS / "greetings.cwl")["greet"]).steps
     assert step.tool["in"] == [

@@ -250,7 +250,7 @@ def _path(url: str) -> str:
 
 
 def _formats(tool: Process) -> Json:
-    """Return what the ontologies of the documents say about the formats of a tool, as triples."""
+    """Return what the ontologies of the documents say about the formats of a tool's inputs, as triples."""
     if "$schemas" not in tool.metadata or tool.formatgraph is None:
         return []
     triples = {
@@ -260,9 +260,16 @@ def _formats(tool: Process) -> Json:
         and ":" in str(subject)
         and ":" in str(other)  # others have random names
     }
-    named = {text for each in _maps(tool.tool) for text in _texts(each.get("format"))}
+    named = {text for each in _inputs(tool) for text in _texts(each.get("format"))}
     computed = any("$(" in text or "${" in text for text in named)
     return sorted(triples if computed else _below(named, triples))
+
+
+def _inputs(tool: Process) -> Iterator[Mapping[str, Any]]:
+    """Yield the nodes of the inputs of a process, and of those of its steps."""
+    yield from _maps(tool.tool["inputs"])
+    for step in tool.steps if isinstance(tool, Workflow) else ():
+        yield from _inputs(step.embedded_tool)
 
 
 def _texts(value: Node) -> Sequence[str]:

@@ -10,7 +10,7 @@ from importlib.resources import files
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote, urldefrag
 
-from cwltool import process
+from cwltool import load_tool, process
 from cwltool.context import LoadingContext
 from cwltool.errors import GraphTargetMissingException
 from cwltool.load_tool import default_loader, fetch_document, make_tool, resolve_and_validate_document
@@ -21,6 +21,7 @@ from cwltool.update import ALLUPDATES, ORIGINAL_CWLVERSION
 from cwltool.utils import aslist
 from cwltool.workflow import Workflow, WorkflowStep, default_make_tool
 from ruamel.yaml.comments import CommentedMap
+from schema_salad.utils import json_dumps
 
 from reana_batch.frontends.cwl.faults import Faulty, Places
 from reana_batch.frontends.cwl.records import Fault, Request
@@ -58,6 +59,7 @@ def load(request: Request, requirements: Any, places: Places) -> Loaded:
     """
     _know_extensions()
     document = request.document
+    _name_streams(request.analysis or os.path.dirname(_file(document).removeprefix("file://")))
     try:
         return _load(request, requirements, places)
     except GraphTargetMissingException as error:
@@ -76,6 +78,16 @@ def _know_extensions() -> None:
     for version, name in {**_EXTENSIONS, **_EXTENSIONS_OF_DRAFTS}.items():
         text = files("cwltool").joinpath(name).read_text("utf-8")
         use_custom_schema(version, "http://commonwl.org/cwltool", text)
+
+
+def _name_streams(directory: str) -> None:
+    """Let cwltool name a tool's unnamed stdout by the tool and not by the path of its document.
+
+    The name is a digest of the tool's JSON, in which identifiers have that path.
+    """
+    around = f"file://{quote(os.path.abspath(directory))}/"
+    names: Any = load_tool
+    names.json_dumps = lambda value, **words: json_dumps(value, **words).replace(around, "")
 
 
 def _load(request: Request, requirements: Any, places: Places) -> Loaded:
