@@ -196,3 +196,17 @@ def test_outputs(tmp_path: Path) -> None:
             assert (driver.workspace / "outputs/same x.txt_2").read_text(encoding="utf-8") == "b"
             assert (driver.workspace / "outputs/sub/deep").samefile(driver.workspace / "cwl/b/sub/deep")
             assert made["all"]["listing"][0]["location"] == "workspace:outputs/sub/deep"
+
+
+def test_a_file_that_two_outputs_name_is_linked_once(tmp_path: Path) -> None:
+    outputs = {"first": {"$out": ["cwl/a", "file"]}, "second": {"$out": ["cwl/b", "file"]}}
+    with Driver(tmp_path, {"kind": "outputs", "outputs": outputs, "checksum": False}) as driver:
+        (driver.workspace / "cwl/a").mkdir(parents=True)
+        (driver.workspace / "cwl/a/x").write_text("x", "utf-8")
+        (driver.workspace / "cwl/b").symlink_to("a")
+        for name in ("a", "b"):
+            file = {"class": "File", "location": f"workspace:cwl/{name}/x"}
+            (driver.workspace / f"cwl/{name}.json").write_text(json.dumps({"file": file}), "utf-8")
+        assert driver.row("0", {}).kind == "done"
+        made = json.loads((driver.workspace / "cwl/outputs.json").read_bytes())
+        assert made["first"]["location"] == made["second"]["location"] == "workspace:outputs/x"

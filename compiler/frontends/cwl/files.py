@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from cwltool.stdfsaccess import StdFsAccess
+from ruamel.yaml.scalarfloat import ScalarFloat
 
 from reana_batch.frontends.cwl.records import WORKSPACE
 
@@ -140,6 +141,12 @@ def plain(json: Any) -> Any:
         return {str(key): plain(each) for key, each in json.items() if key not in drop}
     if isinstance(json, list | tuple):
         return [plain(each) for each in json]
-    if isinstance(json, bool | int | float | None):
-        return json if isinstance(json, bool | None) else (int(json) if isinstance(json, int) else float(json))
-    return str(json)
+    return json if isinstance(json, bool | None) else number(json) if isinstance(json, int | float) else str(json)
+
+
+def number(found: float) -> int | float:
+    """Return a number as a command line gets it: 1.5e6 without its exponent as 1500000, and 1.0 as 1.0."""
+    whole = isinstance(found, int) or (
+        isinstance(found, ScalarFloat) and found.is_integer() and getattr(found, "_exp", None)
+    )
+    return int(found) if whole else float(found)

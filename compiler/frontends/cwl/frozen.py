@@ -19,8 +19,8 @@ from cwltool.process import Process, shortname
 from cwltool.update import ORIGINAL_CWLVERSION
 from cwltool.workflow import Workflow, WorkflowStep, default_make_tool
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.scalarfloat import ScalarFloat
 
+from reana_batch.frontends.cwl.files import plain
 from reana_batch.frontends.cwl.records import WORKSPACE
 from reana_batch.frontends.cwl.values import Json
 
@@ -190,10 +190,8 @@ class _Writer:
     def plain(self, node: Node, *, key: str = "") -> Json:
         if isinstance(node, str):
             return self._text(str(node), key)
-        if isinstance(node, ScalarFloat) and node.is_integer() and getattr(node, "_exp", None):
-            return int(node)  # a command line gets 1e6 as 1000000, and 1.0 as 1.0
         if not isinstance(node, Mapping | list):
-            return node if isinstance(node, bool | int | float | None) else str(node)
+            return plain(node)
         self.places.append(self._place(node))
         if isinstance(node, list):
             return [self.plain(each, key=key) for each in node]

@@ -12,7 +12,7 @@ from cwltool.process import compute_checksums, stage_files
 from cwltool.stdfsaccess import StdFsAccess
 from cwltool.utils import adjustDirObjs, get_listing, normalizeFilesDirs
 
-from reana_batch.frontends.cwl.results import Results, url_of
+from reana_batch.frontends.cwl.results import Results, path_of, url_of
 from reana_batch.frontends.cwl.values import Json
 
 # The directory of the outputs in the workspace, as in REANA, and the file that lists them.
@@ -30,6 +30,7 @@ def collect(results: Results, outputs: Mapping[str, Json], *, checksum: bool) ->
     normalizeFilesDirs(found)
     adjustDirObjs(found, lambda each: get_listing(access, each, recursive=True))
     files = list(_outermost(found))
+    _name_once(files)
     target = os.path.join(results.workspace, DIRECTORY)
     os.makedirs(target, exist_ok=True)
     mapper = PathMapper(files, "", target, separateDirs=False)
@@ -50,6 +51,15 @@ def _outermost(value: Json) -> Iterator[Any]:
     elif isinstance(value, Mapping | list):
         for each in value.values() if isinstance(value, Mapping) else value:
             yield from _outermost(each)
+
+
+def _name_once(files: Iterable[Any]) -> None:
+    """Give one location to what is one file under one name, though a link leads to it. It is linked only once."""
+    first: dict[tuple[str, str], str] = {}
+    for each in _all(files):
+        if each["location"].startswith("file://"):
+            real = os.path.realpath(path_of(each["location"]))
+            each["location"] = first.setdefault((real, each["basename"]), each["location"])
 
 
 def _all(files: Iterable[Any]) -> Iterator[Any]:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from reana_batch.frontends.cwl import values
 from reana_batch.frontends.cwl.records import WORKSPACE
@@ -102,6 +102,11 @@ class Results:
 def url_of(path: str) -> str:
     """Return the URL of a file."""
     return _FILE + quote(path)
+
+
+def path_of(url: str) -> str:
+    """Return the path of the URL of a file."""
+    return unquote(url.removeprefix(_FILE))
 
 
 def _relocated(value: Json, change: Callable[[str], str], dropped: frozenset[str] = frozenset()) -> Json:
