@@ -18,7 +18,7 @@ from tests.cwl.test_frozen import TOOLS, load, steps
 
 
 def task(frozen: Any, **more: Any) -> dict[str, Any]:
-    return {"kind": "step", "task": frozen, "common": {}, "base": "cwl/step", "checksum": False, **more}
+    return {"kind": "step", "task": frozen, "common": {}, "base": "cwl/step", "checksum": False, "strict": True, **more}
 
 
 def text(driver: Driver, file: Any) -> str:
@@ -94,26 +94,29 @@ def test_exit_codes(make: Driver) -> None:
 
 
 @pytest.mark.parametrize(
-    ("request_", "reason"),
+    ("request_", "kind", "reason"),
     [
         (
             {"script": "rm made.txt"},
+            "lacks",
             "make.cwl:20:38: step make: Error collecting output for parameter 'made': Did not find output file with",
         ),
         (
             {"script": {"$out": ["cwl/none/0", "a"]}},
+            "broken",
             "The result of cwl/none/0 cannot be read: No such file or directory.",
         ),
-        ({}, "Missing required input parameter 'script'"),
+        ({}, "broken", "Missing required input parameter 'script'"),
         (
             {"script": {"$picked": ["the_only_non_null", {"$items": ["a", "b"]}]}},
+            "broken",
             "pickValue: the_only_non_null finds 2 values that are not null.",
         ),
     ],
 )
-def test_faults_are_one_sentence(make: Driver, request_: dict[str, Any], reason: str) -> None:
+def test_faults_are_one_sentence(make: Driver, request_: dict[str, Any], kind: str, reason: str) -> None:
     answer = make.row("fault", request_)
-    assert answer.kind == "lacks"
+    assert answer.kind == kind
     assert reason in answer.text
     assert make.log("fault", "err").endswith(answer.text + "\n")
     assert "Traceback" not in make.log("fault", "err")
@@ -139,7 +142,7 @@ def test_a_workflow_in_one_job(frozen: dict[str, Any], tmp_path: Path) -> None:
 def test_an_expression_that_throws(frozen: dict[str, Any], tmp_path: Path) -> None:
     with Driver(tmp_path, task(frozen["failing"])) as driver:
         answer = driver.row("0", {"size": 3})
-    assert answer.kind == "lacks"
+    assert answer.kind == "broken"
     assert answer.text == (
         "choice.cwl:31:5: step failing: the expression throws "
         "TypeError: Cannot read properties of undefined (reading 'such')"
@@ -163,6 +166,14 @@ def test_a_container_gets_mounts(frozen: dict[str, Any], tmp_path: Path) -> None
     assert answer.script.endswith(" cat < /work/next.txt > /work/copy.txt\n")
     assert refused.kind == "broken"
     assert "/etc/own.conf" in refused.text
+
+
+def test_a_container_has_a_network_as_in_reana(frozen: dict[str, Any], tmp_path: Path) -> None:
+    with Driver(tmp_path, task(frozen["image"], strict=False)) as driver:
+        (driver.workspace / "letter.txt").write_text("dear", encoding="utf-8")
+        answer = driver.row("0", {"letter": {"class": "File", "location": "workspace:letter.txt"}}, "image")
+    assert answer.script
+    assert not answer.isolated
 
 
 def test_a_server_that_cannot_begin(tmp_path: Path) -> None:

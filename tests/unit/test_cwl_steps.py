@@ -128,6 +128,7 @@ def test_one_job_has_all_its_inputs_in_the_task(make: Callable[..., Made]) -> No
         "kind": "step",
         "base": "cwl/fit",
         "checksum": False,
+        "strict": False,
         "common": {"mass": 5},
         "task": {"frozen": 1},
     }

@@ -61,11 +61,11 @@ class Failed(Exception):
 
 
 class Lacks(Exception):
-    """The step cannot run with its inputs, or its outputs are not as the document says. The text is cwltool's."""
+    """The outputs of a command are not as the document says. The text is cwltool's."""
 
 
 class Broken(Exception):
-    """The worker cannot run the step. The text is cwltool's."""
+    """No command of the step can start, because of this worker or of the step's inputs. The text is cwltool's."""
 
 
 class Command(NamedTuple):
@@ -92,8 +92,10 @@ class Attempt:
     runner: Runner
     container: bool
     path: str  # PATH of tools on the machine
+    strict: bool  # has a container only the network that the document asks for?
     code: int = 0  # of the last command that failed
     temporary: bool = False  # did it end with one of temporaryFailCodes?
+    ran: bool = False  # has a command run?
     messages: list[str] = field(default_factory=list)
     outputs: dict[str, Json] | None = None
     status: str = ""
@@ -103,6 +105,10 @@ class Attempt:
     def start(self, job: JobBase) -> None:
         """Remember the job whose command is next."""
         self.job = job
+
+    def isolates(self, job: JobBase) -> bool:
+        """Return whether a job that does not ask for a network gets none. In REANA all have one by default."""
+        return self.strict or job.get_requirement("NetworkAccess")[0] is not None
 
     def receive(self, outputs: Mapping[str, Json], status: str) -> None:
         """Take the outputs of the step."""
@@ -209,6 +215,7 @@ def _popen(
     attempt = _present[-1]
     job = attempt.job
     assert job is not None
+    attempt.ran = True
     inside = job.builder.outdir if attempt.container else cwd
     streams = [
         ("<", job.stdin if attempt.container else stdin_path),
@@ -216,7 +223,7 @@ def _popen(
         ("2>", stderr_path and inside + stderr_path[len(cwd) :]),
     ]
     script = _script(commands, streams, job.environment, inside, clean=not attempt.container)
-    isolated = attempt.container and not job.networkaccess
+    isolated = attempt.container and not job.networkaccess and attempt.isolates(job)
     code = attempt.runner(Command(script, timelimit or 0, attempt.mounts if attempt.container else (), isolated))
     good = code in job.successCodes or (code == 0 and code not in [*job.temporaryFailCodes, *job.permanentFailCodes])
     if not good:
@@ -289,6 +296,7 @@ class Step:
     checksum: bool
     workspace: str
     path: str
+    strict: bool  # as in an attempt
     _thawed: Workflow | None = None
 
     def run(
@@ -300,7 +308,7 @@ class Step:
         """
         self._thawed = self._thawed or thaw(self.frozen, make)
         for tries in range(RETRIES + 1):
-            attempt = Attempt(runner, container, self.path)
+            attempt = Attempt(runner, container, self.path, self.strict)
             _empty(outdir)
             with _listening(attempt):
                 self._attempt(attempt, inputs, outdir, os.path.join(directory, str(tries)))
@@ -310,7 +318,8 @@ class Step:
             return attempt.outputs
         if attempt.code:
             raise Failed(attempt.code)
-        raise Lacks(attempt.messages[0] if attempt.messages else "An output that the step names is missing.")
+        reason = Lacks if attempt.ran else Broken
+        raise reason(attempt.messages[0] if attempt.messages else "An output that the step names is missing.")
 
     def _attempt(self, attempt: Attempt, inputs: Mapping[str, Json], outdir: str, directory: str) -> None:
         workflow = self._thawed

@@ -18,7 +18,7 @@ class Server:
     def __init__(self, task: Json, results: Results, channel: Channel, path: str) -> None:
         self._task, self._results, self._channel = task, results, channel
         frozen = results.absolute(task["task"])
-        self._step = Step(frozen, task["checksum"], results.workspace, path)
+        self._step = Step(frozen, task["checksum"], results.workspace, path, task["strict"])
         self._common = {port: results.known(value) for port, value in task["common"].items()}
 
     def run(self, row: Row) -> None:

@@ -30,13 +30,16 @@ def steps(spec: Spec, reading: Reading, graph: Graph, part: str, diagnostics: Di
     for node in graph.nodes:
         if node.jobs:
             record = reading.steps[node.jobs[0].step]
-            found.append(_step(node, record, reading, graph, base(part, node.name), asked(spec, record, diagnostics)))
+            folder = base(part, node.name)
+            found.append(_step(spec, node, record, reading, graph, folder, asked(spec, record, diagnostics)))
         elif node.is_last:
             found.append(_outputs(spec, node, reading, graph, _shared_backend(found)))
     return tuple(found)
 
 
-def _step(node: Node, record: StepRecord, reading: Reading, graph: Graph, folder: str, wished: Asked) -> Step:
+def _step(
+    spec: Spec, node: Node, record: StepRecord, reading: Reading, graph: Graph, folder: str, wished: Asked
+) -> Step:
     origin = Place(*record.place)
     columns = Columns(len(node.jobs))
     common, request = _request(node, graph.texts, columns)
@@ -44,6 +47,7 @@ def _step(node: Node, record: StepRecord, reading: Reading, graph: Graph, folder
         "kind": "step",
         "base": folder,
         "checksum": False,
+        "strict": bool(spec.definition),  # only the runner of CWL documents takes away the network
         "common": common,
         "task": reading.tasks[record.task].task,
     }

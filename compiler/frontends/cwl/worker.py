@@ -73,9 +73,9 @@ def _answer(server: _Server, row: Row) -> str:
         return ""
     except Failed as error:
         return f"failed {error.code}"
-    except (Lacks, Missing, BadPick) as error:
+    except Lacks as error:
         kind, text = "lacks", server.reason(str(error))
-    except Broken as error:
+    except (Broken, Missing, BadPick) as error:
         kind, text = "broken", server.reason(str(error))
     except OSError as error:
         kind, text = "broken", server.reason(f"{error.filename}: {error.strerror}" if error.filename else str(error))
