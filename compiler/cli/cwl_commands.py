@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 _EXIT_UNSUPPORTED = 33
 _EXIT_TERMINATED = 143
 
+# The inputs, in the analysis.
+_JOB = "job.yaml"
+
 _NO_EFFECT = "Accepted, without effect: jobs work in the run directory."
 
 
@@ -102,7 +105,7 @@ def _run(document: str, job: Sequence[str], wish: _Wish, given: dict[str, Any]) 
     # The analysis is below the runs, so that its files can be moved into the workspace.
     with tempfile.TemporaryDirectory(prefix=".cwl-", dir=wish.runs, ignore_cleanup_errors=True) as folder:
         analysis, options = _analysis(Path(folder), document, job, given)
-        compilation = _compiled(analysis, options, wish)
+        compilation = _compiled(analysis, options, wish, job)
         directory = create(compilation, wish.runs, analysis.name)
         _move_inputs(analysis, directory / layout.WORKSPACE)
     with _stopping(directory):
@@ -127,8 +130,8 @@ def _analysis(folder: Path, document: str, job: Sequence[str], given: dict[str, 
     asked = _given(document, job, given["basedir"])
     analysis = folder / _name_of(asked.document)
     analysis.mkdir()
-    spec = {"type": "cwl", "file": asked.document, "parameters": {"file": "job.yaml"}}
-    (analysis / "job.yaml").write_text(yaml.safe_dump(asked.inputs), "utf-8")
+    spec = {"type": "cwl", "file": asked.document, "parameters": {"file": _JOB}}
+    (analysis / _JOB).write_text(yaml.safe_dump(asked.inputs), "utf-8")
     (analysis / "reana.yaml").write_text(yaml.safe_dump({"workflow": spec}), "utf-8")
     none = ("container_runtime=none",) if given["no_container"] else ()
     settings = (*given["settings"], *none)
@@ -153,11 +156,15 @@ def _name_of(document: str) -> str:
     return re.sub(r"[^A-Za-z0-9_]+", "-", stem).strip("-")[:50] or "cwl"
 
 
-def _compiled(analysis: Path, options: Options, wish: _Wish) -> Compilation:
-    from reana_batch.diagnostics import Diagnostics
+def _compiled(analysis: Path, options: Options, wish: _Wish, job: Sequence[str]) -> Compilation:
+    from reana_batch.cli.cwl_places import in_job
+    from reana_batch.diagnostics import Diagnostics, Refused
     from reana_batch.pipeline import compile_spec
 
-    compilation = compile_spec(analysis / "reana.yaml", options, Diagnostics())
+    try:
+        compilation = compile_spec(analysis / "reana.yaml", options, Diagnostics())
+    except Refused as refused:
+        raise Refused(in_job(refused.diagnostics, analysis / _JOB, job)) from None
     _refuse_lost_images(compilation)
     if not wish.quiet:
         show(compilation.diagnostics)

@@ -89,7 +89,16 @@ def test_missing_inputs_are_named(empty: Tool) -> None:
     empty.write("echo.cwl", ECHO)
     found = empty.run("cwl-runner", "--runs", "runs", "echo.cwl")
     assert (found.code, found.stdout) == (1, "")
-    assert "The workflow needs the input word." in found.stderr
+    assert "error: The workflow needs the input word." in found.stderr.splitlines()[0]
+
+
+def test_a_faulty_input_is_shown_in_the_job(empty: Tool) -> None:
+    empty.write("echo.cwl", ECHO)
+    empty.write("job.yml", "# the inputs\nword: [x]\n")
+    found = empty.run("cwl-runner", "--runs", "runs", "echo.cwl", "job.yml")
+    assert (found.code, found.stdout) == (1, "")
+    assert found.stderr.startswith("job.yml:2:7: error: Input word does not fit:")
+    assert "\n  word: [x]\n" in found.stderr
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
