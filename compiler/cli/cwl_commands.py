@@ -165,22 +165,9 @@ def _compiled(analysis: Path, options: Options, wish: _Wish, job: Sequence[str])
         compilation = compile_spec(analysis / "reana.yaml", options, Diagnostics())
     except Refused as refused:
         raise Refused(in_job(refused.diagnostics, analysis / _JOB, job)) from None
-    _refuse_lost_images(compilation)
     if not wish.quiet:
         show(compilation.diagnostics)
     return compilation
-
-
-def _refuse_lost_images(compilation: Compilation) -> None:
-    """Raise Refused if steps would run without an image that the document requires."""
-    if compilation.site.container_runtime != "none":
-        return
-    for step in compilation.workflow.steps:
-        if step.asked.needs_image:
-            message = f'Step "{step.label}" requires an image, and nothing here would start it.'
-            hint = "choose a container runtime: --set container_runtime=apptainer"
-            compilation.diagnostics.error("unsupported", message, step.origin, hint)
-    compilation.diagnostics.stop_if_errors()
 
 
 def _move_inputs(analysis: Path, workspace: Path) -> None:

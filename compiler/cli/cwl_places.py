@@ -28,7 +28,7 @@ def in_job(found: Diagnostics, copy: Path, words: Sequence[str]) -> Diagnostics:
 def _moved(found: Diagnostic, copy: Path, written: Document | None, job: Document | None) -> Diagnostic:
     if found.place is None or Path(found.place.file).absolute() != copy.absolute() or written is None:
         return found
-    return replace(found, place=job and _place_in(job, found.place, written))
+    return replace(found, place=_place_in(job, found.place, written) if job else None)
 
 
 def _place_in(job: Document, place: Place, written: Document) -> Place:

@@ -32,7 +32,12 @@ def locate_images(workflow: Workflow, context: Context) -> Workflow:
 
 
 def _without_images(workflow: Workflow, context: Context) -> Workflow:
-    count = sum(bool(step.asked.environment) for step in workflow.steps)
+    for step in workflow.steps:
+        if step.asked.needs_image:
+            message = f'Step "{step.label}" requires an image, and the site {context.site.name} starts none.'
+            hint = "choose a container runtime: --set container_runtime=apptainer"
+            context.diagnostics.error("unsupported", message, step.origin, hint)
+    count = sum(bool(step.asked.environment) and not step.asked.needs_image for step in workflow.steps)
     if count:
         steps = "1 step" if count == 1 else f"{count:,} steps"
         message = f"The site {context.site.name} runs {steps} on the machine itself, not in the image."

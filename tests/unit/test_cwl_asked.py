@@ -26,7 +26,7 @@ def wishes(tmp_path: Path, said: Diagnostics, *hints: tuple[str, Any], resources
     """Return what a step with these hints and fields asks for."""
     (tmp_path / "flow.cwl").touch()
     (tmp_path / "reana.yaml").write_text(f"workflow: {{type: cwl, file: flow.cwl, resources: {resources}}}\n")
-    spec = read_spec(tmp_path / "reana.yaml", frontends.FRONTENDS, said)
+    spec = read_spec(tmp_path / "reana.yaml", frontends.FRONTENDS, said, definition=fields.pop("definition", ""))
     standard: dict[str, Any] = {"label": "fit", "place": ("flow.cwl", 3, 5), "task": 0, "command": True}
     standard |= dict.fromkeys(("cpus", "memory", "disk", "runtime", "gpus")) | {"image": "", "image_required": False}
     placed = [(name, value, ("flow.cwl", number, 1)) for number, (name, value) in enumerate(hints, 1)]
@@ -40,10 +40,15 @@ def test_a_step_gets_what_cwl_asks_for(tmp_path: Path, said: Diagnostics) -> Non
     assert not list(said)
 
 
-def test_an_image_is_needed_or_only_wished_for(tmp_path: Path, said: Diagnostics) -> None:
+@pytest.mark.parametrize(
+    ("definition", "required", "needed"), [("", True, False), ("flow.cwl", True, True), ("flow.cwl", False, False)]
+)
+def test_only_a_runner_of_cwl_needs_images(
+    tmp_path: Path, said: Diagnostics, definition: str, required: bool, needed: bool
+) -> None:
     image = "docker.io/library/debian:12"
-    assert wishes(tmp_path, said, image=image, image_required=True).needs_image
-    assert not wishes(tmp_path, said, image=image).needs_image
+    found = wishes(tmp_path, said, image=image, image_required=required, definition=definition)
+    assert found.needs_image == needed
 
 
 def test_little_memory_becomes_the_default_of_cwl(tmp_path: Path, said: Diagnostics) -> None:

@@ -696,6 +696,18 @@ def test_site_without_containers(environments: list[str], count: str) -> None:
     )
 
 
+def test_site_without_containers_for_a_step_that_needs_its_image() -> None:
+    here = context("make", Site(name="local"))
+    needing = step("fit", environment="a/b:1", origin=at(3))
+    locate_images(workflow(needing._replace(asked=needing.asked._replace(needs_image=True))), here)
+    assert shown(here) == (
+        'reana.yaml:3:1: error: Step "fit" requires an image, and the site local starts none. [unsupported]\n'
+        "  line 3\n"
+        "  ^^^^^^\n"
+        "hint: choose a container runtime: --set container_runtime=apptainer\n"
+    )
+
+
 @pytest.mark.parametrize("backend", ["make", "slurm"])
 def test_container_runtime_that_the_system_lacks(backend: str) -> None:
     here = context(backend, Site(container_runtime="htcondor"))

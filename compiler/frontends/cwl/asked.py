@@ -37,7 +37,8 @@ def asked(spec: Spec, step: StepRecord, diagnostics: Diagnostics) -> Asked:
         resources=_resources(step),
         credentials=hints.credentials(found),
         cvmfs=spec.cvmfs,
-        needs_image=step.image_required,
+        needs_image=step.image_required
+        and bool(spec.definition),  # an analysis runs without images where its site does
     )
 
 
