@@ -86,6 +86,20 @@ def test_a_link_to_an_input_is_kept(make: Driver) -> None:
     assert text(make, make.result("cwl/step", "7")["made"]) == "far"
 
 
+def test_links_do_not_depend_on_the_place_of_the_workspace(make: Driver) -> None:
+    (make.workspace / "far").mkdir()
+    (make.workspace / "far/file").write_text("far", encoding="utf-8")
+    far = {"class": "File", "location": "workspace:far/file"}
+    made_links = 'ln -sf "$f" made.txt; ln -s "${f%/*}" folder; ln -s /dev/null other'
+    script = f'link() {{ f=$(readlink -f "$1"); {made_links}; }}; link'
+    assert make.row("8", {"script": script, "more": [far]}).kind == "done"
+    made = make.workspace / "cwl/step/8"
+    assert (made / "made.txt").samefile(make.workspace / "far/file")
+    assert not (made / "made.txt").is_symlink()
+    assert (made / "folder").readlink() == Path("../../../far")
+    assert (made / "other").readlink() == Path("/dev/null")
+
+
 def test_exit_codes(make: Driver) -> None:
     assert make.row("4", {"script": "exit 3"})[:3] == ("failed", "3", (20,))
     assert make.row("5", {"script": "echo x >> ../tries; exit 8"})[:3] == ("failed", "8", (20, 20, 20))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -12,6 +11,7 @@ from cwltool.process import compute_checksums, stage_files
 from cwltool.stdfsaccess import StdFsAccess
 from cwltool.utils import adjustDirObjs, get_listing, normalizeFilesDirs
 
+from reana_batch.frontends.cwl.links import link
 from reana_batch.frontends.cwl.results import Results, path_of, url_of
 from reana_batch.frontends.cwl.values import Json
 
@@ -88,10 +88,7 @@ def _link(source: str, target: str) -> None:
     if os.path.isdir(source):
         _link_all(source, target)
         return
-    try:
-        os.link(os.path.realpath(source), target)
-    except OSError:
-        shutil.copy2(source, target)
+    link(source, target)
 
 
 def _link_all(source: str, target: str) -> None:

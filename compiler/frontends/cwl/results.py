@@ -28,7 +28,8 @@ class Results:
 
     def __init__(self, workspace: str) -> None:
         self.workspace = os.path.abspath(workspace)
-        self._roots = [url_of(each) for each in dict.fromkeys([self.workspace, os.path.realpath(workspace)])]
+        self.paths = list(dict.fromkeys([self.workspace, os.path.realpath(workspace)]))  # its own, and without links
+        self._roots = [url_of(each) for each in self.paths]
         self._read: dict[str, Any] = {}
 
     def known(self, value: Json) -> Json:

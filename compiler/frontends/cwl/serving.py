@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from reana_batch.frontends.cwl.channel import Channel, Row
+from reana_batch.frontends.cwl.links import settle
 from reana_batch.frontends.cwl.results import Results
 from reana_batch.frontends.cwl.running import Command, Step
 from reana_batch.frontends.cwl.values import Json
@@ -33,6 +34,7 @@ class Server:
             return self._channel.run(command.seconds)
 
         outputs = self._step.run({**self._common, **own}, outdir, directory, runner, container=row.place == "image")
+        settle(outdir, self._results.paths)
         self._results.write(f"{outdir}.json", outputs)
 
 
