@@ -84,6 +84,7 @@ def test_a_link_to_an_input_is_kept(make: Driver) -> None:
     far = {"class": "File", "location": "workspace:far.txt"}
     assert make.row("7", {"script": 'link() { ln -sf "$1" made.txt; }; link', "more": [far]}).kind == "done"
     assert text(make, make.result("cwl/step", "7")["made"]) == "far"
+    assert make.result("cwl/step", "7")["made"]["location"].startswith("workspace:")
 
 
 def test_links_do_not_depend_on_the_place_of_the_workspace(make: Driver) -> None:

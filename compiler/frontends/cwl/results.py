@@ -94,6 +94,8 @@ class Results:
         return _relocated(value, self._relative, _OF_A_JOB)
 
     def _relative(self, location: str) -> str:
+        if location.startswith("/"):  # of an input that is handed on, cwltool gives the path
+            location = url_of(location)
         for root in self._roots:
             if location.startswith(root + "/"):
                 return WORKSPACE + location[len(root) + 1 :]
