@@ -52,9 +52,12 @@ def run(workspace: Path) -> Answer:
 
 
 def _by_step(jobs: Counter[str]) -> Counter[str]:
-    """Return the numbers of jobs by step. cwltool numbers the jobs of one name: ``fit``, ``fit_2``."""
+    """Return the numbers of jobs by step.
+
+    cwltool numbers the jobs of one name: ``fit``, ``fit_2``. The job of a document without steps has its file's name.
+    """
     found = Counter[str]()
-    for name, count in jobs.items():
+    for name, count in ((name.removesuffix(".cwl"), count) for name, count in jobs.items()):
         base, _, number = name.rpartition("_")
         found[base if number.isdecimal() and base else name] += count
     return found
