@@ -94,7 +94,7 @@ class Results:
         return _relocated(value, self._relative, _OF_A_JOB)
 
     def _relative(self, location: str) -> str:
-        if location.startswith("/"):  # of an input that is handed on, cwltool gives the path
+        if location.startswith("/"):  # cwltool gives the path of an input that is an output too
             location = url_of(location)
         for root in self._roots:
             if location.startswith(root + "/"):
