@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 _SAFE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
 _UNSAFE = re.compile(rb"[^A-Za-z0-9_-]|^-")
@@ -22,6 +22,19 @@ def encode(text: str) -> str:
         return text
     safe = _UNSAFE.sub(lambda match: b"~%02x" % match[0][0], text.encode("utf-8"))
     return safe.decode("ascii") or "~"
+
+
+def of_label(label: str) -> str:
+    """Return a safe name for the steps of a label whose parts a slash divides. Different labels can have the same."""
+    return "-".join(map(encode, label.split("/")))
+
+
+def rests(names: Iterable[str]) -> Iterator[str]:
+    """Yield names for expansions of what has these names: fit.rest, fit.rest2, ... A step has only a number after a dot."""
+    seen = Counter[str]()
+    for name in names:
+        seen[name] += 1
+        yield f"{name}.rest" if seen[name] == 1 else f"{name}.rest{seen[name]}"
 
 
 def numbered(names: Sequence[str]) -> list[str]:

@@ -7,13 +7,14 @@ Each target has a table of the native directives that hints become.
 from __future__ import annotations
 
 import functools
+import json
 import re
 from collections import ChainMap
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from reana_batch.credentials import CREDENTIALS
-from reana_batch.diagnostics import Diagnostics
+from reana_batch.diagnostics import Diagnostics, Place
 from reana_batch.ir import Hint
 from reana_batch.reading import expressions
 
@@ -147,6 +148,17 @@ def _read(name: str, text: str) -> object:
         return _ALL_READERS[name].read(text)
     except expressions.Unreadable as error:
         return error.with_traceback(None)  # otherwise the cache would keep all frames of the traceback
+
+
+def is_sound(name: str, value: Any, place: Place, diagnostics: Diagnostics) -> bool:
+    """Return whether a hint that is written in a workflow has a value of the right kind. If not, record what it must be."""
+    is_switch = name in steering() - {"compute_backend"}
+    if isinstance(value, str | int) and isinstance(value, bool) == is_switch:
+        return True
+    expected = "true or false" if is_switch else "text or a whole number"
+    message = f"{name} must be {expected}, not {json.dumps(value, ensure_ascii=False)}."
+    diagnostics.error("bad-value", message, place, cure(name))
+    return False
 
 
 def check(hints: Mapping[str, Hint], diagnostics: Diagnostics) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from reana_batch.credentials import CREDENTIALS
@@ -26,7 +25,7 @@ def asked(spec: Spec, step: StepRecord, diagnostics: Diagnostics) -> Asked:
         place = Place(*written)
         if not hints.is_known(name):
             _report_unknown(name, place, diagnostics)
-        elif value is not None and _is_sound(name, value, place, diagnostics):
+        elif value is not None and hints.is_sound(name, value, place, diagnostics):
             found[name] = Hint(value, place)
     hints.check(found, diagnostics)
     if step.image:
@@ -56,17 +55,6 @@ def _report_unknown(name: str, place: Place, diagnostics: Diagnostics) -> None:
     known = (*hints.READERS, *sorted(hints.steering()))
     hint = suggestion(name, known, "see REANA's hints.")
     diagnostics.warning("hint-ignored", f'The hint "{name}" has no effect.', place, hint)
-
-
-def _is_sound(name: str, value: Any, place: Place, diagnostics: Diagnostics) -> bool:
-    """Return whether a hint has a value of the right kind. Otherwise record what it must be."""
-    is_switch = name in hints.steering() - {"compute_backend"}
-    if isinstance(value, str | int) and isinstance(value, bool) == is_switch:
-        return True
-    expected = "true or false" if is_switch else "text or a whole number"
-    message = f"{name} must be {expected}, not {json.dumps(value, ensure_ascii=False)}."
-    diagnostics.error("bad-value", message, place, hints.cure(name))
-    return False
 
 
 def credentials_in(task: Any) -> frozenset[str]:

@@ -154,27 +154,14 @@ def _first_equal(items: Sequence[Hashable]) -> list[int]:
 # --- names ---------------------------------------------------------------------------------------
 
 
-def step_name(label: str) -> str:
-    """Return a safe name for the steps of a label. Different labels can have the same."""
-    return "-".join(map(names.encode, label.split("/")))
-
-
 def _names(found: Sequence[Sequence[JobRecord | PendingRecord | None]], reading: Reading) -> list[str]:
     """Return the names of steps and expansions. Several steps of a name are numbered."""
-    steps = (step_name(reading.steps[rows[0].step].label) for rows in found if isinstance(rows[0], JobRecord))
+    steps = (names.of_label(reading.steps[rows[0].step].label) for rows in found if isinstance(rows[0], JobRecord))
     numbered = iter(names.numbered(list(steps)))
-    rests = _rests([step_name(rows[0].label) for rows in found if isinstance(rows[0], PendingRecord)])
+    rests = names.rests(names.of_label(rows[0].label) for rows in found if isinstance(rows[0], PendingRecord))
     return [
         OUTPUTS if rows[0] is None else next(numbered if isinstance(rows[0], JobRecord) else rests) for rows in found
     ]
-
-
-def _rests(labels: Sequence[str]) -> Iterator[str]:
-    """Yield the names of expansions. No step has a dot and a word at the end of its name."""
-    seen = Counter[str]()
-    for name in labels:
-        seen[name] += 1
-        yield f"{name}.rest" if seen[name] == 1 else f"{name}.rest{seen[name]}"
 
 
 def _renaming(

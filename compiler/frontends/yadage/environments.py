@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from reana_batch.credentials import CREDENTIALS
-from reana_batch.diagnostics import Diagnostics, Place
+from reana_batch.diagnostics import Diagnostics
 from reana_batch.frontends.yadage.definition import Definition
 from reana_batch.frontends.yadage.records import StageRecord
 from reana_batch.ir import Asked, Hint
@@ -76,7 +75,9 @@ def asked(spec: Spec, definition: Definition, stage: StageRecord, diagnostics: D
             cvmfs = tuple(dict.fromkeys((*cvmfs, *_REPOSITORIES)))
         elif wish.is_word and wish.name in _CREDENTIALS:
             found[_CREDENTIALS[wish.name]] = Hint(True, place)
-        elif not wish.is_word and hints.is_known(wish.name) and _is_sound(wish, place, diagnostics):
+        elif wish.is_word or not hints.is_known(wish.name):
+            continue
+        elif hints.is_sound(wish.name, wish.value, place, diagnostics):
             found[wish.name] = Hint(wish.value, place)
     hints.check(found, diagnostics)
     _check_variables(definition, path, stage.environment, diagnostics)
@@ -86,17 +87,6 @@ def asked(spec: Spec, definition: Definition, stage: StageRecord, diagnostics: D
         credentials=hints.credentials(found),
         cvmfs=cvmfs,
     )
-
-
-def _is_sound(wish: Wish, place: Place, diagnostics: Diagnostics) -> bool:
-    """Return whether a hint has a value of the right kind. Otherwise record what it must be."""
-    is_switch = wish.name in hints.steering() - {"compute_backend"}
-    if isinstance(wish.value, str | int) and isinstance(wish.value, bool) == is_switch:
-        return True
-    expected = "true or false" if is_switch else "text or a whole number"
-    message = f"{wish.name} must be {expected}, not {json.dumps(wish.value, ensure_ascii=False)}."
-    diagnostics.error("bad-value", message, place, hints.cure(wish.name))
-    return False
 
 
 def _check_variables(

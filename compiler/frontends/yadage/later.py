@@ -13,12 +13,13 @@ from typing import Any, NamedTuple
 
 import networkx
 
+from reana_batch import names
 from reana_batch.frontends.yadage import environments
 from reana_batch.frontends.yadage.definition import Definition
 from reana_batch.frontends.yadage.initial import Initial
 from reana_batch.frontends.yadage.process import Reading
 from reana_batch.frontends.yadage.records import Past, PendingRecord
-from reana_batch.frontends.yadage.steps import Folded, step_name
+from reana_batch.frontends.yadage.steps import Folded
 from reana_batch.ir import Expansion, Step
 from reana_batch.reading import hints
 from reana_batch.reading.document import DocumentPath
@@ -105,34 +106,23 @@ def expansions(
     """Return the expansions. ``before`` is the past of the expansion in which they are."""
     maker = _Maker(spec, definition, reading, folded, before or _NOTHING)
     found = parts(reading.pending, [maker.steps_before(record) for record in reading.pending])
-    names = _names(found, reading)
+    named = list(names.rests(names.of_label(reading.pending[part.stages[0]].label) for part in found))
     return tuple(
         Expansion(
             name=name,
             label=reading.pending[part.stages[0]].label,
             origin=definition.place(_path(reading.pending[part.stages[0]])),
             reason=maker.reason(part),
-            needs=(*maker.steps(part), *sorted(names[each] for each in part.after)),
+            needs=(*maker.steps(part), *sorted(named[each] for each in part.after)),
             state={"start": start._asdict(), "past": maker.past(part, found)},
             credentials=maker.credentials(part),
         )
-        for name, part in zip(names, found, strict=True)
+        for name, part in zip(named, found, strict=True)
     )
 
 
 def _path(record: PendingRecord) -> DocumentPath:
     return tuple(record.path)
-
-
-def _names(found: Sequence[Part], reading: Reading) -> list[str]:
-    """Return the names of the expansions. No step has a dot and a word at the end of its name."""
-    seen = Counter[str]()
-    given = []
-    for part in found:
-        name = step_name(reading.pending[part.stages[0]].label)
-        seen[name] += 1
-        given.append(f"{name}.rest" if seen[name] == 1 else f"{name}.rest{seen[name]}")
-    return given
 
 
 class _Maker:

@@ -61,14 +61,9 @@ def _jobs(reading: Reading) -> list[Job[int] | Group]:
     return [*jobs, *(Group([position[m] for m in each.members], each.name) for each in reading.groups)]
 
 
-def step_name(label: str) -> str:
-    """Return a safe name for the steps of a label. Different labels can have the same."""
-    return "-".join(map(names.encode, label.split("/")))
-
-
 def _names(folds: Sequence[Fold[int]], reading: Reading) -> list[str]:
     """Return the names of the steps. Several steps of a name are numbered."""
-    return names.numbered([step_name(reading.stages[fold.kind].label) for fold in folds])
+    return names.numbered([names.of_label(reading.stages[fold.kind].label) for fold in folds])
 
 
 def _step(
