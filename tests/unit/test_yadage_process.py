@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from reana_batch.diagnostics import Diagnostics, Refused, render
+from reana_batch.frontends import versions
 from reana_batch.frontends.yadage import definition, process
 from reana_batch.frontends.yadage.records import WARNINGS, Past, Request
 from reana_batch.reading.spec import Spec
@@ -79,7 +80,7 @@ def test_yadage_must_be_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     spec = spec_of(tmp_path)
     monkeypatch.setattr(importlib.metadata, "version", missing)
     with pytest.raises(Refused) as refused:
-        process.check_version(spec, Diagnostics())
+        versions.check(spec, Diagnostics(), "Yadage", process.VERSIONS)
     (error,) = refused.value.diagnostics.errors
     assert (error.code, error.message) == ("missing-tool", "Yadage is not installed.")
     assert error.hint == "install it: pip install 'reana-batch[yadage]'"
@@ -91,7 +92,7 @@ def test_another_version_of_yadage_is_refused(tmp_path: Path, monkeypatch: pytes
     spec = spec_of(tmp_path)
     monkeypatch.setattr(importlib.metadata, "version", lambda _: "0.20.1")
     with pytest.raises(Refused, match=r"yadage must be 0.21.2. This is 0.20.1."):
-        process.check_version(spec, Diagnostics())
+        versions.check(spec, Diagnostics(), "Yadage", process.VERSIONS)
 
 
 def test_settings_of_yadage_in_the_environment_have_no_effect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import importlib.metadata
 import os
 import re
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from reana_batch.diagnostics import Diagnostics, Note, Place
+from reana_batch.frontends import versions
 from reana_batch.frontends.answers import Failed, ask
 from reana_batch.frontends.cwl.messages import sentence
 from reana_batch.frontends.cwl.records import (
@@ -25,14 +25,14 @@ from reana_batch.frontends.cwl.records import (
     TaskRecord,
     ValueRecord,
 )
+from reana_batch.frontends.versions import Wanted, between
 from reana_batch.reading.parameters import parameter_place
 from reana_batch.reading.spec import Spec
 
 _READER = "reana_batch.frontends.cwl.reader"
-_INSTALL = "install it: pip install 'reana-batch[cwl]'"
 
-# The first version of cwltool whose behaviour the reader relies on.
-_OLDEST = (3, 3)
+# From the first version whose behaviour the reader relies on.
+VERSIONS = {"cwltool": Wanted("cwltool", "3.3 or newer", between((3, 3)))}
 
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
@@ -57,7 +57,7 @@ def read(spec: Spec, request: Request, diagnostics: Diagnostics) -> Reading:
 
     The document of the request is a URL or a path, which is relative to the analysis.
     """
-    check_version(spec, diagnostics)
+    versions.check(spec, diagnostics, "cwltool", VERSIONS)
     reading = Reading()
     placed = functools.partial(_place, spec, diagnostics)
 
@@ -106,20 +106,6 @@ def _complete(spec: Spec, request: Request, root: Path) -> Request:
 def _environment() -> dict[str, str]:
     """Return the environment of the reader. Sets have the same order each time."""
     return dict(os.environ) | {"PYTHONHASHSEED": "0"}
-
-
-def check_version(spec: Spec, diagnostics: Diagnostics) -> None:
-    """Raise Refused if cwltool is not installed, or if it is too old."""
-    place = spec.document.place(["workflow", "type"])
-    try:
-        version = importlib.metadata.version("cwltool")
-    except importlib.metadata.PackageNotFoundError:
-        diagnostics.error("missing-tool", "cwltool is not installed.", place, _INSTALL)
-    else:
-        if tuple(int(part) for part in re.findall(r"\d+", version)[:2]) < _OLDEST:
-            wanted = ".".join(map(str, _OLDEST))
-            diagnostics.error("missing-tool", f"cwltool must be {wanted} or newer. This is {version}.", place, _INSTALL)
-    diagnostics.stop_if_errors()
 
 
 # --- places --------------------------------------------------------------------------------------

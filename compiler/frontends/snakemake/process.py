@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import re
 from collections.abc import Mapping
@@ -11,14 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from reana_batch.diagnostics import Diagnostics, Note, Place
+from reana_batch.frontends import versions
 from reana_batch.frontends.answers import Failed, ask
 from reana_batch.frontends.mirror import undeclared
 from reana_batch.frontends.snakemake.records import EndRecord, Fault, JobRecord, KeptRecord, Past, Request, RuleRecord
+from reana_batch.frontends.versions import Wanted, between
 from reana_batch.reading.spec import Spec
 
 _READER = "reana_batch.frontends.snakemake.reader"
-_INSTALL = "install it: pip install 'reana-batch[snakemake]'"
-_OLDEST, _TOO_NEW = (9, 22), (10,)
+VERSIONS = {"snakemake": Wanted("Snakemake", "9.22 or newer, but not 10", between((9, 22), (10,)))}
 
 _PROFILES = ("profile", "workflow-profile")  # options, under Snakemake's names
 
@@ -90,7 +90,7 @@ def read(
 
     With ``past`` they are the jobs that an expansion adds.
     """
-    _check_version(spec, diagnostics)
+    versions.check(spec, diagnostics, "Snakemake", VERSIONS)
     root = Path(os.path.realpath(root))  # as Python's getcwd() has it
     reading = Reading(spec, root, diagnostics.sources)
     profiles = {name: spec.options[name] for name in _PROFILES if name in spec.options}
@@ -107,20 +107,6 @@ def read(
 def _environment() -> dict[str, str]:
     ours = {"PYTHONHASHSEED": "0", "TMPDIR": "/tmp"}  # noqa: S108  # a name, not a file
     return {name: value for name, value in os.environ.items() if name != "SNAKEMAKE_PROFILE"} | ours
-
-
-def _check_version(spec: Spec, diagnostics: Diagnostics) -> None:
-    place = spec.document.place(["workflow", "type"])
-    try:
-        version = importlib.metadata.version("snakemake")
-    except importlib.metadata.PackageNotFoundError:
-        diagnostics.error("missing-tool", "Snakemake is not installed.", place, _INSTALL)
-    else:
-        numbers = tuple(int(part) for part in re.findall(r"\d+", version)[:2])
-        if not _OLDEST <= numbers < _TOO_NEW:
-            message = f"Snakemake must be 9.22 or newer, but not 10. This is {version}."
-            diagnostics.error("missing-tool", message, place, _INSTALL)
-    diagnostics.stop_if_errors()
 
 
 # Records that hold a single fact about the workflow.

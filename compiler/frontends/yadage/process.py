@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,7 +9,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from reana_batch.diagnostics import Diagnostics, Hint, Place, suggestion
+from reana_batch.frontends import versions
 from reana_batch.frontends.answers import Failed, ask
+from reana_batch.frontends.versions import Wanted
 from reana_batch.frontends.yadage.definition import Definition
 from reana_batch.frontends.yadage.records import (
     WARNINGS,
@@ -25,10 +26,12 @@ from reana_batch.frontends.yadage.records import (
 from reana_batch.reading.spec import Spec
 
 _READER = "reana_batch.frontends.yadage.reader"
-_INSTALL = "install it: pip install 'reana-batch[yadage]'"
 
 # The versions whose behaviour the reader relies on.
-_VERSIONS = {"yadage": "0.21.2", "packtivity": "0.17.1"}
+VERSIONS = {
+    package: Wanted(package, version, version.__eq__)
+    for package, version in {"yadage": "0.21.2", "packtivity": "0.17.1"}.items()
+}
 
 
 @dataclass(slots=True)
@@ -44,7 +47,7 @@ class Reading:
 
 def read(spec: Spec, root: Path, definition: Definition, request: Request, diagnostics: Diagnostics) -> Reading:
     """Return the jobs of the workflow, expanded in the directory ``root``. A faulty workflow raises Refused."""
-    check_version(spec, diagnostics)
+    versions.check(spec, diagnostics, "Yadage", VERSIONS)
     root = Path(os.path.realpath(root))
     reading = Reading()
 
@@ -83,20 +86,6 @@ def _environment() -> dict[str, str]:
     """Return the environment without the settings of Yadage and packtivity. Sets have the same order each time."""
     ours = (pair for pair in os.environ.items() if not pair[0].startswith(("YADAGE_", "PACKTIVITY_")))
     return dict(ours) | {"PYTHONHASHSEED": "0"}
-
-
-def check_version(spec: Spec, diagnostics: Diagnostics) -> None:
-    """Raise Refused if Yadage is not installed, or if it is another version."""
-    place = spec.document.place(["workflow", "type"])
-    for package, wanted in _VERSIONS.items():
-        try:
-            version = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            diagnostics.error("missing-tool", "Yadage is not installed.", place, _INSTALL)
-            break
-        if version != wanted:
-            diagnostics.error("missing-tool", f"{package} must be {wanted}. This is {version}.", place, _INSTALL)
-    diagnostics.stop_if_errors()
 
 
 # --- faults --------------------------------------------------------------------------------------
