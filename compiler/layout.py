@@ -26,6 +26,8 @@ SHARED = (WORKSPACE, CREDENTIALS)
 MANIFEST = f"{BATCH}/manifest.json"
 # The steps of an expansion's part, with which jobs check that all of it is done.
 STEP_LIST = f"{BATCH}/steps.txt"
+# The facts that the compilation of a part leaves for others.
+LEARNED = f"{BATCH}/learned.json"
 DATA_SCRIPTS = f"{BATCH}/data"  # the scripts that stage declared data
 
 # The most rows in a directory, with up to three entries each, and the most steps in a directory.

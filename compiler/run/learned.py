@@ -16,14 +16,12 @@ from reana_batch.run.parts import Run
 from reana_batch.run.small_files import read_json
 from reana_batch.writing.render import File
 
-_LEARNED = f"{layout.BATCH}/learned.json"
-
 
 def files(workflow: Workflow) -> Iterator[File]:
     """Yield the file of the facts. There is none without facts."""
     if workflow.learned:
         text = json.dumps(workflow.learned, indent=1, ensure_ascii=False, sort_keys=True)
-        yield File(_LEARNED, f"{text}\n")
+        yield File(layout.LEARNED, f"{text}\n")
 
 
 def known(run: Path, expansion: str, depth: int) -> dict[str, Any]:
@@ -44,6 +42,6 @@ def known(run: Path, expansion: str, depth: int) -> dict[str, Any]:
 
 def _facts(directory: Path) -> dict[str, Any]:
     try:
-        return read_json(directory / _LEARNED)
+        return read_json(directory / layout.LEARNED)
     except FileNotFoundError:
         return {}

@@ -13,9 +13,9 @@ import yaml
 from cwltool.main import main
 
 from reana_batch.diagnostics import Refused
-from reana_batch.frontends.cwl.collection import OBJECT, Collection
+from reana_batch.frontends.cwl.collection import Collection
 from reana_batch.frontends.cwl.given import Given, read
-from reana_batch.frontends.cwl.records import WORKSPACE
+from reana_batch.frontends.cwl.records import OUTPUT_OBJECT, WORKSPACE
 from reana_batch.frontends.cwl.staging import Links
 
 from . import flows
@@ -191,9 +191,9 @@ def test_outputs_are_collected_as_cwltool_does(tmp_path: Path, move: bool) -> No
     document.write_text(MAKES, "utf-8")
     workspace, outdir = tmp_path / "workspace", tmp_path / "out"
     made = cwltool(document, job(tmp_path / "job.yml"), workspace / "outputs")
-    (workspace / OBJECT).parent.mkdir()
+    (workspace / OUTPUT_OBJECT).parent.mkdir()
     inside = located(made, {f"file://{workspace}/": WORKSPACE})
-    (workspace / OBJECT).write_text(json.dumps(inside), "utf-8")
+    (workspace / OUTPUT_OBJECT).write_text(json.dumps(inside), "utf-8")
     for stale in ("dir/old", "empty/old"):
         (outdir / stale).parent.mkdir(parents=True, exist_ok=True)
         (outdir / stale).touch()
@@ -213,7 +213,7 @@ def test_an_input_that_is_an_output_stays_where_it_is(tmp_path: Path) -> None:
     for folder in ("outputs", "cwl"):
         (workspace / folder).mkdir()
     os.link(workspace / path, workspace / "outputs/own.txt")
-    (workspace / OBJECT).write_text(json.dumps({"x": _file(f"{WORKSPACE}outputs/own.txt")}))
+    (workspace / OUTPUT_OBJECT).write_text(json.dumps({"x": _file(f"{WORKSPACE}outputs/own.txt")}))
     found = Collection(workspace, tmp_path / "out", move=True).outputs()
     Path(found["x"]["path"]).write_text("changed", "utf-8")
     assert own.read_text("utf-8") == "mine"

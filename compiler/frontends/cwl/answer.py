@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 from cwltool.workflow import Workflow, WorkflowStep
 
 from reana_batch.frontends.cwl.faults import Place
-from reana_batch.frontends.cwl.files import Folders, changed, files, location_of
+from reana_batch.frontends.cwl.files import Folders, changed, location_of
 from reana_batch.frontends.cwl.frozen import freeze_step
+from reana_batch.frontends.cwl.locations import files
 from reana_batch.frontends.cwl.records import (
     EndRecord,
     Fault,

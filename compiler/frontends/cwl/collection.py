@@ -6,19 +6,15 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
-from reana_batch.frontends.cwl.records import WORKSPACE
+from reana_batch.frontends.cwl.locations import is_file, url_of
+from reana_batch.frontends.cwl.records import OUTPUT_OBJECT, WORKSPACE
 from reana_batch.frontends.cwl.staging import FOLDER
 from reana_batch.frontends.cwl.values import Json
-
-# In the workspace: the output object.
-OBJECT = "cwl/outputs.json"
-
-_PIECE = 1 << 20
 
 # What is described again, or what cwltool leaves out of an output object.
 _LEFT_OUT = frozenset({"location", "path", "dirname", "nameroot", "nameext", "contents", "listing"})
@@ -39,7 +35,7 @@ class Collection:
 
         Raises OSError if the object or a file cannot be read or written.
         """
-        found: dict[str, Json] = json.loads((self._workspace / OBJECT).read_text("utf-8"))
+        found: dict[str, Json] = json.loads((self._workspace / OUTPUT_OBJECT).read_text("utf-8"))
         return {name: self._value(value) for name, value in found.items()}
 
     def _value(self, value: Json) -> Json:
@@ -48,7 +44,7 @@ class Collection:
         if not isinstance(value, dict):
             return value
         location = value.get("location")
-        if value.get("class") not in ("File", "Directory") or not isinstance(location, str):
+        if not (is_file(value) and isinstance(location, str)):
             return {key: self._value(each) for key, each in value.items()}
         if not location.startswith(WORKSPACE):
             return value
@@ -94,7 +90,7 @@ def _described(path: Path, known: Mapping[str, Json] = MappingProxyType({})) -> 
     is_folder = path.is_dir()
     found: dict[str, Json] = {
         "class": "Directory" if is_folder else "File",
-        "location": f"file://{quote(str(path))}",
+        "location": url_of(str(path)),
         "basename": path.name,
         **known,
         "path": str(path),
@@ -105,13 +101,5 @@ def _described(path: Path, known: Mapping[str, Json] = MappingProxyType({})) -> 
 
 
 def _sha1(path: Path) -> str:
-    found = hashlib.sha1(usedforsecurity=False)
-    for piece in _pieces(path):
-        found.update(piece)
-    return found.hexdigest()
-
-
-def _pieces(path: Path) -> Iterator[bytes]:
     with open(path, "rb") as stream:
-        while piece := stream.read(_PIECE):
-            yield piece
+        return hashlib.file_digest(stream, lambda: hashlib.sha1(usedforsecurity=False)).hexdigest()

@@ -6,10 +6,10 @@ import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
-from urllib.parse import unquote
 
 from cwltool.process import shortname
 
+from reana_batch.frontends.cwl.locations import FILE, path_of
 from reana_batch.frontends.cwl.records import Fault
 
 Place = tuple[str, int, int]
@@ -32,8 +32,8 @@ class Places:
 
     def name(self, file: str) -> str:
         """Return the path of a file relative to the analysis. A file elsewhere has its whole path."""
-        if file.startswith("file://"):
-            file = unquote(file.removeprefix("file://"))
+        if file.startswith(FILE):
+            file = path_of(file)
         if "://" in file or not self._analysis:
             return file
         path = os.path.abspath(file)

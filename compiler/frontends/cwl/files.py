@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote, unquote
 
 from cwltool.stdfsaccess import StdFsAccess
 from ruamel.yaml.scalarfloat import ScalarFloat
 
+from reana_batch.frontends.cwl.locations import FILE, OWN, is_file, mapped, path_of, url_of
 from reana_batch.frontends.cwl.records import WORKSPACE
-
-_FILE = "file://"
-_CLASSES = ("File", "Directory")
 
 # A file of the mirror that a job downloads is empty and has this age.
 _NOT_YET = 1
@@ -25,8 +23,8 @@ class Folders:
     def __init__(self, directory: str, analysis: str) -> None:
         self.directory = directory
         self._analysis_path = analysis
-        self._workspace = _url(directory) + "/" if directory else ""
-        self._analysis = _url(analysis) + "/" if analysis else ""
+        self._workspace = url_of(directory) + "/" if directory else ""
+        self._analysis = url_of(analysis) + "/" if analysis else ""
 
     def inside(self, location: str) -> str:
         """Return a location of cwltool's with ``workspace:``, if the run has it there."""
@@ -45,16 +43,16 @@ class Folders:
             return self.outside(location)
         if "://" in location:
             return location
-        return _url(os.path.normpath(os.path.join(self.directory, unquote(location))))
+        return url_of(os.path.normpath(os.path.join(self.directory, unquote(location))))
 
     def from_path(self, path: str) -> str:
         """Return the location of a path of a job order. In a path, nothing is encoded."""
-        return path if "://" in path else _url(os.path.normpath(os.path.join(self.directory, path)))
+        return path if "://" in path else url_of(os.path.normpath(os.path.join(self.directory, path)))
 
     def path(self, location: str) -> str | None:
         """Return the path of a location here, or None if it is elsewhere."""
         location = self.outside(location)
-        return unquote(location.removeprefix(_FILE)) if location.startswith(_FILE) else None
+        return path_of(location) if location.startswith(FILE) else None
 
     def is_missing(self, location: str) -> bool:
         """Return whether a location of a record is in the workspace, and nothing is there."""
@@ -86,10 +84,6 @@ class Folders:
         return found.st_size > 0 or int(found.st_mtime) != _NOT_YET
 
 
-def _url(path: str) -> str:
-    return _FILE + quote(path)
-
-
 def access(folders: Folders) -> type[StdFsAccess]:
     """Return the class with which cwltool reads files. It knows the locations of records."""
 
@@ -101,43 +95,25 @@ def access(folders: Folders) -> type[StdFsAccess]:
     return Access
 
 
-def files(json: Any) -> Iterator[dict[str, Any]]:
-    """Yield the files and directories in a value, with those in secondaryFiles and listings."""
-    if isinstance(json, dict):
-        if json.get("class") in _CLASSES:
-            yield json
-        for each in json.values():
-            yield from files(each)
-    elif isinstance(json, list):
-        for each in json:
-            yield from files(each)
-
-
 def location_of(file: dict[str, Any]) -> str:
     """Return the location of a file, or an empty text. In a document it can be under ``path``."""
     return str(file.get("location", file.get("path", "")))
 
 
 def changed(json: Any, change: Callable[[str], str]) -> Any:
-    """Return the value with other locations. What has no files is not copied."""
-    if isinstance(json, dict):
-        made = {key: changed(each, change) for key, each in json.items()}
-        if json.get("class") in _CLASSES and location_of(json):
-            made["location"] = change(location_of(json))
-        return made
-    if isinstance(json, list):
-        return [changed(each, change) for each in json] if any(isinstance(each, dict | list) for each in json) else json
-    return json
+    """Return the value with other locations."""
 
+    def moved(file: dict[str, Any]) -> dict[str, Any]:
+        location = location_of(file)
+        return {**file, "location": change(location)} if location else file
 
-# What cwltool notes in a file, and what holds for one machine only.
-_OWN = frozenset({"http://commonwl.org/cwltool#generation", "path", "dirname"})
+    return mapped(json, moved)
 
 
 def plain(json: Any) -> Any:
     """Return a value of cwltool's as plain JSON."""
     if isinstance(json, dict):
-        drop = _OWN if json.get("class") in _CLASSES else frozenset()
+        drop = OWN if is_file(json) else frozenset()
         return {str(key): plain(each) for key, each in json.items() if key not in drop}
     if isinstance(json, list | tuple):
         return [plain(each) for each in json]

@@ -21,6 +21,7 @@ from cwltool.workflow import Workflow, WorkflowStep, default_make_tool
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from reana_batch.frontends.cwl.files import plain
+from reana_batch.frontends.cwl.locations import FILE, is_file, path_of
 from reana_batch.frontends.cwl.records import WORKSPACE
 from reana_batch.frontends.cwl.values import Json
 
@@ -45,7 +46,6 @@ _LOCATIONS = {"location": _LOCATION, "path": _LOCATION}
 # Names of files for nodes that cwltool adds to a document.
 _NO_NAMES = frozenset({"", "test"})
 
-_FILE = "file://"
 _RANDOM = re.compile(r"^_:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 _SUBCLASS = "http://www.w3.org/2000/01/rdf-schema#subClassOf"
@@ -162,7 +162,7 @@ def _documents(node: Node) -> set[str]:
     found: set[str] = set()
     for each in _maps(node):
         name = each.get("id", each.get("name"))
-        if isinstance(name, str) and name.startswith(_FILE):
+        if isinstance(name, str) and name.startswith(FILE):
             found.add(urldefrag(name)[0])
     return found
 
@@ -195,7 +195,7 @@ class _Writer:
         self.places.append(self._place(node))
         if isinstance(node, list):
             return [self.plain(each, key=key) for each in node]
-        names = _LOCATIONS if node.get("class") in {"File", "Directory"} else {}
+        names = _LOCATIONS if is_file(node) else {}
         made = {each: self.plain(node[each], key=names.get(each, each)) for each in _keys(node)}
         return {each: made[each] for each in node}
 
@@ -203,7 +203,7 @@ class _Writer:
         match = _RANDOM.match(text)
         if match:
             return self._random.setdefault(match[0], f"_:{len(self._random) + 1}") + text[match.end() :]
-        if not text.startswith(_FILE):
+        if not text.startswith(FILE):
             return text
         if key == _LOCATION:
             name = self._relative(_path(text))
@@ -231,7 +231,7 @@ class _Writer:
         if name in _NO_NAMES:
             return 0  # of the step's document
         if not re.match(r"https?://", name):
-            name = self._relative(os.path.abspath(unquote(name.removeprefix(_FILE))))
+            name = self._relative(os.path.abspath(path_of(name)))
         if name not in self.files:
             self.files.append(name)
         return self.files.index(name)
@@ -244,7 +244,7 @@ def _keys(node: Node) -> Sequence[Any]:
 
 def _path(url: str) -> str:
     """Return the path of a URL of a file. Another text is returned as it is."""
-    return unquote(urldefrag(url)[0][len(_FILE) :]) if url.startswith(_FILE) else url
+    return path_of(urldefrag(url)[0]) if url.startswith(FILE) else url
 
 
 def _formats(tool: Process) -> Json:

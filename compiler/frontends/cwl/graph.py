@@ -15,15 +15,12 @@ from reana_batch import folding, layout, names
 from reana_batch.folding import Group, Job
 from reana_batch.frontends.cwl import values
 from reana_batch.frontends.cwl.process import Reading
-from reana_batch.frontends.cwl.records import JobRecord, PendingRecord
+from reana_batch.frontends.cwl.records import FOLDER, JobRecord, PendingRecord
 from reana_batch.frontends.cwl.values import Later, Out, Value
 from reana_batch.ir import Need
 
-# In the workspace: the directories of all jobs, and their results.
-FOLDER = "cwl"
-
 # The last step of a workflow. No step of a document has a word after a dot in its name.
-OUTPUTS = "outputs.json"
+LAST = "outputs.json"
 
 # A value with more results than this is a group.
 _MOST_SOURCES = 8
@@ -101,7 +98,7 @@ def _jobs(
     for each in members:
         if each is None:
             ends = [_parents(values.read(value), position) for value in reading.end.outputs.values()]
-            found.append(Job(kinds.last, _together(ends), OUTPUTS))
+            found.append(Job(kinds.last, _together(ends), LAST))
         else:
             found.append(Job(kinds.of(each), _together([parents[value] for value in each.inputs.values()]), each.name))
     return [*found, *groups]
@@ -159,9 +156,7 @@ def _names(found: Sequence[Sequence[JobRecord | PendingRecord | None]], reading:
     steps = (names.of_label(reading.steps[rows[0].step].label) for rows in found if isinstance(rows[0], JobRecord))
     numbered = iter(names.numbered(list(steps)))
     rests = names.rests(names.of_label(rows[0].label) for rows in found if isinstance(rows[0], PendingRecord))
-    return [
-        OUTPUTS if rows[0] is None else next(numbered if isinstance(rows[0], JobRecord) else rests) for rows in found
-    ]
+    return [LAST if rows[0] is None else next(numbered if isinstance(rows[0], JobRecord) else rests) for rows in found]
 
 
 def _renaming(

@@ -12,12 +12,12 @@ from typing import Any
 
 from reana_batch.diagnostics import Diagnostics
 from reana_batch.frontends.cwl import later
-from reana_batch.frontends.cwl.graph import FOLDER, graph
+from reana_batch.frontends.cwl.graph import graph
 from reana_batch.frontends.cwl.inline import source
 from reana_batch.frontends.cwl.process import Reading, read
-from reana_batch.frontends.cwl.records import Request
+from reana_batch.frontends.cwl.records import FOLDER, OUTPUTS, Request
 from reana_batch.frontends.cwl.staging import stage
-from reana_batch.frontends.cwl.steps import OUTPUTS_FOLDER, steps
+from reana_batch.frontends.cwl.steps import steps
 from reana_batch.frontends.mirror import mirror
 from reana_batch.ir import Expansion, Workflow
 from reana_batch.reading.document import entries
@@ -52,10 +52,10 @@ def _check_outputs(spec: Spec, diagnostics: Diagnostics) -> None:
     for name in ("files", "directories"):
         for index, path in entries(spec.document.data, "outputs", name):
             first, _, rest = posixpath.normpath(path).partition("/")
-            if first in (OUTPUTS_FOLDER, FOLDER) or path in inputs or is_data_reference(path):
+            if first in (OUTPUTS, FOLDER) or path in inputs or is_data_reference(path):
                 continue
             message = f'No job of the workflow makes "{path}".'
-            hint = f"outputs of a CWL workflow are in {OUTPUTS_FOLDER}/: write {OUTPUTS_FOLDER}/{rest or first}."
+            hint = f"outputs of a CWL workflow are in {OUTPUTS}/: write {OUTPUTS}/{rest or first}."
             diagnostics.warning("unmade-output", message, spec.document.place(["outputs", name, index]), hint)
 
 

@@ -25,9 +25,14 @@ def settle(directory: str, roots: Sequence[str]) -> None:
 
 
 def link(source: str, target: str) -> None:
-    """Make ``target`` the same file as ``source``, or a copy of it where the file system does not allow that."""
+    """Make ``target`` the same file as ``source``, or a copy of it where the file system does not allow that.
+
+    A file that is there already stays.
+    """
     try:
         os.link(os.path.realpath(source), target)
+    except FileExistsError:
+        return
     except OSError:
         shutil.copy2(source, target)
 

@@ -14,7 +14,8 @@ from schema_salad.ref_resolver import Loader
 from schema_salad.sourceline import cmap
 
 from reana_batch.frontends.cwl.faults import Faulty, Place, Places
-from reana_batch.frontends.cwl.files import Folders, access, files, plain
+from reana_batch.frontends.cwl.files import Folders, access, plain
+from reana_batch.frontends.cwl.locations import files
 from reana_batch.frontends.cwl.records import Fault
 
 _REQUIREMENTS = ("cwl:requirements", "https://w3id.org/cwl/cwl#requirements")

@@ -12,12 +12,10 @@ from cwltool.stdfsaccess import StdFsAccess
 from cwltool.utils import adjustDirObjs, get_listing, normalizeFilesDirs
 
 from reana_batch.frontends.cwl.links import link
-from reana_batch.frontends.cwl.results import Results, path_of, url_of
+from reana_batch.frontends.cwl.locations import FILE, is_file, path_of, url_of
+from reana_batch.frontends.cwl.records import OUTPUT_OBJECT, OUTPUTS
+from reana_batch.frontends.cwl.results import Results
 from reana_batch.frontends.cwl.values import Json
-
-# The directory of the outputs in the workspace, as in REANA, and the file that lists them.
-DIRECTORY = "outputs"
-LIST = "cwl/outputs.json"
 
 
 def collect(results: Results, outputs: Mapping[str, Json], *, checksum: bool) -> None:
@@ -31,7 +29,7 @@ def collect(results: Results, outputs: Mapping[str, Json], *, checksum: bool) ->
     adjustDirObjs(found, lambda each: get_listing(access, each, recursive=True))
     files = list(_outermost(found))
     _name_once(files)
-    target = os.path.join(results.workspace, DIRECTORY)
+    target = os.path.join(results.workspace, OUTPUTS)
     os.makedirs(target, exist_ok=True)
     mapper = PathMapper(files, "", target, separateDirs=False)
     _remove_created(mapper)
@@ -41,12 +39,12 @@ def collect(results: Results, outputs: Mapping[str, Json], *, checksum: bool) ->
         each.pop("contents", None)
         if each["class"] == "File" and checksum:
             compute_checksums(access, each)
-    results.write_object(os.path.join(results.workspace, LIST), found)
+    results.write_object(os.path.join(results.workspace, OUTPUT_OBJECT), found)
 
 
 def _outermost(value: Json) -> Iterator[Any]:
     """Yield the files and directories of a value that are not in another one."""
-    if isinstance(value, Mapping) and value.get("class") in {"File", "Directory"}:
+    if is_file(value):
         yield value
     elif isinstance(value, Mapping | list):
         for each in value.values() if isinstance(value, Mapping) else value:
@@ -57,7 +55,7 @@ def _name_once(files: Iterable[Any]) -> None:
     """Give one location to what is one file under one name, though a link leads to it. It is linked only once."""
     first: dict[tuple[str, str], str] = {}
     for each in _all(files):
-        if each["location"].startswith("file://"):
+        if each["location"].startswith(FILE):
             real = os.path.realpath(path_of(each["location"]))
             each["location"] = first.setdefault((real, each["basename"]), each["location"])
 

@@ -15,7 +15,8 @@ from cwltool.utils import adjustDirObjs, aslist, get_listing, normalizeFilesDirs
 from cwltool.workflow import Workflow, WorkflowStep
 
 from reana_batch.frontends.cwl.faults import Faulty, Place, Places, expression_fault
-from reana_batch.frontends.cwl.files import Folders, changed, files, plain
+from reana_batch.frontends.cwl.files import Folders, changed, plain
+from reana_batch.frontends.cwl.locations import files
 from reana_batch.frontends.cwl.needs import Evaluate
 from reana_batch.frontends.cwl.order import context
 from reana_batch.frontends.cwl.records import Fault

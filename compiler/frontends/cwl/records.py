@@ -13,6 +13,14 @@ from typing import Any, NamedTuple
 # Stands for the URL of the workspace in the locations of files, followed by a slash.
 WORKSPACE = "workspace:"
 
+# In the workspace: the directories of all jobs and their results; the outputs, as in REANA; and the output object.
+FOLDER = "cwl"
+OUTPUTS = "outputs"
+OUTPUT_OBJECT = f"{FOLDER}/outputs.json"
+
+# What the worker runs, in the folder of a step.
+TASK = "task.json"
+
 
 class Part(NamedTuple):
     """A step whose jobs only the run can know, when it is known. Its planner reads it again."""

@@ -7,16 +7,15 @@ import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, unquote
 
+from reana_batch import layout
 from reana_batch.frontends.cwl import values
+from reana_batch.frontends.cwl.locations import OWN, mapped, url_of
 from reana_batch.frontends.cwl.records import WORKSPACE
 from reana_batch.frontends.cwl.values import Json, Known, Later, Out, Value
 
-_FILE = "file://"
-
 # Keys of a file that hold for one job only, or follow from others.
-_OF_A_JOB = frozenset({"path", "dirname", "nameroot", "nameext", "http://commonwl.org/cwltool#generation"})
+_OF_A_JOB = OWN | {"nameroot", "nameext"}
 
 
 class Missing(Exception):
@@ -41,13 +40,17 @@ class Results:
         assert isinstance(found, Known)
         return self.absolute(found.json)
 
+    def resolved(self, value: Json) -> Json:
+        """Return the JSON of the same value. Locations are those of the results. Raises as :meth:`known`."""
+        return values.write(values.resolve(values.read(value), self._find))
+
     def _find(self, source: Out | Later) -> Value:
         if isinstance(source, Out):
             content = self._file(os.path.join(self.workspace, f"{source.job}.json"), source.job)
             return self._value(content, source.job, source.port)
         part, _, name = source.pending.rpartition(":")
-        folders = [folder for each in part.split("/") for folder in ("expansions", each)]
-        path = os.path.join(os.path.dirname(self.workspace), *folders, "batch", "learned.json")
+        folders = map(layout.expansion_folder, part.split("/"))
+        path = os.path.join(os.path.dirname(self.workspace), *folders, layout.LEARNED)
         content = self._file(path, part)
         try:
             return self._value(content[part][name], name, source.port)
@@ -102,25 +105,10 @@ class Results:
         return location
 
 
-def url_of(path: str) -> str:
-    """Return the URL of a file."""
-    return _FILE + quote(path)
-
-
-def path_of(url: str) -> str:
-    """Return the path of the URL of a file."""
-    return unquote(url.removeprefix(_FILE))
-
-
 def _relocated(value: Json, change: Callable[[str], str], dropped: frozenset[str] = frozenset()) -> Json:
-    if isinstance(value, list):
-        return [_relocated(each, change, dropped) for each in value]
-    if not isinstance(value, Mapping):
-        return value
-    if value.get("class") not in {"File", "Directory"}:
-        return {key: _relocated(each, change, dropped) for key, each in value.items()}
-    made = {key: _relocated(each, change, dropped) for key, each in value.items() if key not in dropped}
-    for key in ("location", "path"):
-        if isinstance(made.get(key), str):
-            made[key] = change(made[key])
-    return made
+    def moved(file: dict[str, Json]) -> dict[str, Json]:
+        kept = {key: each for key, each in file.items() if key not in dropped}
+        places = {key: change(kept[key]) for key in ("location", "path") if isinstance(kept.get(key), str)}
+        return {**kept, **places}
+
+    return mapped(value, moved)

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 from reana_batch.diagnostics import Diagnostics
+from reana_batch.frontends.cwl.links import link
+from reana_batch.frontends.cwl.locations import FILE, is_file, path_of
 from reana_batch.frontends.cwl.process import Reading
 from reana_batch.frontends.cwl.records import WORKSPACE, TaskRecord, ValueRecord
 from reana_batch.frontends.cwl.values import Json
 
 # In the workspace: the input files, in a folder for each directory that they come from.
 FOLDER = "inputs"
-
-_FILE = "file://"
 
 # What holds for the place of a file alone.
 _OF_PLACE = frozenset({"path", "dirname"})
@@ -55,9 +54,9 @@ class Links:
         if not isinstance(value, dict):
             return value
         location = value.get("location")
-        if value.get("class") not in ("File", "Directory") or not str(location).startswith(_FILE):
+        if not (is_file(value) and str(location).startswith(FILE)):
             return {key: self.value(each) for key, each in value.items()}
-        path = os.path.normpath(unquote(str(location).removeprefix(_FILE)))
+        path = os.path.normpath(path_of(str(location)))
         if not os.path.exists(path):
             self.missing[path] = None
             return value
@@ -75,7 +74,7 @@ class Links:
             self._made[path] = f"{FOLDER}/{number}/{name}"
             target = self._root / self._made[path]
             target.parent.mkdir(parents=True, exist_ok=True)
-            link(Path(path), target)
+            link_tree(Path(path), target)
         return self._made[path]
 
 
@@ -84,7 +83,7 @@ def _parents(path: str) -> Iterator[str]:
         yield path
 
 
-def link(source: Path, target: Path, entered: frozenset[str] = frozenset()) -> None:
+def link_tree(source: Path, target: Path, entered: frozenset[str] = frozenset()) -> None:
     """Make a hard link to a file, or a directory with links to all files in one. Copy what cannot be linked.
 
     Links are followed. A link that leads back to a directory around it is left out.
@@ -93,11 +92,6 @@ def link(source: Path, target: Path, entered: frozenset[str] = frozenset()) -> N
     if os.path.isdir(real):
         target.mkdir(exist_ok=True)
         for name in sorted(os.listdir(real)) if real not in entered else ():
-            link(Path(real, name), target / name, entered | {real})
+            link_tree(Path(real, name), target / name, entered | {real})
         return
-    try:
-        os.link(real, target)
-    except FileExistsError:
-        return
-    except OSError:
-        shutil.copy2(real, target)
+    link(real, str(target))

@@ -9,19 +9,15 @@ from reana_batch import layout
 from reana_batch.columns import Columns, joined
 from reana_batch.diagnostics import Diagnostics, Place
 from reana_batch.frontends.cwl.asked import asked
-from reana_batch.frontends.cwl.graph import FOLDER, Graph, Node, base, compact
+from reana_batch.frontends.cwl.graph import Graph, Node, base, compact
 from reana_batch.frontends.cwl.process import Reading
-from reana_batch.frontends.cwl.records import StepRecord
+from reana_batch.frontends.cwl.records import OUTPUT_OBJECT, OUTPUTS, TASK, StepRecord
 from reana_batch.frontends.cwl.values import Json
 from reana_batch.ir import Asked, Column, Command, Hint, Script, Server, Step, literal
 from reana_batch.reading.spec import Spec
 
 # The program that runs the rows.
 _WORKER = "reana_batch.frontends.cwl.worker"
-_TASK = "task.json"
-
-# The directory of the outputs in the workspace, as in REANA.
-OUTPUTS_FOLDER = "outputs"
 
 
 def steps(spec: Spec, reading: Reading, graph: Graph, part: str, diagnostics: Diagnostics) -> tuple[Step, ...]:
@@ -66,7 +62,7 @@ def _step(
 
 def _server(task: Mapping[str, Json]) -> Server:
     lines = (f"{compact(key)}: {compact(value)}" for key, value in task.items())
-    return Server(_WORKER, ((_TASK, "{{\n{}\n}}\n".format(",\n".join(lines))),))
+    return Server(_WORKER, ((TASK, "{{\n{}\n}}\n".format(",\n".join(lines))),))
 
 
 def _request(node: Node, texts: Sequence[str], columns: Columns) -> tuple[dict[str, Json], list[str | Column]]:
@@ -117,7 +113,7 @@ def _outputs(spec: Spec, node: Node, reading: Reading, graph: Graph, hints: Mapp
             (literal("{}", origin),), server=_server({"kind": "outputs", "checksum": True, "outputs": outputs})
         ),
         needs=node.needs,
-        outputs=(OUTPUTS_FOLDER, f"{FOLDER}/outputs.json"),
+        outputs=(OUTPUTS, OUTPUT_OBJECT),
         asked=Asked(hints=hints),
     )
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from reana_batch.frontends.cwl.channel import Channel, Row
 from reana_batch.frontends.cwl.node import find_node
 from reana_batch.frontends.cwl.reasons import sentence
+from reana_batch.frontends.cwl.records import TASK
 from reana_batch.frontends.cwl.results import Missing, Results
 from reana_batch.frontends.cwl.values import BadPick, Json
 
@@ -24,7 +25,7 @@ def main(folder: str) -> int:
     sink = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what a library prints is not an answer
     channel = Channel(sys.stdin, sink)
-    task = json.loads((Path(folder) / "task.json").read_bytes())
+    task = json.loads((Path(folder) / TASK).read_bytes())
     server = _Server(task, channel)
     while row := channel.row():
         answer = _answer(server, row)
