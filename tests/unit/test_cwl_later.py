@@ -74,7 +74,10 @@ def parts(workspace: Path, expansion: Expansion, learned: Any = None) -> list[Pa
     """Return what the planner finds in the workspace. The state goes through JSON, as in a run."""
     state = json.loads(json.dumps(expansion.state))
     said = Diagnostics()
-    found = later.parts({"state": state, "workspace": str(workspace), "learned": learned or {}}, said)
+    for path, content in (learned or {}).items():
+        folders = "/".join(f"expansions/{name}" for name in path.split("/"))
+        write(workspace.parent, f"{folders}/batch/learned.json", **{path: content})
+    found = later.parts({"state": state, "workspace": str(workspace)}, said)
     said.stop_if_errors()
     return found
 
@@ -150,16 +153,17 @@ def test_a_planner_reads_the_results(spec: Spec, tmp_path: Path) -> None:
 
 def test_what_an_expansion_has_found_leads_to_results(spec: Spec, tmp_path: Path) -> None:
     *_, plot = expansions(spec, reading({"split": 1}, {"fit": out("split"), "plot": after("fit")})).values()
-    write(tmp_path, "cwl/fit.rest/one/0.json", limit=5)
+    workspace = tmp_path / "workspace"
+    write(workspace, "cwl/fit.rest/one/0.json", limit=5)
     inner = {"fit.rest/more.rest": {"more[1]": {"limit": 7}}}
     listed = {"$items": [out("cwl/fit.rest/one/0", "limit"), after("fit.rest/more.rest:more[1]", "limit")]}
-    (part,) = parts(tmp_path, plot, {"fit.rest": {"fit": {"files": listed}}} | inner)
+    (part,) = parts(workspace, plot, {"fit.rest": {"fit": {"files": listed}}} | inner)
     assert part.inputs == {"in": [5, 7]}
 
 
 def test_a_result_that_looks_like_a_name_of_a_result_stays_a_value(spec: Spec, tmp_path: Path) -> None:
     (found,) = expansions(spec, reading({"split": 1}, {"fit": out("split")})).values()
-    write(tmp_path, "cwl/split/0.json", files={"$out": ["no", "job"]})
+    write(tmp_path, "cwl/split/0.json", files={"$known": {"$out": ["no", "job"]}})
     (part,) = parts(tmp_path, found)
     assert part.inputs == {"in": {"$known": {"$out": ["no", "job"]}}}
 
@@ -169,10 +173,19 @@ def test_a_choice_that_cannot_be_made_is_shown_at_the_step(spec: Spec, tmp_path:
     (found,) = expansions(spec, reading({"split": 1}, {"fit": picked})).values()
     write(tmp_path, "cwl/split/0.json", files=1, more=2)
     said = Diagnostics()
-    state = {"state": found.state, "workspace": str(tmp_path), "learned": {}}
+    state = {"state": found.state, "workspace": str(tmp_path)}
     assert later.parts(state, said) == []
     (fault,) = said
     assert fault.message == "pickValue: the_only_non_null finds 2 values that are not null."
+    assert str(fault.place) == "flow.cwl:7"
+
+
+def test_a_result_that_is_not_there_is_shown_at_the_step(spec: Spec, tmp_path: Path) -> None:
+    (found,) = expansions(spec, reading({"split": 1}, {"fit": out("split")})).values()
+    said = Diagnostics()
+    assert later.parts({"state": found.state, "workspace": str(tmp_path)}, said) == []
+    (fault,) = said
+    assert fault.message == "The result of cwl/split/0 cannot be read: No such file or directory."
     assert str(fault.place) == "flow.cwl:7"
 
 

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from reana_batch.diagnostics import Diagnostics, Place
-from reana_batch.frontends.cwl import values
 from reana_batch.frontends.cwl.asked import credentials_in
 from reana_batch.frontends.cwl.graph import Graph, Node, within
 from reana_batch.frontends.cwl.process import Reading
 from reana_batch.frontends.cwl.records import Part
-from reana_batch.frontends.cwl.values import BadPick, Json, Known, Later, Out, Value
+from reana_batch.frontends.cwl.results import Missing, Results
+from reana_batch.frontends.cwl.values import BadPick, Json
 from reana_batch.ir import Expansion
 from reana_batch.reading import hints
 from reana_batch.reading.spec import Spec
-from reana_batch.run.small_files import read_json
 
 # The most reasons that are named.
 _MOST_NAMED = 3
@@ -90,40 +88,19 @@ def learned(reading: Reading, graph: Graph, part: str) -> dict[str, Json]:
 def parts(results: Mapping[str, Any], diagnostics: Diagnostics) -> list[Part]:
     """Return the parts of an expansion with their inputs, which are known now.
 
-    Values of which ``pickValue`` cannot choose are recorded at the step.
+    A result that is not there is recorded at the step, and values of which ``pickValue`` cannot choose.
     """
     state = results["state"]
-    find = _Results(Path(results["workspace"]), results["learned"])
+    made = Results(results["workspace"])
     known: dict[int, Json] = {}
     found = []
     for name, label, place, task, inputs in state["parts"]:
         try:
             for number in inputs.values():
                 if number not in known:
-                    known[number] = _known(state["values"][number], find)
-        except BadPick as error:
+                    known[number] = made.resolved(state["values"][number])
+        except (BadPick, Missing) as error:
             diagnostics.error("bad-workflow", str(error), Place(*place))
             continue
         found.append(Part(name, label, state["tasks"][task], {port: known[n] for port, n in inputs.items()}))
     return found
-
-
-def _known(written: Json, find: Callable[[Out | Later], Value]) -> Json:
-    return values.write(values.resolve(values.read(written), find))
-
-
-class _Results:
-    """Finds results in the workspace, and what expansions have learned. Each file is read once."""
-
-    def __init__(self, workspace: Path, learned: Mapping[str, Any]) -> None:
-        self._workspace = workspace
-        self._learned = learned
-        self._read: dict[str, Mapping[str, Json]] = {}
-
-    def __call__(self, result: Out | Later) -> Value:
-        if isinstance(result, Later):
-            part, _, name = result.pending.partition(":")
-            return values.read(self._learned[part][name][result.port])
-        if result.job not in self._read:
-            self._read[result.job] = read_json(self._workspace / f"{result.job}.json")
-        return Known(self._read[result.job][result.port])
