@@ -172,13 +172,13 @@ def test_a_container_gets_mounts(frozen: dict[str, Any], tmp_path: Path) -> None
         answer = driver.row("0", {"letter": {"class": "File", "location": "workspace:letter.txt"}}, "image")
         refused = driver.row("1", {"letter": {"class": "File", "location": "workspace:letter.txt"}})
     mounts = {destination: (source, mode) for source, destination, mode in answer.mounts}
-    assert mounts["/work"] == (f"{driver.workspace}/cwl/step/0", "rw")
-    assert mounts["/work/next.txt"] == (str(letter), "ro")
+    assert mounts["/inner"] == (f"{driver.workspace}/cwl/step/0", "rw")
+    assert mounts["/inner/next.txt"] == (str(letter), "ro")
     assert mounts["/tmp"][1] == "rw"
     assert mounts["/etc/own.conf"][1] == "ro"
     assert answer.isolated
-    assert answer.script.startswith("cd /work || exit 1\nexec env HOME=/work ")
-    assert answer.script.endswith(" cat < /work/next.txt > /work/copy.txt\n")
+    assert answer.script.startswith("cd /inner || exit 1\nexec env HOME=/inner ")
+    assert answer.script.endswith(" cat < /inner/next.txt > /inner/copy.txt\n")
     assert refused.kind == "broken"
     assert "/etc/own.conf" in refused.text
 

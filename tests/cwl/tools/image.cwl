@@ -1,7 +1,7 @@
 cwlVersion: v1.2
 class: CommandLineTool
 requirements:
-  DockerRequirement: {dockerPull: "example/image", dockerOutputDirectory: /work}
+  DockerRequirement: {dockerPull: "example/image", dockerOutputDirectory: /inner}
   InitialWorkDirRequirement:
     listing:
       - {entryname: /etc/own.conf, entry: "a b"}
