@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import yaml
@@ -102,13 +102,13 @@ def _read_next_to(spec: Spec, name: str, diagnostics: Diagnostics) -> Document |
     return read_document(spec.directory / name, os.path.join(os.path.dirname(spec.document.file), name), diagnostics)
 
 
-def parameter_place(spec: Spec, name: str) -> Place:
-    """Return the place of a parameter of the workflow, in reana.yaml or in the parameter file that it names."""
+def parameter_places(spec: Spec) -> Callable[[str], Place]:
+    """Return the function for the place of a parameter, in reana.yaml or in the parameter file that it names."""
     path = parameter_file(spec.document, spec.front_end)
     if path is None:
-        return spec.document.place([*_PARAMETERS, name])
+        return lambda name: spec.document.place([*_PARAMETERS, name])
     document = _read_next_to(spec, mapping_at(spec.document.data, *path[:-1])[path[-1]], Diagnostics())
-    return document.place([name]) if document else spec.document.place(path)
+    return lambda name: document.place([name]) if document else spec.document.place(path)
 
 
 _PLAIN_NUMBERS = {

@@ -138,7 +138,7 @@ def test_files_are_in_the_workspace(tmp_path: Path) -> None:
 def test_a_file_must_exist(tmp_path: Path) -> None:
     (tmp_path / "a").touch()
     table = {"class": "File", "path": "b"}
-    assert find(tmp_path, FILES, {"table": table}).said() == [("missing-file", 9, "b ")]
+    assert find(tmp_path, FILES, {"table": table}).said() == [("missing-file", 9, "b")]
     found = find(tmp_path, FILES, {"table": {**table, "path": "a"}}).said()
     assert [each[2] for each in found] == ['The secondary file "a.idx" of "a" is missing.']
 

@@ -13,7 +13,7 @@ from reana_batch import frontends
 from reana_batch.diagnostics import Diagnostics
 from reana_batch.frontends.cwl.inline import Source, source
 from reana_batch.reading.analysis import read_spec
-from reana_batch.reading.parameters import file_parameters, parameter_place
+from reana_batch.reading.parameters import file_parameters, parameter_places
 from reana_batch.reading.spec import Spec
 
 
@@ -86,7 +86,7 @@ def test_a_value_of_another_type_is_shown_where_the_parameter_is(tmp_path: Path)
 
 def test_the_place_of_a_parameter_is_where_it_is_written(tmp_path: Path) -> None:
     (tmp_path / "job.yaml").write_text("who: me\nn: 1\n")
-    assert str(parameter_place(read(tmp_path, BY_FILE), "n")) == str(tmp_path / "job.yaml:2")
-    assert str(parameter_place(read(tmp_path, PARAMETERS), "n")) == str(tmp_path / "reana.yaml:1")
+    assert str(parameter_places(read(tmp_path, BY_FILE))("n")) == str(tmp_path / "job.yaml:2")
+    assert str(parameter_places(read(tmp_path, PARAMETERS))("n")) == str(tmp_path / "reana.yaml:1")
     (tmp_path / "job.yaml").unlink()
-    assert str(parameter_place(read(tmp_path, BY_FILE), "n")) == str(tmp_path / "reana.yaml:1")
+    assert str(parameter_places(read(tmp_path, BY_FILE))("n")) == str(tmp_path / "reana.yaml:1")

@@ -136,8 +136,7 @@ class Answer:
 
     def _check(self, location: str, at: At) -> None:
         if self._folders.is_missing(location):
-            path = self._folders.relative(location)
-            self._faults[location] = Fault("missing-file", at.place, "", [path, self._folders.advice(location)])
+            self._faults[location] = Fault("missing-file", at.place, "", [self._folders.relative(location)])
         elif location in self._defaults and location.startswith("file:"):
             self._faults[location] = Fault("outside", at.place, "", [self._folders.path(location) or location])
 

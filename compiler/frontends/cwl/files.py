@@ -22,7 +22,6 @@ class Folders:
 
     def __init__(self, directory: str, analysis: str) -> None:
         self.directory = directory
-        self._analysis_path = analysis
         self._workspace = url_of(directory) + "/" if directory else ""
         self._analysis = url_of(analysis) + "/" if analysis else ""
 
@@ -62,15 +61,6 @@ class Folders:
     def relative(self, location: str) -> str:
         """Return the path in the workspace of a location of a record. Messages name it so."""
         return unquote(location.removeprefix(WORKSPACE))
-
-    def advice(self, location: str) -> str:
-        """Return the advice for a missing file that is in the analysis, or an empty text."""
-        path = self.relative(location)
-        here = os.path.join(self._analysis_path, path)
-        if not self._analysis_path or not os.path.exists(here):
-            return ""
-        kind = "directories" if os.path.isdir(here) else "files"
-        return f"{path} exists in the analysis, but is not declared: add it to inputs.{kind}."
 
     def has_content(self, location: str) -> bool:
         """Return whether the size and content of a file are those that the run will see."""

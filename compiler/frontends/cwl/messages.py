@@ -31,7 +31,7 @@ MESSAGES: Mapping[str, _Message] = {
     "missing-input": _Message("undefined-parameter", "The workflow needs the input {0}."),
     "bad-input": _Message("bad-type", "Input {0} does not fit: {1}"),
     "unused-input": _Message("unused-parameter", 'The workflow has no input "{0}".', known=1, warning=True),
-    "missing-file": _Message("input-missing", '"{0}" does not exist.', "{1}"),
+    "missing-file": _Message("input-missing", '"{0}" does not exist.'),
     "outside": _Message(
         "input-path",
         '"{0}" is outside of the analysis, so that the run does not have it.',

@@ -93,7 +93,7 @@ def _absent(name: str, value: Any, folders: Folders, place: Place) -> list[Fault
     """Return a fault for each file that is not in the workspace."""
     locations = (folders.inside(str(each["location"])) for each in files(value) if "location" in each)
     gone = [each for each in locations if folders.is_missing(each)]
-    return [Fault("missing-file", place, name, [folders.relative(each), folders.advice(each)]) for each in gone]
+    return [Fault("missing-file", place, name, [folders.relative(each)]) for each in gone]
 
 
 def _expand_formats(order: Mapping[str, Any], parameters: Mapping[str, Any], tool: Process) -> None:

@@ -25,8 +25,9 @@ from reana_batch.frontends.cwl.records import (
     TaskRecord,
     ValueRecord,
 )
+from reana_batch.frontends.mirror import undeclared
 from reana_batch.frontends.versions import Wanted, between
-from reana_batch.reading.parameters import parameter_place
+from reana_batch.reading.parameters import parameter_places
 from reana_batch.reading.spec import Spec
 
 _READER = "reana_batch.frontends.cwl.reader"
@@ -59,19 +60,20 @@ def read(spec: Spec, request: Request, diagnostics: Diagnostics) -> Reading:
     """
     versions.check(spec, diagnostics, "cwltool", VERSIONS)
     reading = Reading()
+    root = Path(os.path.realpath(request.directory))
     placed = functools.partial(_place, spec, diagnostics)
+    report = _Report(spec, root, placed, diagnostics)
 
     def take(record: list[Any]) -> None:
         kind, content = record
         if kind == "fault":
-            _report(spec, placed, Fault(*content), diagnostics)
+            report.fault(Fault(*content))
         elif kind == "end":
             reading.end = EndRecord(*content)
         else:
             name, record_type = _LISTS[kind]
             getattr(reading, name).append(_own(placed, record_type(*content)))
 
-    root = Path(os.path.realpath(request.directory))
     try:
         ask(_READER, _complete(spec, request, root), root, _environment(), take)
     except Failed as error:
@@ -133,15 +135,24 @@ def _place(spec: Spec, diagnostics: Diagnostics, place: tuple[str, int, int]) ->
     return Place(file, line, column)
 
 
-def _report(
-    spec: Spec, placed: Callable[[tuple[str, int, int]], Place], fault: Fault, diagnostics: Diagnostics
-) -> None:
-    """Record a fault. One of a parameter is shown where the parameter is written."""
-    code, text, hint, warning = sentence(fault)
-    own = placed((fault.place[0], fault.place[1], fault.place[2])) if fault.place else None
-    record = diagnostics.warning if warning else diagnostics.error
-    if not fault.parameter:
-        record(code, text, own or spec.document.place(["workflow", "file"]), hint)
-        return
-    notes = (Note("The workflow declares this input here.", own),) if own else ()
-    record(code, text, parameter_place(spec, fault.parameter), hint, notes)
+class _Report:
+    """Records the faults that the reader finds."""
+
+    def __init__(
+        self, spec: Spec, root: Path, placed: Callable[[tuple[str, int, int]], Place], diagnostics: Diagnostics
+    ) -> None:
+        self._spec, self._root, self._placed, self._diagnostics = spec, root, placed, diagnostics
+        self._parameter_places = functools.cache(functools.partial(parameter_places, spec))  # they may be in a file
+
+    def fault(self, fault: Fault) -> None:
+        """Record a fault. One of a parameter is shown where the parameter is written."""
+        code, text, hint, warning = sentence(fault)
+        if fault.kind == "missing-file":
+            hint = undeclared(self._spec, self._root, fault.words[0])
+        own = self._placed((fault.place[0], fault.place[1], fault.place[2])) if fault.place else None
+        record = self._diagnostics.warning if warning else self._diagnostics.error
+        if not fault.parameter:
+            record(code, text, own or self._spec.document.place(["workflow", "file"]), hint)
+            return
+        notes = (Note("The workflow declares this input here.", own),) if own else ()
+        record(code, text, self._parameter_places()(fault.parameter), hint, notes)
