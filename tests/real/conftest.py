@@ -170,6 +170,14 @@ class Desk:
         """Return the ids of the clusters in HTCondor's queue that were submitted here, including DAGMan's."""
         return self.box.alice("condor_q", *self._submitted_here, "-af", "ClusterId").stdout.split()
 
+    def change(self, path: str, **replaced: str) -> None:
+        """Replace each name in a file by its text."""
+        text = self.file(path)
+        for name, new in replaced.items():
+            assert name in text
+            text = text.replace(name, new)
+        self.write(path, text)
+
     def empty_htcondor(self) -> None:
         """Remove the jobs that a failed test left in HTCondor's queue."""
         self.box.alice("condor_rm", *self._submitted_here, check=False)
@@ -188,6 +196,18 @@ def desk(box: Box, request: pytest.FixtureRequest) -> Iterator[Desk]:
     own = Desk(box, folder)
     yield own
     eventually(lambda: "DependencyNeverSatisfied" not in str(own.slurm_jobs()), 60, own.slurm_jobs)
+
+
+# The profiles of the two batch systems of a box.
+SITES = ("generic-slurm", "generic-htcondor")
+
+
+@pytest.fixture(params=SITES)
+def site(request: pytest.FixtureRequest, desk: Desk) -> Iterator[str]:
+    """A batch system. Jobs that a failed test left in its queue are removed."""
+    yield str(request.param)
+    desk.empty_htcondor()
+    desk.box.alice("scancel", "--user=alice", check=False)
 
 
 def serial(*commands: str, **hints: str) -> str:

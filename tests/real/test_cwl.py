@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,32 +10,12 @@ import pytest
 
 from tests.cwl import flows, oracle
 
-from .conftest import Desk, add_secrets, eventually
+from .conftest import SITES, Desk, add_secrets, eventually
 
 pytestmark = pytest.mark.site
 
-SITES = ("generic-slurm", "generic-htcondor")
 BARE = ("--set", "container_runtime=none")
 FAULTY = flows.FLOWS.parent / "faulty"
-
-
-@pytest.fixture(params=SITES)
-def site(request: pytest.FixtureRequest, desk: Desk) -> Iterator[str]:
-    """A batch system. Jobs that a failed test left in its queue are removed."""
-    yield str(request.param)
-    desk.empty_htcondor()
-    desk.box.alice("scancel", "--user=alice", check=False)
-
-
-def analysis(desk: Desk, source: Path, file: str = "", **replaced: str) -> None:
-    """Copy an analysis to the desk. In one of its files, each name is replaced by its text."""
-    desk.copy(source, "analysis")
-    if file:
-        text = desk.file(f"analysis/{file}")
-        for name, new in replaced.items():
-            assert name in text
-            text = text.replace(name, new)
-        desk.write(f"analysis/{file}", text)
 
 
 def check(desk: Desk, run: str, theirs: oracle.Answer) -> None:
@@ -52,7 +31,7 @@ def check(desk: Desk, run: str, theirs: oracle.Answer) -> None:
 # One with expansions, and one with all kinds of files. The others run by make, in tests/cwl/test_equality.py.
 @pytest.mark.parametrize("flow", ["dynamic", "files"])
 def test_a_run_makes_what_cwltool_makes(desk: Desk, flow: str, tmp_path: Path) -> None:
-    analysis(desk, flows.FLOWS / flow)
+    desk.copy(flows.FLOWS / flow, "analysis")
     names = [desk.run("-f", "analysis", "--site", site, *BARE, name=site) for site in SITES]
     theirs = oracle.run(flows.copy(flow, tmp_path / "theirs"))
     for name in names:
@@ -62,7 +41,7 @@ def test_a_run_makes_what_cwltool_makes(desk: Desk, flow: str, tmp_path: Path) -
 
 
 def test_jobs_get_their_files_without_a_shared_file_system(desk: Desk, tmp_path: Path) -> None:
-    analysis(desk, flows.FLOWS / "secondary")
+    desk.copy(flows.FLOWS / "secondary", "analysis")
     run = desk.run("-f", "analysis", "--site", "generic-htcondor", *BARE, "--set", "htcondor.file_transfer=true")
     theirs = oracle.run(flows.copy("secondary", tmp_path / "theirs"))
     record = desk.wait(run, 500)
@@ -74,7 +53,8 @@ def test_jobs_run_in_their_images(desk: Desk, site: str, tmp_path: Path) -> None
     unpacked = f"{desk.folder}/unpacked/registry.hub.docker.com/site"
     desk.box.alice("mkdir", "-p", unpacked)
     desk.box.alice("ln", "-s", "/cvmfs/unpacked.site.test/images/py", f"{unpacked}/py:12")
-    analysis(desk, flows.FLOWS / "hello", "workflow/cwl/hello.tool", **{"library/python:2.7-slim": "site/py:12"})
+    desk.copy(flows.FLOWS / "hello", "analysis")
+    desk.change("analysis/workflow/cwl/hello.tool", **{"library/python:2.7-slim": "site/py:12"})
     images = ("--set", "container_runtime=apptainer", "--set", f"unpacked_images={desk.folder}/unpacked")
     run = desk.run("-f", "analysis", "--site", site, *images)
     theirs = oracle.run(flows.copy("hello", tmp_path / "theirs"))
@@ -87,7 +67,8 @@ def test_jobs_that_ask_for_kerberos_have_a_ticket(desk: Desk, site: str) -> None
     desk.box.up("krb5", "pki")
     add_secrets(desk.box)
     asking = "run: leaf.cwl\n                hints: {reana: {kerberos: true}}"
-    analysis(desk, flows.FLOWS / "dynamic", "workflow.cwl", **{"run: leaf.cwl": asking})
+    desk.copy(flows.FLOWS / "dynamic", "analysis")
+    desk.change("analysis/workflow.cwl", **{"run: leaf.cwl": asking})
     leaf = "baseCommand: [sh, -c, 'klist -s && echo \"$@\"', sh]"
     desk.write("analysis/leaf.cwl", desk.file("analysis/leaf.cwl").replace("baseCommand: echo", leaf))
     run = desk.run("-f", "analysis", "--site", site, *BARE)
@@ -96,7 +77,8 @@ def test_jobs_that_ask_for_kerberos_have_a_ticket(desk: Desk, site: str) -> None
 
 
 def test_a_failure_shows_its_lines_and_a_restart_goes_on(desk: Desk, site: str) -> None:
-    analysis(desk, FAULTY, "each.cwl", COMMAND="test $1 != 2 -o -e $0/cured || exit 3")
+    desk.copy(FAULTY, "analysis")
+    desk.change("analysis/each.cwl", COMMAND="test $1 != 2 -o -e $0/cured || exit 3")
     desk.write("analysis/job.yml", desk.file("analysis/job.yml").replace("FOLDER", f"{desk.folder}/tries"))
     desk.box.alice("mkdir", f"{desk.folder}/tries")
     run = desk.run("-f", "analysis", "--site", site, *BARE)

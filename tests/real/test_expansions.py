@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -18,14 +17,6 @@ pytestmark = pytest.mark.site
 
 _PYTHON = "/opt/venv/reana-batch/bin/python"
 BARE = "container_runtime=none"
-
-
-@pytest.fixture(params=["generic-htcondor", "generic-slurm"])
-def site(request: pytest.FixtureRequest, desk: Desk) -> Iterator[str]:
-    """A batch system. Jobs that a failed test left in its queue are removed."""
-    yield str(request.param)
-    desk.empty_htcondor()
-    desk.box.alice("scancel", "--user=alice", check=False)
 
 
 @pytest.fixture(autouse=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,32 +10,12 @@ import pytest
 from reana_batch.run.records import read_record
 from tests.yadage import engine, flows
 
-from .conftest import Desk, add_secrets, eventually
+from .conftest import SITES, Desk, add_secrets, eventually
 
 pytestmark = pytest.mark.site
 
-SITES = ("generic-slurm", "generic-htcondor")
 BARE = ("--set", "container_runtime=none")
 DYNAMIC = ["globbed", "listed", "chain", "joined", "aside", "late"]
-
-
-@pytest.fixture(params=SITES)
-def site(request: pytest.FixtureRequest, desk: Desk) -> Iterator[str]:
-    """A batch system. Jobs that a failed test left in its queue are removed."""
-    yield str(request.param)
-    desk.empty_htcondor()
-    desk.box.alice("scancel", "--user=alice", check=False)
-
-
-def analysis(desk: Desk, flow: str, file: str = "", **replaced: str) -> None:
-    """Copy a flow to the desk. In one of its files, each name is replaced by its text."""
-    desk.copy(flows.FLOWS / flow, "analysis")
-    if file:
-        text = desk.file(f"analysis/{file}")
-        for name, new in replaced.items():
-            assert name in text
-            text = text.replace(name, new)
-        desk.write(f"analysis/{file}", text)
 
 
 def made(desk: Desk, run: str, flow: str) -> dict[str, str]:
@@ -48,7 +27,7 @@ def made(desk: Desk, run: str, flow: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("flow", ["search", "lesson", *DYNAMIC])
 def test_what_a_run_leaves_is_yadages(desk: Desk, flow: str, tmp_path: Path) -> None:
-    analysis(desk, flow)
+    desk.copy(flows.FLOWS / flow, "analysis")
     names = [desk.run("-f", "analysis", "--site", site, *BARE, name=site) for site in SITES]
     theirs = flows.copy(flow, tmp_path / "theirs")
     engine.run(theirs)
@@ -63,7 +42,8 @@ WAITING = "for i in {{1..600}}; do [[ ! -e after_2/made.txt ]] || break; sleep 0
 
 def test_a_long_branch_does_not_delay_what_follows_from_a_quick_stage(desk: Desk, site: str) -> None:
     """The long job ends when the last job of the expansion has ended."""
-    analysis(desk, "aside", "workflow.yaml", **{"sleep {seconds}": WAITING})
+    desk.copy(flows.FLOWS / "aside", "analysis")
+    desk.change("analysis/workflow.yaml", **{"sleep {seconds}": WAITING})
     run = desk.run("-f", "analysis", "--site", site, *BARE)
     assert desk.wait(run, 200)["status"] == "finished"
     assert desk.file(f"runs/{run}/workspace/end/end.txt") == "long\n1\n2\n3\n"
@@ -78,7 +58,8 @@ FIT = 'sed "s/^/fitted /"'
 
 @pytest.mark.parametrize("word", ["restart", "resume"])
 def test_a_failure_in_a_part_shows_its_lines_and_the_rest_goes_on(desk: Desk, site: str, word: str) -> None:
-    analysis(desk, "chain", "workflow.yaml", **{FIT: f"[[ -e good || {{block}} != *skim_1/block2* ]] && {FIT}"})
+    desk.copy(flows.FLOWS / "chain", "analysis")
+    desk.change("analysis/workflow.yaml", **{FIT: f"[[ -e good || {{block}} != *skim_1/block2* ]] && {FIT}"})
     run = desk.run("-f", "analysis", "--site", site, *BARE)
     record = desk.wait(run, 200)
     assert record["status"] == "failed"
@@ -99,7 +80,8 @@ def test_jobs_run_in_their_images(desk: Desk, site: str) -> None:
     unpacked = f"{desk.folder}/unpacked/registry.hub.docker.com/site"
     desk.box.alice("mkdir", "-p", unpacked)
     desk.box.alice("ln", "-s", "/cvmfs/unpacked.site.test/images/py", f"{unpacked}/py:12")
-    analysis(desk, "globbed", "workflow.yaml", **{"docker.io/library/debian": "site/py"})
+    desk.copy(flows.FLOWS / "globbed", "analysis")
+    desk.change("analysis/workflow.yaml", **{"docker.io/library/debian": "site/py"})
     images = ("--set", "container_runtime=apptainer", "--set", f"unpacked_images={desk.folder}/unpacked")
     run = desk.run("-f", "analysis", "--site", site, *images)
     record = desk.wait(run, 200)
@@ -111,10 +93,9 @@ def test_jobs_of_an_expansion_have_their_ticket(desk: Desk, site: str) -> None:
     desk.box.up("krb5", "pki")
     add_secrets(desk.box)
     asking = "image: docker.io/library/debian, resources: [KRB5Auth]"
-    analysis(
-        desk,
-        "globbed",
-        "workflow.yaml",
+    desk.copy(flows.FLOWS / "globbed", "analysis")
+    desk.change(
+        "analysis/workflow.yaml",
         **{"image: docker.io/library/debian": asking, "wc -w < {chapter}": "klist -s && wc -w < {chapter}"},
     )
     run = desk.run("-f", "analysis", "--site", site, *BARE)
@@ -124,7 +105,7 @@ def test_jobs_of_an_expansion_have_their_ticket(desk: Desk, site: str) -> None:
 
 @pytest.mark.parametrize("flow", ["lesson", "search"])
 def test_jobs_get_their_files_without_a_shared_file_system(desk: Desk, flow: str, tmp_path: Path) -> None:
-    analysis(desk, flow)
+    desk.copy(flows.FLOWS / flow, "analysis")
     run = desk.run("-f", "analysis", "--site", "generic-htcondor", *BARE, "--set", "htcondor.file_transfer=true")
     theirs = flows.copy(flow, tmp_path / "theirs")
     engine.run(theirs)
