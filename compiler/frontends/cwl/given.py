@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Sequence
 from typing import NamedTuple
-from urllib.parse import quote, unquote, urldefrag, urljoin
+from urllib.parse import urldefrag, urljoin
 
 from cwltool.argparser import get_default_args
 from cwltool.context import LoadingContext
@@ -21,6 +21,7 @@ from schema_salad.ref_resolver import Loader
 from reana_batch.diagnostics import Diagnostics, Place, Refused, refuse
 from reana_batch.frontends.cwl import loading
 from reana_batch.frontends.cwl.faults import Faulty, Places
+from reana_batch.frontends.cwl.locations import path_of
 from reana_batch.frontends.cwl.messages import sentence
 from reana_batch.frontends.cwl.records import Request
 from reana_batch.frontends.cwl.values import Json
@@ -47,7 +48,7 @@ def read(document: str, words: Sequence[str], folder: str) -> Given:
     cannot be compiled.
     """
     loading.quiet()
-    document = _url(document)
+    document = loading.address(document)
     tool, defaults = _named_by_job(document, folder)
     document = urljoin(document, tool)
     by_name = len(words) > 1 or any(word.startswith("-") and word != "-" for word in words)
@@ -77,14 +78,6 @@ def _kept(inputs: dict[str, Json], requirements: Json) -> dict[str, Json]:
     return found
 
 
-def _url(document: str) -> str:
-    """Return the URL of a document. A # begins the name of a part, unless there is a file of that name."""
-    if "://" in document:
-        return document
-    path, mark, part = (document, "", "") if os.path.exists(document) else document.partition("#")
-    return f"file://{quote(os.path.abspath(path))}{mark}{part}"
-
-
 def _named_by_job(document: str, folder: str) -> tuple[str, dict[str, Json]]:
     """Return the document that a job names as ``cwl:tool``, and its inputs. Both are empty if this is not a job."""
     try:
@@ -99,7 +92,7 @@ def _named_by_job(document: str, folder: str) -> tuple[str, dict[str, Json]]:
 
 def _job(words: Sequence[str], folder: str) -> tuple[dict[str, Json], str, Loader]:
     """Return the inputs in a job, the directory of its paths, and the loader that read it."""
-    named = unquote(words[0].removeprefix("file://")) if words else ""
+    named = path_of(words[0]) if words else ""
     if named not in ("", "-") and "://" not in named and not os.path.isfile(named):
         raise refuse("missing-file", f"The job {named} does not exist.")
     arguments = argparse.Namespace(job_order=[named] if named else [], basedir=folder)

@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from typing import Any, NamedTuple
-from urllib.parse import quote, unquote, urldefrag
+from urllib.parse import unquote, urldefrag
 
 from cwltool import load_tool, process
 from cwltool.context import LoadingContext
@@ -24,6 +24,7 @@ from ruamel.yaml.comments import CommentedMap
 from schema_salad.utils import json_dumps
 
 from reana_batch.frontends.cwl.faults import Faulty, Places
+from reana_batch.frontends.cwl.locations import FILE, url_of
 from reana_batch.frontends.cwl.records import Fault, Request
 
 # The requirements and hints of cwltool's own, by the versions of CWL that may have them.
@@ -59,7 +60,7 @@ def load(request: Request, requirements: Any, places: Places) -> Loaded:
     """
     _know_extensions()
     document = request.document
-    _name_streams(request.analysis or os.path.dirname(_file(document).removeprefix("file://")))
+    _name_streams(request.analysis or os.path.dirname(_file(document).removeprefix(FILE)))
     try:
         return _load(request, requirements, places)
     except GraphTargetMissingException as error:
@@ -85,22 +86,22 @@ def _name_streams(directory: str) -> None:
 
     The name is a digest of the tool's JSON, in which identifiers have that path.
     """
-    around = f"file://{quote(os.path.abspath(directory))}/"
+    around = f"{url_of(os.path.abspath(directory))}/"
     names: Any = load_tool
     names.json_dumps = lambda value, **words: json_dumps(value, **words).replace(around, "")
 
 
 def _load(request: Request, requirements: Any, places: Places) -> Loaded:
-    address = _address(request.document)
+    url = address(request.document)
     context = LoadingContext(
         {"enable_dev": True, "relax_path_checks": True, "construct_tool_object": default_make_tool}
     )
     context.resolver = tool_resolver
     context.loader = default_loader(enable_dev=True)
     if request.text:
-        context.loader.cache[urldefrag(address)[0]] = request.text
-    context, document, uri = fetch_document(address, context)
-    _check_form(document, address, places)
+        context.loader.cache[urldefrag(url)[0]] = request.text
+    context, document, uri = fetch_document(url, context)
+    _check_form(document, url, places)
     version = str(document["cwlVersion"])
     if requirements:
         for name in (uri, f"{uri}#main"):
@@ -117,18 +118,18 @@ def _load(request: Request, requirements: Any, places: Places) -> Loaded:
     return Loaded(tool, str(tool.metadata.get(ORIGINAL_CWLVERSION, tool.metadata.get("cwlVersion", ""))))
 
 
-def _address(document: str) -> str:
+def address(document: str) -> str:
     """Return the URL of a document. A # begins its fragment, unless there is a file of that name."""
     if "://" in document:
         return document
     path, mark, fragment = document.rpartition("#")
     if not mark or os.path.exists(document):
         path, mark, fragment = document, "", ""
-    return f"file://{quote(path)}{mark}{fragment}"
+    return f"{url_of(os.path.abspath(path))}{mark}{fragment}"
 
 
 def _file(document: str) -> str:
-    return unquote(urldefrag(_address(document))[0])
+    return unquote(urldefrag(address(document))[0])
 
 
 def _check_form(document: Any, address: str, places: Places) -> None:
@@ -158,11 +159,11 @@ def _no_main(document: str, error: Exception) -> Fault:
 def _explained(document: str, error: Exception, places: Places) -> list[Fault]:
     """Return the faults of an error that cwltool raised while loading."""
     name = places.name(_file(document))
-    fragment = urldefrag(_address(document))[1]
+    fragment = urldefrag(address(document))[1]
     text = str(error)
     if fragment and "not found in file" in text:
         return [Fault("no-part", (name, 1, 1), "", [name, fragment, *_parts(_file(document))])]
-    path = _file(document).removeprefix("file://")
+    path = _file(document).removeprefix(FILE)
     if "://" not in path and not os.path.isfile(path):
         return [Fault("missing-document", None, "", [name])]
     found = places.faults(error)
