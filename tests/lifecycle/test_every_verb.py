@@ -26,6 +26,14 @@ Feature: The end
         When the workflow is finished
         Then the workspace should include "result"
 """
+TOOL = {
+    "cwlVersion": "v1.2",
+    "class": "CommandLineTool",
+    "baseCommand": "echo",
+    "inputs": {"word": {"type": "string", "inputBinding": {}}},
+    "outputs": {"said": "stdout"},
+    "stdout": "said.txt",
+}
 # The first step waits for a file, the second fails without one.
 WAIT, END = "until [ -e go ]; do sleep 0.1; done", "cp good result"
 
@@ -142,6 +150,15 @@ def before_a_run(story: Story) -> None:
     assert story("inspect", *options)["backend"] == story.additions.backend
 
 
+def a_document_of_cwl(story: Story) -> None:
+    """Run a CWL document, whose answer is JSON without an option."""
+    (story.path / "tool.cwl").write_text(json.dumps(TOOL))
+    backend = ("-b", story.additions.backend)
+    answer = json.loads(story.text("cwl-runner", *backend, "--outdir", "of-cwl", "tool.cwl", "--word", "good"))
+    assert answer["said"]["basename"] == "said.txt"
+    assert (story.path / "of-cwl/said.txt").read_text() == "good\n"
+
+
 def stopped_and_resumed(story: Story) -> None:
     """Start a run, stop it, and resume it until it fails."""
     watching = story.start("run", "-w", "a", *story.additions.options)
@@ -195,6 +212,7 @@ def deleted(story: Story) -> None:
 
 def test_every_verb_works_with_the_additions(story: Story) -> None:
     before_a_run(story)
+    a_document_of_cwl(story)
     stopped_and_resumed(story)
     restarted(story)
     compiled_and_submitted(story)
