@@ -28,8 +28,8 @@ class Answer(NamedTuple):
     log: str
 
 
-def run(workspace: Path) -> Answer:
-    """Run the analysis of the ``reana.yaml`` in ``workspace``."""
+def run(workspace: Path, *options: str) -> Answer:
+    """Run the analysis of the ``reana.yaml`` in ``workspace`` with more options."""
     document, parameters = flows.analysis(workspace)
     found, log, jobs = io.StringIO(), io.StringIO(), Counter[str]()
     command = CommandLineJob.run
@@ -40,7 +40,7 @@ def run(workspace: Path) -> Answer:
 
     places = [f"--{name}={workspace}.scratch/" for name in ("tmpdir-prefix", "tmp-outdir-prefix")]
     words = ["--no-container", "--relax-path-checks", "--disable-color", f"--outdir={workspace / 'outputs'}", *places]
-    words += [str(workspace / document), str(parameters)]
+    words += [*options, str(workspace / document), str(parameters)]
     with (
         warnings.catch_warnings(action="ignore", category=ResourceWarning),  # it does not close what it reads
         mock.patch.object(CommandLineJob, "run", counted),

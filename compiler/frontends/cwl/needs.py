@@ -70,22 +70,49 @@ def needs(tool: Process, evaluate: Evaluate, places: Places) -> Needs:
     return Needs(**{field: math.ceil(number * unit.get(field, 1)) or None for field, number in sums.items()})
 
 
-def image(tool: Process) -> tuple[str, bool]:
-    """Return the image of a tool, and whether it is required. All tools of a workflow must have the same."""
+def in_loop(tool: Process, evaluate: Evaluate, places: Places) -> Needs:
+    """Return the resources of a job that runs a tool or workflow in a loop: the most that one of its tools asks for.
+
+    It has no time limit, because only the run knows the number of iterations. Expressions of a workflow's tools are
+    not counted.
+    """
+    if not isinstance(tool, Workflow):
+        return needs(tool, evaluate, places)._replace(runtime=None)
+    found = [needs(each, evaluate, places) for each in _tools(tool) if not expressions(each)]
+    most = (max((number for number in field if number is not None), default=None) for field in zip(*found, strict=True))
+    return Needs(*most)._replace(runtime=None)
+
+
+def _tools(tool: Process) -> Iterator[Process]:
+    """Yield the tools that a process runs, which have no steps."""
     if isinstance(tool, Workflow):
-        found = {image(step.embedded_tool) for step in tool.steps if not _is_expression(step.embedded_tool)}
-        return max(found, key=lambda each: each[1], default=("", False))
+        for step in tool.steps:
+            yield from _tools(step.embedded_tool)
+    else:
+        yield tool
+
+
+def image(tool: Process, place: Place) -> tuple[str, bool]:
+    """Return the image of a tool, and whether it is required.
+
+    A workflow in a loop is one job, so that all of its tools must have the same. Others raise Faulty at ``place``.
+    """
+    found = {_image(each) for each in _tools(tool) if not _is_expression(each)}
+    if len({name for name, _ in found}) > 1:
+        raise Faulty(Fault("unsupported", place, "", ["a loop over tools that do not have the same image."]))
+    return max(found, key=lambda each: each[1], default=("", False))
+
+
+def _image(tool: Process) -> tuple[str, bool]:
     requirement, required = tool.get_requirement("DockerRequirement")
-    if requirement is None or _is_expression(tool):
+    if requirement is None:
         return "", False
     return str(requirement.get("dockerPull") or requirement.get("dockerImageId") or ""), bool(required)
 
 
 def runs_command(tool: Process) -> bool:
     """Return whether a process runs a command, and not only expressions."""
-    if isinstance(tool, Workflow):
-        return any(runs_command(step.embedded_tool) for step in tool.steps)
-    return not _is_expression(tool)
+    return not all(map(_is_expression, _tools(tool)))
 
 
 def _is_expression(tool: Process) -> bool:

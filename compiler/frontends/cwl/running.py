@@ -345,6 +345,9 @@ class Step:
             raise Broken(str(error)) from None
         except (WorkflowException, ValidationException) as error:
             attempt.messages.insert(0, str(error))
+        except Exception:
+            if not attempt.code:  # cwltool's loops look for the outputs of a command that has failed
+                raise
 
     def _context(self, outdir: str, directory: str, single: str | None) -> _Context:
         context = _Context()

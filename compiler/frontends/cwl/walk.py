@@ -148,8 +148,8 @@ class Walk:
     def _one(self, step: _Step, given: Named, at: At) -> Named:
         """Return the outputs of a step that is not scattered, or of one slice."""
         try:
-            if step.loops:
-                return self._job(step, given, None, at)
+            if step.loops:  # its first iteration decides the resources
+                return self._job(step, given, self._seen(step, given) if step.resources else None, at)
             if isinstance(step.tool, Workflow):
                 return self._inside(step, step.tool, given, at)
             return self._tool(step, given, at)
@@ -241,10 +241,8 @@ class Walk:
 
     def _record(self, step: _Step, at: At) -> StepRecord:
         if step.record is None:
-            image, required = needs.image(step.tool)
-            fixed = needs.Needs()
-            if not step.resources and not isinstance(step.tool, Workflow):
-                fixed = needs.needs(step.tool, lambda _tool, node, key: node[key], self._tools.places)
+            image, required = needs.image(step.tool, at.place)
+            fixed = needs.Needs() if step.resources else self._needs(step, lambda _tool, node, key: node[key])
             step.record = StepRecord(
                 at.label,
                 at.place,
@@ -269,7 +267,11 @@ class Walk:
             evaluate = self._tools.probe.resources(step.tool, inputs)
         except CannotSee as error:
             raise _Pending("how large a file is") from error
-        return record._replace(**needs.needs(step.tool, evaluate, self._tools.places)._asdict())
+        return record._replace(**self._needs(step, evaluate)._asdict())
+
+    def _needs(self, step: _Step, evaluate: needs.Evaluate) -> needs.Needs:
+        find = needs.in_loop if step.loops else needs.needs
+        return find(step.tool, evaluate, self._tools.places)
 
     def _fault(self, step: _Step, key: str, text: str) -> Faulty:
         return Faulty(Fault("document", self._tools.places.of(step.step.tool, key), "", [text]))
