@@ -170,6 +170,7 @@ arguments:
   valueFrom: "mkdir -p dir/inner; echo 1 > dir/inner/a; echo 2 > 'b #c.txt'; echo 3 > 'b #c.txt.idx'; : > empty"
 inputs: {}
 outputs:
+  also: {type: File, outputBinding: {glob: dir/inner/a}}
   dir: {type: Directory, outputBinding: {glob: dir}}
   file: {type: File, outputBinding: {glob: b*.txt}, secondaryFiles: .idx, format: 'http://example.org/text'}
   inner: {type: 'File[]', outputBinding: {glob: empty}}

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from urllib.parse import unquote
 
-from reana_batch.frontends.cwl.locations import is_file, url_of
+from reana_batch.frontends.cwl.locations import files, is_file, url_of
 from reana_batch.frontends.cwl.records import OUTPUT_OBJECT, WORKSPACE
 from reana_batch.frontends.cwl.staging import FOLDER
 from reana_batch.frontends.cwl.values import Json
@@ -36,6 +36,8 @@ class Collection:
         Raises OSError if the object or a file cannot be read or written.
         """
         found: dict[str, Json] = json.loads((self._workspace / OUTPUT_OBJECT).read_text("utf-8"))
+        for path in sorted(_paths(found)):  # a directory before the files in it
+            self._place(path)
         return {name: self._value(value) for name, value in found.items()}
 
     def _value(self, value: Json) -> Json:
@@ -49,10 +51,10 @@ class Collection:
         if not location.startswith(WORKSPACE):
             return value
         kept = {key: self._value(each) for key, each in value.items() if key not in _LEFT_OUT}
-        return _described(self._place(unquote(location.removeprefix(WORKSPACE))), kept)
+        return _described(self._placed[_path(location)], kept)
 
-    def _place(self, path: str) -> Path:
-        """Return where a file or directory of the workspace is now."""
+    def _place(self, path: str) -> None:
+        """Bring a file or directory of the workspace, unless it is in one that has been brought."""
         above = next((str(each) for each in Path(path).parents if str(each) in self._placed), "")
         if above and path not in self._placed:
             self._placed[path] = self._placed[above] / os.path.relpath(path, above)
@@ -60,7 +62,6 @@ class Collection:
             self._directory.mkdir(parents=True, exist_ok=True)
             self._placed[path] = self._directory / os.path.basename(path)
             self._bring(self._workspace / path, self._placed[path])
-        return self._placed[path]
 
     def _bring(self, source: Path, target: Path) -> None:
         """Move or copy a file or directory. Directories of one name become one."""
@@ -78,6 +79,16 @@ class Collection:
             shutil.move(source, target)
         else:
             shutil.copy2(source, target)
+
+
+def _paths(outputs: Json) -> set[str]:
+    """Return the paths in the workspace that an output object names."""
+    locations = (each.get("location") for each in files(outputs))
+    return {_path(each) for each in locations if isinstance(each, str) and each.startswith(WORKSPACE)}
+
+
+def _path(location: str) -> str:
+    return unquote(location.removeprefix(WORKSPACE))
 
 
 def _identity(path: Path) -> tuple[int, int]:
