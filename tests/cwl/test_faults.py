@@ -87,10 +87,12 @@ class Expected(NamedTuple):
 FAULTS = {
     "pattern": Expected(Change("each.cwl", OLD, OLD.replace("each", "absent")), ("each.cwl", "glob:"), "absent.txt"),
     "glob": Expected(
-        Change("each.cwl", "glob: each.txt", "glob: $(inputs.x.y)"), ("workflow.cwl", "each:"), "of undefined"
+        Change("each.cwl", "glob: each.txt", "glob: $(inputs.x.y)"), ("each.cwl", "glob:"), "of undefined"
     ),
     "argument": Expected(Change("each.cwl", "$(inputs.number)", "$(absent())"), ("each.cwl", "absent()"), "absent"),
-    "value": Expected(Change("workflow.cwl", "$(self.size)", "$(self.x.y)"), ("workflow.cwl", "each:"), "of undefined"),
+    "value": Expected(
+        Change("workflow.cwl", "$(self.size)", "$(self.x.y)"), ("workflow.cwl", "self.x.y"), "of undefined"
+    ),
     "type": Expected(
         Change("workflow.cwl", "$(self.size)", "$(self.basename)"), ("workflow.cwl", "each:"), "start.txt"
     ),

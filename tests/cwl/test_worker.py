@@ -159,7 +159,7 @@ def test_an_expression_that_throws(frozen: dict[str, Any], tmp_path: Path) -> No
         answer = driver.row("0", {"size": 3})
     assert answer.kind == "broken"
     assert answer.text == (
-        "choice.cwl:31:5: step failing: the expression throws "
+        "choice.cwl:37:7: step failing: This expression fails: "
         "TypeError: Cannot read properties of undefined (reading 'such')"
     )
     assert len(driver.log("0", "err").splitlines()) == 1

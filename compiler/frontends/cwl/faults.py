@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from cwltool.process import shortname
 
 from reana_batch.frontends.cwl.locations import FILE, path_of
+from reana_batch.frontends.cwl.reasons import expression
 from reana_batch.frontends.cwl.records import Fault
 
 Place = tuple[str, int, int]
@@ -78,12 +79,7 @@ class Places:
 
 def expression_fault(error: BaseException, place: Place) -> Fault:
     """Return the fault of an expression that cannot be evaluated."""
-    text = re.sub(r"^(\S+:\d+:\d+:\s*)+", "", str(error).strip())
-    thrown = re.search(r"\b(?:\w*Error|Uncaught)\b.*$", text, re.MULTILINE)
-    if thrown is None and "Expecting value:" in text:
-        return Fault("expression", place, "", ["This expression has no value."])
-    said = thrown[0] if thrown else " ".join(text.partition("script was:")[0].split())
-    return Fault("expression", place, "", [_sentence(f"This expression fails: {said or type(error).__name__}")])
+    return Fault("expression", place, "", [_sentence(expression(str(error) or type(error).__name__))])
 
 
 # The most characters of a message of cwltool's that are shown.

@@ -7,7 +7,6 @@ line of a container engine.
 from __future__ import annotations
 
 import copy
-import logging
 import os
 import shlex
 import shutil
@@ -35,6 +34,8 @@ from ruamel.yaml.comments import CommentedMap
 from schema_salad.exceptions import ValidationException
 
 from reana_batch.frontends.cwl.frozen import thaw
+from reana_batch.frontends.cwl.logs import logged
+from reana_batch.frontends.cwl.origins import output_error, placed
 from reana_batch.frontends.cwl.values import Json
 
 # How often a command that ends with a code of temporaryFailCodes runs again.
@@ -43,13 +44,6 @@ RETRIES = 2
 # Variables of the job that a tool gets: what credentials and REANA's clients need.
 _PASSED = ("KRB5CCNAME", "X509_USER_PROXY", "X509_CERT_DIR")
 _PASSED_PREFIXES = ("RUCIO_", "REANA_")
-
-# The loggers of cwltool whose messages say why a job failed.
-_LOGGERS = ("cwltool", "cwl_utils", "salad")
-
-
-# The one warning that says why a job failed.
-_EXPRESSION = "Failed to evaluate expression"
 
 
 class Failed(Exception):
@@ -93,6 +87,7 @@ class Attempt:
     container: bool
     path: str  # PATH of tools on the machine
     strict: bool  # has a container only the network that the document asks for?
+    document: Json  # that of the step, with places
     code: int = 0  # of the last command that failed
     temporary: bool = False  # did it end with one of temporaryFailCodes?
     ran: bool = False  # has a command run?
@@ -190,6 +185,12 @@ class _Tool(CommandLineTool):
         if runtimeContext.use_container and self.get_requirement("DockerRequirement")[0] is None:
             self.hints.insert(0, {"class": "DockerRequirement", "dockerPull": "image"})
         return _Container if runtimeContext.use_container else _Machine
+
+    def collect_output_ports(self, *arguments: Any, **more: Any) -> Any:
+        try:
+            return super().collect_output_ports(*arguments, **more)
+        except WorkflowException as error:
+            raise output_error(error, self.tool["outputs"]) from error
 
 
 def make(node: CommentedMap, context: LoadingContext) -> Process:
@@ -308,9 +309,9 @@ class Step:
         """
         self._thawed = self._thawed or thaw(self.frozen, make)
         for tries in range(RETRIES + 1):
-            attempt = Attempt(runner, container, self.path, self.strict)
+            attempt = Attempt(runner, container, self.path, self.strict, self._thawed.tool)
             _empty(outdir)
-            with _listening(attempt):
+            with _present_is(attempt):
                 self._attempt(attempt, inputs, outdir, os.path.join(directory, str(tries)))
             if not attempt.temporary:  # the status of a step without its outputs is permanentFail
                 break
@@ -377,32 +378,14 @@ def _empty(directory: str) -> None:
     os.makedirs(directory)
 
 
-class _Listener(logging.Handler):
-    def __init__(self, attempt: Attempt) -> None:
-        super().__init__(logging.WARNING)
-        self._attempt = attempt
-
-    def emit(self, record: logging.LogRecord) -> None:
-        text = record.getMessage()
-        if record.levelno >= logging.ERROR or text.startswith(_EXPRESSION):
-            self._attempt.messages.append(text)
-
-
 @contextmanager
-def _listening(attempt: Attempt) -> Iterator[None]:
+def _present_is(attempt: Attempt) -> Iterator[None]:
     """Run commands through the attempt, and collect what cwltool logs."""
-    listener = _Listener(attempt)
-    loggers = [logging.getLogger(name) for name in _LOGGERS]
-    for logger in loggers:
-        logger.handlers[:] = [listener]
-        logger.setLevel(logging.WARNING)
-        logger.propagate = False
     cwltool.process.Builder = _Builder  # type: ignore[attr-defined]  # the name that it calls
     cwltool.job._job_popen = _popen  # noqa: SLF001  # the one place where cwltool starts a tool
     _present.append(attempt)
     try:
-        yield
+        with logged(attempt.messages), placed(attempt.document):
+            yield
     finally:
         _present.pop()
-        for logger in loggers:
-            logger.removeHandler(listener)
