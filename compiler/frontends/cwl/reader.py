@@ -15,13 +15,14 @@ from contextlib import contextmanager
 from typing import Any
 
 from cwltool.process import Process, shortname
+from cwltool.utils import normalizeFilesDirs
 from cwltool.workflow import Workflow
 
 from reana_batch.frontends.cwl import order
 from reana_batch.frontends.cwl.answer import Answer, At, Record, defaults_of
 from reana_batch.frontends.cwl.deferred import deferred
 from reana_batch.frontends.cwl.faults import Faulty, Places
-from reana_batch.frontends.cwl.files import Folders, changed
+from reana_batch.frontends.cwl.files import Folders, changed, plain
 from reana_batch.frontends.cwl.frozen import freeze_tool, thaw, tool_name
 from reana_batch.frontends.cwl.loading import Loaded, load, processes, quiet
 from reana_batch.frontends.cwl.node import find_node
@@ -58,11 +59,17 @@ class Reader:
         for part in parts:
             workflow = thaw(part.task)
             at = At(part.label, part.name, self._places.of(workflow.steps[0].tool))
-            inputs: Named = {port: Known(changed(json, self._folders.outside)) for port, json in part.inputs.items()}
+            inputs: Named = {port: Known(self._completed(json)) for port, json in part.inputs.items()}
             found = self._walk(answer, self._places).step(workflow, inputs, at)
             outputs[part.name] = {port: answer.written(value, at) for port, value in found.items()}
         answer.end(outputs, "", workflow=True)
         return answer.records()
+
+    def _completed(self, json: Any) -> Any:
+        """Return a value with the locations of cwltool, and all names of its files."""
+        found = changed(json, self._folders.outside)
+        normalizeFilesDirs(found)
+        return plain(found)
 
     def _answer(self, tool: Process) -> Answer:
         """Return the empty answer. Files that a document of the analysis names must be in the analysis too."""

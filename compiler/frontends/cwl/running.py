@@ -27,7 +27,7 @@ from cwltool.errors import UnsupportedRequirement, WorkflowException
 from cwltool.job import CommandLineJob, JobBase
 from cwltool.mutation import MutationManager
 from cwltool.process import Process, shortname
-from cwltool.utils import WorkflowStateItem, adjustDirObjs, trim_listing
+from cwltool.utils import WorkflowStateItem, adjustDirObjs, normalizeFilesDirs, trim_listing
 from cwltool.workflow import Workflow, WorkflowStep, default_make_tool
 from cwltool.workflow_job import WorkflowJob
 from ruamel.yaml.comments import CommentedMap
@@ -334,6 +334,7 @@ class Step:
         job = WorkflowJob(workflow, context)
         for port in workflow.tool["inputs"]:
             value = copy.deepcopy(inputs.get(shortname(port["id"])))
+            normalizeFilesDirs(value)  # results have no nameroot and nameext, which expressions of the step may use
             adjustDirObjs(value, trim_listing)  # each tool lists what it asks for
             job.state[port["id"]] = WorkflowStateItem({"id": port["id"], "type": "Any"}, value, "success")
         job.receive_output = lambda _step, _ports, _final, outputs, status: attempt.receive(outputs, status)  # type: ignore[method-assign, assignment]  # the step is the whole workflow
