@@ -101,6 +101,49 @@ def test_a_faulty_input_is_shown_in_the_job(empty: Tool) -> None:
     assert "\n  word: [x]\n" in found.stderr
 
 
+READ = """
+cwlVersion: v1.2
+class: CommandLineTool
+baseCommand: cat
+inputs:
+  files: {type: 'File[]', inputBinding: {}}
+  count: int
+  word: string
+  other: File
+stdout: said.txt
+outputs: {said: stdout}
+"""
+JOB = """# the inputs
+files:
+- {class: File, path: job.yml}
+- {class: File, path: absent.txt}
+count: many
+other: {class: File, path: gone.txt}
+"""
+
+
+def test_all_faults_of_the_inputs_are_shown_at_once(empty: Tool) -> None:
+    empty.write("read.cwl", READ)
+    empty.write("job.yml", JOB)
+    found = empty.run("cwl-runner", "--runs", "runs", "read.cwl", "job.yml")
+    assert (found.code, found.stdout) == (1, "")
+    assert [line for line in found.stderr.splitlines() if " error: " in line] == [
+        "job.yml:2:1: error: The workflow needs the input word. [undefined-parameter]",
+        f'job.yml:3:1: error: "{empty.directory}/absent.txt" does not exist. [input-missing]',
+        "job.yml:5:8: error: Input count does not fit: \"'many'\" is not int. [bad-type]",
+        f'job.yml:6:8: error: "{empty.directory}/gone.txt" does not exist. [input-missing]',
+    ]
+
+
+def test_faults_of_options_name_them(empty: Tool) -> None:
+    empty.write("read.cwl", READ)
+    empty.write("here.txt", "x")
+    words = ("--files", "here.txt", "--count", "1", "--word", "x", "--other", "gone.txt")
+    found = empty.run("cwl-runner", "--runs", "runs", "read.cwl", *words)
+    assert (found.code, found.stdout) == (1, "")
+    assert found.stderr.startswith(f'error: --other: "{empty.directory}/gone.txt" does not exist. [input-missing]\n')
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_stops_the_run(empty: Tool, number: signal.Signals) -> None:
     empty.write("echo.cwl", ECHO.replace("[echo]", "[sh, -c, 'touch begun; sleep 300', sh]"))

@@ -20,8 +20,9 @@ _NOT_YET = 1
 class Folders:
     """The workspace, or what replaces it when the user compiles, and the analysis with the document."""
 
-    def __init__(self, directory: str, analysis: str) -> None:
+    def __init__(self, directory: str, analysis: str, *, whole: bool = False) -> None:
         self.directory = directory
+        self._whole = whole  # are other files of this machine inputs too?
         self._workspace = url_of(directory) + "/" if directory else ""
         self._analysis = url_of(analysis) + "/" if analysis else ""
 
@@ -54,13 +55,13 @@ class Folders:
         return path_of(location) if location.startswith(FILE) else None
 
     def is_missing(self, location: str) -> bool:
-        """Return whether a location of a record is in the workspace, and nothing is there."""
-        path = self.path(location) if location.startswith(WORKSPACE) else None
+        """Return whether a location of a record is where inputs come from, and nothing is there."""
+        path = self.path(location) if self._whole or location.startswith(WORKSPACE) else None
         return path is not None and not os.path.exists(path)
 
     def relative(self, location: str) -> str:
-        """Return the path in the workspace of a location of a record. Messages name it so."""
-        return unquote(location.removeprefix(WORKSPACE))
+        """Return the path of a location of a record, in the workspace or on this machine. Messages name it so."""
+        return path_of(location.removeprefix(WORKSPACE))
 
     def has_content(self, location: str) -> bool:
         """Return whether the size and content of a file are those that the run will see."""

@@ -39,10 +39,11 @@ def load(spec: Spec, diagnostics: Diagnostics, results: Mapping[str, Any]) -> Wo
     document = source(spec)
     with mirror(spec, diagnostics) as root:
         target = spec.options.get("TARGET", "")
-        request = Request(document.path, parameters, str(root), target, text=document.text)
+        whole = bool(spec.definition)
+        request = Request(document.path, parameters, str(root), target, whole=whole, text=document.text)
         reading = read(spec, request, diagnostics)
-        if spec.definition:
-            stage(reading, root, diagnostics)
+        if whole:
+            stage(reading, root)
         return _workflow(spec, reading, "", diagnostics)
 
 

@@ -5,18 +5,24 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
+from cwltool.builder import INPUT_OBJ_VOCAB
 from cwltool.context import RuntimeContext
 from cwltool.process import Process, shortname
 from cwltool.utils import aslist, normalizeFilesDirs
+from schema_salad.exceptions import ValidationException
 from schema_salad.ref_resolver import Loader
 from schema_salad.sourceline import cmap
+from schema_salad.validate import validate_ex
 
 from reana_batch.frontends.cwl.faults import Faulty, Place, Places
 from reana_batch.frontends.cwl.files import Folders, access, plain
 from reana_batch.frontends.cwl.locations import files
 from reana_batch.frontends.cwl.records import Fault
+
+if TYPE_CHECKING:
+    from schema_salad.avro.schema import Schema
 
 _REQUIREMENTS = ("cwl:requirements", "https://w3id.org/cwl/cwl#requirements")
 
@@ -54,9 +60,10 @@ def inputs(tool: Process, parameters: Mapping[str, Any], folders: Folders, place
             order[name] = copy.deepcopy(value)
             _locate(order[name], folders)
             faults += _absent(name, order[name], folders, at[name])
-    if faults:
-        raise Faulty(*faults)
     _expand_formats(order, parameters, tool)
+    if faults:
+        named = {each.parameter for each in faults}
+        raise Faulty(*faults, *(each for each in _wrong(tool, order, places, at) if each.parameter not in named))
     return _checked(tool, order, folders, places, at)
 
 
@@ -78,6 +85,16 @@ def _missing(declared: Mapping[str, Any], given: Mapping[str, Any], at: Mapping[
         if given.get(name) is None and "default" not in each and "null" not in aslist(each["type"])
     )
     return [Fault("missing-input", at[name], name, [name]) for name in needed]
+
+
+def _wrong(tool: Process, order: Mapping[str, Any], places: Places, at: Mapping[str, Place]) -> list[Fault]:
+    """Return a fault for each input of a wrong type. Files need not exist."""
+    schema = cast("Schema", tool.names.get_name("input_record_schema", None))
+    try:
+        validate_ex(schema, order, strict=False, vocab=INPUT_OBJ_VOCAB)
+    except ValidationException as error:
+        return [each for each in _faults(error, tool, places, at) if each.kind == "bad-input"]
+    return []
 
 
 def _locate(value: Any, folders: Folders) -> None:

@@ -39,7 +39,7 @@ class Reader:
     def __init__(self, request: Request) -> None:
         self._request = request
         self._places = Places(request.analysis, frozen=request.parts is not None)
-        self._folders = Folders(request.directory, request.analysis)
+        self._folders = Folders(request.directory, request.analysis, whole=request.whole)
 
     def records(self) -> list[Record]:
         """Return all records of a workflow. Faults raise Faulty."""

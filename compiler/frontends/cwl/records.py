@@ -42,6 +42,7 @@ class Request(NamedTuple):
     evaluate: bool = True  # are conditions and expressions with known values evaluated?
     defer: bool = False  # do all inputs count as known only in the run? For tests
     analysis: str = ""  # its directory: places are relative to it, and so are files that the document names
+    whole: bool = False  # do inputs come from this whole machine, and not from the analysis alone?
     text: str = ""  # of the document, at its lines and columns, if it is a part of the file that ``document`` names
 
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
-from reana_batch.diagnostics import Diagnostics
 from reana_batch.frontends.cwl.links import link
 from reana_batch.frontends.cwl.locations import FILE, is_file, path_of
 from reana_batch.frontends.cwl.process import Reading
@@ -21,19 +20,15 @@ FOLDER = "inputs"
 _OF_PLACE = frozenset({"path", "dirname"})
 
 
-def stage(reading: Reading, root: Path, diagnostics: Diagnostics) -> None:
+def stage(reading: Reading, root: Path) -> None:
     """Link the files of this machine that a workflow names into ``root``, and change their locations.
 
-    Files that do not exist are recorded. Locations of other kinds are not changed.
+    Locations of other kinds are not changed, nor those of files that do not exist. A default may never be used.
     """
     links = Links(root)
     reading.values = [ValueRecord(links.value(each.value)) for each in reading.values]
     reading.end = reading.end._replace(outputs=links.value(reading.end.outputs))
-    for path in links.missing:
-        diagnostics.error("input-missing", f'"{path}" does not exist.')
-    # A default that does not exist may never be used.
     reading.tasks = [TaskRecord(links.value(each.task)) for each in reading.tasks]
-    diagnostics.stop_if_errors()
 
 
 class Links:
@@ -43,7 +38,6 @@ class Links:
         self._root = root
         self._numbers: dict[str, int] = {}  # of the directories that files come from
         self._made: dict[str, str] = {}
-        self.missing: dict[str, None] = {}
 
     def value(self, value: Json) -> Json:
         """Return a value in which the locations of files are those of the links."""
@@ -58,7 +52,6 @@ class Links:
             return {key: self.value(each) for key, each in value.items()}
         path = os.path.normpath(path_of(str(location)))
         if not os.path.exists(path):
-            self.missing[path] = None
             return value
         place = {"location": WORKSPACE + quote(self._link(path))}
         return place | {k: self.value(each) for k, each in value.items() if k not in _OF_PLACE and k not in place}
