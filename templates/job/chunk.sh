@@ -19,6 +19,7 @@ run_chunk() { # CHUNK
     row=
     ((failure != 0)) || failure=$code
   done
+  [[ -z ${server-} ]] || ((failure != 0)) || clear_earlier
   [[ ! -e state/$folder/running-$chunk ]] || rm -f "state/$folder/running-$chunk"
   return "$failure"
 }

@@ -12,12 +12,12 @@ server_answered=
 serving=
 isolates=
 
-# Let the server run the row. Its files of the row are in a new folder.
+# Let the server run the row. Its files of the row are in a new folder. The batch system can start a job again while its
+# earlier life still runs, so each life has folders of its own.
 serve_row() { # REQUEST
   local code
-  serving=state/$folder/serving-$chunk
-  [[ ! -e $serving ]] || clear_away "$serving" # a job that was killed has left it
-  mkdir "$serving" || { say "row $row: $serving cannot be made"; exit "$EXIT_WRITE"; }
+  serving=$(mktemp -d "state/$folder/serving-$chunk-XXXXXX") ||
+    { say "row $row: state/$folder is not writable"; exit "$EXIT_WRITE"; }
   start_server
   talk_about_row "$1"
   code=$?
@@ -179,6 +179,16 @@ stop_server() { # -> $server_code
   wait "$server_pid" 2>/dev/null
   server_code=$?
   server_pid=
+}
+
+# Delete the folders that lives of this job have left when they were killed. All rows of the chunk are done.
+clear_earlier() {
+  local each
+  set +f
+  for each in "state/$folder/serving-$chunk"-*; do
+    [[ ! -e $each ]] || clear_away "$each"
+  done
+  set -f
 }
 
 # Called when the job ends.

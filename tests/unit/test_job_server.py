@@ -53,6 +53,11 @@ def states(run: Run) -> list[str]:
     return sorted(path.name for path in (run.directory / "state/toy").iterdir())
 
 
+def left(run: Run) -> list[str]:
+    """Return the folders of servers."""
+    return [name for name in states(run) if name.startswith("serving-")]
+
+
 def servers(run: Run) -> list[int]:
     """Return the ids of the servers that were started, which they write into the logs."""
     logs = "".join(run.log(f"toy/{path.name}") for path in sorted((run.directory / "logs/toy").glob("*.err")))
@@ -64,6 +69,7 @@ def servers(run: Run) -> list[int]:
 
 def test_one_server_runs_all_rows_of_a_job(tmp_path: Path) -> None:
     run = served(tmp_path, *((["run", f"pwd; echo row {row}", 0], ["last"]) for row in range(3)))
+    (run.directory / "state/toy/serving-0-killed").mkdir(parents=True)  # as an earlier life of the job leaves it
     job = run.job("toy")
     assert (job.returncode, job.stdout, job.stderr) == (0, "", "")
     assert [run.log(f"toy/{row}.out") for row in range(3)] == [f"{run.workspace}\nrow {row}\n" for row in range(3)]
@@ -125,7 +131,7 @@ def test_how_a_row_ends(which: str, tmp_path: Path) -> None:
     assert run.job("toy").returncode == int(told[0])
     assert (ending(run), run.records("toy")) == (told, ["0.failed", "1.done"])
     assert json.loads((run.directory / "state/toy/0.command").read_text()) == list(request)
-    assert "serving-0" not in states(run)
+    assert not left(run)
     for pid in servers(run):
         wait_for(lambda pid=pid: not is_alive(pid))  # type: ignore[misc]  # mypy cannot infer a lambda with a default
 
@@ -213,14 +219,15 @@ def test_server_ends_with_a_job_that_is_killed(tmp_path: Path, started: Start) -
     (pid,) = servers(run)
     wait_for(lambda: not is_alive(pid))
     os.kill(int((run.workspace / "up").read_text()), signal.SIGKILL)
-    assert "serving-0" in states(run)
+    (killed,) = left(run)
     (run.workspace / "up").unlink()
     again = started(run, "toy")
     wait_for((run.workspace / "up").exists)
+    assert len(left(run)) == 2
     again.terminate()
     again.communicate()
     assert run.log("toy/0.err").count("row 0 in machine: logs/toy/0.out, []\n") == 2
-    assert states(run) == ["0.command", "0.failed", "0.started"]
+    assert states(run) == ["0.command", "0.failed", "0.started", killed]
 
 
 def test_server_that_is_killed_while_its_command_runs(tmp_path: Path) -> None:
@@ -256,8 +263,9 @@ def test_command_line_of_a_container(tmp_path: Path, apptainer: dict[str, str]) 
         *("--net", "--network", "none"),
         *("--mount", 'type=bind,"source=/data/in put","destination=/var/lib/a",ro'),
         *("--mount", 'type=bind,"source=/data/""x"",y","destination=/var/lib/b"'),
-        *("docker://docker.io/a/b:1", "bash", f"{run.directory}/state/toy/serving-0/command"),
+        *("docker://docker.io/a/b:1", "bash", written[-1]),
     ]
+    assert written[-1].startswith(f"{run.directory}/state/toy/serving-0-")
 
 
 def test_container_without_a_network_where_apptainer_has_none(tmp_path: Path, apptainer: dict[str, str]) -> None:
@@ -329,3 +337,11 @@ def test_server_that_does_not_end_is_killed(bash: Bash) -> None:
     bash.write("serving/file")
     ended = bash.run(f"serving=serving\n{script}", part="job/server", facts=ROW)
     assert (ended.code, ended.stdout, bash.has("serving")) == (0, "137\n", False)
+
+
+def test_what_killed_lives_have_left_is_deleted(bash: Bash) -> None:
+    for name in ("serving-1-abc/command", "serving-1-def/file", "serving-10-abc/file", "1.done"):
+        bash.write(f"state/toy/{name}")
+    ended = bash("clear_earlier", facts={**ROW, "folder": "toy", "chunk": "1"})
+    assert ended.code == 0
+    assert sorted(path.name for path in (bash.directory / "state/toy").iterdir()) == ["1.done", "serving-10-abc"]
