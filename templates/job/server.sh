@@ -12,8 +12,8 @@ server_answered=
 serving=
 isolates=
 
-# Let the server run the row. Its files of the row are in a new folder. The batch system can start a job again while its
-# earlier life still runs, so each life has folders of its own.
+# Let the server run the row. Its files of the row are in a new folder. The batch system can start a job again while the
+# earlier one still runs, so each has folders of its own.
 serve_row() { # REQUEST
   local code
   serving=$(mktemp -d "state/$folder/serving-$chunk-XXXXXX") ||
@@ -181,7 +181,7 @@ stop_server() { # -> $server_code
   server_pid=
 }
 
-# Delete the folders that lives of this job have left when they were killed. All rows of the chunk are done.
+# Delete the folders that killed jobs of this chunk have left. All its rows are done.
 clear_earlier() {
   local each
   set +f
