@@ -57,7 +57,8 @@ def _by_step(jobs: Counter[str]) -> Counter[str]:
     cwltool numbers the jobs of one name: ``fit``, ``fit_2``. The job of a document without steps has its file's name.
     """
     found = Counter[str]()
-    for name, count in ((name.removesuffix(".cwl"), count) for name, count in jobs.items()):
+    for name, count in jobs.items():
         base, _, number = name.rpartition("_")
-        found[base if number.isdecimal() and base else name] += count
+        step = base if number.isdecimal() and base else name
+        found[step.removesuffix(".cwl")] += count
     return found

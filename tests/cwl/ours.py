@@ -49,9 +49,12 @@ def jobs(run: Path) -> Counter[str]:
 
 
 def is_command(part: Run, step: StepEntry) -> bool:
-    """Return whether the jobs of a step run a command."""
-    task = part.directory / "batch/steps" / step.folder / _TASK
-    return task.exists() and '"class":"CommandLineTool"' in task.read_text("utf-8").replace(" ", "")
+    """Return whether the jobs of a step run a command. Without a server, bash writes the results after the command."""
+    folder = part.directory / "batch/steps" / step.folder
+    task = folder / _TASK
+    if not task.exists():
+        return any(folder.glob("after*"))
+    return '"class":"CommandLineTool"' in task.read_text("utf-8").replace(" ", "")
 
 
 def results(run: Path, part: Run, step: StepEntry) -> Iterator[Mapping[str, Any]]:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from reana_batch.frontends.cwl import reader
 from reana_batch.frontends.cwl.loading import quiet
-from reana_batch.frontends.cwl.records import Fault, JobRecord, Part, PendingRecord, Request, StepRecord
+from reana_batch.frontends.cwl.records import Fault, JobRecord, Part, PendingRecord, Request, StepRecord, job_record
 
 HEAD = "cwlVersion: v1.2\nclass: Workflow\n"
 FEATURES = """\
@@ -93,7 +93,7 @@ def ask(request: Request) -> Found:
         [StepRecord(*each) for each in of("step")],
         [each[0] for each in of("task")],
         [each[0] for each in of("value")],
-        [JobRecord(*each) for each in of("job")],
+        [job_record(*each) for each in of("job")],
         [PendingRecord(*each) for each in of("pending")],
         next((each[0] for each in of("end")), {}),
         [Fault(*each) for each in of("fault")],

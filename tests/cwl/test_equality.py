@@ -25,3 +25,7 @@ def check(run: Path, theirs: oracle.Answer) -> None:
 @pytest.mark.parametrize("flow", flows.names())
 def test_a_run_makes_what_cwltool_makes(flow: str, tmp_path: Path, theirs: Theirs) -> None:
     check(ours.run(flows.copy(flow, tmp_path / "ours")), theirs(flow))
+
+
+def test_commands_that_are_known_need_no_python(tmp_path: Path, theirs: Theirs) -> None:
+    check(ours.run(flows.copy("gather", tmp_path / "ours"), "--set", "python=/bin/false"), theirs("gather"))

@@ -14,6 +14,7 @@ from reana_batch.frontends.cwl.files import Folders, changed, location_of
 from reana_batch.frontends.cwl.frozen import freeze_step
 from reana_batch.frontends.cwl.locations import files
 from reana_batch.frontends.cwl.records import (
+    CommandRecord,
     EndRecord,
     Fault,
     JobRecord,
@@ -55,16 +56,18 @@ class Answer:
         self._tasks: dict[tuple[int, bool], int] = {}
         self._steps: dict[str, int] = {}
         self._counts = {kind: itertools.count() for kind in ("value", "task", "step")}
+        self.jobs = 0  # records of jobs so far
         self._faults: dict[str, Fault] = {}
 
     def records(self) -> list[Record]:
         """Return all records, or only the faults if there are any."""
         return [("fault", each) for each in self._faults.values()] or self._records
 
-    def job(self, step: StepRecord, at: At, inputs: Mapping[str, Value]) -> None:
+    def job(self, step: StepRecord, at: At, inputs: Mapping[str, Value], command: CommandRecord | None) -> None:
         """Add a job."""
-        number = self._step(step)
-        self._records.append(("job", JobRecord(number, at.name, self._numbers(inputs, at))))
+        number = self._step(step._replace(known=command is not None))
+        self._records.append(("job", JobRecord(number, at.name, self._numbers(inputs, at), command)))
+        self.jobs += 1
 
     def pending(self, at: At, reason: str, task: int, inputs: Mapping[str, Value]) -> None:
         """Add a step whose jobs only the run can know."""

@@ -34,7 +34,7 @@ def deferred(inputs: Mapping[str, Value], answer: Answer, at: At) -> dict[str, V
     task = answer.add_task(freeze_tool(tool, base="/"))
     none = (None, None, None, None, None)
     step = StepRecord(_NAME, at.place, task, "", False, [], *none, False)
-    answer.job(step, at._replace(label=_NAME, name=_NAME), inputs)
+    answer.job(step, at._replace(label=_NAME, name=_NAME), inputs, None)
     return {name: Out(_NAME, name) for name in inputs}
 
 

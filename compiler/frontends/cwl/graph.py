@@ -47,6 +47,7 @@ class Graph(NamedTuple):
     nodes: tuple[Node, ...]
     texts: Sequence[str]  # of each record of a value: its JSON, with the results under their names in the run
     written: Callable[[values.Json], values.Json]  # the same for another value's JSON
+    directories: Sequence[str]  # of the jobs, by their numbers, in the workspace
 
 
 def graph(reading: Reading, part: str, *, with_outputs: bool) -> Graph:
@@ -70,7 +71,10 @@ def graph(reading: Reading, part: str, *, with_outputs: bool) -> Graph:
         for name, rows, needs in zip(named, found, folding.needs(folds, jobs, named), strict=True)
     ]
     texts = [compact(values.write(values.rewritten(value, change))) for value in read]
-    return Graph(tuple(nodes), texts, lambda json: values.write(values.rewritten(values.read(json), change)))
+    directories = [_source(change(Out(job.name, ""))) for job in reading.jobs]
+    return Graph(
+        tuple(nodes), texts, lambda json: values.write(values.rewritten(values.read(json), change)), directories
+    )
 
 
 def compact(value: values.Json) -> str:

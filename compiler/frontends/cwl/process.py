@@ -24,6 +24,7 @@ from reana_batch.frontends.cwl.records import (
     StepRecord,
     TaskRecord,
     ValueRecord,
+    job_record,
 )
 from reana_batch.frontends.mirror import undeclared
 from reana_batch.frontends.versions import Wanted, between
@@ -86,7 +87,7 @@ _LISTS: dict[str, tuple[str, Callable[..., Any]]] = {
     "step": ("steps", StepRecord),
     "task": ("tasks", TaskRecord),
     "value": ("values", ValueRecord),
-    "job": ("jobs", JobRecord),
+    "job": ("jobs", job_record),
     "pending": ("pending", PendingRecord),
 }
 

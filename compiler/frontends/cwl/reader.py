@@ -20,6 +20,7 @@ from cwltool.workflow import Workflow
 
 from reana_batch.frontends.cwl import order
 from reana_batch.frontends.cwl.answer import Answer, At, Record, defaults_of
+from reana_batch.frontends.cwl.commands import Commands
 from reana_batch.frontends.cwl.deferred import deferred
 from reana_batch.frontends.cwl.faults import Faulty, Places
 from reana_batch.frontends.cwl.files import Folders, changed, plain
@@ -100,7 +101,9 @@ class Reader:
         ports = Ports(self._folders, places)
         in_run = self._request.parts is not None
         probe = Probe(self._folders, places, see_all=in_run)
-        return Walk(Tools(answer, ports, probe, places, self._request.evaluate and not self._request.defer))
+        commands = Commands(self._folders, ports)
+        evaluate = self._request.evaluate and not self._request.defer
+        return Walk(Tools(answer, ports, commands, probe, places, evaluate))
 
 
 def lines(request: Request) -> Iterator[str]:

@@ -18,6 +18,12 @@ FOLDER = "cwl"
 OUTPUTS = "outputs"
 OUTPUT_OBJECT = f"{FOLDER}/outputs.json"
 
+# In the command lines of jobs: stand for the path of the workspace, and for the directories of jobs, by their numbers.
+# No shell quotes these characters.
+WORKSPACE_MARK = "/reana-batch-cwl-5b1e9a27/workspace"
+JOBS_MARK = "/reana-batch-cwl-5b1e9a27/jobs/"
+OWN_MARK = f"{JOBS_MARK}own"
+
 # What the worker runs, in the folder of a step.
 TASK = "task.json"
 
@@ -67,6 +73,7 @@ class StepRecord(NamedTuple):
     runtime: int | None  # seconds, of ToolTimeLimit
     gpus: int | None
     command: bool  # does it run a command in the image or on the machine? Otherwise only an expression
+    known: bool = False  # do its jobs have their command lines?
 
 
 class ValueRecord(NamedTuple):
@@ -75,12 +82,43 @@ class ValueRecord(NamedTuple):
     value: Any
 
 
+class FileRecord(NamedTuple):
+    """A file that a job makes, whatever its inputs are."""
+
+    port: str  # the output
+    path: str  # relative to the directory of the job
+    format: str  # a URL, or an empty text
+
+
+class CommandRecord(NamedTuple):
+    """The command line of a job. Paths of files begin with marks."""
+
+    words: list[str]
+    stdin: str
+    stdout: str
+    stderr: str
+    variables: list[str]  # NAME=VALUE
+    files: list[FileRecord]  # by output
+
+
 class JobRecord(NamedTuple):
-    """A job."""
+    """A job. Jobs have numbers in the order of their records."""
 
     step: int  # the number of its record
     name: str
     inputs: Mapping[str, int]  # by port of the step: the number of the value's record
+    command: CommandRecord | None = None  # None if only the job can know it
+
+
+def command_record(json: list[Any]) -> CommandRecord:
+    """Return a command line from its JSON."""
+    record = CommandRecord(*json)
+    return record._replace(files=[FileRecord(*each) for each in record.files])
+
+
+def job_record(step: int, name: str, inputs: Mapping[str, int], command: list[Any] | None = None) -> JobRecord:
+    """Return the record of a job from its JSON."""
+    return JobRecord(step, name, inputs, command_record(command) if command else None)
 
 
 class PendingRecord(NamedTuple):

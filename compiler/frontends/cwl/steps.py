@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from reana_batch import layout
 from reana_batch.columns import Columns, joined
 from reana_batch.diagnostics import Diagnostics, Place
+from reana_batch.frontends.cwl import scripts, values
 from reana_batch.frontends.cwl.asked import asked
 from reana_batch.frontends.cwl.graph import Graph, Node, base, compact
 from reana_batch.frontends.cwl.process import Reading
 from reana_batch.frontends.cwl.records import OUTPUT_OBJECT, OUTPUTS, TASK, StepRecord
-from reana_batch.frontends.cwl.values import Json
+from reana_batch.frontends.cwl.values import Json, Known, Later, Out, Value
 from reana_batch.ir import Asked, Column, Command, Hint, Script, Server, Step, literal
 from reana_batch.reading.spec import Spec
 
@@ -36,28 +37,43 @@ def steps(spec: Spec, reading: Reading, graph: Graph, part: str, diagnostics: Di
 def _step(
     spec: Spec, node: Node, record: StepRecord, reading: Reading, graph: Graph, folder: str, wished: Asked
 ) -> Step:
-    origin = Place(*record.place)
-    columns = Columns(len(node.jobs))
-    common, request = _request(node, graph.texts, columns)
-    task = {
-        "kind": "step",
-        "base": folder,
-        "checksum": False,
-        "strict": bool(spec.definition),  # only the runner of CWL documents takes away the network
-        "common": common,
-        "task": reading.tasks[record.task].task,
-    }
+    origin, count = Place(*record.place), len(node.jobs)
+    columns = Columns(count)
+    directories = [f"{folder}/{layout.row_stem(row, count)}" for row in range(count)]
+    columns.suggest("directory", directories)
+    commands = [job.command for job in node.jobs if job.command]
+    if commands and not (spec.definition and record.image):  # bash alone does not take away the network
+        action = scripts.script(commands, directories, columns, graph.directories, origin)
+        made = [*scripts.paths(commands, directories)]
+    else:
+        task = reading.tasks[record.task].task
+        # Only the runner of CWL documents takes away the network.
+        action = _served(node, task, graph.texts, folder, columns, origin, strict=bool(spec.definition))
+        made = [directories] if record.command else []
+    results = [f"{directory}.json" for directory in directories]
+    columns.suggest("result", results)
     return Step(
         name=node.name,
         label=record.label,
         origin=origin,
-        action=Script((Command(joined(request), origin),), server=_server(task)),
+        action=action,
         needs=node.needs,
-        outputs=tuple(_made(folder, len(node.jobs), record.command, columns)),
+        outputs=tuple(map(columns.column, [*made, results])),
         table=columns.table(),
         asked=wished,
         row_names=_row_names(node, record, origin),
     )
+
+
+def _served(
+    node: Node, task: Json, texts: Sequence[str], folder: str, columns: Columns, origin: Place, *, strict: bool
+) -> Script:
+    """Return the script of a step whose rows a server runs. With ``strict``, it takes away the network."""
+    common, request = _request(node, texts, columns)
+    server = _server(
+        {"kind": "step", "base": folder, "checksum": False, "strict": strict, "common": common, "task": task}
+    )
+    return Script((Command(joined(request), origin),), server=server)
 
 
 def _server(task: Mapping[str, Json]) -> Server:
@@ -80,17 +96,6 @@ def _request(node: Node, texts: Sequence[str], columns: Columns) -> tuple[dict[s
     return common, [*parts, "}"] if parts else ["{}"]
 
 
-def _made(folder: str, count: int, has_directory: bool, columns: Columns) -> Iterator[str | Column]:
-    """Yield what each job makes: its directory if it has one, and its result."""
-    places = [f"{folder}/{layout.row_stem(row, count)}" for row in range(count)]
-    if has_directory:
-        columns.suggest("directory", places)
-        yield columns.column(places)
-    results = [f"{place}.json" for place in places]
-    columns.suggest("result", results)
-    yield columns.column(results)
-
-
 def _row_names(node: Node, record: StepRecord, origin: Place) -> tuple[tuple[str, Place], ...]:
     """Return the names of the rows if they are not the step's."""
     if all(job.name == record.label for job in node.jobs):
@@ -104,18 +109,37 @@ def _row_names(node: Node, record: StepRecord, origin: Place) -> tuple[tuple[str
 def _outputs(spec: Spec, node: Node, reading: Reading, graph: Graph, hints: Mapping[str, Hint]) -> Step:
     """Return the last step, which brings the outputs of the workflow together."""
     origin = spec.document.place(["workflow", "file"])
-    outputs = {port: graph.written(value) for port, value in reading.end.outputs.items()}
+    known = _known_outputs(reading, graph)
+    action = scripts.collecting(known, origin) if known is not None else None
+    if action is None:
+        outputs = {port: graph.written(value) for port, value in reading.end.outputs.items()}
+        server = _server({"kind": "outputs", "checksum": True, "outputs": outputs})
+        action = Script((literal("{}", origin),), server=server)
     return Step(
         name=node.name,
         label="outputs",
         origin=origin,
-        action=Script(
-            (literal("{}", origin),), server=_server({"kind": "outputs", "checksum": True, "outputs": outputs})
-        ),
+        action=action,
         needs=node.needs,
         outputs=(OUTPUTS, OUTPUT_OBJECT),
         asked=Asked(hints=hints),
     )
+
+
+def _known_outputs(reading: Reading, graph: Graph) -> dict[str, Json] | None:
+    """Return the outputs if nothing but the files that jobs make is unknown. Otherwise None."""
+    made = {
+        (job.name, each.port): Known(scripts.file_of(each, directory))
+        for job, directory in zip(reading.jobs, graph.directories, strict=True)
+        for each in (job.command.files if job.command else ())
+    }
+
+    def find(result: Out | Later) -> Value:
+        return made.get((result.job, result.port), result) if isinstance(result, Out) else result
+
+    found = {port: values.resolve(values.read(json), find) for port, json in reading.end.outputs.items()}
+    known = {port: value.json for port, value in found.items() if isinstance(value, Known)}
+    return known if len(known) == len(found) else None
 
 
 def _shared_backend(found: Sequence[Step]) -> dict[str, Hint]:

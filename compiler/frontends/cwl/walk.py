@@ -17,6 +17,7 @@ from cwltool.workflow import Workflow, WorkflowStep
 
 from reana_batch.frontends.cwl import needs
 from reana_batch.frontends.cwl.answer import Answer, At
+from reana_batch.frontends.cwl.commands import Commands
 from reana_batch.frontends.cwl.faults import Faulty, Places
 from reana_batch.frontends.cwl.loading import in_order
 from reana_batch.frontends.cwl.ports import NULL, Ports, is_known, makers
@@ -36,6 +37,7 @@ class Tools(NamedTuple):
 
     answer: Answer
     ports: Ports
+    commands: Commands
     probe: Probe
     places: Places
     evaluate: bool  # are conditions and expressions of tools evaluated?
@@ -62,6 +64,7 @@ class _Step:
         self.scatter = [shortname(each) for each in aslist(step.tool.get("scatter", []))]
         self.when = "when" in step.tool and not self.loops
         self.changing = {name for name, each in self.entries.items() if "valueFrom" in each or each.get("loadContents")}
+        self.decides = self.when or bool(self.changing)  # does it give other values to its tool, or none?
         self.resources = needs.expressions(self.tool) if not isinstance(self.tool, Workflow) else []
         self.needed = self._needed()
         self.record: StepRecord | None = None
@@ -160,7 +163,7 @@ class Walk:
 
     def _inside(self, step: _Step, inner: Workflow, given: Named, at: At) -> Named:
         """Walk through the workflow that is a step."""
-        if step.when or step.changing:
+        if step.decides:
             try:
                 given = self._after(step, given)
             except CannotSee as error:
@@ -196,7 +199,7 @@ class Walk:
         """Return the outputs of a tool. They are known if its condition is false, or if it only has an expression."""
         self._evaluated[id(step)] += 1
         may_evaluate = self._tools.evaluate and self._evaluated[id(step)] <= _MOST_EVALUATED
-        after = self._seen(step, given) if may_evaluate or step.resources else None
+        after = self._seen(step, given) if may_evaluate or step.resources or not step.decides else None
         if may_evaluate and after is not None and isinstance(step.tool, ExpressionTool):
             found = self._expression(step, step.tool, after)
             if found is not None:
@@ -205,7 +208,7 @@ class Walk:
 
     def _seen(self, step: _Step, given: Named) -> Named | None:
         """Return what a step gives to its tool, or None if that is left to the job."""
-        if not (step.when or step.changing):
+        if not step.decides:
             return given
         try:
             return self._after(step, given)
@@ -231,7 +234,9 @@ class Walk:
     def _job(self, step: _Step, given: Named, after: Named | None, at: At) -> Named:
         """Add a job. Return its outputs."""
         record = self._resources(step, self._record(step, at), after)
-        self._tools.answer.job(record, at, given)
+        answer = self._tools.answer
+        known = after if self._tools.evaluate else None
+        answer.job(record, at, given, self._tools.commands.record(step.tool, known, at.name, answer.jobs))
         return {name: Out(at.name, name) for name in step.outputs}
 
     def _pending(self, step: _Step, given: Named, at: At, reason: str, *, scatter: bool) -> Named:

@@ -1,0 +1,218 @@
+"""Bash for the jobs whose command lines are known, and for outputs that such jobs make."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import json
+import os
+import re
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+from urllib.parse import quote, unquote
+
+from reana_batch.columns import Columns, joined
+from reana_batch.diagnostics import Place
+from reana_batch.frontends.cwl.locations import files, mapped
+from reana_batch.frontends.cwl.records import (
+    JOBS_MARK,
+    OUTPUT_OBJECT,
+    OUTPUTS,
+    WORKSPACE,
+    WORKSPACE_MARK,
+    CommandRecord,
+    FileRecord,
+)
+from reana_batch.frontends.cwl.values import Json
+from reana_batch.ir import Command, Script, literal
+
+# The command has directories of its own. On the machine it has only these variables, those of the tool, and those that
+# credentials and REANA's clients need. ``own`` is the directory of the job, below the workspace.
+_ENVIRONMENT = f"""\
+cd {WORKSPACE_MARK}/"$own" || exit
+temporary=$(mktemp -d) || exit
+trap 'rm -rf -- "$temporary"' EXIT
+variables=(HOME="$PWD" TMPDIR="$temporary")
+if [[ -z ${{APPTAINER_CONTAINER-}} ]]; then
+  variables=(-i "${{variables[@]}}" PATH="$PATH")
+  for name in KRB5CCNAME X509_USER_PROXY X509_CERT_DIR "${{!RUCIO_@}}" "${{!REANA_@}}"; do
+    [[ -z ${{!name+set}} ]] || variables+=("$name=${{!name}}")
+  done
+fi
+env "${{variables[@]}}" """
+
+# Without one of its files a job has no result, so that it fails. A link may lead to a file that does not stay.
+_CHECK = """\
+[[ -f $own/{path} ]] || exit 0
+[[ ! -L $own/{path} ]] || cp --remove-destination -- "$(readlink -f "$own/{path}")" "$own/{path}" || exit
+"""
+
+# Write the text of the arguments to a file, which is complete or does not exist.
+_WRITE = """\
+write() {{ printf '%s' "$@" >"{path}.$BASHPID" && mv "{path}.$BASHPID" "{path}"; }}
+write """
+
+_LINK = f"""\
+link() {{
+  [[ ! $1 -ef {OUTPUTS}/$2 ]] || return 0
+  rm -rf -- "{OUTPUTS}/$2" && mkdir -p {OUTPUTS} || exit
+  ln -- "$(readlink -f -- "$1")" "{OUTPUTS}/$2" 2>/dev/null || cp -p -- "$1" "{OUTPUTS}/$2" || exit
+}}
+"""
+
+# The server links more files than these in less time.
+_MOST_LINKED = 50
+
+_JOB = re.compile(re.escape(JOBS_MARK) + r"(\d+|own)")
+
+
+# --- a step --------------------------------------------------------------------------------------
+
+
+def script(
+    commands: Sequence[CommandRecord],
+    directories: Sequence[str],
+    columns: Columns,
+    directory_of: Sequence[str],
+    origin: Place,
+) -> Script:
+    """Return the script of a step whose rows have these commands, in these directories of the workspace.
+
+    ``directory_of`` has the directories of all jobs, by their numbers.
+    """
+    own = columns.column(directories)
+
+    def template(start: str, texts: Sequence[str]) -> Command:
+        return Command(joined(["own=", own, f"\n{start}", *columns.split(texts)]), origin)
+
+    def line(command: CommandRecord, directory: str) -> str:
+        def place(match: re.Match[str]) -> str:
+            return f"{WORKSPACE_MARK}/{directory if match[1] == 'own' else directory_of[int(match[1])]}"
+
+        return _JOB.sub(place, _line(command))
+
+    return Script(
+        (template(_ENVIRONMENT, [*map(line, commands, directories)]),),
+        before=template("", [*map(_before, commands)]),
+        after=template("", [_after(tuple(each.files)) for each in commands]),
+        workspace=WORKSPACE_MARK,
+    )
+
+
+def paths(commands: Sequence[CommandRecord], directories: Sequence[str]) -> Iterator[list[str]]:
+    """Yield for each output the paths of the files that the rows make."""
+    for made in zip(*(each.files for each in commands), strict=True):
+        yield [f"{directory}/{file.path}" for directory, file in zip(directories, made, strict=True)]
+
+
+def _line(command: CommandRecord) -> str:
+    """Return the last line of a command's script, after ``env``."""
+    streams = (("<", command.stdin), (">", command.stdout), ("2>", command.stderr))
+    words = map(shlex.quote, [*command.variables, *command.words])
+    return " ".join([*words, *(f"{sign}{shlex.quote(path)}" for sign, path in streams if path)]) + "\n"
+
+
+def _before(command: CommandRecord) -> str:
+    folders = {os.path.dirname(each) for each in (command.stdout, command.stderr)}
+    made = " ".join(f'"$own{each}"' for each in sorted(each and f"/{each}" for each in folders))
+    return f'rm -rf "$own" && mkdir -p {made}\n'
+
+
+@functools.lru_cache
+def _after(made: tuple[FileRecord, ...]) -> str:
+    """Return the script that writes the result of a job."""
+    checks = "".join(_CHECK.format(path=path) for path in dict.fromkeys(each.path for each in made))
+    result = {each.port: _own(each) for each in made}
+    return f"{checks}{_written('$own.json', result)}"
+
+
+def _own(made: FileRecord) -> dict[str, Any]:
+    word = f'"$own/{made.path}"'
+    return {**file_of(made, ""), "location": _Text(WORKSPACE, word), "size": _size(word)}
+
+
+def file_of(made: FileRecord, directory: str) -> dict[str, Any]:
+    """Return the value of an output that is a file."""
+    more = {"format": made.format} if made.format else {}
+    location = f"{WORKSPACE}{directory}/{made.path}"
+    return {"class": "File", "location": location, "basename": os.path.basename(made.path), **more}
+
+
+# --- the outputs of the workflow -----------------------------------------------------------------
+
+
+def collecting(outputs: Mapping[str, Json], origin: Place) -> Script | None:
+    """Return the script that brings the outputs together. None if bash cannot do that."""
+    found = list(files(outputs))
+    names = {unquote(str(each.get("location", ""))): str(each.get("basename")) for each in found}
+    plain = all(name.startswith(WORKSPACE) and os.path.basename(name) == base for name, base in names.items())
+    simple = not any(each["class"] != "File" or each.get("secondaryFiles") for each in found)
+    if not (plain and simple and len(set(names.values())) == len(names) <= _MOST_LINKED):
+        return None
+    links = "".join(
+        f"link {shlex.quote(name.removeprefix(WORKSPACE))} {shlex.quote(base)}\n" for name, base in names.items()
+    )
+    return Script(
+        (literal(f"{_LINK if links else ''}{links}{_written(OUTPUT_OBJECT, mapped(outputs, _linked))}", origin),)
+    )
+
+
+def _linked(file: dict[str, Any]) -> dict[str, Any]:
+    base = str(file["basename"])
+    path = f"{OUTPUTS}/{base}"
+    more = {"format": file["format"]} if file.get("format") else {}
+    word = shlex.quote(path)
+    facts = {"size": _size(word), "checksum": _Text("sha1$", f'"$(sha1sum <{word} | cut -d" " -f1)"')}
+    return {"class": "File", "location": f"{WORKSPACE}{quote(path)}", "basename": base, **more, **facts}
+
+
+# --- JSON ----------------------------------------------------------------------------------------
+
+
+class _Number(NamedTuple):
+    """In a value: a number that bash finds."""
+
+    word: str
+
+
+class _Text(NamedTuple):
+    """In a value: a text whose end bash finds. Nothing in that is special in JSON."""
+
+    start: str
+    word: str
+
+
+def _size(path: str) -> _Number:
+    return _Number(f'"$(stat -L -c %s -- {path})"')
+
+
+def _written(path: str, value: Any) -> str:
+    """Return the script that writes a value as JSON."""
+    words: list[str] = []
+    for is_word, pieces in itertools.groupby(_pieces(value), key=lambda piece: piece[0]):
+        texts = [text for _, text in pieces]
+        words += texts if is_word else [shlex.quote("".join(texts))]
+    return f"{_WRITE.format(path=path)}{' '.join(words)} $'\\n'\n"
+
+
+def _pieces(value: Any) -> Iterator[tuple[bool, str]]:
+    """Yield the JSON of a value in pieces, and whether each is a word of bash."""
+    if isinstance(value, _Number):
+        yield True, value.word
+    elif isinstance(value, _Text):
+        yield False, json.dumps(value.start)[:-1]
+        yield True, value.word
+        yield False, '"'
+    elif isinstance(value, Mapping):
+        for number, (key, each) in enumerate(value.items()):
+            yield False, f"{', ' if number else '{'}{json.dumps(key)}: "
+            yield from _pieces(each)
+        yield False, "}" if value else "{}"
+    elif isinstance(value, list):
+        for number, each in enumerate(value):
+            yield False, ", " if number else "["
+            yield from _pieces(each)
+        yield False, "]" if value else "[]"
+    else:
+        yield False, json.dumps(value)
