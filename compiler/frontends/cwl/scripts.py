@@ -16,6 +16,7 @@ from reana_batch.columns import Columns, joined
 from reana_batch.diagnostics import Place
 from reana_batch.frontends.cwl.locations import files, mapped
 from reana_batch.frontends.cwl.records import (
+    FOLDER,
     JOBS_MARK,
     OUTPUT_OBJECT,
     OUTPUTS,
@@ -53,10 +54,11 @@ _WRITE = """\
 write() {{ printf '%s' "$@" >"{path}.$BASHPID" && mv "{path}.$BASHPID" "{path}"; }}
 write """
 
-_LINK = f"""\
+_COLLECT = f"""\
+mkdir -p {FOLDER} {OUTPUTS} || exit
 link() {{
   [[ ! $1 -ef {OUTPUTS}/$2 ]] || return 0
-  rm -rf -- "{OUTPUTS}/$2" && mkdir -p {OUTPUTS} || exit
+  rm -rf -- "{OUTPUTS}/$2" || exit
   ln -- "$(readlink -f -- "$1")" "{OUTPUTS}/$2" 2>/dev/null || cp -p -- "$1" "{OUTPUTS}/$2" || exit
 }}
 """
@@ -150,12 +152,9 @@ def collecting(outputs: Mapping[str, Json], origin: Place) -> Script | None:
     simple = not any(each["class"] != "File" or each.get("secondaryFiles") for each in found)
     if not (plain and simple and len(set(names.values())) == len(names) <= _MOST_LINKED):
         return None
-    links = "".join(
-        f"link {shlex.quote(name.removeprefix(WORKSPACE))} {shlex.quote(base)}\n" for name, base in names.items()
-    )
-    return Script(
-        (literal(f"{_LINK if links else ''}{links}{_written(OUTPUT_OBJECT, mapped(outputs, _linked))}", origin),)
-    )
+    links = (f"link {shlex.quote(name.removeprefix(WORKSPACE))} {shlex.quote(base)}\n" for name, base in names.items())
+    written = _written(OUTPUT_OBJECT, mapped(outputs, _linked))
+    return Script((literal("".join([_COLLECT, *links, written]), origin),))
 
 
 def _linked(file: dict[str, Any]) -> dict[str, Any]:
