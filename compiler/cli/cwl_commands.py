@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-import shutil
 import signal
 import sys
 import tempfile
@@ -226,4 +225,15 @@ def _print_outputs(directory: Path, wish: _Wish) -> None:
         if not wish.quiet:
             say(f"==> The run is in {directory}.")
     else:
-        shutil.rmtree(directory)
+        _delete(directory)
+
+
+def _delete(directory: Path) -> None:
+    """Delete a run whose outputs are elsewhere. Its last jobs may need a moment to leave the queue."""
+    from reana_batch.diagnostics import Refused
+    from reana_batch.lifecycle import deletion
+
+    try:
+        deletion.delete(directory)
+    except Refused as refused:
+        say(f"==> {directory} was not deleted: {refused.diagnostics.errors[0].message}")

@@ -40,6 +40,18 @@ def test_a_run_makes_what_cwltool_makes(desk: Desk, flow: str, tmp_path: Path) -
         check(desk, name, theirs)
 
 
+# The jobs of the first flow need no Python, and those of the second do.
+@pytest.mark.parametrize("flow", ["gather", "secondary"])
+def test_the_runner_of_documents_prints_what_cwltool_prints(desk: Desk, site: str, flow: str, tmp_path: Path) -> None:
+    desk.copy(flows.FLOWS / flow, "analysis")
+    options = ("--site", site, "--no-container", "--runs", "runs", "--outdir", "made", "--quiet")
+    found = json.loads(desk.reana_batch("cwl-runner", *options, "analysis/workflow.cwl", "analysis/job.yml").stdout)
+    theirs = oracle.run(flows.copy(flow, tmp_path / "theirs"))
+    assert flows.shown(found) == theirs.outputs
+    assert flows.made(desk.path / "made") == theirs.files
+    assert not list((desk.path / "runs").glob("*.*")), "a run that succeeds is deleted"
+
+
 def test_jobs_get_their_files_without_a_shared_file_system(desk: Desk, tmp_path: Path) -> None:
     desk.copy(flows.FLOWS / "secondary", "analysis")
     run = desk.run("-f", "analysis", "--site", "generic-htcondor", *BARE, "--set", "htcondor.file_transfer=true")
