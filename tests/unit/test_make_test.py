@@ -63,7 +63,7 @@ def test_it_says_what_it_will_do_and_does_it(folder: Path) -> None:
     code, said = finish(start(folder))
     assert code == 0
     plan, _, rest = said.partition("this is install\n")
-    assert plan.startswith("==> make test: 8 layers, about 69 min on a quiet machine with 2 cores\n")
+    assert plan.startswith("==> make test: 8 layers, about 79 min on a quiet machine with 2 cores\n")
     assert [line.split()[0] for line in plan.splitlines()[1:]] == list(LAYERS)
     assert rest.splitlines()[:-1] == [f"this is {layer}" for layer in LAYERS[1:]]
     assert re.fullmatch(r"==> make test: all of it passed, in \d+ s", rest.splitlines()[-1])
@@ -75,7 +75,7 @@ def test_what_is_done_takes_no_time_and_what_is_left_out_is_said_at_once(folder:
     write(folder / "tests/site/site", '#!/bin/bash\n[ "$1" != check ] || echo "The command ip is missing."\nexit 1\n')
     code, said = finish(start(folder))
     assert code == 0
-    assert said.startswith("==> make test: 6 layers, about 29 min on")
+    assert said.startswith("==> make test: 6 layers, about 39 min on")
     assert re.search("^    install +done ", said, re.MULTILINE)
     assert re.search("^    site +LEFT OUT ", said, re.MULTILINE)
     assert "\n    LEFT OUT: The command ip is missing.\n" in said
