@@ -13,7 +13,7 @@ serving=
 isolates=
 
 # Let the server run the row. Its files of the row are in a new folder. The batch system can start a job again while the
-# earlier one still runs, so each has folders of its own.
+# earlier one still runs, so each has folders of its own: mktemp replaces the letters at the end of their names.
 serve_row() { # REQUEST
   local code
   serving=$(mktemp -d "state/$folder/serving-$chunk-XXXXXX") ||
