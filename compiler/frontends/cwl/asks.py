@@ -13,6 +13,7 @@ from cwltool.process import shortname
 from cwltool.utils import aslist
 
 from reana_batch.frontends.cwl import needs
+from reana_batch.frontends.cwl.locations import maps
 from reana_batch.frontends.cwl.standins import can_be_stand_in
 
 # Requirements and hints that leave a job to cwltool.
@@ -60,15 +61,11 @@ class Asks:
         return (
             not any(tool.get(key) for key in _OF_TOOL)
             and all(map(self._is_plain_requirement, [*self._tool.requirements, *self._tool.hints]))
-            and not any(each.get(key) for each in _objects(tool["inputs"]) for key in _OF_INPUT)
-            and not any(isinstance(each.get("position"), str) for each in _objects([tool["inputs"], *self._arguments]))
+            and not any(each.get(key) for each in maps(tool["inputs"]) for key in _OF_INPUT)
+            and not any(isinstance(each.get("position"), str) for each in maps([tool["inputs"], tool.get("arguments")]))
             and all(map(_is_plain_output, tool["outputs"]))
             and all(map(self._is_plain_use, self._uses()))
         )
-
-    @property
-    def _arguments(self) -> list[Any]:
-        return [*aslist(self._tool.tool.get("arguments", []))]
 
     def _is_plain_requirement(self, entry: Mapping[str, Any]) -> bool:
         kind = str(entry["class"])
@@ -121,7 +118,7 @@ class Asks:
         """Return the inputs that are parts of the command line as they are, and decide nothing."""
         if self._tool.get_requirement("ShellCommandRequirement")[0] or any(map(can_be_stand_in, _strings(self._parts))):
             return frozenset()  # cwltool quotes them, or the document has such texts
-        bound = {name for name, each in self.ports.items() if any("valueFrom" in one for one in _objects(each))}
+        bound = {name for name, each in self.ports.items() if any("valueFrom" in one for one in maps(each))}
         deciding = [each for each in self._texts if needs_parsing(_REFERENCE.sub("", each))]
         deciding += needs.expressions(self._tool)
         used = needs.names_in(deciding, list(self.ports))
@@ -183,14 +180,6 @@ def _types(entry: Any) -> set[str]:
 def _can_have_files(entry: Any) -> bool:
     """Return whether a value of an input can have files in it. A type that is defined elsewhere may."""
     return any(kind in _FILES or "#" in kind for kind in _types(entry))
-
-
-def _objects(node: Any) -> Iterator[Mapping[str, Any]]:
-    if isinstance(node, Mapping):
-        yield node
-    if isinstance(node, Mapping | list):
-        for each in node.values() if isinstance(node, Mapping) else node:
-            yield from _objects(each)
 
 
 def _strings(node: Any) -> Iterator[str]:

@@ -11,7 +11,6 @@ import os
 import re
 from collections.abc import Iterator, Mapping, MutableSequence
 from typing import Any
-from urllib.parse import quote
 
 from cwltool.command_line_tool import CommandLineTool
 from cwltool.context import RuntimeContext
@@ -33,10 +32,9 @@ from reana_batch.frontends.cwl.records import (
     WORKSPACE_MARK,
     CommandRecord,
     FileRecord,
-    command_record,
 )
 from reana_batch.frontends.cwl.standins import StandIns, can_be_stand_in
-from reana_batch.frontends.cwl.values import Json, Known, Later, Out, Value
+from reana_batch.frontends.cwl.values import Json, Known, Value
 
 # The most different command lines of a step that cwltool makes here. Jobs make the rest.
 _MOST = 250
@@ -67,25 +65,20 @@ class Commands:
         given = self._given(tool, inputs) if tool.asks.is_plain else None
         record = tool.record(given) if given is not None else None
         for each in record.files if record else ():
-            location = f"{FILE}{JOBS_MARK}{number}/{quote(each.path)}"
-            made = {"class": "File", "location": location, "basename": os.path.basename(each.path)}
-            self._made[name, each.port] = Known(made)
+            self._made[name, each.port] = Known(each.value(f"{FILE}{JOBS_MARK}{number}"))
         return record
 
     def _given(self, tool: _Tool, inputs: Mapping[str, Value]) -> dict[str, Json] | None:
         """Return the inputs of a tool, with paths that begin with marks. None if one is not known."""
         found = {}
         for port, entry in tool.asks.ports.items():
-            value = values.resolve(self._ports.with_default(entry, inputs.get(port, NULL)), self._find)
+            value = values.resolve(self._ports.with_default(entry, inputs.get(port, NULL)), values.known_of(self._made))
             if not isinstance(value, Known):
                 return None
             found[port] = changed(value.json, self._marked) if isinstance(value.json, dict | list) else value.json
             if not all(map(_stays, files(found[port]))) or _has_exponent(found[port]):
                 return None
         return found
-
-    def _find(self, result: Out | Later) -> Value:
-        return self._made.get((result.job, result.port), result) if isinstance(result, Out) else result
 
     def _marked(self, location: str) -> str:
         inside = self._folders.inside(location)
@@ -133,7 +126,7 @@ class _Tool:
                 return None
             self._known[key] = self._command(replaced)
         text = self._known[key]
-        record = stand_ins.filled(command_record(json.loads(text))) if text else None
+        record = stand_ins.filled(text) if text else None
         return record if record and all(map(_PATH.fullmatch, _written(record))) else None
 
     def _command(self, given: Mapping[str, Json]) -> str | None:
@@ -175,14 +168,9 @@ class _Where(PathMapper):
     """Files stay where they are."""
 
     def setup(self, referenced_files: MutableSequence[Any], basedir: str) -> None:  # noqa: ARG002  # cwltool's interface
-        for each in _all(referenced_files):
+        for each in files(referenced_files):
             path = path_of(each["location"])
             self._pathmap[each["location"]] = MapperEnt(path, path, each["class"], False)
-
-
-def _all(referenced: Any) -> Iterator[Any]:
-    for each in referenced:
-        yield from files(each)
 
 
 def settings_of(folders: Folders) -> RuntimeContext:

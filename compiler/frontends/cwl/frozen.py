@@ -21,7 +21,7 @@ from cwltool.workflow import Workflow, WorkflowStep, default_make_tool
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from reana_batch.frontends.cwl.files import plain
-from reana_batch.frontends.cwl.locations import FILE, is_file, path_of
+from reana_batch.frontends.cwl.locations import FILE, is_file, maps, path_of
 from reana_batch.frontends.cwl.records import WORKSPACE
 from reana_batch.frontends.cwl.values import Json
 
@@ -160,21 +160,11 @@ def _put_version(document: Node, tool: Process) -> None:
 def _documents(node: Node) -> set[str]:
     """Return the addresses of the documents that identifiers are in."""
     found: set[str] = set()
-    for each in _maps(node):
+    for each in maps(node):
         name = each.get("id", each.get("name"))
         if isinstance(name, str) and name.startswith(FILE):
             found.add(urldefrag(name)[0])
     return found
-
-
-def _maps(node: Node) -> Iterator[Mapping[str, Any]]:
-    if isinstance(node, Mapping):
-        yield node
-        for each in node.values():
-            yield from _maps(each)
-    elif isinstance(node, list):
-        for each in node:
-            yield from _maps(each)
 
 
 class _Writer:
@@ -265,7 +255,7 @@ def _formats(tool: Process) -> Json:
 
 def _inputs(tool: Process) -> Iterator[Mapping[str, Any]]:
     """Yield the nodes of the inputs of a process, and of those of its steps."""
-    yield from _maps(tool.tool["inputs"])
+    yield from maps(tool.tool["inputs"])
     for step in tool.steps if isinstance(tool, Workflow) else ():
         yield from _inputs(step.embedded_tool)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -31,16 +31,18 @@ def is_file(value: Any) -> bool:
     return isinstance(value, dict) and value.get("class") in CLASSES
 
 
+def maps(node: Any) -> Iterator[Any]:
+    """Yield the objects in a value or in a part of a document, each before those in it."""
+    if isinstance(node, Mapping):
+        yield node
+    if isinstance(node, Mapping | list):
+        for each in node.values() if isinstance(node, Mapping) else node:
+            yield from maps(each)
+
+
 def files(value: Any) -> Iterator[dict[str, Any]]:
     """Yield the files and directories in a value, with those in secondaryFiles and listings."""
-    if isinstance(value, dict):
-        if is_file(value):
-            yield value
-        for each in value.values():
-            yield from files(each)
-    elif isinstance(value, list):
-        for each in value:
-            yield from files(each)
+    return filter(is_file, maps(value))
 
 
 def mapped(value: Any, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:

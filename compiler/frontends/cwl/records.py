@@ -7,6 +7,7 @@ the workspace start with ``WORKSPACE``, so that no record depends on the place o
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -23,6 +24,10 @@ OUTPUT_OBJECT = f"{FOLDER}/outputs.json"
 WORKSPACE_MARK = "/reana-batch-cwl-5b1e9a27/workspace"
 JOBS_MARK = "/reana-batch-cwl-5b1e9a27/jobs/"
 OWN_MARK = f"{JOBS_MARK}own"
+
+# Variables of the job that the command of a tool gets: what credentials and REANA's clients need.
+PASSED = ("KRB5CCNAME", "X509_USER_PROXY", "X509_CERT_DIR")
+PASSED_PREFIXES = ("RUCIO_", "REANA_")
 
 # What the worker runs, in the folder of a step.
 TASK = "task.json"
@@ -88,6 +93,12 @@ class FileRecord(NamedTuple):
     port: str  # the output
     path: str  # relative to the directory of the job
     format: str  # a URL, or an empty text
+
+    def value(self, directory: str) -> dict[str, Any]:
+        """Return the value of the output. ``directory`` is the location of the job's directory."""
+        more = {"format": self.format} if self.format else {}
+        location = f"{directory}/{self.path}"
+        return {"class": "File", "location": location, "basename": posixpath.basename(self.path), **more}
 
 
 class CommandRecord(NamedTuple):

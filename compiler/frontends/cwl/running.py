@@ -36,14 +36,11 @@ from schema_salad.exceptions import ValidationException
 from reana_batch.frontends.cwl.frozen import thaw
 from reana_batch.frontends.cwl.logs import logged
 from reana_batch.frontends.cwl.origins import output_error, placed
+from reana_batch.frontends.cwl.records import PASSED, PASSED_PREFIXES
 from reana_batch.frontends.cwl.values import Json
 
 # How often a command that ends with a code of temporaryFailCodes runs again.
 RETRIES = 2
-
-# Variables of the job that a tool gets: what credentials and REANA's clients need.
-_PASSED = ("KRB5CCNAME", "X509_USER_PROXY", "X509_CERT_DIR")
-_PASSED_PREFIXES = ("RUCIO_", "REANA_")
 
 
 class Failed(Exception):
@@ -254,7 +251,7 @@ def _script(
     *,
     clean: bool,
 ) -> str:
-    passed = {name: value for name, value in os.environ.items() if name in _PASSED or name.startswith(_PASSED_PREFIXES)}
+    passed = {name: value for name, value in os.environ.items() if name in PASSED or name.startswith(PASSED_PREFIXES)}
     variables = [shlex.quote(f"{name}={value}") for name, value in sorted({**passed, **environment}.items())]
     redirections = [f"{sign} {shlex.quote(path)}" for sign, path in streams if path]
     words = ["exec env", *(["-i"] if clean else []), *variables, *map(shlex.quote, commands), *redirections]

@@ -20,6 +20,8 @@ from reana_batch.frontends.cwl.records import (
     JOBS_MARK,
     OUTPUT_OBJECT,
     OUTPUTS,
+    PASSED,
+    PASSED_PREFIXES,
     WORKSPACE,
     WORKSPACE_MARK,
     CommandRecord,
@@ -27,6 +29,9 @@ from reana_batch.frontends.cwl.records import (
 )
 from reana_batch.frontends.cwl.values import Json
 from reana_batch.ir import Command, Script, literal
+
+# Names of variables, as words of bash.
+_PASSED = " ".join([*PASSED, *(f'"${{!{prefix}@}}"' for prefix in PASSED_PREFIXES)])
 
 # The command has directories of its own. On the machine it has only these variables, those of the tool, and those that
 # credentials and REANA's clients need. ``own`` is the directory of the job, below the workspace.
@@ -37,7 +42,7 @@ trap 'rm -rf -- "$temporary"' EXIT
 variables=(HOME="$PWD" TMPDIR="$temporary")
 if [[ -z ${{APPTAINER_CONTAINER-}} ]]; then
   variables=(-i "${{variables[@]}}" PATH="$PATH")
-  for name in KRB5CCNAME X509_USER_PROXY X509_CERT_DIR "${{!RUCIO_@}}" "${{!REANA_@}}"; do
+  for name in {_PASSED}; do
     [[ -z ${{!name+set}} ]] || variables+=("$name=${{!name}}")
   done
 fi
@@ -131,14 +136,7 @@ def _after(made: tuple[FileRecord, ...]) -> str:
 
 def _own(made: FileRecord) -> dict[str, Any]:
     word = f'"$own/{made.path}"'
-    return {**file_of(made, ""), "location": _Text(WORKSPACE, word), "size": _size(word)}
-
-
-def file_of(made: FileRecord, directory: str) -> dict[str, Any]:
-    """Return the value of an output that is a file."""
-    more = {"format": made.format} if made.format else {}
-    location = f"{WORKSPACE}{directory}/{made.path}"
-    return {"class": "File", "location": location, "basename": os.path.basename(made.path), **more}
+    return {**made.value(""), "location": _Text(WORKSPACE, word), "size": _size(word)}
 
 
 # --- the outputs of the workflow -----------------------------------------------------------------

@@ -64,9 +64,11 @@ class StandIns:
         self._lists.append(([str(_text(each)) for each in found], texts))
         return found
 
-    def filled(self, record: CommandRecord) -> CommandRecord | None:
-        """Return a command line with the values. None if what is between the items of a list is not always the same."""
-        text = json.dumps(record)
+    def filled(self, text: str) -> CommandRecord | None:
+        """Return a command line, whose JSON is ``text``, with the values for the stand-ins.
+
+        None is returned if what is between the items of a list is not always the same.
+        """
         for stand_in, real in self._texts.items():
             text = text.replace(stand_in, json.dumps(real)[1:-1])
         found = command_record(json.loads(text))

@@ -12,8 +12,8 @@ from reana_batch.frontends.cwl import scripts, values
 from reana_batch.frontends.cwl.asked import asked
 from reana_batch.frontends.cwl.graph import Graph, Node, base, compact
 from reana_batch.frontends.cwl.process import Reading
-from reana_batch.frontends.cwl.records import OUTPUT_OBJECT, OUTPUTS, TASK, StepRecord
-from reana_batch.frontends.cwl.values import Json, Known, Later, Out, Value
+from reana_batch.frontends.cwl.records import OUTPUT_OBJECT, OUTPUTS, TASK, WORKSPACE, StepRecord
+from reana_batch.frontends.cwl.values import Json, Known
 from reana_batch.ir import Asked, Column, Command, Hint, Script, Server, Step, literal
 from reana_batch.reading.spec import Spec
 
@@ -129,14 +129,12 @@ def _outputs(spec: Spec, node: Node, reading: Reading, graph: Graph, hints: Mapp
 def _known_outputs(reading: Reading, graph: Graph) -> dict[str, Json] | None:
     """Return the outputs if nothing but the files that jobs make is unknown. Otherwise None."""
     made = {
-        (job.name, each.port): Known(scripts.file_of(each, directory))
+        (job.name, each.port): Known(each.value(f"{WORKSPACE}{directory}"))
         for job, directory in zip(reading.jobs, graph.directories, strict=True)
         for each in (job.command.files if job.command else ())
     }
 
-    def find(result: Out | Later) -> Value:
-        return made.get((result.job, result.port), result) if isinstance(result, Out) else result
-
+    find = values.known_of(made)
     found = {port: values.resolve(values.read(json), find) for port, json in reading.end.outputs.items()}
     known = {port: value.json for port, value in found.items() if isinstance(value, Known)}
     return known if len(known) == len(found) else None

@@ -158,6 +158,11 @@ def resolve(value: Value, find: Callable[[Out | Later], Value]) -> Value:
             return defaulted(resolve(inner, find), default)
 
 
+def known_of(made: Mapping[tuple[str, str], Known]) -> Callable[[Out | Later], Value]:
+    """Return a function for :func:`resolve` that finds what is known by job and port."""
+    return lambda result: made.get((result.job, result.port), result) if isinstance(result, Out) else result
+
+
 def rewritten(value: Value, change: Callable[[Out | Later], Out | Later]) -> Value:
     """Return the value with another name for each result. Nothing else changes."""
     match value:
