@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from reana_batch.frontends.cwl import reader
 from reana_batch.frontends.cwl.loading import quiet
 from reana_batch.frontends.cwl.records import Fault, JobRecord, Part, PendingRecord, Request, StepRecord, job_record
+from reana_batch.frontends.cwl.values import Known, Later, Out, read, resolve, write
 
 HEAD = "cwlVersion: v1.2\nclass: Workflow\n"
 FEATURES = """\
@@ -112,10 +113,12 @@ def find(folder: Path, text: str, parameters: Mapping[str, Any] | None = None, *
 def expanded(folder: Path, found: Found, known: Mapping[str, Any]) -> Found:
     """Return what an expansion finds for all pending steps, when these results are known."""
 
+    def made(result: Out | Later) -> Known:
+        assert isinstance(result, Out)
+        return Known(known[f"{result.job}.{result.port}"])
+
     def resolved(value: Any) -> Any:
-        if isinstance(value, dict) and "$out" in value:
-            return known[".".join(value["$out"])]
-        return value
+        return write(resolve(read(value), made))
 
     parts = [
         Part(

@@ -27,8 +27,11 @@ class: Workflow
 requirements:
   InlineJavascriptRequirement: {}
   SubworkflowFeatureRequirement: {}
+  StepInputExpressionRequirement: {}
 inputs: {start: int, stop: int}
 outputs:
+  counted: {type: 'File[]', outputSource: counted/file}
+  twice: {type: int, outputSource: twice/number}
   known: {type: int, outputSource: known/number}
   file: {type: File, outputSource: grown/file}
   files: {type: 'File[]', outputSource: written/file}
@@ -84,7 +87,7 @@ ALL number
           in: {number: number}
           out: [number]
         write:
-          run:
+          run: &write
             class: CommandLineTool
             baseCommand: echo
             inputs: {number: {type: int, inputBinding: {}}}
@@ -94,6 +97,44 @@ ALL number
           out: [file]
     in: {number: make/number, stop: stop}
     out: [number, file]
+  counted:
+ALL number
+    run: &counted
+      class: Workflow
+      inputs: {number: int}
+      outputs:
+        number: {type: int, outputSource: copy/number}
+        file: {type: File, outputSource: copy/file}
+      steps:
+        next:
+          run: *next
+          in: {number: number}
+          out: [number]
+        write:
+          run: {<<: *write, hints: {DockerRequirement: {dockerPull: 'debian:12'}}}
+          in: {number: next/number}
+          out: [file]
+        copy:
+          run:
+            class: CommandLineTool
+            baseCommand: cat
+            inputs: {file: {type: File, inputBinding: {}}}
+            hints: {DockerRequirement: {dockerPull: 'debian:13'}}
+            stdout: copied.txt
+            outputs:
+              file: stdout
+              number:
+                type: int
+                outputBinding: {glob: copied.txt, loadContents: true, outputEval: '$(parseInt(self[0].contents))'}
+          in: {file: write/file}
+          out: [file, number]
+    in: {number: start, stop: stop}
+    out: [number, file]
+  twice:
+TWICE
+    run: *counted
+    in: {number: make/number, stop: stop}
+    out: [number]
 """
 
 DRAFT = "    when: $(inputs.number < inputs.stop)\n    outputMethod: {0}_iteration{1}\n    loop: {{{2}}}\n"
@@ -104,19 +145,26 @@ EXTENSION = """\
         outputMethod: {0}
         loop: {{{2}}}
 """
+# The first lines of a document, a loop, and the key of the source of an input in it.
 FORMS = {
-    "v1.3.0-dev1": ("cwlVersion: v1.3.0-dev1\n", DRAFT),
-    "extension": ('cwlVersion: v1.2\n$namespaces: {cwltool: "http://commonwl.org/cwltool#"}\n', EXTENSION),
+    "v1.3.0-dev1": ("cwlVersion: v1.3.0-dev1\n", DRAFT, "outputSource"),
+    "extension": (
+        'cwlVersion: v1.2\n$namespaces: {cwltool: "http://commonwl.org/cwltool#"}\n',
+        EXTENSION,
+        "loopSource",
+    ),
 }
 
 
 def document(form: str) -> str:
-    head, loop = FORMS[form]
+    head, loop, source = FORMS[form]
+    twice = f"number: {{{source}: number, valueFrom: $(self + inputs.number)}}"
     found = []
     for line in STEPS.splitlines(keepends=True):
         word, _, names = line.strip().partition(" ")
         ports = ", ".join(f"{name}: {name}" for name in names.split(", "))
         made = {"LOOP": loop.format("last", "", ports), "ALL": loop.format("all", "s", ports)}
+        made["TWICE"] = loop.format("last", "", twice)
         found.append(made.get(word, line))
     return head + "".join(found)
 
@@ -132,7 +180,8 @@ def test_a_loop_makes_what_cwltool_makes(form: str, tmp_path: Path) -> None:
     run = ours.run(tmp_path / "ours")
     assert flows.shown(ours.outputs(run)) == theirs.outputs
     assert flows.made(run / "workspace/outputs") == theirs.files
-    assert ours.jobs(run) == {"make": 1, "grown": 1, "written": 1}
+    iterations = {"write": 5, "copy": 5}  # those of loops over tools with several images
+    assert ours.jobs(run) == {"make": 1, "grown": 1, "written": 1, **iterations}
 
 
 def test_an_iteration_that_fails_ends_the_loop_with_its_exit_code(tmp_path: Path) -> None:
@@ -230,6 +279,34 @@ def test_a_loop_over_a_workflow_asks_for_the_most_that_a_tool_in_it_asks_for(tmp
     assert (step.cpus, step.memory, step.runtime, step.image) == (4, 100 * 2**20, None, "IMAGE")
 
 
-def test_a_loop_has_one_image(tmp_path: Path) -> None:
+# --- iterations of their own ----------------------------------------------------------------------
+
+
+def test_tools_with_several_images_have_jobs_for_each_iteration(tmp_path: Path) -> None:
     found = loop(tmp_path, "inner.cwl", "number")
-    assert found.said() == [("unsupported", 13, "a loop over tools that do not have the same image.")]
+    assert found.names() == ["a", "w[0]/t", "w[0]/u"]
+    assert [(each.name, each.reason) for each in found.pending] == [
+        ("w[0]/v", "what resources its jobs need"),
+        ("w[1]", "what w[0]/t makes"),
+    ]
+    then = expanded(tmp_path, found, {"w[0]/t.number": 2})
+    assert then.names() == ["w[0]/v", "w[1]/t", "w[1]/u"]
+    assert [each.name for each in then.pending] == ["w[1]/v", "w[2]"]
+    last = expanded(tmp_path, then, {"w[1]/t.number": 3})
+    assert (last.names(), last.pending) == (["w[1]/v"], [])
+    assert last.outputs["w[2]"] == {"number": 3}
+
+
+NEXT = """\
+  n:
+    run: {class: ExpressionTool, inputs: {number: int}, outputs: {number: int}, expression: '${ return {number: inputs.number}; }'}
+    in: {number: number}
+    out: [number]
+"""
+
+
+def test_a_loop_without_an_end_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "next.cwl").write_text(f"cwlVersion: v1.3.0-dev1\n{INNER.replace('t/number}}', 'n/number}}', 1)}{NEXT}")
+    found = loop(tmp_path, "next.cwl", "number")
+    words = "a loop of more than 100 iterations over tools with several images."
+    assert found.said() == [("unsupported", 15, words)]

@@ -43,6 +43,10 @@ class At(NamedTuple):
         """Return a slice of this step."""
         return self._replace(name=f"{self.name}[{index}]")
 
+    def whole(self) -> At:
+        """Return the step of this slice."""
+        return self._replace(name=self.name.rpartition("[")[0])
+
 
 class Answer:
     """The records. Those that a record names come before it."""

@@ -92,15 +92,18 @@ def _tools(tool: Process) -> Iterator[Process]:
         yield tool
 
 
-def image(tool: Process, place: Place) -> tuple[str, bool]:
-    """Return the image of a tool, and whether it is required.
+def image(tool: Process) -> tuple[str, bool]:
+    """Return the image of a tool, or the one that all tools of a workflow have, and whether it is required."""
+    return max(_images(tool), key=lambda each: each[1], default=("", False))
 
-    A workflow in a loop is one job, so that all of its tools must have the same. Others raise Faulty at ``place``.
-    """
-    found = {_image(each) for each in _tools(tool) if not _is_expression(each)}
-    if len({name for name, _ in found}) > 1:
-        raise Faulty(Fault("unsupported", place, "", ["a loop over tools that do not have the same image."]))
-    return max(found, key=lambda each: each[1], default=("", False))
+
+def has_images(tool: Process) -> bool:
+    """Return whether the tools of a process do not all have the same image."""
+    return len({name for name, _ in _images(tool)}) > 1
+
+
+def _images(tool: Process) -> set[tuple[str, bool]]:
+    return {_image(each) for each in _tools(tool) if not _is_expression(each)}
 
 
 def _image(tool: Process) -> tuple[str, bool]:

@@ -53,7 +53,7 @@ class Probe:
                 self._load(found.get(name), port)
         before = {name: found.get(name) for name in ports}
         after = {name: self._value_from(workflow, port, before, before[name]) for name, port in ports.items()}
-        return after if self._condition(workflow, step, after) else None
+        return after if step.tool.get("loop") or self.condition(workflow, step, after) else None
 
     def loaded(self, value: Any, port: Any) -> Any:
         """Return the value of a port with ``loadContents``."""
@@ -75,15 +75,22 @@ class Probe:
             if not is_literal and not self._folders.has_content(str(each.get("location", ""))):
                 raise CannotSee
 
+    def next_value(self, workflow: Workflow, port: Any, before: Inputs, value: Any) -> Any:
+        """Return what reaches a port in the next iteration of a loop. ``before`` are the inputs of the last one."""
+        self._need([before, value])
+        return self._value_from(workflow, port, before, copy.deepcopy(value))
+
     def _value_from(self, workflow: Workflow, port: Any, inputs: Inputs, value: Any) -> Any:
         if "valueFrom" not in port:
             return value
         adjustDirObjs(value, functools.partial(get_listing, self._access, recursive=True))
         return self._evaluate(port["valueFrom"], inputs, workflow, port, "valueFrom", value)
 
-    def _condition(self, workflow: Workflow, step: WorkflowStep, inputs: Inputs) -> bool:
-        if "when" not in step.tool or step.tool.get("loop"):
+    def condition(self, workflow: Workflow, step: WorkflowStep, inputs: Inputs) -> bool:
+        """Return the condition of a step, or of the next iteration of a loop. Raises Faulty and CannotSee."""
+        if "when" not in step.tool:
             return True
+        self._need(inputs)
         found = self._evaluate(step.tool["when"], inputs, workflow, step.tool, "when")
         if not isinstance(found, bool):
             place = self._places.of(step.tool, "when")

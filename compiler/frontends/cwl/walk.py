@@ -28,6 +28,12 @@ from reana_batch.frontends.cwl.values import Known, Later, Out, Value, elements,
 # The values of ports, or of outputs, by their short names.
 Named = dict[str, Value]
 
+# With the inputs of a loop: the outputs of its iterations so far, each as a list. No port has this name.
+_EARLIER = "/earlier"
+
+# The most iterations of a loop that expansions run, because each is a directory in that of the one before.
+_MOST_ITERATIONS = 100
+
 # The most slices of a step whose conditions and expressions are evaluated here. Jobs do the rest.
 _MOST_EVALUATED = 250
 
@@ -60,7 +66,9 @@ class _Step:
         self.tool: Process = step.embedded_tool
         self.entries = {shortname(each["id"]): each for each in step.tool["inputs"]}
         self.outputs = [shortname(each["id"]) for each in step.tool["outputs"]]
-        self.loops = bool(step.tool.get("loop"))
+        self.loop: list[Any] = aslist(step.tool.get("loop") or [])
+        self.loops = bool(self.loop)
+        self.unrolls = self.loops and needs.has_images(self.tool)  # otherwise one job runs all iterations
         self.scatter = [shortname(each) for each in aslist(step.tool.get("scatter", []))]
         self.when = "when" in step.tool and not self.loops
         self.changing = {name for name, each in self.entries.items() if "valueFrom" in each or each.get("loadContents")}
@@ -86,7 +94,7 @@ class Walk:
 
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
-        self._known: dict[int, _Step] = {}
+        self._steps: dict[int, _Step] = {}
         self._evaluated = Counter[int]()
 
     def workflow(self, workflow: Workflow, inputs: Named, at: At) -> Named:
@@ -105,12 +113,15 @@ class Walk:
     def step(self, workflow: Workflow, inputs: Named, at: At) -> Named:
         """Walk through the one step of a frozen workflow."""
         known = self._step(workflow, workflow.steps[0])
-        return self._slices(known, {name: inputs.get(name, NULL) for name in known.entries}, at)
+        given = {name: inputs.get(name, NULL) for name in known.entries}
+        if _EARLIER in inputs:
+            return self._iterations(known, given, elements(inputs[_EARLIER]) or [], at.whole())
+        return self._slices(known, given, at)
 
     def _step(self, workflow: Workflow, step: WorkflowStep) -> _Step:
-        if id(step) not in self._known:
-            self._known[id(step)] = _Step(workflow, step)
-        return self._known[id(step)]
+        if id(step) not in self._steps:
+            self._steps[id(step)] = _Step(workflow, step)
+        return self._steps[id(step)]
 
     # --- slices ---
 
@@ -151,6 +162,8 @@ class Walk:
     def _one(self, step: _Step, given: Named, at: At) -> Named:
         """Return the outputs of a step that is not scattered, or of one slice."""
         try:
+            if step.unrolls:
+                return self._iterations(step, self._after(step, given) if step.changing else given, [], at)
             if step.loops:  # its first iteration decides the resources
                 return self._job(step, given, self._seen(step, given) if step.resources else None, at)
             if isinstance(step.tool, Workflow):
@@ -168,6 +181,9 @@ class Walk:
                 given = self._after(step, given)
             except CannotSee as error:
                 raise _Pending("what is in a file") from error
+        return self._entered(inner, given, at)
+
+    def _entered(self, inner: Workflow, given: Named, at: At) -> Named:
         inputs: Named = {}
         for each in inner.tool["inputs"]:
             name = shortname(each["id"])
@@ -229,6 +245,58 @@ class Walk:
     def _without_unconnected(self, step: _Step, inputs: Inputs) -> Inputs:
         return {name: value for name, value in inputs.items() if not step.entries[name].get("not_connected")}
 
+    # --- loops ---
+
+    def _iterations(self, step: _Step, given: Named, earlier: Sequence[Value], at: At) -> Named:
+        """Walk through the iterations of a loop until its condition is false, or until only the run can go on.
+
+        ``earlier`` has the outputs of the iterations so far, and ``given`` the inputs of the last of them.
+        """
+        found = list(earlier)
+        while True:
+            here = at.slice(len(found))
+            try:
+                current = self._next(step, given, found[-1]) if found else given
+                if not self._goes_on(step, current):
+                    return _last_or_all(step, found)
+                if len(found) == _MOST_ITERATIONS:
+                    raise self._fault(
+                        step,
+                        "loop",
+                        f"a loop of more than {_MOST_ITERATIONS} iterations over tools with several images.",
+                        "unsupported",
+                    )
+                made = self._entered(step.tool, current, here) if isinstance(step.tool, Workflow) else {}
+            except (_Pending, CannotSee) as pending:
+                reason = str(pending) or "what is in a file"
+                return self._pending(step, {**given, _EARLIER: listed(found)}, here, reason, scatter=False)
+            given = current
+            found.append(listed([made[name] for name in step.outputs]))
+
+    def _next(self, step: _Step, given: Named, made: Value) -> Named:
+        """Return the inputs of the iteration after one with the inputs ``given`` and the outputs ``made``."""
+        outputs = zip(step.step.tool["outputs"], elements(made) or [], strict=True)
+        scope = {each["id"]: value for each, value in outputs}
+        found = {shortname(each["id"]): self._tools.ports.value(each, scope, "outputSource") for each in step.loop}
+        for entry in (each for each in step.loop if "valueFrom" in each):
+            name, text = shortname(entry["id"]), str(entry["valueFrom"])
+            before = self._known({each: given[each] for each in needs.names_in([text], list(given))})
+            value = self._known({name: found[name]})[name] if "self" in text else None
+            found[name] = Known(self._tools.probe.next_value(step.workflow, entry, before, value))
+        return {**given, **found}
+
+    def _goes_on(self, step: _Step, given: Named) -> bool:
+        """Return the condition of a loop. Raises _Pending if something unknown decides it."""
+        names = needs.names_in([str(step.step.tool["when"])], list(given))
+        return self._tools.probe.condition(step.workflow, step.step, self._known({each: given[each] for each in names}))
+
+    def _known(self, given: Named) -> Inputs:
+        """Return the values as JSON. Raises _Pending if some are not known."""
+        unknown = [value for _, value in sorted(given.items()) if not is_known(value)]
+        if unknown:
+            raise _Pending(f"what {makers(unknown)} makes")
+        return _json(given) or {}
+
     # --- records ---
 
     def _job(self, step: _Step, given: Named, after: Named | None, at: At) -> Named:
@@ -246,7 +314,7 @@ class Walk:
 
     def _record(self, step: _Step, at: At) -> StepRecord:
         if step.record is None:
-            image, required = needs.image(step.tool, at.place)
+            image, required = needs.image(step.tool)
             fixed = needs.Needs() if step.resources else self._needs(step, lambda _tool, node, key: node[key])
             step.record = StepRecord(
                 at.label,
@@ -278,8 +346,8 @@ class Walk:
         find = needs.in_loop if step.loops else needs.needs
         return find(step.tool, evaluate, self._tools.places)
 
-    def _fault(self, step: _Step, key: str, text: str) -> Faulty:
-        return Faulty(Fault("document", self._tools.places.of(step.step.tool, key), "", [text]))
+    def _fault(self, step: _Step, key: str, text: str, kind: str = "document") -> Faulty:
+        return Faulty(Fault(kind, self._tools.places.of(step.step.tool, key), "", [text]))
 
 
 def _json(values: Named) -> Inputs | None:
@@ -309,6 +377,14 @@ def _each_with_each(lists: Mapping[str, Sequence[Value]]) -> Iterator[Named]:
 def _lists(step: _Step, slices: Sequence[Named]) -> Named:
     """Return for each output the list of those of all slices."""
     return {name: listed([each[name] for each in slices]) for name in step.outputs}
+
+
+def _last_or_all(step: _Step, found: Sequence[Value]) -> Named:
+    """Return the outputs of a loop whose iterations have these outputs."""
+    iterations = [elements(each) or [] for each in found]
+    if step.step.tool.get("outputMethod") == "all_iterations":
+        return {name: listed([each[number] for each in iterations]) for number, name in enumerate(step.outputs)}
+    return dict(zip(step.outputs, iterations[-1], strict=True)) if iterations else dict.fromkeys(step.outputs, NULL)
 
 
 def _parents_first(workflow: Workflow) -> Iterator[WorkflowStep]:
