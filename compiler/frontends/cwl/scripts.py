@@ -123,7 +123,7 @@ def _line(command: CommandRecord) -> str:
 def _before(command: CommandRecord) -> str:
     folders = {os.path.dirname(each) for each in (command.stdout, command.stderr)}
     made = " ".join(f'"$own{each}"' for each in sorted(each and f"/{each}" for each in folders))
-    return f'rm -rf "$own" && mkdir -p {made}\n'
+    return f'[[ ! -e $own && ! -L $own ]] || rm -rf "$own" || exit\nmkdir -p {made}\n'
 
 
 @functools.lru_cache
