@@ -1,4 +1,4 @@
-"""How long 1,000 trivial rows and a merge take on the real schedulers: ours and hand-written ones, in one run.
+"""How long many trivial rows and a merge take on the real schedulers: ours and hand-written ones, in one run.
 
 Needs the site in a box with the project installed (``tests/site/site install .``): ``python -m benchmarks.makespan``.
 
@@ -12,20 +12,40 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 import time
+from collections.abc import Callable, Mapping
 from statistics import median
+from typing import NamedTuple
 
+from benchmarks import cases
 from tests.site.box import Box
 
-ROWS, CHUNK = 1000, 63
 FOLDER = "/shared/alice/makespan"
-LIMIT = 1.3  # upper limit of ours over the peer's
+CHUNKS = 16
 SETTLING = 6  # seconds in which finalisers end; ext4 is slow to make files after many were deleted
 PYTHON = "/opt/venv/reana-batch/bin/python"
 
+
+def chunk_of(rows: int) -> int:
+    """Return the rows of a chunk."""
+    return -(-rows // CHUNKS)
+
+
+# --- ours ----------------------------------------------------------------------------------------
+
+
+class Ours(NamedTuple):
+    """A workflow that is measured. ``files`` are in the folder of the analysis, in which ``compile`` works."""
+
+    files: Mapping[str, str]
+    compile: tuple[str, ...]  # without the batch system and the run directory
+    merged: str  # below the run directory
+
+
 # One step of many rows and a merge, compiled in the box.
-COMPILE = f"""
+_COMPILE_SCRIPT = """
 import sys
 from pathlib import Path
 from reana_batch import ir, pipeline, write_run
@@ -33,33 +53,62 @@ from reana_batch.backends import known_settings
 from reana_batch.diagnostics import Diagnostics, Place
 from reana_batch.reading import sites
 
+count, chunk, backend, folder = sys.argv[1:]
 place, found = Place("reana.yaml", 1), Diagnostics()
-rows = ir.Rows(("row",), tuple((str(row),) for row in range({ROWS})))
-scatter = ir.Step("rows", "rows", place, ir.Script((ir.Command(("echo ", ir.Column("row"), " > row.", ir.Column("row")), place),)), rows)
+rows = ir.Rows(("row",), tuple((str(row),) for row in range(int(count))))
+say = ir.Command(("echo ", ir.Column("row"), " > row.", ir.Column("row")), place)
+scatter = ir.Step("rows", "rows", place, ir.Script((say,)), rows)
 merge = ir.Step("merge", "merge", place, ir.Script((ir.literal("cat row.* | sort -n > merged", place),)), needs=(ir.Need("rows"),))
-settings = ["container_runtime=none", "rows_per_job={CHUNK}"]
-site = sites.resolve(f"generic-{{sys.argv[1]}}", settings, None, found, known=known_settings()).site
+settings = ["container_runtime=none", f"rows_per_job={chunk}"]
+site = sites.resolve(f"generic-{backend}", settings, None, found, known=known_settings()).site
 workflow = ir.Workflow("makespan", "serial", (scatter, merge))
-write_run(pipeline.lower(workflow, site, sys.argv[1], found), Path(sys.argv[2]))
+write_run(pipeline.lower(workflow, site, backend, found), Path(folder))
 """
 
-CHUNK_SCRIPT = f"""#!/bin/bash
-first=$(($1 * {CHUNK}))
-for ((row = first; row < first + {CHUNK} && row < {ROWS}; row++)); do
+_COMPILE_CWL = """
+reana-batch compile --site "generic-$3" --set container_runtime=none --set "rows_per_job=$2" -f reana.yaml -o "$4"
+"""
+
+
+def script(rows: int) -> Ours:
+    """Return a step whose command is a line of bash."""
+    command = (PYTHON, "compile.py", str(rows), str(chunk_of(rows)))
+    return Ours({"compile.py": _COMPILE_SCRIPT}, command, "workspace/merged")
+
+
+def cwl(rows: int) -> Ours:
+    """Return the scatter of CWL over ``echo``."""
+    analysis = {
+        "inputs": {"parameters": {"words": [str(row) for row in range(rows)]}},
+        "workflow": {"type": "cwl", "file": "workflow.cwl"},
+    }
+    files = {"compile.sh": _COMPILE_CWL, "reana.yaml": json.dumps(analysis), "workflow.cwl": cases.cwl()}
+    return Ours(files, ("bash", "compile.sh", str(rows), str(chunk_of(rows))), "workspace/outputs/cat.txt")
+
+
+# The workflows, and the upper limits of ours over the peer's.
+WORKFLOWS: Mapping[str, tuple[Callable[[int], Ours], float]] = {"script": (script, 1.3), "cwl": (cwl, 1.2)}
+
+
+# --- the hand-written peers ----------------------------------------------------------------------
+
+_CHUNK_SCRIPT = """#!/bin/bash
+first=$(($1 * CHUNK))
+for ((row = first; row < first + CHUNK && row < ROWS; row++)); do
   bash -c "echo $row > row.$row" </dev/null >log.$row 2>&1 || exit
 done
 """
 
-SLURM_CHUNK = """#!/bin/bash
+_SLURM_CHUNK = """#!/bin/bash
 exec bash chunk.sh "$SLURM_ARRAY_TASK_ID"
 """
 
-SLURM_SUBMIT = f"""set -e
-array=$(sbatch --parsable --array=0-{(ROWS - 1) // CHUNK} -o chunk.%a.out chunk.sbatch)
+_SLURM_SUBMIT = f"""set -e
+array=$(sbatch --parsable --array=0-{CHUNKS - 1} -o chunk.%a.out chunk.sbatch)
 sbatch --parsable --dependency=afterok:$array -o merge.out --wrap 'cat row.* | sort -n > merging && mv merging merged' >/dev/null
 """
 
-HTCONDOR_CHUNK = """executable = /bin/bash
+_HTCONDOR_CHUNK = """executable = /bin/bash
 transfer_executable = false
 should_transfer_files = NO
 arguments = "chunk.sh $(chunk)"
@@ -68,48 +117,65 @@ error = chunk.$(chunk).err
 queue
 """
 
-HTCONDOR_MERGE = HTCONDOR_CHUNK.replace("chunk.sh $(chunk)", "merge.sh").replace("chunk.$(chunk)", "merge")
-MERGE_SCRIPT = "cat row.* | sort -n > merging && mv merging merged\n"
+_HTCONDOR_MERGE = _HTCONDOR_CHUNK.replace("chunk.sh $(chunk)", "merge.sh").replace("chunk.$(chunk)", "merge")
+_MERGE_SCRIPT = "cat row.* | sort -n > merging && mv merging merged\n"
 
-CHUNKS = range(-(-ROWS // CHUNK))
-HTCONDOR_DAG = "".join(
+_HTCONDOR_DAG = "".join(
     [
-        *(f'JOB c{chunk} chunk.sub\nVARS c{chunk} chunk="{chunk}"\n' for chunk in CHUNKS),
+        *(f'JOB c{chunk} chunk.sub\nVARS c{chunk} chunk="{chunk}"\n' for chunk in range(CHUNKS)),
         "JOB merge merge.sub\n",
-        f"PARENT {' '.join(f'c{chunk}' for chunk in CHUNKS)} CHILD merge\n",
+        f"PARENT {' '.join(f'c{chunk}' for chunk in range(CHUNKS))} CHILD merge\n",
     ]
 )
 
-# The hand-written peers, by back end.
+# By batch system.
 PEERS = {
-    "slurm": {"chunk.sh": CHUNK_SCRIPT, "chunk.sbatch": SLURM_CHUNK, "submit.sh": SLURM_SUBMIT},
+    "slurm": {"chunk.sh": _CHUNK_SCRIPT, "chunk.sbatch": _SLURM_CHUNK, "submit.sh": _SLURM_SUBMIT},
     "htcondor": {
-        "chunk.sh": CHUNK_SCRIPT,
-        "merge.sh": MERGE_SCRIPT,
-        "chunk.sub": HTCONDOR_CHUNK,
-        "merge.sub": HTCONDOR_MERGE,
-        "peer.dag": HTCONDOR_DAG,
+        "chunk.sh": _CHUNK_SCRIPT,
+        "merge.sh": _MERGE_SCRIPT,
+        "chunk.sub": _HTCONDOR_CHUNK,
+        "merge.sub": _HTCONDOR_MERGE,
+        "peer.dag": _HTCONDOR_DAG,
         "submit.sh": "condor_submit_dag peer.dag >/dev/null\n",
     },
 }
 
 
-def ours(box: Box, backend: str, folder: str, moment: float) -> tuple[float, float]:
+def peer(rows: int, backend: str) -> dict[str, str]:
+    """Return the files of the peer."""
+    numbers = {"CHUNK": str(chunk_of(rows)), "ROWS": str(rows)}
+    return {
+        name: re.sub(r"\b(CHUNK|ROWS)\b", lambda found: numbers[found[0]], text)
+        for name, text in PEERS[backend].items()
+    }
+
+
+# --- measuring -----------------------------------------------------------------------------------
+
+
+def measure_ours(box: Box, workflow: Ours, backend: str, folder: str, rows: int, moment: float) -> tuple[float, float]:
     """Return the compile time and the makespan, in seconds."""
+    analysis = f"{folder}-analysis"
+    _write(box, analysis, workflow.files)
     begin = time.monotonic()
-    box.alice(PYTHON, "-", backend, folder, input=COMPILE)
+    box.alice(*workflow.compile, backend, folder, cwd=analysis)
     compiled = time.monotonic() - begin
     await_moment(moment)
-    return compiled, makespan(box, ("reana-batch", "submit", folder), folder, f"{folder}/workspace/merged")
+    return compiled, makespan(box, ("reana-batch", "submit", folder), folder, f"{folder}/{workflow.merged}", rows)
 
 
-def peer(box: Box, backend: str, folder: str, moment: float) -> float:
+def measure_peer(box: Box, backend: str, folder: str, rows: int, moment: float) -> float:
     """Return the makespan of the hand-written one."""
-    box.alice("mkdir", folder)
-    for name, text in PEERS[backend].items():
-        box.alice("tee", f"{folder}/{name}", input=text)
+    _write(box, folder, peer(rows, backend))
     await_moment(moment)
-    return makespan(box, ("bash", "submit.sh"), folder, f"{folder}/merged")
+    return makespan(box, ("bash", "submit.sh"), folder, f"{folder}/merged", rows)
+
+
+def _write(box: Box, folder: str, files: Mapping[str, str]) -> None:
+    box.alice("mkdir", folder)
+    for name, text in files.items():
+        box.alice("tee", f"{folder}/{name}", input=text)
 
 
 def await_moment(moment: float) -> None:
@@ -118,44 +184,48 @@ def await_moment(moment: float) -> None:
     time.sleep((moment - time.time()) % 1)
 
 
-def makespan(box: Box, submit: tuple[str, ...], folder: str, merged: str) -> float:
+def makespan(box: Box, submit: tuple[str, ...], folder: str, merged: str, rows: int) -> float:
     """Return the seconds from the call of ``submit`` to the complete merged file."""
     begin, path = time.monotonic(), box.path(merged)
     box.alice(*submit, cwd=folder)
-    while not path.exists() or len(path.read_text("utf-8").splitlines()) < ROWS:
+    while not path.exists() or len(path.read_text("utf-8").splitlines()) < rows:
         if time.monotonic() - begin > 600:
             raise SystemExit(f"{merged} is not complete after 600 s")
         time.sleep(0.02)
     return time.monotonic() - begin
 
 
-def compare(box: Box, backend: str, runs: int) -> dict[str, float | str]:
+def compare(box: Box, name: str, backend: str, rows: int, runs: int) -> dict[str, float | str]:
     """Return the medians of runs in turn: of both makespans, of their ratios, and of our compile time."""
+    make, limit = WORKFLOWS[name]
     mine, theirs, compiling = [], [], []
     for number in range(runs):
-        moment = (number + 0.5) / runs
-        compiled, span = ours(box, backend, f"{FOLDER}/ours-{backend}-{number}", moment)
+        moment, folder = (number + 0.5) / runs, f"{FOLDER}/{name}-{rows}-{backend}-{number}"
+        compiled, span = measure_ours(box, make(rows), backend, folder, rows, moment)
         compiling.append(compiled)
         mine.append(span)
-        theirs.append(peer(box, backend, f"{FOLDER}/peer-{backend}-{number}", moment))
+        theirs.append(measure_peer(box, backend, f"{folder}-peer", rows, moment))
     ratio = median(a / b for a, b in zip(mine, theirs, strict=True))
     figures = {"ours_s": median(mine), "peer_s": median(theirs), "ratio": ratio, "compile_s": median(compiling)}
-    return {"backend": backend, **{name: round(value, 2) for name, value in figures.items()}, "at_most": LIMIT}
+    rounded = {name: round(value, 2) for name, value in figures.items()}
+    return {"workflow": name, "rows": rows, "backend": backend, **rounded, "at_most": limit}
 
 
 def main() -> None:
     """Measure, print a line for each back end, and exit with 1 if a ratio is above the limit."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--rows", type=int, default=1000)
     parser.add_argument("--backend", choices=[*PEERS, "both"], default="both")
+    parser.add_argument("--workflow", choices=WORKFLOWS, default="script")
     options = parser.parse_args()
     box, slow = Box(), False
     box.up("slurm", "condor")
     box.root("rm", "-rf", FOLDER)
     box.alice("mkdir", "-p", FOLDER)
     for backend in PEERS if options.backend == "both" else (options.backend,):
-        figures = compare(box, backend, options.runs)
-        slow = slow or float(figures["ratio"]) > LIMIT
+        figures = compare(box, options.workflow, backend, options.rows, options.runs)
+        slow = slow or float(figures["ratio"]) > float(figures["at_most"])
         print(json.dumps(figures), flush=True)
     sys.exit(slow)
 
