@@ -68,7 +68,7 @@ class _Step:
         self.outputs = [shortname(each["id"]) for each in step.tool["outputs"]]
         self.loop: list[Any] = aslist(step.tool.get("loop") or [])
         self.loops = bool(self.loop)
-        self.unrolls = self.loops and needs.has_images(self.tool)  # otherwise one job runs all iterations
+        self.unrolled = self._unrolled()
         self.scatter = [shortname(each) for each in aslist(step.tool.get("scatter", []))]
         self.when = "when" in step.tool and not self.loops
         self.changing = {name for name, each in self.entries.items() if "valueFrom" in each or each.get("loadContents")}
@@ -76,6 +76,11 @@ class _Step:
         self.resources = needs.expressions(self.tool) if not isinstance(self.tool, Workflow) else []
         self.needed = self._needed()
         self.record: StepRecord | None = None
+
+    def _unrolled(self) -> Workflow | None:
+        """Return the workflow in a loop whose iterations have jobs of their own. Other loops are one job."""
+        inner = self.tool if self.loops and isinstance(self.tool, Workflow) else None
+        return inner if inner and needs.has_images(inner) else None
 
     def _needed(self) -> set[str]:
         """Return the ports whose values decide what the step gives to its tool."""
@@ -114,8 +119,8 @@ class Walk:
         """Walk through the one step of a frozen workflow."""
         known = self._step(workflow, workflow.steps[0])
         given = {name: inputs.get(name, NULL) for name in known.entries}
-        if _EARLIER in inputs:
-            return self._iterations(known, given, elements(inputs[_EARLIER]) or [], at.whole())
+        if known.unrolled and _EARLIER in inputs:
+            return self._iterations(known, known.unrolled, given, elements(inputs[_EARLIER]) or [], at.whole())
         return self._slices(known, given, at)
 
     def _step(self, workflow: Workflow, step: WorkflowStep) -> _Step:
@@ -162,8 +167,8 @@ class Walk:
     def _one(self, step: _Step, given: Named, at: At) -> Named:
         """Return the outputs of a step that is not scattered, or of one slice."""
         try:
-            if step.unrolls:
-                return self._iterations(step, self._after(step, given) if step.changing else given, [], at)
+            if step.unrolled:
+                return self._iterations(step, step.unrolled, self._decided(step, given), [], at)
             if step.loops:  # its first iteration decides the resources
                 return self._job(step, given, self._seen(step, given) if step.resources else None, at)
             if isinstance(step.tool, Workflow):
@@ -176,12 +181,16 @@ class Walk:
 
     def _inside(self, step: _Step, inner: Workflow, given: Named, at: At) -> Named:
         """Walk through the workflow that is a step."""
-        if step.decides:
-            try:
-                given = self._after(step, given)
-            except CannotSee as error:
-                raise _Pending("what is in a file") from error
-        return self._entered(inner, given, at)
+        return self._entered(inner, self._decided(step, given), at)
+
+    def _decided(self, step: _Step, given: Named) -> Named:
+        """Return what a step gives to its workflow. Raises _Pending if something unknown decides it."""
+        if not step.decides:
+            return given
+        try:
+            return self._after(step, given)
+        except CannotSee as error:
+            raise _Pending("what is in a file") from error
 
     def _entered(self, inner: Workflow, given: Named, at: At) -> Named:
         inputs: Named = {}
@@ -247,7 +256,7 @@ class Walk:
 
     # --- loops ---
 
-    def _iterations(self, step: _Step, given: Named, earlier: Sequence[Value], at: At) -> Named:
+    def _iterations(self, step: _Step, inner: Workflow, given: Named, earlier: Sequence[Value], at: At) -> Named:
         """Walk through the iterations of a loop until its condition is false, or until only the run can go on.
 
         ``earlier`` has the outputs of the iterations so far, and ``given`` the inputs of the last of them.
@@ -260,13 +269,9 @@ class Walk:
                 if not self._goes_on(step, current):
                     return _last_or_all(step, found)
                 if len(found) == _MOST_ITERATIONS:
-                    raise self._fault(
-                        step,
-                        "loop",
-                        f"a loop of more than {_MOST_ITERATIONS} iterations over tools with several images.",
-                        "unsupported",
-                    )
-                made = self._entered(step.tool, current, here) if isinstance(step.tool, Workflow) else {}
+                    words = f"a loop of more than {_MOST_ITERATIONS} iterations over tools with several images."
+                    raise self._fault(step, "loop", words, "unsupported")
+                made = self._entered(inner, current, here)
             except (_Pending, CannotSee) as pending:
                 reason = str(pending) or "what is in a file"
                 return self._pending(step, {**given, _EARLIER: listed(found)}, here, reason, scatter=False)
