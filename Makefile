@@ -70,13 +70,17 @@ site-matrix: $(INSTALLED) ## Run the tests of HTCondor on two releases: 25.6 and
 
 .PHONY: conformance
 conformance: $(INSTALLED) ## Run the conformance tests of CWL, by cwltool and by cwl-runner
-	@SUITES="$(SUITES)" RUNNERS="$(RUNNERS)" BACKEND=$(BACKEND) SITE=$(SITE) MODE=$(MODE) TAGS="$(TAGS)" TESTS="$(TESTS)" JOBS=$(JOBS) LIMIT=$(LIMIT) OUTPUT="$(OUTPUT)" exec $(BIN)/python -m tests.conformance
+	@SUITES="$(SUITES)" RUNNERS="$(RUNNERS)" BACKEND=$(BACKEND) SITE=$(SITE) MODE=$(MODE) TAGS="$(TAGS)" TESTS="$(TESTS)" JOBS=$(JOBS) LIMIT=$(LIMIT) IMAGES="$(IMAGES)" OUTPUT="$(OUTPUT)" exec $(BIN)/python -m tests.conformance
 
 .PHONY: conformance-part
 conformance-part: $(INSTALLED) ## Run a conformance test of CWL for each feature, if they can be downloaded
 	@echo "==> conformance"
 	@rm -rf build/conformance-part
 	@exec $(BIN)/python -m tests.conformance --part --suites v1.2 --runners reana-batch --jobs 2 --output $(CURDIR)/build/conformance-part
+
+.PHONY: conformance-site
+conformance-site: $(INSTALLED) ## Run the conformance tests of workflows on real HTCondor and Slurm, and those of images
+	@BIN=$(BIN) SUITES="$(SUITES)" ROUNDS="$(ROUNDS)" MODE=$(MODE) TAGS="$(TAGS)" TESTS="$(TESTS)" JOBS=$(JOBS) exec bash tests/run-site-tests.sh conformance
 
 .PHONY: install
 install: $(INSTALLED) ## Set up .venv with the project and the tools of the tests

@@ -1,6 +1,7 @@
 #!/bin/bash
-# run-site-tests.sh [build|condor]: build the box with real HTCondor and Slurm, and run all tests in it. With "build" run
-# no tests; with "condor" only those of HTCondor. On a machine that cannot hold a box, say which tests are left out.
+# run-site-tests.sh [build|condor|conformance]: build the box with real HTCondor and Slurm, and run all tests in it. With
+# "build" run no tests; with "condor" only those of HTCondor; with "conformance" conformance tests of CWL instead. On a
+# machine that cannot hold a box, say which tests are left out.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 site=$root/tests/site/site
@@ -20,6 +21,7 @@ flock --nonblock 7 || { echo "waiting for the tests of another checkout"; flock 
 echo "==> box: real HTCondor and Slurm"
 "$site" build
 [ "${1:-}" != build ] || exit 0
+[ "${1:-}" != conformance ] || exec "$root/$BIN/python" -m tests.conformance.site
 grep -q 'is left out' "$cache/log/70-pyslurm.log" &&
   left_out "the tests of pyslurm and of HTCondor 25.6: Ubuntu's archive was out of reach when the box was built, so it has" \
     "Debian's Slurm and HTCondor. \"tests/site/site build --clean\" tries again."

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from cwltest import UNSUPPORTED_FEATURE, logger, utils
 
@@ -70,6 +71,7 @@ def _options() -> argparse.Namespace:
         ("runners", f"{REFERENCE} {OURS}", "the runners"),
         ("backend", "make", "the batch system of our runner"),
         ("site", "", "its site profile"),
+        ("images", "", "a tree of unpacked images; run only the tests whose documents ask for an image"),
         ("mode", "", f"what our front end must not know when it compiles: {', '.join(filter(None, MODES))}"),
         ("tags", "", "run the tests with one of these tags"),
         ("tests", "", "run the tests of these names"),
@@ -100,14 +102,17 @@ def _command(options: argparse.Namespace, runner: str) -> list[str]:
     if runner == REFERENCE:
         return [*limited, REFERENCE, "--no-container", "--relax-path-checks"]
     site = ["--site", options.site] if options.site else []
-    return [*limited, OURS, "cwl-runner", "--no-container", "--backend", options.backend, *site]
+    images = ["--set", "container_runtime=apptainer", "--set", f"unpacked_images={options.images}"]
+    start = images if options.images else ["--no-container"]
+    return [*limited, OURS, "cwl-runner", *start, "--backend", options.backend, *site]
 
 
 def _run(options: argparse.Namespace, version: str, runner: str, path: Path) -> None:
     """Run the tests of a suite by a runner. The results so far are written after each test."""
     ours = runner == OURS
-    report = Report(version, runner, options.mode if ours else "", options.backend if ours else "")
-    tests = list(_chosen(utils.load_and_validate_tests(str(path))[0], options))
+    mode = ",".join(filter(None, [options.mode, options.images and "images"]))
+    report = Report(version, runner, mode if ours else "", options.backend if ours else "")
+    tests = [*_chosen(utils.load_and_validate_tests(str(path))[0], options)]
     tests = _one_for_each_tag(tests) if options.part else tests
     os.chdir(path.parent)
     command = _command(options, runner)
@@ -131,8 +136,15 @@ def _run(options: argparse.Namespace, version: str, runner: str, path: Path) -> 
 def _chosen(tests: list[dict[str, Any]], options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     tags, names = set(options.tags.replace(",", " ").split()), set(options.tests.replace(",", " ").split())
     for test in tests:
+        if options.images and not _asks_for_an_image(test):
+            continue
         if (not tags or tags & set(test.get("tags", []))) and (not names or _name(test) in names):
             yield test
+
+
+def _asks_for_an_image(test: Mapping[str, Any]) -> bool:
+    document = Path(unquote(urlsplit(str(test["tool"])).path))
+    return document.is_file() and "DockerRequirement" in document.read_text("utf-8")
 
 
 def _one_for_each_tag(tests: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -53,20 +53,25 @@ class Missing(Exception):
 
 
 def find(version: str, kept: Path) -> Path:
-    """Return the file that lists the tests of a suite. Raises Missing.
+    """Return the file that lists the tests of a suite. Raises Missing as ``folder`` does."""
+    return folder(version, kept) / SUITES[version].tests
 
-    The suite is a folder of CWL_SUITES if that is set. Otherwise it is downloaded once, to the folder ``kept``.
+
+def folder(version: str, kept: Path) -> Path:
+    """Return the folder of a suite. Raises Missing.
+
+    It is in CWL_SUITES if that is set. Otherwise it is downloaded once, into the folder ``kept``.
     """
     suite = SUITES[version]
     given = os.environ.get(VARIABLE)
-    folder = Path(given) / version if given else kept / f"{version}-{suite.commit[:12]}"
-    if not given and not folder.is_dir():
-        _download(suite, folder)
-    if not (folder / suite.tests).is_file():
-        raise Missing(f"{folder} has no file {suite.tests}.")
-    if digest(folder) != suite.digest:
-        raise Missing(f"The files in {folder} are not those of {suite.repository} at commit {suite.commit}.")
-    return folder / suite.tests
+    found = Path(given) / version if given else kept / f"{version}-{suite.commit[:12]}"
+    if not given and not found.is_dir():
+        _download(suite, found)
+    if not (found / suite.tests).is_file():
+        raise Missing(f"{found} has no file {suite.tests}.")
+    if digest(found) != suite.digest:
+        raise Missing(f"The files in {found} are not those of {suite.repository} at commit {suite.commit}.")
+    return found
 
 
 def _download(suite: Suite, folder: Path) -> None:

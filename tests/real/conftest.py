@@ -7,7 +7,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,9 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from filelock import FileLock
 
-from tests.site.box import Box
+from tests.site.box import Box, wheel
 
 ROOT = Path(__file__).resolve().parents[2]
 ENDED = ("finished", "failed", "stopped")
@@ -39,15 +37,6 @@ SECRETS = {
 SECRET_FILES = ("/home/alice/alice.keytab", "/home/alice/.globus/userkey.pem", "/home/alice/.globus/usercert.pem")
 
 
-def _wheel(folder: Path) -> Path:
-    """Return this checkout's wheel. The first worker makes it, because setuptools works in the checkout."""
-    with FileLock(folder / "lock"):
-        if not list(folder.glob("*.whl")):
-            command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(ROOT)]
-            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    return next(folder.glob("*.whl"))
-
-
 @pytest.fixture(scope="session")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
     """The box with this checkout's wheel installed. It goes down after the last test."""
@@ -58,7 +47,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
     base = tmp_path_factory.getbasetemp()
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "wheel"
     folder.mkdir(exist_ok=True)
-    made.install(f"{_wheel(folder)}[cwl,snakemake,yadage]")
+    made.install(f"{wheel(folder)}[cwl,snakemake,yadage]")
     yield made
     if not os.environ.get("REANA_BATCH_KEEP_BOX"):
         made.down()

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from filelock import FileLock
 
 SITE = Path(__file__).resolve().with_name("site")
 _HOME = os.environ.get("CALLERS_HOME") or str(Path.home())
@@ -17,6 +20,15 @@ CACHE = Path(_ASKED.stdout.strip())
 # Each worker of pytest-xdist has its own box. The box ends with the process that started it, unless it is kept.
 _WORKER = os.environ.get("PYTEST_XDIST_WORKER", "pytest")
 _OWNER = "" if os.environ.get("REANA_BATCH_KEEP_BOX") else str(os.getpid())
+
+
+def wheel(folder: Path) -> Path:
+    """Return this checkout's wheel in a folder. The first process makes it, because setuptools works in the checkout."""
+    with FileLock(folder / "lock"):
+        if not list(folder.glob("*.whl")):
+            command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder)]
+            subprocess.run([*command, str(SITE.parents[2])], check=True, stdout=subprocess.DEVNULL)
+    return next(folder.glob("*.whl"))
 
 
 @dataclass
@@ -79,6 +91,12 @@ class Box:
         place = [] if cwd is None else [f"--chdir={cwd}"]
         variables = [f"{name}={value}" for name, value in (env or {}).items()]
         return self._site("as", "alice", "env", *place, *variables, *command, stdin=input, timeout=timeout, check=check)
+
+    def show(self, *command: str, cwd: str, env: Mapping[str, str]) -> int:
+        """Run a command as alice. Its output is shown while it runs. Return its exit code."""
+        variables = [f"{name}={value}" for name, value in env.items()]
+        words = [str(SITE), "as", "alice", "env", f"--chdir={cwd}", *variables, *command]
+        return subprocess.run(words, stdin=subprocess.DEVNULL, env=self._environment(), check=False).returncode
 
     def install(self, *wheels: str | Path) -> None:
         """Install these wheels and their dependencies for the next box. ``reana-batch`` is then on everyone's PATH."""

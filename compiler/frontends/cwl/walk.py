@@ -66,7 +66,7 @@ class _Step:
         self.tool: Process = step.embedded_tool
         self.entries = {shortname(each["id"]): each for each in step.tool["inputs"]}
         self.outputs = [shortname(each["id"]) for each in step.tool["outputs"]]
-        self.loop: list[Any] = aslist(step.tool.get("loop") or [])
+        self.loop: Sequence[Any] = aslist(step.tool.get("loop") or [])
         self.loops = bool(self.loop)
         self.unrolled = self._unrolled()
         self.scatter = [shortname(each) for each in aslist(step.tool.get("scatter", []))]
