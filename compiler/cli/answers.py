@@ -22,6 +22,8 @@ from reana_batch.printable import printable_json
 from reana_batch.run import reasons
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from reana_batch.diagnostics import Diagnostics, Refused
 
 # Exit codes; click itself exits with 2 for wrong usage.
@@ -67,6 +69,18 @@ def answering(function: Callable[..., Answer]) -> Callable[..., None]:
         sys.exit(answer.code)
 
     return run
+
+
+def write_file(output: Path, content: bytes) -> None:
+    """Write a file that the user named. If it cannot be written, Refused is raised."""
+    from reana_batch.diagnostics import refuse
+    from reana_batch.files import no_follow
+
+    try:
+        with open(output, "wb", opener=no_follow) as stream:
+            stream.write(content)
+    except OSError as error:
+        raise refuse("cannot-write", f"{output} cannot be written: {error.strerror}.") from error
 
 
 # --- JSON ----------------------------------------------------------------------------------------

@@ -10,24 +10,47 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reana_batch.cli.answers import Answer, Record, answering, wants_json
+from reana_batch.cli.answers import Answer, Record, answering, wants_json, write_file
 from reana_batch.cli.options import compile_analysis, spec_options
 from reana_batch.cli.terminal import Line, Note, Number, Piece, Raw, Table, Tree, counted, line
 
 if TYPE_CHECKING:
     from reana_batch.compilation import Compilation
+    from reana_batch.diagnostics import Diagnostics
     from reana_batch.ir import Step, Workflow
 
 
 @click.command("validate")
 @spec_options
+@click.option(
+    "--code-quality",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Also write the faults and warnings to this file, as a Code Quality report of GitLab.",
+)
 @answering
-def validate(file: Path | None, **given: Any) -> Answer:
+def validate(file: Path | None, code_quality: Path | None, **given: Any) -> Answer:
     """Check an analysis without running it."""
-    compilation = compile_analysis(file, **given)
+    from reana_batch.diagnostics import Refused
+
+    try:
+        compilation = compile_analysis(file, **given)
+    except Refused as refused:
+        _report(code_quality, refused.diagnostics, file)
+        raise
+    _report(code_quality, compilation.diagnostics, file)
     jobs = counted(compilation.workflow.job_count, "job")
     text = f"==> SUCCESS: The analysis is valid: {jobs} for {compilation.target.title}{_more(compilation)}."
     return Answer({"valid": True}, [line(text, "green")], compilation.diagnostics)
+
+
+def _report(output: Path | None, diagnostics: Diagnostics, file: Path | None) -> None:
+    """Write the Code Quality report, if the user asked for one."""
+    if output is not None:
+        from reana_batch.report.code_quality import code_quality_report
+
+        named = file or Path()
+        analysis = named / "reana.yaml" if named.is_dir() else named
+        write_file(output, code_quality_report(diagnostics, str(analysis)).encode())
 
 
 # --- compile -----------------------------------------------------------------------------------------
@@ -139,7 +162,7 @@ def _graph(compilation: Compilation, form: str, output: Path | None) -> Iterator
     if output is None:
         yield Raw([drawn.decode()])
     else:
-        _write(output, drawn)
+        write_file(output, drawn)
 
 
 def _drawing(workflow: Workflow, form: str) -> bytes:
@@ -148,17 +171,6 @@ def _drawing(workflow: Workflow, form: str) -> bytes:
     if form in ("svg", "png"):
         return pictures.drawing(workflow, form)
     return {"mermaid": pictures.mermaid, "dot": pictures.dot}[form](workflow).encode()
-
-
-def _write(output: Path, drawn: bytes) -> None:
-    from reana_batch.diagnostics import refuse
-    from reana_batch.files import no_follow
-
-    try:
-        with open(output, "wb", opener=no_follow) as stream:
-            stream.write(drawn)
-    except OSError as error:
-        raise refuse("cannot-write", f"{output} cannot be written: {error.strerror}.") from error
 
 
 def _tree(workflow: Workflow) -> Tree:

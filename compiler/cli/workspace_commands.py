@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reana_batch import backends
-from reana_batch.cli.answers import EXIT_FAILED, Answer, answering
+from reana_batch.cli.answers import EXIT_FAILED, Answer, answering, write_file
 from reana_batch.cli.options import find_run, open_run, run_options, runs_option
 from reana_batch.cli.terminal import Line, Piece, Raw, Table, line, show
 
@@ -117,8 +117,13 @@ def _difference_pieces(differences: Mapping[str, Sequence[str]]) -> Iterator[Pie
 @click.option(
     "-n", "--test-files", "files", multiple=True, metavar="FILE", help="Only this test file of the workspace."
 )
+@click.option(
+    "--junit",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Also write the results to this file, as JUnit XML.",
+)
 @answering
-def test(name: str, runs: Path | None, files: tuple[str, ...]) -> Answer:
+def test(name: str, runs: Path | None, files: tuple[str, ...], junit: Path | None) -> Answer:
     """Check a run against its Gherkin test files.
 
     The analysis names them under tests.files. Exits with 1 if a scenario fails.
@@ -132,6 +137,10 @@ def test(name: str, runs: Path | None, files: tuple[str, ...]) -> Answer:
         message = f"{current.run.directory.name} has no tests."
         raise refuse("missing-file", message, hint="name Gherkin files under tests.files.")
     results = list(acceptance.run_features(current, named))
+    if junit is not None:
+        from reana_batch.report.junit import junit_report
+
+        write_file(junit, junit_report(results))
     keys = ("file", "name", "step", "problem", "skipped")
     record = {"scenarios": [{key: getattr(result, key) for key in keys} for result in results]}
     failed = any(result.problem and not result.skipped for result in results)
