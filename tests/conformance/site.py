@@ -12,7 +12,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
@@ -87,19 +86,18 @@ def _fill(box: Box, versions: list[str]) -> None:
     (target / "image").mkdir()
     box.root("cp", "-a", f"{_IMAGE}/.", f"{_FOLDER}/image")
     box.root("ln", "-s", "python3", f"{_FOLDER}/image/usr/bin/python")
-    for name in _images(target / "suites"):
-        link = box.path(images.parse(name).unpacked(f"{_FOLDER}/images"))
+    for path in _images(target / "suites"):
+        link = box.path(path)
         link.parent.mkdir(parents=True, exist_ok=True)
         link.symlink_to(f"{_FOLDER}/image")
     box.root("chown", "-R", "alice:alice", _FOLDER)
 
 
-def _images(folder: Path) -> Iterator[str]:
-    """Yield the images that the documents in a folder name, each once."""
-    found: set[str] = set()
-    for path in folder.rglob("*.cwl"):
-        found.update(re.findall(r"""dockerPull['"]?: *['"]?([\w./:@-]+)""", path.read_text("utf-8")))
-    yield from sorted(found)
+def _images(folder: Path) -> set[str]:
+    """Return the paths of the unpacked images that the documents in a folder name."""
+    texts = (path.read_text("utf-8") for path in folder.rglob("*.cwl"))
+    names = {name for text in texts for name in re.findall(r"""dockerPull['"]?: *['"]?([\w./:@-]+)""", text)}
+    return {images.parse(name).unpacked(f"{_FOLDER}/images") for name in names}
 
 
 def _run(box: Box, each: Round, versions: str) -> int:
