@@ -25,7 +25,8 @@ def junit_report(results: Sequence[ScenarioResult]) -> bytes:
         for each in own:
             _case(suite, each)
     ElementTree.indent(top)
-    return ElementTree.tostring(top, encoding="utf-8", xml_declaration=True) + b"\n"
+    text: bytes = ElementTree.tostring(top, encoding="utf-8", xml_declaration=True)
+    return text + b"\n"
 
 
 def _case(suite: ElementTree.Element, result: ScenarioResult) -> None:
