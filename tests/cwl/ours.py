@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from reana_batch import layout
+from reana_batch.frontends.cwl.graph import LAST
 from reana_batch.run.manifest import StepEntry
 from reana_batch.run.parts import Run
 
@@ -49,11 +50,11 @@ def jobs(run: Path) -> Counter[str]:
 
 
 def is_command(part: Run, step: StepEntry) -> bool:
-    """Return whether the jobs of a step run a command. Without a server, bash writes the results after the command."""
+    """Return whether the jobs of a step run a command. Without a server they do, if they are not the last step."""
     folder = part.directory / "batch/steps" / step.folder
     task = folder / _TASK
     if not task.exists():
-        return any(folder.glob("after*"))
+        return step.name != LAST
     return '"class":"CommandLineTool"' in task.read_text("utf-8").replace(" ", "")
 
 

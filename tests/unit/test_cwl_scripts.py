@@ -31,11 +31,8 @@ def run(folder: Path, *texts: str) -> int:
 
 def rows(script: Script, columns: Columns) -> list[list[str]]:
     """Return the texts that each row runs."""
-    assert script.before is not None
-    assert script.after is not None
-    commands = (script.before, *script.commands, script.after)
     table = columns.table()
-    return [[each.text(dict(zip(table.columns, cells, strict=True))) for each in commands] for cells in table]
+    return [[each.text(dict(zip(table.columns, cells, strict=True))) for each in script.commands] for cells in table]
 
 
 def command(*words: str, files: dict[str, str], **more: Any) -> CommandRecord:

@@ -33,10 +33,16 @@ from reana_batch.ir import Command, Script, literal
 # Names of variables, as words of bash.
 _PASSED = " ".join([*PASSED, *(f'"${{!{prefix}@}}"' for prefix in PASSED_PREFIXES)])
 
+# The directory of the job is ``row`` below the workspace, and ``own`` on the machine.
+_START = f"""\
+own={WORKSPACE_MARK}/$row
+[[ ! -e $own && ! -L $own ]] || rm -rf -- "$own" || exit
+"""
+
 # The command has directories of its own. On the machine it has only these variables, those of the tool, and those that
-# credentials and REANA's clients need. ``own`` is the directory of the job, below the workspace.
+# credentials and REANA's clients need.
 _ENVIRONMENT = f"""\
-cd {WORKSPACE_MARK}/"$own" || exit
+cd -- "$own" || exit
 temporary=$(mktemp -d) || exit
 trap 'rm -rf -- "$temporary"' EXIT
 variables=(HOME="$PWD" TMPDIR="$temporary")
@@ -88,10 +94,6 @@ def script(
 
     ``directory_of`` has the directories of all jobs, by their numbers.
     """
-    own = columns.column(directories)
-
-    def template(start: str, texts: Sequence[str]) -> Command:
-        return Command(joined(["own=", own, f"\n{start}", *columns.split(texts)]), origin)
 
     def line(command: CommandRecord, directory: str) -> str:
         def place(match: re.Match[str]) -> str:
@@ -99,12 +101,16 @@ def script(
 
         return _JOB.sub(place, _line(command))
 
-    return Script(
-        (template(_ENVIRONMENT, [*map(line, commands, directories)]),),
-        before=template("", [*map(_before, commands)]),
-        after=template("", [_after(tuple(each.files)) for each in commands]),
-        workspace=WORKSPACE_MARK,
-    )
+    parts = [
+        "row=",
+        columns.column(directories),
+        f"\n{_START}",
+        *columns.split([*map(_made, commands)]),
+        _ENVIRONMENT,
+        *columns.split([*map(line, commands, directories)]),
+        *columns.split([_result(tuple(each.files)) for each in commands]),
+    ]
+    return Script((Command(joined(parts), origin),), workspace=WORKSPACE_MARK)
 
 
 def paths(commands: Sequence[CommandRecord], directories: Sequence[str]) -> Iterator[list[str]]:
@@ -114,20 +120,21 @@ def paths(commands: Sequence[CommandRecord], directories: Sequence[str]) -> Iter
 
 
 def _line(command: CommandRecord) -> str:
-    """Return the last line of a command's script, after ``env``."""
+    """Return what comes after ``env``: the command, which ends the script if it fails."""
     streams = (("<", command.stdin), (">", command.stdout), ("2>", command.stderr))
     words = map(shlex.quote, [*command.variables, *command.words])
-    return " ".join([*words, *(f"{sign}{shlex.quote(path)}" for sign, path in streams if path)]) + "\n"
+    return " ".join([*words, *(f"{sign}{shlex.quote(path)}" for sign, path in streams if path)]) + " || exit\n"
 
 
-def _before(command: CommandRecord) -> str:
+def _made(command: CommandRecord) -> str:
+    """Return the script that makes the directories of a job."""
     folders = {os.path.dirname(each) for each in (command.stdout, command.stderr)}
     made = " ".join(f'"$own{each}"' for each in sorted(each and f"/{each}" for each in folders))
-    return f'[[ ! -e $own && ! -L $own ]] || rm -rf "$own" || exit\nmkdir -p {made}\n'
+    return f"mkdir -p -- {made} || exit\n"
 
 
 @functools.lru_cache
-def _after(made: tuple[FileRecord, ...]) -> str:
+def _result(made: tuple[FileRecord, ...]) -> str:
     """Return the script that writes the result of a job."""
     checks = "".join(_CHECK.format(path=path) for path in dict.fromkeys(each.path for each in made))
     result = {each.port: _own(each) for each in made}
@@ -135,8 +142,8 @@ def _after(made: tuple[FileRecord, ...]) -> str:
 
 
 def _own(made: FileRecord) -> dict[str, Any]:
-    word = f'"$own/{made.path}"'
-    return {**made.value(""), "location": _Text(WORKSPACE, word), "size": _size(word)}
+    location = _Text(WORKSPACE, f'"$row/{made.path}"')
+    return {**made.value(""), "location": location, "size": _size(f'"$own/{made.path}"')}
 
 
 # --- the outputs of the workflow -----------------------------------------------------------------
