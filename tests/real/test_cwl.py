@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.cwl import flows, oracle
+from tests.cwl import flows, loops, oracle
 
 from .conftest import SITES, Desk, add_secrets, eventually
 
@@ -73,6 +73,25 @@ def test_jobs_run_in_their_images(desk: Desk, site: str, tmp_path: Path) -> None
     record = desk.wait(run, 200)
     assert record["status"] == "finished", record
     check(desk, run, theirs)
+
+
+def test_iterations_of_a_loop_run_in_their_images(desk: Desk, site: str, tmp_path: Path) -> None:
+    unpacked = f"{desk.folder}/unpacked/registry.hub.docker.com/library"
+    desk.box.alice("mkdir", "-p", unpacked)
+    for tag in ("12", "13"):
+        desk.box.alice("ln", "-s", "/cvmfs/unpacked.site.test/images/py", f"{unpacked}/debian:{tag}")
+    desk.write("reana.yaml", loops.ANALYSIS)
+    desk.write("workflow.cwl", loops.document("v1.3.0-dev1"))
+    images = ("--set", "container_runtime=apptainer", "--set", f"unpacked_images={desk.folder}/unpacked")
+    run = desk.run("--site", site, *images)
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    for name in ("reana.yaml", "workflow.cwl"):
+        (theirs / name).write_text(desk.file(name), "utf-8")
+    answer = oracle.run(theirs, "--enable-ext", "--enable-dev")
+    record = desk.wait(run, 400)
+    assert record["status"] == "finished", record
+    check(desk, run, answer)
 
 
 def test_jobs_that_ask_for_kerberos_have_a_ticket(desk: Desk, site: str) -> None:
