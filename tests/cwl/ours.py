@@ -50,11 +50,14 @@ def jobs(run: Path) -> Counter[str]:
 
 
 def is_command(part: Run, step: StepEntry) -> bool:
-    """Return whether the jobs of a step run a command. Without a server they do, if they are not the last step."""
+    """Return whether the jobs of a step run a command.
+
+    Jobs without a server do, except those that compile an expansion, and the last step, which brings outputs together.
+    """
     folder = part.directory / "batch/steps" / step.folder
     task = folder / _TASK
     if not task.exists():
-        return step.name != LAST
+        return step.name not in {LAST, *(each.name for each in part.manifest.expansions)}
     return '"class":"CommandLineTool"' in task.read_text("utf-8").replace(" ", "")
 
 
