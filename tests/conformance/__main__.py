@@ -76,7 +76,7 @@ def _options() -> argparse.Namespace:
         ("tags", "", "run the tests with one of these tags"),
         ("tests", "", "run the tests of these names"),
         ("jobs", "1", "tests at a time"),
-        ("limit", "180", "seconds for one test"),
+        ("limit", "600", "seconds for one test"),
         ("output", str(ROOT / "build" / "conformance"), "the folder of the results"),
     ):
         value = os.environ.get(name.upper(), "") or default
