@@ -97,7 +97,7 @@ def image(tool: Process) -> tuple[str, bool]:
     return max(_images(tool), key=lambda each: each[1], default=("", False))
 
 
-def has_images(tool: Process) -> bool:
+def has_several_images(tool: Process) -> bool:
     """Return whether the tools of a process do not all have the same image."""
     return len({name for name, _ in _images(tool)}) > 1
 

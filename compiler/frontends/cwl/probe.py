@@ -26,7 +26,7 @@ Inputs = dict[str, Any]
 
 
 class CannotSee(Exception):
-    """The content of a file is needed, and only the run has it."""
+    """The content of a file is needed, and only the run has it. The text says what must be found out."""
 
 
 class Probe:
@@ -73,7 +73,7 @@ class Probe:
         for each in files(value) if not self._see_all else ():
             is_literal = "contents" in each or "listing" in each
             if not is_literal and not self._folders.has_content(str(each.get("location", ""))):
-                raise CannotSee
+                raise CannotSee("what is in a file")
 
     def next_value(self, workflow: Workflow, port: Any, before: Inputs, value: Any) -> Any:
         """Return what reaches a port in the next iteration of a loop. ``before`` are the inputs of the last one."""

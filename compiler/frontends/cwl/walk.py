@@ -80,7 +80,7 @@ class _Step:
     def _unrolled(self) -> Workflow | None:
         """Return the workflow in a loop whose iterations have jobs of their own. Other loops are one job."""
         inner = self.tool if self.loops and isinstance(self.tool, Workflow) else None
-        return inner if inner and needs.has_images(inner) else None
+        return inner if inner and needs.has_several_images(inner) else None
 
     def _needed(self) -> set[str]:
         """Return the ports whose values decide what the step gives to its tool."""
@@ -168,7 +168,8 @@ class Walk:
         """Return the outputs of a step that is not scattered, or of one slice."""
         try:
             if step.unrolled:
-                return self._iterations(step, step.unrolled, self._decided(step, given), [], at)
+                first = self._after(step, given) if step.decides else given
+                return self._iterations(step, step.unrolled, first, [], at)
             if step.loops:  # its first iteration decides the resources
                 return self._job(step, given, self._seen(step, given) if step.resources else None, at)
             if isinstance(step.tool, Workflow):
@@ -176,21 +177,12 @@ class Walk:
             return self._tool(step, given, at)
         except _Skipped:
             return dict.fromkeys(step.outputs, NULL)
-        except _Pending as pending:
+        except (_Pending, CannotSee) as pending:
             return self._pending(step, given, at, str(pending), scatter=False)
 
     def _inside(self, step: _Step, inner: Workflow, given: Named, at: At) -> Named:
         """Walk through the workflow that is a step."""
-        return self._entered(inner, self._decided(step, given), at)
-
-    def _decided(self, step: _Step, given: Named) -> Named:
-        """Return what a step gives to its workflow. Raises _Pending if something unknown decides it."""
-        if not step.decides:
-            return given
-        try:
-            return self._after(step, given)
-        except CannotSee as error:
-            raise _Pending("what is in a file") from error
+        return self._entered(inner, self._after(step, given) if step.decides else given, at)
 
     def _entered(self, inner: Workflow, given: Named, at: At) -> Named:
         inputs: Named = {}
@@ -204,16 +196,11 @@ class Walk:
     def _loaded(self, value: Value, entry: Any) -> Value:
         if not isinstance(value, Known):
             raise _Pending(f"what is in the files of {makers([value])}")
-        try:
-            return Known(self._tools.probe.loaded(value.json, entry))
-        except CannotSee as error:
-            raise _Pending("what is in a file") from error
+        return Known(self._tools.probe.loaded(value.json, entry))
 
     def _after(self, step: _Step, given: Named) -> Named:
-        """Return what a step gives to its tool. Raises _Pending if something unknown decides it."""
-        unknown = [given[name] for name in sorted(step.needed) if not is_known(given[name])]
-        if unknown:
-            raise _Pending(f"what {makers(unknown)} makes")
+        """Return what a step gives to its tool. Raises _Pending or CannotSee if something unknown decides it."""
+        self._known({name: given[name] for name in step.needed})
         plain = {name: value.json if isinstance(value, Known) else None for name, value in given.items()}
         found = self._tools.probe.inputs(step.workflow, step.step, plain)
         if found is None:
@@ -273,8 +260,7 @@ class Walk:
                     raise self._fault(step, "loop", words, "unsupported")
                 made = self._entered(inner, current, here)
             except (_Pending, CannotSee) as pending:
-                reason = str(pending) or "what is in a file"
-                return self._pending(step, {**given, _EARLIER: listed(found)}, here, reason, scatter=False)
+                return self._pending(step, {**given, _EARLIER: listed(found)}, here, str(pending), scatter=False)
             given = current
             found.append(listed([made[name] for name in step.outputs]))
 
