@@ -48,9 +48,18 @@ def _report(output: Path | None, diagnostics: Diagnostics, file: Path | None) ->
     if output is not None:
         from reana_batch.report.code_quality import code_quality_report
 
-        named = file or Path()
-        analysis = named / "reana.yaml" if named.is_dir() else named
-        write_file(output, code_quality_report(diagnostics, str(analysis)).encode())
+        write_file(output, code_quality_report(diagnostics, str(_analysis(file))).encode())
+
+
+def _analysis(file: Path | None) -> Path:
+    """Return the path of the analysis, or what stands for one that does not exist."""
+    from reana_batch.diagnostics import Refused
+    from reana_batch.reading.analysis import SPEC_NAMES, find_spec
+
+    try:
+        return find_spec(file, Path())
+    except Refused:
+        return file or Path(SPEC_NAMES[0])
 
 
 # --- compile -----------------------------------------------------------------------------------------

@@ -43,6 +43,13 @@ def test_a_fault_without_a_place_is_at_the_first_line(hello: Tool) -> None:
     assert each["location"] == {"path": "reana.yaml", "lines": {"begin": 1}}
 
 
+def test_the_first_line_is_that_of_the_file_that_is_there(hello: Tool) -> None:
+    (hello.directory / "reana.yaml").rename(hello.directory / "reana.yml")
+    assert {each["location"]["path"] for each in report(hello, "-p", "nothing=1", code=3)} == {"reana.yml"}
+    (hello.directory / "reana.yml").unlink()
+    assert [each["location"]["path"] for each in report(hello, code=3)] == ["reana.yaml"]
+
+
 def lines_of(code: str, found: list[dict[str, Any]]) -> list[int]:
     return [each["location"]["lines"]["begin"] for each in found if each["check_name"] == code]
 
