@@ -72,10 +72,7 @@ ALL number
         number: {type: int, outputSource: next/number}
         file: {type: File, outputSource: write/file}
       steps:
-        next:
-          run: *next
-          in: {number: number}
-          out: [number]
+NEXT
         write:
           run: &write
             class: CommandLineTool
@@ -96,10 +93,7 @@ ALL number
         number: {type: int, outputSource: copy/number}
         file: {type: File, outputSource: copy/file}
       steps:
-        next:
-          run: *next
-          in: {number: number}
-          out: [number]
+NEXT
         write:
           run: {<<: *write, hints: {DockerRequirement: {dockerPull: 'debian:12'}}}
           in: {number: next/number}
@@ -125,6 +119,14 @@ TWICE
     run: *counted
     in: {number: make/number, stop: stop}
     out: [number]
+"""
+
+# A step of workflows in loops.
+NEXT = """\
+        next:
+          run: *next
+          in: {number: number}
+          out: [number]
 """
 
 DRAFT = "    when: $(inputs.number < inputs.stop)\n    outputMethod: {0}_iteration{1}\n    loop: {{{2}}}\n"
@@ -154,6 +156,6 @@ def document(form: str) -> str:
         word, _, names = line.strip().partition(" ")
         ports = ", ".join(f"{name}: {name}" for name in names.split(", "))
         made = {"LOOP": loop.format("last", "", ports), "ALL": loop.format("all", "s", ports)}
-        made["TWICE"] = loop.format("last", "", twice)
+        made |= {"TWICE": loop.format("last", "", twice), "NEXT": NEXT}
         found.append(made.get(word, line))
     return head + "".join(found)
