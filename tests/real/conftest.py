@@ -115,6 +115,14 @@ class Desk:
         subprocess.run(["cp", "-r", str(source), str(self.path / name)], check=True)
         self.box.root("chown", "-R", "alice:alice", self.folder)
 
+    def images(self, *names: str) -> tuple[str, ...]:
+        """Make unpacked images with these names of Docker Hub. Return the options that make jobs run in them."""
+        for name in names:
+            place = f"{self.folder}/unpacked/registry.hub.docker.com/{name}"
+            self.box.alice("mkdir", "-p", os.path.dirname(place))
+            self.box.alice("ln", "-s", "/cvmfs/unpacked.site.test/images/py", place)
+        return "--set", "container_runtime=apptainer", "--set", f"unpacked_images={self.folder}/unpacked"
+
     def reana_batch(
         self, *words: str, check: bool = True, timeout: float = 480, env: dict[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:

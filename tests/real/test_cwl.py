@@ -62,13 +62,9 @@ def test_jobs_get_their_files_without_a_shared_file_system(desk: Desk, tmp_path:
 
 
 def test_jobs_run_in_their_images(desk: Desk, site: str, tmp_path: Path) -> None:
-    unpacked = f"{desk.folder}/unpacked/registry.hub.docker.com/site"
-    desk.box.alice("mkdir", "-p", unpacked)
-    desk.box.alice("ln", "-s", "/cvmfs/unpacked.site.test/images/py", f"{unpacked}/py:12")
     desk.copy(flows.FLOWS / "hello", "analysis")
     desk.change("analysis/workflow/cwl/hello.tool", **{"library/python:2.7-slim": "site/py:12"})
-    images = ("--set", "container_runtime=apptainer", "--set", f"unpacked_images={desk.folder}/unpacked")
-    run = desk.run("-f", "analysis", "--site", site, *images)
+    run = desk.run("-f", "analysis", "--site", site, *desk.images("site/py:12"))
     theirs = oracle.run(flows.copy("hello", tmp_path / "theirs"))
     record = desk.wait(run, 200)
     assert record["status"] == "finished", record
@@ -76,14 +72,9 @@ def test_jobs_run_in_their_images(desk: Desk, site: str, tmp_path: Path) -> None
 
 
 def test_iterations_of_a_loop_run_in_their_images(desk: Desk, site: str, tmp_path: Path) -> None:
-    unpacked = f"{desk.folder}/unpacked/registry.hub.docker.com/library"
-    desk.box.alice("mkdir", "-p", unpacked)
-    for tag in ("12", "13"):
-        desk.box.alice("ln", "-s", "/cvmfs/unpacked.site.test/images/py", f"{unpacked}/debian:{tag}")
     desk.write("reana.yaml", loops.ANALYSIS)
     desk.write("workflow.cwl", loops.document("v1.3.0-dev1"))
-    images = ("--set", "container_runtime=apptainer", "--set", f"unpacked_images={desk.folder}/unpacked")
-    run = desk.run("--site", site, *images)
+    run = desk.run("--site", site, *desk.images("library/debian:12", "library/debian:13"))
     theirs = tmp_path / "theirs"
     theirs.mkdir()
     for name in ("reana.yaml", "workflow.cwl"):

@@ -77,13 +77,9 @@ def test_a_failure_in_a_part_shows_its_lines_and_the_rest_goes_on(desk: Desk, si
 
 
 def test_jobs_run_in_their_images(desk: Desk, site: str) -> None:
-    unpacked = f"{desk.folder}/unpacked/registry.hub.docker.com/site"
-    desk.box.alice("mkdir", "-p", unpacked)
-    desk.box.alice("ln", "-s", "/cvmfs/unpacked.site.test/images/py", f"{unpacked}/py:12")
     desk.copy(flows.FLOWS / "globbed", "analysis")
     desk.change("analysis/workflow.yaml", **{"docker.io/library/debian": "site/py"})
-    images = ("--set", "container_runtime=apptainer", "--set", f"unpacked_images={desk.folder}/unpacked")
-    run = desk.run("-f", "analysis", "--site", site, *images)
+    run = desk.run("-f", "analysis", "--site", site, *desk.images("site/py:12"))
     record = desk.wait(run, 200)
     assert record["status"] == "finished", record
     assert desk.file(f"runs/{run}/workspace/merge/all.txt") == "2\n" * 5

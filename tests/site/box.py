@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -88,14 +88,11 @@ class Box:
         check: bool = True,
     ) -> subprocess.CompletedProcess[str]:
         """Run a command in alice's login shell, in ``cwd`` or in her home, and return its output."""
-        place = [] if cwd is None else [f"--chdir={cwd}"]
-        variables = [f"{name}={value}" for name, value in (env or {}).items()]
-        return self._site("as", "alice", "env", *place, *variables, *command, stdin=input, timeout=timeout, check=check)
+        return self._site(*_as_alice(command, cwd, env), stdin=input, timeout=timeout, check=check)
 
     def show(self, *command: str, cwd: str, env: Mapping[str, str]) -> int:
         """Run a command as alice. Its output is shown while it runs. Return its exit code."""
-        variables = [f"{name}={value}" for name, value in env.items()]
-        words = [str(SITE), "as", "alice", "env", f"--chdir={cwd}", *variables, *command]
+        words = [str(SITE), *_as_alice(command, cwd, env)]
         return subprocess.run(words, stdin=subprocess.DEVNULL, env=self._environment(), check=False).returncode
 
     def install(self, *wheels: str | Path) -> None:
@@ -132,3 +129,9 @@ class Box:
         if check and answer.returncode != 0:  # CalledProcessError would not show the command's output
             raise AssertionError(f"exit {answer.returncode}: {' '.join(arguments)}\n{answer.stdout}{answer.stderr}")
         return answer
+
+
+def _as_alice(command: Sequence[str], cwd: str | None, env: Mapping[str, str] | None) -> list[str]:
+    """Return the arguments of ``site`` that run a command in alice's login shell, in ``cwd`` or in her home."""
+    place = [] if cwd is None else [f"--chdir={cwd}"]
+    return ["as", "alice", "env", *place, *(f"{name}={value}" for name, value in (env or {}).items()), *command]
