@@ -10,7 +10,7 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -54,7 +54,7 @@ def main() -> int:
             _run(options, version, runner, tests)
     reports = results.read(options.output)
     if options.part:
-        return _missed(reports)
+        return results.show_missed(reports)
     (options.output / "table.md").write_text(results.table(reports), "utf-8")
     print(results.table(reports).partition("\n\n")[0])
     missed = results.lost(reports, REFERENCE)
@@ -152,13 +152,6 @@ def _one_for_each_tag(tests: list[dict[str, Any]]) -> list[dict[str, Any]]:
     plain = [test for test in tests if not {"docker", "networkaccess"} & set(test.get("tags", []))]
     first = {tag: test for test in reversed(plain) for tag in test.get("tags", [])}
     return [test for test in plain if test in first.values()]
-
-
-def _missed(reports: Iterable[Report]) -> int:
-    """Print the tests of a part that did not pass. Return 1 if there are any."""
-    missed = [f"{report.suite} {each.name}: {each.reason}" for report in reports for each in report.misses()]
-    print("".join(f"FAILED {each}\n" for each in missed), end="")
-    return 1 if missed else 0
 
 
 def _name(test: Mapping[str, Any]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -94,3 +94,11 @@ def lost(reports: Sequence[Report], reference: str) -> Mapping[str, list[str]]:
         for each in reports
         if each.runner != reference and (found := [r.name for r in each.misses() if r.name in best.get(each.suite, ())])
     }
+
+
+def show_missed(reports: Iterable[Report], known: Container[str] = ()) -> int:
+    """Print the tests that did not pass, except the ``known`` ones. Return 1 if there are any."""
+    missed = [(each, test) for each in reports for test in each.misses() if test.name not in known]
+    for each, test in missed:
+        print(f"FAILED {each.suite} {each.title} {test.name}: {test.reason}")
+    return 1 if missed else 0
