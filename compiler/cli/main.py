@@ -24,7 +24,7 @@ COMMANDS = {
     "completion": Entry("site_commands:completion", "Print the completion script of a shell."),
     "config": Entry("site_commands:config", "Show the settings in force here."),
     "cwl-runner": Entry("cwl_commands:cwl_runner", "Run a CWL document, and print its outputs as JSON."),
-    "delete": Entry("run_commands:delete", "Delete an ended run, with its workspace."),
+    "delete": Entry("cleaning_commands:delete", "Delete ended runs, with their workspaces."),
     "diff": Entry("workspace_commands:diff", "Show how two runs and their workspaces differ."),
     "doctor": Entry("site_commands:doctor", "Check what works on this machine and its site."),
     "download": Entry("workspace_commands:download", "Copy files out of a run's workspace."),

@@ -78,14 +78,15 @@ runs_option = click.option(
     envvar="REANA_BATCH_RUNS",
     help="The directory of the runs.  [default: the user's data directory]",
 )
+WORKON = "REANA_WORKON"
 _NAME_OPTION = click.option(
     "-w",
     "--workflow",
     "name",
-    envvar="REANA_WORKON",
+    envvar=WORKON,
     required=True,
     metavar="NAME[.N]",
-    help="The run; without a number the latest.  [env: REANA_WORKON]",
+    help=f"The run; without a number the latest.  [env: {WORKON}]",
 )
 jobs_option = click.option(
     "-j", "--jobs", type=click.IntRange(min=1), help="Jobs at a time, with make.  [default: the usable CPUs]"

@@ -1,4 +1,4 @@
-"""The commands that change a run: run, submit, restart, resume, expand, stop, delete."""
+"""The commands that start a run or end it: run, submit, restart, resume, expand, stop."""
 
 from __future__ import annotations
 
@@ -194,16 +194,3 @@ def stop(name: str, runs: Path | None, force: bool) -> Answer:
     ending.stop(directory, force=force)
     shown = [line(f"==> SUCCESS: {directory.name} has been stopped.", "green")]
     return Answer({"name": directory.name, "status": "stopped"}, shown)
-
-
-@click.command("delete")
-@run_options
-@answering
-def delete(name: str, runs: Path | None) -> Answer:
-    """Delete an ended run, with its workspace."""
-    from reana_batch.lifecycle import deletion
-
-    directory = find_run(name, runs)
-    deletion.delete(directory)
-    shown = [line(f"==> SUCCESS: {directory.name} has been deleted.", "green")]
-    return Answer({"name": directory.name, "status": "deleted"}, shown)

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from reana_batch.cli.answers import EXIT_REFUSED, Answer, answering
+from reana_batch.cli.choosing import Choice, choice_options, look_at_each, named_runs
 from reana_batch.cli.following import state_answer, wait_for_end
-from reana_batch.cli.options import open_run, root_of, run_options, runs_option
-from reana_batch.cli.terminal import Number, Raw, Table, show
+from reana_batch.cli.options import open_run, run_options, runs_option
+from reana_batch.cli.run_columns import (
+    COLUMNS,
+    columns_of,
+    fitting,
+    format_option,
+    human_option,
+    more_options,
+    ordered,
+    runs_table,
+)
+from reana_batch.cli.terminal import Raw, show
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
-    from reana_batch import Run, RunStatus
-    from reana_batch.diagnostics import Diagnostics
+    from reana_batch import Run
 
 
 @click.command("status")
@@ -31,54 +41,38 @@ def status(name: str, runs: Path | None) -> Answer:
     return state_answer(current, diagnostics, EXIT_REFUSED if current.state == "unknown" else 0)
 
 
-@click.command("list")
+@click.command("list", context_settings={"help_option_names": ["--help"]})
 @runs_option
-@click.option("-w", "--workflow", "name", metavar="NAME", help="Only the runs of this name.")
+@click.option("-w", "--workflow", "names", multiple=True, metavar="NAME", help="Only the runs of this name.")
+@choice_options
+@format_option
+@click.option(
+    "--sort",
+    type=click.Choice(list(COLUMNS), case_sensitive=False),
+    default="created",
+    show_default=True,
+    help="The column to sort by, the largest value first.",
+)
+@more_options
+@human_option
 @answering
-def list_runs(name: str | None, runs: Path | None) -> Answer:
+def list_runs(
+    runs: Path | None, names: tuple[str, ...], choice: Choice, sort: str, human: bool, **shown: Any
+) -> Answer:
     """List the runs, the latest first.
 
     Exits with 3 if some cannot be read.
     """
-    from reana_batch.lifecycle.status import created
     from reana_batch.report.records import run_record
-    from reana_batch.run.names import all_runs
 
-    found, diagnostics = _look_at_each(list(reversed(all_runs(root_of(runs), name))))
-    found.sort(key=created, reverse=True)
+    found, diagnostics = look_at_each(reversed(named_runs(runs, names)))
+    chosen = ordered(fitting(filter(choice.fits, found), shown["formats"]), sort)
+    for fault in (each.silence for each in chosen if each.state == "unknown" and each.silence):
+        show(fault.diagnostics)
     show(diagnostics)
     code = EXIT_REFUSED if diagnostics.errors else 0
-    return Answer(lambda: {"runs": [run_record(each) for each in found]}, [_runs_table(found)], diagnostics, code)
-
-
-def _look_at_each(directories: Sequence[Path]) -> tuple[list[RunStatus], Diagnostics]:
-    """Return the states of the runs, and the faults of runs that cannot be read."""
-    from reana_batch import Run
-    from reana_batch.diagnostics import Diagnostics, Refused, no_access
-
-    found, diagnostics = [], Diagnostics()
-    for directory in directories:
-        try:
-            current = Run(directory).status()
-            found.append(current)
-            if current.state == "unknown" and current.silence is not None:
-                show(current.silence.diagnostics)
-        except Refused as refused:
-            diagnostics.add(refused.diagnostics)
-        except OSError as error:
-            diagnostics.add(no_access(error).diagnostics)
-    return found, diagnostics
-
-
-def _runs_table(found: Sequence[RunStatus]) -> Table:
-    from reana_batch.lifecycle.status import created
-
-    rows = []
-    for each in found:
-        label, _, number = each.run.directory.name.partition(".")
-        progress = Number(f"{each.done}/{each.total}", f"{each.done:,}/{each.total:,}")
-        rows.append((label, number, created(each), each.state, progress, each.run.manifest.backend))
-    return Table(("NAME", "RUN_NUMBER", "CREATED", "STATUS", "PROGRESS", "BACKEND"), rows)
+    table = runs_table(chosen, columns_of(**shown), human=human)
+    return Answer(lambda: {"runs": [run_record(each) for each in chosen]}, [table], diagnostics, code)
 
 
 @click.command("wait")

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _MOST_ROWS = 200
 _MOST_STEPS_LIVE = 20
 _GAP = "   "  # between two columns
+_UNITS = ("Bytes", "KiB", "MiB", "GiB", "TiB", "PiB")
 
 Span = tuple[str, str]  # a text and its style: a colour, "dim", "bold" or none
 
@@ -98,6 +99,12 @@ def line(text: str, style: str = "") -> Line:
 def counted(number: int, noun: str) -> str:
     """Return a number with its noun, such as ``2 jobs``."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def readable_size(size: int) -> str:
+    """Return a number of bytes as REANA shows it to people, such as ``1.5 KiB``."""
+    power = min(max(size.bit_length() - 1, 0) // 10, len(_UNITS) - 1)
+    return f"{size / 1024**power:.2f}".rstrip("0").rstrip(".") + f" {_UNITS[power]}"
 
 
 # --- printing ------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from reana_batch.diagnostics import Place, refuse
 from reana_batch.lifecycle.status import RunStatus
 from reana_batch.run.manifest import StepEntry
 from reana_batch.run.parts import Run
-from reana_batch.run.records import RowRecord, read_record
+from reana_batch.run.times import span
 
 # The types of Given and When steps. As in REANA, a scenario is skipped if one of them does not hold.
 _CONDITIONS = ("Context", "Action")
@@ -245,16 +245,8 @@ def _step_duration(status: RunStatus, name: str, minutes: str) -> None:
 
 
 def _less_than(steps: list[_PartStep], minutes: str) -> None:
-    records = [record for part, step in steps for record in _records(part, step)]
-    times = [time for record in records for time in (record.started, record.ended) if time]
-    seconds = max(times) - min(times) if times else 0
+    seconds = span(steps).seconds
     _demand(seconds < float(minutes) * 60, f"it took {seconds:,} s")
-
-
-def _records(run: Run, step: StepEntry) -> Iterator[RowRecord]:
-    for path in _below(run.directory / layout.STATE / step.folder):
-        if path.suffix in (".done", ".failed"):
-            yield read_record(path)
 
 
 _QUOTED = r'"?([^"]+?)"?'

@@ -7,10 +7,11 @@ import errno
 import glob
 import shlex
 import time
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from reana_batch import backends, files, layout
-from reana_batch.diagnostics import Refused, refuse
+from reana_batch.diagnostics import Diagnostics, Refused, refuse
 from reana_batch.lifecycle.ending import leave_queue, tolerating
 from reana_batch.lifecycle.status import NO_ANSWER, known_status
 from reana_batch.run import credentials
@@ -43,6 +44,18 @@ def delete(directory: Path) -> None:
             raise refuse("cannot-write", f"{path}: {error.strerror or error}.", hint=hint) from error
 
 
+def check_all_deletable(directories: Sequence[Path]) -> None:
+    """Raise Refused, with all faults, unless these runs can all be deleted, restarts before their originals."""
+    faults = Diagnostics()
+    for directory in directories:
+        try:
+            _check_deletable(directory, {each.name for each in directories if each.parent == directory.parent})
+        except Refused as refused:
+            faults.add(refused.diagnostics)
+    if faults.errors:
+        raise Refused(faults)
+
+
 def _rest_of(directory: Path, error: OSError) -> str:
     """Return the hint that says what is left after a deletion that failed."""
     name = shlex.quote(str(directory))
@@ -54,12 +67,13 @@ def _rest_of(directory: Path, error: OSError) -> str:
     return f"{directory.name} is deleted in part; when the cause is gone, delete the rest: reana-batch delete -w {name}"
 
 
-def _check_deletable(directory: Path) -> None:
+def _check_deletable(directory: Path, together: Collection[str] = ()) -> None:
+    """Raise Refused if the run is active, or if others than those of ``together`` use its workspace."""
     state = known_status(directory).state
     if state in ("queued", "running"):
         message = f"{directory.name} is {state}; stop it first."
         raise refuse("run-state", message, hint=f"reana-batch stop -w {shlex.quote(str(directory))}")
-    sharing = [path.name for path in _sharing(directory)]
+    sharing = [path.name for path in _sharing(directory) if path.name not in together]
     if sharing and not (directory / layout.WORKSPACE).is_symlink():
         uses = "uses" if len(sharing) == 1 else "use"
         raise refuse("run-state", f"{', '.join(sharing)} {uses} the workspace of {directory.name}.")

@@ -15,6 +15,8 @@ from reana_batch.run.parts import Run, StepProgress
 from reana_batch.run.queue import JobState, Queue, Submission, Trace
 from reana_batch.run.run_json import RunRecord, read_record
 
+# The states of a run, in REANA's words. A run that is "deleted" is deleted in part.
+STATES = ("created", "queued", "running", "finished", "failed", "stopped", "deleted", "unknown")
 # Codes of faults which mean that a batch system, or the machine of a run, does not answer.
 NO_ANSWER = ("scheduler", "missing-tool")
 
@@ -34,7 +36,7 @@ class RunStatus:
     """The state of a run, with its jobs and failures."""
 
     run: Run
-    state: str  # created, queued, running, finished, failed, stopped, deleted (in part), unknown
+    state: str  # one of STATES
     progress: tuple[StepProgress, ...]
     queue: Queue
     record: RunRecord
@@ -85,7 +87,11 @@ def _waited_for(part: Run, step: StepEntry) -> list[str]:
 
 def created(current: RunStatus) -> str:
     """Return the time at which the run was made, in REANA's format. Empty if it was not recorded."""
-    seconds = current.record.created
+    return time_text(current.record.created)
+
+
+def time_text(seconds: float | None) -> str:
+    """Return a time in REANA's format. Empty if there is none."""
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) if seconds else ""
 
 

@@ -126,7 +126,9 @@ reana-batch run --site local -w bad -f ../../bad
 reana-batch status -w bad
 reana-batch logs -w bad
 reana-batch resume -w bad
+reana-batch delete -w bad --dry-run
 reana-batch delete -w bad
+reana-batch delete --filter name=table.1 --older-than 1w
 reana-batch secrets-delete CERN_USER alice.keytab
 reana-batch run --site generic-slurm -w broken -f ../../bad
 reana-batch wait -w broken

@@ -1,0 +1,115 @@
+"""The commands that make room: delete, prune."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from reana_batch import layout
+from reana_batch.cli.answers import EXIT_REFUSED, Answer, answering
+from reana_batch.cli.choosing import Choice, choice_options, look_at_each, named_runs
+from reana_batch.cli.options import WORKON, find_run, runs_option
+from reana_batch.cli.run_columns import runs_table, size_of
+from reana_batch.cli.terminal import Note, line, show
+
+if TYPE_CHECKING:
+    from reana_batch import RunStatus
+    from reana_batch.diagnostics import Diagnostics
+
+dry_run_option = click.option("--dry-run", is_flag=True, help="Show what would be deleted, and delete nothing.")
+
+
+@click.command("delete")
+@click.argument("named", nargs=-1, metavar="[NAME[.N]]...")
+@click.option(
+    "-w",
+    "--workflow",
+    "names",
+    multiple=True,
+    metavar="NAME[.N]",
+    help=f"A run; without a number the latest.  [env: {WORKON}]",
+)
+@runs_option
+@choice_options
+@click.option("--include-all-runs", "all_runs", is_flag=True, help="All runs of each NAME.")
+@click.option("--include-workspace", is_flag=True, help="Accepted; the workspace is always deleted.")
+@dry_run_option
+@answering
+def delete(
+    named: tuple[str, ...],
+    names: tuple[str, ...],
+    runs: Path | None,
+    choice: Choice,
+    all_runs: bool,
+    include_workspace: bool,
+    dry_run: bool,
+) -> Answer:
+    """Delete ended runs, with their workspaces.
+
+    With --filter and --older-than, all runs that `list` shows with the same options. If one of several runs cannot be
+    deleted, for example because it is running, none is.
+    """
+    from reana_batch.lifecycle.deletion import check_all_deletable
+
+    del include_workspace
+    chosen = _chosen(runs, (*named, *names), choice, all_runs)
+    check_all_deletable([each.run.directory for each in chosen])
+    if dry_run:
+        return _would_delete(chosen)
+    gone, diagnostics = _delete_all(chosen)
+    records = [{"name": name, "status": "deleted"} for name in gone]
+    shown = [line(f"==> SUCCESS: {name} has been deleted.", "green") for name in gone]
+    show(diagnostics)
+    return Answer(
+        records[0] if len(chosen) == 1 and not choice else {"runs": records},
+        shown or [line("==> No run fits.")],
+        diagnostics,
+        EXIT_REFUSED if diagnostics.errors else 0,
+    )
+
+
+def _chosen(runs: Path | None, names: Sequence[str], choice: Choice, all_runs: bool) -> list[RunStatus]:
+    """Return the runs to delete, restarts before their originals."""
+    from reana_batch.diagnostics import Refused
+
+    if not names and (all_runs or not choice):
+        names = [name for name in [os.environ.get(WORKON)] if name]
+        if not names:
+            raise click.UsageError("Missing option '-w' / '--workflow'.")
+    if all_runs:
+        names = [name if "/" in name else name.partition(".")[0] for name in names]
+    several = all_runs or bool(choice)
+    found, diagnostics = look_at_each(
+        named_runs(runs, names) if several else dict.fromkeys(find_run(name, runs) for name in names)
+    )
+    if diagnostics.errors:
+        raise Refused(diagnostics)
+    chosen = [each for each in found if choice.fits(each)]
+    return sorted(chosen, key=lambda each: not (each.run.directory / layout.WORKSPACE).is_symlink())
+
+
+def _would_delete(chosen: Sequence[RunStatus]) -> Answer:
+    columns = ("name", "run_number", "created", "status", "size")
+    records = [{"name": each.run.directory.name, "status": each.state, "size": size_of(each)} for each in chosen]
+    return Answer({"runs": records}, [runs_table(chosen, columns), Note("Nothing was deleted.")])
+
+
+def _delete_all(chosen: Sequence[RunStatus]) -> tuple[list[str], Diagnostics]:
+    """Delete runs, and return the names of those that are gone, with the faults. Raises Refused if none is."""
+    from reana_batch.diagnostics import Diagnostics, Refused
+    from reana_batch.lifecycle.deletion import delete as delete_run
+
+    gone, diagnostics = [], Diagnostics()
+    for each in chosen:
+        try:
+            delete_run(each.run.directory)
+            gone.append(each.run.directory.name)
+        except Refused as refused:
+            diagnostics.add(refused.diagnostics)
+    if diagnostics.errors and not gone:
+        raise Refused(diagnostics)
+    return gone, diagnostics
