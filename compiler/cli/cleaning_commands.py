@@ -12,13 +12,14 @@ import click
 from reana_batch import layout
 from reana_batch.cli.answers import EXIT_REFUSED, Answer, answering
 from reana_batch.cli.choosing import Choice, choice_options, look_at_each, named_runs
-from reana_batch.cli.options import WORKON, find_run, runs_option
+from reana_batch.cli.options import WORKON, find_run, run_options, runs_option
 from reana_batch.cli.run_columns import runs_table, size_of
-from reana_batch.cli.terminal import Note, line, show
+from reana_batch.cli.terminal import Note, Table, counted, line, readable_size, show
 
 if TYPE_CHECKING:
     from reana_batch import RunStatus
     from reana_batch.diagnostics import Diagnostics
+    from reana_batch.run.pruning import Surplus
 
 dry_run_option = click.option("--dry-run", is_flag=True, help="Show what would be deleted, and delete nothing.")
 
@@ -113,3 +114,55 @@ def _delete_all(chosen: Sequence[RunStatus]) -> tuple[list[str], Diagnostics]:
     if diagnostics.errors and not gone:
         raise Refused(diagnostics)
     return gone, diagnostics
+
+
+# --- pruning -----------------------------------------------------------------------------------------
+
+
+@click.command("prune")
+@run_options
+@click.option("--include-inputs", is_flag=True, help="Remove the inputs too.")
+@click.option("--include-outputs", is_flag=True, help="Remove the declared outputs too.")
+@click.option("--force", is_flag=True, help="Also if the run could be resumed.")
+@dry_run_option
+@answering
+def prune(
+    name: str, runs: Path | None, include_inputs: bool, include_outputs: bool, force: bool, dry_run: bool
+) -> Answer:
+    """Remove files that are neither inputs nor outputs.
+
+    What links among these lead to stays too. The run must have ended.
+    """
+    from reana_batch.diagnostics import Diagnostics
+    from reana_batch.lifecycle import pruning
+
+    directory, wishes = find_run(name, runs), pruning.Wishes(include_inputs, include_outputs, force)
+    if dry_run:
+        files = pruning.planned(directory, wishes)
+        rows = [(str(each.size), f"./{each.name}") for each in files]
+        return Answer(_pruned(files), [Table(("SIZE", "NAME"), rows), Note(f"{_sum(files)}. Nothing was deleted.")])
+    diagnostics, files = Diagnostics(), []
+    for each in pruning.prune(directory, wishes):
+        if isinstance(each, OSError):
+            diagnostics.error("cannot-write", f"{each.filename}: {each.strerror}.")
+        else:
+            files.append(each)
+    show(diagnostics)
+    success = line(f"==> SUCCESS: {directory.name} is pruned: {_sum(files)}.", "green")
+    return Answer(
+        _pruned(files),
+        [] if diagnostics.errors else [success],
+        diagnostics,
+        EXIT_REFUSED if diagnostics.errors else 0,
+    )
+
+
+def _pruned(files: Sequence[Surplus]) -> dict[str, object]:
+    return {
+        "total": sum(each.size for each in files),
+        "files": [{"name": each.name, "size": each.size} for each in files],
+    }
+
+
+def _sum(files: Sequence[Surplus]) -> str:
+    return f"{counted(len(files), 'file')}, {readable_size(sum(each.size for each in files))}"

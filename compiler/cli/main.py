@@ -34,6 +34,7 @@ COMMANDS = {
     "list": Entry("status_commands:list_runs", "List the runs, the latest first."),
     "logs": Entry("status_commands:logs", "Show the logs of the failed jobs, or of a step."),
     "ls": Entry("workspace_commands:ls", "List the files of a run's workspace."),
+    "prune": Entry("cleaning_commands:prune", "Remove files that are neither inputs nor outputs."),
     "restart": Entry("run_commands:restart", "Start an ended run again, as NAME.N.1, in its workspace."),
     "resume": Entry("run_commands:resume", "Submit a failed or stopped run again, under its number."),
     "run": Entry("run_commands:run", "Compile an analysis into a new run and start it."),

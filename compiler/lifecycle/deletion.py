@@ -73,10 +73,10 @@ def _check_deletable(directory: Path, together: Collection[str] = ()) -> None:
     if state in ("queued", "running"):
         message = f"{directory.name} is {state}; stop it first."
         raise refuse("run-state", message, hint=f"reana-batch stop -w {shlex.quote(str(directory))}")
-    sharing = [path.name for path in _sharing(directory) if path.name not in together]
-    if sharing and not (directory / layout.WORKSPACE).is_symlink():
-        uses = "uses" if len(sharing) == 1 else "use"
-        raise refuse("run-state", f"{', '.join(sharing)} {uses} the workspace of {directory.name}.")
+    others = [path.name for path in sharing(directory) if path.name not in together]
+    if others and not (directory / layout.WORKSPACE).is_symlink():
+        uses = "uses" if len(others) == 1 else "use"
+        raise refuse("run-state", f"{', '.join(others)} {uses} the workspace of {directory.name}.")
 
 
 def remove(directory: Path) -> None:
@@ -135,14 +135,14 @@ def check_replaceable(directory: Path) -> None:
     if current.state in ("queued", "running"):
         message = f"{directory.name} is {current.state}; it cannot be replaced."
         raise refuse("run-state", message, hint=f"stop it first: reana-batch stop -w {shlex.quote(str(directory))}")
-    sharing = [path.name for path in _sharing(directory)]
-    if sharing:
-        raise refuse("run-state", f"{directory.name} shares its workspace with {', '.join(sharing)}.")
+    others = [path.name for path in sharing(directory)]
+    if others:
+        raise refuse("run-state", f"{directory.name} shares its workspace with {', '.join(others)}.")
     with tolerating(*NO_ANSWER):
         leave_queue(current.run)
 
 
-def _sharing(directory: Path) -> list[Path]:
+def sharing(directory: Path) -> list[Path]:
     """Return the other runs in the same workspace, which a run and its restarts share."""
     own = (directory / layout.WORKSPACE).resolve()
     family = ".".join(directory.name.split(".")[:2])
@@ -174,7 +174,7 @@ def _check_guests_gone(run: Run) -> None:
 
 
 def check_workspace_free(directory: Path) -> None:
-    for other in _sharing(directory):
+    for other in sharing(directory):
         current = known_status(other)
         if current.state in ("queued", "running"):
             raise refuse("run-state", f"{other.name} is {current.state}, in the workspace of {directory.name}.")

@@ -58,6 +58,11 @@ def read_references(
     return tuple(found)
 
 
+def input_path(text: str) -> str:
+    """Return the path in the workspace of an input that is a data reference without faults."""
+    return _data_file(text, Place("", 1, 1), is_output=False).path
+
+
 def _data_file(text: str, place: Place, *, is_output: bool) -> DataFile:
     reference = expressions.data_reference(text)
     kind = "rucio" if len(reference.words) == 3 else "url"

@@ -118,6 +118,7 @@ reana-batch download -w table no-such-file
 reana-batch test -w table
 cp ../../wrong.feature /home/alice/runs/table.1/workspace
 reana-batch test -w table -n wrong.feature
+reana-batch prune -w table
 reana-batch run --site local -w table --option TARGET=B-squares
 reana-batch status -w table
 reana-batch diff table.1 table.2

@@ -215,3 +215,10 @@ def test_a_run_that_cannot_be_deleted_is_whole(alice: Desk) -> None:
     assert "hint: nothing was deleted" in done.stderr
     assert _files(alice.path) == before
     assert alice.state("test.1") == "failed"
+
+
+def test_a_file_that_cannot_be_pruned_is_named(alice: Desk) -> None:
+    (alice.path / "runs/test.1/workspace/plots").chmod(0o500)
+    done = alice("prune", "-w", "test.1", "--force", "--include-outputs", exits=3)
+    said(done, f"error: {alice.path}/runs/test.1/workspace/plots/a.png: Permission denied. [cannot-write]")
+    assert done.stdout == ""

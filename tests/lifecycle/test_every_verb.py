@@ -204,6 +204,7 @@ def compiled_and_submitted(story: Story) -> None:
 
 
 def deleted(story: Story) -> None:
+    assert "result" not in json.dumps(story("prune", "-w", "a.1.1", "--force"))
     for run in ("a.1.1", "a.1"):
         story("delete", "-w", run)
     assert story("list")["runs"] == []
