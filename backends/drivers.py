@@ -56,6 +56,23 @@ def _nothing_kept(_directory: Path) -> None:
 
 
 @dataclass(frozen=True, slots=True)
+class Requests:
+    """How to change what the jobs of a step ask for, after the run was compiled.
+
+    Requests have names: ``memory`` in bytes, ``runtime`` in seconds of a whole job, and settings of a site.
+    """
+
+    # The file below batch/steps/FOLDER that the batch system reads them from.
+    file: str
+    # Returns the text of the file with other requests.
+    changed: Callable[[str, Mapping[str, int | str]], str]
+    # The settings of a site that the file has.
+    settings: frozenset[str]
+    # Changes the requests of jobs that are in the queue and have not started.
+    alter: Callable[[Path, Submission, Sequence[QueuedJob], Mapping[str, int | str]], None]
+
+
+@dataclass(frozen=True, slots=True)
 class Driver:
     """The functions that talk to a batch system. A driver may omit the fields that have a default.
 
@@ -88,6 +105,8 @@ class Driver:
     last_words: Callable[[Path], str] = _no_words
     # Deletes the run's note of where it was started, so that later commands do not ask there.
     forget: Callable[[Path], None] = _nothing_kept
+    # How to change what jobs ask for. Without it, only the job script has requests.
+    requests: Requests | None = None
     # The batch system's own logs of a run.
     logs: tuple[str, ...] = ()
     # The prefixes of the files that the batch system writes among the batch files.

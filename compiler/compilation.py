@@ -74,7 +74,7 @@ class Compilation:
 
     def files(self) -> Iterator[File]:
         """Yield each generated file. Tables and long lists are made while they are written."""
-        yield File(layout.MANIFEST, manifest.write(self.workflow, self.target))
+        yield File(layout.MANIFEST, manifest.write(self.workflow, self.target, self.site.limits))
         yield from jobs.job_files(self.workflow, self.site, self.target)
         if self.workflow.expansions:
             assert self.spec is not None, "only an analysis can be compiled again"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from reana_batch import layout
 from reana_batch.backends.htcondor.nodes import DAG_FILE, SHIP, VERDICT, expansion_node
+from reana_batch.backends.htcondor.requests import time_limit
 from reana_batch.backends.htcondor.settings import HTCondorSettings
 from reana_batch.ir import ChunkPattern, Expansion, Pattern, Step, Workflow, chunk_pattern, ending_in_any_case
 from reana_batch.reading.images import is_path
@@ -123,6 +124,7 @@ def _submit_file(step: Step, folder: str, workflow: Workflow, site: Site) -> str
         disk=-(-resources.disk // 1024) if resources.disk else "",
         flavour=resources.flavour if keep_flavour else "",
         runtime=step.job_runtime or "",
+        time_limit=time_limit(step.job_runtime or 0),
         cern=site.of(HTCondorSettings).job_flavours,
         account=resources.account or site.of(HTCondorSettings).accounting_group or "",
         requirements=resources.requirements or "",

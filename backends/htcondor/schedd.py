@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import functools
 import importlib.util
 import json
 import os
@@ -20,8 +21,9 @@ from types import MappingProxyType, ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from reana_batch import layout
-from reana_batch.backends.drivers import Driver
+from reana_batch.backends.drivers import Driver, Requests
 from reana_batch.backends.htcondor.nodes import DAG_FILE, SHIP, VERDICT, expansion_node
+from reana_batch.backends.htcondor.requests import SETTINGS, attributes, with_requests
 from reana_batch.diagnostics import Refused, refuse
 from reana_batch.findings import Finding, finding, first_line, output
 from reana_batch.run.parts import Run
@@ -68,7 +70,7 @@ _STATES = {
 # HoldReasonCode, from the manual's table of hold codes: its meaning, and what to do. Messages add HTCondor's own text.
 # For other codes they have that text only.
 _RELEASE = "then: condor_release {id}"
-_POLICY, _MEMORY = 26, 34
+_POLICY, _MEMORY, _RUNTIME = 26, 34, 46
 _HOLD_CODES = {
     1: ("held by hand", "to continue: condor_release {id}"),
     3: ("its container did not start, time after time", _RELEASE),
@@ -80,10 +82,12 @@ _HOLD_CODES = {
     14: ("the run directory does not exist on the worker", "this needs htcondor.file_transfer: stop the run"),
     21: ("the worker gave up on it", _RELEASE),
     _POLICY: ("the pool's policy holds it", _RELEASE),
-    _MEMORY: ("it used more memory than it asked for", f"condor_qedit {{id}} RequestMemory MEGABYTES, {_RELEASE}"),
+    _MEMORY: ("it used more memory than it asked for", "to continue: reana-batch resume --memory SIZE"),
     35: ("the worker could not get the container image", _RELEASE),
-    46: ("it ran longer than allowed", "stop the run, ask for more time and run the analysis again"),
+    _RUNTIME: ("it ran longer than allowed", "to continue: reana-batch resume --runtime TIME"),
 }
+# The request that was too small, by the same codes.
+_LACKS = {_MEMORY: "memory", _RUNTIME: "runtime"}
 # A job with so many starts counts as evicted in a loop. One or two additional starts are normal.
 _MANY_STARTS = 4
 # The lowest code of evictions of a started job. Lower codes are hold codes of jobs that a worker could not start.
@@ -334,6 +338,24 @@ def release(directory: Path, last: Submission, held: list[QueuedJob]) -> list[st
     return jobs
 
 
+def alter(directory: Path, last: Submission, jobs: Sequence[QueuedJob], asked: Mapping[str, int | str]) -> None:
+    """Change what jobs in the queue ask for."""
+    settings = _settings_of(directory, last)
+    clusters = ", ".join(sorted({job.id.partition(".")[0] for job in jobs}))
+    constraint = f"member(ClusterId, {{{clusters}}})"
+
+    def by_bindings(bindings: ModuleType) -> None:
+        for change in attributes(asked).items():
+            _reaching(functools.partial(_schedd(bindings, settings).edit, constraint, *change))
+
+    def by_tool() -> None:
+        words = [word for pair in attributes(asked).items() for word in pair]
+        _tool("condor_qedit", "-constraint", constraint, *words, settings=settings)
+
+    if attributes(asked):
+        _by_either(by_bindings, by_tool)
+
+
 # --- the two ways --------------------------------------------------------------------------------
 
 
@@ -461,13 +483,18 @@ def _queued_job(ad: Mapping[str, Any], run: Path, ending: Collection[int]) -> Qu
         chunks=range(node[1], node[1] + 1) if node else range(0),
         state=state,
         reason=_REASONS[state](ad, job) if state in _REASONS else "",
+        lacks=_LACKS.get(_hold_code(ad), "") if state is JobState.HELD else "",
     )
 
 
+def _hold_code(ad: Mapping[str, Any]) -> int:
+    """Return why a job is held. Pools without cgroups limit memory by their policy."""
+    code = int(ad.get("HoldReasonCode", 0))
+    return _MEMORY if code == _POLICY and "memory" in ad.get("HoldReason", "") else code
+
+
 def _hold_reason(ad: Mapping[str, Any], job: str) -> str:
-    code, told = int(ad.get("HoldReasonCode", 0)), ad.get("HoldReason", "")
-    if code == _POLICY and "memory" in told:  # pools without cgroups limit memory this way
-        code = _MEMORY
+    code, told = _hold_code(ad), ad.get("HoldReason", "")
     plain, cure = _HOLD_CODES.get(code, ("held", _RELEASE))
     text = f" ({_last_line(told).rstrip('.')})" if told else ""
     return f"{plain}{text}; {cure.format(id=job)}"
@@ -638,6 +665,7 @@ DRIVER = Driver(
     endings=endings,
     last_words=last_words,
     examine=examine,
+    requests=Requests("job.sub", with_requests, SETTINGS, alter),
     logs=(f"{DAG_FILE}.dagman.out",),
     left_behind=("workflow.dag.",),
 )

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from reana_batch import layout
+from reana_batch.backends.slurm.requests import minutes
 from reana_batch.backends.slurm.settings import SlurmSettings
 from reana_batch.ir import Need, Pattern, Step, Workflow, chunk_pattern
 from reana_batch.target import FALLBACKS, Target
@@ -168,7 +169,7 @@ def _batch_script(step: Step, folder: str, site: Site, *, followed: bool = False
         cpus=resources.cpus or "",
         memory=mebibytes(resources.memory),
         disk=mebibytes(resources.disk),
-        minutes=-(-runtime // 60) if runtime else "",
+        minutes=minutes(runtime) if runtime else "",
         partition=resources.partition or site.of(SlurmSettings).partition or "",
         account=resources.account or site.of(SlurmSettings).account or "",
         qos=resources.qos or site.of(SlurmSettings).qos or "",

@@ -13,15 +13,16 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from reana_batch import layout
-from reana_batch.backends.drivers import Driver
+from reana_batch.backends.drivers import Driver, Requests
 from reana_batch.backends.slurm.reasons import RELEASABLE, cure, explain
+from reana_batch.backends.slurm.requests import SETTINGS, queued, with_requests
 from reana_batch.backends.slurm.settings import SlurmSettings
 from reana_batch.diagnostics import Refused, refuse
 from reana_batch.findings import TIMEOUT, Finding, finding, first_line, output
@@ -360,6 +361,14 @@ def release(directory: Path, _last: Submission, held: list[QueuedJob]) -> list[s
     return ids
 
 
+def alter(directory: Path, _last: Submission, jobs: Sequence[QueuedJob], asked: Mapping[str, int | str]) -> None:
+    """Change what jobs in the queue ask for."""
+    ids = ",".join(job.id for job in jobs)
+    done = _run(["scontrol", "update", f"JobId={ids}", *queued(asked)], _elsewhere(directory))
+    if done.returncode != 0:
+        raise refuse("scheduler", f"scontrol failed: {' '.join(done.stderr.split())}", hint=cure(done.stderr))
+
+
 def _release(directory: Path, held: Iterable[QueuedJob]) -> list[str]:
     ids = [job.id for job in held if job.reason in RELEASABLE]
     if ids:
@@ -553,6 +562,7 @@ DRIVER = Driver(
     query=query,
     cancel=cancel,
     release=release,
+    requests=Requests("job.sbatch", with_requests, SETTINGS, alter),
     examine=examine,
     logs=("logs/finaliser.out", "logs/gate.out"),
 )

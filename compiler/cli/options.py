@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,6 +14,7 @@ from reana_batch.cli.terminal import show
 if TYPE_CHECKING:
     from reana_batch import Run
     from reana_batch.compilation import Compilation
+    from reana_batch.lifecycle.requests import Wish
     from reana_batch.reading.sites import ResolvedSite
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -92,6 +93,52 @@ jobs_option = click.option(
     "-j", "--jobs", type=click.IntRange(min=1), help="Jobs at a time, with make.  [default: the usable CPUs]"
 )
 site_option = click.option("--site", help="The site profile.")
+
+
+def _amount(_context: click.Context, option: click.Parameter, text: str | None) -> int | None:
+    """Return the bytes of ``--memory``, or the seconds of ``--runtime``."""
+    from reana_batch.reading import expressions, hints
+
+    if text is None:
+        return None
+    read, least, expected = {
+        "memory": (expressions.kubernetes_memory, hints.LEAST_MEMORY, "a size such as 8Gi or 500Mi"),
+        "runtime": (expressions.lifetime, 1, "seconds, or a time such as 3h or 90m"),
+    }[str(option.name)]
+    try:
+        amount = read(text)
+    except expressions.Unreadable:
+        amount = 0
+    if amount < least:
+        raise click.UsageError(f'--{option.name} must be {expected}, not "{text}".')
+    return amount
+
+
+_REQUEST_OPTIONS = (
+    click.option("--step", "steps", multiple=True, metavar="NAME", help="Change what the jobs of this step ask for."),
+    click.option("--memory", metavar="SIZE", callback=_amount, help="The memory that a job asks for, such as 8Gi."),
+    click.option("--runtime", metavar="TIME", callback=_amount, help="The time limit of a command, such as 3h."),
+    click.option(
+        "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change a setting that is a request of jobs."
+    ),
+)
+
+
+def request_options(function: _Function) -> _Function:
+    """Give a command the options that change what jobs ask for."""
+    for option in reversed(_REQUEST_OPTIONS):
+        function = option(function)
+    return function
+
+
+def wish_of(steps: Sequence[str], memory: int | None, runtime: int | None, settings: Sequence[str]) -> Wish:
+    """Return what the options of :func:`request_options` ask for."""
+    from reana_batch.lifecycle.requests import Wish, read_settings
+    from reana_batch.run.manifest import Amounts
+
+    if steps and not (memory or runtime or settings):
+        raise click.UsageError("--step needs --memory, --runtime or --set, which say what its jobs shall ask for.")
+    return Wish(steps, Amounts(memory, runtime), read_settings(settings))
 
 
 def spec_options(function: _Function) -> _Function:

@@ -16,10 +16,12 @@ from reana_batch.cli.options import (
     compile_analysis,
     find_run,
     jobs_option,
+    request_options,
     root_of,
     run_options,
     runs_option,
     spec_options,
+    wish_of,
 )
 from reana_batch.cli.starting import asked_site, create, starting, watch_here
 from reana_batch.cli.terminal import Line, counted, line, say, show
@@ -130,23 +132,25 @@ def _say_restarted(old: Path, new: Path, done: int) -> None:
 @click.command("resume")
 @run_options
 @jobs_option
+@request_options
 @answering
-def resume(name: str, runs: Path | None, jobs: int | None) -> Answer:
+def resume(name: str, runs: Path | None, jobs: int | None, **asked: Any) -> Answer:
     """Submit a failed or stopped run again, under its number.
 
-    Finished jobs do not run again. If jobs of the run are held in the queue, they are released instead.
+    Finished jobs do not run again. If jobs of the run are held in the queue, they are released instead. --memory,
+    --runtime and --set change what the jobs of failed steps ask for, or those of --step.
     """
     from reana_batch.lifecycle import restart, submission
 
-    directory = find_run(name, runs)
+    directory, wish = find_run(name, runs), wish_of(**asked)
     here = _here(directory)
     if here:
-        return watch_here(directory, here, restart.resume(directory, starting(here, jobs)))
-    ids = submission.release(directory)
+        return watch_here(directory, here, restart.resume(directory, starting(here, jobs), wish))
+    ids = submission.release(directory, wish)
     if ids:
         text = f"==> SUCCESS: {directory.name} goes on; released: {', '.join(ids)}."
     else:
-        ids = restart.resume(directory, submission.submit_run)
+        ids = restart.resume(directory, submission.submit_run, wish)
         text = f"==> SUCCESS: {directory.name} has been submitted again."
     return Answer({"name": directory.name, "directory": str(directory), "ids": ids}, [line(text, "green")])
 

@@ -21,7 +21,7 @@ from reana_batch.cli.run_columns import (
     ordered,
     runs_table,
 )
-from reana_batch.cli.terminal import Raw, show
+from reana_batch.cli.terminal import Piece, Raw, show
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -103,8 +103,17 @@ def logs(name: str, runs: Path | None, step: str | None, row: int | None, follow
             "name": run.directory.name,
             "logs": [as_record(each) for each in run.logs(step, row=row, all_jobs=follow)],
         },
-        [Raw(_log_texts(run, step, row, follow), is_log=True)],
+        _log_pieces(run, step, row, follow),
     )
+
+
+def _log_pieces(run: Run, step: str | None, row: int | None, follow: bool) -> Iterator[Piece]:
+    """Yield the logs, and the command that gives failed jobs what they lacked."""
+    from reana_batch.cli.status_text import cure_lines
+
+    yield Raw(_log_texts(run, step, row, follow), is_log=True)
+    if step is None and not follow:
+        yield from cure_lines(run.cure())
 
 
 def _log_texts(run: Run, step: str | None, row: int | None, follow: bool) -> Iterator[str]:

@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Iterator
 
 from reana_batch.cli.terminal import Line, counted, line
+from reana_batch.lifecycle import requests
 from reana_batch.lifecycle.status import RunStatus
 from reana_batch.report.records import LOG_LINES
 from reana_batch.run.failures import Failure
@@ -69,6 +70,13 @@ def _going_on(current: RunStatus) -> Iterator[Line]:
         message = "Its submission was cut short, and the accepted jobs wait. To continue: reana-batch resume -w"
         yield line(f"{message} {_quoted(current)}", "yellow")
     yield from _open(current)
+    yield from cure_lines(requests.cure_of(current))
+
+
+def cure_lines(cure: str) -> Iterator[Line]:
+    """Yield the command that gives failed jobs more memory or time, if there is one."""
+    if cure:
+        yield line(f"To ask for more: {cure}")
 
 
 def _ended(current: RunStatus) -> Iterator[Line]:
@@ -79,6 +87,7 @@ def _ended(current: RunStatus) -> Iterator[Line]:
     yield from _blocked(current)
     yield from _open(current)
     yield line(f"Its files are in {current.run.directory}. To continue: reana-batch resume -w {_quoted(current)}")
+    yield from cure_lines(requests.cure_of(current))
 
 
 def _blocked(current: RunStatus) -> Iterator[Line]:

@@ -11,9 +11,11 @@ from typing import TypeVar
 
 from reana_batch import backends, files, layout
 from reana_batch.diagnostics import Refused, refuse
+from reana_batch.lifecycle import requests
 from reana_batch.lifecycle.deletion import MAKING, check_ended, check_workspace_free, hidden_name, remove, sweep
 from reana_batch.lifecycle.ending import leave_queue
-from reana_batch.lifecycle.status import known_status, status
+from reana_batch.lifecycle.requests import NO_WISH, Wish
+from reana_batch.lifecycle.status import RunStatus, known_status, status
 from reana_batch.run import credentials
 from reana_batch.run.lock import locked
 from reana_batch.run.manifest import StepEntry
@@ -111,21 +113,23 @@ def _inherit(step: StepEntry, old: Path, new: Path) -> int:
     return count
 
 
-def resume(directory: Path, start: Callable[[Run], _T]) -> _T:
+def resume(directory: Path, start: Callable[[Run], _T], wish: Wish = NO_WISH) -> _T:
     """Start a failed or stopped run again. Return the result of ``start``.
 
-    The run keeps its directory. Finished jobs do not run again.
+    The run keeps its directory. Finished jobs do not run again. ``wish`` changes what the others ask for.
     """
     run = Run(directory)
     with locked(directory):
-        _check_resumable(directory)
+        current = _check_resumable(directory)
+        if requests.change(current, wish):
+            run = Run(directory)  # with the new manifest
         leave_queue(run)
         run.mark_restarted()
         return start(run)
 
 
-def _check_resumable(directory: Path) -> None:
-    """Raise Refused if the run has not ended, or if another run uses its workspace.
+def _check_resumable(directory: Path) -> RunStatus:
+    """Return the status of the run. Raises Refused if it has not ended, or if another run uses its workspace.
 
     A run whose submission was interrupted can be resumed too.
     """
@@ -136,3 +140,4 @@ def _check_resumable(directory: Path) -> None:
         message = f"{directory.name} is {current.state}; only a failed or stopped run can be resumed."
         raise refuse("run-state", message, hint=hint)
     check_workspace_free(directory)
+    return current

@@ -13,6 +13,8 @@ from typing import TypeVar
 
 from reana_batch import backends, files, layout
 from reana_batch.diagnostics import Refused, refuse
+from reana_batch.lifecycle import requests
+from reana_batch.lifecycle.requests import NO_WISH, Wish
 from reana_batch.lifecycle.status import known_status, queues_of, status
 from reana_batch.run import credentials
 from reana_batch.run.lock import locked
@@ -86,8 +88,10 @@ def check_needs(part: Run, expansion: str) -> None:
                 raise refuse("run-state", f"{expansion} waits for {progress.name.removeprefix(part.path)}: {counts}.")
 
 
-def release(directory: Path) -> list[str]:
+def release(directory: Path, wish: Wish = NO_WISH) -> list[str]:
     """Release the held jobs of a run that can be released, and return their ids.
+
+    ``wish`` first changes what jobs ask for, also those that only wait in the queue.
 
     Nothing is released if the submission was interrupted, because the rest of its jobs is missing.
     """
@@ -95,7 +99,9 @@ def release(directory: Path) -> list[str]:
         current = status(directory)
         if not current.queue.held or current.queue.cut_short:
             return []
-        # Each system releases its own jobs, because the same id may be another job in the other system.
         last = current.record.last_submission
+        chosen = requests.change(current, wish)
+        requests.alter(directory, current.queue.jobs, last, chosen, wish)
+        # Each system releases its own jobs, because the same id may be another job in the other system.
         held = {name: queue.held for name, queue in queues_of(current.run, last).items() if queue.held}
         return [job for name, jobs in held.items() for job in backends.driver(name).release(directory, last, jobs)]

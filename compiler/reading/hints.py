@@ -120,7 +120,7 @@ PLUGIN_READERS: dict[str, Form] = {
 _ALL_READERS = ChainMap(READERS, PLUGIN_READERS)
 
 # No command can run in less memory than this. The user has left out a unit.
-_LEAST_MEMORY = 6 * 1024**2
+LEAST_MEMORY = 6 * 1024**2
 
 
 def steering() -> frozenset[str]:
@@ -177,7 +177,7 @@ def check(hints: Mapping[str, Hint], diagnostics: Diagnostics) -> None:
 
 def _check_amount(name: str, hint: Hint, amount: object, diagnostics: Diagnostics) -> None:
     """Record memory that is too little for any command."""
-    if "memory" in name and isinstance(amount, int) and 0 < amount < _LEAST_MEMORY:
+    if "memory" in name and isinstance(amount, int) and 0 < amount < LEAST_MEMORY:
         message = f"{name}: {hint.value} is only {amount:,} bytes of memory."
         megabytes = name.startswith("kubernetes") and str(hint.value).isdecimal() and amount < 10**5
         diagnostics.error("bad-size", message, hint.place, f"write '{hint.value}Mi'." if megabytes else cure(name))

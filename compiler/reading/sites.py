@@ -308,6 +308,11 @@ def _environment_layer(environment: Mapping[str, str], form: _Form, diagnostics:
     return _Layer(_read_overrides(pairs, "environment", form, diagnostics), "environment")
 
 
+def read_settings(pairs: Sequence[str], known: Site, diagnostics: Diagnostics) -> dict[str, Any]:
+    """Return the settings of the ``KEY=VALUE`` words of ``--set``, without a profile. ``known`` has all settings."""
+    return _read_overrides(pairs, "--set", _form(known), diagnostics)
+
+
 def _read_overrides(pairs: Sequence[str], origin: str, form: _Form, diagnostics: Diagnostics) -> dict[str, Any]:
     """Return the checked settings of ``KEY=VALUE`` words. The values are YAML."""
     settings: dict[str, Any] = {}

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from reana_batch.ir import Resources, Step
+from reana_batch.lifecycle import requests
 from reana_batch.lifecycle.status import RunStatus
 from reana_batch.run.failures import Failure
 from reana_batch.run.small_files import tail
@@ -77,6 +78,7 @@ def run_record(current: RunStatus) -> dict[str, Any]:
         "expansions": [{"label": e.label, "origin": e.origin, "reason": e.reason} for e in current.open_expansions],
         "missing_outputs": list(current.missing_outputs),
         "last_words": current.last_words or None,
+        "cure": requests.cure_of(current) or None,
     }
 
 

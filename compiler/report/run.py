@@ -9,8 +9,9 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from reana_batch.lifecycle import requests
 from reana_batch.lifecycle.status import RunStatus, status_of
-from reana_batch.run import logs, parts
+from reana_batch.run import failures, logs, parts
 from reana_batch.run.failures import Failure
 
 
@@ -54,6 +55,13 @@ class Run:
         started jobs. Raises :class:`Refused` if the step or row does not exist.
         """
         return logs.select(self._run, step, row, all_jobs=all_jobs)
+
+    def cure(self) -> str:
+        """Return the command that gives failed jobs the memory or time that they lacked. Empty if there is none.
+
+        No batch system is asked.
+        """
+        return requests.cure(self._run, failures.failures(self._run))
 
     def follow_logs(self, step: str | None = None, *, row: int | None = None) -> Iterator[str]:
         """Yield the logs, and new output until the run has ended."""

@@ -13,7 +13,7 @@ from reana_batch import files, layout
 from reana_batch.run.manifest import StepEntry
 from reana_batch.run.parts import Run
 from reana_batch.run.queue import EXITED
-from reana_batch.run.reasons import CAUSES, REFUSED
+from reana_batch.run.reasons import CAUSES, REFUSED, lacks
 from reana_batch.run.records import FAILED, NOTHING, STARTED, RowRecord, StepRecords
 
 
@@ -35,6 +35,11 @@ class Failure:
     started: int
     stdout: Path
     stderr: Path
+
+    @property
+    def lacks(self) -> str:
+        """The request of the job that was too small: ``memory`` or ``runtime``. Empty for other causes."""
+        return lacks(self.reason, self.detail, self.exit_code)
 
     @property
     def cause(self) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -17,6 +17,7 @@ from reana_batch import layout
 from reana_batch.diagnostics import Refused, refuse
 from reana_batch.ir import Step, Workflow
 from reana_batch.run.small_files import damaged, read_json
+from reana_batch.site import Limits
 from reana_batch.target import Target
 from reana_batch.version import __version__
 from reana_batch.writing.jobs import folders
@@ -27,8 +28,18 @@ MANIFEST_VERSION = 1
 _UPGRADES: Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]] = MappingProxyType({})
 # More rows than this no step can have.
 _MOST_ROWS = 10**9
+# More bytes or seconds than this no machine has.
+_MOST_AMOUNT = 10**18 * 1024
 _VERSION = re.compile(r"[\w.+-]{1,40}")
 _Each = TypeVar("_Each")
+
+
+@dataclass(frozen=True, slots=True)
+class Amounts:
+    """Memory in bytes and a runtime in seconds. None means that there is no such request or limit."""
+
+    memory: int | None = None
+    runtime: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +59,8 @@ class StepEntry:
     row_names: tuple[tuple[str, str], ...] = ()  # where each row has a label of its own: that, and its place
     backend: str = ""  # the batch system that it is handed to, where that is not the run's own
     bundle: int = 1  # scheduler jobs that one node hands to that system together
+    asks: Amounts = Amounts()  # what a job asks for; the runtime is that of one command
+    commands: int = 1  # of a row
 
     @property
     def chunks(self) -> int:
@@ -115,6 +128,7 @@ class Manifest:
     output_directories: tuple[str, ...] = ()
     expansions: tuple[ExpansionEntry, ...] = ()
     steps: tuple[StepEntry, ...] = ()
+    limits: Amounts = Amounts()  # the most that the site lets a job ask for
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -141,8 +155,8 @@ class Manifest:
 # --- writing -------------------------------------------------------------------------------------
 
 
-def write(workflow: Workflow, target: Target) -> Iterator[str]:
-    """Yield the text of a workflow's manifest, one step at a time."""
+def write(workflow: Workflow, target: Target, limits: Limits) -> Iterator[str]:
+    """Yield the text of a workflow's manifest, one step at a time. ``limits`` are those of the site."""
     head = Manifest(
         backend=target.name,
         workflow=workflow.name,
@@ -153,6 +167,7 @@ def write(workflow: Workflow, target: Target) -> Iterator[str]:
         output_files=workflow.output_files,
         output_directories=workflow.output_directories,
         expansions=tuple(ExpansionEntry(e.name, e.label, e.origin.short, e.reason) for e in workflow.expansions),
+        limits=Amounts(limits.memory, limits.runtime),
     )
     folder_of = folders(workflow)
     return lines(head, (_entry(step, folder_of[step.name]) for step in workflow.steps))
@@ -174,6 +189,8 @@ def _entry(step: Step, folder: str) -> StepEntry:
         row_names=tuple((label, place.short) for label, place in step.row_names),
         backend=placed.target.name if placed.target else "",
         bundle=placed.bundle,
+        asks=Amounts(placed.resources.memory, placed.resources.runtime),
+        commands=max(1, len(step.action.commands)),
     )
 
 
@@ -188,6 +205,7 @@ def lines(head: Manifest, steps: Iterable[StepEntry]) -> Iterator[str]:
         "inputs": head.inputs,
         "tests": head.tests,
         "outputs": {"files": head.output_files, "directories": head.output_directories},
+        **({"limits": _amounts_record(head.limits)} if head.limits != Amounts() else {}),
         "expansions": [
             {"name": e.name, "label": e.label, "origin": e.origin, "reason": e.reason} for e in head.expansions
         ],
@@ -214,7 +232,13 @@ def _step_record(step: StepEntry) -> dict[str, Any]:
         **({"row_origins": step.row_origins} if step.row_origins else {}),
         **({"row_names": step.row_names} if step.row_names else {}),
         **({"backend": step.backend, "bundle": step.bundle} if step.backend else {}),
+        **({"asks": _amounts_record(step.asks)} if step.asks != Amounts() else {}),
+        **({"commands": step.commands} if step.commands > 1 else {}),
     }
+
+
+def _amounts_record(amounts: Amounts) -> dict[str, int]:
+    return {name: value for name, value in asdict(amounts).items() if value is not None}
 
 
 # --- reading -------------------------------------------------------------------------------------
@@ -261,6 +285,7 @@ def _manifest(record: dict[str, Any]) -> Manifest:
         output_directories=_texts(outputs, "directories"),
         expansions=tuple(map(_expansion, _records(record, "expansions", ()))),
         steps=tuple(map(_step, _records(record, "steps"))),
+        limits=_amounts(record, "limits"),
     )
     _check_names(manifest)
     return manifest
@@ -296,6 +321,17 @@ def _step(record: dict[str, Any]) -> StepEntry:
         row_names=_of_each_row(tuple(map(_pair, record.get("row_names", ()))), rows),
         backend=_text(record, "backend", ""),
         bundle=_count(record, "bundle", 1),
+        asks=_amounts(record, "asks"),
+        commands=_count(record, "commands", 1),
+    )
+
+
+def _amounts(record: dict[str, Any], name: str) -> Amounts:
+    given = record.get(name, {})
+    if not isinstance(given, dict):
+        raise _Malformed
+    return Amounts(
+        *(_count(given, each.name, most=_MOST_AMOUNT) if each.name in given else None for each in fields(Amounts))
     )
 
 
@@ -328,9 +364,9 @@ def _records(record: dict[str, Any], name: str, missing: tuple[()] | None = None
     return list(value)
 
 
-def _count(record: dict[str, Any], name: str, missing: int | None = None) -> int:
+def _count(record: dict[str, Any], name: str, missing: int | None = None, most: int = _MOST_ROWS) -> int:
     value = record.get(name, missing)
-    if type(value) is not int or not 0 < value <= _MOST_ROWS:
+    if type(value) is not int or not 0 < value <= most:
         raise _Malformed
     return value
 

@@ -53,6 +53,7 @@ class QueuedJob:
     """One job in the queue; ``step`` is empty for a job that only keeps the workflow going.
 
     ``reason`` says why a job is held or does not get on, or how it ended; empty if all is well.
+    ``lacks`` is the request that was too small: ``memory`` or ``runtime``.
     """
 
     id: str
@@ -60,6 +61,7 @@ class QueuedJob:
     chunks: Sequence[int]
     state: JobState
     reason: str = ""
+    lacks: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ The bash parts have the codes as constants. A test compares the two, and makes t
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 
@@ -64,6 +65,24 @@ OWN_COMMANDS = {
 }
 
 CAUSES = {name: reason.cause for name, reason in REASONS.items()} | OWN_COMMANDS
+
+# The request that was too small, by the reason of a record and a pattern of its detail.
+_LACKS = (
+    ("timeout", "", "runtime"),
+    ("signal", "its time limit", "runtime"),
+    ("signal", "its memory limit", "memory"),
+    ("scheduler", "(killed by|held) .*memory", "memory"),
+    ("scheduler", "removed because it reached its time limit", "runtime"),
+)
+_KILLED = 137  # SIGKILL, mostly for memory
+
+
+def lacks(reason: str, detail: str, exit_code: int) -> str:
+    """Return the request of a failed job that was too small: ``memory`` or ``runtime``. Empty for other causes."""
+    if reason == "command" and exit_code == _KILLED:
+        return "memory"
+    return next((what for known, said, what in _LACKS if known == reason and re.match(said, detail)), "")
+
 
 EXIT_CODES = {
     91: ExitCode("EXIT_PARENT", "not started: a job that it waits for is not done", "`parent`, in `ROW.skipped`"),

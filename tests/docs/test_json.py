@@ -33,6 +33,12 @@ workflow:
       - {name: first, environment: "debian:12", commands: [echo told; ls missing]}
       - {name: second, environment: "debian:12", commands: [echo]}
 """,
+    "slow/reana.yaml": """
+workflow:
+  type: serial
+  specification:
+    steps: [{name: slow, environment: "debian:12", kubernetes_job_timeout: 1, commands: [sleep 9]}]
+""",
     "asking/reana.yaml": """
 workflow:
   type: serial
@@ -130,6 +136,7 @@ reana-batch resume -w bad
 reana-batch delete -w bad --dry-run
 reana-batch delete -w bad
 reana-batch delete --filter name=table.1 --older-than 1w
+reana-batch run --site local -w slow -f ../../slow
 reana-batch secrets-delete CERN_USER alice.keytab
 reana-batch run --site generic-slurm -w broken -f ../../bad
 reana-batch wait -w broken

@@ -13,6 +13,7 @@ import pytest
 
 from reana_batch.diagnostics import Refused
 from reana_batch.lifecycle import deletion
+from reana_batch.run.parts import Run
 
 from .conftest import ENDLESS, Desk, answered, records, said, serial, until
 
@@ -48,6 +49,7 @@ def test_a_finished_run(desk: Desk) -> None:
         "blocked": [],
         "missing_outputs": [],
         "last_words": None,
+        "cure": None,
         "expansions": [],
         **NO_DIAGNOSTICS,
     }
@@ -611,3 +613,25 @@ def test_the_lock_of_a_command_that_died_is_taken_over(desk: Desk, running: Path
 def hold(run: Path, pid: int) -> None:
     """Write the lock that a process with this number would write."""
     (run / "state/run.lock").write_text(f"{pid}\n{socket.gethostname()}\n", "utf-8")
+
+
+def test_a_job_gets_more_time_when_the_run_is_resumed(desk: Desk) -> None:
+    analysis = json.loads(serial("[ -e tried ] || { touch tried; sleep 60; }", "true"))
+    analysis["workflow"]["specification"]["steps"][0]["kubernetes_job_timeout"] = 1
+    desk.write("reana.yaml", json.dumps(analysis))
+    run = desk.run(exits=1)
+    cure = desk.json("status", "-w", "test")["cure"]
+    assert cure == "reana-batch resume -w runs/test.1 --step s1 --runtime 2s"
+    for verb in ("status", "logs"):
+        answered(desk(verb, "-w", "test"), f"To ask for more: {cure}")
+    desk("resume", "-w", "test", "--step", "s1", exits=2)
+    said(desk(*cure.split()[1:-2], "--runtime", "1 h", exits=2), *RUNTIME_USAGE)
+    desk(*cure.split()[1:-1], "90m")
+    assert "row_time_limit=5400\n" in (run / "batch/steps/s1/job.sh").read_text()
+    assert desk.json("status", "-w", "test")["cure"] is None
+    # A restart keeps the new limit.
+    desk("restart", "-w", "test")
+    assert Run(run.with_name("test.1.1")).manifest.steps[0].asks.runtime == 5400
+
+
+RUNTIME_USAGE = ['Error: --runtime must be seconds, or a time such as 3h or 90m, not "1 h".']

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from reana_batch.diagnostics import Refused
 from reana_batch.run import manifest
-from reana_batch.run.manifest import ExpansionEntry, Manifest, StepEntry
+from reana_batch.run.manifest import Amounts, ExpansionEntry, Manifest, StepEntry
 from reana_batch.run.records import RowRecord, read_record
 
 # Characters that UTF-8 can encode.
@@ -24,6 +24,8 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 TEXTS = st.lists(TEXT, max_size=3).map(tuple)
 NAME = st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9_~-]{0,5}", fullmatch=True)
 COUNT = st.integers(1, 10**9)
+AMOUNT = st.none() | st.integers(1, 2**60)
+AMOUNTS = st.builds(Amounts, AMOUNT, AMOUNT)
 EXPANSION = st.builds(ExpansionEntry, NAME, TEXT, TEXT, TEXT)
 
 
@@ -49,6 +51,8 @@ def steps(draw: st.DrawFn, name: str, names: list[str]) -> StepEntry:
         row_names=tuple((draw(TEXT), draw(TEXT)) for _ in range(labels)),
         backend=backend,
         bundle=draw(COUNT) if backend else 1,
+        asks=draw(AMOUNTS),
+        commands=draw(COUNT),
     )
 
 
@@ -66,6 +70,7 @@ def manifests(draw: st.DrawFn) -> Manifest:
         output_directories=draw(TEXTS),
         expansions=tuple(draw(st.lists(EXPANSION, max_size=2))),
         steps=tuple(draw(steps(name, names)) for name in names),
+        limits=draw(AMOUNTS),
     )
 
 

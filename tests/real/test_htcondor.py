@@ -259,10 +259,16 @@ def test_time_limits_memory_and_removal_are_told_in_plain_words(desk: Desk) -> N
     assert held["reason"] == (
         "it used more memory than it asked for (Job has gone over its memory limit of 64 megabytes."
         f" Last measured usage: {re.findall('usage: ([0-9]+)', held['reason'])[0]} megabytes);"
-        f" condor_qedit {held['id']} RequestMemory MEGABYTES, then: condor_release {held['id']}"
+        " to continue: reana-batch resume --memory SIZE"
     )
-    desk.box.alice("condor_qedit", held["id"], "RequestMemory", "1000")
-    desk.box.alice("condor_release", held["id"])
+    cure = desk.status("memory.1")["cure"]
+    assert cure == "reana-batch resume -w runs/memory.1 --step step1 --memory 128Mi"
+    desk.reana_batch(*cure.split()[1:-1], "1000Mi")
+    asked = desk.box.alice("condor_q", held["id"], "-af", "RequestMemory").stdout
+    assert (asked, "request_memory = 1000 MB" in desk.file("runs/memory.1/batch/steps/step1/job.sub")) == (
+        "1000\n",
+        True,
+    )
     desk.write("runs/memory.1/workspace/cured", "")
     assert desk.wait("memory.1")["status"] == "finished"
     causes = {name: desk.wait(f"{name}.1")["first_failure"]["cause"] for name in cases if name != "memory"}

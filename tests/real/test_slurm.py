@@ -505,6 +505,18 @@ def job_ids(desk: Desk, name: str) -> dict[str, str]:
     return {key: identity for identity, key, *_ in map(str.split, lines)}
 
 
+def test_a_job_that_ran_out_of_memory_is_resumed_with_more(desk: Desk) -> None:
+    desk.write("reana.yaml", serial(MEMORY_HOG.replace("60", "1"), "true", kubernetes_memory_limit="64Mi"))
+    name = desk.run(*HERE)
+    cure = desk.wait(name)["cure"]
+    assert cure == f"reana-batch resume -w runs/{name} --step step1 --memory 128Mi"
+    desk.reana_batch(*cure.split()[1:-1], "1000Mi", "--runtime", "90s")
+    identity = job_ids(desk, name)["step1/0"]
+    shown = desk.box.alice("squeue", "--noheader", "--states=all", "--format=%m %l", f"--jobs={identity}")
+    assert shown.stdout == "1000M 2:00\n"
+    assert desk.wait(name)["status"] == "finished"
+
+
 def test_a_job_ended_by_its_time_limit(desk: Desk) -> None:
     desk.write("reana.yaml", serial("echo begin; sleep 100", "true", slurm_time="1"))
     name = desk.run(*HERE)

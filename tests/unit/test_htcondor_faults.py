@@ -264,7 +264,7 @@ def test_a_run_submitted_by_hand_elsewhere_is_not_taken_for_one_that_has_ended(r
 HELD = [
     (1, "via condor_hold", "held by hand (via condor_hold); to continue: condor_release 7.0"),
     (26, "memory limit", "it used more memory than it asked for (memory limit);"
-     " condor_qedit 7.0 RequestMemory MEGABYTES, then: condor_release 7.0"),
+     " to continue: reana-batch resume --memory SIZE"),
     (99, "", "held; then: condor_release 7.0"),
 ]  # fmt: skip
 

@@ -66,14 +66,23 @@ def test_jobs_are_released_and_removed_at_the_schedd_of_their_run(
         DaemonType=SimpleNamespace(Schedd="schedd"),
         JobAction=SimpleNamespace(Remove="remove", Release="release"),
         Collector=lambda pool: SimpleNamespace(locate=lambda kind, name: (pool, kind, name)),
-        Schedd=lambda *where: SimpleNamespace(act=lambda *what: acts.append((*where, *what))),
+        Schedd=lambda *where: SimpleNamespace(
+            act=lambda *what: acts.append((*where, *what)), edit=lambda *what: acts.append((*where, *what))
+        ),
     )
     monkeypatch.setitem(sys.modules, "htcondor2", bindings)
     last = Submission(place={"schedd": "far.cern.ch", "pool": "pool.cern.ch"})
     assert schedd.release(tmp_path, last, [QueuedJob("7.0", "fit", [0], JobState.HELD)]) == ["7.0"]
+    schedd.alter(
+        tmp_path, last, [QueuedJob(f"{each}.0", "fit", [0], JobState.HELD) for each in (7, 8)], {"memory": 2**30}
+    )
     schedd.cancel(tmp_path, last)
     far = ("pool.cern.ch", "schedd", "far.cern.ch")
-    assert acts == [(far, "release", ["7.0"]), (far, "remove", f'Iwd == "{tmp_path}"')]
+    assert acts == [
+        (far, "release", ["7.0"]),
+        (far, "member(ClusterId, {7, 8})", "RequestMemory", "1024"),
+        (far, "remove", f'Iwd == "{tmp_path}"'),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -106,6 +106,21 @@ def test_a_tool_that_fails_is_told_with_slurms_words(run: Path, tools: Tools, fa
     assert told(refused) == f"error: {failing} failed: Unable to contact slurm controller [scheduler]\n"
 
 
+def test_jobs_in_the_queue_get_other_requests(run: Path, tools: Tools) -> None:
+    waiting = [QueuedJob(job, "gen", [0], JobState.WAITING) for job in ("5_[1-3]", "6")]
+    tools(scontrol="")
+    controller.alter(run, LAST, waiting, {"memory": 2**30, "slurm.partition": "long"})
+    tools(scontrol="echo 'Invalid partition name specified' >&2; exit 1")
+    with pytest.raises(Refused) as refused:
+        controller.alter(run, LAST, waiting, {"runtime": 600})
+    words = (run.parent / "called").read_text().splitlines()
+    assert words == [
+        "scontrol update JobId=5_[1-3],6 MinMemoryNode=1024 Partition=long",
+        "scontrol update JobId=5_[1-3],6 TimeLimit=10",
+    ]
+    assert "scontrol failed: Invalid partition name specified [scheduler]" in told(refused)
+
+
 def test_a_slurmctld_that_does_not_answer_is_not_waited_for(
     run: Path, tools: Tools, monkeypatch: pytest.MonkeyPatch
 ) -> None:
