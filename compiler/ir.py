@@ -220,6 +220,7 @@ class Script(NamedTuple):
     after: Command | None = None  # the same after them, before the outputs are checked
     uses_python: bool = False  # do the commands need the Python of the compiler, as $REANA_BATCH_PYTHON?
     workspace: str = ""  # the text that stands for the path of the workspace in all of them; the job replaces it
+    directories: str = ""  # the folder in the workspace in which the job makes a directory for each row, by its stem
     server: Server | None = None
 
     @property

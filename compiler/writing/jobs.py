@@ -108,6 +108,7 @@ def _job_script(
         python=(site.python or "") if action.needs_python else "",
         server=action.server.module if action.server else "",
         workspace_mark=_workspace_mark(step),
+        row_directories=action.directories,
         programs=placed.programs,
         depth=len(workflow.within),
     )

@@ -1,7 +1,8 @@
 # shellcheck shell=bash disable=SC2034,SC2154
 # Run the rows of a job's chunk, one after the other.
 #
-# Facts: step origin folder row_count chunk_size has_table row_time_limit needs; credentials and server, if not empty
+# Facts: step origin folder row_count chunk_size has_table row_time_limit needs; credentials, server
+# and row_directories, if not empty
 
 row=
 worker_ready=
@@ -14,6 +15,7 @@ run_chunk() { # CHUNK
   set_stem "$first" "$row_count"
   chunk_stem=$stem
   for ((each = first; each < last; each++)); do
+    [[ -z ${row_directories-} ]] || (((each - first) % SHARD)) || make_row_directories "$each" "$last"
     run_row "$each"
     code=$?
     row=
@@ -59,6 +61,18 @@ run_row() { # ROW
   elif [[ -z ${server-} && ($code == 255 || $code == 1) ]] && container_failed "$code"; then fail_row "$EXIT_WORKER" worker "$lacking"
   else fail_row "$code" command
   fi
+}
+
+# Make the directories of the next rows in the workspace, because a call of mkdir for each row takes as long as a short row.
+# What cannot be made is an error of its row.
+make_row_directories() { # FIRST LAST
+  local each own made=()
+  for ((each = $1; each < $2 && each < $1 + SHARD; each++)); do
+    set_stem "$each" "$row_count"
+    own=$REANA_WORKSPACE/$row_directories/$stem
+    [[ -e $own || -L $own ]] || made+=("$own")
+  done
+  [[ ${#made[@]} -eq 0 ]] || mkdir -p -- "${made[@]}" 2>/dev/null
 }
 
 make_folders() { # STATE-STEM LOG-STEM

@@ -1,8 +1,8 @@
 # shellcheck shell=bash disable=SC2034,SC2154
 # Prepare the worker for a job: variables, programs, and a container.
 #
-# Facts: images container_runtime binds cvmfs row_time_limit; container_home, python, programs, depth and
-# server, if not empty
+# Facts: images container_runtime binds cvmfs row_time_limit; container_home, python, programs, depth,
+# row_directories and server, if not empty
 
 scratch=
 overlay=
@@ -60,7 +60,10 @@ set_launcher() { # -> $launcher
   launcher=()
   # With a server, each command has its own limit.
   [[ -z $row_time_limit || -n ${server-} ]] || launcher=(timeout --kill-after=30 "$row_time_limit")
-  [[ $container_runtime == apptainer && ${#images[@]} -gt 0 ]] || return 0
+  if [[ $container_runtime != apptainer || ${#images[@]} -eq 0 ]]; then
+    [[ -z ${row_directories-} ]] || set_temporary
+    return
+  fi
   command -v apptainer >/dev/null || { worker_lacks "apptainer is not installed"; return; }
   launcher+=(apptainer --silent exec --pwd "$REANA_WORKSPACE")
   [[ -z ${server-} ]] || launcher+=(--cleanenv) # the command script of a server sets its variables
@@ -83,6 +86,17 @@ set_launcher() { # -> $launcher
   worker_lacks "the image ${images[*]} is not there"
 }
 
+# Make a directory on the worker's own disk, which is deleted at the end of the job.
+make_scratch() { # -> $scratch
+  scratch=$(mktemp -d "${_CONDOR_SCRATCH_DIR:-${TMPDIR:-/tmp}}/reana-batch.XXXXXXXX")
+}
+
+# Set the temporary directory that the rows have one after the other.
+set_temporary() {
+  make_scratch || { worker_lacks "no temporary directory can be made"; return; }
+  export ROW_TMPDIR=$scratch/rows
+}
+
 # The fields of --mount are CSV: a quote inside quotes is doubled.
 add_mount() { # SOURCE DESTINATION [ro]
   local read_only=
@@ -94,8 +108,7 @@ add_mount() { # SOURCE DESTINATION [ro]
 # their changes go to the job's disk, else to a small area of memory.
 add_image() { # IMAGE
   local said
-  { scratch=$(mktemp -d "${_CONDOR_SCRATCH_DIR:-${TMPDIR:-/tmp}}/reana-batch.XXXXXXXX") && mkdir "$scratch/home"; } ||
-    { worker_lacks "no home for the container can be made"; return; }
+  { make_scratch && mkdir "$scratch/home"; } || { worker_lacks "no home for the container can be made"; return; }
   [[ -n ${container_home-} ]] || launcher+=(--home "$scratch/home")
   renew_overlay
   starts_with "$1" --overlay "$overlay" || { overlay=; starts_with "$1" --writable-tmpfs; } ||

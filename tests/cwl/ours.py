@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -45,8 +45,14 @@ def jobs(run: Path) -> Counter[str]:
     found = Counter[str]()
     for part, step in Run(run).steps():
         if is_command(part, step):
-            found[step.label.rpartition("/")[2]] += sum(not is_skipped(result) for result in results(run, part, step))
+            rows = sorted(part.records(step).states().done)
+            found[step.label.rpartition("/")[2]] += sum(not is_skipped(run, part, step, row) for row in rows)
     return +found
+
+
+def task_of(part: Run, step: StepEntry) -> Path:
+    """Return the file of what a server of the step does. Steps without a server do not have it."""
+    return part.directory / "batch/steps" / step.folder / _TASK
 
 
 def is_command(part: Run, step: StepEntry) -> bool:
@@ -54,20 +60,18 @@ def is_command(part: Run, step: StepEntry) -> bool:
 
     Jobs without a server do, except those that compile an expansion, and the last step, which brings outputs together.
     """
-    folder = part.directory / "batch/steps" / step.folder
-    task = folder / _TASK
+    task = task_of(part, step)
     if not task.exists():
         return step.name not in {LAST, *(each.name for each in part.manifest.expansions)}
     return '"class":"CommandLineTool"' in task.read_text("utf-8").replace(" ", "")
 
 
-def results(run: Path, part: Run, step: StepEntry) -> Iterator[Mapping[str, Any]]:
-    """Yield the result of each job of a step that is done."""
-    for row in sorted(part.records(step).states().done):
-        path = run / "workspace/cwl" / part.path / step.name / f"{layout.row_stem(row, step.rows)}.json"
-        yield json.loads(path.read_text("utf-8"))
+def is_skipped(run: Path, part: Run, step: StepEntry, row: int) -> bool:
+    """Return whether the condition of the step was false. All tools of the flows have outputs that are not null.
 
-
-def is_skipped(result: Mapping[str, Any]) -> bool:
-    """Return whether the condition of the step was false. All tools of the flows have outputs that are not null."""
-    return all(value is None for value in result.values())
+    Jobs without a server have no condition.
+    """
+    if not task_of(part, step).exists():
+        return False
+    path = run / "workspace/cwl" / part.path / step.name / f"{layout.row_stem(row, step.rows)}.json"
+    return all(value is None for value in json.loads(path.read_text("utf-8")).values())

@@ -13,6 +13,7 @@ import pytest
 pytest.importorskip("cwltool")
 
 from reana_batch.frontends.cwl.frozen import freeze_tool
+from reana_batch.frontends.cwl.results import Results
 from tests.cwl.driver import Driver
 from tests.cwl.test_frozen import TOOLS, load, steps
 
@@ -62,6 +63,17 @@ def test_values_of_other_jobs(make: Driver) -> None:
     picked = {"$picked": ["first_non_null", {"$items": [{"$out": ["cwl/before/0", p]} for p in ("none", "a")]}]}
     assert make.row("2", {"script": picked}).kind == "done"
     assert make.result("cwl/step", "2")["found"] == "again"
+
+
+def test_size_of_a_file_that_the_compiler_has_foreseen(make: Driver) -> None:
+    (make.workspace / "cwl").mkdir(exist_ok=True)
+    (make.workspace / "cwl/a b").write_text("four")
+    file = {"class": "File", "location": "workspace:cwl/a%20b", "basename": "a b"}
+    found = Results(str(make.workspace))
+    assert found.resolved({"$items": [file]}) == [{**file, "size": 4}]
+    assert found.known(file)["size"] == 4
+    gone = {**file, "location": "workspace:gone"}
+    assert found.resolved(gone) == gone
 
 
 def test_values_of_expansions(make: Driver) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,8 @@ def run(folder: Path, *texts: str) -> int:
     """Run scripts, one after the other, until one fails. Return its exit code, or 0."""
     for text in texts:
         placed = text.replace(WORKSPACE_MARK, str(folder))
-        code = subprocess.run(["bash", "-uc", placed], cwd=folder, check=False).returncode
+        environment = os.environ | {"ROW_TMPDIR": str(folder / "temporary")}
+        code = subprocess.run(["bash", "-uc", placed], cwd=folder, env=environment, check=False).returncode
         if code != 0:
             return code
     return 0
@@ -42,10 +44,10 @@ def command(*words: str, files: dict[str, str], **more: Any) -> CommandRecord:
 
 
 def script_of(commands: list[CommandRecord], directories: list[str], columns: Columns) -> Script:
-    return scripts.script(commands, directories, columns, ["cwl/before/0", *directories], PLACE)
+    return scripts.script(commands, "cwl/say", directories, columns, ["cwl/before/0", *directories], PLACE)
 
 
-def test_rows_run_their_commands_and_write_their_results(tmp_path: Path) -> None:
+def test_rows_run_their_commands_in_directories_of_their_own(tmp_path: Path) -> None:
     (tmp_path / "cwl/before/0").mkdir(parents=True)
     (tmp_path / "cwl/before/0/in.txt").write_text("read")
     words = ["a b", "'; $(exit 7) \"", "", "*"]
@@ -71,24 +73,25 @@ def test_rows_run_their_commands_and_write_their_results(tmp_path: Path) -> None
         assert run(tmp_path, *texts) == 0
         text = f"read {word} it's"
         assert (tmp_path / directory / "out/said.txt").read_text() == text
-        assert json.loads((tmp_path / f"{directory}.json").read_text()) == {
-            "said": {
-                "class": "File",
-                "location": f"workspace:{directory}/out/said.txt",
-                "basename": "said.txt",
-                "size": len(text),
-            },
-            "more": {"class": "File", "location": f"workspace:{directory}/more", "basename": "more", "size": 0},
-        }
+        assert (tmp_path / directory / "more").exists()
 
 
-@pytest.mark.parametrize("made", ["true", "mkdir said"])
-def test_without_a_file_there_is_no_result(made: str, tmp_path: Path) -> None:
+def test_a_directory_is_no_file(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     columns = Columns(1)
-    script = script_of([command("sh", "-c", made, files={"said": "said"})], ["cwl/say/0"], columns)
+    script = script_of([command("mkdir", "said", files={"said": "said"})], ["cwl/say/0"], columns)
     ((*texts,),) = rows(script, columns)
-    assert run(tmp_path, *texts) == 0
-    assert not (tmp_path / "cwl/say/0.json").exists()
+    assert run(tmp_path, *texts) == 1
+    assert capfd.readouterr().err == "The output said is a directory and not a file.\n"
+
+
+def test_directories_of_a_row_are_empty(tmp_path: Path) -> None:
+    for directory in ("cwl/say/0", "temporary"):
+        (tmp_path / directory / "in").mkdir(parents=True)
+        (tmp_path / directory / ".left").touch()
+    columns = Columns(1)
+    look = command("sh", "-c", 'find . "$TMPDIR" -mindepth 1 >&2; touch "$TMPDIR/left" left', files={})
+    ((*texts,),) = rows(script_of([look], ["cwl/say/0"], columns), columns)
+    assert run(tmp_path, *[f"{text}\n[[ -e left && -e $ROW_TMPDIR/left ]]" for text in [*texts, *texts]]) == 0
 
 
 def test_the_exit_code_is_that_of_the_command(tmp_path: Path) -> None:

@@ -13,7 +13,16 @@ from reana_batch import frontends
 from reana_batch.diagnostics import Diagnostics
 from reana_batch.frontends.cwl.graph import graph
 from reana_batch.frontends.cwl.process import Reading
-from reana_batch.frontends.cwl.records import EndRecord, JobRecord, PendingRecord, StepRecord, TaskRecord, ValueRecord
+from reana_batch.frontends.cwl.records import (
+    CommandRecord,
+    EndRecord,
+    FileRecord,
+    JobRecord,
+    PendingRecord,
+    StepRecord,
+    TaskRecord,
+    ValueRecord,
+)
 from reana_batch.frontends.cwl.steps import steps
 from reana_batch.ir import Column, Need, Pattern, RowMapping, Step
 from reana_batch.reading.analysis import read_spec
@@ -39,7 +48,7 @@ def make(spec: Spec, said: Diagnostics) -> Callable[..., Made]:
     """Return a function that makes steps of what was read, by their names."""
 
     def made(reading: Reading, part: str = "") -> Made:
-        found = graph(reading, part, with_outputs=not part)
+        found = graph(reading, part, {each.name for each in reading.jobs}, with_outputs=not part)
         return {step.name: step for step in steps(spec, reading, found, part, said)}
 
     return made
@@ -205,6 +214,39 @@ def test_the_last_step_brings_the_outputs_together(make: Callable[..., Made]) ->
     assert (last.name, last.label, last.needs) == ("outputs.json", "outputs", (Need("outputs"),))
     assert task(last) == {"kind": "outputs", "checksum": True, "outputs": {"plot": out("cwl/outputs/0"), "n": 3}}
     assert last.outputs == ("outputs", "cwl/outputs.json")
+
+
+def known(reading: Reading) -> Reading:
+    """Return the jobs with known command lines."""
+    made = CommandRecord(["echo"], "", "said.txt", "", [], [FileRecord("file", "said.txt", "")])
+    reading.jobs = [each._replace(command=made) for each in reading.jobs]
+    return reading
+
+
+def test_a_file_of_a_known_command_is_known(make: Callable[..., Made]) -> None:
+    reading = known(flow({"say[0]": {}, "say[1]": {}}))
+    taker = flow({"look": {"all": {"$picked": ["first_non_null", {"$items": [out("say[0]"), out("say[1]")]}]}}})
+    reading.steps += taker.steps
+    reading.values += taker.values
+    reading.jobs += [each._replace(step=1) for each in taker.jobs]
+    found = make(reading)
+    files = [
+        {"class": "File", "location": f"workspace:cwl/say/{row}/said.txt", "basename": "said.txt"} for row in (0, 1)
+    ]
+    assert requests(found["look"]) == [{"all": {"$picked": ["first_non_null", {"$items": files}]}}]
+    assert made(found["say"]) == [["cwl/say/0/said.txt"], ["cwl/say/1/said.txt"]]
+    assert found["look"].needs == (Need("say"),)
+
+
+def test_one_job_before_the_outputs_brings_them_together_too(make: Callable[..., Made]) -> None:
+    found = make(known(flow({"say": {}}, outputs={"said": out("say")})))
+    assert list(found) == ["say"]
+    assert found["say"].outputs == ("cwl/say/0/said.txt", "outputs", "cwl/outputs.json")
+    assert len(found["say"].action.commands) == 2
+    several = known(flow({"say[0]": {}, "say[1]": {}}, outputs={"said": out("say[0]")}))
+    assert list(make(several)) == ["say", "outputs.json"]
+    in_image = known(flow({"say": {}}, record("say", image="busybox"), outputs={"said": out("say")}))
+    assert list(make(in_image)) == ["say", "outputs.json"]
 
 
 def test_a_workflow_without_jobs_has_its_outputs(make: Callable[..., Made]) -> None:

@@ -190,6 +190,17 @@ def test_job_that_failed_is_run_again(tmp_path: Path) -> None:
     assert run.log("fit/0.out") == "try\ntry\n"
 
 
+def test_directories_of_the_rows_are_there_and_a_temporary_one(tmp_path: Path) -> None:
+    say = command("cd rows/0/", N, ' && dirname "$ROW_TMPDIR"')
+    run = compiled(tmp_path, step("fit", say, table=rows(251), directories="rows"), site=Site(rows_per_job=251))
+    (run.workspace / "rows/0").mkdir(parents=True)
+    (run.workspace / "rows/0/3").touch()  # what is there stays
+    assert run.job("fit").returncode == 1
+    assert run.records("fit/0") == sorted(["3.failed", *(f"{n}.done" for n in range(250) if n != 3)])
+    assert (run.workspace / "rows/1/250").is_dir()
+    assert not Path(run.log("fit/0/7.out").strip()).exists()  # the job has deleted it
+
+
 def test_missing_outputs(tmp_path: Path) -> None:
     run = compiled(tmp_path, step("fit", "touch here", outputs=("here", "not here", "d/nor here")))
     job = run.job("fit")

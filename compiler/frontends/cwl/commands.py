@@ -34,7 +34,7 @@ from reana_batch.frontends.cwl.records import (
     FileRecord,
 )
 from reana_batch.frontends.cwl.standins import StandIns, can_be_stand_in
-from reana_batch.frontends.cwl.values import Json, Known, Value
+from reana_batch.frontends.cwl.values import Json, Known, Out, Value
 
 # The most different command lines of a step that cwltool makes here. Jobs make the rest.
 _MOST = 250
@@ -51,7 +51,7 @@ class Commands:
         self._ports = ports
         self._settings = settings_of(folders)
         self._tools: dict[int, _Tool] = {}
-        self._made: dict[tuple[str, str], Known] = {}
+        self._made: dict[Out, Known] = {}
 
     def record(
         self, process: Process, inputs: Mapping[str, Value] | None, name: str, number: int
@@ -65,7 +65,7 @@ class Commands:
         given = self._given(tool, inputs) if tool.asks.is_plain else None
         record = tool.record(given) if given is not None else None
         for each in record.files if record else ():
-            self._made[name, each.port] = Known(each.value(f"{FILE}{JOBS_MARK}{number}"))
+            self._made[Out(name, each.port)] = Known(each.value(f"{FILE}{JOBS_MARK}{number}"))
         return record
 
     def _given(self, tool: _Tool, inputs: Mapping[str, Value]) -> dict[str, Json] | None:

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from reana_batch import folding, layout, names
 from reana_batch.folding import Group, Job
 from reana_batch.frontends.cwl import values
 from reana_batch.frontends.cwl.process import Reading
-from reana_batch.frontends.cwl.records import FOLDER, JobRecord, PendingRecord
-from reana_batch.frontends.cwl.values import Later, Out, Value
+from reana_batch.frontends.cwl.records import FOLDER, WORKSPACE, JobRecord, PendingRecord
+from reana_batch.frontends.cwl.values import Known, Later, Out, Value
 from reana_batch.ir import Need
 
 # The last step of a workflow. No step of a document has a word after a dot in its name.
@@ -45,13 +45,17 @@ class Graph(NamedTuple):
     """The steps and expansions, parents before children, and where results are."""
 
     nodes: tuple[Node, ...]
-    texts: Sequence[str]  # of each record of a value: its JSON, with the results under their names in the run
-    written: Callable[[values.Json], values.Json]  # the same for another value's JSON
+    texts: Sequence[str]  # of each record of a value: its JSON, with the results as ``written`` has them
+    written: Callable[[values.Json], values.Json]  # gives results their names in the run, or what is known of them
     directories: Sequence[str]  # of the jobs, by their numbers, in the workspace
+    files: Mapping[Out, Known]  # what jobs with known commands make
 
 
-def graph(reading: Reading, part: str, *, with_outputs: bool) -> Graph:
-    """Return the graph of the expansion with this path, or of the run itself if that is empty."""
+def graph(reading: Reading, part: str, foreseen: Collection[str] = (), *, with_outputs: bool) -> Graph:
+    """Return the graph of the expansion with this path, or of the run itself if that is empty.
+
+    The jobs with the names ``foreseen`` write no result: it is the files of their commands.
+    """
     members: list[JobRecord | PendingRecord | None] = [*reading.jobs, *reading.pending]
     members += [None] if with_outputs else []
     read = [values.read(record.value) for record in reading.values]
@@ -59,7 +63,10 @@ def graph(reading: Reading, part: str, *, with_outputs: bool) -> Graph:
     folds = folding.fold(jobs)
     found = [[members[number] for number in fold.jobs] for fold in folds]
     named = _names(found, reading)
-    change = _renaming(found, named, part)
+    place = _places(found, named, part)
+    directories = [place[Out, job.name] for job in reading.jobs]
+    files = _files(reading, directories)
+    change = _renaming(place, {out: file for out, file in files.items() if out.job in foreseen})
     nodes = [
         Node(
             name,
@@ -70,11 +77,12 @@ def graph(reading: Reading, part: str, *, with_outputs: bool) -> Graph:
         )
         for name, rows, needs in zip(named, found, folding.needs(folds, jobs, named), strict=True)
     ]
-    texts = [compact(values.write(values.rewritten(value, change))) for value in read]
-    directories = [_source(change(Out(job.name, ""))) for job in reading.jobs]
-    return Graph(
-        tuple(nodes), texts, lambda json: values.write(values.rewritten(values.read(json), change)), directories
-    )
+
+    def written(value: Value) -> values.Json:
+        return values.write(values.rewritten(value, change))
+
+    texts = [compact(written(value)) for value in read]
+    return Graph(tuple(nodes), texts, lambda json: written(values.read(json)), directories, files)
 
 
 def compact(value: values.Json) -> str:
@@ -163,10 +171,10 @@ def _names(found: Sequence[Sequence[JobRecord | PendingRecord | None]], reading:
     return [LAST if rows[0] is None else next(numbered if isinstance(rows[0], JobRecord) else rests) for rows in found]
 
 
-def _renaming(
+def _places(
     found: Sequence[Sequence[JobRecord | PendingRecord | None]], named: Sequence[str], part: str
-) -> Callable[[Result], Result]:
-    """Return the function that gives results the names which they have in the run."""
+) -> dict[tuple[type[Result], str], str]:
+    """Return the names that the sources of results have in the run."""
     place: dict[tuple[type[Result], str], str] = {}
     for name, rows in zip(named, found, strict=True):
         for row, each in enumerate(rows):
@@ -174,11 +182,26 @@ def _renaming(
                 place[Out, each.name] = f"{base(part, name)}/{layout.row_stem(row, len(rows))}"
             elif each is not None:
                 place[Later, each.name] = f"{within(part, name)}:{each.name}"
+    return place
 
-    def change(result: Result) -> Result:
-        return type(result)(place[type(result), _source(result)], result.port)
+
+def _renaming(place: Mapping[tuple[type[Result], str], str], known: Mapping[Out, Known]) -> Callable[[Result], Value]:
+    """Return the function that gives results the names which they have in the run, or what is known of them."""
+
+    def change(result: Result) -> Value:
+        file = known.get(result) if isinstance(result, Out) else None
+        return file or type(result)(place[type(result), _source(result)], result.port)
 
     return change
+
+
+def _files(reading: Reading, directories: Sequence[str]) -> dict[Out, Known]:
+    """Return the files that jobs with known commands make. Their sizes are not known."""
+    return {
+        Out(job.name, file.port): Known(file.value(f"{WORKSPACE}{directory}"))
+        for job, directory in zip(reading.jobs, directories, strict=True)
+        for file in (job.command.files if job.command else ())
+    }
 
 
 def base(part: str, step: str) -> str:

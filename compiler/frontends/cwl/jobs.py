@@ -17,7 +17,7 @@ from reana_batch.frontends.cwl.inline import source
 from reana_batch.frontends.cwl.process import Reading, read
 from reana_batch.frontends.cwl.records import FOLDER, OUTPUTS, Request
 from reana_batch.frontends.cwl.staging import stage
-from reana_batch.frontends.cwl.steps import steps
+from reana_batch.frontends.cwl.steps import in_bash, steps
 from reana_batch.frontends.mirror import mirror
 from reana_batch.ir import Expansion, Workflow
 from reana_batch.reading.document import entries
@@ -70,7 +70,8 @@ def _expansion(spec: Spec, diagnostics: Diagnostics, results: Mapping[str, Any])
 
 def _workflow(spec: Spec, reading: Reading, part: str, diagnostics: Diagnostics) -> Workflow:
     """Return the workflow of the run, or of the expansion with the path ``part``."""
-    folded = graph(reading, part, with_outputs=not part)
+    foreseen = {job.name for job in reading.jobs if in_bash(spec, reading.steps[job.step])}
+    folded = graph(reading, part, foreseen, with_outputs=not part)
     found = later.expansions(spec, reading, folded, part)
     if part:
         _check_progress(found, diagnostics)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from reana_batch import layout
 from reana_batch.frontends.cwl import values
@@ -38,11 +40,20 @@ class Results:
         """
         found = values.resolve(values.read(value), self._find)
         assert isinstance(found, Known)
-        return self.absolute(found.json)
+        return self.absolute(mapped(found.json, self._with_size))
 
     def resolved(self, value: Json) -> Json:
         """Return the JSON of the same value. Locations are those of the results. Raises as :meth:`known`."""
-        return values.write(values.resolve(values.read(value), self._find))
+        return mapped(values.write(values.resolve(values.read(value), self._find)), self._with_size)
+
+    def _with_size(self, file: dict[str, Json]) -> dict[str, Json]:
+        """Return a file of the workspace with its size. The compiler knows what a job makes, but not its size."""
+        location = file.get("location")
+        if file["class"] != "File" or "size" in file or not str(location).startswith(WORKSPACE):
+            return file
+        with contextlib.suppress(OSError):  # the job that opens the file says what is wrong
+            return {**file, "size": os.path.getsize(f"{self.workspace}/{unquote(str(location)[len(WORKSPACE) :])}")}
+        return file
 
     def _find(self, source: Out | Later) -> Value:
         if isinstance(source, Out):

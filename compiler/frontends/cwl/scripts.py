@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 import json
 import os
@@ -25,7 +24,6 @@ from reana_batch.frontends.cwl.records import (
     WORKSPACE,
     WORKSPACE_MARK,
     CommandRecord,
-    FileRecord,
 )
 from reana_batch.frontends.cwl.values import Json
 from reana_batch.ir import Command, Script, literal
@@ -33,30 +31,39 @@ from reana_batch.ir import Command, Script, literal
 # Names of variables, as words of bash.
 _PASSED = " ".join([*PASSED, *(f'"${{!{prefix}@}}"' for prefix in PASSED_PREFIXES)])
 
-# The directory of the job is ``row`` below the workspace, and ``own`` on the machine.
+# The job makes both directories of a row before the first row. So they are made again only if an earlier attempt or
+# another row has left something in them. In a container, the temporary directory of the machine is missing.
 _START = f"""\
+renew() {{
+  shopt -s dotglob nullglob
+  set -- "$1" "$1"/*
+  shopt -u dotglob nullglob
+  [[ $# -eq 1 && -d $1 && ! -L $1 ]] || {{ rm -rf -- "$1" && mkdir -p -- "$1"; }}
+}}
 own={WORKSPACE_MARK}/$row
-[[ ! -e $own && ! -L $own ]] || rm -rf -- "$own" || exit
+renew "$own" || exit
+cd -- "$own" || exit
 """
 
-# The command has directories of its own. On the machine it has only these variables, those of the tool, and those that
-# credentials and REANA's clients need.
+# On the machine the command has only these variables, those of the tool, and those that credentials and REANA's clients
+# need.
 _ENVIRONMENT = f"""\
-cd -- "$own" || exit
-temporary=$(mktemp -d) || exit
-trap 'rm -rf -- "$temporary"' EXIT
-variables=(HOME="$PWD" TMPDIR="$temporary")
-if [[ -z ${{APPTAINER_CONTAINER-}} ]]; then
-  variables=(-i "${{variables[@]}}" PATH="$PATH")
+if [[ -n ${{APPTAINER_CONTAINER-}} ]]; then
+  temporary=$(mktemp -d) || exit
+  trap 'rm -rf -- "$temporary"' EXIT
+  variables=(HOME="$PWD" TMPDIR="$temporary")
+else
+  renew "$ROW_TMPDIR" || exit
+  variables=(-i HOME="$PWD" TMPDIR="$ROW_TMPDIR" PATH="$PATH")
   for name in {_PASSED}; do
     [[ -z ${{!name+set}} ]] || variables+=("$name=${{!name}}")
   done
 fi
 env "${{variables[@]}}" """
 
-# Without one of its files a job has no result, so that it fails. A link may lead to a file that does not stay.
+# The job checks that the file is there. A link may lead to a file that does not stay.
 _CHECK = """\
-[[ -f $own/{path} ]] || exit 0
+[[ ! -d $own/{path} ]] || {{ echo 'The output {path} is a directory and not a file.' >&2; exit 1; }}
 [[ ! -L $own/{path} ]] || cp --remove-destination -- "$(readlink -f "$own/{path}")" "$own/{path}" || exit
 """
 
@@ -85,12 +92,13 @@ _JOB = re.compile(re.escape(JOBS_MARK) + r"(\d+|own)")
 
 def script(
     commands: Sequence[CommandRecord],
+    folder: str,
     directories: Sequence[str],
     columns: Columns,
     directory_of: Sequence[str],
     origin: Place,
 ) -> Script:
-    """Return the script of a step whose rows have these commands, in these directories of the workspace.
+    """Return the script of a step whose rows have these commands, in these directories of a folder in the workspace.
 
     ``directory_of`` has the directories of all jobs, by their numbers.
     """
@@ -108,9 +116,9 @@ def script(
         *columns.split([*map(_made, commands)]),
         _ENVIRONMENT,
         *columns.split([*map(line, commands, directories)]),
-        *columns.split([_result(tuple(each.files)) for each in commands]),
+        *columns.split([*map(_check, commands)]),
     ]
-    return Script((Command(joined(parts), origin),), workspace=WORKSPACE_MARK)
+    return Script((Command(joined(parts), origin),), workspace=WORKSPACE_MARK, directories=folder)
 
 
 def paths(commands: Sequence[CommandRecord], directories: Sequence[str]) -> Iterator[list[str]]:
@@ -127,23 +135,14 @@ def _line(command: CommandRecord) -> str:
 
 
 def _made(command: CommandRecord) -> str:
-    """Return the script that makes the directories of a job."""
-    folders = {os.path.dirname(each) for each in (command.stdout, command.stderr)}
-    made = " ".join(f'"$own{each}"' for each in sorted(each and f"/{each}" for each in folders))
-    return f"mkdir -p -- {made} || exit\n"
+    """Return the script that makes the folders of the streams of a job."""
+    folders = {os.path.dirname(each) for each in (command.stdout, command.stderr)} - {""}
+    return f"mkdir -p -- {' '.join(sorted(folders))} || exit\n" if folders else ""
 
 
-@functools.lru_cache
-def _result(made: tuple[FileRecord, ...]) -> str:
-    """Return the script that writes the result of a job."""
-    checks = "".join(_CHECK.format(path=path) for path in dict.fromkeys(each.path for each in made))
-    result = {each.port: _own(each) for each in made}
-    return f"{checks}{_written('$own.json', result)}"
-
-
-def _own(made: FileRecord) -> dict[str, Any]:
-    location = _Text(WORKSPACE, f'"$row/{made.path}"')
-    return {**made.value(""), "location": location, "size": _size(f'"$own/{made.path}"')}
+def _check(command: CommandRecord) -> str:
+    """Return the script that looks at the files of a job."""
+    return "".join(_CHECK.format(path=path) for path in dict.fromkeys(each.path for each in command.files))
 
 
 # --- the outputs of the workflow -----------------------------------------------------------------

@@ -12,7 +12,7 @@ from reana_batch.frontends.cwl import scripts, values
 from reana_batch.frontends.cwl.asked import asked
 from reana_batch.frontends.cwl.graph import Graph, Node, base, compact
 from reana_batch.frontends.cwl.process import Reading
-from reana_batch.frontends.cwl.records import OUTPUT_OBJECT, OUTPUTS, TASK, WORKSPACE, StepRecord
+from reana_batch.frontends.cwl.records import OUTPUT_OBJECT, OUTPUTS, TASK, StepRecord
 from reana_batch.frontends.cwl.values import Json, Known
 from reana_batch.ir import Asked, Column, Command, Hint, Script, Server, Step, literal
 from reana_batch.reading.spec import Spec
@@ -30,7 +30,7 @@ def steps(spec: Spec, reading: Reading, graph: Graph, part: str, diagnostics: Di
             folder = base(part, node.name)
             found.append(_step(spec, node, record, reading, graph, folder, asked(spec, record, diagnostics)))
         elif node.is_last:
-            found.append(_outputs(spec, node, reading, graph, _shared_backend(found)))
+            found = _with_outputs(found, _outputs(spec, node, reading, graph, _shared_backend(found)))
     return tuple(found)
 
 
@@ -42,27 +42,35 @@ def _step(
     directories = [f"{folder}/{layout.row_stem(row, count)}" for row in range(count)]
     columns.suggest("directory", directories)
     commands = [job.command for job in node.jobs if job.command]
-    if commands and not (spec.definition and record.image):  # bash alone does not take away the network
-        action = scripts.script(commands, directories, columns, graph.directories, origin)
+    if commands and in_bash(spec, record):
+        action = scripts.script(commands, folder, directories, columns, graph.directories, origin)
         made = [*scripts.paths(commands, directories)]
     else:
         task = reading.tasks[record.task].task
         # Only the runner of CWL documents takes away the network.
         action = _served(node, task, graph.texts, folder, columns, origin, strict=bool(spec.definition))
-        made = [directories] if record.command else []
-    results = [f"{directory}.json" for directory in directories]
-    columns.suggest("result", results)
+        results = [f"{directory}.json" for directory in directories]
+        columns.suggest("result", results)
+        made = [directories, results] if record.command else [results]
     return Step(
         name=node.name,
         label=record.label,
         origin=origin,
         action=action,
         needs=node.needs,
-        outputs=tuple(map(columns.column, [*made, results])),
+        outputs=tuple(map(columns.column, made)),
         table=columns.table(),
         asked=wished,
         row_names=_row_names(node, record, origin),
     )
+
+
+def in_bash(spec: Spec, record: StepRecord) -> bool:
+    """Return whether bash alone runs the jobs of a step whose command lines are known.
+
+    It cannot take away the network, as the runner of CWL documents does.
+    """
+    return not (spec.definition and record.image)
 
 
 def _served(
@@ -126,15 +134,25 @@ def _outputs(spec: Spec, node: Node, reading: Reading, graph: Graph, hints: Mapp
     )
 
 
+def _with_outputs(found: Sequence[Step], outputs: Step) -> list[Step]:
+    """Return the steps with the last one. If that waits for one job of bash only, this job does its work too."""
+    needed = {need.step for need in outputs.needs}
+    before = [each for each in found if {each.name} == needed and _is_one_job_of_bash(each)]
+    if not before or outputs.action.server:
+        return [*found, outputs]
+    (step,) = before
+    commands = (*step.action.commands, *outputs.action.commands)
+    both = step._replace(action=step.action._replace(commands=commands), outputs=(*step.outputs, *outputs.outputs))
+    return [both if each is step else each for each in found]
+
+
+def _is_one_job_of_bash(step: Step) -> bool:
+    return step.table.count == 1 and not step.action.server and not step.asked.environment
+
+
 def _known_outputs(reading: Reading, graph: Graph) -> dict[str, Json] | None:
     """Return the outputs if nothing but the files that jobs make is unknown. Otherwise None."""
-    made = {
-        (job.name, each.port): Known(each.value(f"{WORKSPACE}{directory}"))
-        for job, directory in zip(reading.jobs, graph.directories, strict=True)
-        for each in (job.command.files if job.command else ())
-    }
-
-    find = values.known_of(made)
+    find = values.known_of(graph.files)
     found = {port: values.resolve(values.read(json), find) for port, json in reading.end.outputs.items()}
     known = {port: value.json for port, value in found.items() if isinstance(value, Known)}
     return known if len(known) == len(found) else None

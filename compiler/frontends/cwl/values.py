@@ -158,13 +158,13 @@ def resolve(value: Value, find: Callable[[Out | Later], Value]) -> Value:
             return defaulted(resolve(inner, find), default)
 
 
-def known_of(made: Mapping[tuple[str, str], Known]) -> Callable[[Out | Later], Value]:
-    """Return a function for :func:`resolve` that finds what is known by job and port."""
-    return lambda result: made.get((result.job, result.port), result) if isinstance(result, Out) else result
+def known_of(made: Mapping[Out, Known]) -> Callable[[Out | Later], Value]:
+    """Return a function for :func:`resolve` that finds what is known of results."""
+    return lambda result: made.get(result, result) if isinstance(result, Out) else result
 
 
-def rewritten(value: Value, change: Callable[[Out | Later], Out | Later]) -> Value:
-    """Return the value with another name for each result. Nothing else changes."""
+def rewritten(value: Value, change: Callable[[Out | Later], Value]) -> Value:
+    """Return the value with each result replaced by what ``change`` returns for it. Nothing else changes."""
     match value:
         case Known():
             return value
