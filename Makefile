@@ -48,6 +48,7 @@ types: $(INSTALLED) ## Check types on the installed wheel, and that the check se
 .PHONY: pytest
 pytest: $(INSTALLED) ## Run the tests that need no site and no browser
 	@echo "==> tests"
+	@BIN=$(BIN) bash tests/install-npm-tools.sh
 	@TRACE_BASH=$(CURDIR)/build/bash TRACE_PYTHON=$(CURDIR)/build/python exec $(BIN)/python -m pytest -q -m "not site and not browser" --durations 5 -n auto --dist worksteal
 
 .PHONY: docs
@@ -62,6 +63,7 @@ box: ## Build the box with real HTCondor and Slurm, if this machine allows one
 
 .PHONY: site
 site: $(INSTALLED) ## Run the tests on real HTCondor and Slurm in the box
+	@BIN=$(BIN) bash tests/install-npm-tools.sh
 	@BIN=$(BIN) exec bash tests/run-site-tests.sh
 
 .PHONY: site-matrix

@@ -40,6 +40,7 @@ def compile_workflow(
     strict_outputs: bool = False,
     lenient: bool = False,
     ignore_unsupported: bool = False,
+    without_secrets: bool = False,
 ) -> Compilation:
     """Return the compilation of an analysis: its workflow for one batch system, and the warnings.
 
@@ -60,6 +61,7 @@ def compile_workflow(
         measured=None if measured is None else Path(measured),
         lenient=lenient,
         ignore_unsupported=ignore_unsupported,
+        without_secrets=without_secrets,
     )
     return compile_spec(find_spec(None if path is None else Path(path), Path()), options, Diagnostics())
 

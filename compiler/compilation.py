@@ -33,6 +33,7 @@ class Options:
     lenient: bool = False
     ignore_unsupported: bool = False
     definition: str = ""  # as in Spec
+    without_secrets: bool = False  # does another machine have the secrets?
 
 
 # The choices that also apply to expansions. The others are saved as settings.

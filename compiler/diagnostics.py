@@ -78,7 +78,7 @@ CODES = {
     "bad-setting": "A setting with a value that does not fit.",
     "unknown-step": "No step has this name.",
     "unknown-sample": "No sample has this name.",
-    "output-exists": "The directory to write to is not empty.",
+    "output-exists": "The directory to write to is not empty, or the file to write exists.",
     "cannot-write": "A file could not be written.",
     "file-access": "A file or directory cannot be read or written, or is a link, FIFO, socket or device.",
     "run-name": "A run cannot have this name.",

@@ -19,11 +19,15 @@ class Secret:
 
 @dataclass(frozen=True, slots=True)
 class KnownSecrets:
-    """The secrets at one moment: their contents, and why some cannot be used."""
+    """The secrets at one moment: their contents, and why some cannot be used.
+
+    With ``elsewhere``, the machine that runs the workflow has the secrets. Then no secret is missing here.
+    """
 
     contents: Mapping[Secret, bytes] = field(default_factory=dict, repr=False)
     faults: Mapping[Secret, str] = field(default_factory=dict, repr=False)
     closed: Mapping[str, str] = field(default_factory=dict)  # for a type: why its secrets cannot be listed
+    elsewhere: bool = False
 
     def value(self, name: str) -> str:
         """Return the value of a secret of type env, or an empty text. A final newline is removed."""
@@ -35,7 +39,7 @@ class KnownSecrets:
 
     def fault(self, secret: Secret) -> str:
         """Return why a secret cannot be used: the end of a sentence, or an empty text."""
-        if secret in self.contents or secret in self.faults:
+        if self.elsewhere or secret in self.contents or secret in self.faults:
             return self.faults.get(secret, "")
         return self.closed.get(secret.type, "is not there")
 

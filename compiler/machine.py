@@ -11,14 +11,17 @@ from reana_batch.ir import Workflow
 from reana_batch.site import Site
 
 
-def facts_for(workflow: Workflow, site: Site) -> Facts:
+def facts_for(workflow: Workflow, site: Site, *, without_secrets: bool = False) -> Facts:
     """Return the facts that the passes need for a workflow. Other facts are not read.
 
-    An expansion needs none: its credentials and data were checked with those of the whole run.
+    An expansion needs none: its credentials and data were checked with those of the whole run. ``without_secrets``
+    says that another machine has the secrets. Then those of this one do not count, nor its tickets.
     """
     asked = _asked(workflow)
     if workflow.within or not asked:
         return Facts()
+    if without_secrets:
+        return Facts(secrets=KnownSecrets(elsewhere=True))
     known = secrets.store(site.credentials.secrets).known()
     return Facts(any(_has_ticket(CREDENTIALS[name], site, known) for name in asked), known)
 

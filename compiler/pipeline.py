@@ -115,7 +115,7 @@ def _lower_as_chosen(
     workflow: Workflow, site: Site, choice: Choice, options: Options, diagnostics: Diagnostics
 ) -> Compilation:
     workflow = delegate(workflow, choice, site, diagnostics)
-    chosen = {"fuse": options.fuse, "strict_outputs": options.strict_outputs}
+    chosen = {name: getattr(options, name) for name in ("fuse", "strict_outputs", "without_secrets")}
     return lower(workflow, site, choice.engine, diagnostics, **chosen)
 
 
@@ -145,13 +145,14 @@ def lower(
     *,
     fuse: bool = False,
     strict_outputs: bool = False,
+    without_secrets: bool = False,
 ) -> Compilation:
     """Return ``workflow`` after all passes for ``backend``. Faults raise :class:`Refused`."""
     if workflow.expansions or any(step.action.needs_python for step in workflow.steps):
         # The Python that runs here runs on the workers too, unless the site names another one for them.
         site = replace(site, python=site.python or sys.executable)
     target = backends.lowering(backend).target(site)
-    facts = facts_for(workflow, site)
+    facts = facts_for(workflow, site, without_secrets=without_secrets)
     workflow = run_passes(workflow, Context(target, site, diagnostics, fuse, strict_outputs, facts))
     diagnostics.stop_if_errors()
     return Compilation(workflow, site, target, diagnostics=diagnostics)

@@ -71,14 +71,16 @@ def answering(function: Callable[..., Answer]) -> Callable[..., None]:
     return run
 
 
-def write_file(output: Path, content: bytes) -> None:
-    """Write a file that the user named. If it cannot be written, Refused is raised."""
+def write_file(output: Path, content: bytes, *, new: bool = False) -> None:
+    """Write a file that the user named. Refused is raised if it cannot be written, or exists though it must be new."""
     from reana_batch.diagnostics import refuse
     from reana_batch.files import no_follow
 
     try:
-        with open(output, "wb", opener=no_follow) as stream:
+        with open(output, "xb" if new else "wb", opener=no_follow) as stream:
             stream.write(content)
+    except FileExistsError as error:
+        raise refuse("output-exists", f"{output} exists.", hint="replace it with --force, or name another.") from error
     except OSError as error:
         raise refuse("cannot-write", f"{output} cannot be written: {error.strerror}.") from error
 

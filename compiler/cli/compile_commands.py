@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path, dir_okay=False),
     help="Also write the faults and warnings to this file, as a Code Quality report of GitLab.",
 )
+@click.option("--without-secrets", is_flag=True, help="Do not ask for secrets: the machine of the run has them.")
 @answering
 def validate(file: Path | None, code_quality: Path | None, **given: Any) -> Answer:
     """Check an analysis without running it."""

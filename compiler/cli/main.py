@@ -20,6 +20,7 @@ class Entry(NamedTuple):
 
 
 COMMANDS = {
+    "ci": Entry("ci_commands:ci", "Print a file for GitLab CI or GitHub Actions."),
     "compile": Entry("compile_commands:compile_command", "Write the batch files and inputs into a run directory."),
     "completion": Entry("site_commands:completion", "Print the completion script of a shell."),
     "config": Entry("site_commands:config", "Show the settings in force here."),

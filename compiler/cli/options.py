@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from reana_batch import backends
 from reana_batch.cli.terminal import show
@@ -146,6 +147,18 @@ def spec_options(function: _Function) -> _Function:
     for option in reversed(_SPEC_OPTIONS):
         function = option(function)
     return function
+
+
+def given_words(names: Iterable[str]) -> list[str]:
+    """Return the words of the running command for these parameters, if the user gave them on the command line."""
+    context, words = click.get_current_context(), list[str]()
+    for option in context.command.params:
+        name = option.name or ""
+        if name in names and context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            value = context.params[name]
+            for each in value if option.multiple else (value,):
+                words += [option.opts[-1]] if each is True else [option.opts[-1], str(each)]
+    return words
 
 
 def run_options(function: _Function) -> _Function:

@@ -58,6 +58,8 @@ def stage_data(workflow: Workflow, context: Context) -> Workflow:
 def _check_instances(data: Iterable[DataFile], context: Context) -> None:
     """Record each Rucio that neither the site nor the user's secrets name."""
     own = re.split("[,:]", context.facts.secrets.value("VONAME"))[0]
+    if context.facts.secrets.elsewhere:  # VONAME is not known here
+        return
     known = tuple(dict.fromkeys((DEFAULT_INSTANCE, *([own] if own else []), *context.site.data.rucio_instances)))
     for file in data:
         if file.scheme == "rucio" and file.instance not in known:

@@ -30,6 +30,8 @@ class File:
 
 _PLAIN = re.compile(r"[A-Za-z0-9_~.,:/+@&|()*\[\]-]*")
 _DAG_WORD = re.compile(r"""[^\s"'\\+]+""")
+_ONE_LINE = 10**9  # characters
+_FLOW = re.compile(r"[][{},:?]")  # what a list on one line takes for its own
 _MAKE_WORD = re.compile(r"[^\s:#%=\\|;()]+")
 
 
@@ -100,6 +102,29 @@ def for_make(value: object) -> str:
     return text.replace("$", "$$")
 
 
+def for_yaml(value: object) -> str:
+    """Return a scalar of YAML on one line, which every reader takes as this text or integer."""
+    import yaml
+
+    if isinstance(value, int):
+        return str(value)
+    text = str(value)
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise Unquotable("a YAML file must be UTF-8 text") from error
+    style = None if text.isprintable() and not _FLOW.search(text) else '"'
+    return yaml.safe_dump(text, default_style=style, allow_unicode=True, width=_ONE_LINE).split("\n")[0]
+
+
+def for_yaml_block(text: str, indent: int) -> str:
+    """Return a scalar of YAML that is lines of text, indented by this many blanks."""
+    lines = text.removesuffix("\n").split("\n")
+    if not all(line.isprintable() for line in lines) or text.startswith((" ", "\n")):
+        return for_yaml(text)
+    return "|\n" + "\n".join(line and " " * indent + line for line in lines)
+
+
 _QUOTING: dict[str, Callable[[object], str]] = {
     "sh": for_shell,
     "sbatch": for_sbatch,
@@ -107,6 +132,7 @@ _QUOTING: dict[str, Callable[[object], str]] = {
     "dag": for_dag,
     "make": for_make,
     "ini": str,
+    "yaml": for_yaml,
 }
 
 
@@ -133,6 +159,7 @@ def environment(language: str) -> jinja2.Environment:
     )
     made.filters["comment"] = lambda value: Verbatim(for_comment(value))
     made.filters["words"] = lambda values: Verbatim(" ".join(map(quote, values)))
+    made.filters["block"] = lambda value, indent: Verbatim(for_yaml_block(value, indent))
     made.filters["classad"] = lambda value: Verbatim(for_classad(value))
     return made
 

@@ -104,6 +104,9 @@ reana-batch validate -f ../../twice.yaml
 reana-batch validate -f ../../bad -p word=1
 reana-batch validate -f ../../nowhere
 reana-batch status
+cp -r ../published published
+reana-batch ci gitlab --site generic-slurm -f published
+reana-batch ci github --site generic-slurm -o ready.yml
 reana-batch compile --site generic-slurm -o ready
 reana-batch compile --dry-run -b make
 reana-batch inspect --site generic-slurm

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -28,6 +29,8 @@ from reana_batch.writing.render import (
     for_sbatch,
     for_shell,
     for_submit,
+    for_yaml,
+    for_yaml_block,
 )
 
 # Processes and file names cannot hold NUL, and UTF-8 has no surrogates.
@@ -246,3 +249,16 @@ def test_classad_strings_mean_what_was_given(text: str) -> None:
 def test_comments_stay_in_their_line(text: str) -> None:
     assert len(f"# {for_comment(text)}".splitlines()) == 1
     assert shlex.split(f"# {for_comment(text)}\nword", comments=True) == ["word"]
+
+
+@given(TEXTS)
+def test_yaml_reads_back_scalars_also_in_a_list_on_one_line(text: str) -> None:
+    assert "\n" not in for_yaml(text)
+    read = yaml.safe_load(f"a: [{for_yaml(text)}, {for_yaml(text)}]\nb: {for_yaml(text)}\n")
+    assert read == {"a": [text, text], "b": text}
+
+
+@given(TEXTS)
+def test_yaml_reads_back_blocks_except_for_the_last_line_break(text: str) -> None:
+    read = yaml.safe_load(f"a:\n  - b:\n    - {for_yaml_block(text, 6)}\n    - c\n")
+    assert [read["a"][0]["b"][0].rstrip("\n"), read["a"][0]["b"][1]] == [text.rstrip("\n"), "c"]
