@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from reana_batch.cli import completing
 from reana_batch.cli.options import find_run, root_of
 
 if TYPE_CHECKING:
@@ -88,6 +89,7 @@ def choice_options(function: Callable[..., Any]) -> Callable[..., Any]:
         callback=_filters,
         metavar="NAME=VALUE",
         help="Only these runs: name=PART of it, status=STATUS, backend=NAME. Several values of one are alternatives.",
+        shell_complete=completing.filters,
     )
     return by_value(by_age(chosen))
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reana_batch import layout
+from reana_batch.cli import completing
 from reana_batch.cli.answers import EXIT_REFUSED, Answer, answering
 from reana_batch.cli.choosing import Choice, choice_options, look_at_each, named_runs
 from reana_batch.cli.options import WORKON, find_run, run_options, runs_option
@@ -25,7 +26,7 @@ dry_run_option = click.option("--dry-run", is_flag=True, help="Show what would b
 
 
 @click.command("delete")
-@click.argument("named", nargs=-1, metavar="[NAME[.N]]...")
+@click.argument("named", nargs=-1, metavar="[NAME[.N]]...", shell_complete=completing.runs)
 @click.option(
     "-w",
     "--workflow",
@@ -33,6 +34,7 @@ dry_run_option = click.option("--dry-run", is_flag=True, help="Show what would b
     multiple=True,
     metavar="NAME[.N]",
     help=f"A run; without a number the latest.  [env: {WORKON}]",
+    shell_complete=completing.runs,
 )
 @runs_option
 @choice_options

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from reana_batch.cli import completing
 from reana_batch.cli.answers import Answer, Record, answering, wants_json, write_file
 from reana_batch.cli.options import compile_analysis, spec_options
 from reana_batch.cli.terminal import Line, Note, Number, Piece, Raw, Table, Tree, counted, line
@@ -137,7 +138,13 @@ def _pieces(text: str | Iterable[str]) -> Iterable[str]:
     type=click.Path(path_type=Path, dir_okay=False),
     help="The file for the graph; svg and png need one.",
 )
-@click.option("--script", "step", metavar="STEP", help="Show the exact scripts of a step instead.")
+@click.option(
+    "--script",
+    "step",
+    metavar="STEP",
+    help="Show the exact scripts of a step instead.",
+    shell_complete=completing.steps_of_analysis,
+)
 @answering
 def inspect(file: Path | None, form: str, output: Path | None, step: str | None, **given: Any) -> Answer:
     """Show the graph, and each step's jobs, image and resources."""

@@ -53,6 +53,10 @@ COMMANDS = {
 }
 
 
+# The variable with which the completion of a shell calls the program.
+COMPLETE = "_REANA_BATCH_COMPLETE"
+
+
 class LazyGroup(click.Group):
     """A group that imports the module of a command when the command is used."""
 
@@ -70,6 +74,13 @@ class LazyGroup(click.Group):
     def format_commands(self, _: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, entry.summary) for name, entry in COMMANDS.items()])
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        if COMPLETE in os.environ:
+            from reana_batch.cli import shells
+
+            shells.register()
+        return super().main(*args, **extra)
 
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any

@@ -10,6 +10,7 @@ import click
 from click.core import ParameterSource
 
 from reana_batch import backends
+from reana_batch.cli import completing
 from reana_batch.cli.terminal import show
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from reana_batch.compilation import Compilation
     from reana_batch.lifecycle.requests import Wish
     from reana_batch.reading.sites import ResolvedSite
+    from reana_batch.secrets import Store
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -33,7 +35,13 @@ _SPEC_OPTIONS = (
         "-f", "--file", type=click.Path(path_type=Path), help="The analysis.  [default: reana.yaml or reana.yml]"
     ),
     click.option(
-        "-p", "--parameter", "parameters", multiple=True, metavar="NAME=VALUE", help="Set an input parameter."
+        "-p",
+        "--parameter",
+        "parameters",
+        multiple=True,
+        metavar="NAME=VALUE",
+        help="Set an input parameter.",
+        shell_complete=completing.parameters,
     ),
     click.option(
         "--option",
@@ -41,9 +49,17 @@ _SPEC_OPTIONS = (
         multiple=True,
         metavar="NAME=VALUE",
         help="Set an operational option: FROM, TARGET.",
+        shell_complete=completing.operational_options,
     ),
-    click.option("--site", help="The site profile; see `reana-batch sites`."),
-    click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change a setting of the profile."),
+    click.option("--site", help="The site profile; see `reana-batch sites`.", shell_complete=completing.sites),
+    click.option(
+        "--set",
+        "settings",
+        multiple=True,
+        metavar="KEY=VALUE",
+        help="Change a setting of the profile.",
+        shell_complete=completing.settings,
+    ),
     click.option("--fuse", is_flag=True, help="Run the commands of a step in one job."),
     click.option(
         "--queue-time",
@@ -89,11 +105,12 @@ _NAME_OPTION = click.option(
     required=True,
     metavar="NAME[.N]",
     help=f"The run; without a number the latest.  [env: {WORKON}]",
+    shell_complete=completing.runs,
 )
 jobs_option = click.option(
     "-j", "--jobs", type=click.IntRange(min=1), help="Jobs at a time, with make.  [default: the usable CPUs]"
 )
-site_option = click.option("--site", help="The site profile.")
+site_option = click.option("--site", help="The site profile.", shell_complete=completing.sites)
 
 
 def _amount(_context: click.Context, option: click.Parameter, text: str | None) -> int | None:
@@ -195,6 +212,16 @@ def open_run(name: str, runs: Path | None) -> Run:
     from reana_batch import Run
 
     return Run(find_run(name, runs))
+
+
+def the_store() -> Store:
+    """Return the user's store of secrets, by the settings in force here."""
+    from reana_batch import secrets
+    from reana_batch.diagnostics import Diagnostics
+    from reana_batch.reading.sites import resolve
+
+    resolved = resolve(None, (), Path(), Diagnostics(), known=backends.known_settings())
+    return secrets.store(resolved.site.credentials.secrets)
 
 
 def site_line(resolved: ResolvedSite) -> str:

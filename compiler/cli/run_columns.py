@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from reana_batch.cli import completing
 from reana_batch.cli.options import WORKON
 from reana_batch.cli.terminal import Cell, Number, Table, readable_size
 
@@ -116,6 +117,7 @@ format_option = click.option(
     metavar="COLUMN[=VALUE],...",
     callback=lambda _context, _option, given: parsed_format(given),
     help=f"Only these columns, and only rows with these values. Columns: {', '.join(COLUMNS)}.",
+    shell_complete=completing.columns(COLUMNS),
 )
 human_option = click.option("-h", "--human-readable", "human", is_flag=True, help="Sizes in KiB, MiB and so on.")
 

@@ -10,6 +10,7 @@ import click
 
 import reana_batch
 from reana_batch import backends
+from reana_batch.cli import completing
 from reana_batch.cli.answers import Answer, answering
 from reana_batch.cli.following import wait_for_end
 from reana_batch.cli.options import (
@@ -38,7 +39,13 @@ _directory_argument = click.argument("directory", type=click.Path(path_type=Path
 @click.command("run")
 @spec_options
 @click.option(
-    "-w", "--workflow", "name", default="workflow", show_default=True, help="The name of the run; it gets a number."
+    "-w",
+    "--workflow",
+    "name",
+    default="workflow",
+    show_default=True,
+    help="The name of the run; it gets a number.",
+    shell_complete=completing.labels,
 )
 @runs_option
 @jobs_option

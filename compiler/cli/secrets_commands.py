@@ -9,25 +9,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reana_batch import backends
+from reana_batch.cli import completing
 from reana_batch.cli.answers import Answer, answering
+from reana_batch.cli.options import the_store
 from reana_batch.cli.terminal import Table, line
 
 if TYPE_CHECKING:
     from reana_batch.facts import Secret
-    from reana_batch.secrets import Store
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-
-
-def _store() -> Store:
-    from reana_batch import secrets
-    from reana_batch.diagnostics import Diagnostics
-    from reana_batch.reading.sites import resolve
-
-    return secrets.store(
-        resolve(None, (), Path(), Diagnostics(), known=backends.known_settings()).site.credentials.secrets
-    )
 
 
 @click.command("secrets-add")
@@ -60,7 +50,7 @@ def secrets_add(values: tuple[str, ...], files: tuple[Path, ...], overwrite: boo
         raise click.UsageError("Give at least one --env or --file.")
     given = {Secret(_name(word), ENV): _value(word) for word in values}
     given |= {Secret(path.name, FILE): _content(path) for path in files}
-    store = _store()
+    store = the_store()
     known = [secret.name for secret in store.secrets() if secret in given]
     if known and not overwrite:
         message = f"{_listed(known)} there already; nothing was added."
@@ -106,19 +96,19 @@ def _record(secret: Secret) -> dict[str, str]:
 @answering
 def secrets_list() -> Answer:
     """List the secrets by name, never their values."""
-    found = list(_store().secrets())
+    found = list(the_store().secrets())
     table = Table(("NAME", "TYPE"), [(secret.name, secret.type) for secret in found])
     return Answer({"secrets": [_record(secret) for secret in found]}, [table])
 
 
 @click.command("secrets-delete")
-@click.argument("names", nargs=-1, required=True)
+@click.argument("names", nargs=-1, required=True, shell_complete=completing.secrets)
 @answering
 def secrets_delete(names: tuple[str, ...]) -> Answer:
     """Delete secrets by name."""
     from reana_batch.diagnostics import closest, refuse
 
-    store = _store()
+    store = the_store()
     found = [secret for secret in store.secrets() if secret.name in names]
     known = {secret.name for secret in store.secrets()}
     unknown = [name for name in names if name not in known]

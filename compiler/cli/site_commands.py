@@ -10,13 +10,14 @@ from typing import Any
 import click
 
 from reana_batch import backends
+from reana_batch.cli import completing
 from reana_batch.cli.answers import EXIT_FAILED, Answer, answering, guarded, json_option
 from reana_batch.cli.options import root_of, runs_option, site_line, site_option
 from reana_batch.cli.terminal import Note, Raw, Table, line, print_pieces
 
 
 @click.command("samples")
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=completing.samples)
 @click.argument("directory", required=False, type=click.Path(path_type=Path))
 @answering
 def samples(name: str | None, directory: Path | None) -> Answer:
@@ -57,7 +58,7 @@ def _list_sites() -> Answer:
 
 
 @sites.command("show")
-@click.argument("name")
+@click.argument("name", shell_complete=completing.sites)
 @answering
 def show_site(name: str) -> Answer:
     """Show the settings of a profile, with their sources."""
@@ -66,7 +67,14 @@ def show_site(name: str) -> Answer:
 
 @click.command("config")
 @site_option
-@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change a setting.")
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Change a setting.",
+    shell_complete=completing.settings,
+)
 @click.option("--origin", is_flag=True, help="Show where each value comes from.")
 @answering
 def config(site: str | None, settings: tuple[str, ...], origin: bool) -> Answer:
@@ -133,11 +141,19 @@ def completion(context: click.Context, shell: str) -> None:
     """Print the completion script of a shell.
 
     For bash, put into ~/.bashrc: eval "$(reana-batch completion bash)"
+
+    For zsh, put into ~/.zshrc, after compinit: eval "$(reana-batch completion zsh)"
+
+    For fish, put into ~/.config/fish/config.fish: reana-batch completion fish | source
     """
     from click.shell_completion import get_completion_class
 
+    from reana_batch.cli import shells
+    from reana_batch.cli.main import COMPLETE
+
+    shells.register()
     kind = get_completion_class(shell)
     assert kind is not None
-    script = kind(context.find_root().command, {}, "reana-batch", "_REANA_BATCH_COMPLETE").source()
+    script = kind(context.find_root().command, {}, "reana-batch", COMPLETE).source()
     with guarded(as_json=False):
-        print_pieces([Raw([f"{script}\n"])])
+        print_pieces([Raw([script])])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from reana_batch.cli import completing
 from reana_batch.cli.answers import EXIT_REFUSED, Answer, answering
 from reana_batch.cli.choosing import Choice, choice_options, look_at_each, named_runs
 from reana_batch.cli.following import state_answer, wait_for_end
@@ -43,7 +44,15 @@ def status(name: str, runs: Path | None) -> Answer:
 
 @click.command("list", context_settings={"help_option_names": ["--help"]})
 @runs_option
-@click.option("-w", "--workflow", "names", multiple=True, metavar="NAME", help="Only the runs of this name.")
+@click.option(
+    "-w",
+    "--workflow",
+    "names",
+    multiple=True,
+    metavar="NAME",
+    help="Only the runs of this name.",
+    shell_complete=completing.runs,
+)
 @choice_options
 @format_option
 @click.option(
@@ -89,7 +98,7 @@ def wait(name: str, runs: Path | None) -> Answer:
 
 @click.command("logs")
 @run_options
-@click.argument("step", required=False)
+@click.argument("step", required=False, shell_complete=completing.steps_of_run)
 @click.option("--row", type=click.IntRange(min=0), help="Only this row of the step.")
 @click.option("--follow", is_flag=True, help="Keep showing new output until the run has ended.")
 @answering

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reana_batch import backends
+from reana_batch.cli import completing
 from reana_batch.cli.answers import EXIT_FAILED, Answer, answering, write_file
 from reana_batch.cli.options import find_run, open_run, run_options, runs_option
 from reana_batch.cli.terminal import Line, Piece, Raw, Table, line, show
@@ -92,8 +93,8 @@ def download(name: str, runs: Path | None, files: tuple[str, ...], output: Path)
 
 @click.command("diff")
 @runs_option
-@click.argument("first")
-@click.argument("second")
+@click.argument("first", shell_complete=completing.runs)
+@click.argument("second", shell_complete=completing.runs)
 @answering
 def diff(first: str, second: str, runs: Path | None) -> Answer:
     """Show how two runs and their workspaces differ."""

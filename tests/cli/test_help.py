@@ -51,7 +51,7 @@ def test_version_is_one_line(empty: Tool) -> None:
 
 @pytest.mark.parametrize("args", [["--help"], ["--version"], ["validate", "--help"], ["run", "--help"]], ids=" ".join)
 def test_help_loads_nothing_heavy(args: list[str], empty: Tool) -> None:
-    assert _loaded(empty, *args) & HEAVY == set()
+    assert loaded(empty, *args) & HEAVY == set()
 
 
 def test_what_reads_no_analysis_loads_no_compiler(hello: Tool) -> None:
@@ -60,15 +60,15 @@ def test_what_reads_no_analysis_loads_no_compiler(hello: Tool) -> None:
         hello.write(f"bin/{name}", "#!/bin/sh\necho 1\n").chmod(0o755)
     hello.write("bin/squeue", '#!/bin/sh\necho "1|PENDING|None|0|$PWD/run|"\n').chmod(0o755)
     path = f"{hello.directory}/bin:{hello.environment['PATH']}"
-    submitting = _loaded(hello, "submit", "run", PATH=path)
+    submitting = loaded(hello, "submit", "run", PATH=path)
     assert submitting & (HEAVY | COMPILER) == set()
-    asking = _loaded(hello, "status", "-w", "./run", PATH=path)
+    asking = loaded(hello, "status", "-w", "./run", PATH=path)
     assert asking & (HEAVY | COMPILER) - DRAWING == set()
-    assert _loaded(hello, "logs", "-w", "./run", PATH=path) & (HEAVY | COMPILER) == set()
-    assert _loaded(hello, "stop", "-w", "./run", PATH=path) & (HEAVY | COMPILER) == set()
+    assert loaded(hello, "logs", "-w", "./run", PATH=path) & (HEAVY | COMPILER) == set()
+    assert loaded(hello, "stop", "-w", "./run", PATH=path) & (HEAVY | COMPILER) == set()
 
 
-def _loaded(tool: Tool, *args: str, **changes: str) -> set[str]:
+def loaded(tool: Tool, *args: str, **changes: str) -> set[str]:
     """Return the modules that a command loads."""
     command = [sys.executable, "-X", "importtime", str(PROGRAM), *args]
     environment = tool.environment | changes
@@ -101,7 +101,7 @@ def test_bash_takes_the_completion_script(empty: Tool) -> None:
     subprocess.run(
         ["bash", "-euc", 'eval "$1"; complete -p reana-batch', "bash", script], check=True, capture_output=True
     )
-    words = {"COMP_WORDS": "reana-batch val", "COMP_CWORD": "1", "_REANA_BATCH_COMPLETE": "bash_complete"}
+    words = {"COMP_WORDS": "reana-batch val", "COMP_BREAKS": "=:", "_REANA_BATCH_COMPLETE": "bash_complete"}
     assert "validate" in empty.run(**words).stdout
 
 
