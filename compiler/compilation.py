@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -75,7 +76,7 @@ class Compilation:
 
     def files(self) -> Iterator[File]:
         """Yield each generated file. Tables and long lists are made while they are written."""
-        yield File(layout.MANIFEST, manifest.write(self.workflow, self.target, self.site.limits))
+        yield File(layout.MANIFEST, manifest.write(self.workflow, self.target, self.site.limits, self._definition))
         yield from jobs.job_files(self.workflow, self.site, self.target)
         if self.workflow.expansions:
             assert self.spec is not None, "only an analysis can be compiled again"
@@ -84,6 +85,15 @@ class Compilation:
         yield from backends.lowering(self.target.name).lower(self.workflow, self.site)
         for name in sorted({step.placed.target.name for step in self.workflow.steps if step.placed.target}):
             yield from backends.guest(name).lower_nodes(self.workflow, self.site)
+
+    @property
+    def _definition(self) -> str:
+        """What the expansions are compiled from, except files, as text."""
+        if self.spec is None or not self.workflow.expansions:
+            return ""
+        spec = self.spec
+        said = (spec.document.data.get("workflow"), spec.parameters, spec.given, spec.options)
+        return json.dumps(said, sort_keys=True, default=str)
 
     def _frozen(self, spec: Spec) -> frozen.Frozen:
         return frozen.Frozen(

@@ -11,8 +11,8 @@ import contextlib
 import fnmatch
 import os
 import re
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterable, Iterator
+from pathlib import Path, PurePosixPath
 
 from reana_batch.files import entered, walk
 
@@ -24,6 +24,15 @@ _TOKEN = re.compile(r"\\(?P<escaped>.)|(?P<set>\[[!^]?\]?[^]]*\])|(?P<star>\*+)|
 def is_inside(name: str) -> bool:
     """Return whether a name, without links, stays in the workspace."""
     return not os.path.isabs(name) and Path(os.path.normpath(name)).parts[:1] != ("..",)
+
+
+def with_folders(paths: Iterable[str]) -> set[str]:
+    """Return the paths in their shortest form, and all folders above them except the workspace."""
+    found: set[str] = set()
+    for path in paths:
+        own = PurePosixPath(os.path.normpath(path))
+        found.update(str(each) for each in (own, *own.parents))
+    return found - {".", "/"}
 
 
 def find(root: Path, name: str) -> Iterator[tuple[str, os.stat_result]]:

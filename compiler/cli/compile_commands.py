@@ -12,7 +12,8 @@ import click
 
 from reana_batch.cli import completing
 from reana_batch.cli.answers import Answer, Record, answering, wants_json, write_file
-from reana_batch.cli.options import compile_analysis, spec_options
+from reana_batch.cli.options import checksum_option, compile_analysis, find_run, recompile, runs_option, spec_options
+from reana_batch.cli.plan_text import plan_answer
 from reana_batch.cli.terminal import Line, Note, Number, Piece, Raw, Table, Tree, counted, line
 
 if TYPE_CHECKING:
@@ -74,11 +75,30 @@ def _analysis(file: Path | None) -> Path:
 )
 @click.option("-n", "--dry-run", is_flag=True, help="Show what would be written, and write nothing.")
 @click.option("--force", is_flag=True, help="Replace the run in the directory.")
+@click.option(
+    "--against",
+    metavar="RUN",
+    shell_complete=completing.runs,
+    help="Show which jobs are not the same as in this run, and write nothing.",
+)
+@runs_option
+@checksum_option
 @answering
-def compile_command(file: Path | None, output: Path | None, dry_run: bool, force: bool, **given: Any) -> Answer:
+def compile_command(
+    file: Path | None,
+    output: Path | None,
+    dry_run: bool,
+    force: bool,
+    against: str | None,
+    runs: Path | None,
+    checksum: bool,
+    **given: Any,
+) -> Answer:
     """Write the batch files and inputs into a run directory."""
     from reana_batch.lifecycle.creation import write_run
 
+    if against is not None:
+        return _difference(find_run(against, runs), file, checksum=checksum, **given)
     compilation = compile_analysis(file, **given)
     directory = output or Path(f"run-{compilation.target.name}")
     record = {
@@ -96,6 +116,17 @@ def compile_command(file: Path | None, output: Path | None, dry_run: bool, force
         line(f"To start: cd {shlex.quote(str(directory))} && {compilation.start_command}"),
     ]
     return Answer(record, shown, compilation.diagnostics)
+
+
+def _difference(run: Path, file: Path | None, *, checksum: bool, **given: Any) -> Answer:
+    """Return the answer with the plan of a restart of ``run`` with this analysis."""
+    from reana_batch.lifecycle.deletion import check_latest
+    from reana_batch.lifecycle.planning import planned
+    from reana_batch.run.parts import Run
+
+    check_latest(run)
+    compilation = recompile(run, _analysis(file), **given)
+    return plan_answer(planned(Run(run), compilation, checksum=checksum), compilation.diagnostics)
 
 
 def _more(compilation: Compilation) -> str:

@@ -110,6 +110,9 @@ _NAME_OPTION = click.option(
 jobs_option = click.option(
     "-j", "--jobs", type=click.IntRange(min=1), help="Jobs at a time, with make.  [default: the usable CPUs]"
 )
+checksum_option = click.option(
+    "--checksum", is_flag=True, help="Compare inputs by their content instead of their sizes and times."
+)
 site_option = click.option("--site", help="The site profile.", shell_complete=completing.sites)
 
 
@@ -191,6 +194,23 @@ def compile_analysis(file: Path | None, *, quiet: bool = False, **given: Any) ->
     if not quiet:
         show(compilation.diagnostics)
     return compilation
+
+
+def recompile(run: Path, file: Path | None, **given: Any) -> Compilation:
+    """Return the compilation of the analysis in ``file``, or of the run's own. The site is that of the run.
+
+    Raises Refused if the run does not name its analysis.
+    """
+    from reana_batch.diagnostics import refuse
+    from reana_batch.run.run_json import read_record
+
+    record = read_record(run)
+    if file is None and not record.spec:
+        raise refuse("unknown-run", f"{run.name} does not say where its analysis is.", hint="name it with --file.")
+    if not (given["site"] or given["backend"]):
+        given["site"], given["backend"] = record.site or None, record.backend or None
+        given["settings"] = (*record.settings, *given["settings"])
+    return compile_analysis(file or Path(record.spec), **given)
 
 
 def root_of(runs: Path | None) -> Path:

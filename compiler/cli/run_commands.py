@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -14,9 +14,11 @@ from reana_batch.cli import completing
 from reana_batch.cli.answers import Answer, answering
 from reana_batch.cli.following import wait_for_end
 from reana_batch.cli.options import (
+    checksum_option,
     compile_analysis,
     find_run,
     jobs_option,
+    recompile,
     request_options,
     root_of,
     run_options,
@@ -24,11 +26,19 @@ from reana_batch.cli.options import (
     spec_options,
     wish_of,
 )
+from reana_batch.cli.plan_text import plan_answer
 from reana_batch.cli.starting import asked_site, create, starting, watch_here
 from reana_batch.cli.terminal import Line, counted, line, say, show
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from reana_batch.backends.drivers import Here
+    from reana_batch.compilation import Compilation
+    from reana_batch.lifecycle.comparison import Plan
+    from reana_batch.run.parts import Run
+
+_Started = TypeVar("_Started")
 
 _directory_argument = click.argument("directory", type=click.Path(path_type=Path, exists=True, file_okay=False))
 
@@ -50,8 +60,24 @@ _directory_argument = click.argument("directory", type=click.Path(path_type=Path
 @runs_option
 @jobs_option
 @click.option("--follow", is_flag=True, help="Wait for the end. With make, the command always waits.")
+@click.option(
+    "--reuse",
+    metavar="RUN",
+    shell_complete=completing.runs,
+    help="Take over the jobs of an ended run that are the same, with copies of its files.",
+)
+@checksum_option
 @answering
-def run(file: Path | None, name: str, runs: Path | None, jobs: int | None, follow: bool, **given: Any) -> Answer:
+def run(
+    file: Path | None,
+    name: str,
+    runs: Path | None,
+    jobs: int | None,
+    follow: bool,
+    reuse: str | None,
+    checksum: bool,
+    **given: Any,
+) -> Answer:
     """Compile an analysis into a new run and start it.
 
     With HTCondor and Slurm, the command submits the run and returns. With make, it runs the jobs here and waits.
@@ -65,7 +91,8 @@ def run(file: Path | None, name: str, runs: Path | None, jobs: int | None, follo
     here = backends.driver(compilation.target.name).here
     if here:
         here.check_tools()
-    directory = create(compilation, root_of(runs), name)
+    old = find_run(reuse, runs) if reuse else None
+    directory = create(compilation, root_of(runs), name, old, checksum=checksum)
     if here:
         return watch_here(directory, here, submission.submit(directory, starting(here, jobs)), compilation.diagnostics)
     ids = submission.submit(directory, submission.submit_run)
@@ -110,26 +137,56 @@ def submit(directory: Path) -> Answer:
 
 @click.command("restart")
 @run_options
+@spec_options
 @jobs_option
+@click.option("-n", "--dry-run", is_flag=True, help="Show which jobs would run and why, and change nothing.")
+@checksum_option
 @answering
-def restart(name: str, runs: Path | None, jobs: int | None) -> Answer:
+def restart(
+    name: str, runs: Path | None, file: Path | None, jobs: int | None, dry_run: bool, checksum: bool, **given: Any
+) -> Answer:
     """Start an ended run again, as NAME.N.1, in its workspace.
 
-    Finished jobs do not run again.
+    Finished jobs do not run again. With another analysis, parameters or options, the jobs run that are not the same any
+    more, and those that wait for them.
     """
     from reana_batch.lifecycle import restart, submission
+    from reana_batch.run.parts import Run
 
     old = find_run(name, runs)
-    here = _here(old)
+    compilation = recompile(old, file, **given) if file or any(given.values()) else None
+    diagnostics = compilation.diagnostics if compilation else None
+    if dry_run:
+        return plan_answer(_plan(Run(old), compilation, checksum=checksum), diagnostics)
+    here = backends.driver(compilation.target.name).here if compilation else _here(old)
     if here:
         here.check_tools()
-        new, done, process = restart.restart(old, starting(here, jobs))
+
+    def again(start: Callable[[Run], _Started]) -> tuple[Path, int, _Started]:
+        if compilation is None:
+            return restart.restart(old, start)
+        from reana_batch.lifecycle import reuse
+
+        new, plan, started = reuse.restart(old, compilation, start, checksum=checksum)
+        return new, plan.kept, started
+
+    if here:
+        new, done, process = again(starting(here, jobs))
         _say_restarted(old, new, done)
-        return watch_here(new, here, process)
-    new, done, ids = restart.restart(old, submission.submit_run)
+        return watch_here(new, here, process, diagnostics)
+    new, done, ids = again(submission.submit_run)
     _say_restarted(old, new, done)
     shown = [line(f"==> SUCCESS: {new.name} has been submitted.", "green")]
-    return Answer({"name": new.name, "directory": str(new), "ids": ids, "done": done}, shown)
+    return Answer({"name": new.name, "directory": str(new), "ids": ids, "done": done}, shown, diagnostics)
+
+
+def _plan(run: Run, compilation: Compilation | None, *, checksum: bool) -> Plan:
+    """Return which jobs a restart would run."""
+    from reana_batch.lifecycle import planning
+    from reana_batch.lifecycle.deletion import check_latest
+
+    check_latest(run.directory)
+    return planning.planned(run, compilation, checksum=checksum) if compilation else planning.unchanged(run)
 
 
 def _say_restarted(old: Path, new: Path, done: int) -> None:

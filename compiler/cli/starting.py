@@ -13,7 +13,7 @@ import reana_batch
 from reana_batch import backends
 from reana_batch.cli.answers import Answer, wants_json
 from reana_batch.cli.following import end_answer
-from reana_batch.cli.terminal import say, watching
+from reana_batch.cli.terminal import counted, say, watching
 
 if TYPE_CHECKING:
     import subprocess
@@ -51,8 +51,13 @@ def asked_site(directory: Path, settings: Sequence[str]) -> str | None:
     return site
 
 
-def create(compilation: Compilation, root: Path, name: str) -> Path:
-    """Write the directory of a new run, and return it. It is deleted if it cannot be written completely."""
+def create(
+    compilation: Compilation, root: Path, name: str, reused: Path | None = None, *, checksum: bool = False
+) -> Path:
+    """Write the directory of a new run, and return it. It is deleted if it cannot be written completely.
+
+    It takes over the jobs of the run ``reused`` that are the same.
+    """
     import shutil
 
     from reana_batch.diagnostics import Refused
@@ -61,7 +66,13 @@ def create(compilation: Compilation, root: Path, name: str) -> Path:
 
     directory = new_run(root, name)
     try:
-        creation.write_run(compilation, directory)
+        if reused is None:
+            creation.write_run(compilation, directory)
+        else:
+            from reana_batch.lifecycle import reuse
+
+            plan = reuse.create(directory, compilation, reused, checksum=checksum)
+            say(f"==> {directory.name} takes over {plan.kept:,} of its {counted(plan.jobs, 'job')} from {reused.name}.")
     except Refused:
         shutil.rmtree(directory, ignore_errors=True)
         raise

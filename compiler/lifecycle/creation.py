@@ -8,7 +8,7 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from reana_batch import layout
@@ -16,20 +16,27 @@ from reana_batch.compilation import Compilation
 from reana_batch.diagnostics import Refused, refuse
 from reana_batch.files import naming
 from reana_batch.lifecycle import deletion, replacing
+from reana_batch.run import inputs
 from reana_batch.run.lock import locked
-from reana_batch.run.run_json import note
+from reana_batch.run.run_json import Facts, note
 from reana_batch.site import Site
 from reana_batch.target import Target
 from reana_batch.writing import jobs, staging
 from reana_batch.writing.render import File
 
 
-def write_run(compilation: Compilation, directory: Path, *, force: bool = False) -> None:
+def write_run(
+    compilation: Compilation,
+    directory: Path,
+    *,
+    force: bool = False,
+    take_over: Callable[[Path], None] | None = None,
+) -> None:
     """Write the run directory: batch files, workspace with the inputs, folders for logs and records.
 
     ``force`` replaces an earlier run there, but keeps the other files of its workspace. The new run is made in a
-    temporary folder, whose parts are renamed at the end. If that fails, the earlier run is unchanged. Raises Refused if
-    the directory is in use or cannot be written.
+    temporary folder, whose parts are renamed at the end. If that fails, the earlier run is unchanged. ``take_over``
+    adds to the new run there. Raises Refused if the directory is in use or cannot be written.
     """
     _check_path(compilation.site, compilation.target, directory)
     _check_directory(directory, force)
@@ -46,6 +53,8 @@ def write_run(compilation: Compilation, directory: Path, *, force: bool = False)
                     staging.copy_inputs(compilation.spec, compilation.inputs, new / layout.WORKSPACE)
                 staging.write_made(compilation.workflow.made, new / layout.WORKSPACE)
                 fill(compilation, new)
+                if take_over is not None:
+                    take_over(new)
                 replacing.replace(directory, new, Path(folder) / "old")
     except OSError as error:
         raise cannot_write(error, directory) from error
@@ -123,6 +132,19 @@ def _write_files(files: Iterator[File], directory: Path) -> None:
 
 
 def note_creation(directory: Path, compilation: Compilation) -> None:
-    """Record when the run was made, and from which analysis."""
-    spec = compilation.spec.path if compilation.spec else ""
-    note(directory, created=time.time(), spec=str(spec))
+    """Record when the run was made, from which analysis and inputs, and for which site."""
+    if compilation.spec is not None:
+        inputs.write(directory, inputs.facts_in(compilation.spec.directory, compilation.inputs))
+    note(directory, **choices(compilation))
+
+
+def choices(compilation: Compilation) -> Facts:
+    """Return the facts for the record of a run that is made now."""
+    options = compilation.options
+    return {
+        "created": time.time(),
+        "spec": str(compilation.spec.path) if compilation.spec else "",
+        "site": compilation.site.name,
+        "backend": options.backend or "",
+        "settings": list(options.settings),
+    }

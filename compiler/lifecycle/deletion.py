@@ -173,7 +173,19 @@ def _check_guests_gone(run: Run) -> None:
             raise refuse("run-state", message, hint="they are being cancelled; try again in a moment.")
 
 
+def check_latest(directory: Path) -> None:
+    """Raise Refused if a later run with another analysis has changed the workspace of the run."""
+    own = read_record(directory).created or 0
+    for other in sharing(directory):
+        record = read_record(other)
+        if record.reuses and (record.created or 0) > own:
+            message = f"{other.name} has changed the workspace of {directory.name} since."
+            raise refuse("run-state", message, hint=f"name it instead: -w {shlex.quote(str(other))}")
+
+
 def check_workspace_free(directory: Path) -> None:
+    """Raise Refused if another run works in the workspace, or has changed it with another analysis."""
+    check_latest(directory)
     for other in sharing(directory):
         current = known_status(other)
         if current.state in ("queued", "running"):

@@ -16,7 +16,6 @@ from typing import Any
 from reana_batch import backends, files, layout
 from reana_batch.diagnostics import Diagnostics, closest, refuse
 from reana_batch.lifecycle.status import RunStatus
-from reana_batch.reading import sites
 from reana_batch.run import manifest
 from reana_batch.run.failures import Failure
 from reana_batch.run.manifest import Amounts, Manifest, StepEntry
@@ -42,6 +41,8 @@ NO_WISH = Wish()
 
 def read_settings(pairs: Sequence[str]) -> dict[str, Any]:
     """Return the settings of ``KEY=VALUE`` words. Faults raise Refused, with all of them."""
+    from reana_batch.reading import sites  # here, because few commands need it
+
     diagnostics = Diagnostics()
     found = sites.read_settings(pairs, backends.known_settings(), diagnostics)
     diagnostics.stop_if_errors()

@@ -12,11 +12,12 @@ from typing import TypeVar
 from reana_batch import backends, files, layout
 from reana_batch.diagnostics import Refused, refuse
 from reana_batch.lifecycle import requests
+from reana_batch.lifecycle.changes import settle
 from reana_batch.lifecycle.deletion import MAKING, check_ended, check_workspace_free, hidden_name, remove, sweep
 from reana_batch.lifecycle.ending import leave_queue
 from reana_batch.lifecycle.requests import NO_WISH, Wish
 from reana_batch.lifecycle.status import RunStatus, known_status, status
-from reana_batch.run import credentials
+from reana_batch.run import credentials, inputs
 from reana_batch.run.lock import locked
 from reana_batch.run.manifest import StepEntry
 from reana_batch.run.names import next_restart
@@ -79,15 +80,24 @@ def _fill_restart(run: Run, new: Path, unnamed: Path) -> int:
         for name in layout.SHARED if target != unnamed else ():
             (target / name).symlink_to(Path("../..") / name)
     (unnamed / layout.WORKSPACE).symlink_to(workspace)
-    spec = read_record(run.directory).spec
+    if files.is_there(run.directory / inputs.RECORD):
+        (unnamed / inputs.RECORD).write_bytes(files.read_regular(run.directory / inputs.RECORD))
+    known = read_record(run.directory)
+    note(unnamed, spec=known.spec, site=known.site, backend=known.backend, settings=[*known.settings])
     # With an intent, resume can submit the run if this command is interrupted.
-    note(unnamed, created=time.time(), spec=spec, restarts=run.directory.name, intent=Intent())
+    note(unnamed, created=time.time(), restarts=run.directory.name, intent=Intent())
     Run(unnamed).mark_restarted()
     return done
 
 
 def _copy_part(part: Run, target: Path) -> int:
     """Copy the batch files and the records of finished jobs. Return the number of these jobs."""
+    copy_batch(part, target)
+    return sum(_inherit(step, part.directory, target) for step in part.manifest.steps)
+
+
+def copy_batch(part: Run, target: Path) -> None:
+    """Copy the batch files of a part, and make its other folders."""
     batch = part.directory / layout.BATCH
     left_behind = backends.left_behind()
     names = (path for path, _ in files.walk(batch) if not path.startswith(left_behind))
@@ -96,15 +106,20 @@ def _copy_part(part: Run, target: Path) -> int:
         (target / name).mkdir(mode=0o700)
     for expansion in part.manifest.expansions:  # DAGMan needs the folder even if the expansion is not compiled yet
         (target / layout.expansion_folder(expansion.name)).mkdir(mode=0o700, parents=True)
-    return sum(_inherit(step, part.directory, target) for step in part.manifest.steps)
+
+
+def make_folders(step: StepEntry, new: Path) -> None:
+    """Make the folders for the logs and records of a step's jobs."""
+    for shard in {*layout.row_folders(step.rows), *layout.row_folders(step.chunks)}:
+        for kind in (layout.LOGS, layout.STATE):
+            (new / kind / step.folder / shard).mkdir(parents=True, exist_ok=True)
 
 
 def _inherit(step: StepEntry, old: Path, new: Path) -> int:
     """Copy the records of a step's finished jobs, and return how many there are."""
     count = 0
-    for shard in {*layout.row_folders(step.rows), *layout.row_folders(step.chunks)}:
-        for kind in (layout.LOGS, layout.STATE):
-            (new / kind / step.folder / shard).mkdir(parents=True, exist_ok=True)
+    make_folders(step, new)
+    for shard in layout.row_folders(step.rows):
         folder = Path(layout.STATE) / step.folder / shard
         for record in (old / folder).glob("*.done"):
             with files.naming(new / folder / record.name):
@@ -124,6 +139,7 @@ def resume(directory: Path, start: Callable[[Run], _T], wish: Wish = NO_WISH) ->
         if requests.change(current, wish):
             run = Run(directory)  # with the new manifest
         leave_queue(run)
+        settle(directory)
         run.mark_restarted()
         return start(run)
 

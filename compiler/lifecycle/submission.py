@@ -14,6 +14,7 @@ from typing import TypeVar
 from reana_batch import backends, files, layout
 from reana_batch.diagnostics import Refused, refuse
 from reana_batch.lifecycle import requests
+from reana_batch.lifecycle.changes import settle
 from reana_batch.lifecycle.requests import NO_WISH, Wish
 from reana_batch.lifecycle.status import known_status, queues_of, status
 from reana_batch.run import credentials
@@ -57,11 +58,14 @@ def submit(directory: Path, start: Callable[[Run], _T]) -> _T:
     run = Run(directory)  # this comes first, because the lock makes its folder even if there is no run
     with locked(directory):
         current = known_status(directory)
-        is_new = current.state == "created" or (not current.total and not current.record.submitted)
+        record = current.record
+        untouched = record.reuses and not record.submitted and not record.intent  # its done jobs are another run's
+        is_new = current.state == "created" or untouched or (not current.total and not record.submitted)
         if not is_new and not current.queue.cut_short:
             more = "." if current.state in ("stopped", "failed") else f" and is {current.state}."
             hint = _to_go_on(directory) if current.state in ("stopped", "failed") else ""
             raise refuse("run-state", f"{directory.name} has been submitted already{more}", hint=hint)
+        settle(directory)
         return start(run)
 
 

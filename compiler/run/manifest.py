@@ -15,19 +15,21 @@ from typing import Any, TypeVar
 
 from reana_batch import layout
 from reana_batch.diagnostics import Refused, refuse
-from reana_batch.ir import Step, Workflow
+from reana_batch.ir import Expansion, Step, Workflow
+from reana_batch.run import json_fields
+from reana_batch.run.json_fields import MOST_ROWS, Malformed
 from reana_batch.run.small_files import damaged, read_json
 from reana_batch.site import Limits
 from reana_batch.target import Target
 from reana_batch.version import __version__
+from reana_batch.writing import identity
+from reana_batch.writing.identity import ScriptPart
 from reana_batch.writing.jobs import folders
 
 # The form that this module writes. A change that an older reana-batch would misread makes it one more.
 MANIFEST_VERSION = 1
 # By the version of an older form: what makes the JSON of the next form of it.
 _UPGRADES: Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]] = MappingProxyType({})
-# More rows than this no step can have.
-_MOST_ROWS = 10**9
 # More bytes or seconds than this no machine has.
 _MOST_AMOUNT = 10**18 * 1024
 _VERSION = re.compile(r"[\w.+-]{1,40}")
@@ -61,6 +63,11 @@ class StepEntry:
     bundle: int = 1  # scheduler jobs that one node hands to that system together
     asks: Amounts = Amounts()  # what a job asks for; the runtime is that of one command
     commands: int = 1  # of a row
+    scripts: tuple[ScriptPart, ...] = ()  # with the environment and the hints, the identity of its jobs
+    hints: str = ""  # those that change results
+    patterns: tuple[str, ...] = ()  # of the needs; empty if each row waits for all rows of each
+    output_columns: tuple[int, ...] = ()  # the columns that have outputs of the rows
+    served: bool = False  # does a server run its rows?
 
     @property
     def chunks(self) -> int:
@@ -112,6 +119,7 @@ class ExpansionEntry:
     label: str
     origin: str
     reason: str
+    digest: str = ""  # of what it is compiled from
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +163,11 @@ class Manifest:
 # --- writing -------------------------------------------------------------------------------------
 
 
-def write(workflow: Workflow, target: Target, limits: Limits) -> Iterator[str]:
-    """Yield the text of a workflow's manifest, one step at a time. ``limits`` are those of the site."""
+def write(workflow: Workflow, target: Target, limits: Limits, definition: str = "") -> Iterator[str]:
+    """Yield the text of a workflow's manifest, one step at a time.
+
+    ``limits`` are those of the site, and ``definition`` is what expansions depend on.
+    """
     head = Manifest(
         backend=target.name,
         workflow=workflow.name,
@@ -166,11 +177,18 @@ def write(workflow: Workflow, target: Target, limits: Limits) -> Iterator[str]:
         tests=workflow.tests,
         output_files=workflow.output_files,
         output_directories=workflow.output_directories,
-        expansions=tuple(ExpansionEntry(e.name, e.label, e.origin.short, e.reason) for e in workflow.expansions),
+        expansions=tuple(
+            _expansion_entry(expansion, f"{definition}\n{target.name}") for expansion in workflow.expansions
+        ),
         limits=Amounts(limits.memory, limits.runtime),
     )
     folder_of = folders(workflow)
     return lines(head, (_entry(step, folder_of[step.name]) for step in workflow.steps))
+
+
+def _expansion_entry(expansion: Expansion, definition: str) -> ExpansionEntry:
+    digest = identity.expansion_digest(expansion, definition)
+    return ExpansionEntry(expansion.name, expansion.label, expansion.origin.short, expansion.reason, digest)
 
 
 def _entry(step: Step, folder: str) -> StepEntry:
@@ -191,6 +209,11 @@ def _entry(step: Step, folder: str) -> StepEntry:
         bundle=placed.bundle,
         asks=Amounts(placed.resources.memory, placed.resources.runtime),
         commands=max(1, len(step.action.commands)),
+        scripts=tuple(identity.script_parts(step)),
+        hints=identity.hints(step),
+        patterns=identity.patterns(step),
+        output_columns=identity.output_columns(step),
+        served=step.action.server is not None,
     )
 
 
@@ -207,7 +230,8 @@ def lines(head: Manifest, steps: Iterable[StepEntry]) -> Iterator[str]:
         "outputs": {"files": head.output_files, "directories": head.output_directories},
         **({"limits": _amounts_record(head.limits)} if head.limits != Amounts() else {}),
         "expansions": [
-            {"name": e.name, "label": e.label, "origin": e.origin, "reason": e.reason} for e in head.expansions
+            {"name": e.name, "label": e.label, "origin": e.origin, "reason": e.reason, "digest": e.digest}
+            for e in head.expansions
         ],
     }
     yield json.dumps(record, indent=1, ensure_ascii=False)[:-2] + ',\n "steps": [\n'
@@ -234,6 +258,11 @@ def _step_record(step: StepEntry) -> dict[str, Any]:
         **({"backend": step.backend, "bundle": step.bundle} if step.backend else {}),
         **({"asks": _amounts_record(step.asks)} if step.asks != Amounts() else {}),
         **({"commands": step.commands} if step.commands > 1 else {}),
+        "scripts": step.scripts,
+        **({"hints": step.hints} if step.hints else {}),
+        **({"patterns": step.patterns} if step.patterns else {}),
+        **({"output_columns": step.output_columns} if step.output_columns else {}),
+        **({"served": True} if step.served else {}),
     }
 
 
@@ -242,10 +271,6 @@ def _amounts_record(amounts: Amounts) -> dict[str, int]:
 
 
 # --- reading -------------------------------------------------------------------------------------
-
-
-class _Malformed(Exception):
-    """The JSON is not that of a manifest."""
 
 
 def read(path: Path) -> Manifest:
@@ -260,7 +285,7 @@ def read(path: Path) -> Manifest:
         for older in range(version, MANIFEST_VERSION):
             record = _UPGRADES[older](record)
         return _manifest(record)
-    except (_Malformed, AttributeError, LookupError, TypeError):
+    except (Malformed, AttributeError, LookupError, TypeError):
         raise damaged(path) from None
 
 
@@ -273,18 +298,18 @@ def _too_new(path: Path, version: int, made_by: object) -> Refused:
 def _manifest(record: dict[str, Any]) -> Manifest:
     outputs = record.get("outputs")
     if not isinstance(outputs, dict):
-        raise _Malformed
+        raise Malformed
     manifest = Manifest(
-        backend=_text(record, "backend"),
-        workflow=_text(record, "workflow", ""),
-        type=_text(record, "type", ""),
-        made_by=_text(record, "reana_batch", ""),
-        inputs=_texts(record, "inputs", ()),
-        tests=_texts(record, "tests", ()),
-        output_files=_texts(outputs, "files"),
-        output_directories=_texts(outputs, "directories"),
-        expansions=tuple(map(_expansion, _records(record, "expansions", ()))),
-        steps=tuple(map(_step, _records(record, "steps"))),
+        backend=json_fields.text(record, "backend"),
+        workflow=json_fields.text(record, "workflow", ""),
+        type=json_fields.text(record, "type", ""),
+        made_by=json_fields.text(record, "reana_batch", ""),
+        inputs=json_fields.texts(record, "inputs", ()),
+        tests=json_fields.texts(record, "tests", ()),
+        output_files=json_fields.texts(outputs, "files"),
+        output_directories=json_fields.texts(outputs, "directories"),
+        expansions=tuple(map(_expansion, json_fields.records(record, "expansions", ()))),
+        steps=tuple(map(_step, json_fields.records(record, "steps"))),
         limits=_amounts(record, "limits"),
     )
     _check_names(manifest)
@@ -292,94 +317,82 @@ def _manifest(record: dict[str, Any]) -> Manifest:
 
 
 def _check_names(manifest: Manifest) -> None:
-    """Raise _Malformed if a name stands for two steps, or for none."""
+    """Raise Malformed if a name stands for two steps, or for none."""
     names = {step.name for step in manifest.steps}
     needed = {name for step in manifest.steps for name in step.needs}
     if len(names) < len(manifest.steps) or not names.issuperset(needed):
-        raise _Malformed
+        raise Malformed
 
 
 def _expansion(record: dict[str, Any]) -> ExpansionEntry:
     return ExpansionEntry(
-        _path(record, "name"), _text(record, "label"), _text(record, "origin"), _text(record, "reason")
+        json_fields.path(record, "name"),
+        json_fields.text(record, "label"),
+        json_fields.text(record, "origin"),
+        json_fields.text(record, "reason"),
+        json_fields.text(record, "digest", ""),
     )
 
 
 def _step(record: dict[str, Any]) -> StepEntry:
-    rows = _count(record, "rows")
+    rows = json_fields.count(record, "rows")
     return StepEntry(
-        name=_text(record, "name"),
-        label=_text(record, "label"),
-        folder=_path(record, "folder"),
-        origin=_text(record, "origin"),
+        name=json_fields.text(record, "name"),
+        label=json_fields.text(record, "label"),
+        folder=json_fields.path(record, "folder"),
+        origin=json_fields.text(record, "origin"),
         rows=rows,
-        chunk_size=_count(record, "chunk_size"),
-        needs=_texts(record, "needs", ()),
-        environment=_text(record, "environment", ""),
-        outputs=_texts(record, "outputs", ()),
-        row_origins=_of_each_row(_texts(record, "row_origins", ()), rows),
+        chunk_size=json_fields.count(record, "chunk_size"),
+        needs=json_fields.texts(record, "needs", ()),
+        environment=json_fields.text(record, "environment", ""),
+        outputs=json_fields.texts(record, "outputs", ()),
+        row_origins=_of_each_row(json_fields.texts(record, "row_origins", ()), rows),
         row_names=_of_each_row(tuple(map(_pair, record.get("row_names", ()))), rows),
-        backend=_text(record, "backend", ""),
-        bundle=_count(record, "bundle", 1),
+        backend=json_fields.text(record, "backend", ""),
+        bundle=json_fields.count(record, "bundle", 1),
         asks=_amounts(record, "asks"),
-        commands=_count(record, "commands", 1),
+        commands=json_fields.count(record, "commands", 1),
+        scripts=tuple(map(_script_part, record.get("scripts", ()))),
+        hints=json_fields.text(record, "hints", ""),
+        patterns=json_fields.texts(record, "patterns", ()),
+        output_columns=tuple(map(_column, record.get("output_columns", ()))),
+        served=record.get("served") is True,
     )
 
 
 def _amounts(record: dict[str, Any], name: str) -> Amounts:
     given = record.get(name, {})
     if not isinstance(given, dict):
-        raise _Malformed
+        raise Malformed
     return Amounts(
-        *(_count(given, each.name, most=_MOST_AMOUNT) if each.name in given else None for each in fields(Amounts))
+        *(
+            json_fields.count(given, each.name, most=_MOST_AMOUNT) if each.name in given else None
+            for each in fields(Amounts)
+        )
     )
-
-
-def _text(record: dict[str, Any], name: str, missing: str | None = None) -> str:
-    value = record.get(name, missing)
-    if not isinstance(value, str):
-        raise _Malformed
-    return value
-
-
-def _path(record: dict[str, Any], name: str) -> str:
-    """Return what names a folder inside the run."""
-    value = _text(record, name)
-    if not value.isprintable() or not {"", ".", ".."}.isdisjoint(value.split("/")):
-        raise _Malformed
-    return value
-
-
-def _texts(record: dict[str, Any], name: str, missing: tuple[str, ...] | None = None) -> tuple[str, ...]:
-    value = record.get(name, missing)
-    if not isinstance(value, (list, tuple)) or {*map(type, value)} - {str}:
-        raise _Malformed
-    return tuple(value)
-
-
-def _records(record: dict[str, Any], name: str, missing: tuple[()] | None = None) -> list[dict[str, Any]]:
-    value = record.get(name, missing)
-    if not isinstance(value, (list, tuple)) or not all(isinstance(each, dict) for each in value):
-        raise _Malformed
-    return list(value)
-
-
-def _count(record: dict[str, Any], name: str, missing: int | None = None, most: int = _MOST_ROWS) -> int:
-    value = record.get(name, missing)
-    if type(value) is not int or not 0 < value <= most:
-        raise _Malformed
-    return value
 
 
 def _pair(value: Any) -> tuple[str, str]:
     label, place = value if isinstance(value, list) and len(value) == 2 else (None, None)
     if not isinstance(label, str) or not isinstance(place, str):
-        raise _Malformed
+        raise Malformed
     return label, place
+
+
+def _script_part(value: Any) -> ScriptPart:
+    if not isinstance(value, list) or len(value) != len(ScriptPart._fields) or {*map(type, value)} - {str}:
+        raise Malformed
+    return ScriptPart(*value)
+
+
+def _column(value: Any) -> int:
+    if type(value) is not int or not 0 <= value <= MOST_ROWS:
+        raise Malformed
+    return value
 
 
 def _of_each_row(values: tuple[_Each, ...], rows: int) -> tuple[_Each, ...]:
     """Return the values; there must be one for each row, or none."""
     if len(values) not in (0, rows):
-        raise _Malformed
+        raise Malformed
     return values

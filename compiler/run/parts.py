@@ -156,9 +156,10 @@ class Run:
 
     def missing_outputs(self) -> list[str]:
         """Return the declared outputs that are not in the workspace: paths, and patterns that match no file."""
-        return [path for path in self.manifest.outputs if not self._made(path)]
+        return [path for path in self.manifest.outputs if not self.has(path)]
 
-    def _made(self, output: str) -> bool:
+    def has(self, output: str) -> bool:
+        """Return whether an output is in the workspace: a path, or a file that a pattern matches."""
         workspace = self.directory / layout.WORKSPACE
         if not patterns.is_pattern(output) or os.path.lexists(workspace / output):
             return files.is_there(workspace / output)

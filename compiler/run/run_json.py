@@ -17,6 +17,9 @@ from reana_batch.run.small_files import damaged, read_json
 
 RECORD = f"{layout.STATE}/run.json"
 _LAST_TIME = 253402300800  # the year 10000, in seconds
+# The fields of a record, by the kind of their values.
+_TIMES = ("created", "submitted", "stopped", "deleted")
+_TEXTS = ("spec", "restarts", "reuses", "site", "backend", "host")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,10 @@ class RunRecord:
     ids: tuple[str, ...] = ()  # that the batch system gave
     host: str = ""  # where it was submitted
     intent: Intent | None = None
+    reuses: str = ""  # the name of the run whose jobs it took over, with another analysis
+    site: str = ""  # for which it was compiled
+    backend: str = ""  # that the user asked for
+    settings: tuple[str, ...] = ()  # of the site, by the user
 
     @property
     def last_submission(self) -> Submission:
@@ -64,6 +71,10 @@ class Facts(TypedDict, total=False):
     deleted: float
     spec: str
     restarts: str
+    reuses: str
+    site: str
+    backend: str
+    settings: list[str]
     ids: list[str]
     host: str
     intent: Intent
@@ -72,9 +83,9 @@ class Facts(TypedDict, total=False):
 def read_record(directory: Path) -> RunRecord:
     """Return what was written down when the run was made and submitted. Refused if that is damaged."""
     record = _read(directory)
-    names = ("created", "submitted", "stopped", "deleted", "spec", "restarts", "host")
-    known = {name: record[name] for name in names if record.get(name)}
-    return RunRecord(**known, ids=tuple(record.get("ids", ())), intent=_intent(record.get("intent")))
+    known = {name: record[name] for name in (*_TIMES, *_TEXTS) if record.get(name)}
+    ids, settings = (tuple(record.get(name, ())) for name in ("ids", "settings"))
+    return RunRecord(**known, ids=ids, settings=settings, intent=_intent(record.get("intent")))
 
 
 def _intent(said: Mapping[str, Any] | None) -> Intent | None:
@@ -97,13 +108,13 @@ def _read(directory: Path) -> dict[str, Any]:
 def _is_record(record: Mapping[str, Any]) -> bool:
     """Return whether a record has the form that the commands count on."""
     ids = record.get("ids", None if record.get("submitted") else [])
-    times = (record.get(name) or 0 for name in ("created", "submitted", "stopped", "deleted"))
+    times = (record.get(name) or 0 for name in _TIMES)
+    lists = (ids, record.get("settings", []))
     return (
-        isinstance(ids, list)
-        and all(isinstance(each, str) for each in ids)
+        all(isinstance(each, list) and all(isinstance(text, str) for text in each) for each in lists)
         and all(type(each) in (int, float) and 0 <= each < _LAST_TIME for each in times)
         and isinstance(record.get("intent") or {}, dict)
-        and all(isinstance(record.get(name) or "", str) for name in ("spec", "restarts", "host"))
+        and all(isinstance(record.get(name) or "", str) for name in _TEXTS)
     )
 
 

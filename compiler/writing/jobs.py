@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -39,7 +40,7 @@ def job_files(workflow: Workflow, site: Site, target: Target) -> Iterator[File]:
         folder = f"{layout.BATCH}/steps/{folder_of[step.name]}"
         script = _job_script(step, workflow, steps, folder_of, site, target)
         yield File(f"{folder}/job.sh", script)
-        for name, command in _scripts(step):
+        for name, command in scripts(step):
             yield from _command_files(folder, name, command)
         if step.action.server:
             yield from (File(f"{folder}/{name}", text) for name, text in step.action.server.files)
@@ -88,9 +89,9 @@ def _job_script(
         row_count=step.table.count,
         chunk_size=placed.chunk_size,
         has_table="yes" if step.table.columns else "no",
-        commands=[_command_word(f"command.{n}", command, step) for n, command in enumerate(action.commands, start=1)],
-        before=_command_word("before", action.before, step) if action.before else "",
-        after=_command_word("after", action.after, step) if action.after else "",
+        commands=[command_word(f"command.{n}", command, step) for n, command in enumerate(action.commands, start=1)],
+        before=command_word("before", action.before, step) if action.before else "",
+        after=command_word("after", action.after, step) if action.after else "",
         retries=0 if target.retries_jobs else asked.retries,
         needs=[
             f"{_pattern_word(number, need.pattern)} {_whole_word(steps[need.step], folder_of, expansions)}"
@@ -130,7 +131,7 @@ def _mapping_name(number: int) -> str:
 # --- commands ------------------------------------------------------------------------------------
 
 
-def _scripts(step: Step) -> Iterator[tuple[str, Command]]:
+def scripts(step: Step) -> Iterator[tuple[str, Command]]:
     """Yield the commands of a step's jobs, each with its file name."""
     action = step.action
     yield from ((f"command.{number}", command) for number, command in enumerate(action.commands, start=1))
@@ -146,7 +147,7 @@ def _pieces(name: str, command: Command) -> Iterator[tuple[str, str | Column]]:
         yield f"{name}.{index}", part
 
 
-def _command_word(name: str, command: Command, step: Step) -> str:
+def command_word(name: str, command: Command, step: Step) -> str:
     """Return the word for a command in job.sh: its file, or its files and columns."""
     if command.is_literal:
         return name
@@ -160,7 +161,7 @@ def _workspace_mark(step: Step) -> str:
     A cell can hold the mark, or a part of it.
     """
     mark = step.action.workspace
-    commands = (command for _, command in _scripts(step))
+    commands = (command for _, command in scripts(step))
     return mark if any(not command.is_literal or mark in command.text({}) for command in commands) else ""
 
 
@@ -188,11 +189,23 @@ def _command_files(folder: str, name: str, command: Command) -> Iterator[File]:
 
 # The escapes with which a cell fits on one line. templates/job/tables.sh reads it with printf %b.
 _CELL = str.maketrans({"\\": "\\\\", "\n": "\\n", "\x1f": "\\0037"})
+_ESCAPED = re.compile(r"\\(\\|n|0037)")
+_CHARACTERS = {"\\": "\\", "n": "\n", "0037": "\x1f"}
+
+
+def escaped(text: str) -> str:
+    """Return the text as a cell on one line of a table."""
+    return text.translate(_CELL)
+
+
+def unescaped(cell: str) -> str:
+    """Return the text that :func:`escaped` made the cell from."""
+    return _ESCAPED.sub(lambda match: _CHARACTERS[match[1]], cell)
 
 
 def _line(cells: tuple[str, ...]) -> str:
     assert not any("\0" in cell for cell in cells), "an argument of a process cannot contain NUL"
-    return "".join(f"{cell.translate(_CELL)}\x1f" for cell in cells) + "\n"
+    return "".join(f"{escaped(cell)}\x1f" for cell in cells) + "\n"
 
 
 def _table_lines(table: Table) -> Callable[[], Iterator[str]]:

@@ -132,6 +132,9 @@ reana-batch run --site local -w table --option TARGET=B-squares
 reana-batch status -w table
 reana-batch diff table.1 table.2
 reana-batch restart -w table
+sed '/name: D-table/,+3d' reana.yaml | tee fewer.yaml
+reana-batch compile --against table.1 -f fewer.yaml
+reana-batch restart -w table --option FROM=C-factors --dry-run
 reana-batch run --site local -w bad -f ../../bad
 reana-batch status -w bad
 reana-batch logs -w bad

@@ -6,6 +6,7 @@ The runs use make, whose jobs continue after the command that started them is ki
 from __future__ import annotations
 
 import itertools
+import shutil
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -45,9 +46,12 @@ def going(desk: Desk) -> None:
     until(lambda: records(desk.path / "runs/test.1", "started") == ["s1/0", "s2/0"])
 
 
-def crashes(path: Path, forked: Forked, scene: Scene, *words: str) -> Iterator[tuple[int, Desk]]:
-    """Yield desks on which a command was killed at its first, second, ... step. On the last one it was not killed."""
-    for number in itertools.count(1):
+def crashes(path: Path, forked: Forked, scene: Scene, *words: str, every: int = 1) -> Iterator[tuple[int, Desk]]:
+    """Yield desks on which a command was killed at its first, second, ... step. On the last one it was not killed.
+
+    With ``every``, steps in between are left out.
+    """
+    for number in itertools.count(1, every):
         desk = Desk(path / str(number), forked)
         desk.path.mkdir()
         scene(desk)
@@ -67,9 +71,9 @@ def last(desk: Desk) -> str | None:
     return max(names, key=len) if names else None
 
 
-def carry_on(desk: Desk) -> None:
-    """Bring the newest run to its end with the command that fits its state."""
-    name = last(desk)
+def carry_on(desk: Desk, name: str | None = None) -> None:
+    """Bring a run, or the newest one, to its end with the command that fits its state."""
+    name = name or last(desk)
     if name is None:
         desk("run", "-w", "test")
         return
@@ -85,6 +89,36 @@ def carry_on(desk: Desk) -> None:
 
 def ends(desk: Desk) -> list[str]:
     return desk.read("runs/ends.txt").split()
+
+
+def changed(desk: Desk) -> None:
+    """A finished run, then a changed input of its last step, which has a declared output."""
+    desk.write("second.sh", "echo 2 >> ../../ends.txt\n")
+    desk.write("reana.yaml", serial("echo 1 >> ../../ends.txt", "bash second.sh", inputs={"files": ["second.sh"]}))
+    desk.run()
+    desk.write("second.sh", "echo changed >> ../../ends.txt\n")
+
+
+AGAIN = [("restart", "-w", "test", "-f", "reana.yaml"), ("run", "-w", "test", "--reuse", "test.1")]
+
+
+@pytest.mark.parametrize("words", AGAIN, ids=["restart", "reuse"])
+def test_what_takes_over_jobs(words: tuple[str, ...], tmp_path: Path, forked: Forked) -> None:
+    original = Desk(tmp_path / "original", forked)
+    original.path.mkdir()
+    changed(original)
+
+    def copied(desk: Desk) -> None:
+        shutil.copytree(original.path, desk.path, dirs_exist_ok=True)
+
+    for number, desk in crashes(tmp_path, forked, copied, *words, every=5):
+        name = max((run["name"] for run in desk.json("list")["runs"]), key=lambda name: name.split("."))
+        if name == "test.1":  # nothing has happened yet
+            assert desk.read("runs/test.1/workspace/second.sh") == "echo 2 >> ../../ends.txt\n", number
+            desk(*words)
+        else:
+            carry_on(desk, name)
+        assert ends(desk) == ["1", "2", "changed"], number
 
 
 @pytest.mark.parametrize(

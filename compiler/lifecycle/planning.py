@@ -1,0 +1,127 @@
+"""The plan of a run with a changed analysis: what the comparison has to know is found out here."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+
+from reana_batch import files, layout
+from reana_batch.compilation import Compilation
+from reana_batch.lifecycle import creation
+from reana_batch.lifecycle.comparison import Circumstances, Plan, compare
+from reana_batch.run import inputs
+from reana_batch.run.mentions import Mentions, mentions
+from reana_batch.run.parts import Run
+from reana_batch.run.row_texts import StepRows
+
+# Bytes. Larger inputs are not searched for the names of others.
+_LARGEST_TEXT = 256 * 1024
+# The bytes of two files that are compared at a time.
+_PIECE = 1 << 20
+
+
+def planned(run: Run, compilation: Compilation, *, checksum: bool = False) -> Plan:
+    """Return what a new run of ``compilation`` would take over from ``run``. Nothing is left on the disk."""
+    with tempfile.TemporaryDirectory(prefix="reana-batch.") as folder:
+        try:
+            creation.fill(compilation, Path(folder))
+        except OSError as error:
+            raise creation.cannot_write(error, Path(folder)) from error
+        return plan(run, Run(Path(folder)), compilation, checksum=checksum)
+
+
+def plan(run: Run, new: Run, compilation: Compilation, *, checksum: bool = False) -> Plan:
+    """Return what the run ``new``, which was written for ``compilation``, can take over from ``run``."""
+    options = compilation.spec.options if compilation.spec else {}
+    changed = changed_inputs(run, compilation, checksum=checksum)
+    reasons = _reasons(new, compilation, changed) if changed else {}
+    around = Circumstances(
+        is_missing=lambda output: not run.has(output),
+        changed_input=lambda rows: iter(reasons.get(rows.step.name) or [""] * rows.step.rows),
+        any_input=next(iter(changed.values()), ""),
+        selected=f"--option FROM={options['FROM']}" if "FROM" in options else "",
+        whole=options.keys().isdisjoint(("FROM", "TARGET")),
+    )
+    return compare(run, new, around)
+
+
+def unchanged(run: Run) -> Plan:
+    """Return which jobs a restart of ``run`` with the same analysis would run."""
+
+    def nothing(rows: StepRows) -> Iterator[str]:
+        return iter([""] * rows.step.rows)
+
+    return compare(run, run, Circumstances(is_missing=lambda _: False, changed_input=nothing))
+
+
+def changed_inputs(run: Run, compilation: Compilation, *, checksum: bool) -> dict[str, str]:
+    """Return the inputs that differ from those that the run recorded, each with a sentence."""
+    if compilation.spec is None:
+        return {}
+    root, workspace = compilation.spec.directory, run.directory / layout.WORKSPACE
+    paths = [path for path in compilation.inputs if path not in compilation.workflow.tests]
+    before = {
+        path: facts for path, facts in inputs.read(run.directory, paths).items() if path not in run.manifest.tests
+    }
+    is_equal: Callable[[str], bool] | None = partial(_equal, root, workspace, before) if checksum else None
+    return dict(inputs.changes(before, inputs.facts_in(root, paths), is_equal))
+
+
+def _equal(root: Path, workspace: Path, before: Mapping[str, inputs.Facts], path: str) -> bool:
+    """Return whether an input has the content that it had. The run's copy must be as it was made."""
+    there = inputs.facts_in(workspace, [path]).get(path)
+    if there != before[path] or (root / path).stat().st_size != before[path][0]:
+        return False
+    with open(root / path, "rb", opener=files.regular) as first, files.opened(workspace, path) as second:
+        while piece := first.read(_PIECE):
+            if piece != second.read(_PIECE):
+                return False
+        return not second.read(1)
+
+
+# --- which jobs an input concerns -------------------------------------------------------------------
+
+
+def _reasons(new: Run, compilation: Compilation, changed: Mapping[str, str]) -> dict[str, list[str]]:
+    """Return by step a sentence for each row that a changed input concerns, and an empty text for each other row.
+
+    An input concerns the jobs whose scripts name it, or name inputs that do. If no script names it, it concerns all
+    jobs, unless the definition of the workflow names it: then it has reached the scripts.
+    """
+    assert compilation.spec is not None, "without an analysis no input is known"
+    texts = _texts(compilation.spec.directory, compilation.inputs)
+    sought = {path: mentions(path, texts) for path in changed}
+    named: set[str] = set()
+    reasons: dict[str, list[str]] = {}
+    for step in new.manifest.steps:
+        found = [_first(text, sought, named) for text in StepRows(new.directory, step).texts()]
+        reasons[step.name] = [changed[path] if path else "" for path in found]
+    definition = compilation.spec.workflow_file
+    for path in sorted(sought.keys() - named):
+        if definition not in (path, *sought[path].through):
+            everywhere = {step.name for step in new.manifest.steps if not step.stages_data}
+            return {
+                name: [found or changed[path] for found in rows] if name in everywhere else rows
+                for name, rows in reasons.items()
+            }
+    return reasons
+
+
+def _first(text: str, sought: Mapping[str, Mentions], named: set[str]) -> str:
+    """Return the first input that a script names, and add all of them to ``named``."""
+    found = [path for path, each in sought.items() if each.are_in(text)]
+    named.update(found)
+    return found[0] if found else ""
+
+
+def _texts(root: Path, paths: list[str]) -> dict[str, str]:
+    """Return the inputs that are text, by path."""
+    found = {}
+    for path in paths:
+        if (root / path).stat().st_size <= _LARGEST_TEXT:
+            content = files.read_regular(root / path)
+            if b"\0" not in content:
+                found[path] = content.decode("utf-8", "replace")
+    return found
