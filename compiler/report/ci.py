@@ -23,11 +23,17 @@ class Kind:
 
     template: str  # of its file
     unfinished: int  # how the first job ends if the run has not ended
+    expression: str = ""  # what begins an expression of the service, also in a script
+
+    def literal(self, text: str) -> str:
+        """Return text that the service does not take for an expression."""
+        begin = self.expression
+        return text.replace(begin, f"{begin} '{begin}' }}}}") if begin else text
 
 
 KINDS = {
     "gitlab": Kind("ci/gitlab.yml.j2", unfinished=75),
-    "github": Kind("ci/github.yml.j2", unfinished=0),
+    "github": Kind("ci/github.yml.j2", unfinished=0, expression="${{"),
 }
 # A job that only waits ends with this if the run has not ended. GitLab then starts the job again.
 _STILL_RUNNING = 75
@@ -72,7 +78,7 @@ def ci_file(kind: str, compilation: Compilation, jobs: Jobs) -> str:
     service, spec, secrets = KINDS[kind], compilation.spec, list(variables(compilation))
     own = [word for tag in jobs.tags for word in ("--tag", tag)]
     command = ["reana-batch", "ci", kind, *jobs.words, *own, "--timeout", str(jobs.minutes)]
-    analysis = Verbatim(shlex.join(jobs.words))
+    analysis = Verbatim(service.literal(shlex.join(jobs.words)))
     end = {"outputs": spec.output_files or spec.output_directories, "tests": spec.tests, "kind": kind}
     unfinished = service.unfinished
     return render(
@@ -80,6 +86,7 @@ def ci_file(kind: str, compilation: Compilation, jobs: Jobs) -> str:
         "yaml",
         command=shlex.join(command),
         jobs=jobs,
+        tags=[service.literal(tag) for tag in jobs.tags],
         variables=secrets,
         validate=f"reana-batch validate {analysis} --without-secrets",
         store=render("ci/secrets.sh.j2", "sh", variables=secrets),

@@ -34,7 +34,7 @@ workflow:
 outputs: {files: [date.txt]}
 tests: {files: [tests/date.feature]}
 """
-WORDS = ("--site", "generic-slurm", "-p", "title=it's 1: # {new}", "--fuse", "--tag", "login", "--tag", "a, b")
+WORDS = ("--site", "generic-slurm", "-p", "title=it's 1: # ${{ new }}", "--fuse", "--tag", "login", "--tag", "a, b")
 CASES = {
     "gitlab": (PLAIN, ("gitlab", "--site", "generic-htcondor")),
     "gitlab-secrets": (ASKING, ("gitlab", *WORDS, "--timeout", "60")),
@@ -68,10 +68,11 @@ def read(name: str) -> dict[str, Any]:
 
 
 def scripts(name: str) -> list[str]:
-    """Return the scripts of all jobs of a file."""
+    """Return the scripts of all jobs of a file, as the shell gets them."""
     jobs = read(name)
     if "jobs" in jobs:
-        return [step["run"] for job in jobs["jobs"].values() for step in job["steps"] if "run" in step]
+        steps = [step for job in jobs["jobs"].values() for step in job["steps"]]
+        return [step["run"].replace("${{ '${{' }}", "${{") for step in steps if "run" in step]
     return ["\n".join(job["script"]) for job in jobs.values() if isinstance(job, dict) and "script" in job]
 
 
@@ -82,7 +83,8 @@ def test_shellcheck_has_no_objection_to_the_scripts(tmp_path: Path) -> None:
             files.append(tmp_path / f"{name}.{number}.sh")
             files[-1].write_text(f"#!/bin/bash\n{script}\n", "utf-8")
     assert len(files) > 2 * len(CASES)
-    command = [Path(sys.executable).with_name("shellcheck"), *files]
+    quoted = "--exclude=SC2016"  # the value of an option has a $, which bash must not expand
+    command = [str(Path(sys.executable).with_name("shellcheck")), quoted, *map(str, files)]
     ended = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
     assert ended.stdout == ""
 
