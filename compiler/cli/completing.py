@@ -151,6 +151,18 @@ def _secrets(_context: click.Context, _: str) -> dict[str, str]:
 # --- columns and filters -----------------------------------------------------------------------------
 
 
+def _log_filters(_: click.Context) -> dict[str, Callable[[click.Context], Names]]:
+    from reana_batch import backends
+    from reana_batch.run.log_filters import FILTERS, STATES
+
+    nothing: dict[str, Callable[[click.Context], Names]] = dict.fromkeys(FILTERS, _nothing)
+    return nothing | {
+        "step": lambda context: _steps_of_run(context, ""),
+        "status": functools.partial(_constant, STATES),
+        "compute_backend": functools.partial(_constant, tuple(backends.BACKENDS)),
+    }
+
+
 def _filters(_: click.Context) -> dict[str, Callable[[click.Context], Names]]:
     from reana_batch import backends
     from reana_batch.lifecycle.status import STATES
@@ -173,6 +185,7 @@ settings = pairs(_settings)
 samples = completer(_samples)
 secrets = completer(_secrets)
 filters = pairs(_filters)
+log_filters = pairs(_log_filters)
 
 
 def columns(names: Iterable[str]) -> Completer:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import click
 
+from reana_batch.cli import elsewhere
 from reana_batch.cli.answers import asks_for_json, usage_errors
 from reana_batch.version import __version__
 
@@ -65,7 +66,7 @@ class LazyGroup(click.Group):
 
     def get_command(self, _: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS:
-            return None
+            return elsewhere.command_of(name) if name in elsewhere.VERBS else None
         module, function = COMMANDS[name].place.split(":")
         command = getattr(importlib.import_module(f"{__package__}.{module}"), function)
         assert isinstance(command, click.Command)

@@ -30,7 +30,7 @@ def _rows_per_job(_context: click.Context, _option: click.Parameter, rows: str |
     return rows
 
 
-_SPEC_OPTIONS = (
+_ANALYSIS_OPTIONS = (
     click.option(
         "-f", "--file", type=click.Path(path_type=Path), help="The analysis.  [default: reana.yaml or reana.yml]"
     ),
@@ -43,14 +43,8 @@ _SPEC_OPTIONS = (
         help="Set an input parameter.",
         shell_complete=completing.parameters,
     ),
-    click.option(
-        "--option",
-        "operational_options",
-        multiple=True,
-        metavar="NAME=VALUE",
-        help="Set an operational option: FROM, TARGET.",
-        shell_complete=completing.operational_options,
-    ),
+)
+_COMPILING_OPTIONS = (
     click.option("--site", help="The site profile; see `reana-batch sites`.", shell_complete=completing.sites),
     click.option(
         "--set",
@@ -162,9 +156,30 @@ def wish_of(steps: Sequence[str], memory: int | None, runtime: int | None, setti
     return Wish(steps, Amounts(memory, runtime), read_settings(settings))
 
 
+def _operational_option(*short: str) -> Callable[[_Function], _Function]:
+    return click.option(
+        *short,
+        "--option",
+        "operational_options",
+        multiple=True,
+        metavar="NAME=VALUE",
+        help="Set an operational option: FROM, TARGET.",
+        shell_complete=completing.operational_options,
+    )
+
+
 def spec_options(function: _Function) -> _Function:
     """Give a command the options of all commands that read an analysis."""
-    for option in reversed(_SPEC_OPTIONS):
+    return _with((*_ANALYSIS_OPTIONS, _operational_option(), *_COMPILING_OPTIONS), function)
+
+
+def starting_options(function: _Function) -> _Function:
+    """Give a command the options of :func:`spec_options`, with ``-o`` for ``--option``, as in reana-client."""
+    return _with((*_ANALYSIS_OPTIONS, _operational_option("-o"), *_COMPILING_OPTIONS), function)
+
+
+def _with(options: Sequence[Callable[[_Function], _Function]], function: _Function) -> _Function:
+    for option in reversed(options):
         function = option(function)
     return function
 

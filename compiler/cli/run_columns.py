@@ -102,12 +102,13 @@ COLUMNS = {
     "directory": Column(lambda current: str(current.run.directory)),
 }
 USUAL = ("name", "run_number", "created", "status", "progress", "backend")
+VERBOSE = ("started", "ended", "duration", "size", "directory")
 # The options that add columns to the usual ones.
 _MORE = {
     "--include-duration": ("duration",),
     "--include-progress": (),  # it is there already
     "--include-workspace-size": ("size",),
-    "--verbose": ("started", "ended", "duration", "size", "directory"),
+    "--verbose": VERBOSE,
 }
 
 format_option = click.option(

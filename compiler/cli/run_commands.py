@@ -23,7 +23,7 @@ from reana_batch.cli.options import (
     root_of,
     run_options,
     runs_option,
-    spec_options,
+    starting_options,
     wish_of,
 )
 from reana_batch.cli.plan_text import plan_answer
@@ -47,10 +47,12 @@ _directory_argument = click.argument("directory", type=click.Path(path_type=Path
 
 
 @click.command("run")
-@spec_options
+@starting_options
 @click.option(
     "-w",
     "--workflow",
+    "-n",
+    "--name",
     "name",
     default="workflow",
     show_default=True,
@@ -137,7 +139,7 @@ def submit(directory: Path) -> Answer:
 
 @click.command("restart")
 @run_options
-@spec_options
+@starting_options
 @jobs_option
 @click.option("-n", "--dry-run", is_flag=True, help="Show which jobs would run and why, and change nothing.")
 @checksum_option

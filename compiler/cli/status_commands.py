@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +12,10 @@ from reana_batch.cli import completing
 from reana_batch.cli.answers import EXIT_REFUSED, Answer, answering
 from reana_batch.cli.choosing import Choice, choice_options, look_at_each, named_runs
 from reana_batch.cli.following import state_answer, wait_for_end
-from reana_batch.cli.options import open_run, run_options, runs_option
+from reana_batch.cli.options import find_run, open_run, run_options, runs_option
 from reana_batch.cli.run_columns import (
     COLUMNS,
+    VERBOSE,
     columns_of,
     fitting,
     format_option,
@@ -22,24 +24,45 @@ from reana_batch.cli.run_columns import (
     ordered,
     runs_table,
 )
-from reana_batch.cli.terminal import Piece, Raw, show
+from reana_batch.cli.terminal import Cell, Number, Piece, Raw, Table, show
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from reana_batch import Run
+    from reana_batch import Run, RunStatus
+    from reana_batch.run.logs import JobLog
 
 
 @click.command("status")
 @run_options
+@click.option(
+    "-v", "--verbose", is_flag=True, help="Also show the run's columns, and how many jobs of each step ended."
+)
+@format_option
 @answering
-def status(name: str, runs: Path | None) -> Answer:
+def status(name: str, runs: Path | None, verbose: bool, formats: list[tuple[str, str | None]]) -> Answer:
     """Show the state of a run, and why it failed."""
     current = open_run(name, runs).status()
     if current.silence is not None:
         show(current.silence.diagnostics)
     diagnostics = current.silence.diagnostics if current.silence else None
-    return state_answer(current, diagnostics, EXIT_REFUSED if current.state == "unknown" else 0)
+    answer = state_answer(current, diagnostics, EXIT_REFUSED if current.state == "unknown" else 0)
+    if formats:
+        return replace(answer, shown=[runs_table(fitting([current], formats), columns_of(formats, ()))])
+    more = [runs_table([current], columns_of((), VERBOSE)), _steps_table(current)] if verbose else []
+    return replace(answer, shown=[*answer.shown, *more])
+
+
+def _steps_table(current: RunStatus) -> Table:
+    rows = [
+        (step.name, *map(_count, (step.done, step.failed, step.running, step.waiting, step.total)))
+        for step in current.progress
+    ]
+    return Table(("STEP", "DONE", "FAILED", "RUNNING", "WAITING", "JOBS"), rows)
+
+
+def _count(number: int) -> Cell:
+    return Number(str(number), f"{number:,}")
 
 
 @click.command("list", context_settings={"help_option_names": ["--help"]})
@@ -101,11 +124,27 @@ def wait(name: str, runs: Path | None) -> Answer:
 @click.argument("step", required=False, shell_complete=completing.steps_of_run)
 @click.option("--row", type=click.IntRange(min=0), help="Only this row of the step.")
 @click.option("--follow", is_flag=True, help="Keep showing new output until the run has ended.")
+@click.option(
+    "--filter",
+    "filters",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Only these jobs: step=NAME, status=finished, failed or running, compute_backend=NAME, docker_img=IMAGE.",
+    shell_complete=completing.log_filters,
+)
 @answering
-def logs(name: str, runs: Path | None, step: str | None, row: int | None, follow: bool) -> Answer:
+def logs(
+    name: str, runs: Path | None, step: str | None, row: int | None, follow: bool, filters: tuple[str, ...]
+) -> Answer:
     """Show the logs of the failed jobs, or of a step."""
-    from reana_batch.run.logs import as_record
+    from reana_batch.run.logs import as_record, read
 
+    if filters:
+        if follow:
+            raise click.UsageError("--filter and --follow exclude each other.")
+        found = _filtered(name, runs, step, row, filters)
+        record = {"name": find_run(name, runs).name, "logs": [as_record(each) for each in found]}
+        return Answer(record, [Raw(read(found), is_log=True)])
     run = open_run(name, runs)
     return Answer(
         lambda: {
@@ -123,6 +162,27 @@ def _log_pieces(run: Run, step: str | None, row: int | None, follow: bool) -> It
     yield Raw(_log_texts(run, step, row, follow), is_log=True)
     if step is None and not follow:
         yield from cure_lines(run.cure())
+
+
+def _filtered(
+    name: str, runs: Path | None, step: str | None, row: int | None, filters: tuple[str, ...]
+) -> list[JobLog]:
+    """Return the logs of the jobs that the filters choose."""
+    from reana_batch.run.log_filters import FILTERS, STATES
+    from reana_batch.run.log_filters import fitting as fitting_logs
+    from reana_batch.run.logs import select
+    from reana_batch.run.parts import Run as PlainRun
+
+    pairs = []
+    for text in filters:
+        key, equals, value = text.partition("=")
+        if not equals or key.lower() not in FILTERS:
+            raise click.UsageError(f'--filter is {"=VALUE, ".join(FILTERS)}=VALUE, not "{text}".')
+        if key.lower() == "status" and value not in STATES:
+            raise click.UsageError(f'The status of a job is one of {", ".join(STATES)}, not "{value}".')
+        pairs.append((key.lower(), value))
+    run = PlainRun(find_run(name, runs))
+    return list(fitting_logs(run, select(run, step, row, failed_alone=False), pairs))
 
 
 def _log_texts(run: Run, step: str | None, row: int | None, follow: bool) -> Iterator[str]:

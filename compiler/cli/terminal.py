@@ -107,6 +107,11 @@ def readable_size(size: int) -> str:
     return f"{size / 1024**power:.2f}".rstrip("0").rstrip(".") + f" {_UNITS[power]}"
 
 
+def size_text(size: int, *, human: bool) -> str:
+    """Return a number of bytes, with a unit if ``human``."""
+    return readable_size(size) if human else str(size)
+
+
 # --- printing ------------------------------------------------------------------------------------
 
 

@@ -12,42 +12,45 @@ from reana_batch import backends
 from reana_batch.cli import completing
 from reana_batch.cli.answers import EXIT_FAILED, Answer, answering, write_file
 from reana_batch.cli.options import find_run, open_run, run_options, runs_option
-from reana_batch.cli.terminal import Line, Piece, Raw, Table, line, show
+from reana_batch.cli.run_columns import human_option
+from reana_batch.cli.terminal import Line, Piece, Raw, Table, line, show, size_text
 
 if TYPE_CHECKING:
     from reana_batch.lifecycle.acceptance import ScenarioResult
 
 
-@click.command("ls")
+@click.command("ls", context_settings={"help_option_names": ["--help"]})
 @run_options
 @click.argument("pattern", default="**/*")
+@human_option
 @answering
-def ls(name: str, runs: Path | None, pattern: str) -> Answer:
+def ls(name: str, runs: Path | None, pattern: str, human: bool) -> Answer:
     """List the files of a run's workspace."""
     from reana_batch.run import workspace
 
     files = list(workspace.files(find_run(name, runs), pattern))
-    rows = [(f.name, str(f.size), f.modified) for f in files]
+    rows = [(f.name, size_text(f.size, human=human), f.modified) for f in files]
     return Answer(
         {"files": [{"name": f.name, "size": f.size, "last-modified": f.modified} for f in files]},
         [Table(("NAME", "SIZE", "LAST-MODIFIED"), rows)],
     )
 
 
-@click.command("du")
+@click.command("du", context_settings={"help_option_names": ["--help"]})
 @run_options
 @click.option("-s", "--summarize", is_flag=True, help="Only the sum.")
+@human_option
 @answering
-def du(name: str, runs: Path | None, summarize: bool) -> Answer:
+def du(name: str, runs: Path | None, summarize: bool, human: bool) -> Answer:
     """Show how much space a run's workspace takes."""
     from reana_batch.run import workspace
 
     files = list(workspace.files(find_run(name, runs), "**/*"))
     total = sum(f.size for f in files)
-    rows = [] if summarize else [(str(f.size), f"./{f.name}") for f in files]
+    rows = [] if summarize else [(size_text(f.size, human=human), f"./{f.name}") for f in files]
     return Answer(
         {"total": total, "files": [{"name": f.name, "size": f.size} for f in files]},
-        [Table(("SIZE", "NAME"), [*rows, (str(total), ".")])],
+        [Table(("SIZE", "NAME"), [*rows, (size_text(total, human=human), ".")])],
     )
 
 

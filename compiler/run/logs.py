@@ -42,18 +42,21 @@ class JobLog:
         return f"==> Step: {self.label}{row} ({self.origin})\n{status}"
 
 
-def select(run: Run, step: str | None, row: int | None, *, all_jobs: bool = False) -> list[JobLog]:
+def select(
+    run: Run, step: str | None, row: int | None, *, all_jobs: bool = False, failed_alone: bool = True
+) -> list[JobLog]:
     """Return the logs of a step, by its name or label, or of one of its rows.
 
-    Without a step: of all jobs that failed, and if none did, or ``all_jobs``, of all that have started.
+    Without a step: of all jobs that failed, and if none did, or not ``failed_alone``, of all that have started. With
+    ``all_jobs`` too, but without the causes of failures.
     """
     steps = list(run.steps())
     causes = {} if all_jobs else {(each.step, each.row): each.cause for each in failures(run)}
     if step is None:
-        failed = {name for name, _ in causes}
-        chosen = [(part, each) for part, each in steps if not causes or part.name_of(each) in failed]
+        some, failed = bool(causes) and failed_alone, {name for name, _ in causes}
+        chosen = [(part, each) for part, each in steps if not some or part.name_of(each) in failed]
         found = [log for part, each in chosen for log in _logs(part, each, causes)]
-        return [log for log in found if (not causes or log.cause) and row in (None, log.row)]
+        return [log for log in found if (not some or log.cause) and row in (None, log.row)]
     chosen = [(part, each) for part, each in steps if step in (part.name_of(each), each.name, each.label)]
     rows = [(part, each) for part, each in steps if step in (label for label, _ in each.row_names)]
     if rows and not chosen:

@@ -24,7 +24,7 @@ def commands(group: click.Group, *above: str) -> list[tuple[str, ...]]:
 
 ALL = commands(main)
 # Where -h means --human-readable, as in reana-client.
-HUMAN = (("list",),)
+HUMAN = (("list",), ("ls",), ("du",))
 
 
 def test_every_command_is_looked_at() -> None:
@@ -111,6 +111,9 @@ WRONG = [
     ("list --filter status=pending", 2, "A status is one of created, queued, running,"),
     ("list --older-than month", 2, "is a number of m, h, d or w, such as 30d"),
     ("list --format owner", 2, '"owner" is not one of name, run_number'),
+    ("logs -w test --filter nonsense", 2, "--filter is step=VALUE, status=VALUE, compute_backend=VALUE, docker_img"),
+    ("logs -w test --filter status=queued", 2, "The status of a job is one of finished, failed, running, not"),
+    ("logs -w test --filter step=s1 --follow", 2, "--filter and --follow exclude each other"),
     ("delete", 2, "Missing option '-w' / '--workflow'"),
     ("delete --include-all-runs", 2, "Missing option '-w' / '--workflow'"),
     ("delete none.1 test", 3, "[unknown-run]"),
