@@ -51,6 +51,10 @@ def _no_words(_directory: Path) -> str:
     return ""
 
 
+def _starts_unclean(_directory: Path, _folder: str) -> bool:
+    return False
+
+
 def _nothing_kept(_directory: Path) -> None:
     return
 
@@ -105,6 +109,11 @@ class Driver:
     last_words: Callable[[Path], str] = _no_words
     # Deletes the run's note of where it was started, so that later commands do not ask there.
     forget: Callable[[Path], None] = _nothing_kept
+    # Says whether the jobs of a step, by its folder, start without the environment of the user who submits.
+    starts_clean: Callable[[Path, str], bool] = _starts_unclean
+    # Runs a command in a job like those of a step, by its folder, with this terminal. Returns the exit code. The path is
+    # that of the part, in which the command starts. Without it, the jobs run on this machine.
+    on_worker: Callable[[Path, str, Sequence[str], Submission], int] | None = None
     # How to change what jobs ask for. Without it, only the job script has requests.
     requests: Requests | None = None
     # The batch system's own logs of a run.

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from reana_batch import layout
 from reana_batch.backends.drivers import Driver, Requests
+from reana_batch.backends.htcondor import interactive
 from reana_batch.backends.htcondor.nodes import DAG_FILE, SHIP, VERDICT, expansion_node
 from reana_batch.backends.htcondor.requests import SETTINGS, attributes, with_requests
 from reana_batch.diagnostics import Refused, refuse
@@ -356,6 +357,22 @@ def alter(directory: Path, last: Submission, jobs: Sequence[QueuedJob], asked: M
         _by_either(by_bindings, by_tool)
 
 
+def on_worker(directory: Path, folder: str, words: Sequence[str], last: Submission) -> int:
+    """Run a command in a job like those of a step, and return its exit code. The job is removed at the end."""
+    if (directory / SHIP).exists():
+        message = "Jobs on workers do not see the run directory, because htcondor.file_transfer is on."
+        raise refuse("unsupported", message, hint="leave out --on-worker.")
+    settings = _settings_of(directory, last)
+    with contextlib.chdir(directory):
+        job = _tool(*interactive.submission(directory, folder), settings=settings).split()[0]
+    environment = os.environ | settings | interactive.terminal(there_is_one=sys.stdin.isatty())
+    try:
+        done = subprocess.run(interactive.joining(job, directory, words), env=environment, check=False)
+    finally:
+        _tool("condor_rm", job, tolerate="not found", settings=settings)
+    return done.returncode
+
+
 # --- the two ways --------------------------------------------------------------------------------
 
 
@@ -665,6 +682,8 @@ DRIVER = Driver(
     endings=endings,
     last_words=last_words,
     examine=examine,
+    starts_clean=lambda _directory, _folder: True,  # the user's environment is in a file if jobs get it
+    on_worker=on_worker,
     requests=Requests("job.sub", with_requests, SETTINGS, alter),
     logs=(f"{DAG_FILE}.dagman.out",),
     left_behind=("workflow.dag.",),

@@ -235,6 +235,11 @@ def _is_running(process: Path) -> bool:
     return (process / "stat").read_text("utf-8", "replace").rpartition(")")[2].split()[0] not in ("Z", "X")
 
 
+def _starts_clean(directory: Path, _folder: str) -> bool:
+    """Return whether the Makefile starts jobs without the environment of its caller."""
+    return "\nenvironment := env -i " in files.read_text(directory / layout.BATCH / "Makefile")
+
+
 def forget(directory: Path) -> None:
     """Delete the note of the machines on which make was started."""
     (directory / _HOSTS).unlink(missing_ok=True)
@@ -255,6 +260,7 @@ DRIVER = Driver(
     endings=endings,
     last_words=last_words,
     forget=forget,
+    starts_clean=_starts_clean,
     examine=examine,
     logs=(_LOG,),
 )

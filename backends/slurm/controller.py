@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from reana_batch import layout
 from reana_batch.backends.drivers import Driver, Requests
+from reana_batch.backends.slurm import interactive
 from reana_batch.backends.slurm.reasons import RELEASABLE, cure, explain
 from reana_batch.backends.slurm.requests import SETTINGS, queued, with_requests
 from reana_batch.backends.slurm.settings import SlurmSettings
@@ -562,6 +563,8 @@ DRIVER = Driver(
     query=query,
     cancel=cancel,
     release=release,
+    starts_clean=interactive.starts_clean,
+    on_worker=interactive.run,
     requests=Requests("job.sbatch", with_requests, SETTINGS, alter),
     examine=examine,
     logs=("logs/finaliser.out", "logs/gate.out"),

@@ -44,6 +44,7 @@ COMMANDS = {
     "secrets-add": Entry("secrets_commands:secrets_add", "Store values and files that jobs need for credentials."),
     "secrets-delete": Entry("secrets_commands:secrets_delete", "Delete secrets by name."),
     "secrets-list": Entry("secrets_commands:secrets_list", "List the secrets by name, never their values."),
+    "shell": Entry("shell_commands:shell", "Open a shell where a job ran, and print its command."),
     "sites": Entry("site_commands:sites", "List the site profiles, or show one."),
     "status": Entry("status_commands:status", "Show the state of a run, and why it failed."),
     "stop": Entry("run_commands:stop", "Remove a run from its batch system, and end its jobs."),

@@ -82,7 +82,7 @@ def alter(directory: Path, jobs: Sequence[QueuedJob], last: Submission, chosen: 
 def _chosen(current: RunStatus, names: Sequence[str]) -> Chosen:
     steps = list(current.run.steps())
     if names:
-        return [found for name in names for found in _named(steps, name)]
+        return [found for name in names for found in named(steps, name)]
     troubled = {failure.step for failure in current.failures} | {job.step for job in current.queue.held}
     found = [(part, step) for part, step in steps if part.name_of(step) in troubled]
     if not found:
@@ -91,7 +91,8 @@ def _chosen(current: RunStatus, names: Sequence[str]) -> Chosen:
     return found
 
 
-def _named(steps: Chosen, name: str) -> Chosen:
+def named(steps: Chosen, name: str) -> Chosen:
+    """Return the steps with this name or label. Raises Refused if there is none."""
     found = [(part, step) for part, step in steps if name in (part.name_of(step), step.name, step.label)]
     if not found:
         known = [part.name_of(step) for part, step in steps]

@@ -25,6 +25,7 @@ LIBRARIES = {
         "job/command",
         "job/server",
         "job/chunk",
+        "job/shell",
         "job/main",
     ),
     "submit-lib.sh": (

@@ -101,5 +101,6 @@ leave() {
   ! declare -F drop_credentials >/dev/null || drop_credentials
   [[ -z $server_pid$serving ]] || leave_server
   [[ -z $scratch ]] || clear_away "$scratch"
+  [[ -z $shelf ]] || clear_away "$shelf"
   exit "$code"
 }

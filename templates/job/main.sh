@@ -11,6 +11,10 @@ trap 'on_signal HUP 1' HUP
 set_environment
 find_memory_events
 count_memory_kills
+if [[ ${2-} == shell ]]; then
+  open_shell "$1"
+  exit
+fi
 hash bash # otherwise each row would search for it
 run_chunk "${1:-0}"
 code=$?

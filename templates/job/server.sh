@@ -34,7 +34,7 @@ start_server() {
   server_answered=
   set -m
   # shellcheck disable=SC2211  # SERVER is the name of the coprocess
-  coproc SERVER { exec "$REANA_BATCH_PYTHON" -P -m "$server" "batch/steps/$folder" 2>>"logs/$folder/$own.err"; }
+  coproc SERVER { exec "$REANA_BATCH_PYTHON" -P -m "$server" "batch/steps/$folder" 2>>"${log-logs/$folder/$own}.err"; }
   server_pid=$!
   set +m
 }

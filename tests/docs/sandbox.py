@@ -83,7 +83,7 @@ class Sandbox:
             key, _, value = words[1].partition("=")
             self._environment[key] = value.replace(HOME, f"{self._root}{HOME}")
             return ""
-        plain = words[0] == "reana-batch" and not {"|", ">", "2>", "&&"} & set(words)
+        plain = words[0] == "reana-batch" and not {"|", ">", "2>", "&&", "<<<"} & set(words)
         return self._shown(self._tool(words[1:]) if plain else self._shell(line))
 
     def answer(self, line: str) -> str:

@@ -173,6 +173,7 @@ def stopped_and_resumed(story: Story) -> None:
     failed = story("wait", "-w", "a", exits=(1,))
     assert (failed["status"], failed["first_failure"]["step"]) == ("failed", "end")
     assert "cp" in json.dumps(story("logs", "-w", "a"))
+    assert story.text("shell", "-w", "a", "end") == ""
 
 
 def restarted(story: Story) -> None:

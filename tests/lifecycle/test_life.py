@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,9 @@ import pytest
 from reana_batch.diagnostics import Refused
 from reana_batch.lifecycle import deletion
 from reana_batch.run.parts import Run
+from tests import python_lines
 
-from .conftest import ENDLESS, Desk, answered, records, said, serial, until
+from .conftest import ENDLESS, Desk, answered, environment, records, said, serial, until
 
 FAILING = "echo told; echo complained >&2; exit 7"
 NO_DIAGNOSTICS = {"diagnostics": [], "more_diagnostics": 0}
@@ -635,3 +637,33 @@ def test_a_job_gets_more_time_when_the_run_is_resumed(desk: Desk) -> None:
 
 
 RUNTIME_USAGE = ['Error: --runtime must be seconds, or a time such as 3h or 90m, not "1 h".']
+
+
+def test_a_shell_has_what_the_job_had(desk: Desk) -> None:
+    desk.write("reana.yaml", serial("true", "pwd; env; exit 7"))
+    run = desk.run("test", "--set", "inherit_environment=false", exits=1)
+    before = {path: path.stat().st_mtime_ns for kind in ("state", "logs") for path in run.glob(f"{kind}/**/*")}
+    shell = _in_shell(desk, "pwd; env; exit 5", "s2")
+    assert (shell.returncode, _settled(shell.stdout)) == (5, _settled((run / "logs/s2/0.out").read_text()))
+    assert shell.stderr == f"{run}/batch/steps/s2/command.1, which is not run:\n  pwd; env; exit 7\n"
+    assert _in_shell(desk, "echo $MINE", "s1", "--row", "0", MINE="1").stdout == "\n"
+    desk.run("own", exits=1)
+    assert _in_shell(desk, "echo $MINE", "s1", name="own", MINE="1").stdout == "1\n"
+    assert {path: path.stat().st_mtime_ns for kind in ("state", "logs") for path in run.glob(f"{kind}/**/*")} == before
+    for words in (["s3"], ["s1", "--row", "1"], ["s1", "--on-worker"]):
+        desk("shell", "-w", "test", *words, exits=3)
+    library = run / "batch/job-lib.sh"
+    library.write_text(library.read_text().replace("open_shell()", "no_shell()"))
+    said(desk("shell", "-w", "test", "s1", exits=3), "hint: compile the analysis again.")
+
+
+def _in_shell(desk: Desk, script: str, *words: str, name: str = "test", **env: str) -> subprocess.CompletedProcess[str]:
+    """Return how `shell` ended with commands from standard input."""
+    command = [sys.executable, "-m", "reana_batch", "shell", "-w", name, *words]
+    known = environment(**python_lines.variables(), **env)
+    return subprocess.run(command, cwd=desk.path, input=script, env=known, capture_output=True, text=True, check=False)
+
+
+def _settled(text: str) -> list[str]:
+    """Return the lines of env, without variables that bash itself sets, and those of a terminal."""
+    return sorted(line for line in text.splitlines() if line.partition("=")[0] not in ("SHLVL", "_", "TERM", "OLDPWD"))

@@ -277,6 +277,21 @@ def test_a_held_job_is_told_with_what_to_do(run: Path, tools: Tools, code: int, 
     assert (job.step, job.reason) == ("fit", shown)
 
 
+def test_a_command_joins_a_job_that_sleeps(run: Path, tools: Tools) -> None:
+    tools(condor_submit="echo '7.0 - 7.0'", condor_ssh_to_job="exit 5", condor_rm="")
+    assert schedd.on_worker(run, "fit", ["bash", "job.sh", "0"], Submission(place={})) == 5
+    submitted, joined, removed = (run.parent / "called").read_text().splitlines()
+    assert submitted.startswith("condor_submit -terse -append executable = /bin/sleep -append arguments = ")
+    assert submitted.endswith(
+        f"-append initialdir = {run}/logs -append error = /dev/null -append log = /dev/null batch/steps/fit/job.sub"
+    )
+    assert joined == f"condor_ssh_to_job -auto-retry 7.0 cd {run} && exec bash job.sh 0"
+    assert removed == "condor_rm 7.0"
+    (run / "batch/ship.sh").touch()
+    with pytest.raises(Refused, match="do not see the run directory"):
+        schedd.on_worker(run, "fit", ["bash"], Submission(place={}))
+
+
 def test_jobs_that_are_gone_meanwhile_are_no_fault_and_other_faults_are(run: Path, tools: Tools) -> None:
     held = [QueuedJob("7.0", "fit", [0], JobState.HELD)]
     tools(condor_rm='echo "Couldn\'t find jobs" >&2; exit 1', condor_release="echo 'Job 7.0 not found' >&2; exit 1")

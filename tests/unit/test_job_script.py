@@ -75,10 +75,11 @@ class Run:
         environment: dict[str, str] | None = None,
         prefix: tuple[str, ...] = (),
         stdin: str = "",
+        mode: tuple[str, ...] = (),
     ) -> subprocess.CompletedProcess[str]:
         """Run a job as HTCondor does, without waiting for parents that are not done."""
         return subprocess.run(
-            [*prefix, "/bin/bash", f"batch/steps/{name}/job.sh", str(chunk)],
+            [*prefix, "/bin/bash", f"batch/steps/{name}/job.sh", str(chunk), *mode],
             cwd=self.directory,
             env={**ENVIRONMENT, "REANA_BATCH_PATIENCE": "0", **bash_lines.traced(), **(environment or {})},
             input=stdin,

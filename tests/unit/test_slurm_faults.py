@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from reana_batch.backends.slurm import controller
+from reana_batch.backends.slurm import controller, interactive
 from reana_batch.backends.slurm.reasons import RELEASABLE
 from reana_batch.backends.slurm.settings import SlurmSettings
 from reana_batch.diagnostics import Refused, refuse, render
@@ -119,6 +119,24 @@ def test_jobs_in_the_queue_get_other_requests(run: Path, tools: Tools) -> None:
         "scontrol update JobId=5_[1-3],6 TimeLimit=10",
     ]
     assert "scontrol failed: Invalid partition name specified [scheduler]" in told(refused)
+
+
+def test_an_interactive_job_asks_for_what_its_step_asks_for(
+    run: Path, tools: Tools, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLURM_JOB_ID", "1")
+    (run / "batch/steps/gen").mkdir(parents=True, exist_ok=True)
+    script = run / "batch/steps/gen/job.sbatch"
+    script.write_text("#SBATCH --requeue\n#SBATCH --export=NIL\n#SBATCH --mem=5M # by hand\n#SBATCH -q long\n")
+    tools(srun='[ -z "$SLURM_JOB_ID" ] && exit 7')
+    assert interactive.run(run, "gen", ["bash", "job.sh"], LAST) == 7
+    words = f"--mem=5M -q long --export=TERM --ntasks=1 --chdir={run} bash job.sh"
+    assert (run.parent / "called").read_text() == f"srun --quiet {words}\n"
+    script.write_text("")
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(Refused) as refused:
+        interactive.run(run, "gen", ["bash", "job.sh"], LAST)
+    assert "srun is not installed here. [missing-tool]" in told(refused)
 
 
 def test_a_slurmctld_that_does_not_answer_is_not_waited_for(
