@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from reana_batch.run.parts import Run, StepProgress
     from reana_batch.run.queue import Queue, QueuedJob, Submission, Trace
     from reana_batch.site import Site
+    from reana_batch.writing.render import File
 
 Report = Callable[["Sequence[StepProgress]"], None]
 
@@ -29,6 +30,24 @@ class Here:
     start: Callable[[Run, int | None], subprocess.Popen[bytes]]
     # Waits until a run ends. An interrupt ends the running jobs. It is recorded with the run and not raised.
     watch: Callable[[Path, subprocess.Popen[bytes], Report], None]
+
+
+@dataclass(frozen=True, slots=True)
+class SessionJobs:
+    """The functions for the job of a session: a server on a run's workspace.
+
+    A path is the folder of the session, in which its script ``job.sh`` is started. A place is what ``place`` of the
+    driver returned.
+    """
+
+    # Yields the batch system's own files in the folder. The number is the time limit in seconds.
+    files: Callable[[Site, int], Iterator[File]]
+    # Submits the job and returns its id.
+    submit: Callable[[Path, Mapping[str, str]], str]
+    # Returns the job of this id, or None if it has left the queue. Raises Refused if the system does not answer.
+    query: Callable[[Path, str, Mapping[str, str]], QueuedJob | None]
+    # Cancels the job. It may take a moment to end.
+    cancel: Callable[[Path, str, Mapping[str, str]], None]
 
 
 def _no_place(_run: Run, _last: Submission) -> Mapping[str, str]:
@@ -116,6 +135,8 @@ class Driver:
     on_worker: Callable[[Path, str, Sequence[str], Submission], int] | None = None
     # How to change what jobs ask for. Without it, only the job script has requests.
     requests: Requests | None = None
+    # Starts the jobs of sessions. Without it, sessions of a run are on the user's machine.
+    sessions: SessionJobs | None = None
     # The batch system's own logs of a run.
     logs: tuple[str, ...] = ()
     # The prefixes of the files that the batch system writes among the batch files.

@@ -19,6 +19,7 @@ STATE = "state"
 # and names of steps have none.
 RESTARTED = f"{STATE}/run.restarted"
 EXPANSIONS = "expansions"
+SESSIONS = "sessions"  # one folder for each kind of session
 # Links to the credentials that credentials.sh issues for the jobs. They are stored next to the user's secrets.
 CREDENTIALS = "credentials"
 # Files that all parts of a run share.

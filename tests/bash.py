@@ -24,7 +24,7 @@ _BEFORE = {
     "data/stage-out.sh": ("data/lib.sh",),
 }
 # The parts that run commands when they are read.
-MAINS = frozenset({"job/main", "data/stage-in", "data/stage-out"})
+MAINS = frozenset({"job/main", "session/main", "data/stage-in", "data/stage-out"})
 FUNCTION = re.compile(r"^(\w+)\(\) ", re.MULTILINE)
 
 Value = str | Sequence[str] | Mapping[str, str]

@@ -25,6 +25,7 @@ from reana_batch.backends.drivers import Driver, Requests
 from reana_batch.backends.htcondor import interactive
 from reana_batch.backends.htcondor.nodes import DAG_FILE, SHIP, VERDICT, expansion_node
 from reana_batch.backends.htcondor.requests import SETTINGS, attributes, with_requests
+from reana_batch.backends.htcondor.sessions import session_jobs
 from reana_batch.diagnostics import Refused, refuse
 from reana_batch.findings import Finding, finding, first_line, output
 from reana_batch.run.parts import Run
@@ -685,6 +686,7 @@ DRIVER = Driver(
     starts_clean=lambda _directory, _folder: True,  # the user's environment is in a file if jobs get it
     on_worker=on_worker,
     requests=Requests("job.sub", with_requests, SETTINGS, alter),
+    sessions=session_jobs(_tool, _settings, _query),
     logs=(f"{DAG_FILE}.dagman.out",),
     left_behind=("workflow.dag.",),
 )

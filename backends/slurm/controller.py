@@ -24,6 +24,7 @@ from reana_batch.backends.drivers import Driver, Requests
 from reana_batch.backends.slurm import interactive
 from reana_batch.backends.slurm.reasons import RELEASABLE, cure, explain
 from reana_batch.backends.slurm.requests import SETTINGS, queued, with_requests
+from reana_batch.backends.slurm.sessions import session_jobs
 from reana_batch.backends.slurm.settings import SlurmSettings
 from reana_batch.diagnostics import Refused, refuse
 from reana_batch.findings import TIMEOUT, Finding, finding, first_line, output
@@ -206,7 +207,7 @@ def _query(directory: Path, journal: Mapping[str, tuple[str, int]], cluster: Map
         raise refuse("scheduler", f"squeue failed: {' '.join(done.stderr.split())}")
     shown = [line.groups() for line in _SHOWN.finditer(done.stdout)]
     places = {place for *_, place in shown}
-    ours = {place for place in places if Path(place).resolve().is_relative_to(directory.resolve())}
+    ours = {place for place in places if _is_ours(Path(place).resolve(), directory.resolve())}
     elsewhere = {place for place in places if _is_elsewhere(place, directory)}
     mine = [
         each
@@ -219,6 +220,11 @@ def _query(directory: Path, journal: Mapping[str, tuple[str, int]], cluster: Map
     cut_short = under_way and held and _was_cut_short(directory)
     lost = () if cut_short else _lost_finalisers(run, mine, journal.keys())
     return Queue((*_without_consequences(run, jobs), *lost), cut_short)
+
+
+def _is_ours(place: Path, directory: Path) -> bool:
+    """Return whether a job that works there is one of the run. Sessions are not."""
+    return place.is_relative_to(directory) and not place.is_relative_to(directory / layout.SESSIONS)
 
 
 def _was_cut_short(directory: Path) -> bool:
@@ -567,5 +573,6 @@ DRIVER = Driver(
     on_worker=interactive.run,
     requests=Requests("job.sbatch", with_requests, SETTINGS, alter),
     examine=examine,
+    sessions=session_jobs(_run, _elsewhere, lambda job, word, reason: _queued_job(job, word, reason, {})),
     logs=("logs/finaliser.out", "logs/gate.out"),
 )

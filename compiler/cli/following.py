@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import shlex
 import time
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from reana_batch.cli.answers import EXIT_FAILED, EXIT_INTERRUPTED, Answer, wants_json
@@ -12,6 +15,7 @@ from reana_batch.cli.terminal import say, watching
 if TYPE_CHECKING:
     from reana_batch import Run, RunStatus
     from reana_batch.diagnostics import Diagnostics, Refused
+    from reana_batch.lifecycle.sessions import SessionStatus
 
 _TRIES = 20
 _POLL_SECONDS = 15  # the longest pause between two queries of `wait` and `--follow`
@@ -24,6 +28,17 @@ def state_answer(current: RunStatus, diagnostics: Diagnostics | None = None, cod
     from reana_batch.report.records import run_record
 
     return Answer(lambda: run_record(current), status_lines(current), diagnostics, code)
+
+
+def with_sessions(answer: Answer, found: Sequence[SessionStatus]) -> Answer:
+    """Return the answer with the state of a run, and with its sessions."""
+    from reana_batch.cli.session_text import session_lines
+    from reana_batch.report.records import session_record
+
+    run, shown = answer.record, answer.shown
+    assert callable(run)
+    sessions = [session_record(each) for each in found]
+    return replace(answer, record=lambda: {**run(), "sessions": sessions}, shown=chain(shown, session_lines(found)))
 
 
 def end_answer(run: Run, diagnostics: Diagnostics | None = None) -> Answer:

@@ -22,6 +22,7 @@ class Entry(NamedTuple):
 
 COMMANDS = {
     "ci": Entry("ci_commands:ci", "Print a file for GitLab CI or GitHub Actions."),
+    "close": Entry("session_commands:close", "Close a notebook that `open` started."),
     "compile": Entry("compile_commands:compile_command", "Write the batch files and inputs into a run directory."),
     "completion": Entry("site_commands:completion", "Print the completion script of a shell."),
     "config": Entry("site_commands:config", "Show the settings in force here."),
@@ -36,6 +37,7 @@ COMMANDS = {
     "list": Entry("status_commands:list_runs", "List the runs, the latest first."),
     "logs": Entry("status_commands:logs", "Show the logs of the failed jobs, or of a step."),
     "ls": Entry("workspace_commands:ls", "List the files of a run's workspace."),
+    "open": Entry("session_commands:open_command", "Open a notebook on a run's workspace."),
     "prune": Entry("cleaning_commands:prune", "Remove files that are neither inputs nor outputs."),
     "restart": Entry("run_commands:restart", "Start an ended run again, as NAME.N.1, in its workspace."),
     "resume": Entry("run_commands:resume", "Submit a failed or stopped run again, under its number."),

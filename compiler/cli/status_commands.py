@@ -11,7 +11,7 @@ import click
 from reana_batch.cli import completing
 from reana_batch.cli.answers import EXIT_REFUSED, Answer, answering
 from reana_batch.cli.choosing import Choice, choice_options, look_at_each, named_runs
-from reana_batch.cli.following import state_answer, wait_for_end
+from reana_batch.cli.following import state_answer, wait_for_end, with_sessions
 from reana_batch.cli.options import find_run, open_run, run_options, runs_option
 from reana_batch.cli.run_columns import (
     COLUMNS,
@@ -27,7 +27,7 @@ from reana_batch.cli.run_columns import (
 from reana_batch.cli.terminal import Cell, Number, Piece, Raw, Table, show
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from reana_batch import Run, RunStatus
     from reana_batch.run.logs import JobLog
@@ -42,11 +42,14 @@ if TYPE_CHECKING:
 @answering
 def status(name: str, runs: Path | None, verbose: bool, formats: list[tuple[str, str | None]]) -> Answer:
     """Show the state of a run, and why it failed."""
+    from reana_batch.lifecycle.sessions import open_sessions
+
     current = open_run(name, runs).status()
     if current.silence is not None:
         show(current.silence.diagnostics)
     diagnostics = current.silence.diagnostics if current.silence else None
     answer = state_answer(current, diagnostics, EXIT_REFUSED if current.state == "unknown" else 0)
+    answer = with_sessions(answer, open_sessions(current.run.directory))
     if formats:
         return replace(answer, shown=[runs_table(fitting([current], formats), columns_of(formats, ()))])
     more = [runs_table([current], columns_of((), VERBOSE)), _steps_table(current)] if verbose else []
@@ -87,9 +90,10 @@ def _count(number: int) -> Cell:
 )
 @more_options
 @human_option
+@click.option("-s", "--sessions", is_flag=True, help="List the open sessions of the runs instead.")
 @answering
 def list_runs(
-    runs: Path | None, names: tuple[str, ...], choice: Choice, sort: str, human: bool, **shown: Any
+    runs: Path | None, names: tuple[str, ...], choice: Choice, sort: str, human: bool, sessions: bool, **shown: Any
 ) -> Answer:
     """List the runs, the latest first.
 
@@ -97,6 +101,8 @@ def list_runs(
     """
     from reana_batch.report.records import run_record
 
+    if sessions:
+        return _list_sessions(named_runs(runs, names), choice)
     found, diagnostics = look_at_each(reversed(named_runs(runs, names)))
     chosen = ordered(fitting(filter(choice.fits, found), shown["formats"]), sort)
     for fault in (each.silence for each in chosen if each.state == "unknown" and each.silence):
@@ -105,6 +111,17 @@ def list_runs(
     code = EXIT_REFUSED if diagnostics.errors else 0
     table = runs_table(chosen, columns_of(**shown), human=human)
     return Answer(lambda: {"runs": [run_record(each) for each in chosen]}, [table], diagnostics, code)
+
+
+def _list_sessions(directories: Sequence[Path], choice: Choice) -> Answer:
+    from reana_batch.cli.session_text import sessions_table
+    from reana_batch.lifecycle.sessions import open_sessions
+    from reana_batch.report.records import session_record
+
+    if choice:
+        directories = [each.run.directory for each in look_at_each(directories)[0] if choice.fits(each)]
+    found = [each for directory in directories for each in open_sessions(directory)]
+    return Answer({"sessions": [session_record(each) for each in found]}, [sessions_table(found)])
 
 
 @click.command("wait")

@@ -13,6 +13,7 @@ from pathlib import Path
 from reana_batch import backends, files, layout
 from reana_batch.diagnostics import Diagnostics, Refused, refuse
 from reana_batch.lifecycle.ending import leave_queue, tolerating
+from reana_batch.lifecycle.sessions import close_all
 from reana_batch.lifecycle.status import NO_ANSWER, known_status
 from reana_batch.run import credentials
 from reana_batch.run.lock import locked
@@ -32,6 +33,7 @@ def delete(directory: Path) -> None:
         try:
             files.demand_removable(directory)
             if not directory.is_symlink():  # a link is refused below
+                close_all(directory)
                 with tolerating(*NO_ANSWER):  # a run can be deleted if its batch system no longer exists
                     leave_queue(run)
                 credentials.withdraw(directory)
@@ -138,6 +140,7 @@ def check_replaceable(directory: Path) -> None:
     others = [path.name for path in sharing(directory)]
     if others:
         raise refuse("run-state", f"{directory.name} shares its workspace with {', '.join(others)}.")
+    close_all(directory)
     with tolerating(*NO_ANSWER):
         leave_queue(current.run)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from reana_batch.ir import Resources, Step
 from reana_batch.lifecycle import requests
+from reana_batch.lifecycle.sessions import SessionStatus
 from reana_batch.lifecycle.status import RunStatus
 from reana_batch.run.failures import Failure
 from reana_batch.run.small_files import tail
@@ -94,4 +95,21 @@ def failure_record(failure: Failure) -> dict[str, Any]:
         "host": failure.host,
         "scheduler_job": failure.scheduler_job,
         "log": tail(failure.stderr, LOG_LINES) or tail(failure.stdout, LOG_LINES),
+    }
+
+
+def session_record(current: SessionStatus) -> dict[str, Any]:
+    """Return the state of a session. Its token is not there."""
+    session = current.session
+    return {
+        "name": current.run.name,
+        "type": session.kind,
+        "status": current.state,
+        "reason": current.reason,
+        "backend": session.backend,
+        "job": session.job,
+        "host": session.host,
+        "port": session.port,
+        "seconds": current.seconds,
+        "time_limit": session.seconds,
     }

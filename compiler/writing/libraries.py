@@ -1,6 +1,7 @@
 """The bash libraries of a run, and the parts in ``templates`` that each consists of.
 
-A part defines functions and constants. Only ``job/main``, ``data/stage-in`` and ``data/stage-out`` run something.
+A part defines functions and constants. Only ``job/main``, ``session/main``, ``data/stage-in`` and
+``data/stage-out`` run something.
 """
 
 from __future__ import annotations
@@ -56,6 +57,15 @@ LIBRARIES = {
     ),
     "data/stage-in.sh": ("data/incoming", "data/stage-in"),  # this and the next read data/lib.sh
     "data/stage-out.sh": ("data/outgoing", "data/stage-out"),
+    "session-lib.sh": (  # written when a session is opened
+        "job/say",
+        "job/records",
+        "job/workspace",
+        "job/worker",
+        "session/server",
+        "session/jupyter",
+        "session/main",
+    ),
 }
 DATA_LIBRARIES = tuple(name for name in LIBRARIES if name.startswith("data/"))
 

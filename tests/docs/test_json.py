@@ -119,6 +119,10 @@ reana-batch run --site local -w table
 reana-batch status -w table
 reana-batch wait -w table
 reana-batch list
+reana-batch open -w table
+reana-batch status -w table
+reana-batch list --sessions
+reana-batch close -w table
 reana-batch logs -w table
 reana-batch ls -w table
 reana-batch du -w table

@@ -206,6 +206,12 @@ def compiled_and_submitted(story: Story) -> None:
     assert story("wait", "-w", str(story.path / "made"))["status"] == "finished"
 
 
+def no_session(story: Story) -> None:
+    """Ask for a session on a batch system that starts none, and close what is not open."""
+    assert story("open", "-w", "a.1.1", "--on", "batch", exits=(3,))["diagnostics"][0]["code"] == "unsupported"
+    assert story("close", "-w", "a.1.1", exits=(3,))["diagnostics"][0]["code"] == "run-state"
+
+
 def deleted(story: Story) -> None:
     assert "result" not in json.dumps(story("prune", "-w", "a.1.1", "--force"))
     for run in ("a.1.1", "a.1"):
@@ -220,6 +226,7 @@ def test_every_verb_works_with_the_additions(story: Story) -> None:
     stopped_and_resumed(story)
     restarted(story)
     compiled_and_submitted(story)
+    no_session(story)
     deleted(story)
     assert story.verbs == set(COMMANDS), "each verb of the table is said in this story"
 

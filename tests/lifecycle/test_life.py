@@ -53,6 +53,7 @@ def test_a_finished_run(desk: Desk) -> None:
         "last_words": None,
         "cure": None,
         "expansions": [],
+        "sessions": [],
         **NO_DIAGNOSTICS,
     }
     answered(desk("wait", "-w", "test"), "==> SUCCESS: test.1 has finished.")
