@@ -130,7 +130,14 @@ def _amount(_context: click.Context, option: click.Parameter, text: str | None) 
 
 
 _REQUEST_OPTIONS = (
-    click.option("--step", "steps", multiple=True, metavar="NAME", help="Change what the jobs of this step ask for."),
+    click.option(
+        "--step",
+        "steps",
+        multiple=True,
+        metavar="NAME",
+        help="Change what the jobs of this step ask for.",
+        shell_complete=completing.steps_of_run,
+    ),
     click.option("--memory", metavar="SIZE", callback=_amount, help="The memory that a job asks for, such as 8Gi."),
     click.option("--runtime", metavar="TIME", callback=_amount, help="The time limit of a command, such as 3h."),
     click.option(

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import click
 
+from reana_batch.cli import completing
 from reana_batch.cli.answers import guarded
 from reana_batch.cli.options import find_run, run_options
 
 
 @click.command("shell")
 @run_options
-@click.argument("step")
+@click.argument("step", shell_complete=completing.steps_of_run)
 @click.option("--row", type=click.IntRange(min=0), help="This row of the step.  [default: the first that failed]")
 @click.option("--on-worker", is_flag=True, help="In a job of the batch system, which asks for what the step asks for.")
 def shell(name: str, runs: Path | None, step: str, row: int | None, on_worker: bool) -> None:
