@@ -62,7 +62,7 @@ def _words(part: Run, step: StepEntry, row: int) -> list[str]:
         message = f"The jobs of {part.directory.name} cannot open a shell, because an older reana-batch made it."
         raise refuse("unsupported", message, hint="compile the analysis again.")
     kept = [ENVIRONMENT] if (part.directory / ENVIRONMENT).exists() else []
-    return ["bash", *kept, f"{layout.BATCH}/steps/{step.folder}/job.sh", str(row), "shell"]
+    return ["/bin/bash", *kept, f"{layout.BATCH}/steps/{step.folder}/job.sh", str(row), "shell"]
 
 
 def _clean_environment() -> dict[str, str]:
