@@ -11,6 +11,7 @@ once a second. So the runs begin at moments spread evenly over a second, the sam
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import math
 import re
@@ -26,6 +27,7 @@ from tests.site.box import Box
 FOLDER = "/shared/alice/makespan"
 CHUNKS = 16
 SETTLING = 6  # seconds in which finalisers end; ext4 is slow to make files after many were deleted
+TOIL = "/opt/venv/toil"
 PYTHON = "/opt/venv/reana-batch/bin/python"
 
 
@@ -87,7 +89,7 @@ def cwl(rows: int) -> Ours:
     return Ours(files, ("bash", "compile.sh", str(rows), str(chunk_of(rows))), "workspace/outputs/cat.txt")
 
 
-# --- the hand-written peers ----------------------------------------------------------------------
+# --- the peers -----------------------------------------------------------------------------------
 
 
 class Row(NamedTuple):
@@ -106,20 +108,6 @@ APART = Row(
     "rows/*/echo.txt",
 )
 
-
-class Pair(NamedTuple):
-    """A workflow and its peer, and the upper limit of ours over the peer's."""
-
-    ours: Callable[[int], Ours]
-    row: Row
-    at_most: float | None = None
-
-
-WORKFLOWS: Mapping[str, Pair] = {
-    "script": Pair(script, SIMPLE, 1.3),
-    "cwl": Pair(cwl, APART, 1.2),
-    "cwl-simple": Pair(cwl, SIMPLE),
-}
 
 _CHUNK_SCRIPT = """#!/bin/bash
 first=$(($1 * CHUNK))
@@ -176,13 +164,50 @@ PEERS = {
 }
 
 
-def peer(row: Row, rows: int, backend: str) -> dict[str, str]:
-    """Return the files of the peer."""
+class Peer(NamedTuple):
+    """What ours is compared with. ``submit.sh`` among its files starts it."""
+
+    files: Callable[[int, str], dict[str, str]]  # of the number of rows and the batch system
+    merged: str = "merged"
+
+
+def by_hand(row: Row) -> Peer:
+    """Return the hand-written peer."""
+    return Peer(functools.partial(_by_hand, row))
+
+
+def _by_hand(row: Row, rows: int, backend: str) -> dict[str, str]:
     words = {"CHUNK": str(chunk_of(rows)), "ROWS": str(rows), "COMMAND": row.command, "MADE": row.made}
     return {
         name: re.sub(rf"\b({'|'.join(words)})\b", lambda found: words[found[0]], text)
         for name, text in PEERS[backend].items()
     }
+
+
+def _toil(rows: int, backend: str) -> dict[str, str]:
+    """Return the files of Toil, which submits a job for each row and waits on the login node."""
+    options = f"--batchSystem {backend} --no-container --jobStore store --outdir out --workDir ."
+    return {
+        "workflow.cwl": cases.cwl(),
+        "job.json": json.dumps({"words": [str(row) for row in range(rows)]}),
+        "submit.sh": f"exec {TOIL}/bin/toil-cwl-runner {options} workflow.cwl job.json >toil.out 2>&1\n",
+    }
+
+
+class Pair(NamedTuple):
+    """A workflow and its peer, and the upper limit of ours over the peer's."""
+
+    ours: Callable[[int], Ours]
+    peer: Peer
+    at_most: float | None = None
+
+
+WORKFLOWS: Mapping[str, Pair] = {
+    "script": Pair(script, by_hand(SIMPLE), 1.3),
+    "cwl": Pair(cwl, by_hand(APART), 1.2),
+    "cwl-simple": Pair(cwl, by_hand(SIMPLE)),
+    "cwl-toil": Pair(cwl, Peer(_toil, "out/cat.txt")),
+}
 
 
 # --- measuring -----------------------------------------------------------------------------------
@@ -199,11 +224,11 @@ def measure_ours(box: Box, workflow: Ours, backend: str, folder: str, rows: int,
     return compiled, makespan(box, ("reana-batch", "submit", folder), folder, f"{folder}/{workflow.merged}", rows)
 
 
-def measure_peer(box: Box, row: Row, backend: str, folder: str, rows: int, moment: float) -> float:
-    """Return the makespan of the hand-written one."""
-    _write(box, folder, peer(row, rows, backend))
+def measure_peer(box: Box, peer: Peer, backend: str, folder: str, rows: int, moment: float) -> float:
+    """Return the makespan of the peer."""
+    _write(box, folder, peer.files(rows, backend))
     await_moment(moment)
-    return makespan(box, ("bash", "submit.sh"), folder, f"{folder}/merged", rows)
+    return makespan(box, ("bash", "submit.sh"), folder, f"{folder}/{peer.merged}", rows)
 
 
 def _write(box: Box, folder: str, files: Mapping[str, str]) -> None:
@@ -238,7 +263,7 @@ def compare(box: Box, name: str, backend: str, rows: int, runs: int) -> dict[str
         compiled, span = measure_ours(box, pair.ours(rows), backend, folder, rows, moment)
         compiling.append(compiled)
         mine.append(span)
-        theirs.append(measure_peer(box, pair.row, backend, f"{folder}-peer", rows, moment))
+        theirs.append(measure_peer(box, pair.peer, backend, f"{folder}-peer", rows, moment))
     ratio = median(a / b for a, b in zip(mine, theirs, strict=True))
     figures = {"ours_s": median(mine), "peer_s": median(theirs), "ratio": ratio, "compile_s": median(compiling)}
     rounded = {name: round(value, 2) for name, value in figures.items()}
@@ -257,6 +282,8 @@ def main() -> None:
     box.up("slurm", "condor")
     box.root("rm", "-rf", FOLDER)
     box.alice("mkdir", "-p", FOLDER)
+    if options.workflow == "cwl-toil":
+        box.root("bash", "-c", f"python3 -m venv {TOIL} && {TOIL}/bin/pip --quiet install 'toil[cwl]==9.6.0'")
     for backend in PEERS if options.backend == "both" else (options.backend,):
         figures = compare(box, options.workflow, backend, options.rows, options.runs)
         slow = slow or float(figures["ratio"]) > float(figures["at_most"] or math.inf)

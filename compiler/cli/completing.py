@@ -100,7 +100,7 @@ def _analysis(context: click.Context) -> Any:
 def _steps_of_analysis(context: click.Context) -> list[str]:
     """Return the names of the steps of a serial workflow. Those of others only their engines know."""
     steps = _analysis(context)["workflow"]["specification"]["steps"]
-    return [step["name"] for step in steps if step.get("name")]
+    return [each["name"] for each in steps if each.get("name")]
 
 
 def _parameters(context: click.Context) -> dict[str, Callable[[click.Context], Names]]:

@@ -88,16 +88,19 @@ def _reasons(new: Run, compilation: Compilation, changed: Mapping[str, str]) -> 
     """Return by step a sentence for each row that a changed input concerns, and an empty text for each other row.
 
     An input concerns the jobs whose scripts name it, or name inputs that do. If no script names it, it concerns all
-    jobs, unless the definition of the workflow names it: then it has reached the scripts.
+    jobs, unless the definition of the workflow names it: then it has reached the scripts. A script that starts the
+    workflow's own engine does not name what that reads, so every input concerns it.
     """
     assert compilation.spec is not None, "without an analysis no input is known"
     texts = _texts(compilation.spec.directory, compilation.inputs)
     sought = {path: mentions(path, texts) for path in changed}
     named: set[str] = set()
     reasons: dict[str, list[str]] = {}
+    by_engine = {step.name for step in compilation.workflow.steps if step.action.uses_python}
     for step in new.manifest.steps:
         found = [_first(text, sought, named) for text in StepRows(new.directory, step).texts()]
-        reasons[step.name] = [changed[path] if path else "" for path in found]
+        other = next(iter(changed.values())) if step.name in by_engine else ""
+        reasons[step.name] = [changed[path] if path else other for path in found]
     definition = compilation.spec.workflow_file
     for path in sorted(sought.keys() - named):
         if definition not in (path, *sought[path].through):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -62,6 +63,33 @@ def test_snakemake(desk: Desk) -> None:
     desk("restart", "-w", "test", "-f", "reana.yaml")
     assert ran(desk) == ["fit", "part", "merge"]
     assert desk.read("runs/test.1/workspace/all.txt") == "abc1\n"
+
+
+BY_SNAKEMAKE = """\
+rule all:
+    input: "table.txt", "count.txt"
+rule table:
+    output: "table.txt"
+    script: "table.py"
+rule count:
+    input: "numbers.txt"
+    output: "count.txt"
+    shell: "wc -l < numbers.txt > count.txt"
+"""
+
+
+def test_an_input_concerns_each_rule_that_snakemake_runs_itself(desk: Desk) -> None:
+    desk.write("Snakefile", BY_SNAKEMAKE)
+    desk.write("table.py", "open(snakemake.output[0], 'w').write(open(f'{\"numbers\"}.txt').read())")
+    desk.write("numbers.txt", "1\n")
+    files = ["Snakefile", "table.py", "numbers.txt"]
+    desk.write(
+        "reana.yaml", json.dumps({"inputs": {"files": files}, "workflow": {"type": "snakemake", "file": "Snakefile"}})
+    )
+    desk.run()
+    desk.write("numbers.txt", "12\n")
+    reason = "input numbers.txt changed"
+    assert planned(desk, "-f", "reana.yaml") == {"table": reason, "count": reason}
 
 
 YADAGE = """\
@@ -150,7 +178,7 @@ steps:
 def test_cwl(desk: Desk, evaluate: str) -> None:
     desk.write("flow.cwl", CWL)
     desk.write("text.txt", "1\n")
-    inputs = {
+    inputs: dict[str, Any] = {
         "files": ["text.txt"],
         "parameters": {"words": ["a", "b"], "text": {"class": "File", "path": "text.txt"}},
     }

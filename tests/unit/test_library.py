@@ -84,7 +84,7 @@ def test_options_are_those_of_the_command_line() -> None:
     compiling = main.get_command(click.Context(main), "compile")
     assert compiling is not None
     options = {str(option.name) for option in compiling.params}
-    assert options - arguments.keys() == {"file", "output", "dry_run", "force", "json"}
+    assert options - arguments.keys() == {"file", "output", "dry_run", "force", "json", "against", "checksum", "runs"}
     assert arguments.keys() - options == {"path", "without_secrets"}
     assert {each.kind for name, each in arguments.items() if name != "path"} == {inspect.Parameter.KEYWORD_ONLY}
 

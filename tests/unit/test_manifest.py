@@ -154,7 +154,7 @@ def test_a_record_takes_nothing_else() -> None:
 # --- modules that know the form -------------------------------------------------------------------
 
 # The modules that read and write the JSON of a run, and the lines of a record.
-_PARSING = ("manifest", "records", "run_json", "frozen", "learned", "inputs", "json_fields")
+_PARSING = ("manifest", "records", "run_json", "frozen", "learned", "inputs", "json_fields", "sessions")
 PARSING = {f"compiler/run/{name}.py" for name in _PARSING}
 # Front ends, passes and the readers of analyses have mappings of their own, and see no run.
 FOLDERS = ("compiler/run", "compiler/writing", "compiler/lifecycle", "compiler/report", "compiler/cli", "backends")
