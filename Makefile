@@ -49,6 +49,7 @@ types: $(INSTALLED) ## Check types on the installed wheel, and that the check se
 pytest: $(INSTALLED) ## Run the tests that need no site and no browser
 	@echo "==> tests"
 	@BIN=$(BIN) bash tests/install-npm-tools.sh
+	@BIN=$(BIN) bash tests/install-jupyter.sh
 	@bash tests/install-shells.sh
 	@TRACE_BASH=$(CURDIR)/build/bash TRACE_PYTHON=$(CURDIR)/build/python exec $(BIN)/python -m pytest -q -m "not site and not browser" --durations 5 -n auto --dist worksteal
 

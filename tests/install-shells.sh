@@ -8,8 +8,8 @@ done
 [ "${#missing[@]}" -gt 0 ] || exit 0
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
   export DEBIAN_FRONTEND=noninteractive
-  apt-get -qq update >/dev/null 2>&1 || true
-  apt-get -qq -y install --no-install-recommends "${missing[@]}" >/dev/null 2>&1 || true
+  timeout 120 apt-get -qq update >/dev/null 2>&1 || true
+  timeout 120 apt-get -qq -y install --no-install-recommends "${missing[@]}" >/dev/null 2>&1 || true
 fi
 for shell in "${missing[@]}"; do
   command -v "$shell" >/dev/null ||

@@ -22,11 +22,19 @@ from tests import bash_lines
 
 from .conftest import Desk, answered, said, serial, until
 
-JUPYTER = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+JUPYTER = Path(sys.prefix) / "jupyter"  # made by tests/install-jupyter.sh
 
 
-def environment(path: str = JUPYTER) -> dict[str, str]:
+def environment(path: str) -> dict[str, str]:
     return {"PATH": path, **bash_lines.traced()}
+
+
+@pytest.fixture
+def jupyter() -> dict[str, str]:
+    """The variables of a user who has Jupyter. The test is skipped if pip could not install it."""
+    if not (JUPYTER / "installed").exists():
+        pytest.skip("pip has not installed jupyter-server: tests/install-jupyter.sh says why")
+    return environment(f"{JUPYTER}/bin:{os.environ['PATH']}")
 
 
 @pytest.fixture
@@ -60,8 +68,8 @@ def processes(text: str = "", *, within: Path = Path("/")) -> dict[int, str]:
     return {pid: line for pid, line in found.items() if text in line}
 
 
-def test_a_session_is_opened_seen_and_closed(desk: Desk, run: Path) -> None:
-    opened = desk("open", "-w", "fit", "--runtime", "10m", env=environment())
+def test_a_session_is_opened_seen_and_closed(desk: Desk, run: Path, jupyter: dict[str, str]) -> None:
+    opened = desk("open", "-w", "fit", "--runtime", "10m", env=jupyter)
     url = re.findall(r"http://\S+", opened.stdout)[0]
     answered(opened, "To end it: reana-batch close -w runs/fit.1")
     port, token = int(urlsplit(url).port or 0), parse_qs(urlsplit(url).query)["token"][0]
@@ -83,7 +91,7 @@ def test_a_session_is_opened_seen_and_closed(desk: Desk, run: Path) -> None:
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert stat.S_IMODE((folder / "token").stat().st_mode) == 0o600
 
-    assert url in desk("open", "-w", "fit", env=environment()).stdout, "the session that is open"
+    assert url in desk("open", "-w", "fit", env=jupyter).stdout, "the session that is open"
     [status] = desk.json("status", "-w", "fit")["sessions"]
     assert (status["status"], status["port"], status["time_limit"]) == ("open", port, 600)
     assert token not in json.dumps(status)
@@ -97,8 +105,8 @@ def test_a_session_is_opened_seen_and_closed(desk: Desk, run: Path) -> None:
     said(desk("close", "-w", "fit", exits=3), "error: fit.1 has no open session of jupyter. [run-state]")
 
 
-def test_a_session_ends_when_its_time_is_over(desk: Desk, run: Path) -> None:
-    desk("open", "-w", "fit", "--runtime", "600", env=environment())
+def test_a_session_ends_when_its_time_is_over(desk: Desk, run: Path, jupyter: dict[str, str]) -> None:
+    desk("open", "-w", "fit", "--runtime", "600", env=jupyter)
     [(pid, line)] = [each for each in processes(within=run).items() if each[1].startswith("timeout ")]
     assert line.split()[1:3] == ["--kill-after=30", "600"]
     os.kill(pid, signal.SIGALRM)  # as when its time is over
