@@ -517,6 +517,20 @@ def test_a_job_that_ran_out_of_memory_is_resumed_with_more(desk: Desk) -> None:
     assert desk.wait(name)["status"] == "finished"
 
 
+def test_a_shell_on_a_worker_has_what_the_job_had(desk: Desk) -> None:
+    desk.write(
+        "reana.yaml", serial("ulimit -a; env; exit 4", kubernetes_memory_limit="200Mi", htcondor_request_cpus="2")
+    )
+    name = desk.run(*HERE)
+    desk.wait(name)
+    words = ("reana-batch", "shell", "--runs", "runs", "-w", name, "step1", "--on-worker")
+    script = "pwd; echo $SLURM_CPUS_ON_NODE $SLURM_MEM_PER_NODE $MINE; exit 5"
+    shell = desk.box.alice(*words, cwd=desk.folder, input=script, check=False, env={"MINE": "mine"})
+    assert (shell.returncode, shell.stdout) == (5, f"{desk.folder}/runs/{name}/workspace\n2 200\n"), shell.stderr
+    assert "/batch/steps/step1/command.1, which is not run:\n  ulimit -a; env; exit 4\n" in shell.stderr
+    assert desk.status(name)["status"] == "failed"
+
+
 def test_a_job_ended_by_its_time_limit(desk: Desk) -> None:
     desk.write("reana.yaml", serial("echo begin; sleep 100", "true", slurm_time="1"))
     name = desk.run(*HERE)
