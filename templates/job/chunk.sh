@@ -64,7 +64,7 @@ run_row() { # ROW
 }
 
 # Make the directories of the next rows in the workspace, because a call of mkdir for each row takes as long as a short row.
-# What cannot be made is an error of its row.
+# What cannot be made is an error of its row, which renews its directory.
 make_row_directories() { # FIRST LAST
   local each own made=()
   for ((each = $1; each < $2 && each < $1 + SHARD; each++)); do

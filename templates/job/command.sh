@@ -2,7 +2,7 @@
 # Run the commands of a row, and find out why they failed.
 #
 # Facts: folder commands outputs images container_runtime row_time_limit run row own chunk cells; before, after, retries
-# workspace_mark and server, if not empty
+# row_directories, workspace_mark and server, if not empty
 
 child=
 declare -A text_of=()
@@ -14,12 +14,32 @@ run_attempts() {
   for ((attempt = 1; ; attempt++)); do
     export REANA_BATCH_ATTEMPT=$((attempt + ${REANA_BATCH_TRIED:-0}))
     lacking='' blamed=output
-    { [[ -z ${before-} ]] || run_around "$before"; } && run_commands && { [[ -z ${after-} ]] || run_around "$after"; } &&
+    { [[ -z ${row_directories-} ]] || renew_row_directories; } &&
+      { [[ -z ${before-} ]] || run_around "$before"; } && run_commands && { [[ -z ${after-} ]] || run_around "$after"; } &&
       { [[ ${#outputs[@]} -eq 0 ]] || check_outputs; } && return
     code=$?
     ((attempt <= ${retries:-0})) || return "$code"
     say "row $row: attempt $attempt failed (exit code $code), trying again"
   done
+}
+
+# Empty the directories of the row, if an earlier attempt or another row has left something in them.
+renew_row_directories() {
+  local each
+  for each in "$REANA_WORKSPACE/$row_directories/$own" ${ROW_TMPDIR+"$ROW_TMPDIR"}; do
+    is_empty_folder "$each" || { rm -rf -- "$each" && mkdir -p -- "$each"; } ||
+      { worker_lacks "the directory $each cannot be made"; return; }
+  done
+}
+
+is_empty_folder() { # PATH
+  [[ -d $1 && ! -L $1 ]] || return
+  set +f
+  shopt -s dotglob nullglob
+  set -- "$1"/*
+  shopt -u dotglob nullglob
+  set -f
+  [[ $# -eq 0 ]]
 }
 
 run_commands() {

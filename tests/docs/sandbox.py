@@ -45,6 +45,8 @@ class Sandbox:
         for tool in _TOOLS:
             (tools / tool).symlink_to(ROOT / "tests/docs/fake-scheduler.sh")
         python = Path(sys.executable).parent
+        for program in ("jupyter", "jupyter-server"):  # made by tests/install-jupyter.sh
+            (tools / program).symlink_to(python.parent / "jupyter/bin" / program)
         self._environment = {
             "HOME": str(self.directory),
             "PATH": f"{tools}:{python}:{os.environ['PATH']}",

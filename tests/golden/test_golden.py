@@ -34,6 +34,8 @@ def test_every_golden_file_has_its_case() -> None:
 
 def test_the_libraries_are_the_templates(compiled: Path) -> None:
     for name, text in STATIC.items():
+        if name == "batch/session-lib.sh":  # written when a session is opened
+            continue
         copies = [path for path in compiled.glob(f"*/*/run/{name}") if path.is_file()]
         assert copies
         assert {path.read_text("utf-8") for path in copies} == {text}

@@ -284,6 +284,20 @@ def test_time_limits_memory_and_removal_are_told_in_plain_words(desk: Desk) -> N
     }
 
 
+def test_a_shell_on_a_worker_has_what_the_job_had(desk: Desk) -> None:
+    desk.write("reana.yaml", serial("exit 4", htcondor_request_memory="200 MB"))
+    name = desk.run(*HERE)
+    desk.wait(name)
+    words = ("reana-batch", "shell", "--runs", "runs", "-w", name, "step1", "--on-worker")
+    script = "pwd; grep ^RequestMemory $_CONDOR_JOB_AD; echo $MINE; exit 5"
+    shell = desk.box.alice(*words, cwd=desk.folder, input=script, check=False, env={"MINE": "mine"})
+    found = f"{desk.folder}/runs/{name}/workspace\nRequestMemory = 200\n\n"
+    assert (shell.returncode, shell.stdout) == (5, found), shell.stderr
+    assert "/batch/steps/step1/command.1, which is not run:\n  exit 4\n" in shell.stderr
+    assert desk.status(name)["status"] == "failed"
+    assert desk.box.alice("condor_q", "-af", "ClusterId").stdout == ""
+
+
 # --- images and the environment ------------------------------------------------------------------
 
 TREE, SIF = "/opt/images/py", "/opt/images/py.sif"

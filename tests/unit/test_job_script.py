@@ -191,15 +191,19 @@ def test_job_that_failed_is_run_again(tmp_path: Path) -> None:
     assert run.log("fit/0.out") == "try\ntry\n"
 
 
-def test_directories_of_the_rows_are_there_and_a_temporary_one(tmp_path: Path) -> None:
-    say = command("cd rows/0/", N, ' && dirname "$ROW_TMPDIR"')
+def test_directories_of_the_rows_are_there_and_empty(tmp_path: Path) -> None:
+    say = command("cd rows/0/", N, ' && ls -A . "$ROW_TMPDIR" && touch "$ROW_TMPDIR/.left" left')
     run = compiled(tmp_path, step("fit", say, table=rows(251), directories="rows"), site=Site(rows_per_job=251))
-    (run.workspace / "rows/0").mkdir(parents=True)
-    (run.workspace / "rows/0/3").touch()  # what is there stays
-    assert run.job("fit").returncode == 1
-    assert run.records("fit/0") == sorted(["3.failed", *(f"{n}.done" for n in range(250) if n != 3)])
-    assert (run.workspace / "rows/1/250").is_dir()
-    assert not Path(run.log("fit/0/7.out").strip()).exists()  # the job has deleted it
+    (run.workspace / "rows/0/3/in").mkdir(parents=True)
+    (run.workspace / "rows/0/4").symlink_to(tmp_path)
+    assert run.job("fit").returncode == 1  # the last row is in another folder
+    assert run.records("fit/0") == sorted(f"{n}.done" for n in range(250))
+    assert run.records("fit/1") == ["250.failed"]
+    logs = {run.log(f"fit/0/{n}.out") for n in range(250)}
+    [said] = logs
+    assert re.fullmatch(r"\.:\n\n/\S+/rows:\n", said)
+    assert not Path(said.split()[1].rstrip(":")).exists()  # the job has deleted it
+    assert tmp_path.joinpath("batch").exists()
 
 
 def test_missing_outputs(tmp_path: Path) -> None:

@@ -31,17 +31,9 @@ from reana_batch.ir import Command, Script, literal
 # Names of variables, as words of bash.
 _PASSED = " ".join([*PASSED, *(f'"${{!{prefix}@}}"' for prefix in PASSED_PREFIXES)])
 
-# The job makes both directories of a row before the first row. So they are made again only if an earlier attempt or
-# another row has left something in them. In a container, the temporary directory of the machine is missing.
+# The job has made both directories of the row. In a container, the temporary directory of the machine is missing.
 _START = f"""\
-renew() {{
-  shopt -s dotglob nullglob
-  set -- "$1" "$1"/*
-  shopt -u dotglob nullglob
-  [[ $# -eq 1 && -d $1 && ! -L $1 ]] || {{ rm -rf -- "$1" && mkdir -p -- "$1"; }}
-}}
 own={WORKSPACE_MARK}/$row
-renew "$own" || exit
 cd -- "$own" || exit
 """
 
@@ -53,7 +45,6 @@ if [[ -n ${{APPTAINER_CONTAINER-}} ]]; then
   trap 'rm -rf -- "$temporary"' EXIT
   variables=(HOME="$PWD" TMPDIR="$temporary")
 else
-  renew "$ROW_TMPDIR" || exit
   variables=(-i HOME="$PWD" TMPDIR="$ROW_TMPDIR" PATH="$PATH")
   for name in {_PASSED}; do
     [[ -z ${{!name+set}} ]] || variables+=("$name=${{!name}}")

@@ -10,6 +10,7 @@ packages=(
     xrootd-server xrootd-client xrootd-server-plugins xrootd-client-plugins xrootd-voms-plugins
     apache2 libapache2-mod-wsgi-py3 gridsite postgresql # for Rucio
     squashfs-tools squashfuse fuse3 uidmap libseccomp2  # for apptainer
+    openssh-server openssh-client                       # for condor_ssh_to_job
     python3-venv make tini procps psmisc iproute2 curl openssl jq rsync
 )
 apt_install "$SITE_ROOT" "${packages[@]}"
