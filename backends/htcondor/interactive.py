@@ -18,14 +18,14 @@ _SSH = (
 
 
 def submission(directory: Path, folder: str) -> list[str]:
-    """Return the words with which condor_submit makes the job from the submit file of a step.
+    """Return the words with which condor_submit makes the job from the submit file of a step, in an absolute directory.
 
     It starts in another directory than the run's jobs, so that it does not count as one of them.
     """
     changed = {
         "executable": "/bin/sleep",
         "arguments": str(_LONGEST),
-        "initialdir": str(directory.resolve() / layout.LOGS),
+        "initialdir": str(directory / layout.LOGS),
         "error": "/dev/null",
         "log": "/dev/null",
     }
@@ -35,7 +35,7 @@ def submission(directory: Path, folder: str) -> list[str]:
 
 def joining(job: str, directory: Path, words: Sequence[str]) -> list[str]:
     """Return the words with which condor_ssh_to_job runs a command in the job, after the job has started."""
-    command = f"cd {shlex.quote(str(directory.resolve()))} && exec {shlex.join(words)}"
+    command = f"cd {shlex.quote(str(directory))} && exec {shlex.join(words)}"
     return ["condor_ssh_to_job", "-auto-retry", job, command]
 
 

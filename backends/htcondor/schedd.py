@@ -363,7 +363,7 @@ def on_worker(directory: Path, folder: str, words: Sequence[str], last: Submissi
     if (directory / SHIP).exists():
         message = "Jobs on workers do not see the run directory, because htcondor.file_transfer is on."
         raise refuse("unsupported", message, hint="leave out --on-worker.")
-    settings = _settings_of(directory, last)
+    settings, directory = _settings_of(directory, last), directory.resolve()
     with contextlib.chdir(directory):
         job = _tool(*interactive.submission(directory, folder), settings=settings).split()[0]
     environment = os.environ | settings | interactive.terminal(there_is_one=sys.stdin.isatty())
