@@ -26,9 +26,9 @@ run_attempts() {
 # Empty the directories of the row, if an earlier attempt or another row has left something in them.
 renew_row_directories() {
   local each
-  for each in "$REANA_WORKSPACE/$row_directories/$own" ${ROW_TMPDIR+"$ROW_TMPDIR"}; do
+  for each in "$REANA_WORKSPACE/$row_directories/$own" ${row_temporary:+"$row_temporary"}; do
     is_empty_folder "$each" || { rm -rf -- "$each" && mkdir -p -- "$each"; } ||
-      { worker_lacks "the directory $each cannot be made"; return; }
+      { blamed=worker; worker_lacks "the directory $each cannot be made"; return; }
   done
 }
 
@@ -60,10 +60,10 @@ run_commands() {
 }
 
 # Set the path of a command's script. If the script differs between rows or runs, assemble it first.
-set_script() { # COMMAND -> $script
+set_script() { # COMMAND [ASSEMBLED] -> $script
   script=batch/steps/$folder/$1
   if [[ $1 == *' '* || $1 == =* || -n ${workspace_mark-} ]]; then
-    script=state/$folder/running-$chunk
+    script=${2:-state/$folder/running-$chunk}
     assemble "$1" "$script"
   fi
 }

@@ -11,7 +11,7 @@ open_shell() { # ROW
   [[ -z ${row_directories-} ]] || make_row_directories "$1" "$(($1 + 1))"
   set_stem "$1" "$row_count"
   own=$stem chunk=$(($1 / chunk_size)) life_needed=0
-  shelf=$(mktemp -d "${_CONDOR_SCRATCH_DIR:-${TMPDIR:-/tmp}}/reana-batch.XXXXXXXX") || return "$EXIT_WRITE"
+  shelf=$(make_scratch) || return "$EXIT_WRITE"
   binds+=("$shelf") log=$shelf/log
   [[ -z ${credentials+asked} ]] || prepare_credentials || return
   # On the machine of the user, the batch system does not start the container.
@@ -30,17 +30,9 @@ shell_of_command() { # ROW
   [[ ! -e state/$folder/$own.failed ]] ||
     while IFS='=' read -r key value; do [[ $key != command ]] || failed=$value; done <"state/$folder/$own.failed"
   [[ -z ${before-} ]] || say "row $1: before the command, the job runs batch/steps/$folder/${before%% *}"
-  set_shelf_script "${commands[failed - 1]:-${commands[0]}}"
+  set_script "${commands[failed - 1]:-${commands[0]}}" "$shelf/command"
+  [[ $script == /* ]] || script=$run/$script
   run_in_shell "$script"
-}
-
-# Set the path of a command's script. A script that differs between rows or runs is assembled on the shelf.
-set_shelf_script() { # COMMAND -> $script
-  script=$run/batch/steps/$folder/$1
-  if [[ $1 == *' '* || $1 == =* || -n ${workspace_mark-} ]]; then
-    script=$shelf/command
-    assemble "$1" "$script"
-  fi
 }
 
 # Let the server prepare the row, and open the shell when it asks for the command.
@@ -49,10 +41,10 @@ shell_of_server() { # ROW
   [[ ! -e state/$folder/$own.done ]] ||
     { say "row $1 is done, and its server would make its outputs again"; return "$EXIT_WRITE"; }
   [[ $container_runtime != apptainer || ${#images[@]} -eq 0 ]] || place=image
-  set_shelf_script "${commands[0]}"
+  set_script "${commands[0]}" "$shelf/command"
   serving=$(mktemp -d "state/$folder/serving-$chunk-XXXXXX") || return "$EXIT_WRITE"
   start_server
-  tell_server "row $own ${script#"$run/"} $log.out $log.err $serving $place"
+  tell_server "row $own $script $log.out $log.err $serving $place"
   if hear_server && [[ $reply =~ ^run\ [0-9]+$ ]] && set_server_launcher 0; then run_in_shell "$run/$serving/command"
   else
     [[ ! -s $log.err ]] || cat "$log.err" >&2

@@ -4,8 +4,9 @@
 # Facts: images container_runtime binds cvmfs row_time_limit; container_home, python, programs, depth,
 # row_directories and server, if not empty
 
-scratch=
+scratch= # deleted at the end of the job
 overlay=
+row_temporary=
 
 set_environment() {
   run=$PWD
@@ -86,15 +87,14 @@ set_launcher() { # -> $launcher
   worker_lacks "the image ${images[*]} is not there"
 }
 
-# Make a directory on the worker's own disk, which is deleted at the end of the job.
-make_scratch() { # -> $scratch
-  scratch=$(mktemp -d "${_CONDOR_SCRATCH_DIR:-${TMPDIR:-/tmp}}/reana-batch.XXXXXXXX")
-}
+# Make a directory on the worker's own disk and print its path.
+make_scratch() { mktemp -d "${_CONDOR_SCRATCH_DIR:-${TMPDIR:-/tmp}}/reana-batch.XXXXXXXX"; }
 
 # Set the temporary directory that the rows have one after the other.
-set_temporary() {
-  make_scratch || { worker_lacks "no temporary directory can be made"; return; }
-  export ROW_TMPDIR=$scratch/rows
+set_temporary() { # -> $row_temporary
+  { scratch=$(make_scratch) && mkdir "$scratch/rows"; } || { worker_lacks "no temporary directory can be made"; return; }
+  row_temporary=$scratch/rows
+  export ROW_TMPDIR=$row_temporary
 }
 
 # The fields of --mount are CSV: a quote inside quotes is doubled.
@@ -108,7 +108,7 @@ add_mount() { # SOURCE DESTINATION [ro]
 # their changes go to the job's disk, else to a small area of memory.
 add_image() { # IMAGE
   local said
-  { make_scratch && mkdir "$scratch/home"; } || { worker_lacks "no home for the container can be made"; return; }
+  { scratch=$(make_scratch) && mkdir "$scratch/home"; } || { worker_lacks "no home for the container can be made"; return; }
   [[ -n ${container_home-} ]] || launcher+=(--home "$scratch/home")
   renew_overlay
   starts_with "$1" --overlay "$overlay" || { overlay=; starts_with "$1" --writable-tmpfs; } ||

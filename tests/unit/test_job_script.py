@@ -26,6 +26,7 @@ from reana_batch.lifecycle.creation import write_run
 from reana_batch.run import failures, parts, records
 from reana_batch.site import Site
 from tests import bash_lines
+from tests.bash import Bash
 from tests.steps import Numbers, make_step
 
 ORIGIN = Place("/home/me/analysis/reana.yaml", 7)
@@ -204,6 +205,27 @@ def test_directories_of_the_rows_are_there_and_empty(tmp_path: Path) -> None:
     assert re.fullmatch(r"\.:\n\n/\S+/rows:\n", said)
     assert not Path(said.split()[1].rstrip(":")).exists()  # the job has deleted it
     assert tmp_path.joinpath("batch").exists()
+
+
+def test_a_directory_of_a_row_that_cannot_be_made(tmp_path: Path) -> None:
+    run = compiled(tmp_path, step("fit", "true", directories="rows"))
+    run.workspace.mkdir(exist_ok=True)
+    (run.workspace / "rows").touch()
+    assert run.job("fit").returncode == 94
+    assert (run.record("fit/0.failed")["reason"], run.record("fit/0.failed")["detail"]) == (
+        "worker",
+        f"the directory {run.workspace}/rows/0 cannot be made",
+    )
+
+
+def test_a_directory_in_the_environment_is_not_emptied(bash: Bash) -> None:
+    kept = bash.directory / "kept"
+    kept.touch()
+    facts = {"row_directories": "rows", "own": "0", "REANA_WORKSPACE": str(bash.directory / "workspace")}
+    environment = {"ROW_TMPDIR": str(bash.directory), "row_temporary": str(bash.directory)}
+    assert bash("renew_row_directories", facts=facts, environment=environment).code == 0
+    assert kept.exists()
+    assert (bash.directory / "workspace/rows/0").is_dir()
 
 
 def test_missing_outputs(tmp_path: Path) -> None:
