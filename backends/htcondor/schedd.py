@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import functools
 import importlib.util
 import json
 import os
@@ -346,15 +345,21 @@ def alter(directory: Path, last: Submission, jobs: Sequence[QueuedJob], asked: M
     clusters = ", ".join(sorted({job.id.partition(".")[0] for job in jobs}))
     constraint = f"member(ClusterId, {{{clusters}}})"
 
+    changed = attributes(asked)
+
     def by_bindings(bindings: ModuleType) -> None:
-        for change in attributes(asked).items():
-            _reaching(functools.partial(_schedd(bindings, settings).edit, constraint, *change))
+        def edit() -> None:
+            schedd = _schedd(bindings, settings)
+            for change in changed.items():
+                schedd.edit(constraint, *change)
+
+        _reaching(edit)
 
     def by_tool() -> None:
-        words = [word for pair in attributes(asked).items() for word in pair]
+        words = [word for pair in changed.items() for word in pair]
         _tool("condor_qedit", "-constraint", constraint, *words, settings=settings)
 
-    if attributes(asked):
+    if changed:
         _by_either(by_bindings, by_tool)
 
 

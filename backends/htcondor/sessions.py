@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from reana_batch.backends.drivers import SessionJobs
+from reana_batch.backends.htcondor.requests import time_limit
 from reana_batch.backends.htcondor.settings import HTCondorSettings
 from reana_batch.run.queue import Queue, QueuedJob
 from reana_batch.site import Site
@@ -23,6 +24,7 @@ def _files(site: Site, seconds: int) -> Iterator[File]:
         "htcondor/session.sub.j2",
         "sub",
         seconds=seconds,
+        time_limit=time_limit(seconds),
         cern=settings.job_flavours,
         account=settings.accounting_group or "",
     )

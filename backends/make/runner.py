@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from reana_batch import cpus, files, layout
 from reana_batch.backends.drivers import Driver, Here, Report
+from reana_batch.backends.make import processes
 from reana_batch.backends.make.sessions import SESSIONS
 from reana_batch.diagnostics import refuse
 from reana_batch.files import no_follow
@@ -212,7 +213,7 @@ def _is_alive(directory: Path, name: str) -> bool:
 def _belongs(process: Path, group: str, directory: Path) -> bool:
     """Return whether a process is in this group and works in the run. The kernel reuses numbers of groups."""
     try:
-        _, _, its_group, *_ = (process / "stat").read_text("utf-8", "replace").rpartition(")")[2].split()
+        _, _, its_group, *_ = processes.fields(process)
         return its_group == group and (process / "cwd").resolve().is_relative_to(directory.resolve())
     except OSError:  # it has ended, or belongs to another user
         return False
@@ -225,15 +226,10 @@ def _engines(directory: Path) -> Iterator[int]:
         try:
             words = (process / "cmdline").read_bytes().decode("utf-8", "replace").split("\0")
             works_here = any(_RUNS.fullmatch(word) for word in words[1:])
-            if works_here and (process / "cwd").resolve().is_relative_to(run) and _is_running(process):
+            if works_here and (process / "cwd").resolve().is_relative_to(run) and processes.is_running(process):
                 yield int(process.name)
         except OSError:  # it has ended, or belongs to another user
             continue
-
-
-def _is_running(process: Path) -> bool:
-    """Return whether a process is not a zombie."""
-    return (process / "stat").read_text("utf-8", "replace").rpartition(")")[2].split()[0] not in ("Z", "X")
 
 
 def _starts_clean(directory: Path, _folder: str) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from reana_batch.backends.drivers import SessionJobs
+from reana_batch.backends.make.processes import started
 from reana_batch.diagnostics import refuse
 from reana_batch.files import no_follow
 from reana_batch.run.queue import JobState, QueuedJob
@@ -30,16 +31,16 @@ def _submit(folder: Path, _place: Mapping[str, str]) -> str:
         process = subprocess.Popen(
             ["bash", SCRIPT], cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
         )
-    return f"{socket.gethostname()}:{process.pid}:{_started(process.pid)}"
+    return f"{socket.gethostname()}:{process.pid}:{started(process.pid)}"
 
 
 def _query(folder: Path, job: str, _place: Mapping[str, str]) -> QueuedJob | None:
     """Return the job if its process is alive. Raises Refused if it was started on another machine."""
-    host, pid, started = job.rsplit(":", 2)
+    host, pid, begun = job.rsplit(":", 2)
     if host != socket.gethostname():
         message = f"The session of {folder.parents[1].name} is on {host}."
         raise refuse("scheduler", message, hint="run the command there, or close it with --force.")
-    alive = started != "" and _started(int(pid)) == started  # the kernel reuses numbers of processes
+    alive = begun != "" and started(int(pid)) == begun  # the kernel reuses numbers of processes
     return QueuedJob(job, "", (), JobState.RUNNING) if alive else None
 
 
@@ -48,15 +49,6 @@ def _cancel(folder: Path, job: str, place: Mapping[str, str]) -> None:
     if _query(folder, job, place):
         with contextlib.suppress(ProcessLookupError):  # it has just ended
             os.killpg(int(job.split(":")[-2]), signal.SIGTERM)
-
-
-def _started(pid: int) -> str:
-    """Return when the kernel started a process, in its own unit. Empty if it has ended."""
-    try:
-        words = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()
-    except OSError:
-        return ""
-    return "" if words[0] in ("Z", "X") else words[19]
 
 
 SESSIONS = SessionJobs(_files, _submit, _query, _cancel)

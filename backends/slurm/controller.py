@@ -376,6 +376,11 @@ def alter(directory: Path, _last: Submission, jobs: Sequence[QueuedJob], asked: 
         raise refuse("scheduler", f"scontrol failed: {' '.join(done.stderr.split())}", hint=cure(done.stderr))
 
 
+def on_worker(directory: Path, folder: str, words: Sequence[str], _last: Submission) -> int:
+    """Run a command in a job like those of a step, on the cluster of the run, and return its exit code."""
+    return interactive.run(directory, folder, words, _elsewhere(directory))
+
+
 def _release(directory: Path, held: Iterable[QueuedJob]) -> list[str]:
     ids = [job.id for job in held if job.reason in RELEASABLE]
     if ids:
@@ -570,7 +575,7 @@ DRIVER = Driver(
     cancel=cancel,
     release=release,
     starts_clean=interactive.starts_clean,
-    on_worker=interactive.run,
+    on_worker=on_worker,
     requests=Requests("job.sbatch", with_requests, SETTINGS, alter),
     examine=examine,
     sessions=session_jobs(_run, _elsewhere, lambda job, word, reason: _queued_job(job, word, reason, {})),

@@ -6,27 +6,31 @@ import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from reana_batch import files, layout
 from reana_batch.diagnostics import refuse
-from reana_batch.run.queue import Submission
 
 _DIRECTIVE = "#SBATCH "
+_CLEAN = "--export=NIL"
 # Options of sbatch that srun lacks or that are only for jobs without a terminal, and those of several tasks.
 _WITHOUT = ("--open-mode", "--requeue", "--export", "--nodes", "--ntasks")
 
 
 def starts_clean(directory: Path, folder: str) -> bool:
     """Return whether the jobs of a step start without the environment of the user who submits."""
-    return "--export=NIL" in _options(directory, folder)
+    return _CLEAN in _options(directory, folder)
 
 
-def run(directory: Path, folder: str, words: Sequence[str], _last: Submission) -> int:
-    """Run a command in a job like those of a step, and return its exit code. srun waits until the job starts."""
-    asked = [option for option in _options(directory, folder) if option.partition("=")[0] not in _WITHOUT]
-    environment = "TERM" if starts_clean(directory, folder) else "ALL"
+def run(directory: Path, folder: str, words: Sequence[str], cluster: Mapping[str, str]) -> int:
+    """Run a command in a job like those of a step, and return its exit code. srun waits until the job starts.
+
+    ``cluster`` has the variables that name the cluster of the run.
+    """
+    options = _options(directory, folder)
+    asked = [option for option in options if option.partition("=")[0] not in _WITHOUT]
+    environment = "TERM" if _CLEAN in options else "ALL"
     terminal = ["--pty"] if sys.stdin.isatty() else []
     command = [
         "srun",
@@ -42,7 +46,7 @@ def run(directory: Path, folder: str, words: Sequence[str], _last: Submission) -
         name: value for name, value in os.environ.items() if not name.startswith(("SLURM_", "SRUN_")) or name in _PLACE
     }
     try:
-        return subprocess.run([*command, *words], env=kept, check=False).returncode
+        return subprocess.run([*command, *words], env=kept | dict(cluster), check=False).returncode
     except FileNotFoundError:
         hint = "run this on a machine that submits to Slurm."
         raise refuse("missing-tool", "srun is not installed here.", hint=hint) from None

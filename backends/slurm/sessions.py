@@ -10,6 +10,7 @@ from pathlib import Path
 
 from reana_batch.backends.drivers import SessionJobs
 from reana_batch.backends.slurm.reasons import cure
+from reana_batch.backends.slurm.requests import minutes
 from reana_batch.backends.slurm.settings import SlurmSettings
 from reana_batch.diagnostics import refuse
 from reana_batch.run.queue import QueuedJob
@@ -24,7 +25,7 @@ def _files(site: Site, seconds: int) -> Iterator[File]:
     script = render(
         "slurm/session.sbatch.j2",
         "sbatch",
-        minutes=-(-seconds // 60),
+        minutes=minutes(seconds),
         partition=settings.partition or "",
         account=settings.account or "",
         qos=settings.qos or "",

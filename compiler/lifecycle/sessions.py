@@ -14,6 +14,7 @@ from pathlib import Path
 from reana_batch import backends, files
 from reana_batch.backends.drivers import SessionJobs
 from reana_batch.diagnostics import Diagnostics, Refused, refuse
+from reana_batch.lifecycle.requests import named
 from reana_batch.lifecycle.status import silence_of
 from reana_batch.run.lock import locked
 from reana_batch.run.parts import Run
@@ -137,7 +138,7 @@ def _start(run: Run, wanted: Wanted) -> Session:
     folder = folder_of(run.directory, wanted.kind)
     facts = _facts(run, wanted, site, here=_runs_here(backend))
     place = {} if _runs_here(backend) else backends.driver(backend).place(run, _last(run))
-    session = Session(folder, wanted.kind, backend, time.time(), facts.seconds, _image(run, wanted), place)
+    session = Session(folder, wanted.kind, backend, time.time(), facts.seconds, place)
     try:
         with files.naming(folder, named=True):
             shutil.rmtree(folder, ignore_errors=True)
@@ -214,13 +215,10 @@ def _image(run: Run, wanted: Wanted) -> str:
     """Return the image of a session. Empty if it has the user's own program."""
     if not wanted.step:
         return wanted.image
-    steps = {each.name: each for part in run.parts() for each in part.manifest.steps}
-    steps |= {each.label: each for each in steps.values() if each.label not in steps}
-    if wanted.step not in steps:
-        raise refuse("unknown-step", f'{run.directory.name} has no step "{wanted.step}".')
-    if not steps[wanted.step].environment:
+    [(_, step), *_] = named(list(run.steps()), wanted.step)
+    if not step.environment:
         raise refuse("unsupported", f'The step "{wanted.step}" has no image.', hint="name one with --image.")
-    return steps[wanted.step].environment
+    return step.environment
 
 
 def _places(image: str, site: Site) -> tuple[str, ...]:
@@ -298,6 +296,8 @@ def _leave_queue(directory: Path, session: Session) -> None:
 
 
 def _queued(session: Session) -> QueuedJob | None:
-    """Return the job of a session unless it has ended."""
-    job = _jobs(session.backend).query(session.folder, session.job, session.place or {}) if session.job else None
+    """Return the job of a session unless it has ended. A job that recorded its end needs no scheduler that answers."""
+    if not session.job or session.state in (ENDED, FAILED):
+        return None
+    job = _jobs(session.backend).query(session.folder, session.job, session.place or {})
     return None if job is None or job.state is JobState.ENDED else job

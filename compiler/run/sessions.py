@@ -27,7 +27,6 @@ class Session:
     backend: str  # the back end that started its job
     asked: float
     seconds: int  # its time limit
-    image: str = ""
     place: Mapping[str, str] | None = None  # its scheduler, in the words of the back end
     job: str = ""  # its id there
     state: str = ""  # starting, open, ended, failed
@@ -36,7 +35,6 @@ class Session:
     port: int = 0
     page: str = ""
     started: int = 0
-    ended: int = 0
 
     @property
     def url(self) -> str:
@@ -52,7 +50,7 @@ def folder_of(run: Path, kind: str) -> Path:
 
 def note_session(session: Session) -> None:
     """Write what was asked for."""
-    names = ("kind", "backend", "asked", "seconds", "image", "place", "job")
+    names = ("kind", "backend", "asked", "seconds", "place", "job")
     known = {name: value for name, value in asdict(session).items() if name in names}
     files.write_whole(session.folder / _ASKED, f"{json.dumps(known, indent=1)}\n".encode())
 
@@ -80,7 +78,7 @@ def read_sessions(run: Path) -> Iterator[Session]:
             yield session
 
 
-_NUMBERS = ("port", "started", "ended")
+_NUMBERS = ("port", "started")
 _TEXTS = ("state", "reason", "host", "page", "job")
 
 

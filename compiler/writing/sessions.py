@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -75,7 +75,6 @@ class SessionFacts:
     program: str
     images: tuple[str, ...] = ()  # the places of its image, the best first
     environment: tuple[tuple[str, str], ...] = ()  # variables that its server gets
-    cvmfs: Sequence[str] = ()
 
 
 def session_files(facts: SessionFacts, site: Site) -> Iterator[File]:
@@ -92,7 +91,6 @@ def session_files(facts: SessionFacts, site: Site) -> Iterator[File]:
         pages=list(facts.kind.pages),
         images=facts.images,
         binds=site.binds,
-        cvmfs=facts.cvmfs,
         container_home=site.container_home,
         seconds=facts.seconds,
     )

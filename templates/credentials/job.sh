@@ -16,8 +16,7 @@ good_until=0
 # Make sure that the job has its credentials, and that they outlive the next row.
 prepare_credentials() { # -> $lacking, if it fails
   if [[ -z $private && -z $credential_fault ]]; then
-    private=$(mktemp -d "${_CONDOR_SCRATCH_DIR:-${TMPDIR:-/tmp}}/reana-batch.XXXXXXXX") ||
-      { worker_lacks "no private folder can be made"; return; }
+    private=$(make_scratch) || { worker_lacks "no private folder can be made"; return; }
     of_each take || credential_fault=$lacking
     bind_in_containers
     renew_credentials >/dev/null 2>&1 </dev/null &

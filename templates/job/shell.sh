@@ -37,7 +37,7 @@ shell_of_command() { # ROW
 
 # Let the server prepare the row, and open the shell when it asks for the command.
 shell_of_server() { # ROW
-  local script reply place=machine
+  local script reply place=machine plain=("${launcher[@]}")
   [[ ! -e state/$folder/$own.done ]] ||
     { say "row $1 is done, and its server would make its outputs again"; return "$EXIT_WRITE"; }
   [[ $container_runtime != apptainer || ${#images[@]} -eq 0 ]] || place=image

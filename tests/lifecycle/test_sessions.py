@@ -123,6 +123,17 @@ def bare(desk: Desk) -> Path:
     return folder
 
 
+def test_a_session_that_has_ended_elsewhere_does_not_keep_its_run(desk: Desk, run: Path, bare: Path) -> None:
+    desk.write("bin/jupyter-server", "#!/bin/bash\nexit 3\n").chmod(0o755)
+    desk("open", "-w", "fit", exits=3, env=environment(str(bare)))
+    record = run / "sessions/jupyter/session.json"
+    known = json.loads(record.read_text())
+    assert ":" in known["job"]
+    record.write_text(json.dumps({**known, "job": f"elsewhere:{known['job'].partition(':')[2]}"}))
+    desk("delete", "-w", "fit")
+    assert not run.exists()
+
+
 def test_a_session_is_closed_before_its_run_is_deleted(desk: Desk, run: Path, bare: Path) -> None:
     desk.write("bin/jupyter-server", "#!/bin/bash\nsleep 601\n").chmod(0o755)
     waiting = desk.start("open", "-w", "fit", env=environment(str(bare)))
@@ -143,6 +154,6 @@ def test_a_session_that_cannot_be_opened_says_why(desk: Desk, bare: Path) -> Non
     refused = desk("open", "-w", "fit", exits=3, env=environment(str(bare)))
     assert "did not open: the server did not start: no luck." in refused.stderr
     said(desk("open", "-w", "fit", "--on", "batch", exits=3), "error: fit.1 has no batch system. [unsupported]")
-    said(desk("open", "-w", "fit", "--step", "s9", exits=3), 'error: fit.1 has no step "s9". [unknown-step]')
+    said(desk("open", "-w", "fit", "--step", "s9", exits=3), 'error: There is no step "s9". [unknown-step]')
     desk("open", "-w", "fit", "--runtime", "soon", exits=2)
     desk("open", "-w", "fit", "--image", "debian:12", "--step", "s1", exits=2)

@@ -14,7 +14,7 @@ from reana_batch.ir import Column, Rows
 from reana_batch.site import Site
 from tests.unit import test_job_script as jobs
 from tests.unit.test_job_script import Run, apptainer, command, compiled, step
-from tests.unit.test_job_server import python_path, served
+from tests.unit.test_job_server import in_image, python_path, served
 
 __all__ = ["apptainer", "python_path"]  # fixtures
 
@@ -55,6 +55,21 @@ def test_a_shell_is_in_the_container_without_a_time_limit(tmp_path: Path, apptai
     shell = run.job("fit", mode=SHELL, environment=apptainer, prefix=jobs.POWERLESS, stdin="echo in the image")
     assert (shell.returncode, shell.stdout) == (0, "in the image\n")
     assert jobs.arguments(run)[-2:] == ["docker://docker.io/a/b:1", "bash"]
+
+
+def test_the_server_of_a_row_prepares_its_command_in_the_container(tmp_path: Path, apptainer: dict[str, str]) -> None:
+    run = in_image(tmp_path / "run", (["run", "echo the line\n", 30], ["end", 0]))
+    shell = run.job("toy", mode=SHELL, environment=apptainer, stdin="echo in the image")
+    assert (shell.returncode, shell.stdout) == (0, "in the image\n"), shell.stderr
+    assert jobs.arguments(run)[-2:] == ["docker://docker.io/a/b:1", "bash"]
+
+
+def test_a_row_has_its_directories(tmp_path: Path) -> None:
+    run = compiled(tmp_path, step("fit", "true", table=jobs.rows(2), directories="rows"))
+    (run.workspace / "rows/1").mkdir(parents=True)
+    (run.workspace / "rows/1/made").touch()
+    shell = run.job("fit", 1, mode=SHELL, stdin="[[ -d $ROW_TMPDIR ]] && ls rows/1")
+    assert (shell.returncode, shell.stdout) == (0, "made\n"), shell.stderr
 
 
 def test_an_interactive_shell_has_a_prompt(tmp_path: Path) -> None:

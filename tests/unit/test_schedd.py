@@ -85,6 +85,23 @@ def test_jobs_are_released_and_removed_at_the_schedd_of_their_run(
     ]
 
 
+def test_bindings_that_do_not_reach_a_schedd_leave_the_change_to_the_tool(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def locate(_: object, name: object) -> None:
+        raise OSError(f"no {name}")
+
+    called: list[tuple[str, ...]] = []
+    bindings = SimpleNamespace(
+        param={}, DaemonType=SimpleNamespace(Schedd="schedd"), Collector=lambda _: SimpleNamespace(locate=locate)
+    )
+    monkeypatch.setitem(sys.modules, "htcondor2", bindings)
+    monkeypatch.setattr(schedd, "_tool", lambda *words, **_: called.append(words))
+    last = Submission(place={"schedd": "far.cern.ch", "pool": "pool.cern.ch"})
+    schedd.alter(tmp_path, last, [QueuedJob("7.0", "fit", [0], JobState.HELD)], {"memory": 2**30})
+    assert called == [("condor_qedit", "-constraint", "member(ClusterId, {7})", "RequestMemory", "1024")]
+
+
 @pytest.mark.parametrize(
     ("producer", "message"),
     [

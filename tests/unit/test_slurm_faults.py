@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from reana_batch.backends.slurm import controller, interactive
+from reana_batch.backends.slurm import controller
 from reana_batch.backends.slurm.reasons import RELEASABLE
 from reana_batch.backends.slurm.settings import SlurmSettings
 from reana_batch.diagnostics import Refused, refuse, render
@@ -129,13 +129,17 @@ def test_an_interactive_job_asks_for_what_its_step_asks_for(
     script = run / "batch/steps/gen/job.sbatch"
     script.write_text("#SBATCH --requeue\n#SBATCH --export=NIL\n#SBATCH --mem=5M # by hand\n#SBATCH -q long\n")
     tools(srun='[ -z "$SLURM_JOB_ID" ] && exit 7')
-    assert interactive.run(run, "gen", ["bash", "job.sh"], LAST) == 7
+    assert controller.on_worker(run, "gen", ["bash", "job.sh"], LAST) == 7
     words = f"--mem=5M -q long --export=TERM --ntasks=1 --chdir={run} bash job.sh"
     assert (run.parent / "called").read_text() == f"srun --quiet {words}\n"
+    (run / "state/slurm.cluster").write_text("far\n")
+    tools(scontrol="echo 'ClusterName = near'", srun='[ "$SLURM_CLUSTERS" = far ] && exit 8')
+    assert controller.on_worker(run, "gen", ["bash", "job.sh"], LAST) == 8
     script.write_text("")
+    (run / "state/slurm.cluster").unlink()
     monkeypatch.setenv("PATH", "")
     with pytest.raises(Refused) as refused:
-        interactive.run(run, "gen", ["bash", "job.sh"], LAST)
+        controller.on_worker(run, "gen", ["bash", "job.sh"], LAST)
     assert "srun is not installed here. [missing-tool]" in told(refused)
 
 
