@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,8 @@ from reana_batch.cli.options import find_run, root_of
 if TYPE_CHECKING:
     from reana_batch import RunStatus
     from reana_batch.diagnostics import Diagnostics
+
+Filters = tuple[tuple[str, str], ...]  # names and values
 
 _SECONDS = {"m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
@@ -33,7 +35,7 @@ _FILTERS: dict[str, Callable[[RunStatus, str], bool]] = {
 class Choice:
     """What the options say of the runs to choose: values of each filter, one of which must hold, and an age."""
 
-    filters: tuple[tuple[str, str], ...]
+    filters: Filters
     older_than: int | None  # seconds
 
     def __bool__(self) -> bool:
@@ -51,16 +53,26 @@ class Choice:
         return self.older_than is None or (made is not None and time.time() - made > self.older_than)
 
 
-def _filters(_context: click.Context, _option: click.Parameter, given: Sequence[str]) -> tuple[tuple[str, str], ...]:
+def parsed_filters(
+    given: Iterable[str], names: Collection[str], states: Collection[str], status: str = "A status"
+) -> Filters:
+    """Return the names, in lower case, and values of ``--filter``. Raises UsageError if one is unknown or empty.
+
+    An empty part of a name would be in every name. ``status`` is the subject of the sentence about wrong states.
+    """
+    found = [(text, *text.partition("=")) for text in given]
+    for text, name, _, value in found:
+        if not value or name.lower() not in names:
+            raise click.UsageError(f'--filter is {"=VALUE, ".join(names)}=VALUE, not "{text}".')
+        if name.lower() == "status" and value not in states:
+            raise click.UsageError(f'{status} is one of {", ".join(states)}, not "{value}".')
+    return tuple((name.lower(), value) for _, name, _, value in found)
+
+
+def _filters(_context: click.Context, _option: click.Parameter, given: Sequence[str]) -> Filters:
     from reana_batch.lifecycle.status import STATES
 
-    found = [text.partition("=") for text in given]
-    for name, equals, value in found:
-        if not equals or name.lower() not in _FILTERS:
-            raise click.UsageError(f'--filter is {"=VALUE, ".join(_FILTERS)}=VALUE, not "{name}{equals}{value}".')
-        if name.lower() == "status" and value not in STATES:
-            raise click.UsageError(f'A status is one of {", ".join(STATES)}, not "{value}".')
-    return tuple((name.lower(), value) for name, _, value in found)
+    return parsed_filters(given, _FILTERS, STATES)
 
 
 def _age(_context: click.Context, _option: click.Parameter, given: str | None) -> int | None:
@@ -76,7 +88,7 @@ def choice_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the options that choose runs. Their values become one argument, ``choice``."""
 
     @functools.wraps(function)
-    def chosen(*, filters: tuple[tuple[str, str], ...], older_than: int | None, **rest: Any) -> Any:
+    def chosen(*, filters: Filters, older_than: int | None, **rest: Any) -> Any:
         return function(choice=Choice(filters, older_than), **rest)
 
     by_age = click.option(

@@ -10,7 +10,7 @@ import click
 
 from reana_batch.cli import completing
 from reana_batch.cli.answers import EXIT_REFUSED, Answer, answering
-from reana_batch.cli.choosing import Choice, choice_options, look_at_each, named_runs
+from reana_batch.cli.choosing import Choice, Filters, choice_options, look_at_each, named_runs, parsed_filters
 from reana_batch.cli.following import state_answer, wait_for_end, with_sessions
 from reana_batch.cli.options import find_run, open_run, run_options, runs_option
 from reana_batch.cli.run_columns import (
@@ -27,7 +27,7 @@ from reana_batch.cli.run_columns import (
 from reana_batch.cli.terminal import Cell, Number, Piece, Raw, Table, show
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from reana_batch import Run, RunStatus
     from reana_batch.run.logs import JobLog
@@ -146,21 +146,21 @@ def wait(name: str, runs: Path | None) -> Answer:
     "filters",
     multiple=True,
     metavar="NAME=VALUE",
+    callback=lambda _context, _option, given: _log_filters(given),
     help="Only these jobs: step=NAME, status=finished, failed or running, compute_backend=NAME, docker_img=IMAGE.",
     shell_complete=completing.log_filters,
 )
 @answering
-def logs(
-    name: str, runs: Path | None, step: str | None, row: int | None, follow: bool, filters: tuple[str, ...]
-) -> Answer:
+def logs(name: str, runs: Path | None, step: str | None, row: int | None, follow: bool, filters: Filters) -> Answer:
     """Show the logs of the failed jobs, or of a step."""
     from reana_batch.run.logs import as_record, read
 
     if filters:
         if follow:
             raise click.UsageError("--filter and --follow exclude each other.")
-        found = _filtered(name, runs, step, row, filters)
-        record = {"name": find_run(name, runs).name, "logs": [as_record(each) for each in found]}
+        directory = find_run(name, runs)
+        found = _filtered(directory, step, row, filters)
+        record = {"name": directory.name, "logs": [as_record(each) for each in found]}
         return Answer(record, [Raw(read(found), is_log=True)])
     run = open_run(name, runs)
     return Answer(
@@ -181,25 +181,20 @@ def _log_pieces(run: Run, step: str | None, row: int | None, follow: bool) -> It
         yield from cure_lines(run.cure())
 
 
-def _filtered(
-    name: str, runs: Path | None, step: str | None, row: int | None, filters: tuple[str, ...]
-) -> list[JobLog]:
-    """Return the logs of the jobs that the filters choose."""
+def _log_filters(given: Iterable[str]) -> Filters:
     from reana_batch.run.log_filters import FILTERS, STATES
-    from reana_batch.run.log_filters import fitting as fitting_logs
+
+    return parsed_filters(given, FILTERS, STATES, "The status of a job")
+
+
+def _filtered(directory: Path, step: str | None, row: int | None, filters: Filters) -> list[JobLog]:
+    """Return the logs of the jobs that the filters choose."""
+    from reana_batch.run import log_filters
     from reana_batch.run.logs import select
     from reana_batch.run.parts import Run as PlainRun
 
-    pairs = []
-    for text in filters:
-        key, equals, value = text.partition("=")
-        if not equals or key.lower() not in FILTERS:
-            raise click.UsageError(f'--filter is {"=VALUE, ".join(FILTERS)}=VALUE, not "{text}".')
-        if key.lower() == "status" and value not in STATES:
-            raise click.UsageError(f'The status of a job is one of {", ".join(STATES)}, not "{value}".')
-        pairs.append((key.lower(), value))
-    run = PlainRun(find_run(name, runs))
-    return list(fitting_logs(run, select(run, step, row, failed_alone=False), pairs))
+    run = PlainRun(directory)
+    return list(log_filters.fitting(run, select(run, step, row, failed_alone=False), filters))
 
 
 def _log_texts(run: Run, step: str | None, row: int | None, follow: bool) -> Iterator[str]:
