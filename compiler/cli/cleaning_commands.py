@@ -60,7 +60,7 @@ def delete(
 
     del include_workspace
     chosen = _chosen(runs, (*named, *names), choice, all_runs)
-    check_all_deletable([each.run.directory for each in chosen])
+    check_all_deletable(chosen)
     if dry_run:
         return _would_delete(chosen)
     gone, diagnostics = _delete_all(chosen)

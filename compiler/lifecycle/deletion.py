@@ -14,7 +14,7 @@ from reana_batch import backends, files, layout
 from reana_batch.diagnostics import Diagnostics, Refused, refuse
 from reana_batch.lifecycle.ending import leave_queue, tolerating
 from reana_batch.lifecycle.sessions import close_all
-from reana_batch.lifecycle.status import NO_ANSWER, known_status
+from reana_batch.lifecycle.status import NO_ANSWER, RunStatus, known, known_status
 from reana_batch.run import credentials
 from reana_batch.run.lock import locked
 from reana_batch.run.parts import Run
@@ -29,7 +29,7 @@ def delete(directory: Path) -> None:
     """Delete a run with its workspace. Raises Refused while it is queued or running."""
     run = Run(directory)
     with locked(directory, disk_may_be_full=True):
-        _check_deletable(directory)
+        _check_deletable(known_status(directory))
         try:
             files.demand_removable(directory)
             if not directory.is_symlink():  # a link is refused below
@@ -46,12 +46,16 @@ def delete(directory: Path) -> None:
             raise refuse("cannot-write", f"{path}: {error.strerror or error}.", hint=hint) from error
 
 
-def check_all_deletable(directories: Sequence[Path]) -> None:
-    """Raise Refused, with all faults, unless these runs can all be deleted, restarts before their originals."""
-    faults = Diagnostics()
-    for directory in directories:
+def check_all_deletable(found: Sequence[RunStatus]) -> None:
+    """Raise Refused, with all faults, unless these runs can all be deleted, restarts before their originals.
+
+    No batch system is asked.
+    """
+    faults, directories = Diagnostics(), [each.run.directory for each in found]
+    for current in found:
+        folder = current.run.directory.parent
         try:
-            _check_deletable(directory, {each.name for each in directories if each.parent == directory.parent})
+            _check_deletable(known(current), {each.name for each in directories if each.parent == folder})
         except Refused as refused:
             faults.add(refused.diagnostics)
     if faults.errors:
@@ -69,11 +73,11 @@ def _rest_of(directory: Path, error: OSError) -> str:
     return f"{directory.name} is deleted in part; when the cause is gone, delete the rest: reana-batch delete -w {name}"
 
 
-def _check_deletable(directory: Path, together: Collection[str] = ()) -> None:
+def _check_deletable(current: RunStatus, together: Collection[str] = ()) -> None:
     """Raise Refused if the run is active, or if others than those of ``together`` use its workspace."""
-    state = known_status(directory).state
-    if state in ("queued", "running"):
-        message = f"{directory.name} is {state}; stop it first."
+    directory = current.run.directory
+    if current.state in ("queued", "running"):
+        message = f"{directory.name} is {current.state}; stop it first."
         raise refuse("run-state", message, hint=f"reana-batch stop -w {shlex.quote(str(directory))}")
     others = [path.name for path in sharing(directory) if path.name not in together]
     if others and not (directory / layout.WORKSPACE).is_symlink():

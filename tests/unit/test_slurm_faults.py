@@ -19,7 +19,9 @@ from reana_batch.backends.slurm.reasons import RELEASABLE
 from reana_batch.backends.slurm.settings import SlurmSettings
 from reana_batch.diagnostics import Refused, refuse, render
 from reana_batch.layout import MANIFEST
+from reana_batch.lifecycle.deletion import check_all_deletable
 from reana_batch.lifecycle.ending import stop
+from reana_batch.lifecycle.status import status
 from reana_batch.run.parts import Run
 from reana_batch.run.queue import JobState, QueuedJob, Submission, Trace
 from reana_batch.run.run_json import note, read_record
@@ -180,6 +182,18 @@ def test_a_run_whose_slurm_does_not_answer_is_stopped_by_force_alone(run: Path, 
     record = read_record(run)
     assert record.stopped
     assert record.last_submission.ids == ()
+
+
+def test_whether_runs_can_be_deleted_is_not_asked_again(run: Path, tools: Tools) -> None:
+    note(run, submitted=1, ids=list(LAST.ids))
+    tools(squeue=shows(run, "5|RUNNING|None|0"))
+    found, asked = [status(run)], called(run, "squeue")
+    with pytest.raises(Refused, match=r"made\.1 is running; stop it first"):
+        check_all_deletable(found)
+    assert called(run, "squeue") == asked
+    tools(squeue="exit 1")
+    with pytest.raises(Refused, match="squeue failed"):
+        check_all_deletable([status(run)])
 
 
 # --- what the queue shows ------------------------------------------------------------------------
