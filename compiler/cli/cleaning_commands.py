@@ -14,7 +14,7 @@ from reana_batch.cli import completing
 from reana_batch.cli.answers import EXIT_REFUSED, Answer, answering
 from reana_batch.cli.choosing import Choice, choice_options, look_at_each, named_runs
 from reana_batch.cli.options import WORKON, find_run, run_options, runs_option
-from reana_batch.cli.run_columns import runs_table, size_of
+from reana_batch.cli.run_columns import runs_table
 from reana_batch.cli.terminal import Note, Table, counted, line, readable_size, show
 
 if TYPE_CHECKING:
@@ -97,8 +97,8 @@ def _chosen(runs: Path | None, names: Sequence[str], choice: Choice, all_runs: b
 
 def _would_delete(chosen: Sequence[RunStatus]) -> Answer:
     columns = ("name", "run_number", "created", "status", "size")
-    records = [{"name": each.run.directory.name, "status": each.state, "size": size_of(each)} for each in chosen]
-    return Answer({"runs": records}, [runs_table(chosen, columns), Note("Nothing was deleted.")])
+    records = [{"name": each.run.directory.name, "status": each.state, "size": each.size} for each in chosen]
+    return Answer({"runs": records}, [*runs_table(chosen, columns), Note("Nothing was deleted.")])
 
 
 def _delete_all(chosen: Sequence[RunStatus]) -> tuple[list[str], Diagnostics]:

@@ -6,7 +6,7 @@ import functools
 import os
 import re
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
@@ -17,7 +17,6 @@ from reana_batch.cli.terminal import Cell, Number, Table, readable_size
 
 if TYPE_CHECKING:
     from reana_batch import RunStatus
-    from reana_batch.run.times import Span
 
 
 class Column(NamedTuple):
@@ -47,22 +46,16 @@ def _created(current: RunStatus) -> str:
     return created(current)
 
 
-def _span(current: RunStatus) -> Span:
-    from reana_batch.run.times import span
-
-    return span(current.run.steps())
-
-
 def _started(current: RunStatus) -> str:
     from reana_batch.lifecycle.status import time_text
 
-    return time_text(_span(current).started)
+    return time_text(current.span.started)
 
 
 def _ended(current: RunStatus) -> str:
     from reana_batch.lifecycle.status import time_text
 
-    return time_text(_span(current).ended) if _has_ended(current) else ""
+    return time_text(current.span.ended) if _has_ended(current) else ""
 
 
 def _has_ended(current: RunStatus) -> bool:
@@ -71,15 +64,8 @@ def _has_ended(current: RunStatus) -> bool:
 
 def _seconds(current: RunStatus) -> int:
     """Return the seconds that a run took, or has taken until now."""
-    jobs = _span(current)
+    jobs = current.span
     return jobs.seconds if _has_ended(current) or not jobs.started else int(time.time()) - jobs.started
-
-
-def size_of(current: RunStatus) -> int:
-    """Return the bytes that a run takes on disk. The workspace belongs to the run that the others share it with."""
-    from reana_batch.files import walk
-
-    return sum(facts.st_size for _, facts in walk(current.run.directory))
 
 
 def _progress(current: RunStatus) -> Number:
@@ -98,7 +84,7 @@ COLUMNS = {
     "progress": Column(_progress, lambda current: (current.done, current.total)),
     "backend": Column(lambda current: current.run.manifest.backend),
     "duration": Column(lambda current: str(_seconds(current)), _seconds),
-    "size": Column(lambda current: str(size_of(current)), size_of),
+    "size": Column(lambda current: str(current.size), lambda current: current.size),
     "directory": Column(lambda current: str(current.run.directory)),
 }
 USUAL = ("name", "run_number", "created", "status", "progress", "backend")
@@ -149,12 +135,15 @@ def _plain(cell: Cell) -> str:
     return cell.plain if isinstance(cell, Number) else cell
 
 
-def runs_table(found: Sequence[RunStatus], columns: Iterable[str], *, human: bool = False) -> Table:
-    """Return the table of runs with these columns. With ``human`` sizes have units."""
+def runs_table(found: Sequence[RunStatus], columns: Iterable[str], *, human: bool = False) -> Iterator[Table]:
+    """Yield the table of runs with these columns. With ``human`` sizes have units.
+
+    ``--json`` does not need the table, whose cells can take long.
+    """
     cells = {name: COLUMNS[name].cell for name in columns}
     if human and "size" in cells:
-        cells["size"] = lambda current: readable_size(size_of(current))
-    return Table([name.upper() for name in cells], [tuple(cell(each) for cell in cells.values()) for each in found])
+        cells["size"] = lambda current: readable_size(current.size)
+    yield Table([name.upper() for name in cells], [tuple(cell(each) for cell in cells.values()) for each in found])
 
 
 def more_options(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,17 +52,17 @@ def status(name: str, runs: Path | None, verbose: bool, formats: list[tuple[str,
     answer = state_answer(current, diagnostics, EXIT_REFUSED if current.state == "unknown" else 0)
     answer = with_sessions(answer, open_sessions(current.run.directory))
     if formats:
-        return replace(answer, shown=[runs_table(fitting([current], formats), columns_of(formats, ()))])
-    more = [runs_table([current], columns_of((), VERBOSE)), _steps_table(current)] if verbose else []
-    return replace(answer, shown=[*answer.shown, *more])
+        return replace(answer, shown=runs_table(fitting([current], formats), columns_of(formats, ())))
+    more = (runs_table([current], columns_of((), VERBOSE)), _steps_table(current)) if verbose else ()
+    return replace(answer, shown=chain(answer.shown, *more))
 
 
-def _steps_table(current: RunStatus) -> Table:
+def _steps_table(current: RunStatus) -> Iterator[Table]:
     rows = [
         (step.name, *map(_count, (step.done, step.failed, step.running, step.waiting, step.total)))
         for step in current.progress
     ]
-    return Table(("STEP", "DONE", "FAILED", "RUNNING", "WAITING", "JOBS"), rows)
+    yield Table(("STEP", "DONE", "FAILED", "RUNNING", "WAITING", "JOBS"), rows)
 
 
 def _count(number: int) -> Cell:
@@ -110,7 +111,7 @@ def list_runs(
     show(diagnostics)
     code = EXIT_REFUSED if diagnostics.errors else 0
     table = runs_table(chosen, columns_of(**shown), human=human)
-    return Answer(lambda: {"runs": [run_record(each) for each in chosen]}, [table], diagnostics, code)
+    return Answer(lambda: {"runs": [run_record(each) for each in chosen]}, table, diagnostics, code)
 
 
 def _list_sessions(directories: Sequence[Path], choice: Choice) -> Answer:

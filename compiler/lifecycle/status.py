@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import time
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
-from reana_batch import backends
+from reana_batch import backends, files
 from reana_batch.diagnostics import Refused
+from reana_batch.run import times
 from reana_batch.run.failures import Failure, failures
 from reana_batch.run.manifest import ExpansionEntry, StepEntry
 from reana_batch.run.parts import Run, StepProgress
@@ -31,9 +33,9 @@ class Blocked:
     failed: str  # the failed step, which is ``waits_for`` or a step before it
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RunStatus:
-    """The state of a run, with its jobs and failures."""
+    """The state of a run, with its jobs and failures. Its times and its size are read when they are first used."""
 
     run: Run
     state: str  # one of STATES
@@ -53,6 +55,16 @@ class RunStatus:
     @property
     def total(self) -> int:
         return sum(step.total for step in self.progress)
+
+    @cached_property
+    def span(self) -> times.Span:
+        """When the first job started, and when the last one ended."""
+        return times.span(self.run.steps())
+
+    @cached_property
+    def size(self) -> int:
+        """The bytes that the run takes on disk. The workspace belongs to the run that the others share it with."""
+        return sum(facts.st_size for _, facts in files.walk(self.run.directory))
 
     @property
     def keeper(self) -> str:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import time
 from pathlib import Path
 
 import pytest
+
+from reana_batch import Run
 
 from .conftest import Desk, answered, said, serial
 
@@ -63,6 +67,19 @@ def test_the_list_has_more_columns(several: Desk) -> None:
     readable = several("list", "-w", "plot", "-h", "--include-workspace-size", "--include-duration").stdout
     assert readable.splitlines()[0].endswith("\tDURATION\tSIZE")
     assert readable.endswith(" KiB\n")
+
+
+def test_what_takes_long_is_read_once_and_not_for_json(several: Desk) -> None:
+    run = several.path / "runs/plot.1"
+    current = Run(run).status()
+    before = current.span, current.size
+    os.mkfifo(run / "state/s1/x.failed")  # which cannot be read
+    shutil.rmtree(run / "logs")
+    assert (current.span, current.size) == before
+    several("list", "-v", exits=3)
+    assert len(several.json("list", "-v")["runs"]) == 4
+    assert several.json("status", "-w", "plot", "-v")["name"] == "plot.1"
+    assert several.json("delete", "plot", "--dry-run")["runs"][0]["size"] < current.size
 
 
 def test_several_runs_are_deleted(several: Desk) -> None:
