@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tests.terminals import all_of
 from tests.toy import flows
 
 from .conftest import PROGRAM, Tool
@@ -312,19 +313,10 @@ def _on_a_terminal(tool: Tool, *args: str, **changes: str) -> str:
         stderr=subprocess.DEVNULL,
     ) as process:
         os.close(theirs)
-        shown = b""
-        while piece := _read(ours):
-            shown += piece
+        shown = all_of(ours)
     os.close(ours)
     assert process.returncode == 0
     return shown.decode()
-
-
-def _read(terminal: int) -> bytes:
-    try:
-        return os.read(terminal, 4096)
-    except OSError:  # Linux raises this when the other side is closed
-        return b""
 
 
 # Foreground and background colours. Bold and dim are not colours.

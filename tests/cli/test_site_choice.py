@@ -16,6 +16,7 @@ from reana_batch.backends.slurm.settings import SlurmSettings
 from reana_batch.diagnostics import Diagnostics
 from reana_batch.reading import sites
 from tests import python_lines
+from tests.terminals import all_of
 
 SPEC = """workflow:
   type: serial
@@ -104,13 +105,7 @@ def test_at_a_terminal_the_choice_is_asked_for_and_kept_if_wanted(
     with subprocess.Popen(command, cwd=tmp_path, env=machine, stdin=inner, stdout=inner, stderr=inner) as process:
         os.close(inner)
         os.write(outer, b"local\ny\n" if keeps else b"local\nn\n")
-        said = b""
-        while True:
-            try:
-                piece = os.read(outer, 4096)
-            except OSError:  # the other end of the terminal is closed
-                break
-            said += piece
+        said = all_of(outer)
     os.close(outer)
     assert process.returncode == 0, said.decode()
     assert b"This machine submits to HTCondor and Slurm" in said

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import json
 import os
@@ -16,6 +15,7 @@ from typing import IO
 import pytest
 
 from reana_batch.ir import Need
+from tests.terminals import all_of
 
 from .conftest import ENDLESS, Desk, environment, said, serial, until
 from .flows import make, scatter, write_run
@@ -216,10 +216,8 @@ def on_a_terminal(desk: Desk, *words: str) -> bytes:
     env = environment(TERM="xterm", NO_COLOR="1")
     process = subprocess.Popen(command, cwd=desk.path, env=env, stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs)
     os.close(theirs)
-    shown = b""
-    with contextlib.suppress(OSError), open(ours, "rb", buffering=0) as terminal:  # an error means its end
-        while piece := terminal.read(4096):
-            shown += piece
+    shown = all_of(ours)
+    os.close(ours)
     assert process.wait(timeout=240) in (0, 1, 3), shown
     assert b"Traceback" not in shown
     return shown

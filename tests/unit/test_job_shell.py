@@ -12,6 +12,7 @@ import pytest
 
 from reana_batch.ir import Column, Rows
 from reana_batch.site import Site
+from tests.terminals import all_of
 from tests.unit import test_job_script as jobs
 from tests.unit.test_job_script import Run, apptainer, command, compiled, step
 from tests.unit.test_job_server import in_image, python_path, served
@@ -81,19 +82,10 @@ def test_an_interactive_shell_has_a_prompt(tmp_path: Path) -> None:
     )
     os.close(theirs)
     os.write(ours, b"echo $((6 * 7)) $-\nexit 5\n")
-    shown = b""
-    while piece := _read(ours):
-        shown += piece
+    shown = all_of(ours)
     assert shell.wait() == 5
     assert b"[fit:0] " in shown
     assert b"42 himBHs" in shown
-
-
-def _read(terminal: int) -> bytes:
-    try:
-        return os.read(terminal, 4096)
-    except OSError:  # no process has it open any more
-        return b""
 
 
 REQUEST: list[Any] = ["run", "echo the line\n", 30]
