@@ -92,11 +92,14 @@ def ends(desk: Desk) -> list[str]:
 
 
 def changed(desk: Desk) -> None:
-    """A finished run, then a changed input of its last step, which has a declared output."""
-    desk.write("second.sh", "echo 2 >> ../../ends.txt\n")
-    desk.write("reana.yaml", serial("echo 1 >> ../../ends.txt", "bash second.sh", inputs={"files": ["second.sh"]}))
+    """A finished run, then a changed input of its last step, which fails unless a former input is gone."""
+    commands = ("echo 1 >> ../../ends.txt", "bash second.sh")
+    desk.write("second.sh", "test -e old.txt && echo 2 >> ../../ends.txt\n")
+    desk.write("old.txt", "")
+    desk.write("reana.yaml", serial(*commands, inputs={"files": ["second.sh", "old.txt"]}))
     desk.run()
-    desk.write("second.sh", "echo changed >> ../../ends.txt\n")
+    desk.write("second.sh", "test ! -e old.txt && echo changed >> ../../ends.txt\n")
+    desk.write("reana.yaml", serial(*commands, inputs={"files": ["second.sh"]}))
 
 
 AGAIN = [("restart", "-w", "test", "-f", "reana.yaml"), ("run", "-w", "test", "--reuse", "test.1")]
@@ -114,7 +117,8 @@ def test_what_takes_over_jobs(words: tuple[str, ...], tmp_path: Path, forked: Fo
     for number, desk in crashes(tmp_path, forked, copied, *words, every=5):
         name = max((run["name"] for run in desk.json("list")["runs"]), key=lambda name: name.split("."))
         if name == "test.1":  # nothing has happened yet
-            assert desk.read("runs/test.1/workspace/second.sh") == "echo 2 >> ../../ends.txt\n", number
+            assert desk.read("runs/test.1/workspace/second.sh") != desk.read("second.sh"), number
+            assert (desk.path / "runs/test.1/workspace/old.txt").exists(), number
             desk(*words)
         else:
             carry_on(desk, name)
