@@ -85,6 +85,7 @@ def test_a_session_is_opened_seen_and_closed(desk: Desk, run: Path, jupyter: dic
     holders = {
         path.name for path in folder.rglob("*") if path.is_file() and token in path.read_text("utf-8", "replace")
     }
+    assert "token" in holders
     assert not holders & {"log", "job.log", "record", "session.json", "job.sh"}
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert stat.S_IMODE((folder / "token").stat().st_mode) == 0o600
