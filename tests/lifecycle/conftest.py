@@ -54,13 +54,13 @@ class Desk:
         assert answer["schema_version"] == 1
         return answer
 
-    def start(self, *words: str, env: Mapping[str, str] | None = None) -> Process:
+    def start(self, *words: str, env: Mapping[str, str] | None = None, stdin: int = subprocess.DEVNULL) -> Process:
         """Start a command and leave it running. The end of the test ends it."""
         process = subprocess.Popen(
             [sys.executable, "-m", "reana_batch", *words],
             cwd=self.path,
             env=environment(**python_lines.variables(), **(env or {})),
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -205,7 +205,7 @@ def test_a_pipe_is_not_an_analysis(desk: Desk) -> None:
     assert done.returncode == 3
 
 
-def test_a_run_that_cannot_be_deleted_is_whole(alice: Desk) -> None:
+def test_a_run_that_cannot_be_deleted_is_whole_and_the_others_are_deleted(alice: Desk) -> None:
     before = _files(alice.path)
     (alice.path / "runs/test.1/workspace/plots").chmod(0o500)
     done = alice("delete", "-w", "test.1", exits=3)
@@ -215,6 +215,10 @@ def test_a_run_that_cannot_be_deleted_is_whole(alice: Desk) -> None:
     assert "hint: nothing was deleted" in done.stderr
     assert _files(alice.path) == before
     assert alice.state("test.1") == "failed"
+    done = alice("delete", "test.1", "other.1", exits=3)
+    assert done.stdout == "==> SUCCESS: other.1 has been deleted.\n"
+    assert "hint: nothing was deleted" in done.stderr
+    assert [run["name"] for run in alice.json("list")["runs"]] == ["test.1"]
 
 
 def test_a_file_that_cannot_be_pruned_is_named(alice: Desk) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 import subprocess
 
 import pytest
@@ -16,7 +17,8 @@ from .conftest import Desk, answered, serial
 @pytest.fixture(scope="module")
 def failed(shared: Desk) -> Desk:
     """A failed run called fit.1, made with the short options of reana-client."""
-    shared.write("reana.yaml", serial("echo one > a.txt; echo said", "echo two; false", "true"))
+    first = "echo one > a.txt; printf %1536s '' > b; echo said"
+    shared.write("reana.yaml", serial(first, "echo two; false", "true"))
     shared("run", "-n", "fit", "-o", "TARGET=s2", exits=1)
     return shared
 
@@ -48,7 +50,6 @@ def test_status_has_columns(failed: Desk) -> None:
 
 
 def test_sizes_are_readable(failed: Desk) -> None:
-    failed.write("runs/fit.1/workspace/b", "x" * 1536)
     assert failed("du", "-w", "fit", "-h").stdout == "SIZE\tNAME\n4 Bytes\t./a.txt\n1.5 KiB\t./b\n1.5 KiB\t.\n"
     assert "b\t1.5 KiB\t" in failed("ls", "-w", "fit", "--human-readable").stdout
 
@@ -66,8 +67,9 @@ def test_verbs_of_reana_client_say_what_to_use(failed: Desk) -> None:
     assert answer["diagnostics"][0]["message"].endswith("Use: cp -r RUN/workspace DIRECTORY")
 
 
-def test_the_command_to_use_works(failed: Desk) -> None:
-    failed.write("runs/fit.1/workspace/from here", "moved")
-    shown = failed("mv", "-w", "fit", "from here", "to", exits=2).stderr
-    subprocess.run(shlex.split(shown.partition("Use: ")[2]), cwd=failed.path, check=True)
-    assert failed.read("runs/fit.1/workspace/to") == "moved"
+def test_the_command_to_use_works(failed: Desk, desk: Desk) -> None:
+    shutil.copytree(failed.path, desk.path, dirs_exist_ok=True)
+    desk.write("runs/fit.1/workspace/from here", "moved")
+    shown = desk("mv", "-w", "fit", "from here", "to", exits=2).stderr
+    subprocess.run(shlex.split(shown.partition("Use: ")[2]), cwd=desk.path, check=True)
+    assert desk.read("runs/fit.1/workspace/to") == "moved"

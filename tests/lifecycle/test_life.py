@@ -7,7 +7,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,9 +14,9 @@ import pytest
 from reana_batch.diagnostics import Refused
 from reana_batch.lifecycle import deletion
 from reana_batch.run.parts import Run
-from tests import python_lines
+from tests.golden.forked import Ended
 
-from .conftest import ENDLESS, Desk, answered, environment, records, said, serial, until
+from .conftest import ENDLESS, Desk, answered, records, said, serial, until
 
 FAILING = "echo told; echo complained >&2; exit 7"
 NO_DIAGNOSTICS = {"diagnostics": [], "more_diagnostics": 0}
@@ -645,7 +644,7 @@ def test_a_shell_has_what_the_job_had(desk: Desk) -> None:
     run = desk.run("test", "--set", "inherit_environment=false", exits=1)
     before = {path: path.stat().st_mtime_ns for kind in ("state", "logs") for path in run.glob(f"{kind}/**/*")}
     shell = _in_shell(desk, "pwd; env; exit 5", "s2")
-    assert (shell.returncode, _settled(shell.stdout)) == (5, _settled((run / "logs/s2/0.out").read_text()))
+    assert (shell.code, _settled(shell.stdout)) == (5, _settled((run / "logs/s2/0.out").read_text()))
     assert shell.stderr == f"{run}/batch/steps/s2/command.1, which is not run:\n  pwd; env; exit 7\n"
     assert _in_shell(desk, "echo $MINE", "s1", "--row", "0", MINE="1").stdout == "\n"
     desk.run("own", exits=1)
@@ -658,11 +657,11 @@ def test_a_shell_has_what_the_job_had(desk: Desk) -> None:
     said(desk("shell", "-w", "test", "s1", exits=3), "hint: compile the analysis again.")
 
 
-def _in_shell(desk: Desk, script: str, *words: str, name: str = "test", **env: str) -> subprocess.CompletedProcess[str]:
+def _in_shell(desk: Desk, script: str, *words: str, name: str = "test", **env: str) -> Ended:
     """Return how `shell` ended with commands from standard input."""
-    command = [sys.executable, "-m", "reana_batch", "shell", "-w", name, *words]
-    known = environment(**python_lines.variables(), **env)
-    return subprocess.run(command, cwd=desk.path, input=script, env=known, capture_output=True, text=True, check=False)
+    process = desk.start("shell", "-w", name, *words, env=env, stdin=subprocess.PIPE)
+    stdout, stderr = process.communicate(script)
+    return Ended(process.returncode, stdout, stderr)
 
 
 def _settled(text: str) -> list[str]:

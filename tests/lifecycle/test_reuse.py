@@ -84,7 +84,6 @@ def finished(desk: Desk, original: Path) -> Desk:
 
 
 def test_a_publishing_step_is_added_to_a_finished_run(finished: Desk) -> None:
-    write(finished, "reana.yaml", analysis(step("publish", "mkdir -p site && bash publish.sh")))
     inputs = {"files": [*INPUTS, "publish.sh"], "parameters": {"n": 3}}
     finished.write("publish.sh", "cp fit.txt site\n")
     write(finished, "reana.yaml", analysis(step("publish", "mkdir -p site && bash publish.sh"), inputs=inputs))

@@ -9,7 +9,7 @@ import pytest
 
 from .conftest import Desk
 
-pytestmark = pytest.mark.site
+pytestmark = pytest.mark.site("slurm")
 
 SNAKEFILE = """\
 rule all:
@@ -33,10 +33,9 @@ def write(desk: Desk, samples: list[str]) -> None:
     desk.write("reana.yaml", json.dumps(content))
 
 
-@pytest.mark.parametrize("site", ["generic-slurm"])
-def test_a_finished_run_goes_on_with_a_sample_more(desk: Desk, site: str) -> None:
+def test_a_finished_run_goes_on_with_a_sample_more(desk: Desk) -> None:
     write(desk, ["a", "b"])
-    first = desk.run("--site", site, "--set", "container_runtime=none", name="reuse")
+    first = desk.run("--site", "generic-slurm", "--set", "container_runtime=none", name="reuse")
     assert desk.wait(first, 300)["status"] == "finished"
     ran = desk.path / "runs" / first / "workspace/ran.txt"
     assert sorted(ran.read_text().splitlines()) == ["fit a", "fit b", "merge"]
