@@ -76,7 +76,9 @@ class Compilation:
 
     def files(self) -> Iterator[File]:
         """Yield each generated file. Tables and long lists are made while they are written."""
-        yield File(layout.MANIFEST, manifest.write(self.workflow, self.target, self.site.limits, self._definition))
+        strict = self.options.strict_outputs and not self.workflow.within  # as in the pass require_outputs
+        text = manifest.write(self.workflow, self.target, self.site.limits, self._definition, strict=strict)
+        yield File(layout.MANIFEST, text)
         yield from jobs.job_files(self.workflow, self.site, self.target)
         if self.workflow.expansions:
             assert self.spec is not None, "only an analysis can be compiled again"

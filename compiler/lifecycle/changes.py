@@ -14,7 +14,7 @@ from pathlib import Path
 
 from reana_batch import files, layout, patterns
 
-# The changes of a run: the new inputs, and a list of what to remove.
+# The changes of a run: the new inputs, and a list of what to remove. No entry of the list is a pattern.
 _FOLDER = Path(layout.STATE) / "run.changes"
 _INPUTS, _LIST = "inputs", "remove.txt"  # paths, each with a NUL after it
 
@@ -23,7 +23,7 @@ def write(directory: Path, removed: Iterable[str]) -> Path:
     """Write the changes of a run into its directory. Return the folder that takes the new inputs."""
     folder = directory / _FOLDER
     (folder / _INPUTS).mkdir(mode=0o700, parents=True)
-    inside = (path for path in removed if patterns.is_inside(path))
+    inside = (path for path in removed if patterns.is_inside(path) and os.path.normpath(path) != ".")
     files.write_whole(folder / _LIST, b"".join(os.fsencode(path) + b"\0" for path in inside))
     return folder / _INPUTS
 
@@ -34,9 +34,11 @@ def settle(directory: Path) -> None:
     if not folder.is_dir():
         return
     workspace = (directory / layout.WORKSPACE).resolve()
+    listed = b""
     with contextlib.suppress(FileNotFoundError):  # it was removed first, after all changes had been made
-        for path in files.read_regular(folder / _LIST).split(b"\0")[:-1]:
-            remove(workspace, os.fsdecode(path))
+        listed = files.read_regular(folder / _LIST)
+    for path in listed.split(b"\0")[:-1]:
+        _remove(workspace, os.fsdecode(path))
     for where, folders, names in os.walk(folder / _INPUTS):
         inner = Path(where).relative_to(folder / _INPUTS)
         with files.entered(workspace, inner, make=True) as parent:
@@ -45,12 +47,12 @@ def settle(directory: Path) -> None:
     shutil.rmtree(folder)
 
 
-def remove(workspace: Path, output: str) -> None:
-    """Remove an output from a workspace: a file, a folder with its files, or all files that a pattern matches."""
-    if patterns.is_folder(workspace, output):
-        with files.entered(workspace, Path(os.path.normpath(output)).parent) as parent:
-            shutil.rmtree(os.path.basename(os.path.normpath(output)), dir_fd=parent)
+def _remove(workspace: Path, path: str) -> None:
+    """Remove a file, or a folder with its files. If it is gone, or behind a link, nothing happens."""
+    folder, name = os.path.split(os.path.normpath(path))
+    if patterns.is_folder(workspace, path):
+        with files.entered(workspace, Path(folder)) as parent:
+            shutil.rmtree(name, dir_fd=parent)
         return
-    for path, _ in [*patterns.find(workspace, output)]:
-        with files.entered(workspace, Path(path).parent) as parent:
-            os.unlink(os.path.basename(path), dir_fd=parent)
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError), files.entered(workspace, Path(folder)) as parent:
+        os.unlink(name, dir_fd=parent)

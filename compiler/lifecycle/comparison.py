@@ -5,15 +5,13 @@ The comparison changes nothing. `restart`, `run --reuse`, and the commands that 
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from reana_batch import patterns
 from reana_batch.ir import Pattern
-from reana_batch.run.manifest import StepEntry
+from reana_batch.run.manifest import Manifest, StepEntry
 from reana_batch.run.parts import Run
 from reana_batch.run.records import RowStates
 from reana_batch.run.row_texts import StepRows
@@ -50,7 +48,8 @@ class Plan:
 
     steps: tuple[StepPlan, ...]
     orphans: Mapping[str, tuple[int, ...]]  # rows of the earlier run without a place in the new one, by step
-    stale: tuple[str, ...] = ()  # outputs of jobs that run again, and of orphans
+    stale: tuple[str, ...] = ()  # declared outputs of jobs that run again, and of orphans: paths and patterns
+    needed: tuple[str, ...] = ()  # declared outputs of jobs that are kept
 
     @property
     def kept(self) -> int:
@@ -109,7 +108,7 @@ class _Comparison:
         if not self.around.whole:
             return Plan(tuple(self.found.values()), {})
         plan = Plan(tuple(self.found.values()), orphans)
-        return replace(plan, stale=tuple(_stale(self.old, plan)))
+        return _with_outputs(self.old, plan)
 
     def _step(self, step: StepEntry, same: Mapping[int, OldRow], before: Mapping[int, OldRow]) -> StepPlan:
         kept: dict[int, OldRow] = {}
@@ -317,25 +316,31 @@ class _Parents:
 # --- outputs ----------------------------------------------------------------------------------------
 
 
-def _stale(old: Run, plan: Plan) -> Iterator[str]:
-    """Yield the declared outputs of earlier jobs that are not kept, unless a kept job needs them or something below."""
+def _with_outputs(old: Run, plan: Plan) -> Plan:
+    """Return the plan with the declared outputs of the earlier run: what is stale, and what is needed."""
     kept: defaultdict[str, set[int]] = defaultdict(set)
     for each in plan.steps:
         for before in each.kept.values():
             kept[before.step].add(before.row)
-    wanted: set[str] = set()
-    found: dict[str, None] = {}
-    for step in old.manifest.steps if plan.orphans or any(each.runs for each in plan.steps) else ():
+    stale: dict[str, None] = {}
+    needed: dict[str, None] = {}
+    for step in _with_own_outputs(old.manifest):
         for row, outputs in enumerate(StepRows(old.directory, step).outputs()):
-            if row in kept[step.name]:
-                wanted.update(outputs)
-            else:
-                found.update(dict.fromkeys(outputs))
+            (needed if row in kept[step.name] else stale).update(dict.fromkeys(outputs))
     parts = {each.step.name: each.part for each in plan.steps if each.part is not None}
     for name, part in old.compiled().items():
-        found.update(dict.fromkeys(parts[name].stale if name in parts else _outputs(part)))
-    needed = patterns.with_folders(wanted)
-    yield from (path for path in found if os.path.normpath(path) not in needed)
+        stale.update(dict.fromkeys(parts[name].stale if name in parts else _outputs(part)))
+        needed.update(dict.fromkeys(parts[name].needed if name in parts else ()))
+    return replace(plan, stale=tuple(stale), needed=tuple(needed))
+
+
+def _with_own_outputs(manifest: Manifest) -> Iterator[StepEntry]:
+    """Yield the steps with the outputs that they declare themselves. Any job may have made what a step demands."""
+    demanded = manifest.outputs if manifest.strict else ()
+    ends = (step.name for step in reversed(manifest.steps) if demanded and step.outputs[-len(demanded) :] == demanded)
+    demanding = next(ends, None)
+    for step in manifest.steps:
+        yield replace(step, outputs=step.outputs[: -len(demanded)]) if step.name == demanding else step
 
 
 def _outputs(run: Run) -> Iterator[str]:

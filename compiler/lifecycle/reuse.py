@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
-from reana_batch import files, layout
+from reana_batch import files, layout, patterns
 from reana_batch.compilation import Compilation
 from reana_batch.diagnostics import refuse
 from reana_batch.lifecycle import changes, creation, planning
@@ -69,10 +69,31 @@ def _make_restart(run: Run, new: Path, compilation: Compilation, *, checksum: bo
 
 
 def _removed(run: Run, compilation: Compilation, plan: Plan) -> list[str]:
-    """Return what must not be in the workspace: outputs of jobs that run again, and former inputs."""
-    wanted = with_folders((*compilation.inputs, *(file.path for file in compilation.workflow.made)))
+    """Return the paths that must not be in the workspace: outputs of jobs that run again, and former inputs.
+
+    Inputs and what kept jobs declare are not among them, nor the folders that have these.
+    """
+    workspace = run.directory / layout.WORKSPACE
     former = sorted(inputs.read(run.directory, ()).keys() - set(compilation.inputs))
-    return [path for path in (*plan.stale, *former) if os.path.normpath(path) not in wanted]
+    if not plan.stale and not former:
+        return []
+    made = (file.path for file in compilation.workflow.made)
+    needed = {path for output in plan.needed for path in _found(workspace, output)}
+    wanted = {".", *with_folders((*compilation.inputs, *made, *needed))}
+    stale = (
+        path
+        for output in plan.stale
+        for path in _found(workspace, output)
+        if path == os.path.normpath(output) or needed.isdisjoint(map(str, PurePosixPath(path).parents))
+    )
+    return [path for path in dict.fromkeys((*stale, *former)) if os.path.normpath(path) not in wanted]
+
+
+def _found(workspace: Path, output: str) -> list[str]:
+    """Return what an output stands for: all files that a pattern matches, else its own path."""
+    if patterns.is_pattern(output) and not os.path.lexists(workspace / output):
+        return [path for path, _ in patterns.find(workspace, output)]
+    return [os.path.normpath(output)]
 
 
 def _write_inputs(compilation: Compilation, workspace: Path, folder: Path) -> None:
@@ -110,14 +131,14 @@ def _copy_workspace(old: Path, new: Path, removed: Iterable[str]) -> None:
 
     They are not linked, because a job may write into a file that is there.
     """
+    left_out = set(map(os.path.normpath, removed))
     for where, folders, names in os.walk(old):
         inner = os.path.relpath(where, old)
-        for name in (*folders, *names):
-            path = os.path.normpath(os.path.join(inner, name))
-            if not os.path.lexists(new / path):
+        paths = {name: os.path.normpath(os.path.join(inner, name)) for name in (*folders, *names)}
+        folders[:] = [name for name in folders if paths[name] not in left_out]
+        for path in paths.values():
+            if path not in left_out and not os.path.lexists(new / path):
                 _copy(old, new, path)
-    for path in removed:
-        changes.remove(new, path)
 
 
 def _copy(old: Path, new: Path, path: str) -> None:

@@ -137,6 +137,7 @@ class Manifest:
     expansions: tuple[ExpansionEntry, ...] = ()
     steps: tuple[StepEntry, ...] = ()
     limits: Amounts = Amounts()  # the most that the site lets a job ask for
+    strict: bool = False  # does a step demand the declared outputs? They come after its own.
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -163,10 +164,12 @@ class Manifest:
 # --- writing -------------------------------------------------------------------------------------
 
 
-def write(workflow: Workflow, target: Target, limits: Limits, definition: str = "") -> Iterator[str]:
+def write(
+    workflow: Workflow, target: Target, limits: Limits, definition: str = "", *, strict: bool = False
+) -> Iterator[str]:
     """Yield the text of a workflow's manifest, one step at a time.
 
-    ``limits`` are those of the site, and ``definition`` is what expansions depend on.
+    ``limits`` are those of the site, ``definition`` is what expansions depend on, and ``strict`` is as in Manifest.
     """
     head = Manifest(
         backend=target.name,
@@ -177,10 +180,9 @@ def write(workflow: Workflow, target: Target, limits: Limits, definition: str = 
         tests=workflow.tests,
         output_files=workflow.output_files,
         output_directories=workflow.output_directories,
-        expansions=tuple(
-            _expansion_entry(expansion, f"{definition}\n{target.name}") for expansion in workflow.expansions
-        ),
+        expansions=tuple(_expansion_entry(each, f"{definition}\n{target.name}") for each in workflow.expansions),
         limits=Amounts(limits.memory, limits.runtime),
+        strict=strict,
     )
     folder_of = folders(workflow)
     return lines(head, (_entry(step, folder_of[step.name]) for step in workflow.steps))
@@ -229,10 +231,8 @@ def lines(head: Manifest, steps: Iterable[StepEntry]) -> Iterator[str]:
         "tests": head.tests,
         "outputs": {"files": head.output_files, "directories": head.output_directories},
         **({"limits": _amounts_record(head.limits)} if head.limits != Amounts() else {}),
-        "expansions": [
-            {"name": e.name, "label": e.label, "origin": e.origin, "reason": e.reason, "digest": e.digest}
-            for e in head.expansions
-        ],
+        **({"strict": True} if head.strict else {}),
+        "expansions": [asdict(each) for each in head.expansions],
     }
     yield json.dumps(record, indent=1, ensure_ascii=False)[:-2] + ',\n "steps": [\n'
     before = ""
@@ -311,6 +311,7 @@ def _manifest(record: dict[str, Any]) -> Manifest:
         expansions=tuple(map(_expansion, json_fields.records(record, "expansions", ()))),
         steps=tuple(map(_step, json_fields.records(record, "steps"))),
         limits=_amounts(record, "limits"),
+        strict=record.get("strict") is True,
     )
     _check_names(manifest)
     return manifest

@@ -24,13 +24,17 @@ def step(name: str, command: str, **fields: Any) -> dict[str, Any]:
     return {"name": name, "environment": IMAGE, "commands": [f"{command} && echo {name} >> ../../ran.txt"], **fields}
 
 
+def serial(steps: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"type": "serial", "specification": {"steps": steps}}
+
+
 def analysis(*more: dict[str, Any], **changed: Any) -> dict[str, Any]:
     """Return an analysis that makes data and fits them, with more steps after that."""
     steps = [step("gen", "bash gen.sh ${n} > data.txt"), step("fit", "bash fit.sh < data.txt > fit.txt"), *more]
     inputs = {"files": sorted(INPUTS), "parameters": {"n": 3}}
     return {
         "inputs": inputs,
-        "workflow": {"type": "serial", "specification": {"steps": steps}},
+        "workflow": serial(steps),
         "outputs": {"files": ["fit.txt"]},
         **changed,
     }
@@ -196,6 +200,26 @@ def test_a_new_run_takes_over_copies(finished: Desk) -> None:
     again = finished("run", "-w", "other", "--reuse", "test.2")
     said(again, "==> other.1 takes over 3 of its 3 jobs from test.2.")
     assert ran(finished) == []
+
+
+def test_demanded_outputs_are_not_the_last_steps_own(desk: Desk) -> None:
+    steps = [
+        step("gen", "mkdir -p results; seq 3 > 'all[1].csv'; cp all* data.txt; touch results/kept"),
+        step("fit", "wc -l < data.txt > results/fit.txt"),
+    ]
+    inputs = {"files": ["names.csv", "a[1].txt", "a1.txt"]}
+    outputs = {"directories": ["results"], "files": ["*.csv", "data.txt"]}
+    for name in inputs["files"]:
+        desk.write(name, name)
+    write(desk, "reana.yaml", analysis(inputs=inputs, outputs=outputs) | {"workflow": serial(steps)})
+    workspace = desk.run("test", "--strict-outputs") / "workspace"
+    steps[1] = step("fit", "wc -c < data.txt > results/fit.txt && : without 'a[1].txt'")
+    inputs["files"].remove("a[1].txt")
+    write(desk, "reana.yaml", analysis(inputs=inputs, outputs=outputs) | {"workflow": serial(steps)})
+    assert restart(desk, "-f", "reana.yaml", "--strict-outputs") == {"fit": "the command changed"}
+    names = [str(path.relative_to(workspace)) for path in workspace.rglob("*") if path.is_file()]
+    assert sorted(names) == ["a1.txt", "all[1].csv", "data.txt", "names.csv", "results/fit.txt", "results/kept"]
+    assert (workspace / "results/fit.txt").read_text() == "6\n"
 
 
 def test_a_run_with_a_newer_workspace_is_refused(finished: Desk) -> None:

@@ -107,6 +107,19 @@ def test_a_changed_value(run: Path) -> None:
     assert not (run / "workspace/c.fit").exists()
 
 
+def test_a_pattern_of_a_job_that_runs_again_spares_what_kept_jobs_declare(run: Path) -> None:
+    """The folder that a kept job declares stays with all its files."""
+    kept = flows.scatter("kept", "mkdir folder; touch folder/x.fit; echo kept >> ../../ran.txt", outputs=("folder",))
+    end = "touch own && echo own >> ../../ran.txt"
+    own = flows.scatter("own", f"touch own.fit && {end}", outputs=("**/*.fit", ".", "own"))
+    assert restarted(run, *BEFORE, kept, own)[0] == {"kept", "own"}
+    (run.parent / "ran.txt").unlink()
+    changed = flows.scatter("own", f"! test -e own.fit && {end}", outputs=("own",))
+    assert restarted(run.with_name("flow.1.1"), *BEFORE, kept, changed)[0] == {"own"}
+    names = {path.name for path in (run / "workspace").rglob("*") if path.is_file()}
+    assert names == {"a.fit", "b.fit", "c.fit", "x.fit", "own"}
+
+
 def test_a_changed_command(run: Path) -> None:
     _, plan = restarted(run, fits("a", "b", "c", text="echo new > {row}.fit"), *BEFORE[1:])
     assert set(reasons(plan, "fit").values()) == {"the command changed"}
