@@ -34,8 +34,7 @@ def restart(directory: Path, start: Callable[[Run], _T]) -> tuple[Path, int, _T]
     """
     run = Run(directory)
     with locked(directory):
-        check_ended(directory)
-        leave_queue(run)
+        make_ready(run)
         new = next_restart(directory)
         done = copy_run(run, new)
         try:
@@ -43,6 +42,16 @@ def restart(directory: Path, start: Callable[[Run], _T]) -> tuple[Path, int, _T]
         except (OSError, Refused):
             _forget(new)
             raise
+
+
+def make_ready(ended: Run) -> None:
+    """Bring an ended run to rest: its jobs have left the queue, and its workspace is what it says.
+
+    The caller holds the lock. Raises Refused unless the run and all others in its workspace have ended.
+    """
+    check_ended(ended.directory)
+    leave_queue(ended)
+    settle(ended.directory)
 
 
 def _forget(new: Path) -> None:

@@ -12,9 +12,8 @@ from reana_batch.compilation import Compilation
 from reana_batch.diagnostics import refuse
 from reana_batch.lifecycle import changes, creation, planning
 from reana_batch.lifecycle.comparison import Plan
-from reana_batch.lifecycle.deletion import MAKING, check_ended, hidden_name, sweep
-from reana_batch.lifecycle.ending import leave_queue
-from reana_batch.lifecycle.restart import copy_batch, make_folders
+from reana_batch.lifecycle.deletion import MAKING, hidden_name, sweep
+from reana_batch.lifecycle.restart import copy_batch, make_folders, make_ready
 from reana_batch.patterns import with_folders
 from reana_batch.run import inputs
 from reana_batch.run.lock import locked
@@ -36,8 +35,7 @@ def restart(
     """
     run = Run(directory)
     with locked(directory):
-        check_ended(directory)
-        leave_queue(run)
+        make_ready(run)
         new = next_restart(directory)
         plan = _make_restart(run, new, compilation, checksum=checksum)
         changes.settle(new)
@@ -120,7 +118,7 @@ def create(directory: Path, compilation: Compilation, old: Path, *, checksum: bo
     if old.resolve() == directory.resolve():
         raise refuse("run-state", f"{old.name} cannot take over jobs from itself.")
     with locked(old):
-        check_ended(old)
+        make_ready(run)
         creation.write_run(compilation, directory, take_over=take_over)
     note(directory, reuses=old.name)
     return found[0]

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from reana_batch.lifecycle import changes
 from tests.golden.forked import Forked
 
 from .conftest import ENDLESS, Desk, answered, records, said, until
@@ -220,6 +221,17 @@ def test_demanded_outputs_are_not_the_last_steps_own(desk: Desk) -> None:
     names = [str(path.relative_to(workspace)) for path in workspace.rglob("*") if path.is_file()]
     assert sorted(names) == ["a1.txt", "all[1].csv", "data.txt", "names.csv", "results/fit.txt", "results/kept"]
     assert (workspace / "results/fit.txt").read_text() == "6\n"
+
+
+def test_changes_that_an_interrupted_command_left_are_made_first(finished: Desk) -> None:
+    for number, words in enumerate((("restart",), ("run", "--reuse", "test.1"), ("restart", "-f", "reana.yaml"))):
+        finished.write("runs/test.1/workspace/stale.txt", "")
+        left = changes.write(finished.path / "runs/test.1", ["stale.txt"])
+        (left / "input.txt").write_text(f"{number}\n")
+        finished(*words, "-w", "test.1" if words[0] == "restart" else "test")
+        assert finished.read("runs/test.1/workspace/input.txt") == f"{number}\n"
+        workspaces = [path.name for path in (finished.path / "runs").glob("*/workspace/stale.txt")]
+        assert workspaces == [], words
 
 
 def test_a_run_with_a_newer_workspace_is_refused(finished: Desk) -> None:
