@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from reana_batch.diagnostics import Diagnostics
 
 Filters = tuple[tuple[str, str], ...]  # names and values
+_Found = TypeVar("_Found")
 
 _SECONDS = {"m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
@@ -122,12 +123,18 @@ def named_runs(runs: Path | None, names: Sequence[str]) -> list[Path]:
 def look_at_each(directories: Iterable[Path]) -> tuple[list[RunStatus], Diagnostics]:
     """Return the states of the runs, and the faults of runs that cannot be read."""
     from reana_batch import Run
+
+    return of_each(directories, lambda directory: Run(directory).status())
+
+
+def of_each(directories: Iterable[Path], look: Callable[[Path], _Found]) -> tuple[list[_Found], Diagnostics]:
+    """Return what ``look`` returns of the runs, and the faults of runs that cannot be read."""
     from reana_batch.diagnostics import Diagnostics, Refused, no_access
 
     found, diagnostics = [], Diagnostics()
     for directory in directories:
         try:
-            found.append(Run(directory).status())
+            found.append(look(directory))
         except Refused as refused:
             diagnostics.add(refused.diagnostics)
         except OSError as error:

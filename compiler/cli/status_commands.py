@@ -11,7 +11,7 @@ import click
 
 from reana_batch.cli import completing
 from reana_batch.cli.answers import EXIT_REFUSED, Answer, answering
-from reana_batch.cli.choosing import Choice, Filters, choice_options, look_at_each, named_runs, parsed_filters
+from reana_batch.cli.choosing import Choice, Filters, choice_options, look_at_each, named_runs, of_each, parsed_filters
 from reana_batch.cli.following import state_answer, wait_for_end, with_sessions
 from reana_batch.cli.options import find_run, open_run, run_options, runs_option
 from reana_batch.cli.run_columns import (
@@ -28,9 +28,11 @@ from reana_batch.cli.run_columns import (
 from reana_batch.cli.terminal import Cell, Number, Piece, Raw, Table, show
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from reana_batch import Run, RunStatus
+    from reana_batch.cli.answers import Record
+    from reana_batch.diagnostics import Diagnostics, Refused
     from reana_batch.run.logs import JobLog
 
 
@@ -106,23 +108,41 @@ def list_runs(
         return _list_sessions(named_runs(runs, names), choice)
     found, diagnostics = look_at_each(reversed(named_runs(runs, names)))
     chosen = ordered(fitting(filter(choice.fits, found), shown["formats"]), sort)
-    for fault in (each.silence for each in chosen if each.state == "unknown" and each.silence):
-        show(fault.diagnostics)
-    show(diagnostics)
-    code = EXIT_REFUSED if diagnostics.errors else 0
+    silent = [each.silence for each in chosen if each.state == "unknown"]
     table = runs_table(chosen, columns_of(**shown), human=human)
-    return Answer(lambda: {"runs": [run_record(each) for each in chosen]}, table, diagnostics, code)
+    return _list_answer(lambda: {"runs": [run_record(each) for each in chosen]}, table, silent, diagnostics)
 
 
 def _list_sessions(directories: Sequence[Path], choice: Choice) -> Answer:
     from reana_batch.cli.session_text import sessions_table
+    from reana_batch.diagnostics import Diagnostics
     from reana_batch.lifecycle.sessions import open_sessions
     from reana_batch.report.records import session_record
 
+    diagnostics = Diagnostics()
     if choice:
-        directories = [each.run.directory for each in look_at_each(directories)[0] if choice.fits(each)]
-    found = [each for directory in directories for each in open_sessions(directory)]
-    return Answer({"sessions": [session_record(each) for each in found]}, [sessions_table(found)])
+        runs, diagnostics = look_at_each(directories)
+        directories = [each.run.directory for each in runs if choice.fits(each)]
+    by_run, faults = of_each(directories, open_sessions)
+    diagnostics.add(faults)
+    found = [*chain.from_iterable(by_run)]
+    silent = [each.silence for each in found]
+    return _list_answer(
+        {"sessions": [session_record(each) for each in found]}, [sessions_table(found)], silent, diagnostics
+    )
+
+
+def _list_answer(
+    record: Record | Callable[[], Record],
+    shown: Iterable[Piece],
+    silent: Iterable[Refused | None],
+    diagnostics: Diagnostics,
+) -> Answer:
+    """Return the answer with a list, and say what could not be read and which batch systems did not answer."""
+    for fault in filter(None, silent):
+        show(fault.diagnostics)
+    show(diagnostics)
+    return Answer(record, shown, diagnostics, EXIT_REFUSED if diagnostics.errors else 0)
 
 
 @click.command("wait")

@@ -82,6 +82,20 @@ def test_what_takes_long_is_read_once_and_not_for_json(several: Desk) -> None:
     assert several.json("delete", "plot", "--dry-run")["runs"][0]["size"] < current.size
 
 
+def test_a_damaged_session_does_not_hide_the_others(several: Desk) -> None:
+    known = {"kind": "jupyter", "backend": "make", "asked": time.time() - 5430, "seconds": 7200, "job": "elsewhere:7:1"}
+    several.write("runs/fit.1/sessions/jupyter/session.json", json.dumps(known))
+    several.write("runs/fit.2/sessions/jupyter/session.json", "{")
+    listed = several("list", "--sessions", exits=3)
+    answered(listed, "fit\t1\tjupyter\tunknown\t-\t1 h 30 min\t2 h")
+    told = ("error: The session of fit.1 is on elsewhere. [scheduler]", "session.json is damaged")
+    assert all(text in listed.stderr for text in told), "also why a machine did not answer"
+    several.write("runs/plot.1/batch/manifest.json", "{")
+    answer = several.json("list", "--sessions", "--filter", "name=fit", exits=3)
+    assert [each["name"] for each in answer["sessions"]] == ["fit.1"]
+    assert len(answer["diagnostics"]) == 2
+
+
 def test_several_runs_are_deleted(several: Desk) -> None:
     dry = several("delete", "--older-than", "30d", "--dry-run")
     assert [line.split("\t")[:2] for line in dry.stdout.splitlines()[1:]] == [["fit", "1.1"], ["fit", "1"]]
