@@ -181,8 +181,10 @@ def logs(name: str, runs: Path | None, step: str | None, row: int | None, follow
             raise click.UsageError("--filter and --follow exclude each other.")
         directory = find_run(name, runs)
         found = _filtered(directory, step, row, filters)
-        record = {"name": directory.name, "logs": [as_record(each) for each in found]}
-        return Answer(record, [Raw(read(found), is_log=True)])
+        return Answer(
+            lambda: {"name": directory.name, "logs": [as_record(each) for each in found]},
+            [Raw(read(found), is_log=True)],
+        )
     run = open_run(name, runs)
     return Answer(
         lambda: {
@@ -208,14 +210,14 @@ def _log_filters(given: Iterable[str]) -> Filters:
     return parsed_filters(given, FILTERS, STATES, "The status of a job")
 
 
-def _filtered(directory: Path, step: str | None, row: int | None, filters: Filters) -> list[JobLog]:
-    """Return the logs of the jobs that the filters choose."""
+def _filtered(directory: Path, step: str | None, row: int | None, filters: Filters) -> Iterator[JobLog]:
+    """Yield the logs of the jobs that the filters choose."""
     from reana_batch.run import log_filters
     from reana_batch.run.logs import select
     from reana_batch.run.parts import Run as PlainRun
 
     run = PlainRun(directory)
-    return list(log_filters.fitting(run, select(run, step, row, failed_alone=False), filters))
+    yield from log_filters.fitting(run, select(run, step, row, failed_alone=False), filters)
 
 
 def _log_texts(run: Run, step: str | None, row: int | None, follow: bool) -> Iterator[str]:

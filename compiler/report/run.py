@@ -57,11 +57,12 @@ class Run:
         return logs.select(self._run, step, row, all_jobs=all_jobs)
 
     def cure(self) -> str:
-        """Return the command that gives failed jobs the memory or time that they lacked. Empty if there is none.
+        """Return the command that gives failed jobs the memory or time that they lacked.
 
-        No batch system is asked.
+        Empty if no job lacked any, or while the run goes on. The batch system is asked if a job lacked some.
         """
-        return requests.cure(self._run, failures.failures(self._run))
+        lacked = requests.cure(self._run, failures.failures(self._run))
+        return requests.cure_of(self.status()) if lacked else ""
 
     def follow_logs(self, step: str | None = None, *, row: int | None = None) -> Iterator[str]:
         """Yield the logs, and new output until the run has ended."""

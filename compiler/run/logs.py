@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import itertools
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -88,7 +88,7 @@ def as_record(log: JobLog) -> dict[str, Any]:
     return {"step": log.label, "origin": log.origin, "row": log.row, "cause": log.cause or None, **texts}
 
 
-def read(logs: Sequence[JobLog]) -> Iterator[str]:
+def read(logs: Iterable[JobLog]) -> Iterator[str]:
     """Yield the logs, each under its title; bytes that are not UTF-8 as Python's surrogates for them."""
     unended = ""
     for log in logs:

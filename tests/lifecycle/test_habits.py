@@ -40,6 +40,12 @@ def test_logs_are_filtered(failed: Desk) -> None:
     shown = failed("logs", "-w", "fit", "--filter", "step=s2").stdout
     assert shown.startswith("==> Step: s2 (reana.yaml:1)\n==> Status: failed: ")
     assert shown.endswith("\ntwo\n")
+    output = failed.path / "runs/fit.1/logs/s2/0.out"
+    output.rename(output.with_suffix(".kept"))
+    output.mkdir()
+    assert "said\n" in failed("logs", "-w", "fit", "--filter", "compute_backend=make", exits=3).stdout
+    output.rmdir()
+    output.with_suffix(".kept").rename(output)
 
 
 def test_status_has_columns(failed: Desk) -> None:

@@ -604,6 +604,15 @@ def test_looking_never_waits_for_the_lock(desk: Desk, running: Path) -> None:
     (running / "state/run.lock").unlink()
 
 
+def test_logs_name_no_cure_while_the_run_goes_on(desk: Desk, running: Path) -> None:
+    (running / "state/s1/0.done").rename(running / "state/s1/0.failed")
+    with open(running / "state/s1/0.failed", "a") as record:
+        record.write("exit_code=124\nreason=timeout\ndetail=1s\n")
+    assert "To ask for more" not in desk("logs", "-w", "test").stdout
+    desk("stop", "-w", "test")
+    answered(desk("logs", "-w", "test"), "To ask for more: reana-batch resume -w runs/test.1 --step s1 --runtime 8h")
+
+
 def test_the_lock_of_a_command_that_died_is_taken_over(desk: Desk, running: Path) -> None:
     with subprocess.Popen(["true"]) as gone:
         pass
