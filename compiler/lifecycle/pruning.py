@@ -31,7 +31,7 @@ class Wishes:
 def planned(directory: Path, wishes: Wishes) -> list[Surplus]:
     """Return what :func:`prune` would remove. Raises Refused if the run's state does not allow it."""
     _check_prunable(directory, wishes)
-    return pruning.surplus(directory / layout.WORKSPACE, _kept(Run(directory).manifest, wishes))
+    return pruning.surplus(directory / layout.WORKSPACE, _kept(directory, wishes))
 
 
 def prune(directory: Path, wishes: Wishes) -> Iterator[Surplus | OSError]:
@@ -40,11 +40,17 @@ def prune(directory: Path, wishes: Wishes) -> Iterator[Surplus | OSError]:
     Raises Refused if the run is active, or if it failed or was stopped and ``force`` is not set.
     """
     with locked(directory, disk_may_be_full=True):
-        files, kept = planned(directory, wishes), _kept(Run(directory).manifest, wishes)
-        yield from pruning.remove(directory / layout.WORKSPACE, files, kept)
+        files = planned(directory, wishes)
+        yield from pruning.remove(directory / layout.WORKSPACE, files, _kept(directory, wishes))
 
 
-def _kept(manifest: Manifest, wishes: Wishes) -> list[str]:
+def _kept(directory: Path, wishes: Wishes) -> list[str]:
+    """Return what a run and all others in its workspace keep there."""
+    runs = map(Run, (directory, *sharing(directory)))
+    return [path for run in runs for path in _kept_by(run.manifest, wishes)]
+
+
+def _kept_by(manifest: Manifest, wishes: Wishes) -> list[str]:
     inputs = () if wishes.inputs else (*manifest.inputs, *manifest.tests)
     return [*map(_path, inputs), *(() if wishes.outputs else manifest.outputs)]
 

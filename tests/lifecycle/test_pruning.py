@@ -87,3 +87,14 @@ def test_a_restart_that_may_go_on_keeps_the_files_of_its_original(desk: Desk) ->
     assert (run / "workspace/made").exists()
     desk("prune", "-w", "test.1.1", "--force")
     assert left(run / "workspace") == ["./"]
+
+
+def test_what_a_restart_with_another_analysis_has_stays(desk: Desk) -> None:
+    desk.write("reana.yaml", serial("touch made more other", outputs={"files": ["made"]}))
+    run = desk.run()
+    desk.write("in.txt", "in\n")
+    desk.write("reana.yaml", serial("touch made more other", inputs={"files": ["in.txt"]}, outputs={"files": ["more"]}))
+    desk("restart", "-w", "test", "-f", "reana.yaml")
+    for name in ("test.1", "test.1.1"):
+        desk("prune", "-w", name)
+        assert left(run / "workspace") == ["in.txt", "made", "more"], name
