@@ -65,6 +65,7 @@ def create(
     from reana_batch.run.names import new_run
 
     directory = new_run(root, name)
+    before = creation.facts_now(compilation)
     try:
         if reused is None:
             creation.write_run(compilation, directory)
@@ -76,7 +77,7 @@ def create(
     except Refused:
         shutil.rmtree(directory, ignore_errors=True)
         raise
-    creation.note_creation(directory, compilation)
+    creation.note_creation(directory, compilation, before)
     return directory
 
 

@@ -8,7 +8,7 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from reana_batch import layout
@@ -18,7 +18,7 @@ from reana_batch.files import naming
 from reana_batch.lifecycle import deletion, replacing
 from reana_batch.run import inputs
 from reana_batch.run.lock import locked
-from reana_batch.run.run_json import Facts, note
+from reana_batch.run.run_json import note
 from reana_batch.site import Site
 from reana_batch.target import Target
 from reana_batch.writing import jobs, staging
@@ -131,20 +131,23 @@ def _write_files(files: Iterator[File], directory: Path) -> None:
             stream.writelines((file.text,) if isinstance(file.text, str) else file.text)
 
 
-def note_creation(directory: Path, compilation: Compilation) -> None:
-    """Record when the run was made, from which analysis and inputs, and for which site."""
+def facts_now(compilation: Compilation) -> dict[str, inputs.Facts]:
+    """Return the inputs as they are now. If one changes while it is copied, a later command sees that it has changed."""
+    return inputs.facts_in(compilation.spec.directory, compilation.inputs) if compilation.spec else {}
+
+
+def note_creation(directory: Path, compilation: Compilation, before: Mapping[str, inputs.Facts]) -> None:
+    """Record when the run was made, from which analysis, and for which site.
+
+    ``before`` has the inputs as they were before they were copied.
+    """
     if compilation.spec is not None:
-        inputs.write(directory, inputs.facts_in(compilation.spec.directory, compilation.inputs))
-    note(directory, **choices(compilation))
-
-
-def choices(compilation: Compilation) -> Facts:
-    """Return the facts for the record of a run that is made now."""
-    options = compilation.options
-    return {
-        "created": time.time(),
-        "spec": str(compilation.spec.path) if compilation.spec else "",
-        "site": compilation.site.name,
-        "backend": options.backend or "",
-        "settings": list(options.settings),
-    }
+        inputs.write(directory, before)
+    note(
+        directory,
+        created=time.time(),
+        spec=str(compilation.spec.path) if compilation.spec else "",
+        site=compilation.site.name,
+        backend=compilation.options.backend or "",
+        settings=[*compilation.options.settings],
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
@@ -47,14 +47,15 @@ def _make_restart(run: Run, new: Path, compilation: Compilation, *, checksum: bo
     sweep(new, MAKING)
     unnamed = hidden_name(new, MAKING)
     workspace = (run.directory / layout.WORKSPACE).resolve()
+    now = creation.facts_now(compilation)
     try:
         unnamed.mkdir(mode=0o700)
         creation.fill(compilation, unnamed)
         plan = planning.plan(run, Run(unnamed), compilation, checksum=checksum)
         _take_over(run, unnamed, plan)
         (unnamed / layout.WORKSPACE).symlink_to(os.path.relpath(workspace, new.resolve()))
-        _write_inputs(compilation, workspace, changes.write(unnamed, _removed(run, compilation, plan)))
-        creation.note_creation(unnamed, compilation)
+        _write_inputs(compilation, now, workspace, changes.write(unnamed, _removed(run, compilation, plan)))
+        creation.note_creation(unnamed, compilation, now)
         note(unnamed, restarts=run.directory.name, reuses=run.directory.name, intent=Intent())
         unnamed.rename(new)
     except OSError as error:
@@ -94,12 +95,11 @@ def _found(workspace: Path, output: str) -> list[str]:
     return [os.path.normpath(output)]
 
 
-def _write_inputs(compilation: Compilation, workspace: Path, folder: Path) -> None:
+def _write_inputs(compilation: Compilation, now: Mapping[str, inputs.Facts], workspace: Path, folder: Path) -> None:
     """Copy the inputs into a folder that are not in the workspace as they are now."""
     if compilation.spec is not None:
         there = inputs.facts_in(workspace, compilation.inputs)
-        now = inputs.facts_in(compilation.spec.directory, compilation.inputs)
-        paths = [path for path in compilation.inputs if there.get(path) != now[path]]
+        paths = [path for path in compilation.inputs if path not in now or there.get(path) != now[path]]
         staging.copy_inputs(compilation.spec, paths, folder)
     staging.write_made(compilation.workflow.made, folder)
 
@@ -113,6 +113,7 @@ def create(directory: Path, compilation: Compilation, old: Path, *, checksum: bo
         plan = planning.plan(run, Run(new), compilation, checksum=checksum)
         _copy_workspace(run.directory / layout.WORKSPACE, new / layout.WORKSPACE, _removed(run, compilation, plan))
         _take_over(run, new, plan)
+        note(new, reuses=old.name)  # before the run has its place: a command that is killed leaves none without it
         found.append(plan)
 
     if old.resolve() == directory.resolve():
@@ -120,7 +121,6 @@ def create(directory: Path, compilation: Compilation, old: Path, *, checksum: bo
     with locked(old):
         make_ready(run)
         creation.write_run(compilation, directory, take_over=take_over)
-    note(directory, reuses=old.name)
     return found[0]
 
 
