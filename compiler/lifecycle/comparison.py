@@ -78,6 +78,11 @@ class Circumstances:
     whole: bool = True  # does the new run have all of the workflow?
 
 
+def unfinished(step: StepEntry, row: int, *, failed: bool) -> Reason:
+    """Return why a row runs that the earlier run has not done."""
+    return Reason("unfinished", "failed" if failed else "did not finish", step.row_origin(row))
+
+
 def compare(old: Run, new: Run, around: Circumstances) -> Plan:
     """Return which rows of ``new`` have been done by ``old``, and why the others run."""
     return _Comparison(old, new, around).plan()
@@ -142,8 +147,7 @@ class _Comparison:
         if step.name in self.digests and self.digests[step.name][0] != self.digests[step.name][1]:
             return Reason("definition", "what it is compiled from has changed", step.origin)
         if old.row not in states.done or (step.name in self.digests and step.name not in self.old.compiled()):
-            failed = old.row in states.failed
-            return Reason("unfinished", "failed" if failed else "did not finish", step.row_origin(row))
+            return unfinished(step, row, failed=old.row in states.failed)
         if changed or (step.name in self.digests and self.around.any_input):
             return Reason("input", changed or self.around.any_input)
         gone = next((output for output in outputs if self.around.is_missing(output)), None)

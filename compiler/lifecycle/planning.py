@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
 from reana_batch import files, layout
 from reana_batch.compilation import Compilation
 from reana_batch.lifecycle import creation
-from reana_batch.lifecycle.comparison import Circumstances, Plan, compare
+from reana_batch.lifecycle.comparison import Circumstances, OldRow, Plan, StepPlan, compare, unfinished
 from reana_batch.run import inputs
+from reana_batch.run.manifest import StepEntry
 from reana_batch.run.mentions import Mentions, mentions
 from reana_batch.run.parts import Run
 from reana_batch.run.row_texts import StepRows
@@ -48,12 +49,16 @@ def plan(run: Run, new: Run, compilation: Compilation, *, checksum: bool = False
 
 
 def unchanged(run: Run) -> Plan:
-    """Return which jobs a restart of ``run`` with the same analysis would run."""
+    """Return which jobs a restart of ``run`` with the same analysis runs: those that are not recorded as done."""
+    compiled = run.compiled()
+    return Plan(tuple(_by_records(run, step, compiled.get(step.name)) for step in run.manifest.steps), {})
 
-    def nothing(rows: StepRows) -> Iterator[str]:
-        return iter([""] * rows.step.rows)
 
-    return compare(run, run, Circumstances(is_missing=lambda _: False, changed_input=nothing))
+def _by_records(run: Run, step: StepEntry, part: Run | None) -> StepPlan:
+    states = run.records(step).states()
+    kept = {row: OldRow(step.name, row) for row in range(step.rows) if row in states.done}
+    runs = {row: unfinished(step, row, failed=row in states.failed) for row in range(step.rows) if row not in kept}
+    return StepPlan(step, kept, runs, unchanged(part) if part and kept else None)
 
 
 def changed_inputs(run: Run, compilation: Compilation, *, checksum: bool) -> dict[str, str]:

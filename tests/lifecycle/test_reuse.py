@@ -11,7 +11,13 @@ from typing import Any
 
 import pytest
 
-from reana_batch.lifecycle import changes
+from reana_batch.cli import starting
+from reana_batch.compilation import Options
+from reana_batch.diagnostics import Diagnostics
+from reana_batch.lifecycle import changes, planning
+from reana_batch.pipeline import compile_spec
+from reana_batch.run.parts import Run
+from reana_batch.writing import staging
 from tests.golden.forked import Forked
 
 from .conftest import ENDLESS, Desk, answered, records, said, until
@@ -170,6 +176,32 @@ def test_what_a_change_runs(
     change(finished)
     assert restart(finished, "-f", "reana.yaml", *words) == plan
     assert finished.state("test.1.1") == "finished"
+
+
+def test_a_run_of_an_older_version_goes_on_by_its_records(finished: Desk) -> None:
+    manifest = json.loads(finished.read("runs/test.1/batch/manifest.json"))
+    for each in manifest["steps"]:
+        del each["scripts"]
+    write(finished, "runs/test.1/batch/manifest.json", manifest)
+    (finished.path / "runs/test.1/state/fit/0.done").unlink()
+    assert restart(finished) == {"fit": "did not finish"}
+    write(finished, "reana.yaml", analysis())
+    assert planned(finished, "-f", "reana.yaml")["gen"].startswith("an older reana-batch made the run")
+
+
+def test_an_input_that_changes_while_it_is_copied_has_changed(finished: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    copy = staging.copy_inputs
+
+    def copy_and_change(*given: Any) -> None:
+        copy(*given)
+        finished.write("lib.sh", "count() { wc -c; }\n")
+
+    compilation = compile_spec(finished.path / "reana.yaml", Options(site="local", backend="make"), Diagnostics())
+    with monkeypatch.context() as patch:
+        patch.setattr(staging, "copy_inputs", copy_and_change)
+        starting.create(compilation, finished.path / "runs", "other")
+    [changed] = planning.changed_inputs(Run(finished.path / "runs/other.1"), compilation, checksum=False)
+    assert changed == "lib.sh"
 
 
 def test_a_failed_run_goes_on_with_another_analysis(finished: Desk) -> None:
