@@ -41,7 +41,7 @@ VERBS = {
     "quota-show": Elsewhere("the quota is that of your directories", "du -sh {runs}, or reana-batch list -v -h"),
     "retention-rules-list": Elsewhere("nothing is deleted by itself", "reana-batch delete --older-than 30d --dry-run"),
     "share-add": Elsewhere(_ACCESS, "cp -r {workspace} DIRECTORY"),
-    "share-remove": Elsewhere(_ACCESS, "ls -ld {run}"),
+    "share-remove": Elsewhere(_ACCESS, "chmod -R go-rwx {run}"),
     "share-status": Elsewhere(_ACCESS, "ls -ld {run}"),
     "ping": Elsewhere(_SERVER, "reana-batch doctor"),
     "info": Elsewhere(_SERVER, "reana-batch doctor"),

@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from reana_batch.backends import BACKENDS, known_settings, lowering
+from reana_batch.cli.elsewhere import VERBS
 from reana_batch.cli.main import main
 from reana_batch.diagnostics import CODES
 from reana_batch.reading import hints
@@ -213,6 +214,11 @@ def test_command_is_documented(command: str) -> None:
     shared = pages.section(DOCS / "commands.md", "Options of many commands")
     for option in OPTIONS[command]:
         assert f"`{option}" in section + shared or f", {option}" in section + shared, f"{option} is missing"
+
+
+def test_verbs_that_are_not_here_are_listed() -> None:
+    [listed] = re.findall(r"^These verbs are not here: ([^.]*)\.", pages.read(DOCS / "reana-client.md"), re.MULTILINE)
+    assert sorted(re.findall(r"`([a-z-]+)`", listed)) == sorted(VERBS)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=pages.name)

@@ -66,10 +66,7 @@ def test_verbs_of_reana_client_say_what_to_use(failed: Desk) -> None:
         shown = failed(verb, "-w", "fit", "--token", "x", exits=2).stderr
         assert shown.startswith(f'Error: reana-batch has no "{verb}", because {found.reason}. Use: ')
         assert "{" not in shown
-    answer = failed.json(
-        "share-add",
-        exits=2,
-    )
+    answer = failed.json("share-add", exits=2)
     assert answer["diagnostics"][0]["message"].endswith("Use: cp -r RUN/workspace DIRECTORY")
 
 
