@@ -55,7 +55,7 @@ class Choice:
 
 
 def parsed_filters(
-    given: Iterable[str], names: Collection[str], states: Collection[str], status: str = "A status"
+    given: Iterable[str], names: Collection[str], states: Collection[str] = (), status: str = "A status"
 ) -> Filters:
     """Return the names, in lower case, and values of ``--filter``. Raises UsageError if one is unknown or empty.
 

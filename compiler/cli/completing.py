@@ -163,6 +163,18 @@ def _log_filters(_: click.Context) -> dict[str, Callable[[click.Context], Names]
     }
 
 
+def _ls_filters(_: click.Context) -> dict[str, Callable[[click.Context], Names]]:
+    from reana_batch.run.workspace import LS_FILTERS
+
+    return dict.fromkeys(LS_FILTERS, _nothing)
+
+
+def _du_filters(_: click.Context) -> dict[str, Callable[[click.Context], Names]]:
+    from reana_batch.run.workspace import DU_FILTERS
+
+    return dict.fromkeys(DU_FILTERS, _nothing)
+
+
 def _filters(_: click.Context) -> dict[str, Callable[[click.Context], Names]]:
     from reana_batch import backends
     from reana_batch.lifecycle.status import STATES
@@ -186,6 +198,8 @@ samples = completer(_samples)
 secrets = completer(_secrets)
 filters = pairs(_filters)
 log_filters = pairs(_log_filters)
+ls_filters = pairs(_ls_filters)
+du_filters = pairs(_du_filters)
 
 
 def columns(names: Iterable[str]) -> Completer:

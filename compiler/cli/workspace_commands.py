@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,25 +10,50 @@ import click
 
 from reana_batch import backends
 from reana_batch.cli import completing
-from reana_batch.cli.answers import EXIT_FAILED, Answer, answering, write_file
+from reana_batch.cli.answers import EXIT_FAILED, Answer, answering, wants_json, write_file
+from reana_batch.cli.choosing import Filters, parsed_filters
 from reana_batch.cli.options import find_run, open_run, run_options, runs_option
 from reana_batch.cli.run_columns import human_option
 from reana_batch.cli.terminal import Line, Piece, Raw, Table, line, show, size_text
 
 if TYPE_CHECKING:
+    from reana_batch.diagnostics import Diagnostics
     from reana_batch.lifecycle.acceptance import ScenarioResult
+
+_STDOUT = "-"
+
+
+def _ls_filters(_context: click.Context, _option: click.Parameter, given: Iterable[str]) -> Filters:
+    from reana_batch.run.workspace import LS_FILTERS
+
+    return parsed_filters(given, LS_FILTERS)
+
+
+def _du_filters(_context: click.Context, _option: click.Parameter, given: Iterable[str]) -> Filters:
+    from reana_batch.run.workspace import DU_FILTERS
+
+    return parsed_filters(given, DU_FILTERS)
 
 
 @click.command("ls", context_settings={"help_option_names": ["--help"]})
 @run_options
 @click.argument("pattern", default="**/*")
+@click.option(
+    "--filter",
+    "filters",
+    multiple=True,
+    metavar="NAME=VALUE",
+    callback=_ls_filters,
+    help="Only files with these parts in name=PART, size=PART, last-modified=PART. All must fit.",
+    shell_complete=completing.ls_filters,
+)
 @human_option
 @answering
-def ls(name: str, runs: Path | None, pattern: str, human: bool) -> Answer:
+def ls(name: str, runs: Path | None, pattern: str, filters: Filters, human: bool) -> Answer:
     """List the files of a run's workspace."""
     from reana_batch.run import workspace
 
-    files = list(workspace.files(find_run(name, runs), pattern))
+    files = workspace.listed(find_run(name, runs), pattern, filters)
     rows = [(f.name, size_text(f.size, human=human), f.modified) for f in files]
     return Answer(
         {"files": [{"name": f.name, "size": f.size, "last-modified": f.modified} for f in files]},
@@ -39,13 +64,22 @@ def ls(name: str, runs: Path | None, pattern: str, human: bool) -> Answer:
 @click.command("du", context_settings={"help_option_names": ["--help"]})
 @run_options
 @click.option("-s", "--summarize", is_flag=True, help="Only the sum.")
+@click.option(
+    "--filter",
+    "filters",
+    multiple=True,
+    metavar="NAME=VALUE",
+    callback=_du_filters,
+    help="Only these files: name=PATTERN, size=BYTES. Several values of one are alternatives.",
+    shell_complete=completing.du_filters,
+)
 @human_option
 @answering
-def du(name: str, runs: Path | None, summarize: bool, human: bool) -> Answer:
+def du(name: str, runs: Path | None, summarize: bool, filters: Filters, human: bool) -> Answer:
     """Show how much space a run's workspace takes."""
     from reana_batch.run import workspace
 
-    files = list(workspace.files(find_run(name, runs), "**/*"))
+    files = workspace.measured(find_run(name, runs), filters)
     total = sum(f.size for f in files)
     rows = [] if summarize else [(size_text(f.size, human=human), f"./{f.name}") for f in files]
     return Answer(
@@ -60,38 +94,44 @@ def du(name: str, runs: Path | None, summarize: bool, human: bool) -> Answer:
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path(),
-    help="The directory to copy to.  [default: here]",
+    type=click.Path(file_okay=False),
+    default="",
+    help="The directory to copy to, or - to print the files.  [default: here]",
 )
 @answering
-def download(name: str, runs: Path | None, files: tuple[str, ...], output: Path) -> Answer:
+def download(name: str, runs: Path | None, files: tuple[str, ...], output: str) -> Answer:
     """Copy files out of a run's workspace.
 
     Without names, the declared outputs. Exits with 1 if some are missing.
     """
-    from reana_batch.diagnostics import Diagnostics
     from reana_batch.run import workspace
 
-    directory, diagnostics = find_run(name, runs), Diagnostics()
-    copied: list[str] = []
-    missing: list[str] = []
-    for wanted in files or workspace.declared_outputs(directory):
-        got = workspace.download(directory, wanted, output)
-        for fault in got.faults:
-            diagnostics.error("file-access", f"Not downloaded: {fault}.")
-        copied += got.copied
-        missing += [] if got.copied or got.faults else [wanted]
+    if output == _STDOUT and wants_json():
+        raise click.UsageError("--output - and --json exclude each other.")
+    directory, target = find_run(name, runs), None if output == _STDOUT else Path(output)
+    wanted = files or workspace.declared_outputs(directory)
+    found = {each: workspace.download(directory, each, target) for each in wanted}
+    missing = [each for each, got in found.items() if not (got.copied or got.faults)]
+    diagnostics = _download_faults(missing, [fault for got in found.values() for fault in got.faults])
+    show(diagnostics)
+    code = EXIT_FAILED if diagnostics.errors else 0
+    if target is None:
+        paths = [path for got in found.values() for path in got.paths]
+        return Answer({}, [Raw(workspace.texts(directory, paths))], diagnostics, code)
+    copied, place = [path for got in found.values() for path in got.copied], str(target.absolute())
+    shown = [line(f"==> SUCCESS: File {path} downloaded to {place}.", "green") for path in copied]
+    return Answer({"files": copied, "missing": missing, "directory": place}, shown, diagnostics, code)
+
+
+def _download_faults(missing: Collection[str], faults: Iterable[str]) -> Diagnostics:
+    from reana_batch.diagnostics import Diagnostics
+
+    diagnostics = Diagnostics()
+    for fault in faults:
+        diagnostics.error("file-access", f"Not downloaded: {fault}.")
     if missing:
         diagnostics.error("missing-file", f"Not in the workspace: {', '.join(missing)}.", hint="see: reana-batch ls")
-    show(diagnostics)
-    target = output.absolute()
-    return Answer(
-        {"files": copied, "missing": missing, "directory": str(target)},
-        [line(f"==> SUCCESS: File {path} downloaded to {target}.", "green") for path in copied],
-        diagnostics,
-        EXIT_FAILED if diagnostics.errors else 0,
-    )
+    return diagnostics
 
 
 @click.command("diff")

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import io
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from reana_batch import layout, patterns
 from reana_batch.diagnostics import Refused, refuse
-from reana_batch.files import copy, entered, kind_of, opened, read_regular, walk
+from reana_batch.files import copy, entered, kind_of, naming, opened, read_regular, walk
 from reana_batch.run.parts import Run
 
-# Bytes that are compared at a time.
+# Bytes that are compared at a time, and characters that are read.
 _PIECE = 1 << 20
 # In a manifest: a digest of compiler/writing/identity.py.
 _DIGEST = re.compile(r'"[0-9a-f]{16}"')
@@ -38,6 +39,33 @@ def files(directory: Path, pattern: str) -> Iterator[WorkspaceFile]:
         yield WorkspaceFile(_printable(name), facts.st_size, written)
 
 
+# Whether a file has the value of a filter of `ls`, as on REANA's server: a part of the text, in any case.
+LS_FILTERS: Mapping[str, Callable[[WorkspaceFile, str], bool]] = {
+    "name": lambda file, value: value.casefold() in file.name.casefold(),
+    "size": lambda file, value: value in str(file.size),
+    "last-modified": lambda file, value: value.casefold() in file.modified.casefold(),
+}
+DU_FILTERS = ("name", "size")
+
+
+def listed(directory: Path, pattern: str, filters: Iterable[tuple[str, str]]) -> list[WorkspaceFile]:
+    """Return the files of the workspace that ``pattern`` names and that fit all filters of `ls`, in order."""
+    wanted = [(LS_FILTERS[name], value) for name, value in filters]
+    return [file for file in files(directory, pattern) if all(fits(file, value) for fits, value in wanted)]
+
+
+def measured(directory: Path, filters: Iterable[tuple[str, str]]) -> list[WorkspaceFile]:
+    """Return the files that the filters of `du` choose: of these names or patterns, and of these sizes.
+
+    Several values of one filter are alternatives.
+    """
+    given = list(filters)
+    names = [value for name, value in given if name == "name"] or ["**/*"]
+    sizes = {value for name, value in given if name == "size"}
+    found = {file.name: file for name in names for file in files(directory, name)}
+    return [file for file in found.values() if not sizes or str(file.size) in sizes]
+
+
 def _printable(name: str) -> str:
     """Return a name of a file for the eye; those that are not UTF-8 cannot be printed as they are."""
     return os.fsencode(name).decode("utf-8", "replace")
@@ -49,6 +77,7 @@ class Download:
 
     copied: tuple[str, ...] = ()
     faults: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()  # of all files that can be read
 
 
 def declared_outputs(directory: Path) -> list[str]:
@@ -56,10 +85,11 @@ def declared_outputs(directory: Path) -> list[str]:
     return list(Run(directory).manifest.outputs)
 
 
-def download(directory: Path, name: str, output: Path) -> Download:
+def download(directory: Path, name: str, output: Path | None) -> Download:
     """Copy what a name or pattern stands for in the workspace to the same paths below ``output``.
 
-    Only regular files are copied, and no link is followed, as on REANA's server. Refused if ``output`` cannot be written.
+    Only regular files are copied, and no link is followed, as on REANA's server. Refused if ``output`` cannot be
+    written. Without ``output``, nothing is copied, and the answer says what can be read.
     """
     root = directory / layout.WORKSPACE
     try:
@@ -67,12 +97,27 @@ def download(directory: Path, name: str, output: Path) -> Download:
         found = [path for path, _ in patterns.find(root, name)]
     except OSError as error:
         return Download(faults=(f"{_printable(name)}: {error.strerror}",))
-    if is_folder:
+    if is_folder and output is not None:
         _prepare(output, name)
     faults = {path: _copy(root, path, output) for path in found}
     copied = [path for path in found if not faults[path]]
     whole = is_folder and copied == found
-    return Download((name,) if whole else tuple(map(_printable, copied)), tuple(filter(None, faults.values())))
+    shown = (name,) if whole else tuple(map(_printable, copied))
+    return Download(shown, tuple(filter(None, faults.values())), tuple(copied))
+
+
+def texts(directory: Path, paths: Iterable[str]) -> Iterator[str]:
+    """Yield the contents of files, in pieces. Bytes that are not UTF-8 are Python's surrogates for them."""
+    root = directory / layout.WORKSPACE
+    for path in paths:
+        with opened(root, path) as source, io.TextIOWrapper(source, "utf-8", "surrogateescape", newline="") as text:
+            while piece := _read(text, root / path):
+                yield piece
+
+
+def _read(text: io.TextIOWrapper, path: Path) -> str:
+    with naming(path):
+        return text.read(_PIECE)
 
 
 def _prepare(output: Path, folder: str = "") -> None:
@@ -85,10 +130,12 @@ def _prepare(output: Path, folder: str = "") -> None:
         raise _cannot_write(error) from error
 
 
-def _copy(root: Path, path: str, output: Path) -> str:
-    """Copy a file and return why it could not be read; empty if all went well."""
+def _copy(root: Path, path: str, output: Path | None) -> str:
+    """Copy a file and return why it could not be read; empty if all went well. Without ``output``, only open it."""
     try:
         with opened(root, path) as source:
+            if output is None:
+                return ""
             try:
                 _prepare(output)
                 copy(source, root / path, output, path)

@@ -113,6 +113,8 @@ WRONG = [
     ("list --filter status=pending", 2, "A status is one of created, queued, running,"),
     ("list --older-than month", 2, "is a number of m, h, d or w, such as 30d"),
     ("list --format owner", 2, '"owner" is not one of name, run_number'),
+    ("ls -w test --filter time=1", 2, '--filter is name=VALUE, size=VALUE, last-modified=VALUE, not "time=1".'),
+    ("du -w test --filter last-modified=1", 2, "--filter is name=VALUE, size=VALUE, not"),
     ("logs -w test --filter nonsense", 2, "--filter is step=VALUE, status=VALUE, compute_backend=VALUE, docker_img"),
     ("logs -w test --filter step=", 2, 'not "step=".'),
     ("logs -w test --filter status=queued", 2, "The status of a job is one of finished, failed, running, not"),

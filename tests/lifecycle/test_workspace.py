@@ -89,6 +89,33 @@ def test_du(filled: Desk) -> None:
     ]
 
 
+LS_FILTERS = {
+    ("name=.TXT",): ["data file.txt", "other.dag.txt", "results/größe 1.txt"],
+    ("name=GRÖSSE",): ["results/größe 1.txt"],
+    ("name=a", "name=.txt", "size=4"): ["data file.txt"],
+    ("last-modified=t", "size=2"): ["plots/a.png"],
+    ("last-modified=1970",): [],
+}
+DU_FILTERS = {
+    ("name=plots", "name=**/a.png"): ["plots/a.png", "plots/deep/b"],
+    ("name=plots/", "size=2", "size=3"): ["plots/a.png"],
+    ("size=1",): ["odd\nname", "other.dag.txt", "plots/deep/b"],
+}
+
+
+@pytest.mark.parametrize(("verb", "cases"), [("ls", LS_FILTERS), ("du", DU_FILTERS)])
+def test_files_are_filtered_as_by_reana(filled: Desk, verb: str, cases: dict[tuple[str, ...], list[str]]) -> None:
+    for filters, names in cases.items():
+        words = [word for text in filters for word in ("--filter", text)]
+        answer = filled.json(verb, "-w", "test.1", *words)
+        assert [each["name"] for each in answer["files"]] == names
+        assert answer.get("total", 0) in (0, sum(FILES[name] for name in names))
+    assert [each["name"] for each in filled.json("ls", "-w", "test", "plots/*", "--filter", "name=.")["files"]] == [
+        "plots/a.png"
+    ]
+    assert filled("du", "-w", "test", "-s", "--filter", "name=plots").stdout == "SIZE\tNAME\n3\t.\n"
+
+
 def test_a_restart_shows_the_same_workspace(desk: Desk) -> None:
     desk.write("reana.yaml", serial("echo > out.txt"))
     desk.run()
@@ -164,6 +191,18 @@ def test_what_is_there_is_downloaded(
     answer = filled.json(*words, exits=1)
     assert answer["files"] == files
     assert [each["message"] for each in answer["diagnostics"]] == [message.rpartition(" ")[0]]
+
+
+def test_files_are_printed(filled: Desk) -> None:
+    before = tree(filled.path)
+    assert filled("download", "-w", "test", "-o", "-").stdout == "123456"
+    done = filled("download", "-w", "test", "none", "dangling", "plots", "--output", "-", exits=1)
+    assert done.stdout == "456"
+    faults = ("Not downloaded: dangling: It is a link, not a file. [file-access]", "Not in the workspace: none.")
+    assert all(f"error: {fault}" in done.stderr for fault in faults)
+    assert tree(filled.path) == before
+    answer = filled.json("download", "-w", "test", "-o", "-", exits=2)
+    assert answer["diagnostics"][0]["message"] == "--output - and --json exclude each other."
 
 
 def test_a_declared_output_that_is_missing(desk: Desk) -> None:

@@ -103,6 +103,17 @@ def test_a_file_that_cannot_be_read_to_its_end_is_not_downloaded(
     assert [path.name for path in (tmp_path / "to").iterdir()] == ["good"]
 
 
+def test_printed_files_keep_their_bytes(tmp_path: Path) -> None:
+    (tmp_path / "workspace").mkdir()
+    content = bytes(range(256)) + "é".encode()
+    for name in ("odd", "even"):
+        (tmp_path / "workspace" / name).write_bytes(content[name == "even" :])
+    found = workspace.download(tmp_path, "*", None)
+    assert found.paths == ("even", "odd")
+    printed = "".join(workspace.texts(tmp_path, found.paths))
+    assert printed.encode("utf-8", "surrogateescape") == content[1:] + content
+
+
 def test_logs_are_followed_more_often_than_the_state_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logs, "_PAUSE", 0)
     monkeypatch.setattr(logs, "_SHARE", 0)
