@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import NamedTuple
 
 from reana_batch.ir import Pattern
@@ -101,7 +102,7 @@ class _Comparison:
         self.old_parents = _Parents(self.old)
         self.new_parents = _Parents(self.new)
         self.digests = {e.name: (self.old_digest(e.name), e.digest) for e in self.new.manifest.expansions}
-        self.equal: dict[tuple[str, str], bool] = {}
+        self.shared: dict[tuple[str, str], _Shared] = {}
 
     def old_digest(self, name: str) -> str:
         return next((e.digest for e in self.old.manifest.expansions if e.name == name), "")
@@ -167,15 +168,20 @@ class _Comparison:
         return None
 
     def _same_parents(self, step: StepEntry, row: int, old: OldRow) -> bool:
+        """Return whether a row waits for the same rows as before: those that all rows wait for, and its own."""
         before, now = self.old_parents.of(self.old_steps[old.step], old.row), self.new_parents.of(step, row)
-        if all(rows is None for _, rows in (*before, *now)):
-            names = (step.name, old.step)
-            if names not in self.equal:
-                self.equal[names] = self._rows_before(before) == self._rows_now(now)
-            return self.equal[names]
-        return self._rows_before(before) == self._rows_now(now)
+        names = (step.name, old.step)
+        if names not in self.shared:
+            self.shared[names] = _Shared(
+                self._rows_before(each for each in before if each[1] is None),
+                self._rows_now(each for each in now if each[1] is None),
+            )
+        return self.shared[names].are_equal_with(
+            self._rows_before(each for each in before if each[1] is not None),
+            self._rows_now(each for each in now if each[1] is not None),
+        )
 
-    def _rows_now(self, parents: list[tuple[str, Sequence[int] | None]]) -> set[OldRow]:
+    def _rows_now(self, parents: Iterable[Parent]) -> set[OldRow]:
         """Return the earlier rows of parents that are kept."""
         found: set[OldRow] = set()
         for name, rows in parents:
@@ -183,7 +189,7 @@ class _Comparison:
             found.update(kept.values() if rows is None else (kept[row] for row in rows))
         return found
 
-    def _rows_before(self, parents: list[tuple[str, Sequence[int] | None]]) -> set[OldRow]:
+    def _rows_before(self, parents: Iterable[Parent]) -> set[OldRow]:
         return {
             OldRow(name, row)
             for name, rows in parents
@@ -294,22 +300,42 @@ def _replaced(new: Run, same: Matches, left: dict[str, dict[int, None]]) -> Matc
     return found
 
 
+# A step that a row waits for, with the rows; None stands for all of them.
+Parent = tuple[str, Sequence[int] | None]
+
+
+@dataclass(frozen=True)
+class _Shared:
+    """The earlier rows that all rows of a step waited for, and those that they wait for now."""
+
+    before: set[OldRow]
+    now: set[OldRow]
+
+    @cached_property
+    def _differences(self) -> tuple[set[OldRow], set[OldRow]]:
+        return self.before - self.now, self.now - self.before
+
+    def are_equal_with(self, before: set[OldRow], now: set[OldRow]) -> bool:
+        """Return whether both are the same together with the few that a single row has of its own."""
+        gone, come = self._differences
+        return gone <= now and come <= before and before - self.now <= now and now - self.before <= before
+
+
 class _Parents:
     """The rows that the rows of a run wait for."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
-        self._steps = run.manifest.steps_by_name()
         self._mappings: dict[tuple[str, str], list[list[int]]] = {}
 
-    def of(self, step: StepEntry, row: int) -> list[tuple[str, Sequence[int] | None]]:
-        """Return the steps that a row waits for, each with the rows; None stands for all of several rows."""
+    def of(self, step: StepEntry, row: int) -> list[Parent]:
+        """Return the steps that a row waits for."""
         words = step.patterns or [Pattern.ALL.value] * len(step.needs)
-        return [(need, self._rows(step, row, need, word)) for need, word in zip(step.needs, words, strict=True)]
+        return [(need, self._rows(step, row, word)) for need, word in zip(step.needs, words, strict=True)]
 
-    def _rows(self, step: StepEntry, row: int, need: str, word: str) -> Sequence[int] | None:
+    def _rows(self, step: StepEntry, row: int, word: str) -> Sequence[int] | None:
         if word == Pattern.ALL.value:
-            return (0,) if self._steps[need].rows == 1 else None
+            return None
         if word == Pattern.EACH.value:
             return (row,)
         if (step.name, word) not in self._mappings:

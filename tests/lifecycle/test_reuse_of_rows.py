@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from reana_batch.ir import Column, Need, Pattern, RowMapping, Rows, Step
 from reana_batch.lifecycle import planning, reuse
-from reana_batch.lifecycle.comparison import Plan
+from reana_batch.lifecycle.comparison import Circumstances, Plan, compare
 from reana_batch.run.parts import Run
+from reana_batch.run.records import DONE
 from reana_batch.run.run_json import note
+from tests.growth import grows_with_its_input, instructions
 
 from . import flows
 
@@ -138,6 +141,22 @@ def test_an_output_is_gone(run: Path) -> None:
     found, plan = restarted(run, *BEFORE)
     assert found == {"fit b", "plot b", "pair ab", "pair bc", "merge"}
     assert reasons(plan, "fit") == {1: "its output b.fit is gone"}
+
+
+def test_the_comparison_of_rows_that_wait_for_one_job_and_for_many_grows_with_their_number(tmp_path: Path) -> None:
+    costs = []
+    for size in (100, 200, 400):
+        needs = (Need("one"), Need("many"))
+        steps = (flows.scatter("one", ":"), flows.scatter("many", ": {row}", size))
+        flows.write_run(tmp_path / f"flow.{size}", *steps, flows.scatter("end", ": {row}", size, needs=needs))
+        run = Run(tmp_path / f"flow.{size}")
+        for step in run.manifest.steps:
+            for row in range(step.rows):
+                run.records(step).path(row, DONE).touch()
+        around = Circumstances(is_missing=lambda _: False, changed_input=lambda rows: iter([""] * rows.step.rows))
+        assert compare(run, run, around).is_kept
+        costs.append(instructions(partial(compare, run, run, around)))
+    assert grows_with_its_input(costs), costs
 
 
 def test_many_rows_have_no_digest_each(tmp_path: Path) -> None:

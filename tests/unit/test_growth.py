@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import re
-import sys
 from pathlib import Path
-from types import FrameType
-from typing import Any
 
 import pytest
 
@@ -16,6 +13,7 @@ from reana_batch.compilation import Options
 from reana_batch.diagnostics import Diagnostics, Refused, Severity, render
 from reana_batch.pipeline import compile_spec
 from reana_batch.reading import hints
+from tests.growth import grows_with_its_input, instructions
 
 SIZES = (50, 100, 200)
 OPTIONS = Options(site="generic-slurm", backend="slurm")
@@ -36,26 +34,10 @@ def _answer(path: Path) -> str:
 
 
 def _instructions(path: Path) -> int:
-    """Return how many instructions of Python the answer takes. The number is the same on every machine."""
-    count = 0
-
-    def trace(frame: FrameType, event: str, _: Any) -> Any:
-        nonlocal count
-        if event == "call":
-            frame.f_trace_lines, frame.f_trace_opcodes = False, True
-        elif event == "opcode":
-            count += 1
-        return trace
-
+    """Return how many instructions of Python the answer takes."""
     hints._read.cache_clear()  # these hold values of the smaller input
     re.purge()
-    before = sys.gettrace()
-    sys.settrace(trace)
-    try:
-        _answer(path)
-    finally:
-        sys.settrace(before)
-    return count
+    return instructions(lambda: _answer(path))
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -78,6 +60,4 @@ def test_twice_the_input_is_twice_the_work(name: str, tmp_path: Path, monkeypatc
     for size in SIZES:
         path.write_text(BIG[name](size))
         costs.append(_instructions(path))
-    small, middle, large = costs
-    # About 2 if the work grows with the input, about 4 if with its square.
-    assert large - middle < 3 * max(middle - small, 1000), costs
+    assert grows_with_its_input(costs), costs
