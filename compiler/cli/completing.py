@@ -142,6 +142,12 @@ def _samples(_context: click.Context, _: str) -> dict[str, str]:
     return catalogue.descriptions()
 
 
+def _kinds_of_session(_context: click.Context, _: str) -> Names:
+    from reana_batch.writing.sessions import KINDS
+
+    return KINDS.keys()
+
+
 def _secrets(_context: click.Context, _: str) -> dict[str, str]:
     from reana_batch.cli.options import the_store
 
@@ -195,6 +201,7 @@ parameters = pairs(_parameters)
 sites = completer(_sites)
 settings = pairs(_settings)
 samples = completer(_samples)
+kinds_of_session = completer(_kinds_of_session)
 secrets = completer(_secrets)
 filters = pairs(_filters)
 log_filters = pairs(_log_filters)

@@ -110,23 +110,23 @@ checksum_option = click.option(
 site_option = click.option("--site", help="The site profile.", shell_complete=completing.sites)
 
 
-def _amount(_context: click.Context, option: click.Parameter, text: str | None) -> int | None:
+def amount(_context: click.Context, option: click.Parameter, text: str | None) -> int | None:
     """Return the bytes of ``--memory``, or the seconds of ``--runtime``."""
-    from reana_batch.reading import expressions, hints
-
     if text is None:
         return None
+    from reana_batch.reading import expressions, hints
+
     read, least, expected = {
         "memory": (expressions.kubernetes_memory, hints.LEAST_MEMORY, "a size such as 8Gi or 500Mi"),
         "runtime": (expressions.lifetime, 1, "seconds, or a time such as 3h or 90m"),
     }[str(option.name)]
     try:
-        amount = read(text)
+        found = read(text)
     except expressions.Unreadable:
-        amount = 0
-    if amount < least:
+        found = 0
+    if found < least:
         raise click.UsageError(f'--{option.name} must be {expected}, not "{text}".')
-    return amount
+    return found
 
 
 _REQUEST_OPTIONS = (
@@ -138,8 +138,8 @@ _REQUEST_OPTIONS = (
         help="Change what the jobs of this step ask for.",
         shell_complete=completing.steps_of_run,
     ),
-    click.option("--memory", metavar="SIZE", callback=_amount, help="The memory that a job asks for, such as 8Gi."),
-    click.option("--runtime", metavar="TIME", callback=_amount, help="The time limit of a command, such as 3h."),
+    click.option("--memory", metavar="SIZE", callback=amount, help="The memory that a job asks for, such as 8Gi."),
+    click.option("--runtime", metavar="TIME", callback=amount, help="The time limit of a command, such as 3h."),
     click.option(
         "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change a setting that is a request of jobs."
     ),
@@ -155,12 +155,14 @@ def request_options(function: _Function) -> _Function:
 
 def wish_of(steps: Sequence[str], memory: int | None, runtime: int | None, settings: Sequence[str]) -> Wish:
     """Return what the options of :func:`request_options` ask for."""
-    from reana_batch.lifecycle.requests import Wish, read_settings
+    from reana_batch.lifecycle.requests import NO_WISH, Wish, read_settings
     from reana_batch.run.manifest import Amounts
 
-    if steps and not (memory or runtime or settings):
-        raise click.UsageError("--step needs --memory, --runtime or --set, which say what its jobs shall ask for.")
-    return Wish(steps, Amounts(memory, runtime), read_settings(settings))
+    if not (memory or runtime or settings):
+        if steps:
+            raise click.UsageError("--step needs --memory, --runtime or --set, which say what its jobs shall ask for.")
+        return NO_WISH
+    return Wish(steps, Amounts(memory, runtime), read_settings(settings) if settings else {})
 
 
 def _operational_option(*short: str) -> Callable[[_Function], _Function]:

@@ -9,16 +9,26 @@ from typing import TYPE_CHECKING
 
 import click
 
+from reana_batch.cli import completing
 from reana_batch.cli.answers import Answer, answering
-from reana_batch.cli.options import find_run, run_options
+from reana_batch.cli.options import amount, find_run, run_options
 from reana_batch.cli.terminal import line, say
-from reana_batch.writing.sessions import KINDS
 
 if TYPE_CHECKING:
     from reana_batch.diagnostics import Refused
     from reana_batch.lifecycle.sessions import SessionStatus
 
-_kind_argument = click.argument("kind", type=click.Choice([*KINDS]), default=next(iter(KINDS)))
+
+def _known_kind(context: click.Context, argument: click.Parameter, given: str | None) -> str:
+    """Return the kind of session that the user wants. Without a word it is the first one."""
+    from reana_batch.writing.sessions import KINDS
+
+    return str(click.Choice([*KINDS]).convert(given or next(iter(KINDS)), argument, context))
+
+
+_kind_argument = click.argument(
+    "kind", required=False, callback=_known_kind, shell_complete=completing.kinds_of_session
+)
 
 
 @click.command("open")
@@ -29,10 +39,10 @@ _kind_argument = click.argument("kind", type=click.Choice([*KINDS]), default=nex
 )
 @click.option("--image", default="", help="The image that has the program.  [default: your own program]")
 @click.option("--step", default="", help="Use the image of this step.")
-@click.option("--runtime", metavar="TIME", help="When it ends, such as 90m or 8h.  [default: 4h]")
+@click.option("--runtime", metavar="TIME", callback=amount, help="When it ends, such as 90m or 8h.  [default: 4h]")
 @answering
 def open_command(
-    name: str, runs: Path | None, kind: str, on: str | None, image: str, step: str, runtime: str | None
+    name: str, runs: Path | None, kind: str, on: str | None, image: str, step: str, runtime: int | None
 ) -> Answer:
     """Open a notebook on a run's workspace.
 
@@ -45,22 +55,13 @@ def open_command(
     if image and step:
         raise click.UsageError("--image and --step cannot be used together.")
     directory = find_run(name, runs)
-    wanted = sessions.Wanted(kind, on, image, step, _seconds(runtime) if runtime else None)
+    wanted = sessions.Wanted(kind, on, image, step, runtime)
     current, is_new = sessions.open_session(directory, wanted)
     current = sessions.await_session(current, lambda seen: say(session_text(seen)))
     if current.state != sessions.OPEN:
         raise _not_open(current)
     login = socket.getfqdn()
     return Answer({**session_record(current), "url": current.session.url}, opened_lines(current, is_new, login))
-
-
-def _seconds(text: str) -> int:
-    from reana_batch.reading.expressions import Unreadable, lifetime
-
-    try:
-        return lifetime(text)
-    except Unreadable:
-        raise click.UsageError(f'--runtime must be seconds, or a duration such as 90m or 8h, not "{text}".') from None
 
 
 def _not_open(current: SessionStatus) -> Refused:

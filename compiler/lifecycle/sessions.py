@@ -24,8 +24,7 @@ from reana_batch.run.sessions import Session, folder_of, note_session, read_sess
 from reana_batch.site import Site
 from reana_batch.writing.sessions import KINDS, SessionFacts, kept_environment, session_files, session_library
 
-# The places where a session can be.
-LOGIN, BATCH = "login", "batch"
+LOGIN = "login"  # where a session is that is not a job of the batch system
 DEFAULT_SECONDS = 4 * 3600
 # How often the record of a session is read while it starts, and how often its scheduler is asked. Seconds.
 _LOOK, _ASK = 0.3, 5
@@ -108,7 +107,7 @@ class Wanted:
     """What the user asks of a session."""
 
     kind: str = "jupyter"
-    on: str | None = None  # login or batch; None is batch if the run has a batch system
+    on: str | None = None  # LOGIN or batch; None is batch if the run has a batch system
     image: str = ""
     step: str = ""  # whose image to use
     seconds: int | None = None

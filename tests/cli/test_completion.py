@@ -54,6 +54,7 @@ KNOWN = [
     ("list --filter", "status=f", ["status=finished", "status=failed"]),
     ("list --filter", "name=", ["name=fit", "name=my run", "name=other"]),
     ("list --format", "st", ["started", "status"]),
+    ("open", "", ["jupyter"]),
     ("ls --filter", "", ["name=", "size=", "last-modified="]),
     ("du --filter", "s", ["size="]),
 ]

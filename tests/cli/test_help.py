@@ -49,7 +49,7 @@ def test_version_is_one_line(empty: Tool) -> None:
     assert (ended.code, ended.stdout, ended.stderr) == (0, f"reana-batch, version {__version__}\n", "")
 
 
-@pytest.mark.parametrize("args", [["--help"], ["--version"], ["validate", "--help"], ["run", "--help"]], ids=" ".join)
+@pytest.mark.parametrize("args", [["--help"], ["--version"], ["open", "--help"], ["run", "--help"]], ids=" ".join)
 def test_help_loads_nothing_heavy(args: list[str], empty: Tool) -> None:
     assert loaded(empty, *args) & HEAVY == set()
 
@@ -66,6 +66,8 @@ def test_what_reads_no_analysis_loads_no_compiler(hello: Tool) -> None:
     assert asking & (HEAVY | COMPILER) - DRAWING == set()
     assert loaded(hello, "logs", "-w", "./run", PATH=path) & (HEAVY | COMPILER) == set()
     assert loaded(hello, "stop", "-w", "./run", PATH=path) & (HEAVY | COMPILER) == set()
+    hello.write("bin/squeue", "#!/bin/sh\n")
+    assert loaded(hello, "resume", "-w", "./run", PATH=path) & (HEAVY | COMPILER) == set()
 
 
 def loaded(tool: Tool, *args: str, **changes: str) -> set[str]:

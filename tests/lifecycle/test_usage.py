@@ -119,6 +119,8 @@ WRONG = [
     ("logs -w test --filter step=", 2, 'not "step=".'),
     ("logs -w test --filter status=queued", 2, "The status of a job is one of finished, failed, running, not"),
     ("logs -w test --filter step=s1 --follow", 2, "--filter and --follow exclude each other"),
+    ("open -w test lab", 2, "'lab' is not 'jupyter'"),
+    ("open -w test --runtime soon", 2, "--runtime must be seconds, or a time such as 3h or 90m, not"),
     ("delete", 2, "Missing option '-w' / '--workflow'"),
     ("delete --include-all-runs", 2, "Missing option '-w' / '--workflow'"),
     ("delete none.1 test", 3, "[unknown-run]"),
