@@ -51,7 +51,11 @@ pytest: $(INSTALLED) ## Run the tests that need no site and no browser
 	@BIN=$(BIN) bash tests/install-npm-tools.sh
 	@BIN=$(BIN) bash tests/install-jupyter.sh
 	@bash tests/install-shells.sh
-	@TRACE_BASH=$(CURDIR)/build/bash TRACE_PYTHON=$(CURDIR)/build/python exec $(BIN)/python -m pytest -q -m "not site and not browser" --durations 5 -n auto --dist worksteal
+	@TRACE_BASH=$(CURDIR)/build/bash $(TRACES) exec $(BIN)/python -m pytest -q -m "not site and not browser" --durations 40 -n auto --dist worksteal
+
+.PHONY: coverage
+coverage: ## Run the same tests, and measure which Python they run
+	@$(MAKE) --no-print-directory pytest "TRACES=TRACE_PYTHON=$(CURDIR)/build/python"
 
 .PHONY: docs
 docs: $(INSTALLED) ## Build the manual and check it in a browser

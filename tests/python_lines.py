@@ -1,6 +1,6 @@
 """Which lines and branches of Python the tests run.
 
-``make pytest`` sets ``TRACE_PYTHON`` to a folder. coverage.py then measures the processes that run tests, the commands
+``make coverage`` sets ``TRACE_PYTHON`` to a folder. coverage.py then measures the processes that run tests, the commands
 that they fork (see :mod:`tests.golden.forked`), and the processes that get :func:`variables`. Not all do: each that does
 starts twice as slowly, and most run again what another test has run in its own process.
 """
