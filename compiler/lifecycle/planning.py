@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 from reana_batch import files, layout
@@ -13,7 +13,7 @@ from reana_batch.lifecycle import creation
 from reana_batch.lifecycle.comparison import Circumstances, OldRow, Plan, StepPlan, compare, unfinished
 from reana_batch.run import inputs
 from reana_batch.run.manifest import StepEntry
-from reana_batch.run.mentions import Mentions, mentions
+from reana_batch.run.mentions import Mentions
 from reana_batch.run.parts import Run
 from reana_batch.run.row_texts import StepRows
 
@@ -21,6 +21,8 @@ from reana_batch.run.row_texts import StepRows
 _LARGEST_TEXT = 256 * 1024
 # The bytes of two files that are compared at a time.
 _PIECE = 1 << 20
+# How many outputs are remembered. Rows of a step have some in common.
+_REMEMBERED = 1000
 
 
 def planned(run: Run, compilation: Compilation, *, checksum: bool = False) -> Plan:
@@ -39,7 +41,7 @@ def plan(run: Run, new: Run, compilation: Compilation, *, checksum: bool = False
     changed = changed_inputs(run, compilation, checksum=checksum)
     reasons = _reasons(new, compilation, changed) if changed else {}
     around = Circumstances(
-        is_missing=lambda output: not run.has(output),
+        is_missing=lru_cache(_REMEMBERED)(lambda output: not run.has(output)),
         changed_input=lambda rows: iter(reasons.get(rows.step.name) or [""] * rows.step.rows),
         any_input=next(iter(changed.values()), ""),
         selected=f"--option FROM={options['FROM']}" if "FROM" in options else "",
@@ -98,30 +100,26 @@ def _reasons(new: Run, compilation: Compilation, changed: Mapping[str, str]) -> 
     """
     assert compilation.spec is not None, "without an analysis no input is known"
     texts = _texts(compilation.spec.directory, compilation.inputs)
-    sought = {path: mentions(path, texts) for path in changed}
+    known = Mentions(changed, texts)
     named: set[str] = set()
     reasons: dict[str, list[str]] = {}
     by_engine = {step.name for step in compilation.workflow.steps if step.action.uses_python}
     for step in new.manifest.steps:
-        found = [_first(text, sought, named) for text in StepRows(new.directory, step).texts()]
         other = next(iter(changed.values())) if step.name in by_engine else ""
-        reasons[step.name] = [changed[path] if path else other for path in found]
+        reasons[step.name] = []
+        for text in StepRows(new.directory, step).texts():
+            found = known.of_script(text) & changed.keys()
+            named |= found
+            reasons[step.name].append(changed[min(found)] if found else other)
     definition = compilation.spec.workflow_file
-    for path in sorted(sought.keys() - named):
-        if definition not in (path, *sought[path].through):
-            everywhere = {step.name for step in new.manifest.steps if not step.stages_data}
-            return {
-                name: [found or changed[path] for found in rows] if name in everywhere else rows
-                for name, rows in reasons.items()
-            }
+    unnamed = changed.keys() - named - known.of_input(definition) - {definition}
+    if unnamed:
+        reason = changed[min(unnamed)]
+        everywhere = {step.name for step in new.manifest.steps if not step.stages_data}
+        return {
+            name: [found or reason for found in rows] if name in everywhere else rows for name, rows in reasons.items()
+        }
     return reasons
-
-
-def _first(text: str, sought: Mapping[str, Mentions], named: set[str]) -> str:
-    """Return the first input that a script names, and add all of them to ``named``."""
-    found = [path for path, each in sought.items() if each.are_in(text)]
-    named.update(found)
-    return found[0] if found else ""
 
 
 def _texts(root: Path, paths: list[str]) -> dict[str, str]:

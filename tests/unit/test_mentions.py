@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from functools import partial
+
 import pytest
 
-from reana_batch.run.mentions import mentions
+from reana_batch.run.mentions import Mentions
+from tests.growth import grows_with_its_input, instructions
 
 TEXTS = {
     "code/fit.py": "from helpers import model\nopen('cuts.json')\n",
@@ -36,4 +40,18 @@ TEXTS = {
     ],
 )
 def test_what_a_script_names(script: str, path: str, concerned: bool) -> None:
-    assert mentions(path, TEXTS).are_in(script) is concerned
+    assert (path in Mentions([path], TEXTS).of_script(script)) is concerned
+
+
+def _search(size: int) -> None:
+    """Search scripts for inputs, each of which has a script and a text of its own."""
+    re.purge()  # it holds patterns of the smaller search
+    names = [f"s{number}" for number in range(size)]
+    known = Mentions([f"data/{name}.root" for name in names], {f"{name}.txt": f"data/{name}.root" for name in names})
+    for name in names:
+        assert known.of_script(f"fit {name}.txt plots/{name}*") == {f"{name}.txt", f"data/{name}.root"}
+
+
+def test_the_search_grows_with_the_number_of_inputs() -> None:
+    costs = [instructions(partial(_search, size)) for size in (50, 100, 200)]
+    assert grows_with_its_input(costs), costs
