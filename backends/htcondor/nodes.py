@@ -14,3 +14,9 @@ VERDICT = f"{layout.BATCH}/verdict.sh"
 def expansion_node(name: str) -> str:
     """Return the name of an expansion's node, which is a DAG. Names of other nodes end with a number."""
     return f"{name}.dag"
+
+
+def step_and_chunk(name: str) -> tuple[str, int] | None:
+    """Return the step and chunk of a node. None if the node is itself a DAG."""
+    step, _, chunk = name.rpartition(".")
+    return (step, int(chunk)) if chunk.isdecimal() else None

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Protocol
 
 from reana_batch.backends.drivers import SessionJobs
+from reana_batch.backends.htcondor import tools
+from reana_batch.backends.htcondor.jobs import jobs_where
 from reana_batch.backends.htcondor.requests import time_limit
 from reana_batch.backends.htcondor.settings import HTCondorSettings
-from reana_batch.run.queue import Queue, QueuedJob
+from reana_batch.run.queue import QueuedJob
 from reana_batch.site import Site
 from reana_batch.writing.render import File, render
 
 _SCRIPT = "job.sub"
+# What to do about a session that is held because it needed more.
+_AGAIN = "to start it again: reana-batch close, then reana-batch open"
+_CURES = {"memory": _AGAIN, "runtime": f"{_AGAIN} --runtime TIME"}
 
 
 def _files(site: Site, seconds: int) -> Iterator[File]:
@@ -31,38 +34,20 @@ def _files(site: Site, seconds: int) -> Iterator[File]:
     yield File(_SCRIPT, script)
 
 
-class Tool(Protocol):
-    """The function of the driver that runs a tool of HTCondor and returns its output."""
-
-    def __call__(self, name: str, *arguments: str, tolerate: str = "", settings: Mapping[str, str]) -> str: ...
-
-
-@dataclass(frozen=True, slots=True)
-class _Jobs:
-    """The functions, with those of the driver that they use."""
-
-    tool: Tool
-    settings: Callable[[Mapping[str, str]], Mapping[str, str]]  # the variables that name a schedd
-    where: Callable[[str, Mapping[str, str]], Queue]  # the jobs for which an expression is true
-
-    def submit(self, folder: Path, place: Mapping[str, str]) -> str:
-        with contextlib.chdir(folder):
-            return self.tool("condor_submit", "-terse", _SCRIPT, settings=self.settings(place)).split()[0]
-
-    def query(self, _folder: Path, job: str, place: Mapping[str, str]) -> QueuedJob | None:
-        cluster, _, number = job.partition(".")
-        found = self.where(f"ClusterId == {int(cluster)} && ProcId == {int(number)}", self.settings(place)).jobs
-        return found[0] if found else None
-
-    def cancel(self, _folder: Path, job: str, place: Mapping[str, str]) -> None:
-        self.tool("condor_rm", job, tolerate="not found", settings=self.settings(place))
+def _submit(folder: Path, place: Mapping[str, str]) -> str:
+    with contextlib.chdir(folder):
+        return tools.tool("condor_submit", "-terse", _SCRIPT, settings=tools.variables_of(place)).split()[0]
 
 
-def session_jobs(
-    tool: Tool,
-    settings: Callable[[Mapping[str, str]], Mapping[str, str]],
-    where: Callable[[str, Mapping[str, str]], Queue],
-) -> SessionJobs:
-    """Return the functions for sessions, which use these functions of the driver."""
-    jobs = _Jobs(tool, settings, where)
-    return SessionJobs(_files, jobs.submit, jobs.query, jobs.cancel)
+def _query(_folder: Path, job: str, place: Mapping[str, str]) -> QueuedJob | None:
+    cluster, _, number = job.partition(".")
+    which = f"ClusterId == {int(cluster)} && ProcId == {int(number)}"
+    found = jobs_where(which, tools.variables_of(place), cures=_CURES).jobs
+    return found[0] if found else None
+
+
+def _cancel(_folder: Path, job: str, place: Mapping[str, str]) -> None:
+    tools.tool("condor_rm", job, tolerate="not found", settings=tools.variables_of(place))
+
+
+SESSIONS = SessionJobs(_files, _submit, _query, _cancel)

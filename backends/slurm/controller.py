@@ -21,10 +21,11 @@ from typing import TYPE_CHECKING
 
 from reana_batch import layout
 from reana_batch.backends.drivers import Driver, Requests
-from reana_batch.backends.slurm import interactive
-from reana_batch.backends.slurm.reasons import RELEASABLE, cure, explain
+from reana_batch.backends.slurm import interactive, tools
+from reana_batch.backends.slurm.jobs import ENDINGS, STATES, queued_job
+from reana_batch.backends.slurm.reasons import RELEASABLE, cure
 from reana_batch.backends.slurm.requests import SETTINGS, queued, with_requests
-from reana_batch.backends.slurm.sessions import session_jobs
+from reana_batch.backends.slurm.sessions import SESSIONS
 from reana_batch.backends.slurm.settings import SlurmSettings
 from reana_batch.diagnostics import Refused, refuse
 from reana_batch.findings import TIMEOUT, Finding, finding, first_line, output
@@ -38,14 +39,12 @@ if TYPE_CHECKING:
 
 JOURNAL = "state/slurm.jobs"
 _UNDER_WAY = "state/slurm.submitting"
-_CLUSTER = "state/slurm.cluster"
 # Keys in the journal of jobs that run no step. The name of a user's step has no dot.
 _FINALISER, _GATE = ".finaliser/", ".gate/"
 # The reason that is shown for a run that has lost its finaliser.
 _LOST = "it is gone, so jobs that can never start stay in the queue; to continue: reana-batch resume"
 # How often resume looks for jobs that compute nodes refuse, and the seconds between.
 _LOOKS, _PAUSE = 8, 2
-_TIMEOUT = 120  # seconds for a query; slurmctld answers in milliseconds, or is down
 
 # A job as squeue shows it: id, state, reason, number of requeues, and working directory. If the directory contains a
 # line break, only its beginning is read.
@@ -61,41 +60,6 @@ _REQUEUES = {
 }
 
 _GIVE_UP = "if this goes on, stop the run"
-
-# Slurm's job states; anything unlisted is UNKNOWN.
-_STATES = {
-    "PENDING": JobState.WAITING,
-    "REQUEUED": JobState.WAITING,
-    "REQUEUE_HOLD": JobState.HELD,
-    "SPECIAL_EXIT": JobState.HELD,
-    "CONFIGURING": JobState.RUNNING,
-    "RUNNING": JobState.RUNNING,
-    "SUSPENDED": JobState.RUNNING,
-    "STAGE_OUT": JobState.RUNNING,
-    "COMPLETING": JobState.ENDING,
-    "COMPLETED": JobState.ENDED,
-    "FAILED": JobState.ENDED,
-    "CANCELLED": JobState.ENDED,
-    "TIMEOUT": JobState.ENDED,
-    "DEADLINE": JobState.ENDED,
-    "OUT_OF_MEMORY": JobState.ENDED,
-    "NODE_FAIL": JobState.ENDED,
-    "BOOT_FAIL": JobState.ENDED,
-    "PREEMPTED": JobState.ENDED,
-    "REVOKED": JobState.ENDED,
-}
-
-# Why a job ended, by Slurm's state. It is used for jobs that left no record.
-_ENDINGS = {
-    "FAILED": "it failed and left no record, as when a disk is full or a folder is read-only",
-    "CANCELLED": "it was cancelled",
-    "TIMEOUT": "it was ended by its time limit",
-    "DEADLINE": "it was ended by its deadline",
-    "OUT_OF_MEMORY": "it used more memory than it asked for",
-    "NODE_FAIL": "its node failed",
-    "BOOT_FAIL": "its node did not boot",
-    "PREEMPTED": "it was preempted",
-}
 
 
 def submit(run: Run, _place: Mapping[str, str] = MappingProxyType({})) -> list[str]:
@@ -158,7 +122,7 @@ class _UnderWay(Refused):
 def _submit_chain(directory: Path) -> None:
     # No time limit, because a chain of many steps takes long. submit.sh has a time limit for each call.
     command, pipe = ["bash", "batch/submit.sh", sys.executable], subprocess.PIPE
-    environment = os.environ | _elsewhere(directory)
+    environment = os.environ | tools.cluster_of(directory)
     with subprocess.Popen(
         command, cwd=directory, stdout=subprocess.DEVNULL, stderr=pipe, text=True, env=environment
     ) as script:
@@ -191,7 +155,7 @@ def query(directory: Path, _last: Submission | None = None) -> Queue:
     journal = _journal(Run(directory))
     queue = _query(directory, journal, {})
     if not queue.active:
-        elsewhere = _elsewhere(directory)
+        elsewhere = tools.cluster_of(directory)
         queue = _query(directory, journal, elsewhere) if elsewhere else queue
     return queue
 
@@ -202,7 +166,7 @@ def _query(directory: Path, journal: Mapping[str, tuple[str, int]], cluster: Map
         return Queue(())
     # During a submission the journal may lack the last job.
     which = f"--user={os.getuid()}" if under_way else f"--jobs={','.join(journal)}"
-    done = _run(["squeue", "--noheader", "--states=all", f"--Format={_FIELDS}", which], cluster)
+    done = tools.run(["squeue", "--noheader", "--states=all", f"--Format={_FIELDS}", which], cluster)
     if done.returncode != 0 and "Invalid job id" not in done.stderr:  # which means: ended longer ago than MinJobAge
         raise refuse("scheduler", f"squeue failed: {' '.join(done.stderr.split())}")
     shown = [line.groups() for line in _SHOWN.finditer(done.stdout)]
@@ -214,7 +178,7 @@ def _query(directory: Path, journal: Mapping[str, tuple[str, int]], cluster: Map
         for each in shown
         if each[-1] in ours or (each[-1] not in elsewhere and each[0].partition("_")[0] in journal)
     ]
-    run, jobs = Run(directory), [_queued_job(job, word, why, journal) for job, word, why, *_ in mine]
+    run, jobs = Run(directory), [queued_job(job, word, why, journal) for job, word, why, *_ in mine]
     jobs = _with_requeues(jobs, {job: int(times or 0) for job, _, _, times, _ in mine}, cluster)
     held = any(why == "JobHeldUser" for _, _, why, _, place in mine if place in ours)
     cut_short = under_way and held and _was_cut_short(directory)
@@ -241,21 +205,6 @@ def _was_cut_short(directory: Path) -> bool:
         return True
 
 
-def _elsewhere(directory: Path) -> Mapping[str, str]:
-    """Return the variables that make Slurm's tools ask the cluster of the run. Empty if it is their default."""
-    try:
-        cluster = (directory / _CLUSTER).read_text("utf-8").strip()
-    except FileNotFoundError:
-        cluster = ""
-    if not cluster:
-        return {}
-    done = _run(["scontrol", "show", "config"], {})
-    if done.returncode != 0:
-        raise refuse("scheduler", f"scontrol failed: {' '.join(done.stderr.split())}")
-    found = re.search(r"^ClusterName *= *(\S+)", done.stdout, re.MULTILINE)
-    return {} if found is None or found[1] == cluster else {"SLURM_CLUSTERS": cluster}
-
-
 def _is_elsewhere(working: str, directory: Path) -> bool:
     """Return whether the job belongs to another directory. A Slurm that lost its state reuses ids."""
     return os.path.isdir(working) and not Path(working).resolve().is_relative_to(directory.resolve())
@@ -266,15 +215,15 @@ def _without_consequences(run: Run, jobs: list[QueuedJob]) -> Iterator[QueuedJob
 
     If all rows of a failed job are done, its reason becomes that it was ended after its records were written.
     """
-    failed = {job.id: job for job in jobs if job.step and job.reason == _ENDINGS["FAILED"]}
+    failed = {job.id: job for job in jobs if job.step and job.reason == ENDINGS["FAILED"]}
     records = {part.name_of(step): part.records(step) for part, step in run.steps()} if failed else {}
     unable = {name for name, job in failed.items() if job.step in records and _is_skipped(records[job.step], job)}
     done = {name for name, job in failed.items() if job.step in records and _is_done(records[job.step], job)}
     jobs = [replace(job, reason=ALL_DONE) if job.id in done else job for job in jobs]
     told = {job.reason for job in jobs if job.state is JobState.ENDED and job.id not in unable}
-    told -= {"", _ENDINGS["CANCELLED"]}
+    told -= {"", ENDINGS["CANCELLED"]}
     for job in jobs:
-        consequence = job.id in unable or (told and job.reason == _ENDINGS["CANCELLED"])
+        consequence = job.id in unable or (told and job.reason == ENDINGS["CANCELLED"])
         is_tidying = not job.step and job.state is JobState.ENDED
         yield replace(job, reason="") if consequence or is_tidying else job
 
@@ -285,7 +234,7 @@ def _lost_finalisers(run: Run, shown: list[tuple[str, ...]], asked: Set[str]) ->
     Of each part of the run, it is the last of each kind. A finaliser that is not among ``asked`` is not lost, because
     it was submitted after the query.
     """
-    active = {job.partition("_")[0]: why for job, word, why, *_ in shown if _STATES.get(word) is not JobState.ENDED}
+    active = {job.partition("_")[0]: why for job, word, why, *_ in shown if STATES.get(word) is not JobState.ENDED}
     for part in run.parts() if active else []:
         finalisers, submitting = _finalisers(part), (part.directory / _UNDER_WAY).exists()
         whys = {active[job] for job, (step, _) in _part_journal(part).items() if step and job in active}
@@ -337,14 +286,14 @@ def _is_expanding(directory: Path) -> bool:
 
 
 def _cancel_known(directory: Path) -> None:
-    elsewhere = _elsewhere(directory)
+    elsewhere = tools.cluster_of(directory)
     journal = _journal(Run(directory))
     ids = list(journal)
     if (directory / _UNDER_WAY).exists():
         jobs = _query(directory, journal, elsewhere).jobs
         ids += {job.id.partition("_")[0] for job in jobs if job.state is not JobState.ENDED} - set(journal)
     if ids:
-        done = _run(["scancel", "--quiet", *ids], elsewhere)
+        done = tools.run(["scancel", "--quiet", *ids], elsewhere)
         if done.returncode != 0 and "Invalid job id" not in done.stderr:
             raise refuse("scheduler", f"scancel failed: {' '.join(done.stderr.split())}")
 
@@ -371,20 +320,20 @@ def release(directory: Path, _last: Submission, held: list[QueuedJob]) -> list[s
 def alter(directory: Path, _last: Submission, jobs: Sequence[QueuedJob], asked: Mapping[str, int | str]) -> None:
     """Change what jobs in the queue ask for."""
     ids = ",".join(job.id for job in jobs)
-    done = _run(["scontrol", "update", f"JobId={ids}", *queued(asked)], _elsewhere(directory))
+    done = tools.run(["scontrol", "update", f"JobId={ids}", *queued(asked)], tools.cluster_of(directory))
     if done.returncode != 0:
         raise refuse("scheduler", f"scontrol failed: {' '.join(done.stderr.split())}", hint=cure(done.stderr))
 
 
 def on_worker(directory: Path, folder: str, words: Sequence[str], _last: Submission) -> int:
     """Run a command in a job like those of a step, on the cluster of the run, and return its exit code."""
-    return interactive.run(directory, folder, words, _elsewhere(directory))
+    return interactive.run(directory, folder, words, tools.cluster_of(directory))
 
 
 def _release(directory: Path, held: Iterable[QueuedJob]) -> list[str]:
     ids = [job.id for job in held if job.reason in RELEASABLE]
     if ids:
-        done = _run(["scontrol", "release", ",".join(ids)], _elsewhere(directory))
+        done = tools.run(["scontrol", "release", ",".join(ids)], tools.cluster_of(directory))
         if done.returncode != 0:
             raise refuse("scheduler", f"scontrol failed: {' '.join(done.stderr.split())}")
     return ids
@@ -438,24 +387,11 @@ def _submit_again(directory: Path) -> list[str]:
 def _replace(part: Run, kinds: list[str]) -> list[str]:
     """Submit new finalisers of these kinds for a part, and return their ids."""
     command = ["bash", "-c", 'set -u; . batch/submit-lib.sh && replace_finalisers "$@"', "bash", *kinds]
-    env = os.environ | _elsewhere(part.directory)
+    env = os.environ | tools.cluster_of(part.directory)
     done = subprocess.run(command, cwd=part.directory, capture_output=True, text=True, check=False, env=env)
     if done.returncode != 0:
         raise refuse("scheduler", f"No finaliser could be submitted: {' '.join(done.stderr.split())}")
     return done.stdout.split()
-
-
-def _run(command: list[str], cluster: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
-    # Variables such as SQUEUE_USERS would change the query. SLURM_BITSTR_LEN=0 shows long lists of elements in full.
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("SQUEUE_", "SCANCEL_"))}
-    environment = kept | {"SLURM_BITSTR_LEN": "0"} | dict(cluster)
-    try:
-        return subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT, check=False, env=environment)
-    except FileNotFoundError:
-        hint = "run this on a machine that submits to Slurm."
-        raise refuse("missing-tool", f"{command[0]} is not installed here.", hint=hint) from None
-    except subprocess.TimeoutExpired:
-        raise refuse("scheduler", f"{command[0]} got no answer from slurmctld in {_TIMEOUT} s.") from None
 
 
 def _journal(run: Run) -> Mapping[str, tuple[str, int]]:
@@ -480,19 +416,6 @@ def _journal_lines(part: Run) -> list[list[str]]:
         return []
 
 
-def _queued_job(job: str, word: str, reason: str, journal: Mapping[str, tuple[str, int]]) -> QueuedJob:
-    array, _, elements = job.partition("_")
-    step, first = journal.get(array, ("", 0))
-    state = _STATES.get(word, JobState.UNKNOWN)
-    told = _ENDINGS.get(word, "")
-    # The finaliser for failures can never start if no job fails.
-    if state is JobState.WAITING and (step or reason != "DependencyNeverSatisfied"):
-        state, told = explain(reason, job)
-    elif state is JobState.HELD:
-        told = explain(reason, job)[1] or f"Slurm says: {word}, {reason}"
-    return QueuedJob(job, step, [first + element for element in _elements(elements)], state, told)
-
-
 def _with_requeues(jobs: list[QueuedJob], times: Mapping[str, int], cluster: Mapping[str, str]) -> list[QueuedJob]:
     """Return the jobs. If a job was requeued repeatedly, its reason says so, with the causes that sacct knows."""
     active = (JobState.WAITING, JobState.RUNNING)
@@ -512,23 +435,12 @@ def _earlier_ends(jobs: Iterable[str], cluster: Mapping[str, str]) -> dict[str, 
     options = ("--duplicates", "--allocations", "--noheader", "--parsable2", "--format=JobID,State")
     found: dict[str, Counter[str]] = {}
     with contextlib.suppress(Refused):
-        done = _run(["sacct", *options, f"--jobs={','.join(jobs)}"], cluster)
+        done = tools.run(["sacct", *options, f"--jobs={','.join(jobs)}"], cluster)
         for line in done.stdout.splitlines():
             job, _, word = line.partition("|")
             if word in _REQUEUES:
                 found.setdefault(job, Counter())[word] += 1
     return found
-
-
-def _elements(text: str) -> Iterator[int]:
-    """Yield the array indices of squeue's ``4``, ``[0-3,7%5]`` or ``[0-8:2]``. A job that is not an array has 0."""
-    for part in text.strip("[]").partition("%")[0].split(","):
-        ends, _, stride = part.partition(":")
-        start, _, end = ends.partition("-")
-        if part == "":
-            yield 0
-        elif start.isdecimal() and (end.isdecimal() or not end):
-            yield from range(int(start), int(end or start) + 1, int(stride) if stride.isdecimal() else 1)
 
 
 # --- what works here -----------------------------------------------------------------------------
@@ -578,6 +490,6 @@ DRIVER = Driver(
     on_worker=on_worker,
     requests=Requests("job.sbatch", with_requests, SETTINGS, alter),
     examine=examine,
-    sessions=session_jobs(_run, _elsewhere, lambda job, word, reason: _queued_job(job, word, reason, {})),
+    sessions=SESSIONS,
     logs=("logs/finaliser.out", "logs/gate.out"),
 )

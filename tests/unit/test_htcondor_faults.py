@@ -16,6 +16,8 @@ import pytest
 
 from reana_batch.backends.htcondor import schedd
 from reana_batch.backends.htcondor.nodes import SHIP, VERDICT
+from reana_batch.backends.htcondor.sessions import SESSIONS
+from reana_batch.backends.htcondor.tools import default_place
 from reana_batch.diagnostics import Refused, render
 from reana_batch.layout import MANIFEST
 from reana_batch.run.parts import Run
@@ -165,7 +167,7 @@ def test_a_schedd_that_does_not_answer_is_not_waited_for(
     run: Path, tools: Tools, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tools(condor_q="exec sleep 60")
-    monkeypatch.setattr(schedd, "_TIMEOUT", 0.2)
+    monkeypatch.setattr("reana_batch.backends.htcondor.tools._TIMEOUT", 0.2)
     with pytest.raises(Refused) as refused:
         schedd.query(run, Submission(place={}))
     assert told(refused) == "error: condor_q got no answer from the schedd in 0.2 s. [scheduler]\n"
@@ -277,6 +279,22 @@ def test_a_held_job_is_told_with_what_to_do(run: Path, tools: Tools, code: int, 
     assert (job.step, job.reason) == ("fit", shown)
 
 
+@pytest.mark.parametrize(
+    ("code", "shown"),
+    [
+        (34, "it used more memory than it asked for; to start it again: reana-batch close, then reana-batch open"),
+        (46, "it ran longer than allowed; to start it again: reana-batch close, then reana-batch open --runtime TIME"),
+        (1, "held by hand; to continue: condor_release 7.0"),
+    ],
+)
+def test_a_held_session_is_started_again(tmp_path: Path, tools: Tools, code: int, shown: str) -> None:
+    ad = {"ClusterId": 7, "ProcId": 0, "Iwd": str(tmp_path), "JobStatus": 5, "HoldReasonCode": code}
+    tools(condor_q=f"echo '{json.dumps([ad])}'")
+    job = SESSIONS.query(tmp_path, "7.0", {})
+    assert job is not None
+    assert job.reason == shown
+
+
 def test_a_command_joins_a_job_that_sleeps(run: Path, tools: Tools) -> None:
     tools(condor_submit="echo '7.0 - 7.0'", condor_ssh_to_job="exit 5", condor_rm="")
     assert schedd.on_worker(run, "fit", ["bash", "job.sh", "0"], Submission(place={})) == 5
@@ -320,9 +338,9 @@ def test_jobs_that_are_gone_meanwhile_are_no_fault_and_other_faults_are(run: Pat
 def test_the_schedd_that_the_tools_ask_is_written_down(tools: Tools, settings: str, schedd_name: str | None) -> None:
     tools(condor_config_val=f"echo '{settings}pool.cern.ch'")
     expected = {"schedd": schedd_name, "pool": "pool.cern.ch"} if schedd_name else {"pool": "pool.cern.ch"}
-    assert schedd.default_place() == expected
+    assert default_place() == expected
     tools(condor_config_val="echo 'the configuration is broken' >&2; exit 1")
-    assert schedd.default_place() == {}
+    assert default_place() == {}
 
 
 # --- the bindings --------------------------------------------------------------------------------

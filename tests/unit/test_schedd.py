@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from reana_batch.backends.htcondor import schedd
+from reana_batch.backends.htcondor import schedd, tools
 from reana_batch.diagnostics import Refused, render
 from reana_batch.run.queue import JobState, QueuedJob, Submission
 
@@ -34,7 +34,7 @@ def no_tools(monkeypatch: pytest.MonkeyPatch) -> None:
     def called(*words: str, tolerate: str = "") -> str:
         raise AssertionError(f"{words} is called{tolerate}")
 
-    monkeypatch.setattr(schedd, "_tool", called)
+    monkeypatch.setattr(tools, "tool", called)
 
 
 @pytest.mark.usefixtures("no_tools")
@@ -96,7 +96,7 @@ def test_bindings_that_do_not_reach_a_schedd_leave_the_change_to_the_tool(
         param={}, DaemonType=SimpleNamespace(Schedd="schedd"), Collector=lambda _: SimpleNamespace(locate=locate)
     )
     monkeypatch.setitem(sys.modules, "htcondor2", bindings)
-    monkeypatch.setattr(schedd, "_tool", lambda *words, **_: called.append(words))
+    monkeypatch.setattr(tools, "tool", lambda *words, **_: called.append(words))
     last = Submission(place={"schedd": "far.cern.ch", "pool": "pool.cern.ch"})
     schedd.alter(tmp_path, last, [QueuedJob("7.0", "fit", [0], JobState.HELD)], {"memory": 2**30})
     assert called == [("condor_qedit", "-constraint", "member(ClusterId, {7})", "RequestMemory", "1024")]

@@ -16,6 +16,7 @@ import pytest
 
 from reana_batch.backends.slurm import controller
 from reana_batch.backends.slurm.reasons import RELEASABLE
+from reana_batch.backends.slurm.sessions import SESSIONS
 from reana_batch.backends.slurm.settings import SlurmSettings
 from reana_batch.diagnostics import Refused, refuse, render
 from reana_batch.layout import MANIFEST
@@ -149,7 +150,7 @@ def test_a_slurmctld_that_does_not_answer_is_not_waited_for(
     run: Path, tools: Tools, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tools(squeue="exec sleep 60")
-    monkeypatch.setattr(controller, "_TIMEOUT", 0.2)
+    monkeypatch.setattr("reana_batch.backends.slurm.tools._TIMEOUT", 0.2)
     with pytest.raises(Refused) as refused:
         controller.query(run)
     assert told(refused) == "error: squeue got no answer from slurmctld in 0.2 s. [scheduler]\n"
@@ -194,6 +195,22 @@ def test_whether_runs_can_be_deleted_is_not_asked_again(run: Path, tools: Tools)
     tools(squeue="exit 1")
     with pytest.raises(Refused, match="squeue failed"):
         check_all_deletable([status(run)])
+
+
+def test_a_session_is_a_job_by_itself(run: Path, tools: Tools) -> None:
+    folder = run / "sessions/jupyter"
+    folder.mkdir(parents=True)
+    tools(sbatch="echo '9;far'", squeue="echo 'PENDING|Priority|'", scancel="")
+    assert SESSIONS.submit(folder, {}) == "9"
+    job = SESSIONS.query(folder, "9", {})
+    assert job is not None
+    assert (job.id, job.state) == ("9", JobState.WAITING)
+    SESSIONS.cancel(folder, "9", {})
+    tools(squeue="echo 'slurm_load_jobs error: Invalid job id specified' >&2; exit 1")
+    assert SESSIONS.query(folder, "9", {}) is None
+    tools(sbatch="echo 'Invalid account' >&2; exit 1")
+    with pytest.raises(Refused, match="Slurm did not accept the session: Invalid account"):
+        SESSIONS.submit(folder, {})
 
 
 # --- what the queue shows ------------------------------------------------------------------------
