@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import Desk, records
+from .conftest import Desk, records, until
 from .test_reuse import planned, ran
 
 SNAKEMAKE = """\
@@ -197,3 +197,54 @@ def test_cwl(desk: Desk, evaluate: str) -> None:
     run = desk.path / "runs/test.1.2"
     assert records(run, "started") == ["count/0", "outputs.json/0"]
     assert (run / "workspace/outputs/count.txt").read_text().startswith("2")
+
+
+# Two jobs each. The second one runs COMMAND.
+PAIRS = {
+    "snakemake": """\
+rule second:
+    input: "a.txt"
+    output: "b.txt"
+    shell: "COMMAND && cp a.txt b.txt"
+rule first:
+    output: "a.txt"
+    shell: "echo 1 > a.txt"
+""",
+    "yadage": """\
+stages:
+  - name: first
+    dependencies: []
+    scheduler: &once
+      scheduler_type: singlestep-stage
+      parameters: {made: '{workdir}/a.txt'}
+      step: &step
+        process: {process_type: string-interpolated-cmd, cmd: 'echo 1 > {made}'}
+        environment: {environment_type: docker-encapsulated, image: debian, imagetag: '12'}
+        publisher: {publisher_type: frompar-pub, outputmap: {made: made}}
+  - name: second
+    dependencies: [first]
+    scheduler:
+      <<: *once
+      step: {<<: *step, process: {process_type: string-interpolated-cmd, cmd: 'COMMAND && echo 2 > {made}'}}
+""",
+}
+
+
+def write_pair(desk: Desk, kind: str, command: str) -> None:
+    desk.write("flow", PAIRS[kind].replace("COMMAND", command))
+    desk.write("reana.yaml", json.dumps({"inputs": {"files": ["flow"]}, "workflow": {"type": kind, "file": "flow"}}))
+
+
+@pytest.mark.parametrize(("kind", "ended"), [("snakemake", "stopped"), ("yadage", "failed")])
+def test_a_run_that_ended_before_its_last_job_goes_on_with_another_analysis(desk: Desk, kind: str, ended: str) -> None:
+    write_pair(desk, kind, {"failed": "false", "stopped": "sleep 99"}[ended])
+    if ended == "failed":
+        desk.run(exits=1)
+    else:
+        desk.start("run", "-w", "test", "-j", "2")
+        until(lambda: "second/0" in records(desk.path / "runs/test.1", "started"))
+        desk("stop", "-w", "test")
+    write_pair(desk, kind, "true")
+    desk("restart", "-w", "test", "-f", "reana.yaml")
+    assert desk.state("test.1.1") == "finished"
+    assert records(desk.path / "runs/test.1.1", "started") == ["second/0"]
