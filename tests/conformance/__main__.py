@@ -10,7 +10,7 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -80,11 +80,18 @@ def _options() -> argparse.Namespace:
         ("output", str(ROOT / "build" / "conformance"), "the folder of the results"),
     ):
         value = os.environ.get(name.upper(), "") or default
-        kind: type = Path if name == "output" else int if default.isdecimal() else str
-        choices = list(MODES) if name == "mode" else None
-        parser.add_argument(f"--{name}", default=kind(value), type=kind, choices=choices, help=meaning)
+        parser.add_argument(f"--{name}", default=value, type=_KINDS.get(name, str), help=meaning)
     parser.add_argument("--part", action="store_true", help="run one test for each tag, which needs no container")
     return parser.parse_args()
+
+
+def _mode(name: str) -> str:
+    if name not in MODES:
+        raise argparse.ArgumentTypeError(f"there is no mode {name}; choose from {', '.join(filter(None, MODES))}")
+    return name
+
+
+_KINDS: Mapping[str, Callable[[str], object]] = {"output": Path, "jobs": int, "limit": int, "mode": _mode}
 
 
 def _node() -> Iterator[str]:
