@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from reana_batch import files, layout
-from reana_batch.run.small_files import damaged, names_in, read_json
+from reana_batch.diagnostics import Refused, refuse
+from reana_batch.run.small_files import names_in, read_json
 from reana_batch.writing.sessions import KINDS, RECORD, TOKEN
 
 _ASKED = "session.json"
@@ -66,8 +67,9 @@ def read_session(run: Path, kind: str) -> Session | None:
         if session.job:
             heard.pop("job", None)
         return replace(session, **heard)
-    except (TypeError, ValueError):
-        raise damaged(folder / _ASKED) from None
+    except (Refused, TypeError, ValueError):
+        hint = f"if its job still runs, cancel it; then delete the folder {folder}."
+        raise refuse("unknown-run", f"{folder / _ASKED} is damaged.", hint=hint) from None
 
 
 def read_sessions(run: Path) -> Iterator[Session]:

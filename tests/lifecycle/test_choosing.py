@@ -94,6 +94,12 @@ def test_a_damaged_session_does_not_hide_the_others(several: Desk) -> None:
     answer = several.json("list", "--sessions", "--filter", "name=fit", exits=3)
     assert [each["name"] for each in answer["sessions"]] == ["fit.1"]
     assert len(answer["diagnostics"]) == 2
+    folder = "runs/fit.2/sessions/jupyter"
+    said(
+        several("delete", "fit.2", exits=3), f"hint: if its job still runs, cancel it; then delete the folder {folder}."
+    )
+    shutil.rmtree(several.path / folder)
+    several("delete", "fit.2")
 
 
 def test_several_runs_are_deleted(several: Desk) -> None:
