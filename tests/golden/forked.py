@@ -198,12 +198,9 @@ def _is_ours(path: str, directory: str) -> bool:
 # Modules that the commands need. reana_batch.cli.terminal is missing, because it inspects the terminal when imported.
 _PRELOADED = (
     *("jinja2", "jsonschema_rs", "lark", "networkx", "pathspec", "platformdirs", "rich.live", "rich.tree", "yaml"),
-    *(
-        "reana_batch.cli.main",
-        "reana_batch.pipeline",
-        "reana_batch.report.pictures",
-        "reana_batch.lifecycle.submission",
-    ),
+    *("difflib", "reana_batch.cli.main", "reana_batch.pipeline", "reana_batch.report.pictures"),
+    *("reana_batch.report.run", "reana_batch.lifecycle.submission", "reana_batch.lifecycle.reuse"),
+    *(f"reana_batch.cli.{name}" for name in ("cleaning_commands", "run_commands", "status_commands", "status_text")),
     *("reana_batch.frontends.serial", *(module for row in BACKENDS.values() for module in row if module)),
 )
 
