@@ -280,15 +280,12 @@ def _readable(text: str) -> str:
 
 def _scripts(compilation: Compilation, name: str) -> Iterator[tuple[str, str]]:
     """Yield the path and text of a step's files, except tables. ``name`` is the step's name or label."""
-    from reana_batch.diagnostics import closest, refuse
+    from reana_batch.run.steps import unknown
     from reana_batch.writing.jobs import folders
 
     steps = [s for s in compilation.workflow.steps if name in (s.name, s.label, s.title)]
     if not steps:
-        known = [s.title for s in compilation.workflow.steps]
-        meant = closest(name, known)
-        hint = f"did you mean {meant}?" if meant else f"known: {', '.join(known[:20])}."
-        raise refuse("unknown-step", f'There is no step "{name}".', hint=hint)
+        raise unknown(name, (s.title for s in compilation.workflow.steps))
     folder_of = folders(compilation.workflow)
     wanted = tuple(f"batch/steps/{folder_of[s.name]}/" for s in steps)
     for file in compilation.files():

@@ -10,6 +10,7 @@ from reana_batch.compilation import Compilation
 from reana_batch.diagnostics import Diagnostics
 from reana_batch.lifecycle.creation import cannot_write, fill
 from reana_batch.pipeline import compile_expansion
+from reana_batch.run.parts import link_shared
 
 
 def expand(run: Path, name: str, diagnostics: Diagnostics) -> Path:
@@ -32,8 +33,7 @@ def _write_expansion(compilation: Compilation, directory: Path) -> None:
             made = Path(temporary) / directory.name
             made.mkdir(mode=0o700)
             fill(compilation, made)
-            for name in layout.SHARED:
-                (made / name).symlink_to(Path("../..") / name)
+            link_shared(made)
             made.rename(directory)  # it replaces the empty directory
     except OSError as error:
         if (directory / layout.MANIFEST).exists():

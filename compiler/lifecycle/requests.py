@@ -14,17 +14,16 @@ from pathlib import Path
 from typing import Any
 
 from reana_batch import backends, files, layout
-from reana_batch.diagnostics import Diagnostics, closest, refuse
+from reana_batch.diagnostics import Diagnostics, refuse
 from reana_batch.lifecycle.status import RunStatus
 from reana_batch.run import manifest
 from reana_batch.run.failures import Failure
 from reana_batch.run.manifest import Amounts, Manifest, StepEntry
 from reana_batch.run.parts import Run
 from reana_batch.run.queue import JobState, QueuedJob, Submission
+from reana_batch.run.steps import Steps, named
 from reana_batch.target import Target
 from reana_batch.writing.directives import with_fact
-
-Chosen = Sequence[tuple[Run, StepEntry]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +48,7 @@ def read_settings(pairs: Sequence[str]) -> dict[str, Any]:
     return found
 
 
-def change(current: RunStatus, wish: Wish) -> Chosen:
+def change(current: RunStatus, wish: Wish) -> Steps:
     """Change the requests of the steps that a wish means, and return them. The caller holds the lock.
 
     Raises Refused with all faults, and changes nothing then.
@@ -65,10 +64,10 @@ def change(current: RunStatus, wish: Wish) -> Chosen:
     return chosen
 
 
-def alter(directory: Path, jobs: Sequence[QueuedJob], last: Submission, chosen: Chosen, wish: Wish) -> None:
+def alter(directory: Path, jobs: Sequence[QueuedJob], last: Submission, chosen: Steps, wish: Wish) -> None:
     """Change the requests of those jobs in the queue that have not started."""
     for part, step in chosen:
-        requests = backends.driver(_system(part, step)).requests
+        requests = backends.driver(part.system_of(step)).requests
         waiting = [
             job for job in jobs if job.step == part.name_of(step) and job.state in (JobState.HELD, JobState.WAITING)
         ]
@@ -79,7 +78,7 @@ def alter(directory: Path, jobs: Sequence[QueuedJob], last: Submission, chosen: 
 # --- which steps ---------------------------------------------------------------------------------
 
 
-def _chosen(current: RunStatus, names: Sequence[str]) -> Chosen:
+def _chosen(current: RunStatus, names: Sequence[str]) -> Steps:
     steps = list(current.run.steps())
     if names:
         return [found for name in names for found in named(steps, name)]
@@ -91,24 +90,13 @@ def _chosen(current: RunStatus, names: Sequence[str]) -> Chosen:
     return found
 
 
-def named(steps: Chosen, name: str) -> Chosen:
-    """Return the steps with this name or label. Raises Refused if there is none."""
-    found = [(part, step) for part, step in steps if name in (part.name_of(step), step.name, step.label)]
-    if not found:
-        known = [part.name_of(step) for part, step in steps]
-        meant = closest(name, known)
-        hint = f"did you mean {meant}?" if meant else f"known: {', '.join(known[:20])}."
-        raise refuse("unknown-step", f'There is no step "{name}".', hint=hint)
-    return found
-
-
 # --- what is refused -----------------------------------------------------------------------------
 
 
-def _check(limits: Amounts, chosen: Chosen, wish: Wish) -> None:
+def _check(limits: Amounts, chosen: Steps, wish: Wish) -> None:
     faults = Diagnostics()
     for part, step in chosen:
-        target = backends.lowering(_system(part, step)).TARGET
+        target = backends.lowering(part.system_of(step)).TARGET
         for name, asked in _amounts(wish.amounts).items():
             if name in target.hints:
                 _check_limit(faults, name, asked, getattr(limits, name), step)
@@ -125,7 +113,7 @@ def _report_unsupported(faults: Diagnostics, name: str, target: Target) -> None:
 
 
 def _check_setting(faults: Diagnostics, name: str, value: object, part: Run, step: StepEntry) -> None:
-    requests = backends.driver(_system(part, step)).requests
+    requests = backends.driver(part.system_of(step)).requests
     known = sorted(requests.settings) if requests else []
     if name not in known or value is None:
         cure = f"what it changes: {', '.join(known)}." if known else "compile the analysis again."
@@ -146,11 +134,6 @@ def _check_limit(faults: Diagnostics, name: str, asked: int, most: int | None, s
 # --- where they are ------------------------------------------------------------------------------
 
 
-def _system(part: Run, step: StepEntry) -> str:
-    """Return the batch system that runs the jobs of a step."""
-    return step.backend or part.manifest.backend
-
-
 def _amounts(amounts: Amounts) -> dict[str, int]:
     return {name: amount for name, amount in dataclasses.asdict(amounts).items() if amount is not None}
 
@@ -165,7 +148,7 @@ def _asked(step: StepEntry, wish: Wish) -> dict[str, int | str]:
 
 def _change_files(part: Run, step: StepEntry, asked: Mapping[str, int | str]) -> None:
     folder = part.directory / layout.BATCH / "steps" / step.folder
-    system = _system(part, step)
+    system = part.system_of(step)
     requests = backends.driver(system).requests
     if requests:
         path = folder / requests.file
@@ -235,7 +218,7 @@ def _words(wanted: Mapping[str, int], steps: Mapping[str, None]) -> Iterator[str
 
 def _more(part: Run, step: StepEntry, name: str) -> int | None:
     """Return what the jobs of a step shall ask for. None if they cannot ask for more."""
-    if name not in backends.lowering(_system(part, step)).TARGET.hints:
+    if name not in backends.lowering(part.system_of(step)).TARGET.hints:
         return None
     asked, most = getattr(step.asks, name), getattr(part.manifest.limits, name)
     if most is not None and name == "runtime":

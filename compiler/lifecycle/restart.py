@@ -21,7 +21,7 @@ from reana_batch.run import credentials, inputs
 from reana_batch.run.lock import locked
 from reana_batch.run.manifest import StepEntry
 from reana_batch.run.names import next_restart
-from reana_batch.run.parts import Run
+from reana_batch.run.parts import Run, link_shared
 from reana_batch.run.run_json import Intent, note, read_record
 
 _T = TypeVar("_T")
@@ -86,8 +86,8 @@ def _fill_restart(run: Run, new: Path, unnamed: Path) -> int:
     for part in run.parts():
         target = unnamed / part.directory.relative_to(run.directory)
         done += _copy_part(part, target)
-        for name in layout.SHARED if target != unnamed else ():
-            (target / name).symlink_to(Path("../..") / name)
+        if target != unnamed:
+            link_shared(target)
     (unnamed / layout.WORKSPACE).symlink_to(workspace)
     if files.is_there(run.directory / inputs.RECORD):
         (unnamed / inputs.RECORD).write_bytes(files.read_regular(run.directory / inputs.RECORD))

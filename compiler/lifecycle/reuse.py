@@ -18,7 +18,7 @@ from reana_batch.patterns import with_folders
 from reana_batch.run import inputs
 from reana_batch.run.lock import locked
 from reana_batch.run.names import next_restart
-from reana_batch.run.parts import Run
+from reana_batch.run.parts import Run, link_shared
 from reana_batch.run.records import DONE
 from reana_batch.run.run_json import Intent, note
 from reana_batch.writing import staging
@@ -164,8 +164,7 @@ def _take_over(run: Run, new: Path, plan: Plan) -> None:
         if each.part is not None:
             part, target = run.compiled()[each.step.name], new / layout.expansion_folder(each.step.name)
             copy_batch(part, target)
-            for name in layout.SHARED:
-                (target / name).symlink_to(Path("../..") / name)
+            link_shared(target)
             for step in part.manifest.steps:
                 make_folders(step, target)
             _take_over(part, target, each.part)

@@ -14,13 +14,13 @@ from pathlib import Path
 from reana_batch import backends, files
 from reana_batch.backends.drivers import SessionJobs
 from reana_batch.diagnostics import Diagnostics, Refused, refuse
-from reana_batch.lifecycle.requests import named
 from reana_batch.lifecycle.status import silence_of
 from reana_batch.run.lock import locked
 from reana_batch.run.parts import Run
 from reana_batch.run.queue import LINGERING, JobState, QueuedJob, Submission
 from reana_batch.run.run_json import read_record
 from reana_batch.run.sessions import Session, folder_of, note_session, read_session, read_sessions
+from reana_batch.run.steps import named
 from reana_batch.site import Site
 from reana_batch.writing.sessions import KINDS, SessionFacts, kept_environment, session_files, session_library
 

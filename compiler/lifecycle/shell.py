@@ -9,10 +9,10 @@ from pathlib import Path
 
 from reana_batch import backends, files, layout
 from reana_batch.diagnostics import refuse
-from reana_batch.lifecycle.requests import named
 from reana_batch.run.manifest import StepEntry
 from reana_batch.run.parts import Run
 from reana_batch.run.run_json import read_record
+from reana_batch.run.steps import named, with_row
 from reana_batch.writing.credential_files import ENVIRONMENT
 
 # What jobs have of the user's environment if their batch system starts them with a clean one.
@@ -29,7 +29,7 @@ def open_shell(run: Run, name: str, row: int | None, *, on_worker: bool) -> int:
     """
     part, step, row = _place(run, name, row)
     words = _words(part, step, row)
-    system = step.backend or part.manifest.backend
+    system = part.system_of(step)
     driver = backends.driver(system)
     if not on_worker:
         clean = driver.starts_clean(part.directory, step.folder)
@@ -43,11 +43,7 @@ def open_shell(run: Run, name: str, row: int | None, *, on_worker: bool) -> int:
 def _place(run: Run, name: str, row: int | None) -> tuple[Run, StepEntry, int]:
     found = named(list(run.steps()), name)
     if row is not None:
-        part, step = next(((part, step) for part, step in found if row < step.rows), found[0])
-        if row >= step.rows:
-            hint = f"they are numbered from 0 to {step.rows - 1}."
-            raise refuse("unknown-step", f'Step "{name}" has no job {row}.', hint=hint)
-        return part, step, row
+        return *with_row(found, name, row)[0], row
     for part, step in found:
         states = part.records(step).states()
         failed = states.failed - states.done

@@ -15,7 +15,7 @@ STATES = ("finished", "failed", "running")
 FILTERS: Mapping[str, Callable[[JobLog, StepEntry, Run, RowStates], Collection[str]]] = {
     "step": lambda log, step, part, _: (log.label, step.label, part.name_of(step)),
     "status": lambda log, _step, _part, states: (_state(log.row, states),),
-    "compute_backend": lambda _log, step, part, _: _backends(step.backend or part.manifest.backend),
+    "compute_backend": lambda _log, step, part, _: _backends(part.system_of(step)),
     "docker_img": lambda _log, step, _part, _states: (step.environment,),
 }
 

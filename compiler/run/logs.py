@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from reana_batch import layout
-from reana_batch.diagnostics import closest, refuse
 from reana_batch.files import naming, read_regular, regular
 from reana_batch.run.failures import failures
 from reana_batch.run.manifest import StepEntry
 from reana_batch.run.parts import Run
+from reana_batch.run.steps import Steps, matching, named, with_row
 
 _PAUSE = 1.0  # seconds between two looks at growing files
 _SHARE = 20  # looking may take a twentieth of the time at most
@@ -54,21 +54,13 @@ def select(
     causes = {} if all_jobs else {(each.step, each.row): each.cause for each in failures(run)}
     if step is None:
         some, failed = bool(causes) and failed_alone, {name for name, _ in causes}
-        chosen = [(part, each) for part, each in steps if not some or part.name_of(each) in failed]
+        chosen: Steps = [(part, each) for part, each in steps if not some or part.name_of(each) in failed]
         found = [log for part, each in chosen for log in _logs(part, each, causes)]
         return [log for log in found if (not some or log.cause) and row in (None, log.row)]
-    chosen = [(part, each) for part, each in steps if step in (part.name_of(each), each.name, each.label)]
     rows = [(part, each) for part, each in steps if step in (label for label, _ in each.row_names)]
-    if rows and not chosen:
+    if rows and not matching(steps, step):
         return [log for part, each in rows for log in _logs(part, each, causes) if log.label == step]
-    if not chosen:
-        known = [each.label for _, each in steps]
-        meant = closest(step, known)
-        hint = f"did you mean {meant}?" if meant else f"known: {', '.join(known[:20])}."
-        raise refuse("unknown-step", f'There is no step "{step}".', hint=hint)
-    if row is not None and all(row >= each.rows for _, each in chosen):
-        last = max(each.rows for _, each in chosen) - 1
-        raise refuse("unknown-step", f'Step "{step}" has no job {row}.', hint=f"they are numbered from 0 to {last}.")
+    chosen = named(steps, step) if row is None else with_row(named(steps, step), step, row)
     return [log for part, each in chosen for log in _logs(part, each, causes) if row in (None, log.row)]
 
 

@@ -39,6 +39,12 @@ class StepProgress:
         return self.total - self.done - self.failed - self.running
 
 
+def link_shared(part: Path) -> None:
+    """Make the links of a part of a run to what all parts share."""
+    for name in layout.SHARED:
+        (part / name).symlink_to(Path("../..") / name)
+
+
 @dataclass
 class Run:
     """A run directory, and what is known of it so far; Refused if there is no run in it, or a damaged one.
@@ -104,6 +110,10 @@ class Run:
     def name_of(self, step: StepEntry) -> str:
         """Return the name that a step of this part has in the whole run."""
         return self.path + step.name
+
+    def system_of(self, step: StepEntry) -> str:
+        """Return the name of the batch system that runs the jobs of a step of this part."""
+        return step.backend or self.manifest.backend
 
     def records(self, step: StepEntry) -> StepRecords:
         """Return the records of a step of this part."""
