@@ -23,9 +23,10 @@ def opened_lines(current: SessionStatus, is_new: bool, login: str) -> Iterator[L
     how = "is open" if is_new else "was open already"
     yield line(f"==> SUCCESS: {_named(current)} {how} on {session.host}, {_time_of(current)}.", "green")
     yield line(f"  {session.url}")
-    jump = "" if current.is_here else f" -J {login} {session.host}"
+    # Some machines are a login node and a worker. ssh does not jump from a machine to itself.
+    way = login if current.is_here or session.host == login else f"-J {login} {session.host}"
     where = "From your own machine" if current.is_here else "The address works after this command"
-    yield line(f"{where}: ssh -N -L {session.port}:127.0.0.1:{session.port}{jump or f' {login}'}")
+    yield line(f"{where}: ssh -N -L {session.port}:127.0.0.1:{session.port} {way}")
     yield line(f"To end it: reana-batch close -w {shlex.quote(str(current.run))}")
 
 
