@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import lru_cache, partial
 from pathlib import Path
 
@@ -39,7 +40,7 @@ def plan(run: Run, new: Run, compilation: Compilation, *, checksum: bool = False
     """Return what the run ``new``, which was written for ``compilation``, can take over from ``run``."""
     options = compilation.spec.options if compilation.spec else {}
     changed = changed_inputs(run, compilation, checksum=checksum)
-    reasons = _reasons(new, compilation, changed) if changed else {}
+    reasons = _reasons(run, new, compilation, changed) if changed else {}
     around = Circumstances(
         is_missing=lru_cache(_REMEMBERED)(lambda output: not run.has(output)),
         changed_input=lambda rows: iter(reasons.get(rows.step.name) or [""] * rows.step.rows),
@@ -91,15 +92,17 @@ def _equal(root: Path, workspace: Path, before: Mapping[str, inputs.Facts], path
 # --- which jobs an input concerns -------------------------------------------------------------------
 
 
-def _reasons(new: Run, compilation: Compilation, changed: Mapping[str, str]) -> dict[str, list[str]]:
+def _reasons(old: Run, new: Run, compilation: Compilation, changed: Mapping[str, str]) -> dict[str, list[str]]:
     """Return by step a sentence for each row that a changed input concerns, and an empty text for each other row.
 
     An input concerns the jobs whose scripts name it, or name inputs that do. If no script names it, it concerns all
-    jobs, unless the definition of the workflow names it: then it has reached the scripts. A script that starts the
-    workflow's own engine does not name what that reads, so every input concerns it.
+    jobs, unless the definition of the workflow names it: then it has reached the scripts. If only scripts of the earlier
+    run name it, these have changed or are gone, and it concerns no job. A script that starts the workflow's own engine
+    does not name what that reads, so every input concerns it.
     """
     assert compilation.spec is not None, "without an analysis no input is known"
-    texts = _texts(compilation.spec.directory, compilation.inputs)
+    root = compilation.spec.directory
+    texts = _texts(inputs.facts_in(root, compilation.inputs), lambda path: files.read_regular(root / path))
     known = Mentions(changed, texts)
     named: set[str] = set()
     reasons: dict[str, list[str]] = {}
@@ -113,7 +116,7 @@ def _reasons(new: Run, compilation: Compilation, changed: Mapping[str, str]) -> 
             reasons[step.name].append(changed[min(found)] if found else other)
     definition = compilation.spec.workflow_file
     unnamed = changed.keys() - named - known.of_input(definition) - {definition}
-    if unnamed:
+    if unnamed := unnamed and unnamed - _named_by(old, changed):
         reason = changed[min(unnamed)]
         everywhere = {step.name for step in new.manifest.steps if not step.stages_data}
         return {
@@ -122,12 +125,26 @@ def _reasons(new: Run, compilation: Compilation, changed: Mapping[str, str]) -> 
     return reasons
 
 
-def _texts(root: Path, paths: list[str]) -> dict[str, str]:
-    """Return the inputs that are text, by path."""
+def _named_by(run: Run, changed: Mapping[str, str]) -> set[str]:
+    """Return which of the changed inputs the scripts of an earlier run name, or name inputs of it that do."""
+    workspace = run.directory / layout.WORKSPACE
+    texts = _texts(inputs.facts_in(workspace, inputs.read(run.directory, changed)), partial(_content, workspace))
+    known = Mentions(changed, texts)
+    scripts = (text for step in run.manifest.steps for text in StepRows(run.directory, step).texts())
+    return {path for text in scripts for path in known.of_script(text)}
+
+
+def _content(root: Path, path: str) -> bytes:
+    with files.opened(root, path) as source:
+        return source.read()
+
+
+def _texts(facts: Mapping[str, inputs.Facts], read: Callable[[str], bytes]) -> dict[str, str]:
+    """Return the inputs that are text, by path. What cannot be read is none."""
     found = {}
-    for path in paths:
-        if (root / path).stat().st_size <= _LARGEST_TEXT:
-            content = files.read_regular(root / path)
+    for path, (size, _) in facts.items():
+        with suppress(OSError):
+            content = read(path) if size <= _LARGEST_TEXT else b"\0"
             if b"\0" not in content:
                 found[path] = content.decode("utf-8", "replace")
     return found

@@ -110,6 +110,14 @@ def test_a_publishing_step_is_added_to_a_finished_run(finished: Desk) -> None:
     assert restart(finished, "-f", "reana.yaml") == {}
 
 
+def test_an_input_that_goes_with_the_step_that_named_it_concerns_no_other(finished: Desk) -> None:
+    content = analysis(inputs={"files": ["gen.sh"], "parameters": {"n": 3}}, outputs={"files": ["data.txt"]})
+    del content["workflow"]["specification"]["steps"][1]
+    write(finished, "reana.yaml", content)
+    assert restart(finished, "-f", "reana.yaml") == {}
+    assert not (finished.path / "runs/test.1/workspace/fit.sh").exists()
+
+
 def newer(path: Path) -> None:
     os.utime(path, (path.stat().st_mtime + 10,) * 2)
 
