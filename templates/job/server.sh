@@ -66,13 +66,21 @@ hear_server() { # -> $reply
   reply=
   until has_output && IFS= read -rt 1 -u "${SERVER[0]-}" piece; do
     (($? > 128)) || return
-    kill -0 "$server_pid" 2>/dev/null || return
-    ! is_row_over || return
-    reply+=$piece
+    if [[ -n $piece ]]; then
+      reply+=$piece piece=
+      is_more_there || break
+    else
+      kill -0 "$server_pid" 2>/dev/null || return
+      ! is_row_over || return
+    fi
   done
   reply+=$piece
   server_answered=yes
 }
+
+# Whether more of a line can be read. If the second of a read ends with the line, bash says that it has ended too soon,
+# although it has read the end of the line. A server writes a line at once, so what is missing of it can be read.
+is_more_there() { read -rt 0 -u "${SERVER[0]-}"; }
 
 # Bash closes the pipes of a server that has ended. Reading has to keep stderr, because a signal can write there then.
 has_output() { [[ -n ${SERVER[0]-} ]]; }

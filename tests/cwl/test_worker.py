@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from select import PIPE_BUF
 from typing import Any
 
 import pytest
 
 pytest.importorskip("cwltool")
 
+from reana_batch.frontends.cwl.channel import Channel
 from reana_batch.frontends.cwl.frozen import freeze_tool
 from reana_batch.frontends.cwl.results import Results
 from tests.cwl.driver import Driver
@@ -43,6 +46,13 @@ def make(frozen: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> It
     """A server of the tool make.cwl, which runs many rows."""
     with Driver(tmp_path_factory.mktemp("run"), task(frozen["make"], common={"word": "calm"})) as driver:
         yield driver
+
+
+def test_an_answer_is_no_longer_than_what_a_pipe_takes_at_once() -> None:
+    sink = io.StringIO()
+    Channel(io.StringIO(), sink).answer("broken " + "é" * PIPE_BUF)
+    line = sink.getvalue()
+    assert (line[:8], line[-2:], len(line.encode())) == ("broken é", "é\n", PIPE_BUF)
 
 
 def test_rows_of_one_server(make: Driver) -> None:

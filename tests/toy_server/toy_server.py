@@ -5,7 +5,6 @@ A request is a list of these, one after the other:
     ["run", SCRIPT, SECONDS]     ask for a command
     ["run", SCRIPT, SECONDS, MOUNTS, ISOLATED]
     ["say", LINE]                print a line as it is
-    ["begin", TEXT]              print the beginning of a line
     ["last"]                     say how the last command ended
     ["sleep", SECONDS]
     ["fork", SECONDS]            start a process that keeps the output open
@@ -42,8 +41,6 @@ def _act(action: str, given: list[Any], directory: Path, code: int) -> int:
             return _run(directory, *given)
         case "say":
             print(given[0], flush=True)
-        case "begin":
-            print(given[0], end="", flush=True)
         case "last":
             print(f"failed {code}" if code else "done", flush=True)
         case "sleep":

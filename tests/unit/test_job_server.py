@@ -136,12 +136,6 @@ def test_how_a_row_ends(which: str, tmp_path: Path) -> None:
         wait_for(lambda pid=pid: not is_alive(pid))  # type: ignore[misc]  # mypy cannot infer a lambda with a default
 
 
-def test_server_that_thinks_within_a_line(tmp_path: Path) -> None:
-    run = served(tmp_path, (["begin", "lacks a fi"], ["sleep", 1.3], ["say", "le"]))
-    assert run.job("toy").returncode == 93
-    assert ending(run)[2] == "missing or wrong: a file"
-
-
 def test_server_that_cannot_start(tmp_path: Path) -> None:
     run = served(tmp_path, RUN_NOTHING, server=Server("no_such_server"))
     assert run.job("toy").returncode == 94
@@ -337,6 +331,22 @@ def test_server_that_does_not_end_is_killed(bash: Bash) -> None:
     bash.write("serving/file")
     ended = bash.run(f"serving=serving\n{script}", part="job/server", facts=ROW)
     assert (ended.code, ended.stdout, bash.has("serving")) == (0, "137\n", False)
+
+
+@pytest.mark.parametrize("taken", ["", "-N 3"], ids=["whole", "in-two-parts"])
+def test_a_line_is_whole_if_the_second_of_its_read_ends_meanwhile(taken: str, bash: Bash) -> None:
+    script = f"""
+      coproc SERVER {{ echo 'run 0'; exec sleep 1000; }}; server_pid=$!
+      read() {{ # as bash does at the end of the second: it has read the line or a part of it, and says that it is late
+        [[ -z ${{late-}} && $1$2 == -rt1 ]] || {{ builtin read "$@"; return; }}
+        late=yes
+        builtin read {taken} "$@"
+        return 142
+      }}
+      hear_server; code=$?; kill "$server_pid"
+    """
+    ended = bash.run(script, part="job/server", facts={**ROW, "row_time_limit": "5"}, asked=("code", "reply"))
+    assert (ended["code"], ended["reply"]) == ("0", "run 0")
 
 
 def test_what_killed_lives_have_left_is_deleted(bash: Bash) -> None:

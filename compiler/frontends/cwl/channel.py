@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from select import PIPE_BUF
 from typing import IO, NamedTuple
 
 
@@ -28,8 +29,8 @@ class Channel:
         return Row(*words[1:]) if words else None
 
     def answer(self, line: str) -> None:
-        """Send a line."""
-        self._sink.write(line + "\n")
+        """Send a line at once, as the job script expects. It is cut to what a pipe takes at once."""
+        self._sink.write(line.encode()[: PIPE_BUF - 1].decode("utf-8", "ignore") + "\n")
         self._sink.flush()
 
     def run(self, seconds: int) -> int:
