@@ -45,7 +45,7 @@ LAYERS = (
     Layer("install", "pip installs the pinned tools into .venv", 100, ("ERROR", "needs Python|Run: ", "[Ee]rror")),
     Layer("lint", "ruff and shellcheck read all code", 5, (r"^\S+:\d+", "-->|^Would reformat|^In .* line")),
     Layer("types", "mypy reads the installed wheel and the tests", 60, ("error:",)),
-    Layer("pytest", "the tests that need no site", 2400, _TESTS_FAILED),
+    Layer("pytest", "the tests that need no site", 1600, _TESTS_FAILED),
     Layer("docs", "Sphinx builds the manual, and Chromium looks at it", 100, ("ERROR:|WARNING:", *_TESTS_FAILED)),
     Layer("conformance-part", "a conformance test of CWL for each feature, if they can be downloaded", 60, (r"^FAILED",)),
     Layer("box", "Slurm, HTCondor and their services are built and tried out", 490, ("did not come up", "^FAIL |^E: ", "^site: ")),
