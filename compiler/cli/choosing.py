@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from reana_batch.diagnostics import Diagnostics
 
 Filters = tuple[tuple[str, str], ...]  # names and values
+Option = Callable[[Callable[..., Any]], Callable[..., Any]]  # a decorator of a command
 _Found = TypeVar("_Found")
 
 _SECONDS = {"m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
@@ -70,7 +71,20 @@ def parsed_filters(
     return tuple((name.lower(), value) for _, name, _, value in found)
 
 
-def _filters(_context: click.Context, _option: click.Parameter, given: Sequence[str]) -> Filters:
+def filter_option(parse: Callable[[Iterable[str]], Filters], text: str, complete: completing.Completer) -> Option:
+    """Return the option ``--filter``, whose values ``parse`` reads. ``text`` is its help."""
+    return click.option(
+        "--filter",
+        "filters",
+        multiple=True,
+        metavar="NAME=VALUE",
+        callback=lambda _context, _option, given: parse(given),
+        help=text,
+        shell_complete=complete,
+    )
+
+
+def _filters(given: Iterable[str]) -> Filters:
     from reana_batch.lifecycle.status import STATES
 
     return parsed_filters(given, _FILTERS, STATES)
@@ -95,14 +109,10 @@ def choice_options(function: Callable[..., Any]) -> Callable[..., Any]:
     by_age = click.option(
         "--older-than", callback=_age, metavar="AGE", help="Only runs made longer ago: a number of m, h, d or w."
     )
-    by_value = click.option(
-        "--filter",
-        "filters",
-        multiple=True,
-        callback=_filters,
-        metavar="NAME=VALUE",
-        help="Only these runs: name=PART of it, status=STATUS, backend=NAME. Several values of one are alternatives.",
-        shell_complete=completing.filters,
+    by_value = filter_option(
+        _filters,
+        "Only these runs: name=PART of it, status=STATUS, backend=NAME. Several values of one are alternatives.",
+        completing.filters,
     )
     return by_value(by_age(chosen))
 

@@ -11,7 +11,16 @@ import click
 
 from reana_batch.cli import completing
 from reana_batch.cli.answers import EXIT_REFUSED, Answer, answering
-from reana_batch.cli.choosing import Choice, Filters, choice_options, look_at_each, named_runs, of_each, parsed_filters
+from reana_batch.cli.choosing import (
+    Choice,
+    Filters,
+    choice_options,
+    filter_option,
+    look_at_each,
+    named_runs,
+    of_each,
+    parsed_filters,
+)
 from reana_batch.cli.following import state_answer, wait_for_end, with_sessions
 from reana_batch.cli.options import find_run, open_run, run_options, runs_option
 from reana_batch.cli.run_columns import (
@@ -157,19 +166,21 @@ def wait(name: str, runs: Path | None) -> Answer:
     return wait_for_end(open_run(name, runs))
 
 
+def _log_filters(given: Iterable[str]) -> Filters:
+    from reana_batch.run.log_filters import FILTERS, STATES
+
+    return parsed_filters(given, FILTERS, STATES, "The status of a job")
+
+
 @click.command("logs")
 @run_options
 @click.argument("step", required=False, shell_complete=completing.steps_of_run)
 @click.option("--row", type=click.IntRange(min=0), help="Only this row of the step.")
 @click.option("--follow", is_flag=True, help="Keep showing new output until the run has ended.")
-@click.option(
-    "--filter",
-    "filters",
-    multiple=True,
-    metavar="NAME=VALUE",
-    callback=lambda _context, _option, given: _log_filters(given),
-    help="Only these jobs: step=NAME, status=finished, failed or running, compute_backend=NAME, docker_img=IMAGE.",
-    shell_complete=completing.log_filters,
+@filter_option(
+    _log_filters,
+    "Only these jobs: step=NAME, status=finished, failed or running, compute_backend=NAME, docker_img=IMAGE.",
+    completing.log_filters,
 )
 @answering
 def logs(name: str, runs: Path | None, step: str | None, row: int | None, follow: bool, filters: Filters) -> Answer:
@@ -202,12 +213,6 @@ def _log_pieces(run: Run, step: str | None, row: int | None, follow: bool) -> It
     yield Raw(_log_texts(run, step, row, follow), is_log=True)
     if step is None and not follow:
         yield from cure_lines(run.cure())
-
-
-def _log_filters(given: Iterable[str]) -> Filters:
-    from reana_batch.run.log_filters import FILTERS, STATES
-
-    return parsed_filters(given, FILTERS, STATES, "The status of a job")
 
 
 def _filtered(directory: Path, step: str | None, row: int | None, filters: Filters) -> Iterator[JobLog]:

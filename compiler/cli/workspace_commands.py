@@ -11,7 +11,7 @@ import click
 from reana_batch import backends
 from reana_batch.cli import completing
 from reana_batch.cli.answers import EXIT_FAILED, Answer, answering, wants_json, write_file
-from reana_batch.cli.choosing import Filters, parsed_filters
+from reana_batch.cli.choosing import Filters, filter_option, parsed_filters
 from reana_batch.cli.options import find_run, open_run, run_options, runs_option
 from reana_batch.cli.run_columns import human_option
 from reana_batch.cli.terminal import Line, Piece, Raw, Table, line, show, size_text
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 _STDOUT = "-"
 
 
-def _ls_filters(_context: click.Context, _option: click.Parameter, given: Iterable[str]) -> Filters:
+def _ls_filters(given: Iterable[str]) -> Filters:
     from reana_batch.run.workspace import LS_FILTERS
 
     return parsed_filters(given, LS_FILTERS)
 
 
-def _du_filters(_context: click.Context, _option: click.Parameter, given: Iterable[str]) -> Filters:
+def _du_filters(given: Iterable[str]) -> Filters:
     from reana_batch.run.workspace import DU_FILTERS
 
     return parsed_filters(given, DU_FILTERS)
@@ -38,14 +38,10 @@ def _du_filters(_context: click.Context, _option: click.Parameter, given: Iterab
 @click.command("ls", context_settings={"help_option_names": ["--help"]})
 @run_options
 @click.argument("pattern", default="**/*")
-@click.option(
-    "--filter",
-    "filters",
-    multiple=True,
-    metavar="NAME=VALUE",
-    callback=_ls_filters,
-    help="Only files with these parts in name=PART, size=PART, last-modified=PART. All must fit.",
-    shell_complete=completing.ls_filters,
+@filter_option(
+    _ls_filters,
+    "Only files with these parts in name=PART, size=PART, last-modified=PART. All must fit.",
+    completing.ls_filters,
 )
 @human_option
 @answering
@@ -64,14 +60,10 @@ def ls(name: str, runs: Path | None, pattern: str, filters: Filters, human: bool
 @click.command("du", context_settings={"help_option_names": ["--help"]})
 @run_options
 @click.option("-s", "--summarize", is_flag=True, help="Only the sum.")
-@click.option(
-    "--filter",
-    "filters",
-    multiple=True,
-    metavar="NAME=VALUE",
-    callback=_du_filters,
-    help="Only these files: name=PATTERN, size=BYTES. Several values of one are alternatives.",
-    shell_complete=completing.du_filters,
+@filter_option(
+    _du_filters,
+    "Only these files: name=PATTERN, size=BYTES. Several values of one are alternatives.",
+    completing.du_filters,
 )
 @human_option
 @answering
