@@ -5,6 +5,7 @@ Logs, names and values from others may contain escape sequences that clear the s
 
 from __future__ import annotations
 
+import os
 import re
 
 # Control characters except newline and tab, characters that change the direction of writing, and code points that are
@@ -18,6 +19,11 @@ _COLOURS = re.compile("\x1b\\[[0-9;:]*m")
 def printable(text: str) -> str:
     """Return ``text`` with each character that controls the terminal written as an escape."""
     return text if _is_plain(text) else _STEERING.sub(_escape, _COLOURS.sub("", text))
+
+
+def file_name(path: str) -> str:
+    """Return the name of a file for the eye. Names that are not UTF-8 cannot be printed as they are."""
+    return os.fsencode(path).decode("utf-8", "replace")
 
 
 def printable_log(text: str) -> str:

@@ -23,6 +23,7 @@ class Entry(NamedTuple):
 COMMANDS = {
     "ci": Entry("ci_commands:ci", "Print a file for GitLab CI or GitHub Actions."),
     "close": Entry("session_commands:close", "Close a notebook that `open` started."),
+    "compare": Entry("workspace_commands:compare", "Prove that runs of an analysis are equal, on any batch systems."),
     "compile": Entry("compile_commands:compile_command", "Write the batch files and inputs into a run directory."),
     "completion": Entry("site_commands:completion", "Print the completion script of a shell."),
     "config": Entry("site_commands:config", "Show the settings in force here."),

@@ -1,8 +1,10 @@
-"""The commands for the workspace of a run: ls, du, download, diff, test."""
+"""The commands for the workspace of a run: ls, du, download, diff, compare, test."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,11 +16,12 @@ from reana_batch.cli.answers import EXIT_FAILED, Answer, answering, wants_json, 
 from reana_batch.cli.choosing import Filters, filter_option, parsed_filters
 from reana_batch.cli.options import find_run, open_run, run_options, runs_option
 from reana_batch.cli.run_columns import human_option
-from reana_batch.cli.terminal import Line, Piece, Raw, Table, line, show, size_text
+from reana_batch.cli.terminal import Line, Piece, Raw, Table, counted, line, show, size_text
 
 if TYPE_CHECKING:
     from reana_batch.diagnostics import Diagnostics
     from reana_batch.lifecycle.acceptance import ScenarioResult
+    from reana_batch.lifecycle.equality import Difference, Evidence
 
 _STDOUT = "-"
 
@@ -146,6 +149,50 @@ def _difference_pieces(differences: Mapping[str, Sequence[str]]) -> Iterator[Pie
             yield Raw(f"{each}\n" for each in lines)
         else:
             yield line(f"==> No differences in {section}.")
+
+
+@click.command("compare")
+@runs_option
+@click.argument("names", nargs=-1, required=True, metavar="RUN RUN...", shell_complete=completing.runs)
+@answering
+def compare(names: tuple[str, ...], runs: Path | None) -> Answer:
+    """Prove that runs of an analysis are equal, on any batch systems.
+
+    They have done the same jobs, and their outputs have the same checksums. Exits with 1 if not.
+    """
+    from reana_batch.lifecycle import equality
+
+    directories = [find_run(name, runs) for name in names]
+    if len({os.path.realpath(each) for each in directories}) < max(len(directories), 2):
+        raise click.UsageError("compare needs at least two different runs.")
+    is_clear = len({each.name for each in directories}) == len(directories)
+    found = [equality.evidence(each, each.name if is_clear else str(each)) for each in directories]
+    differences = equality.differences(found)
+    record = {
+        "equal": not differences,
+        "runs": [_evidence_record(each) for each in found],
+        "differences": [asdict(each) for each in differences],
+    }
+    return Answer(record, _comparison_lines(found, differences), code=EXIT_FAILED if differences else 0)
+
+
+def _evidence_record(run: Evidence) -> dict[str, object]:
+    outputs = [{"name": f.name, "size": f.size, "sha256": f.sha256} for f in run.outputs.values()]
+    return {"name": run.name, "backend": run.backend, "jobs": run.total, "done": run.done, "outputs": outputs}
+
+
+def _comparison_lines(runs: Sequence[Evidence], differences: Sequence[Difference]) -> Iterator[Line]:
+    first, *others = (f"{run.name} ({run.backend})" for run in runs)
+    if not differences:
+        counts = f"{counted(runs[0].total, 'job')} and {counted(len(runs[0].outputs), 'output file')}"
+        yield line(f"==> SUCCESS: {first} and {', '.join(others)} are equal: {counts}.", "green")
+        return
+    for run in runs:
+        own = [each for each in differences if each.run == run.name]
+        if own:
+            yield line(f"==> {run.name} ({run.backend}): {counted(len(own), 'difference')}", "yellow")
+        for each in own:
+            yield line(f"{each.name}: {each.text}{f', at {each.place}' if each.place else ''}")
 
 
 @click.command("test")

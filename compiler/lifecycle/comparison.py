@@ -208,21 +208,7 @@ class _Comparison:
 
     def _difference(self, step: StepEntry, old: OldRow | None) -> Reason:
         """Return how a row differs from the one in its place in the earlier run."""
-        if old is None:
-            return Reason("new", "new", step.origin)
-        before = self.old_steps[old.step]
-        if not before.scripts:
-            return Reason("unknown", "an older reana-batch made the run and did not say what it runs", step.origin)
-        if step.environment != before.environment:
-            return Reason("image", f"the image is now {step.environment or 'none'}", step.origin)
-        if step.hints != before.hints:
-            return Reason("hints", f"now asks for {step.hints or 'no GPU'}", step.origin)
-        place = _changed_script(before, step)
-        return (
-            Reason("command", "the command changed", place)
-            if place
-            else Reason("values", "its values changed", step.origin)
-        )
+        return Reason("new", "new", step.origin) if old is None else difference(self.old_steps[old.step], step)
 
     # --- expansions ---
 
@@ -230,6 +216,22 @@ class _Comparison:
         """Return the plan of what the planner ``step`` has compiled. It is kept as it is in the earlier run."""
         old = self.old.compiled().get(step.name)
         return compare(old, old, replace(self.around, changed_input=_unchanged)) if old else None
+
+
+def difference(before: StepEntry, step: StepEntry) -> Reason:
+    """Return how the jobs of a step differ from those of an earlier one in its place."""
+    if not before.scripts:
+        return Reason("unknown", "an older reana-batch made the run and did not say what it runs", step.origin)
+    if step.environment != before.environment:
+        return Reason("image", f"the image is now {step.environment or 'none'}", step.origin)
+    if step.hints != before.hints:
+        return Reason("hints", f"now asks for {step.hints or 'no GPU'}", step.origin)
+    place = _changed_script(before, step)
+    return (
+        Reason("command", "the command changed", place)
+        if place
+        else Reason("values", "its values changed", step.origin)
+    )
 
 
 def _changed_script(old: StepEntry, new: StepEntry) -> str:

@@ -15,6 +15,7 @@ from pathlib import Path
 from reana_batch import layout, patterns
 from reana_batch.diagnostics import Refused, refuse
 from reana_batch.files import copy, entered, kind_of, naming, opened, read_regular, walk
+from reana_batch.printable import file_name
 from reana_batch.run.parts import Run
 
 # Bytes that are compared at a time, and characters that are read.
@@ -36,7 +37,7 @@ def files(directory: Path, pattern: str) -> Iterator[WorkspaceFile]:
     """Yield the files of the workspace that ``pattern`` names, as :func:`patterns.find` says, in order."""
     for name, facts in patterns.find(directory / layout.WORKSPACE, pattern):
         written = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(facts.st_mtime))
-        yield WorkspaceFile(_printable(name), facts.st_size, written)
+        yield WorkspaceFile(file_name(name), facts.st_size, written)
 
 
 # Whether a file has the value of a filter of `ls`, as on REANA's server: a part of the text, in any case.
@@ -66,11 +67,6 @@ def measured(directory: Path, filters: Iterable[tuple[str, str]]) -> list[Worksp
     return [file for file in found.values() if not sizes or str(file.size) in sizes]
 
 
-def _printable(name: str) -> str:
-    """Return a name of a file for the eye; those that are not UTF-8 cannot be printed as they are."""
-    return os.fsencode(name).decode("utf-8", "replace")
-
-
 @dataclass(frozen=True, slots=True)
 class Download:
     """What a name gave: the files or folders that were copied whole, and why others were not."""
@@ -96,13 +92,13 @@ def download(directory: Path, name: str, output: Path | None) -> Download:
         is_folder = patterns.is_inside(name) and patterns.is_folder(root, name)
         found = [path for path, _ in patterns.find(root, name)]
     except OSError as error:
-        return Download(faults=(f"{_printable(name)}: {error.strerror}",))
+        return Download(faults=(f"{file_name(name)}: {error.strerror}",))
     if is_folder and output is not None:
         _prepare(output, name)
     faults = {path: _copy(root, path, output) for path in found}
     copied = [path for path in found if not faults[path]]
     whole = is_folder and copied == found
-    shown = (name,) if whole else tuple(map(_printable, copied))
+    shown = (name,) if whole else tuple(map(file_name, copied))
     return Download(shown, tuple(filter(None, faults.values())), tuple(copied))
 
 
@@ -144,7 +140,7 @@ def _copy(root: Path, path: str, output: Path | None) -> str:
                     raise _cannot_write(error) from error
                 raise
     except OSError as error:
-        return f"{_printable(path)}: {error.strerror}"
+        return f"{file_name(path)}: {error.strerror}"
     return ""
 
 
@@ -191,7 +187,7 @@ def _file_differences(first: Path, second: Path) -> list[str]:
     for name in sorted(facts[0].keys() & facts[1].keys()):
         if not _equal(name, (first, facts[0][name]), (second, facts[1][name])):
             lines.append(f"Files differ: {name}")
-    return [_printable(line) for line in lines]
+    return [file_name(line) for line in lines]
 
 
 def _equal(name: str, *files: tuple[Path, os.stat_result]) -> bool:

@@ -39,6 +39,7 @@ KNOWN = [
     ("status -w", "", ["fit", "my run", "other", "fit.1", "fit.20", "my run.1", "other.1"]),
     ("delete fit.1", "fit.2", ["fit.20"]),
     ("diff fit.1", "o", ["other", "other.1"]),
+    ("compare fit.1 fit.20", "o", ["other", "other.1"]),
     ("run -w", "f", ["fit"]),
     ("logs -w other", "", ["greet"]),
     ("inspect --script", "", ["greet"]),

@@ -35,6 +35,8 @@ def test_a_sample_runs_and_fulfils_its_tests(sample: str, tmp_path: Path) -> Non
     differences = reana_batch("diff", f"{sample}.1", f"{sample}.2", "--runs", "runs", cwd=tmp_path)
     assert differences.stderr == ""
     assert differences.stdout == "==> No differences in what is run.\n==> No differences in workspace.\n"
+    compared = reana_batch("compare", f"{sample}.1", f"{sample}.2", "--runs", "runs", cwd=tmp_path)
+    assert f"{sample}.1 (make) and {sample}.2 (make) are equal: " in compared.stdout
 
 
 def test_there_are_seven_samples_that_run_anywhere() -> None:

@@ -92,6 +92,7 @@ def test_run_stop_resume_restart_and_delete(desk: Desk) -> None:
     assert (again["name"], again["done"]) == ("a.1.1", 1)
     assert desk("wait", "-w", "a.1.1")["status"] == "finished"
     assert desk("diff", "a.1", "a.1.1")["differences"]["what is run"] == []
+    assert desk("compare", "a.1", "a.1.1", code=1)["runs"][1]["backend"] == "toy"
     for run in ("a.1.1", "a.1"):
         desk("delete", "-w", run)
     assert list((desk.path / "runs").glob("a*")) == []

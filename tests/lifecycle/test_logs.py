@@ -163,6 +163,7 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     ("ls", "-w", "test"),
     ("du", "-w", "test"),
     ("diff", "test.1", "test.2"),
+    ("compare", "test.1", "test.2"),
     ("logs", "-w", "test", "".join(STEERING)),
     ("validate",),
     ("inspect",),
