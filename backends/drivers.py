@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from reana_batch.findings import Finding
     from reana_batch.run.parts import Run, StepProgress
     from reana_batch.run.queue import Queue, QueuedJob, Submission, Trace
+    from reana_batch.run.usage import Accounts
     from reana_batch.site import Site
     from reana_batch.writing.render import File
 
@@ -60,6 +61,10 @@ def _no_parts(_part: Run) -> None:
 
 def _none_released(_directory: Path, _last: Submission, _held: list[QueuedJob]) -> list[str]:
     return []
+
+
+def _no_accounts(_directory: Path, _last: Submission) -> Accounts:
+    return {}
 
 
 def _no_endings(_directory: Path) -> Mapping[tuple[str, int], str]:
@@ -122,6 +127,8 @@ class Driver:
     submit_part: Callable[[Run], None] = _no_parts
     # Releases the held jobs that their owner may release, and returns their ids.
     release: Callable[[Path, Submission, list[QueuedJob]], list[str]] = _none_released
+    # Returns what the system wrote down of the jobs: when they were submitted, what they used. Raises Refused as query.
+    accounts: Callable[[Path, Submission], Accounts] = _no_accounts
     # Returns, by step and chunk, why jobs of an ended run did not end by themselves.
     endings: Callable[[Path], Mapping[tuple[str, int], str]] = _no_endings
     # Returns the last messages of the batch system's own part of an ended run.

@@ -13,7 +13,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -21,15 +21,17 @@ from typing import TYPE_CHECKING, Any
 from reana_batch import layout
 from reana_batch.backends.drivers import Driver, Requests
 from reana_batch.backends.htcondor import interactive, tools
+from reana_batch.backends.htcondor.accounts import accounts
+from reana_batch.backends.htcondor.endings import endings, last_words
+from reana_batch.backends.htcondor.events import events
 from reana_batch.backends.htcondor.jobs import jobs_where
-from reana_batch.backends.htcondor.nodes import DAG_FILE, SHIP, VERDICT, expansion_node, step_and_chunk
+from reana_batch.backends.htcondor.nodes import DAG_FILE, SHIP, VERDICT, expansion_node
 from reana_batch.backends.htcondor.requests import SETTINGS, attributes, with_requests
 from reana_batch.backends.htcondor.sessions import SESSIONS
 from reana_batch.diagnostics import refuse
 from reana_batch.findings import Finding, finding, first_line, output
 from reana_batch.run.parts import Run
-from reana_batch.run.queue import ALL_DONE, EXITED, Queue, QueuedJob, Submission, Trace
-from reana_batch.run.small_files import tail
+from reana_batch.run.queue import Queue, QueuedJob, Submission, Trace
 
 if TYPE_CHECKING:
     from reana_batch.site import Site
@@ -148,7 +150,7 @@ def _open_dagman(directory: Path) -> tuple[str, str] | None:
     None if all DAGMan jobs have ended.
     """
     found = None
-    for number, job, lines in _events(directory / f"{DAG_FILE}.dagman.log", heads=True):
+    for number, job, lines in events(directory / f"{DAG_FILE}.dagman.log", heads=True):
         if number == "000":
             address = re.search(r"<.*>", lines[0])
             found = (job, address[0] if address else "")
@@ -294,111 +296,6 @@ def _submit_by_tool(settings: Mapping[str, str]) -> str:
     return found[1]
 
 
-# --- what ended without a record -----------------------------------------------------------------
-
-
-def endings(directory: Path) -> dict[tuple[str, int], str]:
-    """Return why the last jobs of nodes did not end by themselves, by step and chunk.
-
-    The source is DAGMan's log of its nodes, which remains after the jobs have left the queue.
-    """
-    told = dict(_refused(directory / f"{DAG_FILE}.dagman.out"))
-    node_of: dict[str, tuple[str, int]] = {}
-    for number, job, lines in _events(directory / f"{DAG_FILE}.nodes.log"):
-        if number == "000":
-            names = [line.removeprefix("DAG Node: ") for line in lines if line.startswith("DAG Node: ")]
-            node = step_and_chunk(names[0]) if names else None
-            if node:
-                node_of[job] = node
-                told.pop(node, None)
-        elif job in node_of and number in _EVENTS:
-            reason = _EVENTS[number](" ".join(lines))
-            if reason:
-                told[node_of[job]] = reason
-    return told
-
-
-def last_words(directory: Path) -> str:
-    """Return the jobs that were ended after their work, and the errors in DAGMan's logs."""
-    run, ended = Run(directory), endings(directory)
-    done = (
-        f"{step.label} ({step.origin}): {ALL_DONE} ({ended[step.name, chunk]})."
-        for step in run.manifest.steps
-        for chunk in run.records(step).done_chunks()
-        if (step.name, chunk) in ended
-    )
-    return "\n".join((*done, _log_errors(directory))).rstrip()
-
-
-def _log_errors(directory: Path) -> str:
-    """Return the last errors in DAGMan's log, or the output of DAGMan without a log."""
-    lines = tail(directory / f"{DAG_FILE}.dagman.out", _LOG_LINES).splitlines()
-    errors = [_STAMP.sub("", line) for line in lines if _ERROR.search(line)]
-    return "\n".join(errors[-_MOST_ERRORS:]) or tail(directory / f"{DAG_FILE}.lib.err", _MOST_ERRORS)
-
-
-def _events(log: Path, *, heads: bool = False) -> Iterator[tuple[str, str, list[str]]]:
-    """Yield the number, job and further lines of each event. ``heads`` includes its first line."""
-    if not log.exists():
-        return
-    lines: list[str] = []
-    with log.open(encoding="utf-8", errors="replace") as stream:
-        for line in stream:
-            if line != "...\n":
-                lines.append(line.strip())
-            else:
-                head = _EVENT.match(lines[0]) if lines else None
-                if head:
-                    yield head[1], head[2], lines if heads else lines[1:]
-                lines = []
-
-
-def _refused(log: Path) -> Iterator[tuple[tuple[str, int], str]]:
-    """Yield the nodes that the schedd refused, with the reason. DAGMan may try a node several times."""
-    if not log.exists():
-        return
-    node = None
-    with log.open(encoding="utf-8", errors="replace") as stream:
-        for line in stream:
-            if " Submitting node " in line:
-                node = step_and_chunk(line.partition(" Submitting node ")[2].partition(" ")[0])
-            elif " submit error: " in line and node:
-                reason = [line.partition(" submit error: ")[2].strip(), next(stream, "").strip()]
-                yield node, f"refused by HTCondor ({' '.join(reason).strip()})"
-
-
-def _why_terminated(text: str) -> str:
-    killed = re.search(r"Abnormal termination \(signal (\d+)\)", text)
-    if killed:
-        return f"killed by signal {killed[1]}" + (", mostly for memory" if killed[1] == "9" else "")
-    code = re.search(r"return value (\d+)", text)
-    return "" if code is None or code[1] == "0" else f"{EXITED} {code[1]}"
-
-
-def _why_aborted(text: str) -> str:
-    by_hand = re.search(r"via condor_rm \(by user (\S+)\)", text)
-    if by_hand:
-        return f"removed by hand by {by_hand[1]}"
-    if "OtherJobRemoveRequirements" in text:
-        return "removed together with the run"
-    # Our own periodic_remove tests the time only. The second text is that of CERN.
-    if "PeriodicRemove" in text or "wall time exceeded" in text:
-        return "removed because it reached its time limit"
-    return f"removed by HTCondor ({text.rstrip('.')})"
-
-
-# The number of lines that are read from the end of DAGMan's log, and of errors that are shown.
-_LOG_LINES, _MOST_ERRORS = 200, 5
-_ERROR = re.compile(r"(?:^|\s)(?:ERROR|EXCEPT|FATAL)\b|\bAborting\b|^\S+ \S+ Failed to ")
-_STAMP = re.compile(r"^\d\d/\d\d/\d\d \d\d:\d\d:\d\d ")
-_EVENT = re.compile(r"(\d{3}) \(([\d.]+)\) ")
-_EVENTS: dict[str, Callable[[str], str]] = {
-    "005": _why_terminated,
-    "009": _why_aborted,
-    "012": lambda text: f"held ({text})",
-}
-
-
 # --- what works here -----------------------------------------------------------------------------
 
 
@@ -424,6 +321,7 @@ DRIVER = Driver(
     query=query,
     cancel=cancel,
     release=release,
+    accounts=accounts,
     endings=endings,
     last_words=last_words,
     examine=examine,

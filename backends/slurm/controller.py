@@ -22,7 +22,9 @@ from typing import TYPE_CHECKING
 from reana_batch import layout
 from reana_batch.backends.drivers import Driver, Requests
 from reana_batch.backends.slurm import interactive, tools
+from reana_batch.backends.slurm.accounts import accounts
 from reana_batch.backends.slurm.jobs import ENDINGS, STATES, queued_job
+from reana_batch.backends.slurm.journal import FINALISER, JOURNAL, jobs_of, jobs_of_part, lines_of
 from reana_batch.backends.slurm.reasons import RELEASABLE, cure
 from reana_batch.backends.slurm.requests import SETTINGS, queued, with_requests
 from reana_batch.backends.slurm.sessions import SESSIONS
@@ -37,10 +39,7 @@ from reana_batch.run.records import StepRecords
 if TYPE_CHECKING:
     from reana_batch.site import Site
 
-JOURNAL = "state/slurm.jobs"
 _UNDER_WAY = "state/slurm.submitting"
-# Keys in the journal of jobs that run no step. The name of a user's step has no dot.
-_FINALISER, _GATE = ".finaliser/", ".gate/"
 # The reason that is shown for a run that has lost its finaliser.
 _LOST = "it is gone, so jobs that can never start stay in the queue; to continue: reana-batch resume"
 # How often resume looks for jobs that compute nodes refuse, and the seconds between.
@@ -82,7 +81,7 @@ def submit(run: Run, _place: Mapping[str, str] = MappingProxyType({})) -> list[s
         if parts:
             cancel(run.directory)
         raise
-    return list(_journal(run))
+    return list(jobs_of(run))
 
 
 def _open_parts(run: Run) -> Iterator[Run]:
@@ -152,7 +151,7 @@ def query(directory: Path, _last: Submission | None = None) -> Queue:
     It asks for the jobs in submit.sh's journal, because the finaliser adds jobs to it after the submission. If squeue
     shows none, the default cluster may not be that of the run. So the second call asks the cluster of the run.
     """
-    journal = _journal(Run(directory))
+    journal = jobs_of(Run(directory))
     queue = _query(directory, journal, {})
     if not queue.active:
         elsewhere = tools.cluster_of(directory)
@@ -237,7 +236,7 @@ def _lost_finalisers(run: Run, shown: list[tuple[str, ...]], asked: Set[str]) ->
     active = {job.partition("_")[0]: why for job, word, why, *_ in shown if STATES.get(word) is not JobState.ENDED}
     for part in run.parts() if active else []:
         finalisers, submitting = _finalisers(part), (part.directory / _UNDER_WAY).exists()
-        whys = {active[job] for job, (step, _) in _part_journal(part).items() if step and job in active}
+        whys = {active[job] for job, (step, _) in jobs_of_part(part).items() if step and job in active}
         # The finaliser for failures is needed only while a job waits for another.
         needed = {"end": bool(whys), "failure": any(why.startswith("Dependency") for why in whys)}
         for kind, ids in finalisers.items():
@@ -248,9 +247,9 @@ def _lost_finalisers(run: Run, shown: list[tuple[str, ...]], asked: Set[str]) ->
 def _finalisers(part: Run) -> dict[str, list[str]]:
     """Return the ids of a part's finalisers by kind, which is failure or end."""
     found: dict[str, list[str]] = {}
-    for job, key, *_ in _journal_lines(part):
-        if key.startswith(_FINALISER):
-            found.setdefault(key.removeprefix(_FINALISER), []).append(job)
+    for job, key, *_ in lines_of(part):
+        if key.startswith(FINALISER):
+            found.setdefault(key.removeprefix(FINALISER), []).append(job)
     return found
 
 
@@ -287,7 +286,7 @@ def _is_expanding(directory: Path) -> bool:
 
 def _cancel_known(directory: Path) -> None:
     elsewhere = tools.cluster_of(directory)
-    journal = _journal(Run(directory))
+    journal = jobs_of(Run(directory))
     ids = list(journal)
     if (directory / _UNDER_WAY).exists():
         jobs = _query(directory, journal, elsewhere).jobs
@@ -365,8 +364,8 @@ def _has_lost_jobs(directory: Path) -> bool:
     return any(
         job not in known and active.intersection(need.rpartition(":")[2] for need in needs.split(","))
         for part in Run(directory).parts()
-        for job, key, _, _, _, _, needs in _journal_lines(part)
-        if not key.startswith(_FINALISER)
+        for job, key, _, _, _, _, needs in lines_of(part)
+        if not key.startswith(FINALISER)
     )
 
 
@@ -392,28 +391,6 @@ def _replace(part: Run, kinds: list[str]) -> list[str]:
     if done.returncode != 0:
         raise refuse("scheduler", f"No finaliser could be submitted: {' '.join(done.stderr.split())}")
     return done.stdout.split()
-
-
-def _journal(run: Run) -> Mapping[str, tuple[str, int]]:
-    """Return the step and first chunk of each job or array that Slurm has accepted."""
-    found: dict[str, tuple[str, int]] = {}
-    for part in run.parts():
-        found |= _part_journal(part)
-    return found
-
-
-def _part_journal(part: Run) -> dict[str, tuple[str, int]]:
-    return {
-        job: ("" if key.startswith((_FINALISER, _GATE)) else part.path + key.rpartition("/")[0], int(first))
-        for job, key, first, *_ in _journal_lines(part)
-    }
-
-
-def _journal_lines(part: Run) -> list[list[str]]:
-    try:
-        return [line.split(" ") for line in (part.directory / JOURNAL).read_text("utf-8").splitlines()]
-    except FileNotFoundError:
-        return []
 
 
 def _with_requeues(jobs: list[QueuedJob], times: Mapping[str, int], cluster: Mapping[str, str]) -> list[QueuedJob]:
@@ -486,6 +463,7 @@ DRIVER = Driver(
     query=query,
     cancel=cancel,
     release=release,
+    accounts=accounts,
     starts_clean=interactive.starts_clean,
     on_worker=on_worker,
     requests=Requests("job.sbatch", with_requests, SETTINGS, alter),

@@ -32,6 +32,10 @@ class RowRecord:
     reason: str = ""
     detail: str = ""
     command: int = 1  # the number of the command that failed
+    attempt: int = 0  # 1 for the first; 0 if unknown
+    cpu: float | None = None  # seconds of CPU time, of the row and of the job script for it
+    memory: int | None = None  # the most bytes
+    memory_of: str = ""  # "job" if it is the memory of all processes of the job until then, "process" of the largest
 
     @property
     def duration(self) -> int:
@@ -40,15 +44,20 @@ class RowRecord:
 
 
 def _number(text: str) -> int:
-    return _row(text) or 0
+    return _whole(text) or 0
 
 
-def _row(text: str) -> int | None:
+def _whole(text: str) -> int | None:
     return int(text) if text.isdecimal() and len(text) <= _MOST_DIGITS else None
 
 
+def _seconds(text: str) -> float | None:
+    whole, _, part = text.partition(".")
+    return float(text) if len(text) <= _MOST_DIGITS and whole.isdecimal() and (part or "0").isdecimal() else None
+
+
 _READERS: Mapping[str, Callable[[str], Any]] = {
-    "row": _row,
+    "row": _whole,
     "started": _number,
     "ended": _number,
     "host": str,
@@ -57,6 +66,10 @@ _READERS: Mapping[str, Callable[[str], Any]] = {
     "reason": str,
     "detail": str,
     "command": _number,
+    "attempt": _number,
+    "cpu": _seconds,
+    "memory": _whole,
+    "memory_of": str,
 }
 NOTHING = RowRecord()
 

@@ -23,6 +23,7 @@ LIBRARIES = {
         "job/parents",
         "job/workspace",
         "job/worker",
+        "job/usage",
         "job/command",
         "job/server",
         "job/chunk",

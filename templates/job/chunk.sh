@@ -28,7 +28,7 @@ run_chunk() { # CHUNK
 
 # Bash copies a function at each call, so rows call only what their step needs.
 run_row() { # ROW
-  local code own lacking='' blamed=output started='' command_number=0 cells=() command_start=$SECONDS
+  local code own lacking='' blamed=output started='' command_number=0 cells=() command_start=$SECONDS used=''
   set_stem "$1" "$row_count"
   own=$stem row=$1
   make_folders "state/$folder/$own" "logs/$folder/$own"
@@ -37,6 +37,7 @@ run_row() { # ROW
   [[ ! -e state/$folder/$own.failed && ! -e state/$folder/$own.skipped ]] ||
     forget_failure "$own"
   printf -v started '%(%s)T' -1
+  export REANA_BATCH_ATTEMPT=$((1 + ${REANA_BATCH_TRIED:-0}))
   write_started 1
   [[ ! -L logs/$folder/$own.out ]] || rm -f "logs/$folder/$own.out"
   [[ ! -L logs/$folder/$own.err ]] || rm -f "logs/$folder/$own.err"
@@ -48,12 +49,13 @@ run_row() { # ROW
     fail_row "$EXIT_CREDENTIAL" credential "$lacking"
     return
   fi
-  [[ -n $worker_ready ]] || { check_cvmfs && check_python && check_programs && set_workspace_path && set_launcher &&
+  [[ -n $worker_ready ]] || { check_cvmfs && check_python && check_programs && set_workspace_path && set_measure && set_launcher &&
     worker_ready=yes; } ||
     { fail_row "$?" worker "$lacking"; return; }
   [[ $has_table == no ]] || read_cells "$row"
   run_attempts
   code=$?
+  end_usage
   if ((code == 0)); then write_done
   elif [[ -n $lacking ]]; then fail_row "$code" "$blamed" "$lacking"
   elif [[ -n $row_time_limit ]] && timed_out "$code"; then fail_row "$code" timeout "after $row_time_limit s"
@@ -87,9 +89,11 @@ on_signal() { # NAME NUMBER
   if [[ -n $child ]]; then
     kill -TERM -- "-$child" 2>/dev/null
     wait "$child" 2>/dev/null
+    note_memory
   fi
   if [[ -n $row ]]; then
     keep_script "$chunk" "$own"
+    end_usage
     fail_row "$((128 + $2))" signal "SIG$1"
   fi
   exit "$((128 + $2))"
@@ -99,6 +103,7 @@ on_signal() { # NAME NUMBER
 leave() {
   local code=$?
   ! declare -F drop_credentials >/dev/null || drop_credentials
+  end_measure
   [[ -z $server_pid$serving ]] || leave_server
   [[ -z $scratch ]] || clear_away "$scratch"
   [[ -z $shelf ]] || clear_away "$shelf"

@@ -20,6 +20,7 @@ run_attempts() {
     code=$?
     ((attempt <= ${retries:-0})) || return "$code"
     say "row $row: attempt $attempt failed (exit code $code), trying again"
+    noted_command= # the next attempt is written down
   done
 }
 
@@ -90,13 +91,14 @@ assemble() { # COMMAND TO
 run_command() { # FILE
   [[ -z $overlay ]] || renew_overlay
   set -m
-  (cd "$REANA_WORKSPACE" && exec "${launcher[@]}" bash "$1") \
+  (cd "$REANA_WORKSPACE" && exec_measured bash "$1") \
     </dev/null >>"logs/$folder/$own.out" 2>>"logs/$folder/$own.err" &
   child=$!
   set +m
   wait "$child"
   local code=$?
   child=
+  note_memory
   return "$code"
 }
 

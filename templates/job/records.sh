@@ -2,7 +2,7 @@
 # The records of rows. Only this file writes .started, .done, .failed and .skipped. So a record is the same if the job
 # itself, a node of another system's graph, or Slurm's finaliser writes it.
 #
-# Facts: folder command_number started record_host scheduler_job; in a job also row own chunk chunk_stem
+# Facts: folder command_number started record_host scheduler_job; in a job also row own chunk chunk_stem used
 
 # The job script's own exit codes, as in compiler/run/reasons.py. A command's code passes through unchanged. The record
 # says which of the two a code is.
@@ -55,6 +55,7 @@ command=$1
 started=$started
 host=$record_host
 scheduler_job=$scheduler_job
+attempt=${REANA_BATCH_ATTEMPT:-1}
 " || { say "row $row: state/$folder is not writable"; exit "$EXIT_WRITE"; }
 }
 
@@ -85,7 +86,7 @@ started=$started
 ended=$ended
 host=$record_host
 scheduler_job=$scheduler_job
-" || lose_record "$file"
+${used-}" || lose_record "$file"
 }
 
 # Write the record of a row that failed. The record is written to another name and renamed, so it is never incomplete.
@@ -100,7 +101,7 @@ started=$started
 ended=$ended
 host=$record_host
 scheduler_job=$scheduler_job
-" && mv -fT "$file.$$.tmp" "$file"
+${used-}" && mv -fT "$file.$$.tmp" "$file"
 }
 
 # Record why a row was not started, so that rows stop waiting for it.

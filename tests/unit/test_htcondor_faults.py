@@ -14,7 +14,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from reana_batch.backends.htcondor import schedd
+from reana_batch.backends.htcondor import endings, schedd
 from reana_batch.backends.htcondor.nodes import SHIP, VERDICT
 from reana_batch.backends.htcondor.sessions import SESSIONS
 from reana_batch.backends.htcondor.tools import default_place
@@ -92,7 +92,7 @@ ENDINGS = {
 @pytest.mark.parametrize("event", ENDINGS)
 def test_why_a_job_did_not_end_by_itself(run: Path, event: str) -> None:
     (run / "batch/workflow.dag.nodes.log").write_text(log(WHOLE_DAG, GEN, FIT, event, "028|12.000.000"))
-    assert schedd.endings(run) == {("gen", 0): ENDINGS[event]}
+    assert endings.endings(run) == {("gen", 0): ENDINGS[event]}
 
 
 def test_jobs_that_ended_well_and_attempts_before_the_last_are_not_told(run: Path) -> None:
@@ -100,7 +100,7 @@ def test_jobs_that_ended_well_and_attempts_before_the_last_are_not_told(run: Pat
     again = "000|14.000.000|DAG Node: fit.0"
     text = log(GEN, FIT, well, "005|13.000.000|(1) Normal termination (return value 3)", again)
     (run / "batch/workflow.dag.nodes.log").write_text("...\nnot an event\n...\n" + text + "005 (14.000.000) cut")
-    assert schedd.endings(run) == {}
+    assert endings.endings(run) == {}
 
 
 def test_a_node_that_the_schedd_refused_is_told_with_its_words(run: Path) -> None:
@@ -111,25 +111,25 @@ def test_a_node_that_the_schedd_refused_is_told_with_its_words(run: Path) -> Non
         "11/29/26 10:00:01 Failed to submit node fit.0: submit error: ERROR: no request_memory\n"
         "ERROR: on line 4\n"
     )
-    assert schedd.endings(run) == {("fit", 0): "refused by HTCondor (ERROR: no request_memory ERROR: on line 4)"}
+    assert endings.endings(run) == {("fit", 0): "refused by HTCondor (ERROR: no request_memory ERROR: on line 4)"}
 
 
 def test_the_last_words_are_the_errors_of_dagman(run: Path) -> None:
     lines = [f"11/29/26 10:00:0{number} ERROR: fault {number}" for number in range(8)]
     (run / "batch/workflow.dag.dagman.out").write_text("\n".join([*lines, "11/29/26 10:00:09 all is well", ""]))
-    assert schedd.last_words(run).splitlines() == [f"ERROR: fault {number}" for number in range(3, 8)]
+    assert endings.last_words(run).splitlines() == [f"ERROR: fault {number}" for number in range(3, 8)]
 
 
 def test_without_a_log_the_last_words_are_what_dagman_printed(run: Path) -> None:
-    assert schedd.last_words(run) == ""
+    assert endings.last_words(run) == ""
     (run / "batch/workflow.dag.lib.err").write_text("cannot write workflow.dag.dagman.out\n")
-    assert schedd.last_words(run) == "cannot write workflow.dag.dagman.out"
+    assert endings.last_words(run) == "cannot write workflow.dag.dagman.out"
 
 
 def test_a_job_that_was_ended_after_its_work_was_done_is_among_the_last_words(run: Path) -> None:
     done(run, "gen")
     (run / "batch/workflow.dag.nodes.log").write_text(log(GEN, "009|12.000.000|via condor_rm (by user alice)"))
-    assert schedd.last_words(run) == (
+    assert endings.last_words(run) == (
         "gen (reana.yaml:6): its work is done, but its job was ended before it could end by itself"
         " (removed by hand by alice)."
     )

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from reana_batch.backends.slurm import controller
+from reana_batch.backends.slurm.journal import JOURNAL
 from reana_batch.backends.slurm.reasons import RELEASABLE
 from reana_batch.backends.slurm.sessions import SESSIONS
 from reana_batch.backends.slurm.settings import SlurmSettings
@@ -43,8 +44,8 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "8 .finaliser/failure 0 1 1 - -",
         "9 .finaliser/end 0 1 1 - -",
     ]
-    (made / controller.JOURNAL).parent.mkdir(exist_ok=True)
-    (made / controller.JOURNAL).write_text("".join(f"{line}\n" for line in journal))
+    (made / JOURNAL).parent.mkdir(exist_ok=True)
+    (made / JOURNAL).write_text("".join(f"{line}\n" for line in journal))
     monkeypatch.setattr(controller, "_PAUSE", 0)
     return made
 
@@ -334,7 +335,7 @@ def test_files_of_a_submission_by_hand_are_seen(tmp_path: Path, files: dict[str,
 
 
 def test_a_submission_that_fails_is_told_with_slurms_words_and_a_cure(run: Path, tools: Tools) -> None:
-    (run / controller.JOURNAL).unlink()
+    (run / JOURNAL).unlink()
     tools(
         sbatch="echo 'sbatch: error: Batch job submission failed: Invalid account' >&2; exit 1", squeue="", scancel=""
     )
@@ -347,7 +348,7 @@ def test_a_submission_that_fails_is_told_with_slurms_words_and_a_cure(run: Path,
 
 
 def test_an_interrupted_submission_cancels_what_slurm_has_accepted(run: Path, tools: Tools) -> None:
-    (run / controller.JOURNAL).unlink()
+    (run / JOURNAL).unlink()
     tools(scontrol="echo 'ClusterName = near'", scancel="", squeue="")
     # The interrupt of a terminal, at the second job. submit.sh is told a moment later.
     interrupt = f"[ ! -s state/slurm.jobs ] || [ -e ../hit ] || {{ : >../hit; kill -INT {os.getpid()}; sleep 3; }}"
@@ -365,7 +366,7 @@ def expand(run: Path) -> Path:
     """Add an expansion to a run, made by the step fit. What it has compiled is a copy of the run. Return that."""
     part = run / "expansions/fit"
     shutil.copytree(run, part)
-    (part / controller.JOURNAL).unlink()
+    (part / JOURNAL).unlink()
     manifest = json.loads((run / MANIFEST).read_text("utf-8"))
     manifest["expansions"] = [{"name": "fit", "label": "fit", "origin": "reana.yaml:1", "reason": "files"}]
     (run / MANIFEST).write_text(json.dumps(manifest), "utf-8")
@@ -381,7 +382,7 @@ def test_a_run_that_goes_on_submits_the_chain_of_an_expansion_too(run: Path, too
     tools(scontrol="echo 'ClusterName = near'", scancel="", squeue="")
     tools(sbatch=f"echo $((20 + $(grep -c ^sbatch {run.parent}/called)))")
     ids = controller.submit(Run(run))
-    submitted = [line.split()[:2] for line in (part / controller.JOURNAL).read_text().splitlines()]
+    submitted = [line.split()[:2] for line in (part / JOURNAL).read_text().splitlines()]
     assert [key for _, key in submitted if not key.startswith(".finaliser/")] == ["fit/0"]
     assert {job for job, _ in submitted} <= set(ids)
     # If Slurm refuses the chain of the run, no job of the expansion is left.
@@ -398,7 +399,7 @@ def test_an_expansion_whose_planner_will_submit_it_is_left_to_it(run: Path, tool
     tools(scontrol="echo 'ClusterName = near'", scancel="", squeue="")
     tools(sbatch=f"echo $((20 + $(grep -c ^sbatch {run.parent}/called)))")
     controller.submit(Run(run))
-    assert not (part / controller.JOURNAL).exists()
+    assert not (part / JOURNAL).exists()
 
 
 def test_jobs_that_a_planner_submits_while_the_run_is_stopped_are_cancelled_too(
@@ -413,7 +414,7 @@ def test_jobs_that_a_planner_submits_while_the_run_is_stopped_are_cancelled_too(
 
     def sleep(seconds: float) -> None:
         if seconds == 1:
-            (part / controller.JOURNAL).write_text("30 gen/0 0 1 1 - -\n")
+            (part / JOURNAL).write_text("30 gen/0 0 1 1 - -\n")
             tools(squeue="")
         else:
             pause(seconds)
@@ -461,7 +462,7 @@ def test_a_finaliser_that_is_gone_holds_the_run_and_is_replaced(run: Path, tools
     held = controller.query(run).held
     assert [(job.id, job.reason.partition(",")[0]) for job in held] == [("8", "it is gone")]
     assert controller.release(run, LAST, held) == ["10"]
-    assert "failure" in (run / controller.JOURNAL).read_text().splitlines()[-1]
+    assert "failure" in (run / JOURNAL).read_text().splitlines()[-1]
     tools(sbatch="echo 'sbatch: error: no' >&2; exit 1")
     with pytest.raises(Refused, match="No finaliser could be submitted"):
         controller.release(run, LAST, held)
@@ -489,7 +490,7 @@ def test_a_run_whose_jobs_slurm_has_lost_is_submitted_again(
     ids = controller.release(run, LAST, held)
     assert len(ids) == 4
     assert "Slurm has lost jobs of the run; submitting every unfinished job again." in capsys.readouterr().err
-    assert (run / f"{controller.JOURNAL}.old").read_text().startswith("5 gen/0 ")
+    assert (run / f"{JOURNAL}.old").read_text().startswith("5 gen/0 ")
 
 
 def test_of_two_instances_of_a_planner_one_submits(
@@ -513,10 +514,10 @@ def test_of_two_instances_of_a_planner_one_submits(
 def test_a_planner_that_is_refused_because_its_other_instance_has_submitted_is_content(
     run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (run / controller.JOURNAL).unlink()
+    (run / JOURNAL).unlink()
 
     def lose(directory: Path) -> None:
-        (directory / controller.JOURNAL).write_text("5 gen/0 0 1 1 - -\n")
+        (directory / JOURNAL).write_text("5 gen/0 0 1 1 - -\n")
         raise refuse("scheduler", "Slurm did not accept the workflow.")
 
     monkeypatch.setattr(controller, "_submit_chain", lose)
@@ -525,7 +526,7 @@ def test_a_planner_that_is_refused_because_its_other_instance_has_submitted_is_c
 
 
 def test_a_planner_whose_chain_is_refused_says_so(run: Path, tools: Tools) -> None:
-    (run / controller.JOURNAL).unlink()
+    (run / JOURNAL).unlink()
     tools(sbatch="echo 'sbatch: error: Invalid qos specification' >&2; exit 1", squeue="", scancel="")
     tools(scontrol="echo 'ClusterName = near'")
     with pytest.raises(Refused, match="Invalid qos"):
