@@ -34,15 +34,16 @@ class Here:
 
 
 @dataclass(frozen=True, slots=True)
-class SessionJobs:
-    """The functions for the job of a session: a server on a run's workspace.
+class SingleJobs:
+    """The functions for a job that belongs to no step: the server of a session, or the probe of ``doctor``.
 
-    A path is the folder of the session, in which its script ``job.sh`` is started. A place is what ``place`` of the
-    driver returned.
+    A path is the folder of the job, in which its script ``job.sh`` is started. Of a session it is ``sessions/KIND`` of
+    the run. A place is what ``place`` of the driver returned, or nothing for the scheduler of this machine.
     """
 
-    # Yields the batch system's own files in the folder. The number is the time limit in seconds.
-    files: Callable[[Site, int], Iterator[File]]
+    # Yields the batch system's own files in the folder. The text is the name of the job, and the number its time limit
+    # in seconds.
+    files: Callable[[Site, str, int], Iterator[File]]
     # Submits the job and returns its id.
     submit: Callable[[Path, Mapping[str, str]], str]
     # Returns the job of this id, or None if it has left the queue. Raises Refused if the system does not answer.
@@ -142,8 +143,9 @@ class Driver:
     on_worker: Callable[[Path, str, Sequence[str], Submission], int] | None = None
     # How to change what jobs ask for. Without it, only the job script has requests.
     requests: Requests | None = None
-    # Starts the jobs of sessions. Without it, sessions of a run are on the user's machine.
-    sessions: SessionJobs | None = None
+    # Starts jobs that belong to no step. Without it, sessions of a run are on the user's machine, and workers cannot be
+    # probed.
+    single: SingleJobs | None = None
     # The batch system's own logs of a run.
     logs: tuple[str, ...] = ()
     # The prefixes of the files that the batch system writes among the batch files.

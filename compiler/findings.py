@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import subprocess
 from dataclasses import dataclass
+from typing import NamedTuple
 
 TIMEOUT = 10  # seconds
+# The seconds by which a clock may differ. Some schedulers and file systems tell whole seconds.
+_SKEW = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A thing that was checked. ``state`` is ok, missing (the site needs it) or absent (the site does not)."""
+    """A thing that was checked.
+
+    ``state`` is ok, missing (the site needs it), absent (the site does not need it) or unknown (it could not be checked).
+    """
 
     subject: str
     state: str
@@ -18,11 +24,29 @@ class Finding:
     cure: str = ""
 
 
-def finding(subject: str, good: bool, needed: bool, note: str, cure: str) -> Finding:
-    """Return the finding about a thing. It is good or not, and the site needs it or not."""
+def finding(subject: str, good: bool | None, needed: bool, note: str, cure: str) -> Finding:
+    """Return the finding about a thing. It is good or not, and the site needs it or not. None is not known."""
     if good:
         return Finding(subject, "ok", note)
+    if good is None:
+        return Finding(subject, "unknown", note, cure)
     return Finding(subject, "missing" if needed else "absent", note, cure if needed else "")
+
+
+class Told(NamedTuple):
+    """What a tool printed, and whether it ended with success."""
+
+    good: bool
+    text: str
+
+
+def told(*command: str) -> Told | None:
+    """Return what a tool prints on both its outputs, or None if it is missing or takes too long."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT, check=False, errors="replace")
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return Told(done.returncode == 0, "\n".join(filter(None, (done.stdout.strip(), done.stderr.strip()))))
 
 
 def output(*command: str) -> str | None:
@@ -36,3 +60,14 @@ def output(*command: str) -> str | None:
 
 def first_line(text: str | None) -> str:
     return text.splitlines()[0] if text else "not found"
+
+
+def clock(subject: str, shown: float, since: float, until: float) -> Finding:
+    """Return the finding about a clock that showed ``shown`` between two times of this machine's clock."""
+    behind, ahead = since - shown, shown - until
+    if max(behind, ahead) > _SKEW:
+        note = f"{max(behind, ahead):,.0f} s {'behind' if behind > ahead else 'ahead of'} the clock of this machine"
+        return finding(
+            subject, False, True, note, "ask the administrator of the machine: tickets and times depend on it."
+        )
+    return finding(subject, True, True, f"agrees with this machine within {max(until - since, _SKEW):,.0f} s", "")

@@ -7,7 +7,6 @@ HTCondor's command-line tools, with the same answers. Nothing here waits or quer
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import json
 import os
 import re
@@ -16,7 +15,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from reana_batch import layout
 from reana_batch.backends.drivers import Driver, Requests
@@ -24,18 +23,14 @@ from reana_batch.backends.htcondor import interactive, tools
 from reana_batch.backends.htcondor.accounts import accounts
 from reana_batch.backends.htcondor.endings import endings, last_words
 from reana_batch.backends.htcondor.events import events
+from reana_batch.backends.htcondor.examination import examine
 from reana_batch.backends.htcondor.jobs import jobs_where
 from reana_batch.backends.htcondor.nodes import DAG_FILE, SHIP, VERDICT, expansion_node
 from reana_batch.backends.htcondor.requests import SETTINGS, attributes, with_requests
-from reana_batch.backends.htcondor.sessions import SESSIONS
+from reana_batch.backends.htcondor.single import SINGLE
 from reana_batch.diagnostics import refuse
-from reana_batch.findings import Finding, finding, first_line, output
 from reana_batch.run.parts import Run
 from reana_batch.run.queue import Queue, QueuedJob, Submission, Trace
-
-if TYPE_CHECKING:
-    from reana_batch.site import Site
-
 
 # --- submitting ----------------------------------------------------------------------------------
 
@@ -296,24 +291,6 @@ def _submit_by_tool(settings: Mapping[str, str]) -> str:
     return found[1]
 
 
-# --- what works here -----------------------------------------------------------------------------
-
-
-def examine(_site: Site, needed: bool) -> Iterator[Finding]:
-    """Yield whether HTCondor's tools, schedd and bindings work here."""
-    version = output("condor_version")
-    cure = "log in to a machine that submits to HTCondor, such as lxplus."
-    yield finding("HTCondor tools", version is not None, needed, first_line(version), cure)
-    if version is not None:
-        answer = output("condor_q", "-totals")
-        note = "the schedd answers" if answer is not None else "the schedd does not answer"
-        cure = "look at condor_q; is your ticket valid (klist)?"
-        yield finding("HTCondor schedd", answer is not None, needed, note, cure)
-    there = importlib.util.find_spec("htcondor2") is not None
-    note = "installed" if there else "not installed; HTCondor's tools are used instead"
-    yield finding("HTCondor bindings", there, False, note, "")
-
-
 DRIVER = Driver(
     place=place,
     submit=submit,
@@ -328,7 +305,7 @@ DRIVER = Driver(
     starts_clean=lambda _directory, _folder: True,  # the user's environment is in a file if jobs get it
     on_worker=on_worker,
     requests=Requests("job.sub", with_requests, SETTINGS, alter),
-    sessions=SESSIONS,
+    single=SINGLE,
     logs=(f"{DAG_FILE}.dagman.out",),
     left_behind=("workflow.dag.",),
 )

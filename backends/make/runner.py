@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from reana_batch import cpus, files, layout
 from reana_batch.backends.drivers import Driver, Here, Report
 from reana_batch.backends.make import processes
-from reana_batch.backends.make.sessions import SESSIONS
+from reana_batch.backends.make.single import SINGLE
 from reana_batch.diagnostics import refuse
 from reana_batch.files import no_follow
 from reana_batch.findings import Finding, finding, first_line, output
@@ -259,6 +259,6 @@ DRIVER = Driver(
     forget=forget,
     starts_clean=_starts_clean,
     examine=examine,
-    sessions=SESSIONS,
+    single=SINGLE,
     logs=(_LOG,),
 )

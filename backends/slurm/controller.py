@@ -17,27 +17,22 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 from reana_batch import layout
 from reana_batch.backends.drivers import Driver, Requests
 from reana_batch.backends.slurm import interactive, tools
 from reana_batch.backends.slurm.accounts import accounts
+from reana_batch.backends.slurm.examination import examine
 from reana_batch.backends.slurm.jobs import ENDINGS, STATES, queued_job
 from reana_batch.backends.slurm.journal import FINALISER, JOURNAL, jobs_of, jobs_of_part, lines_of
 from reana_batch.backends.slurm.reasons import RELEASABLE, cure
 from reana_batch.backends.slurm.requests import SETTINGS, queued, with_requests
-from reana_batch.backends.slurm.sessions import SESSIONS
-from reana_batch.backends.slurm.settings import SlurmSettings
+from reana_batch.backends.slurm.single import SINGLE
 from reana_batch.diagnostics import Refused, refuse
-from reana_batch.findings import TIMEOUT, Finding, finding, first_line, output
 from reana_batch.run.parts import Run
 from reana_batch.run.queue import ALL_DONE, LINGERING, JobState, Queue, QueuedJob, Submission, Trace
 from reana_batch.run.reasons import UNDER_WAY
 from reana_batch.run.records import StepRecords
-
-if TYPE_CHECKING:
-    from reana_batch.site import Site
 
 _UNDER_WAY = "state/slurm.submitting"
 # The reason that is shown for a run that has lost its finaliser.
@@ -420,42 +415,6 @@ def _earlier_ends(jobs: Iterable[str], cluster: Mapping[str, str]) -> dict[str, 
     return found
 
 
-# --- what works here -----------------------------------------------------------------------------
-
-
-def examine(site: Site, needed: bool) -> Iterator[Finding]:
-    """Yield whether Slurm's tools, slurmctld, array limit and pyslurm work here."""
-    version = output("sbatch", "--version")
-    cure = "log in to a machine that submits to Slurm."
-    yield finding("Slurm tools", version is not None, needed, first_line(version), cure)
-    if version is None:
-        return
-    config = output("scontrol", "show", "config")
-    yield finding("slurmctld", config is not None, needed, first_line(output("scontrol", "ping")), "ask your site.")
-    sizes = re.search(r"^MaxArraySize\s*=\s*(\d+)", config or "", re.MULTILINE)
-    if sizes:
-        good = int(sizes[1]) >= site.of(SlurmSettings).max_array_size
-        note = f"MaxArraySize is {sizes[1]}, the profile says {site.of(SlurmSettings).max_array_size}"
-        yield finding("Slurm arrays", good, needed, note, f"set slurm.max_array_size to {sizes[1]}.")
-    yield _pyslurm(site, needed)
-
-
-def _pyslurm(site: Site, needed: bool) -> Finding:
-    """Return whether pyslurm works. A subprocess tests it, because importing pyslurm may end a process."""
-    from importlib import resources
-
-    with resources.as_file(resources.files("reana_batch.templates") / "slurm/pyslurm_sbatch.py") as helper:
-        command = [site.of(SlurmSettings).pyslurm_python or sys.executable, str(helper)]
-        try:
-            done = subprocess.run(command, input="", capture_output=True, text=True, timeout=TIMEOUT, check=False)
-            good, note = done.returncode == 0, (done.stderr + done.stdout).strip().rpartition("\n")[2]
-        except (OSError, subprocess.TimeoutExpired) as error:
-            good, note = False, str(error)
-    cure = "install the pyslurm of this Slurm, or set slurm.submission to sbatch."
-    wanted = needed and site.of(SlurmSettings).submission == "pyslurm"
-    return finding("pyslurm", good, wanted, note.removeprefix("ready, "), cure)
-
-
 DRIVER = Driver(
     submit=submit,
     submit_part=submit_part,
@@ -468,6 +427,6 @@ DRIVER = Driver(
     on_worker=on_worker,
     requests=Requests("job.sbatch", with_requests, SETTINGS, alter),
     examine=examine,
-    sessions=SESSIONS,
+    single=SINGLE,
     logs=("logs/finaliser.out", "logs/gate.out"),
 )

@@ -12,12 +12,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reana_batch import backends, files
-from reana_batch.backends.drivers import SessionJobs
+from reana_batch.backends.drivers import SingleJobs
 from reana_batch.diagnostics import Diagnostics, Refused, refuse
+from reana_batch.lifecycle.single import ASK, LOOK, leave_queue, write_folder
 from reana_batch.lifecycle.status import silence_of
 from reana_batch.run.lock import locked
 from reana_batch.run.parts import Run
-from reana_batch.run.queue import LINGERING, JobState, QueuedJob, Submission
+from reana_batch.run.queue import JobState, QueuedJob, Submission
 from reana_batch.run.run_json import read_record
 from reana_batch.run.sessions import Session, folder_of, note_session, read_session, read_sessions
 from reana_batch.run.steps import named
@@ -26,8 +27,6 @@ from reana_batch.writing.sessions import KINDS, SessionFacts, kept_environment, 
 
 LOGIN = "login"  # where a session is that is not a job of the batch system
 DEFAULT_SECONDS = 4 * 3600
-# How often the record of a session is read while it starts, and how often its scheduler is asked. Seconds.
-_LOOK, _ASK = 0.3, 5
 # The states of a session. In those of ACTIVE, its job is in a queue or runs.
 WAITING, STARTING, OPEN, ENDED, FAILED, UNKNOWN = "waiting", "starting", "open", "ended", "failed", "unknown"
 ACTIVE = (WAITING, STARTING, OPEN, UNKNOWN)
@@ -91,8 +90,8 @@ def _of_job(session: Session, job: QueuedJob) -> tuple[str, str]:
     return (session.state if job.state is JobState.ENDING and session.state else WAITING), job.reason
 
 
-def _jobs(backend: str) -> SessionJobs:
-    jobs = backends.driver(backend).sessions
+def _jobs(backend: str) -> SingleJobs:
+    jobs = backends.driver(backend).single
     if jobs is None:
         title = backends.lowering(backend).TARGET.title
         raise refuse("unsupported", f"{title} starts no sessions.", hint=f"to have it on this machine: --on {LOGIN}")
@@ -141,11 +140,7 @@ def _start(run: Run, wanted: Wanted) -> Session:
     try:
         with files.naming(folder, named=True):
             shutil.rmtree(folder, ignore_errors=True)
-            files.make_private(folder)
-            written = (*session_files(facts, site), *jobs.files(site, facts.seconds))
-            for path, text in [(folder / file.path, file.text) for file in written]:
-                files.make_private(path.parent)
-                files.write_whole(path, "".join(text).encode())
+            write_folder(folder, (*session_files(facts, site), *jobs.files(site, "session", facts.seconds)))
             library = session_library()
             files.write_whole(run.directory / library.path, "".join(library.text).encode())
             note_session(session)
@@ -166,7 +161,7 @@ def _backend(run: Run, wanted: Wanted) -> str:
     """Return the back end that starts the session: that of the run, or the one that runs on this machine."""
     own = run.manifest.backend
     target = backends.lowering(own).TARGET
-    has_jobs = not target.runs_here and backends.driver(own).sessions is not None
+    has_jobs = not target.runs_here and backends.driver(own).single is not None
     if wanted.on == LOGIN or (wanted.on is None and not has_jobs):
         return next(each.name for each in backends.targets() if each.runs_here)
     if target.runs_here:
@@ -237,14 +232,14 @@ def await_session(current: SessionStatus, changed: Callable[[SessionStatus], Non
     while True:
         session = read_session(current.run, current.session.kind) or current.session
         now = time.monotonic()
-        if session.state == OPEN or asked is None or now - asked > _ASK or session.state in (ENDED, FAILED):
+        if session.state == OPEN or asked is None or now - asked > ASK or session.state in (ENDED, FAILED):
             current, asked = look(current.run, session), now
         if current.state == OPEN or current.state not in ACTIVE:
             return current
         if (current.state, current.reason) != told:
             told = (current.state, current.reason)
             changed(current)
-        time.sleep(_LOOK)
+        time.sleep(LOOK)
 
 
 # --- closing -------------------------------------------------------------------------------------
@@ -285,18 +280,7 @@ def _close(directory: Path, session: Session, *, force: bool = False) -> None:
 
 
 def _leave_queue(directory: Path, session: Session) -> None:
-    end = time.monotonic() + LINGERING
-    while (job := _queued(session)) is not None:
-        if time.monotonic() > end:
-            raise refuse("run-state", f"The session of {directory.name} is still ending; try again later.")
-        if job.state is not JobState.ENDING:
-            _jobs(session.backend).cancel(session.folder, session.job, session.place or {})
-        time.sleep(_LOOK)
-
-
-def _queued(session: Session) -> QueuedJob | None:
-    """Return the job of a session unless it has ended. A job that recorded its end needs no scheduler that answers."""
     if not session.job or session.state in (ENDED, FAILED):
-        return None
-    job = _jobs(session.backend).query(session.folder, session.job, session.place or {})
-    return None if job is None or job.state is JobState.ENDED else job
+        return  # a job that recorded its end needs no scheduler that answers
+    if not leave_queue(_jobs(session.backend), session.folder, session.job, session.place or {}):
+        raise refuse("run-state", f"The session of {directory.name} is still ending; try again later.")

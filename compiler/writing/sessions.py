@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -82,7 +82,7 @@ def session_files(facts: SessionFacts, site: Site) -> Iterator[File]:
     yield File(TOKEN, f"{facts.token}\n")
     yield from facts.kind.files(facts.token)
     if facts.environment:
-        yield File(_ENVIRONMENT, "".join(f"export {name}={for_shell(value)}\n" for name, value in facts.environment))
+        yield environment_file(facts.environment)
     script = render(
         "session/job.sh.j2",
         "sh",
@@ -102,7 +102,12 @@ def session_library() -> File:
     return library("session-lib.sh")
 
 
-def kept_environment(variables: dict[str, str]) -> tuple[tuple[str, str], ...]:
+def environment_file(variables: Iterable[tuple[str, str]]) -> File:
+    """Return the bash file that sets variables in a job."""
+    return File(_ENVIRONMENT, "".join(f"export {name}={for_shell(value)}\n" for name, value in variables))
+
+
+def kept_environment(variables: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     """Return the variables of a login that a session on a worker gets too."""
     names = (name for name in sorted(variables) if name.isidentifier() and name not in _NAMES)
     return tuple((name, variables[name]) for name in names if not name.startswith(_OF_A_MACHINE))

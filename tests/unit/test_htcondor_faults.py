@@ -15,8 +15,10 @@ from types import SimpleNamespace
 import pytest
 
 from reana_batch.backends.htcondor import endings, schedd
+from reana_batch.backends.htcondor.examination import examine
 from reana_batch.backends.htcondor.nodes import SHIP, VERDICT
-from reana_batch.backends.htcondor.sessions import SESSIONS
+from reana_batch.backends.htcondor.settings import HTCondorSettings
+from reana_batch.backends.htcondor.single import SINGLE
 from reana_batch.backends.htcondor.tools import default_place
 from reana_batch.diagnostics import Refused, render
 from reana_batch.layout import MANIFEST
@@ -55,9 +57,67 @@ def told(refused: pytest.ExceptionInfo[Refused]) -> str:
 )
 def test_the_doctor_tells_whether_the_schedd_answers(tools: Tools, condor_q: str, state: str, note: str) -> None:
     tools(condor_version="echo 'CondorVersion: 25.6'", condor_q=condor_q)
-    found = {each.subject: each for each in schedd.examine(Site(), True)}
+    found = {each.subject: each for each in examine(Site(), True)}
     assert (found["HTCondor tools"].state, found["HTCondor tools"].note) == ("ok", "CondorVersion: 25.6")
     assert (found["HTCondor schedd"].state, found["HTCondor schedd"].note) == (state, note)
+
+
+def asked(subject: str, group: str | None = None) -> tuple[str, str, str]:
+    """Return the doctor's finding about a pool. The profile has this accounting group."""
+    site = Site(systems={"htcondor": HTCondorSettings(accounting_group=group)})
+    [found] = [each for each in examine(site, True) if each.subject == subject]
+    return found.state, found.note, found.cure
+
+
+GROUPS = "printf '%s\\n' '<none>' group_physics group_other"
+
+
+@pytest.mark.parametrize(
+    ("says", "group", "state", "note"),
+    [
+        (GROUPS, "group_physics", "ok", "group_physics exists"),
+        (GROUPS, "group_physics.alice", "ok", "group_physics.alice exists"),
+        (GROUPS, "group_phys", "missing", "group_phys does not exist"),
+        ("echo '<none>'", "group_phys", "unknown", "group_phys; the pool does not show its groups"),
+        ("exit 1", "group_phys", "unknown", "the collector does not answer"),
+    ],
+)
+def test_the_doctor_looks_for_the_accounting_group(tools: Tools, says: str, group: str, state: str, note: str) -> None:
+    tools(condor_version="echo 25.6", condor_q="true", condor_status=says)
+    cure = {
+        "missing": "set htcondor.accounting_group to one of group_physics, group_other.",
+        "unknown": "ask your pool.",
+    }
+    assert asked("accounting group", group) == (state, note, cure.get(state, ""))
+
+
+@pytest.mark.parametrize(
+    ("says", "state", "note"),
+    [
+        ("echo worker1", "ok", "it has slots"),
+        ("true", "missing", "it has no slots"),
+        ("exit 1", "unknown", "the collector does not answer"),
+    ],
+)
+def test_the_doctor_looks_for_workers(tools: Tools, says: str, state: str, note: str) -> None:
+    tools(condor_version="echo 25.6", condor_q="true", condor_status=says)
+    assert asked("HTCondor pool")[:2] == (state, note)
+
+
+@pytest.mark.parametrize(
+    ("says", "state", "note"),
+    [
+        ("date +%s", "ok", "agrees with this machine within 5 s"),
+        ("echo 86400", "missing", "s behind the clock of this machine"),
+        ("echo undefined", "unknown", "the schedd does not show its time"),
+    ],
+)
+def test_the_clock_of_the_schedd(tools: Tools, tmp_path: Path, says: str, state: str, note: str) -> None:
+    tools(condor_config_val="echo '||here.site|'", condor_version="echo 25.6", condor_q="true", condor_status=says)
+    found = asked("clock of the schedd")
+    assert found[0] == state
+    assert found[1].endswith(note)
+    assert "condor_status -schedd -direct here.site -af MyCurrentTime\n" in (tmp_path / "called").read_text()
 
 
 # --- the logs ------------------------------------------------------------------------------------
@@ -290,7 +350,7 @@ def test_a_held_job_is_told_with_what_to_do(run: Path, tools: Tools, code: int, 
 def test_a_held_session_is_started_again(tmp_path: Path, tools: Tools, code: int, shown: str) -> None:
     ad = {"ClusterId": 7, "ProcId": 0, "Iwd": str(tmp_path), "JobStatus": 5, "HoldReasonCode": code}
     tools(condor_q=f"echo '{json.dumps([ad])}'")
-    job = SESSIONS.query(tmp_path, "7.0", {})
+    job = SINGLE.query(tmp_path, "7.0", {})
     assert job is not None
     assert job.reason == shown
 

@@ -5,20 +5,23 @@ tests/real has the same on a real cluster.
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
 import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from reana_batch.backends.slurm import controller
+from reana_batch.backends.slurm.examination import examine
 from reana_batch.backends.slurm.journal import JOURNAL
 from reana_batch.backends.slurm.reasons import RELEASABLE
-from reana_batch.backends.slurm.sessions import SESSIONS
 from reana_batch.backends.slurm.settings import SlurmSettings
+from reana_batch.backends.slurm.single import SINGLE
 from reana_batch.diagnostics import Refused, refuse, render
 from reana_batch.layout import MANIFEST
 from reana_batch.lifecycle.deletion import check_all_deletable
@@ -82,7 +85,7 @@ def test_the_doctor_compares_the_arrays_that_slurm_takes_with_the_profile(
     config = f"echo 'MaxArraySize            = {largest}'"
     tools(sbatch="echo 'slurm 25.11'", scontrol=f"[ \"$1\" = ping ] && echo 'Slurmctld is UP' || {config}")
     site = Site(systems={"slurm": SlurmSettings(pyslurm_python="/no/such/python", submission="pyslurm")})
-    found = {each.subject: each for each in controller.examine(site, True)}
+    found = {each.subject: each for each in examine(site, True)}
     assert (found["Slurm tools"].note, found["slurmctld"].note) == ("slurm 25.11", "Slurmctld is UP")
     assert (found["Slurm arrays"].state, found["Slurm arrays"].cure) == (
         state,
@@ -90,6 +93,120 @@ def test_the_doctor_compares_the_arrays_that_slurm_takes_with_the_profile(
     )
     assert found["pyslurm"].state == "missing"
     assert "/no/such/python" in found["pyslurm"].note
+
+
+PARTITIONS = (
+    "PartitionName=main AllowGroups=ALL AllowAccounts=ALL AllowQos=ALL Default=YES MaxTime=UNLIMITED State=UP",
+    "PartitionName=night AllowGroups=ALL AllowAccounts=ALL AllowQos=ALL Default=NO MaxTime=1-00:00:00 State=DRAIN",
+    "PartitionName=closed AllowGroups=no-such-group AllowAccounts=ALL AllowQos=ALL MaxTime=01:00:00 State=UP",
+    "PartitionName=paid AllowGroups=ALL AllowAccounts=physics,other AllowQos=long MaxTime=01:00:00 State=UP",
+    "PartitionName=some AllowGroups=ALL DenyAccounts=guests AllowQos=ALL MaxTime=01:00:00 State=UP",
+)
+
+
+def scontrol(*partitions: str, accounting: str = "slurmdbd", enforced: str = "associations,limits") -> str:
+    """Return a scontrol that shows a configuration and partitions."""
+    now = time.strftime("%Y-%m-%dT%H:%M:%S")
+    config = (
+        f"Configuration data as of {now}\nMaxArraySize = 1001\nClusterName = here\n"
+        f"AccountingStorageType = accounting_storage/{accounting}\nAccountingStorageEnforce = {enforced}"
+    )
+    shown = "\n".join(partitions)
+    return f'if [[ "$*" == *partition* ]]; then cat <<"END"\n{shown}\nEND\nelse cat <<"END"\n{config}\nEND\nfi'
+
+
+def asked(settings: SlurmSettings, subject: str) -> tuple[str, str, str]:
+    """Return the doctor's finding about what the jobs of a site ask for."""
+    [found] = [each for each in examine(Site(systems={"slurm": settings}), True) if each.subject == subject]
+    return found.state, found.note, found.cure
+
+
+WANTED = [
+    ({}, "ok", "main is up; its jobs may take unlimited (the default of the cluster)"),
+    ({"partition": "nope"}, "missing", "nope does not exist"),
+    ({"partition": "night"}, "missing", "night is drain"),
+    ({"partition": "night,main"}, "ok", "night is drain; main is up; its jobs may take unlimited"),
+    ({"partition": "closed"}, "missing", "closed does not allow your groups"),
+    ({"partition": "paid", "account": "physics", "qos": "long"}, "ok", "paid is up; its jobs may take 01:00:00"),
+    ({"partition": "paid", "account": "mine"}, "missing", "paid does not allow the account mine"),
+    ({"partition": "paid", "qos": "short"}, "missing", "paid does not allow the QOS short"),
+    ({"partition": "some", "account": "guests"}, "missing", "some does not allow the account guests"),
+    ({"partition": "some", "account": "physics"}, "ok", "some is up; its jobs may take 01:00:00"),
+]
+
+
+@pytest.mark.parametrize(("given", "state", "note"), WANTED)
+def test_the_doctor_looks_at_the_partition_of_the_profile(
+    tools: Tools, given: dict[str, Any], state: str, note: str
+) -> None:
+    tools(sbatch="echo slurm 25.11", scontrol=scontrol(*PARTITIONS), sacctmgr="exit 1")
+    cure = "" if state == "ok" else "set slurm.partition to one of main, night, closed, paid, some."
+    assert asked(SlurmSettings(**given), "Slurm partition") == (state, note, cure)
+
+
+def test_partitions_that_cannot_be_seen(tools: Tools) -> None:
+    tools(sbatch="echo slurm 25.11", scontrol='[[ "$*" != *partition* ]]', sacctmgr="exit 1")
+    assert asked(SlurmSettings(), "Slurm partition")[:2] == ("unknown", "scontrol does not show the partitions")
+    tools(scontrol=scontrol("PartitionName=closed Default=NO State=UP"))
+    note = "the profile names none, and Slurm has no default"
+    assert asked(SlurmSettings(), "Slurm partition") == ("missing", note, "set slurm.partition to one of closed.")
+
+
+ACCOUNTS = "echo 'physics|normal,long'; echo 'other|normal'"
+ASSOCIATED = [
+    ({}, ACCOUNTS, "ok", "other, physics"),
+    ({"account": "physics", "qos": "long"}, ACCOUNTS, "ok", "physics with QOS long"),
+    ({"account": "nope"}, ACCOUNTS, "missing", "ME has no account nope"),
+    ({"account": "other", "qos": "long"}, ACCOUNTS, "missing", "ME has no QOS long there"),
+    ({}, "true", "missing", "ME has no account"),
+    ({"account": "nope"}, "exit 1", "unknown", "sacctmgr does not answer"),
+]
+
+
+@pytest.mark.parametrize(("given", "sacctmgr", "state", "note"), ASSOCIATED)
+def test_the_doctor_looks_at_the_account_of_the_profile(
+    tools: Tools, given: dict[str, Any], sacctmgr: str, state: str, note: str
+) -> None:
+    tools(sbatch="echo slurm 25.11", scontrol=scontrol(*PARTITIONS), sacctmgr=sacctmgr)
+    found = asked(SlurmSettings(**given), "Slurm account")
+    assert found[:2] == (state, note.replace("ME", getpass.getuser()))
+
+
+def test_accounts_that_slurm_does_not_check(tools: Tools) -> None:
+    tools(sbatch="echo slurm 25.11", scontrol=scontrol(*PARTITIONS, enforced="none"), sacctmgr=ACCOUNTS)
+    note = f"{getpass.getuser()} has no account nope, but Slurm does not enforce it"
+    assert asked(SlurmSettings(account="nope"), "Slurm account") == ("ok", note, "")
+    tools(scontrol=scontrol(*PARTITIONS, accounting="none"))
+    assert asked(SlurmSettings(), "Slurm account") == ("ok", "this Slurm has no accounting", "")
+    note = "this Slurm has no accounting, so nope cannot be checked"
+    assert asked(SlurmSettings(account="nope"), "Slurm account") == ("unknown", note, "")
+
+
+def test_slurm_itself_says_whether_it_would_accept_a_job(tools: Tools, run: Path) -> None:
+    version = "[[ $1 != --version ]] || { echo slurm 25.11; exit; }"
+    tools(sbatch=f"{version}; echo 'sbatch: Job 5 to start at noon' >&2", scontrol=scontrol(*PARTITIONS))
+    assert asked(SlurmSettings(partition="main", qos="long"), "Slurm submission")[:2] == (
+        "ok",
+        "Slurm would accept a job",
+    )
+    assert "--test-only --time=1 --partition=main --qos=long --wrap=true" in called(run, "sbatch")
+    tools(sbatch=f"{version}; echo 'sbatch: error: Batch job' >&2; echo 'allocation failure: Invalid qos' >&2; exit 1")
+    assert asked(SlurmSettings(), "Slurm submission")[:2] == ("missing", "allocation failure: Invalid qos")
+    tools(sbatch=f"{version}; exec sleep 60")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("reana_batch.findings.TIMEOUT", 1)
+        assert asked(SlurmSettings(), "Slurm submission")[0] == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("minutes", "state", "note"), [(0, "ok", "agrees"), (9, "missing", "behind"), (-9, "missing", "ahead of")]
+)
+def test_the_clock_of_slurmctld(tools: Tools, minutes: int, state: str, note: str) -> None:
+    shown = time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(time.time() - 60 * minutes))
+    tools(sbatch="echo slurm 25.11", scontrol=f"echo 'Configuration data as of {shown}'")
+    found = asked(SlurmSettings(), "clock of slurmctld")
+    assert found[0] == state
+    assert note in found[1]
 
 
 # --- tools that fail -----------------------------------------------------------------------------
@@ -202,16 +319,16 @@ def test_a_session_is_a_job_by_itself(run: Path, tools: Tools) -> None:
     folder = run / "sessions/jupyter"
     folder.mkdir(parents=True)
     tools(sbatch="echo '9;far'", squeue="echo 'PENDING|Priority|'", scancel="")
-    assert SESSIONS.submit(folder, {}) == "9"
-    job = SESSIONS.query(folder, "9", {})
+    assert SINGLE.submit(folder, {}) == "9"
+    job = SINGLE.query(folder, "9", {})
     assert job is not None
     assert (job.id, job.state) == ("9", JobState.WAITING)
-    SESSIONS.cancel(folder, "9", {})
+    SINGLE.cancel(folder, "9", {})
     tools(squeue="echo 'slurm_load_jobs error: Invalid job id specified' >&2; exit 1")
-    assert SESSIONS.query(folder, "9", {}) is None
+    assert SINGLE.query(folder, "9", {}) is None
     tools(sbatch="echo 'Invalid account' >&2; exit 1")
-    with pytest.raises(Refused, match="Slurm did not accept the session: Invalid account"):
-        SESSIONS.submit(folder, {})
+    with pytest.raises(Refused, match="Slurm did not accept the job: Invalid account"):
+        SINGLE.submit(folder, {})
 
 
 # --- what the queue shows ------------------------------------------------------------------------

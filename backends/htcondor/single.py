@@ -1,4 +1,4 @@
-"""Sessions on HTCondor: each is a job by itself, at the schedd of its run."""
+"""Jobs of HTCondor that belong to no step. Those of a session are at the schedd of its run."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from reana_batch.backends.drivers import SessionJobs
+from reana_batch.backends.drivers import SingleJobs
 from reana_batch.backends.htcondor import tools
 from reana_batch.backends.htcondor.jobs import jobs_where
 from reana_batch.backends.htcondor.requests import time_limit
@@ -21,11 +21,12 @@ _AGAIN = "to start it again: reana-batch close, then reana-batch open"
 _CURES = {"memory": _AGAIN, "runtime": f"{_AGAIN} --runtime TIME"}
 
 
-def _files(site: Site, seconds: int) -> Iterator[File]:
+def _files(site: Site, name: str, seconds: int) -> Iterator[File]:
     settings = site.of(HTCondorSettings)
     script = render(
-        "htcondor/session.sub.j2",
+        "htcondor/single.sub.j2",
         "sub",
+        name=name,
         seconds=seconds,
         time_limit=time_limit(seconds),
         cern=settings.job_flavours,
@@ -50,4 +51,4 @@ def _cancel(_folder: Path, job: str, place: Mapping[str, str]) -> None:
     tools.tool("condor_rm", job, tolerate="not found", settings=tools.variables_of(place))
 
 
-SESSIONS = SessionJobs(_files, _submit, _query, _cancel)
+SINGLE = SingleJobs(_files, _submit, _query, _cancel)

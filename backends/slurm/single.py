@@ -1,4 +1,4 @@
-"""Sessions on Slurm: each is a job by itself, on the cluster of its run."""
+"""Jobs of Slurm that belong to no step. Those of a session are on the cluster of its run."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from reana_batch.backends.drivers import SessionJobs
+from reana_batch.backends.drivers import SingleJobs
 from reana_batch.backends.slurm import tools
 from reana_batch.backends.slurm.jobs import queued_job
 from reana_batch.backends.slurm.reasons import cure
@@ -20,11 +20,12 @@ from reana_batch.writing.render import File, render
 _SCRIPT = "job.sbatch"
 
 
-def _files(site: Site, seconds: int) -> Iterator[File]:
+def _files(site: Site, name: str, seconds: int) -> Iterator[File]:
     settings = site.of(SlurmSettings)
     script = render(
-        "slurm/session.sbatch.j2",
+        "slurm/single.sbatch.j2",
         "sbatch",
+        name=name,
         minutes=minutes(seconds),
         partition=settings.partition or "",
         account=settings.account or "",
@@ -38,7 +39,7 @@ def _submit(folder: Path, _place: Mapping[str, str]) -> str:
         done = tools.run(["sbatch", "--parsable", _SCRIPT], tools.cluster_of(folder.parents[1]))
     if done.returncode != 0:
         said = " ".join(done.stderr.split())
-        raise refuse("scheduler", f"Slurm did not accept the session: {said}", hint=cure(said))
+        raise refuse("scheduler", f"Slurm did not accept the job: {said}", hint=cure(said))
     return done.stdout.strip().partition(";")[0]  # the name of another cluster may follow
 
 
@@ -60,4 +61,4 @@ def _ask(words: list[str], folder: Path) -> str:
     return done.stdout if done.returncode == 0 else ""
 
 
-SESSIONS = SessionJobs(_files, _submit, _query, _cancel)
+SINGLE = SingleJobs(_files, _submit, _query, _cancel)

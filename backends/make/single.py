@@ -1,4 +1,4 @@
-"""Sessions on this machine: each is a process group that outlives the command."""
+"""Jobs on this machine that belong to no step: each is a process group that outlives the command."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from reana_batch.backends.drivers import SessionJobs
+from reana_batch.backends.drivers import SingleJobs
 from reana_batch.backends.make.processes import started
 from reana_batch.diagnostics import refuse
 from reana_batch.files import no_follow
@@ -20,7 +20,7 @@ from reana_batch.writing.render import File
 from reana_batch.writing.sessions import LOGS, SCRIPT
 
 
-def _files(_site: Site, _seconds: int) -> Iterator[File]:
+def _files(_site: Site, _name: str, _seconds: int) -> Iterator[File]:
     """Yield nothing. The script itself watches its time."""
     return iter(())
 
@@ -51,4 +51,4 @@ def _cancel(folder: Path, job: str, place: Mapping[str, str]) -> None:
             os.killpg(int(job.split(":")[-2]), signal.SIGTERM)
 
 
-SESSIONS = SessionJobs(_files, _submit, _query, _cancel)
+SINGLE = SingleJobs(_files, _submit, _query, _cancel)
