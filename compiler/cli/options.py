@@ -110,15 +110,19 @@ checksum_option = click.option(
 site_option = click.option("--site", help="The site profile.", shell_complete=completing.sites)
 
 
+_TIME = "seconds, or a time such as 3h or 90m"
+
+
 def amount(_context: click.Context, option: click.Parameter, text: str | None) -> int | None:
-    """Return the bytes of ``--memory``, or the seconds of ``--runtime``."""
+    """Return the bytes of ``--memory``, or the seconds of ``--runtime`` or ``--timeout``."""
     if text is None:
         return None
     from reana_batch.reading import expressions, hints
 
     read, least, expected = {
         "memory": (expressions.kubernetes_memory, hints.LEAST_MEMORY, "a size such as 8Gi or 500Mi"),
-        "runtime": (expressions.lifetime, 1, "seconds, or a time such as 3h or 90m"),
+        "runtime": (expressions.lifetime, 1, _TIME),
+        "timeout": (expressions.lifetime, 1, _TIME),
     }[str(option.name)]
     try:
         found = read(text)

@@ -12,8 +12,8 @@ import click
 from reana_batch import backends
 from reana_batch.cli import completing
 from reana_batch.cli.answers import EXIT_FAILED, Answer, answering, guarded, json_option
-from reana_batch.cli.options import root_of, runs_option, site_line, site_option
-from reana_batch.cli.terminal import Note, Raw, Table, line, print_pieces
+from reana_batch.cli.options import amount, root_of, runs_option, site_line, site_option
+from reana_batch.cli.terminal import Note, Raw, Table, line, print_pieces, say
 
 
 @click.command("samples")
@@ -111,23 +111,33 @@ def _shown(value: Any) -> str:
 @click.command("doctor")
 @site_option
 @runs_option
+@click.option("--probe", is_flag=True, help="Start a small job that looks at a worker, and wait for it.")
+@click.option("--timeout", metavar="TIME", callback=amount, help="How long --probe waits.  [default: 5m]")
 @answering
-def doctor(site: str | None, runs: Path | None) -> Answer:
+def doctor(site: str | None, runs: Path | None, probe: bool, timeout: int | None) -> Answer:
     """Check what works on this machine and its site.
 
-    Exits with 1 if something that the site needs does not work.
+    Exits with 1 if something that the site needs does not work, or if --probe got no answer.
     """
     from reana_batch.diagnostics import Diagnostics
-    from reana_batch.lifecycle.doctor import examine
+    from reana_batch.lifecycle import doctor as doctors
+    from reana_batch.lifecycle import probe as probes
     from reana_batch.reading.sites import resolve
 
+    if timeout is not None and not probe:
+        raise click.UsageError("--timeout needs --probe.")
     resolved = resolve(site, (), Path(), Diagnostics(), known=backends.known_settings())
-    found = list(examine(resolved.site, root_of(runs)))
+    found, root = list(doctors.examine(resolved.site, root_of(runs))), root_of(runs)
+    if probe:
+        found += probes.probe(resolved.site, root, timeout or probes.DEFAULT_PATIENCE, say)
+    else:
+        found += doctors.unseen(resolved.site)
     keys = ("subject", "state", "note", "cure")
     findings = [{key: getattr(f, key) for key in keys} for f in found]
     record = {"site": resolved.site.name, "chosen_by": resolved.chosen_by or None, "findings": findings}
     table = Table(("WHAT", "STATE", "FOUND", "CURE"), [(f.subject, f.state, f.note, f.cure) for f in found])
-    code = EXIT_FAILED if any(f.state == "missing" for f in found) else 0
+    silent = probe and any(f.subject == probes.WORKER and f.state != "ok" for f in found)
+    code = EXIT_FAILED if silent or any(f.state == "missing" for f in found) else 0
     return Answer(record, [Note(site_line(resolved)), table], code=code)
 
 

@@ -1,6 +1,6 @@
-"""Checks of this machine and site: schedulers, container runtime, CVMFS, limits and credentials, each with a cure.
+"""Checks of this machine and site: schedulers, container runtime, CVMFS, disks, limits and credentials, with a cure.
 
-Every check runs once, takes a few seconds at most, and changes nothing.
+Every check runs once, takes a few seconds at most, and leaves nothing behind. A check that cannot be made says so.
 """
 
 from __future__ import annotations
@@ -9,14 +9,19 @@ import os
 import re
 import resource
 import shutil
+import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from reana_batch import backends, secrets
 from reana_batch.credentials import CREDENTIALS
 from reana_batch.credentials.record import Credential
-from reana_batch.findings import Finding, finding, first_line, output
+from reana_batch.findings import Finding, clock, finding, first_line, output
+from reana_batch.lifecycle.probe import WORKER
+from reana_batch.lifecycle.quotas import quota
 from reana_batch.site import Site
+from reana_batch.writing.probe import images_of, python_of
 
 _LITTLE_SPACE = 1024**3  # bytes
 _FEW_FILES = 1024
@@ -27,10 +32,16 @@ def examine(site: Site, runs: Path) -> Iterator[Finding]:
     yield from _shell(site)
     for name in backends.BACKENDS:
         yield from backends.driver(name).examine(site, site.backend == name)
-    for check in (_containers, _cvmfs, _limits):
+    for check in (_containers, _cvmfs, _python, _limits):
         yield from check(site)
-    yield _runs(runs)
+    yield from _disk(runs)
     yield from _credentials(site)
+
+
+def unseen(site: Site) -> Iterator[Finding]:
+    """Yield that no worker was looked at, if the jobs of the site do not run here."""
+    if not backends.lowering(site.backend).TARGET.runs_here:
+        yield finding(WORKER, None, True, "not looked at", "start a small job on one: reana-batch doctor --probe")
 
 
 def _shell(_site: Site) -> Iterator[Finding]:
@@ -44,10 +55,22 @@ def _containers(site: Site) -> Iterator[Finding]:
     needed = site.container_runtime == "apptainer"
     cure = "install apptainer, or choose container_runtime: none."
     yield finding("apptainer", version is not None, needed, first_line(version), cure)
+    if needed:
+        yield _image_cache()
+
+
+def _image_cache() -> Finding:
+    """Return whether apptainer can keep the images that it pulls. Jobs use the same directory in the user's home."""
+    names = ("APPTAINER_CACHEDIR", "SINGULARITY_CACHEDIR")
+    chosen = next((value for name in names if (value := os.environ.get(name))), "~/.apptainer/cache")
+    cache = Path(os.path.expanduser(chosen))
+    good, free = _room(cache)
+    cure = "choose a directory with free space with APPTAINER_CACHEDIR."
+    return finding("image cache", good, True, f"{cache}, {free}", cure)
 
 
 def _cvmfs(site: Site) -> Iterator[Finding]:
-    root = site.unpacked_images or "/cvmfs"
+    root = images_of(site)
     there = os.path.isdir(root)
     note = f"{root} {'exists' if there else 'does not exist'}"
     if not there and os.path.isdir("/cvmfs"):
@@ -61,12 +84,57 @@ def _limits(_site: Site) -> Iterator[Finding]:
     yield finding("open files", files >= _FEW_FILES, True, f"at most {files:,}", "raise it: ulimit -n 4096")
 
 
-def _runs(runs: Path) -> Finding:
-    nearest = next(path for path in (runs, *runs.absolute().parents) if path.exists())
-    free = shutil.disk_usage(nearest).free
-    good = os.access(nearest, os.W_OK) and free > _LITTLE_SPACE
-    note = f"{runs}, {free / 1024**3:,.1f} GiB free"
-    return finding("runs", good, True, note, "choose a directory with free space with --runs or REANA_BATCH_RUNS.")
+def _python(site: Site) -> Iterator[Finding]:
+    """Yield whether the Python of expansions and servers works, if the jobs run here."""
+    if backends.lowering(site.backend).TARGET.runs_here:
+        python = python_of(site)
+        version = output(python, "-c", "import reana_batch, sys; print(sys.version.split()[0])")
+        note = f"{python}, {version}" if version else f"{python} does not run, or has no reana-batch"
+        yield finding(
+            "Python of jobs", version is not None, site.python is not None, note, "change the setting python."
+        )
+
+
+def _disk(runs: Path) -> Iterator[Finding]:
+    """Yield the space, the quota and the clock of the disk on which runs are, or will be."""
+    good, free = _room(runs)
+    cure = "choose a directory with free space with --runs or REANA_BATCH_RUNS."
+    yield finding("runs", good, True, f"{runs}, {free}", cure)
+    yield quota(_nearest(runs))
+    yield _clock_of(_nearest(runs))
+
+
+def _nearest(path: Path) -> Path:
+    """Return the path, or the nearest of its parents that exists."""
+    return next(each for each in (path, *path.absolute().parents) if each.exists())
+
+
+def _room(path: Path) -> tuple[bool, str]:
+    """Return whether the user can write to a directory that has room, and how much of it."""
+    place = _nearest(path)
+    state = os.statvfs(place)
+    free = state.f_bavail * state.f_frsize
+    room = f"{free / 1024**3:,.1f} GiB free"
+    # Some file systems do not count files.
+    if state.f_files:
+        room += f", {state.f_favail:,} more files"
+    writable = os.access(place, os.W_OK | os.X_OK)
+    good = writable and free > _LITTLE_SPACE and (not state.f_files or state.f_favail > _FEW_FILES)
+    return good, room if writable else f"{room}, but you cannot write there"
+
+
+def _clock_of(folder: Path) -> Finding:
+    """Return whether the file system gives files the time of this machine. A file without a name is written."""
+    subject, began = "clock of the disk", time.time()
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"now")
+            file.flush()
+            os.fsync(file.fileno())
+            shown = os.fstat(file.fileno()).st_mtime
+    except OSError as error:
+        return finding(subject, None, True, f"no file can be written to {folder}: {error.strerror}", "")
+    return clock(subject, shown, began, time.time())
 
 
 def _credentials(site: Site) -> Iterator[Finding]:

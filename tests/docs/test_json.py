@@ -95,6 +95,7 @@ reana-batch config
 reana-batch config --site cern-slurm
 reana-batch doctor
 reana-batch doctor --site local
+reana-batch doctor --site local --probe
 echo secret | tee alice.keytab userkey.pem usercert.pem
 reana-batch secrets-add --env CERN_USER=alice --env CERN_KEYTAB=alice.keytab --file alice.keytab
 reana-batch secrets-add --env VONAME=escape --env RUCIO_USERNAME=alice --file userkey.pem --file usercert.pem

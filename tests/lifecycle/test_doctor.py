@@ -44,7 +44,10 @@ def test_for_this_machine_nothing_is_missing(desk: Desk, bare: dict[str, str]) -
     found = {each["subject"]: each for each in answer["findings"]}
     assert {found[subject]["state"] for subject in ("bash", "GNU make", "open files", "runs")} == {"ok"}
     assert all(set(each) == {"subject", "state", "note", "cure"} for each in answer["findings"])
-    assert all(each["state"] in ("ok", "absent") and not each["cure"] for each in answer["findings"])
+    assert all(each["state"] in ("ok", "absent", "unknown") and not each["cure"] for each in answer["findings"])
+    assert found["Python of jobs"]["state"] == "ok"
+    assert found["clock of the disk"]["note"] == "agrees with this machine within 5 s"
+    assert "worker" not in found
 
 
 MISSING = {
@@ -68,6 +71,42 @@ def test_what_a_site_needs_and_this_machine_lacks(desk: Desk, bare: dict[str, st
     text = " ".join(desk("doctor", "--site", site, exits=1, env=bare | {"COLUMNS": "30"}).stdout.split())
     for subject, cure in missing.items():
         assert f"{subject} missing not found {cure}" in text
+
+
+def test_a_probe_of_this_machine(desk: Desk, bare: dict[str, str]) -> None:
+    answer = desk.json("doctor", "--probe")
+    found = {each["subject"]: each["state"] for each in answer["findings"]}
+    assert {found[subject] for subject in ("worker", "shared directory", "Python of the worker")} == {"ok"}
+    assert not (desk.path / "runs").exists()
+    answer = json.loads(desk("doctor", "--probe", "--site", "generic-slurm", "--json", exits=1, env=bare).stdout)
+    [worker] = [each for each in answer["findings"] if each["subject"] == "worker"]
+    assert (worker["state"], worker["note"]) == ("missing", "sbatch is not installed here.")
+    said(desk("doctor", "--timeout", "5m", exits=2), "Error: --timeout needs --probe.")
+    said(
+        desk("doctor", "--probe", "--timeout", "soon", exits=2),
+        'Error: --timeout must be seconds, or a time such as 3h or 90m, not "soon".',
+    )
+
+
+def test_without_a_probe_workers_are_not_known(desk: Desk, bare: dict[str, str]) -> None:
+    done = desk("doctor", "--site", "generic-slurm", exits=1, env=bare | {"COLUMNS": "30"})
+    assert "worker unknown not looked at start a small job" in " ".join(done.stdout.split())
+
+
+def test_a_probe_without_an_answer_is_a_failure(desk: Desk, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("reana_batch.lifecycle.doctor.examine", lambda _site, _runs: iter(()))
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for name, does in {"sbatch": "echo 5", "squeue": WAITS, "scancel": 'touch "$0.done"'}.items():
+        (tools / name).write_text(f"#!/bin/bash\n{does}\n")
+        (tools / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
+    done = desk("doctor", "--site", "generic-slurm", "--probe", "--timeout", "1", exits=1)
+    assert "worker\tunknown\tits job was still waiting after 1 s\t" in done.stdout
+    assert "The job of the probe waits in the queue." in done.stderr
+
+
+WAITS = 'if [ -e "$(dirname "$0")/scancel.done" ]; then echo "Invalid job id" >&2; exit 1; fi; echo "PENDING|Priority|"'
 
 
 def test_without_make(desk: Desk, bare: dict[str, str]) -> None:
@@ -122,8 +161,8 @@ def test_an_unknown_site(desk: Desk) -> None:
     said(done, 'error: There is no site profile "generic-slrm". [unknown-site]', "hint: did you mean generic-slurm?")
 
 
-def finding(site: Site, subject: str) -> tuple[str, str, str]:
-    [found] = [each for each in examine(site, Path()) if each.subject == subject]
+def finding(site: Site, subject: str, runs: Path = Path()) -> tuple[str, str, str]:
+    [found] = [each for each in examine(site, runs) if each.subject == subject]
     return found.state, found.note, found.cure
 
 
@@ -137,6 +176,52 @@ def test_cvmfs_is_there_where_its_images_are(tmp_path: Path, monkeypatch: pytest
     assert finding(without, "CVMFS") == ("missing", f"{tmp_path}/no does not exist, although /cvmfs does", cure)
     assert finding(Site(unpacked_images=str(tmp_path)), "CVMFS") == ("ok", f"{tmp_path} exists", "")
     assert finding(Site(), "CVMFS") == ("ok", "/cvmfs exists", "")
+
+
+def test_the_cache_of_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    site = Site(container_runtime="apptainer")
+    monkeypatch.setenv("APPTAINER_CACHEDIR", str(tmp_path / "cache"))
+    state, note, _ = finding(site, "image cache")
+    assert state == "ok"
+    assert note.startswith(f"{tmp_path}/cache, ")
+    assert not (tmp_path / "cache").exists()
+    monkeypatch.delenv("APPTAINER_CACHEDIR")
+    monkeypatch.setattr(os, "access", lambda *_arguments: False)
+    state, note, cure = finding(site, "image cache")
+    assert (state, cure) == ("missing", "choose a directory with free space with APPTAINER_CACHEDIR.")
+    assert note.startswith(f"{Path.home()}/.apptainer/cache, ")
+    assert note.endswith("but you cannot write there")
+
+
+def test_a_disk_without_room_for_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    full = os.statvfs_result((4096, 4096, 2**30, 2**30, 2**30, 10_000, 3, 3, 0, 255))
+    monkeypatch.setattr(os, "statvfs", lambda _path: full)
+    assert finding(Site(), "runs", tmp_path)[:2] == ("missing", f"{tmp_path}, 4,096.0 GiB free, 3 more files")
+
+
+def test_a_disk_with_another_clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    really = os.fstat
+
+    class Later:
+        st_mtime = really(0).st_mtime + 10**9
+
+    monkeypatch.setattr(os, "fstat", lambda _descriptor: Later)
+    state, note, cure = finding(Site(), "clock of the disk", tmp_path)
+    assert (state, note.partition(" s ")[2]) == ("missing", "ahead of the clock of this machine")
+    assert cure
+    monkeypatch.undo()
+    (tmp_path / "file").touch()
+    state, note, _ = finding(Site(), "clock of the disk", tmp_path / "file")
+    assert (state, note) == ("unknown", f"no file can be written to {tmp_path}/file: Not a directory")
+
+
+def test_the_python_of_jobs_that_run_here(tmp_path: Path) -> None:
+    assert finding(Site(python="/no/python"), "Python of jobs") == (
+        "missing",
+        "/no/python does not run, or has no reana-batch",
+        "change the setting python.",
+    )
+    assert "Python of jobs" not in {each.subject for each in examine(Site(backend="slurm"), tmp_path)}
 
 
 def test_a_ticket_that_the_site_sends_is_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

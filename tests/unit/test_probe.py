@@ -1,0 +1,192 @@
+"""A probe of a worker. Programs of the test are the batch system, and start its job or do not."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from reana_batch.backends.htcondor.settings import HTCondorSettings
+from reana_batch.findings import Finding
+from reana_batch.lifecycle import probe as probes
+from reana_batch.site import Site
+
+from .stand_ins import Tools, in_path
+
+SLURM = Site(backend="slurm", container_runtime="apptainer")
+# An sbatch that starts the job at once, and a squeue that knows no job.
+STARTS = "bash job.sh >job.log 2>&1; echo 5"
+GONE = "echo 'slurm_load_jobs error: Invalid job id specified' >&2; exit 1"
+# A squeue that shows a waiting job until scancel was called.
+WAITS = f'if [ -e "$(dirname "$0")/cancelled" ]; then {GONE}; fi; echo "PENDING|Priority|"'
+CANCELS = 'touch "$(dirname "$0")/cancelled"'
+
+
+@pytest.fixture
+def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tools:
+    put = in_path(tmp_path, monkeypatch)
+    put(sbatch=STARTS, squeue=GONE, scancel="exit 1", apptainer="echo apptainer version 1.4.5")
+    monkeypatch.setattr(probes, "_GRACE", 0.5)
+    return put
+
+
+def found(runs: Path, site: Site = SLURM, patience: float = 30) -> dict[str, tuple[str, str]]:
+    """Return state and note of each finding of a probe, by subject. Nothing may stay behind."""
+    findings = list(probes.probe(site, runs, patience, lambda _words: None))
+    assert not runs.exists()
+    return {each.subject: (each.state, each.note) for each in findings}
+
+
+@pytest.mark.usefixtures("tools")
+def test_what_a_worker_has(tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    seen = found(runs, Site(backend="slurm", container_runtime="apptainer", unpacked_images=str(tmp_path)))
+    host = os.uname().nodename
+    assert seen["worker"][0] == "ok"
+    assert seen["shared directory"] == ("ok", f"{runs} is the same here and on {host}")
+    assert seen["bash of the worker"][0] == "ok"
+    assert seen["Python of the worker"] == ("ok", f"{sys.executable}, {sys.version.split()[0]} on {host}")
+    assert seen["apptainer of the worker"] == ("ok", f"apptainer version 1.4.5 on {host}")
+    assert seen["CVMFS of the worker"] == ("ok", f"{tmp_path} exists on {host}")
+    assert seen["clock of the worker"] == ("ok", "agrees with this machine within 5 s")
+
+
+def test_what_a_worker_lacks(tools: Tools, tmp_path: Path) -> None:
+    tools(apptainer="exit 1", python="echo 3.9.1", date="[[ $* == +%s ]] && echo 86400", ls="exit 2")
+    site = Site(backend="slurm", container_runtime="apptainer", python="/no/python", unpacked_images="/no/images")
+    seen = found(tmp_path / "runs", site)
+    host = os.uname().nodename
+    assert seen["Python of the worker"] == ("absent", f"/no/python does not run on {host}")
+    assert seen["apptainer of the worker"] == ("missing", f"none on {host}")
+    assert seen["CVMFS of the worker"] == ("missing", f"/no/images does not exist on {host}")
+    assert seen["clock of the worker"][0] == "missing"
+    assert "behind the clock of this machine" in seen["clock of the worker"][1]
+
+
+@pytest.mark.parametrize(
+    ("package", "note"), [("exit 1", "has no reana-batch"), ("echo 0.0", "has reana-batch 0.0, not")]
+)
+def test_another_python_than_the_one_here(tools: Tools, tmp_path: Path, package: str, note: str) -> None:
+    tools(python9=f"[[ $* != *reana_batch* ]] && echo 3.9.1 || {package}")
+    seen = found(tmp_path / "runs", Site(backend="slurm", python=str(tmp_path / "tools/python9")))
+    assert seen["Python of the worker"][0] == "absent"
+    assert note in seen["Python of the worker"][1]
+
+
+def test_the_worker_has_the_environment_of_the_user_if_jobs_have_it(
+    tools: Tools, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tools(apptainer='echo "${OF_THE_USER-nothing}"', sbatch="env -u OF_THE_USER bash job.sh; echo 5")
+    monkeypatch.setenv("OF_THE_USER", "it's here")
+    inherits = Site(backend="slurm", inherit_environment=True)
+    assert found(tmp_path / "runs", inherits)["apptainer of the worker"][1].startswith("it's here on ")
+    assert found(tmp_path / "runs")["apptainer of the worker"][1].startswith("nothing on ")
+
+
+def test_another_directory_of_the_same_name(tools: Tools, tmp_path: Path) -> None:
+    tools(sbatch="printf '%s\\n' host=n1 token=another bash=5.2 >facts; echo 5")
+    seen = found(tmp_path / "runs")
+    assert seen["shared directory"][0] == "missing"
+    assert seen["shared directory"][1].endswith("is the same name, but not the same directory here and on n1")
+    assert seen["clock of the worker"] == ("unknown", "not known")
+
+
+def test_a_job_that_leaves_nothing_here(tools: Tools, tmp_path: Path) -> None:
+    tools(sbatch="echo 5")
+    seen = found(tmp_path / "runs")
+    assert seen == {
+        "worker": ("missing", "its job 5 ended without an answer"),
+        "shared directory": ("missing", f"nothing that the job wrote in {tmp_path}/runs is seen here"),
+    }
+
+
+def test_a_job_that_fails_here(tools: Tools, tmp_path: Path) -> None:
+    tools(sbatch="echo 'job.sh: no space left' >job.log; echo 5")
+    seen = found(tmp_path / "runs")
+    assert seen["worker"] == ("missing", "its job 5 ended without an answer: job.sh: no space left")
+    assert seen["shared directory"][0] == "unknown"
+
+
+def test_a_job_that_does_not_start(tools: Tools, tmp_path: Path) -> None:
+    tools(sbatch="echo 5", squeue=WAITS, scancel=CANCELS)
+    told: list[str] = []
+    findings = list(probes.probe(SLURM, tmp_path / "runs", 1, told.append))
+    assert findings == [
+        Finding(
+            "worker",
+            "unknown",
+            "its job was still waiting after 1 s",
+            "wait longer with --timeout, or look at the queue.",
+        )
+    ]
+    assert told == ["The job of the probe waits in the queue."]
+    assert "scancel --quiet 5\n" in (tmp_path / "called").read_text()
+
+
+def test_a_job_that_is_held(tools: Tools, tmp_path: Path) -> None:
+    tools(
+        sbatch="echo 5", squeue=WAITS.replace("Priority", "AssocMaxSubmitJobLimit").replace("PENDING", "SPECIAL_EXIT")
+    )
+    tools(scancel=CANCELS)
+    state, note = found(tmp_path / "runs")["worker"]
+    assert state == "missing"
+    assert note.startswith("its job is held: ")
+
+
+def test_a_job_that_is_refused(tools: Tools, tmp_path: Path) -> None:
+    tools(sbatch="echo 'Invalid account' >&2; exit 1")
+    assert found(tmp_path / "runs") == {"worker": ("missing", "Slurm did not accept the job: Invalid account")}
+
+
+def test_a_scheduler_that_stops_answering(tools: Tools, tmp_path: Path) -> None:
+    tools(sbatch="echo 5", squeue="echo 'no slurmctld' >&2; exit 1")
+    seen = found(tmp_path / "runs")
+    assert seen["worker"] == ("unknown", "squeue failed: no slurmctld")
+    assert seen["job of the probe"] == ("unknown", "job 5 could not be cancelled: squeue failed: no slurmctld")
+
+
+def test_a_job_that_cannot_be_cancelled(tools: Tools, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reana_batch.lifecycle.single.LINGERING", 0.5)
+    tools(sbatch="echo 5", squeue="echo 'COMPLETING|None|'", scancel="exit 0")
+    seen = found(tmp_path / "runs", patience=0.1)
+    assert seen["worker"] == ("unknown", "its job was still ending after 0 s")
+    assert seen["job of the probe"] == ("unknown", "job 5 is still ending")
+
+
+def test_an_interrupt_cancels_the_job(tools: Tools, tmp_path: Path) -> None:
+    tools(sbatch="echo 5", squeue=WAITS, scancel=CANCELS)
+    words = ("-m", "reana_batch", "doctor", "--probe", "--site", "generic-slurm", "--runs", str(tmp_path / "runs"))
+    process = subprocess.Popen([sys.executable, *words], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "waits in the queue" in line:
+            break
+    process.send_signal(signal.SIGINT)
+    process.stderr.close()
+    assert process.wait() == 130
+    assert "scancel --quiet 5\n" in (tmp_path / "called").read_text()
+    assert not (tmp_path / "runs").exists()
+
+
+def test_sites_whose_workers_cannot_be_seen(tmp_path: Path) -> None:
+    site = Site(backend="htcondor", systems={"htcondor": HTCondorSettings(file_transfer=True)})
+    note = "not looked at: htcondor.file_transfer is on, and the probe needs a shared directory"
+    assert found(tmp_path / "runs", site) == {"worker": ("unknown", note)}
+
+
+def test_a_directory_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    runs = tmp_path / "file/runs"
+    assert found(runs) == {"worker": ("unknown", f"not looked at: {runs}: Not a directory")}
+
+
+@pytest.mark.usefixtures("tools")
+def test_runs_that_are_there_stay(tmp_path: Path) -> None:
+    (tmp_path / "runs").mkdir()
+    [first, *_] = probes.probe(SLURM, tmp_path / "runs", 30, lambda _words: None)
+    assert first.state == "ok"
+    assert list((tmp_path / "runs").iterdir()) == []
