@@ -60,6 +60,7 @@ coverage: ## Run the same tests, and measure which Python they run
 .PHONY: docs
 docs: $(INSTALLED) ## Build the manual and check it in a browser
 	@echo "==> docs"
+	@BIN=$(BIN) bash tests/install-npm-tools.sh
 	@$(BIN)/python -m sphinx -q -W --keep-going -b html -d build/doctrees docs build/docs
 	@BIN=$(BIN) exec bash tests/run-browser-tests.sh
 

@@ -5,7 +5,6 @@ Logs, names and values from others may contain escape sequences that clear the s
 
 from __future__ import annotations
 
-import os
 import re
 
 # Control characters except newline and tab, characters that change the direction of writing, and code points that are
@@ -23,7 +22,7 @@ def printable(text: str) -> str:
 
 def file_name(path: str) -> str:
     """Return the name of a file for the eye. Names that are not UTF-8 cannot be printed as they are."""
-    return os.fsencode(path).decode("utf-8", "replace")
+    return path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def printable_log(text: str) -> str:

@@ -40,6 +40,7 @@ COMMANDS = {
     "ls": Entry("workspace_commands:ls", "List the files of a run's workspace."),
     "open": Entry("session_commands:open_command", "Open a notebook on a run's workspace."),
     "prune": Entry("cleaning_commands:prune", "Remove files that are neither inputs nor outputs."),
+    "report": Entry("report_commands:report", "Write a page about a run, with charts, failures, usage and files."),
     "restart": Entry("run_commands:restart", "Start an ended run again, as NAME.N.1, in its workspace."),
     "resume": Entry("run_commands:resume", "Submit a failed or stopped run again, under its number."),
     "run": Entry("run_commands:run", "Compile an analysis into a new run and start it."),

@@ -68,6 +68,7 @@ class StepEntry:
     patterns: tuple[str, ...] = ()  # of the needs; empty if each row waits for all rows of each
     output_columns: tuple[int, ...] = ()  # the columns that have outputs of the rows
     served: bool = False  # does a server run its rows?
+    credentials: tuple[str, ...] = ()  # the names of those that its jobs get
 
     @property
     def chunks(self) -> int:
@@ -216,6 +217,7 @@ def _entry(step: Step, folder: str) -> StepEntry:
         patterns=identity.patterns(step),
         output_columns=identity.output_columns(step),
         served=step.action.server is not None,
+        credentials=tuple(sorted(placed.credentials)),
     )
 
 
@@ -263,6 +265,7 @@ def _step_record(step: StepEntry) -> dict[str, Any]:
         **({"patterns": step.patterns} if step.patterns else {}),
         **({"output_columns": step.output_columns} if step.output_columns else {}),
         **({"served": True} if step.served else {}),
+        **({"credentials": step.credentials} if step.credentials else {}),
     }
 
 
@@ -358,6 +361,7 @@ def _step(record: dict[str, Any]) -> StepEntry:
         patterns=json_fields.texts(record, "patterns", ()),
         output_columns=tuple(map(_column, record.get("output_columns", ()))),
         served=record.get("served") is True,
+        credentials=json_fields.texts(record, "credentials", ()),
     )
 
 

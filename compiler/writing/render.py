@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from reana_batch.printable import printable
+
 if TYPE_CHECKING:
     import jinja2
 
@@ -125,6 +127,16 @@ def for_yaml_block(text: str, indent: int) -> str:
     return "|\n" + "\n".join(line and " " * indent + line for line in lines)
 
 
+def for_html(value: object) -> str:
+    """Return text for HTML, also for the value of an attribute. Characters that control a terminal are escapes.
+
+    Markup, which the macros of a template return, is HTML already.
+    """
+    import markupsafe
+
+    return value if isinstance(value, markupsafe.Markup) else markupsafe.escape(printable(str(value)))
+
+
 _QUOTING: dict[str, Callable[[object], str]] = {
     "sh": for_shell,
     "sbatch": for_sbatch,
@@ -133,6 +145,7 @@ _QUOTING: dict[str, Callable[[object], str]] = {
     "make": for_make,
     "ini": str,
     "yaml": for_yaml,
+    "html": for_html,
 }
 
 
@@ -140,19 +153,21 @@ _QUOTING: dict[str, Callable[[object], str]] = {
 def environment(language: str) -> jinja2.Environment:
     """Return the template environment of ``language``, a key of the quoting table."""
     import jinja2
+    import markupsafe
 
     quote = _QUOTING[language]
+    known = markupsafe.Markup if language == "html" else str  # of text that is already in the language
 
     def finalize(value: object) -> str:
         if value is None:
             raise jinja2.UndefinedError("a value to be written is None")
-        return value if isinstance(value, Verbatim) else quote(value)
+        return quote(value) if not isinstance(value, Verbatim) else known(value)
 
     made = jinja2.Environment(
         loader=jinja2.PackageLoader("reana_batch.templates", ""),
         undefined=jinja2.StrictUndefined,
         finalize=finalize,
-        autoescape=False,  # noqa: S701  # this is not HTML, and finalize quotes for the language
+        autoescape=language == "html",  # noqa: S701  # so that what macros return is Markup; finalize quotes for the language
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,

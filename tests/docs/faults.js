@@ -7,7 +7,7 @@
   if (root.scrollWidth > root.clientWidth + 1) found.add("the page scrolls sideways");
 
   // Code and tables may scroll in a frame of their own. Nothing else may.
-  const frame = "pre, .pst-scrollable-table-container";
+  const frame = "pre, .pst-scrollable-table-container, .frame";
   for (const element of document.querySelectorAll("body *")) {
     const scrolls = ["auto", "scroll"].includes(getComputedStyle(element).overflowX);
     if (scrolls && element.scrollWidth > element.clientWidth + 1 && !element.matches(frame) && visible(element))

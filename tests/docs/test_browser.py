@@ -5,25 +5,14 @@ from __future__ import annotations
 import functools
 import http.server
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeAlias
-from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, sync_playwright
 
-from .pages import PROGRAMS
+from .browser import SCHEMES, WIDTHS, Opener, faults, is_dark
 
 pytestmark = pytest.mark.browser
-
-WIDTHS = (1300, 400)
-SCHEMES = ("light", "dark")
-# Rectangles may differ by one pixel, because browsers round them.
-FAULTS = (Path(__file__).parent / "faults.js").read_text("utf-8")
-
-
-Opener: TypeAlias = Callable[..., Page]
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
@@ -38,56 +27,6 @@ def address(manual: Path) -> Iterator[str]:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=PROGRAMS / "headless-chromium")
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def foreign() -> list[str]:
-    """Return the addresses outside this machine that pages requested. They get no answer."""
-    return []
-
-
-@pytest.fixture
-def open_page(chromium: Browser, foreign: list[str]) -> Iterator[Opener]:
-    """Return a function that opens a window with a width and a colour scheme."""
-    contexts = []
-
-    def opened(width: int = 1300, scheme: str = "light") -> Page:
-        context = chromium.new_context(
-            viewport={"width": width, "height": 900}, color_scheme="dark" if scheme == "dark" else "light"
-        )
-        contexts.append(context)
-        context.route("**/*", functools.partial(_keep_here, foreign))
-        return context.new_page()
-
-    yield opened
-    for context in contexts:
-        context.close()
-
-
-def _keep_here(foreign: list[str], route: Route) -> None:
-    place = urlsplit(route.request.url)
-    if place.scheme in ("file", "data", "blob", "about") or place.hostname == "127.0.0.1":
-        route.continue_()
-    else:
-        foreign.append(route.request.url)
-        route.abort()
-
-
-def faults(page: Page) -> list[str]:
-    """Return what a reader cannot read on a page:
-
-    tables that are cut off, broken words, and text that scrolls sideways.
-    """
-    found: list[str] = page.evaluate(FAULTS)
-    return found
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
@@ -107,19 +46,12 @@ def test_every_page_can_be_read(
                 "[...document.querySelectorAll('.pst-scrollable-table-container')]"
                 ".filter(e => e.scrollWidth > e.clientWidth + 1).map(e => 'a table must be scrolled: ' + e.innerText.slice(0, 60))"
             )
-        if page.evaluate("document.documentElement.dataset.theme") != scheme or _is_dark(page) != (scheme == "dark"):
+        if page.evaluate("document.documentElement.dataset.theme") != scheme or is_dark(page) != (scheme == "dark"):
             seen.append(f"the page is not {scheme}")
         if seen:
             found[each] = seen
     assert found == {}
     assert foreign == []
-
-
-def _is_dark(page: Page) -> bool:
-    dark: bool = page.evaluate(
-        "getComputedStyle(document.body).backgroundColor.match(/[0-9]+/g).slice(0, 3).every(each => each < 80)"
-    )
-    return dark
 
 
 @pytest.mark.parametrize("served", [True, False], ids=["served", "files"])
@@ -140,10 +72,10 @@ def test_the_search_finds_a_word(
 def test_the_reader_can_switch_to_dark(open_page: Opener, address: str) -> None:
     page = open_page()
     page.goto(f"{address}/index.html")
-    assert not _is_dark(page)
+    assert not is_dark(page)
     page.click(".theme-switch-container button")
     page.click("button[data-mode='dark'] >> visible=true")
-    assert _is_dark(page)
+    assert is_dark(page)
 
 
 WIDE = "<tr><td>name</td><td style='white-space: nowrap'>" + "word " * 200 + "</td></tr>"

@@ -137,6 +137,7 @@ reana-batch run --site local -w table --option TARGET=B-squares
 reana-batch status -w table
 reana-batch diff table.1 table.2
 reana-batch compare table.1 table.2
+reana-batch report -w table
 reana-batch restart -w table
 sed '/name: D-table/,+3d' reana.yaml | tee fewer.yaml
 reana-batch compile --against table.1 -f fewer.yaml

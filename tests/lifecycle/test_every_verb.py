@@ -186,6 +186,8 @@ def restarted(story: Story) -> None:
     assert story("du", "-w", "a.1.1")["total"] > 0
     story("download", "-w", "a.1.1", "result", "-o", "got")
     assert (story.path / "got/result").exists()
+    assert story("report", "-w", "a.1.1", "-o", "a.html")["status"] == "finished"
+    assert "a.1.1" in (story.path / "a.html").read_text()
     assert [each["problem"] for each in story("test", "-w", "a.1.1")["scenarios"]] == [""]
     different = story("diff", "a.1", "a.1.1")["differences"]["what is run"]
     assert bool(different) == story.additions.expands, "the first run ended before its expansion"

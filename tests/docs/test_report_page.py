@@ -1,0 +1,168 @@
+"""Reports on runs as readers see them: in Chromium, on a desk and on a phone, in light and in dark colours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests import ci_local, report_runs
+
+from .browser import SCHEMES, WIDTHS, Opener, faults, is_dark
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Locator, Page
+
+pytestmark = pytest.mark.browser
+
+# About 10,000 jobs.
+STORIES: dict[str, Callable[[Path], report_runs.Story]] = {
+    "created": report_runs.created,
+    "failed": report_runs.failed,
+    "finished": report_runs.finished,
+    "large": partial(report_runs.finished, rows=4540),
+}
+# What an image must have. It belongs to no other site, and is one pixel.
+PIXEL = bytes.fromhex(
+    "89504e470d0a1a0a0000000d4948445200000001000000010806000000"
+    "1f15c4890000000d4944415478da63fcffff3f0300050001ff5ba5a0410000000049454e44ae426082"
+)
+
+
+@pytest.fixture(scope="module")
+def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Return the files with the reports on the runs of the stories."""
+    folder = tmp_path_factory.mktemp("reports")
+    found = {}
+    for name, make in STORIES.items():
+        story = make(folder / f"{name}.1")
+        picture = story.directory / "workspace/results/plot.png"
+        picture.parent.mkdir(parents=True, exist_ok=True)
+        picture.write_bytes(PIXEL)
+        found[name] = folder / f"{name}.html"
+        found[name].write_text(story.page(), "utf-8")
+    return found
+
+
+def visit(page: Page, report: Path) -> list[str]:
+    """Open a report. Return the list to which the messages of its console are added."""
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.goto(report.as_uri())
+    return said
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("name", STORIES)
+def test_it_can_be_read(
+    open_page: Opener, reports: dict[str, Path], foreign: list[str], name: str, width: int, scheme: str
+) -> None:
+    page = open_page(width, scheme)
+    said = visit(page, reports[name])
+    page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
+    assert faults(page) == []
+    assert is_dark(page) == (scheme == "dark")
+    assert (said, foreign) == ([], [])
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("name", ["failed", "finished", "large"])
+def test_its_charts_are_drawn(open_page: Opener, reports: dict[str, Path], name: str, width: int) -> None:
+    page = open_page(width)
+    visit(page, reports[name])
+    for chart in ("graph", "timeline", "durations"):
+        drawn = page.locator(f"#chart-{chart} svg >> visible=true")
+        assert drawn.count() == 1
+        box, frame = drawn.bounding_box(), page.locator(f"#chart-{chart}").bounding_box()
+        assert box
+        assert frame
+        assert box["height"] > 50
+        assert 200 < box["width"] <= frame["width"] or chart == "graph"
+        marks = drawn.locator("[role='graphics-symbol']:not([aria-roledescription='axis'])")
+        assert marks.count() >= 3
+        assert all(mark["width"] > 0 and mark["height"] > 0 for mark in map(_box, marks.all()))
+
+
+def _box(mark: Locator) -> Mapping[str, float]:
+    box: Mapping[str, float] = mark.evaluate("each => each.getBoundingClientRect().toJSON()")
+    return box
+
+
+def test_a_box_of_the_graph_leads_to_its_step(open_page: Opener, reports: dict[str, Path]) -> None:
+    page = open_page()
+    visit(page, reports["failed"])
+    assert page.locator("#chart-graph .wide a").count() == 7
+    page.locator("#chart-graph .wide a").nth(1).click()
+    assert page.evaluate("document.querySelector(':target').innerText").startswith("skim")
+
+
+def test_the_filters_choose_jobs(open_page: Opener, reports: dict[str, Path]) -> None:
+    page = open_page()
+    visit(page, reports["failed"])
+    rows = page.locator("#job-table tbody tr >> visible=true")
+    assert rows.count() == 40 + 8 + 40 + 1 + 1 + 12 + 1
+    page.get_by_role("combobox", name="State").select_option("failed")
+    assert rows.all_inner_texts() == [text for text in rows.all_inner_texts() if "failed" in text]
+    assert rows.count() == 3 + 6, "the batch system ended those of calibrate"
+    page.get_by_role("combobox", name="Step").select_option(label="skim")
+    assert (rows.count(), page.locator("output").inner_text()) == (3, "3 jobs")
+    page.get_by_role("combobox", name="Step").select_option(label="merge")
+    assert (rows.count(), page.locator("output").inner_text()) == (0, "0 jobs")
+    page.get_by_role("combobox", name="State").select_option("")
+    assert rows.count() == 1
+
+
+def test_a_mark_says_what_it_is_next_to_the_pointer(open_page: Opener, reports: dict[str, Path]) -> None:
+    page = open_page()
+    visit(page, reports["failed"])
+    assert not page.locator("#tip").is_visible()
+    page.locator("#chart-timeline .wide [aria-label^='skim, job 3:']").hover()
+    assert page.locator("#tip").inner_text().startswith("skim, job 3: failed, ")
+
+
+def test_it_can_be_used_by_keyboard(open_page: Opener, reports: dict[str, Path]) -> None:
+    page = open_page()
+    visit(page, reports["failed"])
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.innerText") == "Skip to the content"
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "content"
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.tagName") == "SUMMARY"
+    page.keyboard.press("Enter")
+    assert not page.evaluate("document.activeElement.parentElement.open")
+
+
+def test_without_scripts_all_jobs_are_there(reports: dict[str, Path], chromium: Any) -> None:
+    page = chromium.new_page(java_script_enabled=False)
+    page.goto(reports["failed"].as_uri())
+    assert page.locator("#job-table tbody tr").count() == 103
+    assert not page.locator("form.filters").is_visible()
+    page.close()
+
+
+def test_it_prints_in_light_colours_and_whole(open_page: Opener, reports: dict[str, Path]) -> None:
+    page = open_page(800, "dark")
+    visit(page, reports["failed"])
+    page.emulate_media(media="print")
+    assert not is_dark(page)
+    assert not page.locator("nav").is_visible()
+    assert page.evaluate("getComputedStyle(document.querySelector('.tall')).maxHeight") == "none"
+    assert page.pdf().startswith(b"%PDF")
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("name", ["created", "failed"])
+def test_axe_finds_no_barrier(open_page: Opener, reports: dict[str, Path], name: str, scheme: str) -> None:
+    page = open_page(1300, scheme)
+    visit(page, reports[name])
+    # The page's policy allows what is in it alone; the test reads the script before the page has one.
+    page.evaluate((ci_local.tool("axe-core") / "axe.min.js").read_text("utf-8"))
+    found = page.evaluate("axe.run({runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa', 'best-practice']})")
+    assert [(each["id"], each["nodes"][0]["html"]) for each in found["violations"]] == []
+    assert len(found["passes"]) > 20

@@ -1,0 +1,285 @@
+"""The report on a run: its facts, what follows from them, its charts and its page."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from reana_batch.diagnostics import Refused
+from reana_batch.lifecycle.status import status
+from reana_batch.report import page as pages
+from reana_batch.report import run_files, vega
+from reana_batch.report.charts import charts
+from reana_batch.report.run_facts import (
+    File,
+    Job,
+    RunFacts,
+    Source,
+    Spread,
+    Step,
+    at_once,
+    graph,
+    lanes,
+    listed,
+    spread,
+    with_ready_times,
+)
+from reana_batch.report.run_reading import run_facts
+from reana_batch.run import run_json
+from reana_batch.run.parts import Run
+from tests import report_runs
+from tests.lifecycle.flows import scatter, write_run
+
+PICTURE = b"\x89PNG\r\n\x1a\n" + b"0" * 100
+
+
+def step(number: int, *needs: int, rows: int = 1, label: str = "", patterns: tuple[str, ...] = ()) -> Step:
+    return Step(number, f"s{number}", label or f"s{number}", "reana.yaml:1", rows, needs, patterns)
+
+
+def job(number: int, row: int = 0, started: int = 0, ended: int = 0, state: str = "finished") -> Job:
+    return Job(number, row, state, started=started, ended=ended)
+
+
+# --- what follows from the facts ----------------------------------------------------------------------
+
+
+def test_a_spread_has_the_quarters_of_the_known_numbers() -> None:
+    assert spread([4, None, 1, 2, 3, 5]) == Spread(5, 1, 2, 3, 4, 5)
+    assert spread([7]) == Spread(1, 7, 7, 7, 7, 7)
+    assert spread([None]) is None
+
+
+def test_a_job_is_ready_when_its_parents_have_ended() -> None:
+    steps = [step(0, rows=2), step(1, 0, rows=2, patterns=("each",)), step(2, 1), step(3, 2, patterns=("needs.0",))]
+    jobs = [
+        job(0, 0, 10, 20),
+        job(0, 1, 10, 50),
+        job(1, 0, 25, 30),
+        job(1, 1, 55, 60),
+        job(2, 0, 61, 70),
+        job(3, 0, 80, 90),
+        job(2, 1),
+    ]
+    assert [each.waited for each in with_ready_times(steps, jobs, submitted=5)] == [5, 5, 5, 5, 1, None, None]
+
+
+def test_the_batch_system_knows_when_a_job_was_submitted() -> None:
+    steps = [step(0), step(1, 0, patterns=("needs.0",))]
+    jobs = [job(0, 0, 10, 20), Job(1, 0, "finished", submitted=35, started=40, ended=50)]
+    assert [each.waited for each in with_ready_times(steps, jobs, submitted=5)] == [5, 5]
+
+
+def test_a_job_that_started_before_the_last_submission_has_no_known_wait() -> None:
+    [only] = with_ready_times([step(0)], [job(0, 0, 10, 20)], submitted=100)
+    assert (only.ready, only.waited) == (0, None)
+
+
+def test_no_two_jobs_of_a_lane_overlap() -> None:
+    jobs = [job(0, 0, 10, 20), job(0, 1, 12, 14), job(0, 2, 15, 30), job(0, 3, 20, 25), job(0, 4)]
+    assert [(each.row, lane) for each, lane in lanes(jobs, 40)] == [(0, 0), (1, 1), (2, 1), (3, 0)]
+
+
+def test_the_jobs_at_once_are_counted_exactly() -> None:
+    jobs = [job(0, 0, 100, 110), job(0, 1, 110, 120), job(0, 2, 112, 114), job(0, 3, 115, 0, "running"), job(0, 4)]
+    assert at_once(jobs, 100, 120, 4) == [1, 1, 2, 2]
+    assert at_once([job(0, 0, 100, 120)], 100, 120, 4) == [1, 1, 1, 1]
+
+
+def test_of_many_jobs_the_urgent_and_the_slowest_are_listed() -> None:
+    jobs = [job(0, row, 10, 11 + row) for row in range(3000)]
+    jobs[5] = job(0, 5, 10, 11, "failed")
+    jobs[6] = job(0, 6, 10, 0, "running")
+    found = listed(RunFacts("r.1", "running", steps=(step(0, rows=3000),), jobs=tuple(jobs)))
+    assert len(found) == 1000
+    assert [each.row for each in found] == [5, 6, *range(2002, 3000)]
+
+
+def test_steps_of_one_name_are_drawn_as_one_if_there_are_many() -> None:
+    steps = tuple(step(number, *([number - 2] if number > 1 else []), label="ab"[number % 2]) for number in range(100))
+    nodes = graph(RunFacts("r.1", "created", steps=steps))
+    assert [(node.label, node.target, node.parents) for node in nodes] == [("a", 0, ()), ("b", 1, ())]
+    assert len(graph(RunFacts("r.1", "created", steps=steps[:60]))) == 60
+
+
+# --- what is read of a run ----------------------------------------------------------------------------
+
+
+def test_a_run_that_failed(tmp_path: Path) -> None:
+    facts = report_runs.failed(tmp_path / "r.1").facts()
+    assert (facts.name, facts.state, len(facts.jobs)) == ("r.1", "failed", 103)
+    assert facts.counts == {"finished": 40, "running": 0, "failed": 9, "lost": 0, "waiting": 54}
+    group = facts.failures[0]
+    assert (group.step, group.count, group.rows) == ("skim", 3, (3, 17, 18))
+    first = group.jobs[0]
+    assert (first.row, first.command) == (17, "run --chunk=<all> & wait\n")
+    assert first.log.splitlines()[0] == "reading chunk 17"
+    assert "merge: 1 not started, because skim failed (through select)." in facts.notes
+    assert facts.steps[0].credentials == ("kerberos",)
+    assert facts.steps[1].memory is None, "GNU make gets no such request"
+    assert {each.waited is None for each in facts.jobs_by_step[1]} == {False}
+
+
+def test_a_job_without_a_record_of_its_end_is_lost(tmp_path: Path) -> None:
+    story = report_runs.finished(tmp_path / "r.1")
+    for path in (tmp_path / "r.1/state/fit").glob("*.done"):
+        path.unlink()
+    run_json.note(tmp_path / "r.1", stopped=report_runs.START + 900)
+    assert story.facts().counts["lost"] == 12
+
+
+def test_a_run_of_which_nothing_ran(tmp_path: Path) -> None:
+    facts = report_runs.created(tmp_path / "r.1").facts()
+    assert (facts.state, facts.started, facts.ended, facts.elapsed, facts.busy) == ("created", 0, 0, None, None)
+    assert set(charts(facts)) == {"graph"}
+
+
+def test_the_analysis_is_shown_as_it_is_and_its_age_is_told(tmp_path: Path) -> None:
+    write_run(tmp_path / "r.1", scatter("a", "true"))
+    spec = tmp_path / "reana.yaml"
+    spec.write_text("one\ntwo\n")
+    run_json.note(tmp_path / "r.1", spec=str(spec), created=spec.stat().st_mtime + 5)
+
+    def source() -> Source:
+        return run_facts(status(tmp_path / "r.1"), str).sources[0]
+
+    assert (source().name, source().lines) == ("reana.yaml", ("one", "two"))
+    assert source().note == f"As {spec} is now: it has not been changed since the run was made."
+    os.utime(spec, (2e9, 2e9))
+    assert "it has been changed since the run was made, and the run keeps no copy" in source().note
+    spec.unlink()
+    assert (source().lines, source().note) == ((), f"Not shown: {spec}: No such file or directory.")
+
+
+# --- files --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def outputs(tmp_path: Path) -> Path:
+    """Return the folder ``out`` of a run, which the analysis declares as its output."""
+    write_run(tmp_path / "r.1", scatter("a", "true"), outputs=("out/*", "gone.txt"))
+    folder = tmp_path / "r.1/workspace/out"
+    folder.mkdir(parents=True)
+    return folder
+
+
+def found(folder: Path) -> dict[str, File]:
+    return {each.path: each for each in run_files.outputs(Run(folder.parents[1])).listed}
+
+
+def test_outputs_have_sizes_and_checksums(outputs: Path) -> None:
+    (outputs / "a.txt").write_bytes(b"abc")
+    (outputs / "link.png").symlink_to("/etc/hostname")
+    files = found(outputs)
+    assert files["out/a.txt"].size == 3
+    assert files["out/a.txt"].checksum == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert (files["out/link.png"].note, files["out/link.png"].picture) == ("It is a link.", "")
+    assert (files["gone.txt"].size, files["gone.txt"].note) == (None, "Not there.")
+
+
+def test_pictures_are_in_the_page_if_they_are_what_their_names_say(outputs: Path) -> None:
+    (outputs / "a.png").write_bytes(PICTURE)
+    (outputs / "b.png").write_text("<script>")
+    (outputs / "c.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
+    files = found(outputs)
+    assert files["out/a.png"].picture.startswith("data:image/png;base64,iVBOR")
+    assert files["out/c.svg"].picture.startswith("data:image/svg+xml;base64,")
+    assert (files["out/b.png"].picture, files["out/b.png"].note) == (
+        "",
+        "Not shown, because it is not what its name says.",
+    )
+
+
+def test_a_large_picture_becomes_a_smaller_copy(outputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from PIL import Image
+
+    Image.frombytes("RGB", (1500, 500), os.urandom(1500 * 500 * 3)).save(outputs / "a.png")
+    [only] = [each for each in found(outputs).values() if each.size]
+    assert only.picture.startswith("data:image/jpeg;base64,/9j/")
+    assert only.note == "The picture is a smaller copy."
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    assert "pip install pillow" in found(outputs)["out/a.png"].note
+
+
+def test_what_is_too_much_is_counted(outputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_files, "_MOST_FILES", 2)
+    monkeypatch.setattr(run_files, "_MOST_HASHED", 4)
+    for name in "abcd":
+        (outputs / name).write_text("xyz")
+    files = run_files.outputs(Run(outputs.parents[1]))
+    assert [each.note for each in files.listed] == ["", "No checksum, because it is too large."]
+    assert (files.more, files.more_bytes) == (3, 6)
+
+
+# --- the page -----------------------------------------------------------------------------------------
+
+
+def test_text_of_others_is_quoted(tmp_path: Path) -> None:
+    text = report_runs.failed(tmp_path / "r.1").page()
+    assert "<b>" not in text
+    assert "plot &lt;/script&gt;&lt;b&gt;&#34;&amp;&#39;" in text
+    assert "ValueError: &lt;b&gt;bad&lt;/b&gt; run 17" in text
+    assert "\x1b" not in text
+    assert text.count("</script>") == 1
+
+
+def test_the_page_is_complete_and_asks_for_nothing(tmp_path: Path) -> None:
+    text = report_runs.finished(tmp_path / "r.1").page()
+    assert re.findall(r'(?:src|href)="(?!#|data:)[^"]*"', text) == []
+    assert "@import" not in text
+    assert "url(" not in text
+    anchors = set(re.findall(r' id="([^"]+)"', text))
+    assert set(re.findall(r'href="#([^"]+)"', text)) <= anchors
+    assert len(re.findall(r' id="([^"]+)"', text)) == len(anchors)
+
+
+def test_the_page_of_ten_thousand_jobs_is_small(tmp_path: Path) -> None:
+    story = report_runs.finished(tmp_path / "r.1", rows=4540)
+    facts = story.facts()
+    assert len(facts.jobs) > 9_900
+    text = story.page()
+    assert len(text.encode()) < 2_000_000
+    assert "The table has 1,000 of them" in text
+
+
+def test_the_page_of_a_hundred_thousand_jobs_is_as_small() -> None:
+    jobs = tuple(job(row % 2, row, 1000 + row, 1100 + row) for row in range(100_000))
+    facts = RunFacts("r.1", "finished", steps=(step(0, rows=50_000), step(1, 0, rows=50_000)), jobs=jobs)
+    assert len(pages.page(facts).encode()) < 1_000_000
+
+
+def test_durations_are_short_texts() -> None:
+    assert [pages.duration(each) for each in (None, 0, 0.25, 59, 60, 3600, 90061)] == [
+        "-", "0 s", "0.2 s", "59 s", "1 min", "1 h", "1 d 1 h",
+    ]  # fmt: skip
+
+
+def test_without_the_library_the_cure_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "vl_convert", None)
+    with pytest.raises(Refused) as refused:
+        vega.demand_library()
+    (fault,) = refused.value.diagnostics.errors
+    assert (fault.code, str(fault.hint)) == ("missing-tool", "pip install 'reana-batch[charts]'")
+
+
+# --- the charts ---------------------------------------------------------------------------------------
+
+
+def test_a_chart_names_its_jobs_for_screen_readers(tmp_path: Path) -> None:
+    drawn = charts(report_runs.failed(tmp_path / "r.1").facts())
+    assert set(drawn) == {"graph", "timeline", "durations", "memory"}
+    assert 'aria-label="skim, job 3: failed, ' in drawn["timeline"].wide
+    assert '<a href="#step-1">' in drawn["graph"].wide
+    assert "report.invalid" not in json.dumps([*map(str, (each.wide + each.narrow for each in drawn.values()))])
+
+
+def test_many_jobs_are_drawn_as_curves(tmp_path: Path) -> None:
+    timeline = charts(report_runs.failed(tmp_path / "r.1", rows=500).facts())["timeline"]
+    assert "40 at once" in timeline.wide
+    assert timeline.note == "Each curve shows how many jobs of a step ran at the same time. A red dot is a failure."
+    assert len(timeline.wide) < 100_000
