@@ -16,6 +16,7 @@ from reana_batch.site import Site
 
 if TYPE_CHECKING:
     from reana_batch.backends.drivers import Driver
+    from reana_batch.footprint import Footprint
     from reana_batch.ir import Workflow
     from reana_batch.target import Target
     from reana_batch.writing.render import File
@@ -54,6 +55,9 @@ class Lowering(Protocol):
 
     def lower(self, workflow: Workflow, site: Site) -> Iterator[File]:
         """Yield the batch system's own files."""
+
+    def footprint(self, workflow: Workflow, site: Site) -> Footprint:
+        """Return which jobs of what ``lower`` writes wait for each other, and what the system adds to the run."""
 
 
 class Host(Lowering, Protocol):

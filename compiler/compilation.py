@@ -9,6 +9,7 @@ from pathlib import Path
 
 from reana_batch import backends, layout
 from reana_batch.diagnostics import Diagnostics
+from reana_batch.footprint import Footprint
 from reana_batch.ir import CredentialPlan, Workflow
 from reana_batch.reading.spec import Spec
 from reana_batch.run import frozen, learned, manifest
@@ -87,6 +88,10 @@ class Compilation:
         yield from backends.lowering(self.target.name).lower(self.workflow, self.site)
         for name in sorted({step.placed.target.name for step in self.workflow.steps if step.placed.target}):
             yield from backends.guest(name).lower_nodes(self.workflow, self.site)
+
+    def footprint(self) -> Footprint:
+        """Return what the run asks of its batch system."""
+        return backends.lowering(self.target.name).footprint(self.workflow, self.site)
 
     @property
     def _definition(self) -> str:

@@ -67,6 +67,7 @@ CODES = {
     "backend-ignored": "A step asks for another back end than the one that the workflow is compiled for.",
     "mixed-backends": "Steps ask for different back ends, and the one that runs the workflow cannot delegate them.",
     "over-limit": "A step asks for more than the site allows.",
+    "over-budget": "The estimate of a run exceeds its budget, or is not known well enough to compare it.",
     "cycle": "Steps that wait for each other in a circle.",
     "missing-secret": "A secret that a step needs is missing, is empty, or is open to others.",
     "secret-exists": "A secret of this name exists already.",

@@ -14,6 +14,7 @@ from reana_batch import layout
 from reana_batch.backends.htcondor.nodes import DAG_FILE, SHIP, VERDICT, expansion_node
 from reana_batch.backends.htcondor.requests import time_limit
 from reana_batch.backends.htcondor.settings import HTCondorSettings
+from reana_batch.footprint import Footprint, whole_steps
 from reana_batch.ir import ChunkPattern, Expansion, Pattern, Step, Workflow, chunk_pattern, ending_in_any_case
 from reana_batch.reading.images import is_path
 from reana_batch.target import FALLBACKS, Target
@@ -51,6 +52,10 @@ TARGET = Target(
     # Macros, commands that print a configuration, and an escaped slash.
     misread_paths=r"\$\w*\(|\||\\/",
 )
+
+
+# Files that DAGMan and its submission leave among the batch files.
+_FILES = 7
 
 
 def target(site: Site) -> Target:
@@ -156,6 +161,25 @@ def _waiting_file(step: Step, folder: str, workflow: Workflow, site: Site) -> st
         shared_log=site.of(HTCondorSettings).shared_log,
         label=step.label,
     )
+
+
+def footprint(workflow: Workflow, site: Site) -> Footprint:
+    """Return the steps, the call that submits DAGMan, and the calls of nodes that delegate steps.
+
+    DAGMan itself submits the job of each node. Each job leaves what its script prints, and its own log if the site
+    has no shared one.
+    """
+    nodes = sum(len(step.nodes) for step in workflow.steps)
+    calls = {"condor_submit_dag": 1}
+    for step in workflow.steps:
+        if step.placed.target:
+            tool = step.placed.target.submit_tool
+            calls[tool] = calls.get(tool, 0) + len(step.nodes)
+    settings = site.of(HTCondorSettings)
+    logs, idle = nodes * (1 if settings.shared_log else 2), settings.max_idle
+    held_back = idle is not None and nodes > idle
+    effects = {"htcondor.max_idle": f"DAGMan keeps at most {idle:,} of its {nodes:,} jobs in the queue."}
+    return Footprint(whole_steps(workflow), calls, _FILES + logs, effects if held_back else {})
 
 
 def _nodes(step: Step, folder_of: dict[str, str], site: Site, followed: set[str]) -> dict[str, object]:

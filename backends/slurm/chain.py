@@ -8,11 +8,13 @@ small job that ends after all jobs of the expansion.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reana_batch import layout
 from reana_batch.backends.slurm.requests import minutes
 from reana_batch.backends.slurm.settings import SlurmSettings
+from reana_batch.footprint import Footprint, Slice
 from reana_batch.ir import Need, Pattern, Step, Workflow, chunk_pattern
 from reana_batch.target import FALLBACKS, Target
 from reana_batch.writing.jobs import folders
@@ -59,6 +61,28 @@ TARGET = Target(
 _SBATCH_ONLY = ("constraint", "reservation", "gres", "gpus", "gpu_model", "nodes", "tasks")
 
 
+# The most conditions of a dependency; templates/slurm/tools.sh has the same number.
+_MOST_CONDITIONS = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class _Submission:
+    """A call of sbatch for a job or array of a step."""
+
+    step: str
+    key: str
+    folder: str
+    first: int
+    count: int
+    rows: int
+    chunk_size: int
+    needs: tuple[str, ...]  # "TYPE KEY" of each job or array that it waits for
+    gate: str  # the name of the expansion whose gate follows it, or empty
+
+
+# Files that every run on Slurm leaves: the list of its jobs, the cluster, the folder of its tools, and the finaliser's log.
+_FILES = 4
+
 # The small jobs of a chain that run no step: the values of their script.
 _FINALISER = {
     "name": "finaliser",
@@ -82,17 +106,12 @@ def target(_site: Site) -> Target:
 def lower(workflow: Workflow, site: Site) -> Iterator[File]:
     """Yield ``submit.sh`` with the files that it uses, and an sbatch script for each step."""
     folder_of = folders(workflow)
-    steps = {step.name: step for step in workflow.steps}
     yield library("submit-lib.sh")
     submission = _submission(workflow, site)
     if submission != "sbatch":
         yield File(f"{layout.BATCH}/pyslurm_sbatch.py", packaged("slurm/pyslurm_sbatch.py"))
     gates = workflow.awaited_expansions
-    submissions = (
-        submission
-        for step in workflow.steps
-        for submission in _submissions(step, folder_of[step.name], steps, gates, site.of(SlurmSettings).max_array_size)
-    )
+    submissions = _all_submissions(workflow, site)
     python = site.of(SlurmSettings).pyslurm_python or Verbatim('"${1:-python3}"')
     asked = {"submission": submission, "python": python, "part": workflow.within[-1] if workflow.awaited else ""}
     text = stream("slurm/submit.sh.j2", "sh", submissions=submissions, **asked)
@@ -106,6 +125,40 @@ def lower(workflow: Workflow, site: Site) -> Iterator[File]:
         folder = folder_of[step.name]
         script = _batch_script(step, folder, site, followed=step.name in followed)
         yield File(f"{layout.BATCH}/steps/{folder}/job.sbatch", script)
+
+
+def footprint(workflow: Workflow, site: Site) -> Footprint:
+    """Return the arrays, and the calls of ``submit.sh``. A gate counts as part of the job that it follows."""
+    submissions = list(_all_submissions(workflow, site))
+    place = {each.key: number for number, each in enumerate(submissions)}
+    place |= {f".gate/{each.gate}": place[each.key] for each in submissions if each.gate}
+    followed = {need.partition(" ")[2] for each in submissions for need in each.needs}
+    followed |= {each.key for each in submissions if each.gate}
+    finalisers = sum(-(-count // _MOST_CONDITIONS) for count in (len(followed), len(place) - len(followed)))
+    submission = "pyslurm" if _submission(workflow, site) == "pyslurm" else "sbatch"
+    return Footprint(
+        tuple(
+            Slice(each.step, range(each.first, each.first + each.count), tuple(_waits(each, place)))
+            for each in submissions
+        ),
+        # One call asks for the configuration, and one releases the first jobs.
+        {submission: len(place) + finalisers, "scontrol": 2},
+        _FILES + len(workflow.steps) + bool(workflow.awaited_expansions),  # slurm.out of each step, gate.out
+        _effects(workflow, site),
+    )
+
+
+def _effects(workflow: Workflow, site: Site) -> dict[str, str]:
+    most = site.of(SlurmSettings).max_array_size
+    split = [step for step in workflow.steps if step.chunks > most]
+    arrays = sum(-(-step.chunks // most) for step in split)
+    return {"slurm.max_array_size": f"{len(split)} steps are submitted as {arrays:,} arrays."} if split else {}
+
+
+def _waits(submission: _Submission, place: dict[str, int]) -> Iterator[tuple[int, Pattern]]:
+    for need in submission.needs:
+        kind, _, key = need.partition(" ")
+        yield place[key], Pattern.EACH if kind == "aftercorr" else Pattern.ALL
 
 
 def _followed_by_aftercorr(steps: Sequence[Step]) -> set[str]:
@@ -186,20 +239,29 @@ def _gpus(step: Step) -> str:
     return f"{model}:{number or 1}" if model else str(number or "")
 
 
+def _all_submissions(workflow: Workflow, site: Site) -> Iterator[_Submission]:
+    """Yield the sbatch calls of all steps, in their order."""
+    folder_of = folders(workflow)
+    steps = {step.name: step for step in workflow.steps}
+    gates, max_array_size = workflow.awaited_expansions, site.of(SlurmSettings).max_array_size
+    for step in workflow.steps:
+        yield from _submissions(step, folder_of[step.name], steps, gates, max_array_size)
+
+
 def _submissions(
     step: Step, folder: str, steps: dict[str, Step], gates: frozenset[str], max_array_size: int
-) -> Iterator[dict[str, object]]:
+) -> Iterator[_Submission]:
     """Yield the sbatch calls of a step. A step with too many chunks for one array has one call for each slice."""
     for number, first in enumerate(range(0, step.chunks, max_array_size)):
-        size = min(max_array_size, step.chunks - first)
-        yield {
-            "key": _key(step, number),
-            "folder": folder,
-            "first": first,
-            "count": size,
-            "rows": step.table.count,
-            "chunk_size": step.placed.chunk_size,
-            "needs": [
+        yield _Submission(
+            step=step.name,
+            key=_key(step, number),
+            folder=folder,
+            first=first,
+            count=min(max_array_size, step.chunks - first),
+            rows=step.table.count,
+            chunk_size=step.placed.chunk_size,
+            needs=tuple(
                 word
                 for need in step.needs
                 for word in (
@@ -207,9 +269,9 @@ def _submissions(
                     if need.step in gates
                     else _dependency(need, step, steps[need.step], number, max_array_size)
                 )
-            ],
-            "gate": step.name if step.name in gates else "",
-        }
+            ),
+            gate=step.name if step.name in gates else "",
+        )
 
 
 def _key(step: Step, number: int) -> str:

@@ -33,6 +33,7 @@ COMMANDS = {
     "doctor": Entry("site_commands:doctor", "Check what works on this machine and its site."),
     "download": Entry("workspace_commands:download", "Copy files out of a run's workspace."),
     "du": Entry("workspace_commands:du", "Show how much space a run's workspace takes."),
+    "estimate": Entry("estimate_commands:estimate", "Estimate what a run needs, before it starts."),
     "expand": Entry("run_commands:expand", "Compile an expansion of a run."),
     "inspect": Entry("compile_commands:inspect", "Show the graph, and each step's jobs, image and resources."),
     "list": Entry("status_commands:list_runs", "List the runs, the latest first."),

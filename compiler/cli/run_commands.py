@@ -12,6 +12,7 @@ import reana_batch
 from reana_batch import backends
 from reana_batch.cli import completing
 from reana_batch.cli.answers import Answer, answering
+from reana_batch.cli.estimating import Asked, estimate_of, estimating_options
 from reana_batch.cli.following import wait_for_end
 from reana_batch.cli.options import (
     checksum_option,
@@ -69,6 +70,8 @@ _directory_argument = click.argument("directory", type=click.Path(path_type=Path
     help="Take over the jobs of an ended run that are the same, with copies of its files.",
 )
 @checksum_option
+@estimating_options
+@click.option("--dry-run", is_flag=True, help="Show what `estimate` shows, and start nothing.")
 @answering
 def run(
     file: Path | None,
@@ -78,6 +81,8 @@ def run(
     follow: bool,
     reuse: str | None,
     checksum: bool,
+    asked: Asked,
+    dry_run: bool,
     **given: Any,
 ) -> Answer:
     """Compile an analysis into a new run and start it.
@@ -90,6 +95,12 @@ def run(
     if not (given["site"] or given["backend"]):
         given["site"] = asked_site(find_spec(file, Path()).parent, given["settings"])
     compilation = compile_analysis(file, **given)
+    if dry_run or asked.budget is not None:
+        found = estimate_of(compilation, asked, given, jobs)
+        if dry_run:
+            from reana_batch.cli.estimate_text import estimate_answer
+
+            return estimate_answer(compilation, found)
     here = backends.driver(compilation.target.name).here
     if here:
         here.check_tools()

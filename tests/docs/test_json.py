@@ -67,6 +67,7 @@ workflow:
     "growing/Snakefile": """
 checkpoint split:
     output: directory("parts")
+    resources: gres="gpu:1"
     shell: "mkdir parts; echo > parts/a"
 rule end:
     input: "parts/{x}"
@@ -116,7 +117,12 @@ reana-batch inspect --site generic-htcondor --backend auto -f ../../asking
 reana-batch inspect --site cern-slurm -f ../../asking --ignore-unsupported
 reana-batch inspect --site generic-slurm -f ../published
 reana-batch inspect -b make -f ../../growing
+reana-batch estimate --site generic-slurm -f ../published
+reana-batch estimate -b slurm -f ../../growing
+reana-batch estimate --site cern-slurm -f ../../asking --ignore-unsupported --set slurm.max_array_size=1
+reana-batch run --site local --dry-run
 reana-batch run --site local -w table
+reana-batch estimate --site local --measured /home/alice/runs/table.1 --set limits.jobs=1
 reana-batch status -w table
 reana-batch wait -w table
 reana-batch list
@@ -167,6 +173,7 @@ reana-batch compile -b make -f ../../growing -o growing
 reana-batch status -w ./growing
 make -C growing -f batch/Makefile
 reana-batch expand growing split.rest
+reana-batch estimate -b make -f ../../growing --measured growing
 reana-batch compile -b make -o part
 make -C part -f batch/Makefile no-such-target 2> part/logs/make.log
 reana-batch status -w ./part

@@ -148,6 +148,7 @@ def before_a_run(story: Story) -> None:
     assert "findings" in story("doctor", exits=(0, 1))
     assert story("validate", *options)["valid"]
     assert story("inspect", *options)["backend"] == story.additions.backend
+    assert story("estimate", *options)["backend"] == story.additions.backend
     variables = story("ci", "gitlab", *options)["variables"]
     assert variables == (["TOKEN"] if story.additions.type == "toy" else [])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from reana_batch.footprint import Footprint, whole_steps
 from reana_batch.ir import Workflow
 from reana_batch.site import Site
 from reana_batch.target import Target
@@ -28,6 +29,11 @@ TARGET = Target(
 
 def target(_site: Site) -> Target:
     return TARGET
+
+
+def footprint(workflow: Workflow, _site: Site) -> Footprint:
+    """Return the steps. The toy leaves its log, and a file with its process."""
+    return Footprint(whole_steps(workflow), {"bash": 1}, files=2)
 
 
 def lower(workflow: Workflow, site: Site) -> Iterator[File]:

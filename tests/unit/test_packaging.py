@@ -115,7 +115,7 @@ LAYERS = (
     ("frontends", "passes", "backends"),
     ("compilation",),
     ("pipeline",),
-    ("lifecycle",),
+    ("lifecycle", "estimating"),
     ("report",),
     ("api", ""),  # and the package itself, which has the names of the library call
     ("cli",),

@@ -1,0 +1,122 @@
+"""An estimate in words. What is not known is said to be unknown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from reana_batch.cli.answers import Answer
+from reana_batch.cli.session_text import duration
+from reana_batch.cli.terminal import Number, Piece, Table, counted, line, readable_size
+from reana_batch.estimating.durations import ASSUMED, LIMIT
+from reana_batch.estimating.estimate import hours
+
+if TYPE_CHECKING:
+    from reana_batch.compilation import Compilation
+    from reana_batch.estimating.counting import Bytes
+    from reana_batch.estimating.estimate import Estimate, StepEstimate, Unknown
+
+_NAMED = 3
+
+# How a figure depends on the weakest source of the durations.
+_BASES = {
+    LIMIT: "{} if rows of which only the time limit is known take all of it",
+    ASSUMED: "unknown; {} if each row takes a minute of which nothing is known",
+}
+
+
+def estimate_answer(compilation: Compilation, found: Estimate) -> Answer:
+    """Return the answer of a command that shows an estimate and starts nothing."""
+    from reana_batch.report.estimate import estimate_record
+
+    return Answer(
+        lambda: {"backend": compilation.target.name, **estimate_record(found)},
+        _pieces(compilation, found),
+        compilation.diagnostics,
+    )
+
+
+def _pieces(compilation: Compilation, found: Estimate) -> Iterator[Piece]:
+    yield Table(
+        ("STEP", "JOBS", "SCHEDULER_JOBS", "SECONDS", "SOURCE", "CPUS", "GPUS", "CORE_HOURS", "STARTS", "ENDS"),
+        [_row(each) for each in found.steps],
+    )
+    for name, text in _facts(compilation, found):
+        yield line(f"{name}: {text}.")
+    for effect in found.effects:
+        source = f" (source: {effect.source})" if effect.source else ""
+        yield line(f"{effect.setting}: {effect.text}{source}", "yellow")
+    for unknown in found.unknown:
+        yield line(f"Not known, and in no figure: the jobs that follow from {_unknown_text(unknown)}.", "yellow")
+    yield line("==> Nothing was written or started.", "green")
+
+
+def _row(each: StepEstimate) -> tuple[str | Number, ...]:
+    step, rows = each.step, each.step.table.count
+    average = each.seconds / rows if rows else 0.0
+    return (
+        step.title,
+        Number(str(rows), f"{rows:,}"),
+        Number(str(step.chunks), f"{step.chunks:,}"),
+        Number(f"{average:.2f}", f"{average:,.2f}"),
+        each.durations.source,
+        str(each.cpus),
+        "unknown" if each.gpus is None else str(each.gpus),
+        hours(each.cpus * each.seconds),
+        *(Number(str(round(time)), duration(round(time))) for time in each.spell),
+    )
+
+
+def _facts(compilation: Compilation, found: Estimate) -> Iterator[tuple[str, str]]:
+    """Yield the name and the text of each figure."""
+    files, gpu = found.files, found.gpu_seconds
+    yield "Jobs", f"{found.rows:,}, as {counted(found.jobs, 'scheduler job')} of {compilation.target.title}"
+    yield "Calls", ", ".join(f"{count:,} of {name}" for name, count in found.footprint.calls.items())
+    kinds = {
+        "compiled": files.batch,
+        "copied": files.inputs,
+        "logs and records": files.records,
+        "folders": files.folders,
+    }
+    parts = ", ".join(f"{count:,} {kind}" for kind, count in kinds.items())
+    yield "Files", f"{files.inodes:,} inodes ({parts}), and what jobs make in the workspace, which is unknown"
+    yield "Compiled", readable_size(files.batch_bytes)
+    yield "In", _bytes_text(found.bytes_in)
+    yield "Out", _bytes_text(found.bytes_out)
+    yield "Core hours", _by_basis(found, hours(found.core_seconds))
+    yield "GPU hours", "unknown" if gpu is None else _by_basis(found, hours(gpu)) if gpu else "0; no step asks for GPUs"
+    yield "Makespan", _by_basis(found, duration(round(found.timeline.makespan)))
+    yield "Queue", _waiting(found)
+    yield "At a time", _concurrency(found)
+
+
+def _by_basis(found: Estimate, figure: str) -> str:
+    return _BASES.get(found.basis, "{}").format(figure)
+
+
+def _bytes_text(found: Bytes) -> str:
+    if not found.unknown:
+        return readable_size(found.known)
+    named = ", ".join(found.unknown[:_NAMED])
+    more = f" and {len(found.unknown) - _NAMED:,} more" if len(found.unknown) > _NAMED else ""
+    return f"{readable_size(found.known)}, and unknown sizes of {named}{more}"
+
+
+def _unknown_text(unknown: Unknown) -> str:
+    earlier = unknown.earlier
+    known = (
+        f"; the earlier run had {counted(earlier.jobs, 'job')} in {duration(round(earlier.seconds))}" if earlier else ""
+    )
+    return f"{unknown.reason}{known}"
+
+
+def _waiting(found: Estimate) -> str:
+    queue = found.queue_seconds
+    waits = "an unknown time, which counts as none" if queue is None else f"{queue:,.1f} s"
+    return f"each job waits {waits}, and takes {found.overhead:,.2f} s more than its rows"
+
+
+def _concurrency(found: Estimate) -> str:
+    time = found.timeline
+    slots = "as many slots as they can use" if found.slots is None else counted(found.slots, "slot")
+    return f"{counted(time.most_jobs, 'job')} on {counted(time.most_slots, 'slot')}, given {slots}"
