@@ -100,8 +100,9 @@ def _seconds(rows: Sequence[_Row], size: Size) -> Spec:
         step = next((step for step in _STEPS if most / step <= size.ticks), _STEPS[-1])
         scale: Spec = {"domain": [0, most * 1.03], "nice": False}
         return _axis(scale, [step * number for number in range(int(most // step) + 1)], "Time of a job")
-    ticks = [tick for tick in _TICKS if tick <= most]
-    scale = {"type": "log", "domain": [0.7, most * 1.1], "nice": False, "clamp": True}
+    first = max((tick for tick in _TICKS if tick <= least), default=1)
+    ticks = [tick for tick in _TICKS if first <= tick <= most]
+    scale = {"type": "log", "domain": [first * 0.8, most * 1.1], "nice": False, "clamp": True}
     return _axis(scale, ticks[:: -(-len(ticks) // (size.ticks + 1))], "Time of a job (logarithmic)")
 
 
@@ -131,7 +132,8 @@ def memory_chart(facts: RunFacts, size: Size) -> tuple[Spec | None, str]:
         layer(bars, bar, x=axis | value("zero"), x2=value("used"), color=colour(), description=value("words"), **area),
         layer([bar for bar in bars if bar["asked"]], asked, x=axis | value("asked"), **area),
     ]
-    return with_axis(layers, size, height), note
+    line = "The line is what its jobs ask for. " if any(bar["asked"] for bar in bars) else ""
+    return with_axis(layers, size, height), line + note
 
 
 def _bar(row: _Row, strip: Strip) -> dict[str, Any]:

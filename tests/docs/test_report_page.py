@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import io
+import os
+import subprocess
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from PIL import Image
 
+from reana_batch.report import page as pages
 from tests import ci_local, report_runs
 
 from .browser import SCHEMES, WIDTHS, Opener, faults, is_dark
+from .pages import PROGRAMS, REWRITE, ROOT
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
@@ -166,3 +173,40 @@ def test_axe_finds_no_barrier(open_page: Opener, reports: dict[str, Path], name:
     found = page.evaluate("axe.run({runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa', 'best-practice']})")
     assert [(each["id"], each["nodes"][0]["html"]) for each in found["violations"]] == []
     assert len(found["passes"]) > 20
+
+
+# --- the picture in the README ------------------------------------------------------------------------
+
+PICTURE = ROOT / "docs/report.png"
+
+
+def test_the_readme_shows_the_report_on_the_sample(open_page: Opener, tmp_path: Path) -> None:
+    """REWRITE_GOLDEN=1 makes the picture again."""
+    page = open_page(1160)
+    visit(page, report_on_dimuon(tmp_path))
+    page.set_viewport_size({"width": 1160, "height": 4000})
+    end = page.locator("#durations").bounding_box()
+    assert end
+    taken = page.screenshot(clip={"x": 0, "y": 0, "width": 1160, "height": end["y"] + end["height"] + 20})
+    image = Image.open(io.BytesIO(taken))
+    if REWRITE:
+        image.quantize(64).save(PICTURE, optimize=True)
+    assert PICTURE.stat().st_size < 200_000
+    with Image.open(PICTURE) as shown:
+        assert abs(shown.height - image.height) < 100, "accept the new page with REWRITE_GOLDEN=1"
+    assert "(docs/report.png)" in (ROOT / "README.md").read_text("utf-8")
+
+
+def report_on_dimuon(folder: Path) -> Path:
+    """Run the sample, with so many events that its steps take seconds. Return the file with its report."""
+    words = ["run", "--site", "local", "-f", str(ROOT / "samples/dimuon"), "-w", "dimuon", "-p", "events=4000000"]
+    path = f"{PROGRAMS}:{os.environ['PATH']}"
+    program = [str(PROGRAMS / "reana-batch"), *words, "--runs", str(folder)]
+    subprocess.run(program, check=True, capture_output=True, env=os.environ | {"PATH": path})
+    facts = report_runs.Story(folder / "dimuon.1").facts()
+    shown = replace(
+        facts, directory="/home/alice/runs/dimuon.1", analysis="/home/alice/dimuon/reana.yaml", host="laptop", ids=()
+    )
+    report = folder / "dimuon.html"
+    report.write_text(pages.page(shown), "utf-8")
+    return report
