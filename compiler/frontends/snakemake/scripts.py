@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from reana_batch import layout
 from reana_batch.frontends.snakemake.records import JobRecord
 
 # A path has at most 4096 bytes. A program takes at least 128 KiB of arguments (Linux: 2 MB).
@@ -117,11 +118,22 @@ STORAGE = (
 )
 
 
+# Chooses the program that writes the report. It finds the run from the path of the script.
+_REPORTER = (
+    "reporter=reana_batch.frontends.snakemake.runtimes\n"
+    f'export REANA_BATCH_RUN="${{0%/{layout.BATCH}/steps/*}}"\n'
+    '"$REANA_BATCH_PYTHON" -c "import $reporter" 2>/dev/null || reporter=snakemake\n'
+)
+
+
 def report(name: str, snakefile: str, config: Mapping[str, Any]) -> str:
-    """Return the command with which Snakemake writes its report on the finished workflow."""
-    words = ["-m", "snakemake", "--snakefile", snakefile, "--report", name, "--nolock", "--quiet", "all"]
-    head, tail = with_config(config)
-    return f"{head}{shlex.join(words)}{tail}"
+    """Return the command with which Snakemake writes its report on the finished workflow.
+
+    A Python that has no reana-batch runs Snakemake alone, whose report then has no runtimes.
+    """
+    words = ["--snakefile", snakefile, "--report", name, "--nolock", "--quiet", "all"]
+    head, tail = with_config(config, _REPORTER)
+    return f'{head}-m "$reporter" {shlex.join(words)}{tail}'
 
 
 def with_config(config: Mapping[str, Any], preparation: str = "") -> tuple[str, str]:
