@@ -23,7 +23,7 @@ class Entry(NamedTuple):
 COMMANDS = {
     "ci": Entry("ci_commands:ci", "Print a file for GitLab CI or GitHub Actions."),
     "close": Entry("session_commands:close", "Close a notebook that `open` started."),
-    "compare": Entry("workspace_commands:compare", "Prove that runs of an analysis are equal, on any batch systems."),
+    "compare": Entry("workspace_commands:compare", "Prove that runs of an analysis are equal, on any systems."),
     "compile": Entry("compile_commands:compile_command", "Write the batch files and inputs into a run directory."),
     "completion": Entry("site_commands:completion", "Print the completion script of a shell."),
     "config": Entry("site_commands:config", "Show the settings in force here."),
@@ -41,7 +41,7 @@ COMMANDS = {
     "ls": Entry("workspace_commands:ls", "List the files of a run's workspace."),
     "open": Entry("session_commands:open_command", "Open a notebook on a run's workspace."),
     "prune": Entry("cleaning_commands:prune", "Remove files that are neither inputs nor outputs."),
-    "report": Entry("report_commands:report", "Write a page about a run, with charts, failures, usage and files."),
+    "report": Entry("report_commands:report", "Write a page about a run, with charts, failures and usage."),
     "restart": Entry("run_commands:restart", "Start an ended run again, as NAME.N.1, in its workspace."),
     "resume": Entry("run_commands:resume", "Submit a failed or stopped run again, under its number."),
     "run": Entry("run_commands:run", "Compile an analysis into a new run and start it."),

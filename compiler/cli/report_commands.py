@@ -22,7 +22,7 @@ from reana_batch.cli.terminal import line, readable_size, show
 )
 @answering
 def report(name: str, runs: Path | None, output: Path | None) -> Answer:
-    """Write a page about a run, with charts, failures, usage and files.
+    """Write a page about a run, with charts, failures and usage.
 
     The page is one file that a browser shows without a network. The run may be in any state.
     """

@@ -156,7 +156,7 @@ def _difference_pieces(differences: Mapping[str, Sequence[str]]) -> Iterator[Pie
 @click.argument("names", nargs=-1, required=True, metavar="RUN RUN...", shell_complete=completing.runs)
 @answering
 def compare(names: tuple[str, ...], runs: Path | None) -> Answer:
-    """Prove that runs of an analysis are equal, on any batch systems.
+    """Prove that runs of an analysis are equal, on any systems.
 
     They have done the same jobs, and their outputs have the same checksums. Exits with 1 if not.
     """
