@@ -177,9 +177,10 @@ def footprint(workflow: Workflow, site: Site) -> Footprint:
             calls[tool] = calls.get(tool, 0) + len(step.nodes)
     settings = site.of(HTCondorSettings)
     logs, idle = nodes * (1 if settings.shared_log else 2), settings.max_idle
-    held_back = idle is not None and nodes > idle
-    effects = {"htcondor.max_idle": f"DAGMan keeps at most {idle:,} of its {nodes:,} jobs in the queue."}
-    return Footprint(whole_steps(workflow), calls, _FILES + logs, effects if held_back else {})
+    effects = {}
+    if idle is not None and nodes > idle:
+        effects["htcondor.max_idle"] = f"DAGMan keeps at most {idle:,} of its {nodes:,} jobs waiting in the queue."
+    return Footprint(whole_steps(workflow), calls, _FILES + logs, effects)
 
 
 def _nodes(step: Step, folder_of: dict[str, str], site: Site, followed: set[str]) -> dict[str, object]:

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from tests.ended_runs import counts, seconds_of
+
 from .conftest import Tool
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -42,20 +44,6 @@ def answer(tool: Tool, *words: str, code: int = 0, **changes: str) -> dict[str, 
     assert ended.code == code, ended.stderr
     record: dict[str, Any] = json.loads(ended.stdout)
     return record
-
-
-def seconds_of(run: Path) -> float:
-    """Return the seconds from the submission of a run to the end of its last job."""
-    submitted = json.loads((run / "state/run.json").read_text())["submitted"]
-    return float(max(path.stat().st_mtime for path in (run / "state").rglob("*.done")) - submitted)
-
-
-def counts(run: Path) -> dict[str, int]:
-    """Return the numbers of a run's files and folders outside of its workspace."""
-    paths = [path for path in run.rglob("*") if run / "workspace" not in path.parents]
-    files = [str(path.relative_to(run)) for path in paths if not path.is_dir()]
-    batch = sum(path.startswith("batch/") for path in files)
-    return {"batch": batch, "records": len(files) - batch, "folders": 1 + sum(path.is_dir() for path in paths)}
 
 
 def folders_of_inputs(tool: Tool, *words: str) -> int:
