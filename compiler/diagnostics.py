@@ -66,7 +66,7 @@ CODES = {
     "changed-directory": "A Snakemake rule that leaves the workspace before it uses absolute paths into it.",
     "backend-ignored": "A step asks for another back end than the one that the workflow is compiled for.",
     "mixed-backends": "Steps ask for different back ends, and the one that runs the workflow cannot delegate them.",
-    "over-limit": "A step asks for more than the site allows.",
+    "over-limit": "A step asks for more than the site allows, or the run breaks one of its rules.",
     "over-budget": "The estimate of a run exceeds its budget, or is not known well enough to compare it.",
     "cycle": "Steps that wait for each other in a circle.",
     "missing-secret": "A secret that a step needs is missing, is empty, or is open to others.",

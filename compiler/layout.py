@@ -33,6 +33,7 @@ DATA_SCRIPTS = f"{BATCH}/data"  # the scripts that stage declared data
 
 # The most rows in a directory, with up to three entries each, and the most steps in a directory.
 SHARD = 250
+ENTRIES_OF_ROW = 3
 # The rows of a shard.
 TABLE_SHARD = 10_000
 
@@ -63,6 +64,12 @@ def row_stem(row: int, row_count: int) -> str:
     if row_count <= SHARD * 1000:
         return f"{row // SHARD}/{row}"
     return f"{row // SHARD // 1000}/{row // SHARD}/{row}"
+
+
+def most_entries(count: int, each: int) -> int:
+    """Return the most entries of a folder with the stems of ``count`` rows or steps, which have ``each`` entries."""
+    folders = -(-count // SHARD)
+    return min(count, SHARD) * each if folders == 1 else max(SHARD * each, min(folders, 1000))
 
 
 def row_folders(row_count: int) -> Iterator[str]:

@@ -88,9 +88,20 @@ class Limits:
     memory: int | None = setting(None, _BOUND, "The most bytes that a job may ask for.")
     cpus: int | None = setting(None, _BOUND, "The most CPUs that a job may ask for.")
     directory_entries: int | None = setting(
-        None, _BOUND, "Input directories with more entries than this cause a warning."
+        None, _BOUND, "Directories of inputs, of outputs and of the run with more entries than this cause a warning."
     )
-    jobs: int | None = setting(None, _BOUND, "More jobs than this cause a warning.")
+    jobs: int | None = setting(None, _BOUND, "The jobs of a user that run at a time. More cause a warning.")
+    queued_jobs: int | None = setting(
+        None, _BOUND, "The jobs that may be in the queue at a time. More cause a warning on Slurm, which queues all."
+    )
+    calls: int | None = setting(None, _BOUND, "More calls of sbatch for one run than this cause a warning.")
+    short_seconds: int | None = setting(
+        None, _BOUND, "Jobs that take less than this are short. Many short jobs cause a warning."
+    )
+    short_jobs: int = setting(100, POSITIVE, "The short jobs that a step may have without a warning.")
+    open_logs: int | None = setting(
+        None, _BOUND, "The logs that HTCondor may keep open. More cause a warning if jobs have logs of their own."
+    )
 
 
 @dataclass(frozen=True, slots=True)

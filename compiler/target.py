@@ -49,4 +49,7 @@ class Target:
     retries: int = 0  # how often it does so, whatever the step asks for
     # The programs with which a planner submits what it has compiled. Empty if the system reads that by itself.
     submit_programs: tuple[str, ...] = ()
+    queues_all: bool = False  # are all jobs of a run in the queue at once?
+    array_size: int = 0  # the jobs of a step that one call of its tool submits; 0 if a call submits the whole run
+    logs_each_job: str = ""  # the setting with which each job has an event log of its own
     only_by_hint: frozenset[str] = frozenset()  # resources that count only if a hint of REANA asks for them

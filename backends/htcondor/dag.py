@@ -66,6 +66,7 @@ def target(site: Site) -> Target:
         sends_files="htcondor.file_transfer" if settings.file_transfer else "",
         forwards_tickets=settings.send_credential,
         retries=settings.retries,
+        logs_each_job="" if settings.shared_log else "htcondor.shared_log",
     )
 
 

@@ -8,7 +8,7 @@ small job that ends after all jobs of the expansion.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from reana_batch import layout
@@ -55,6 +55,7 @@ TARGET = Target(
     # never start.
     only_by_hint=frozenset({"disk"}),
     submit_programs=("sbatch", "scancel", "scontrol", "squeue"),
+    queues_all=True,
 )
 
 # Resources that batch/pyslurm_sbatch.py does not support.
@@ -98,9 +99,9 @@ _GATE = {
 }
 
 
-def target(_site: Site) -> Target:
-    """Return TARGET. No setting changes it."""
-    return TARGET
+def target(site: Site) -> Target:
+    """Return TARGET with the size of the site's arrays."""
+    return replace(TARGET, array_size=site.of(SlurmSettings).max_array_size)
 
 
 def lower(workflow: Workflow, site: Site) -> Iterator[File]:
@@ -191,7 +192,7 @@ def lower_nodes(workflow: Workflow, site: Site) -> Iterator[File]:
     yield library("submit-lib.sh")
     yield library("node-lib.sh")
     for step in workflow.steps:
-        if step.placed.target == TARGET:
+        if step.placed.target is not None and step.placed.target.name == TARGET.name:
             folder = folder_of[step.name]
             yield File(f"{layout.BATCH}/steps/{folder}/node.sh", _node_script(step, folder))
             yield File(f"{layout.BATCH}/steps/{folder}/job.sbatch", _batch_script(step, folder, site))

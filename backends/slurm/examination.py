@@ -38,6 +38,7 @@ def examine(site: Site, needed: bool) -> Iterator[Finding]:
     if config is not None:
         yield from _clock(config, began, ended)
         yield from _arrays(config, settings, needed)
+        yield from _jobs(config, site, needed)
         if needed:
             yield from _asked(config, settings)
     yield _pyslurm(settings, needed)
@@ -56,6 +57,13 @@ def _arrays(config: str, settings: SlurmSettings, needed: bool) -> Iterator[Find
         good = int(size) >= settings.max_array_size
         note = f"MaxArraySize is {size}, the profile says {settings.max_array_size}"
         yield finding("Slurm arrays", good, needed, note, f"set slurm.max_array_size to {size}.")
+
+
+def _jobs(config: str, site: Site, needed: bool) -> Iterator[Finding]:
+    size, said = _value(config, "MaxJobCount"), site.limits.queued_jobs
+    if size.isdecimal() and said is not None:
+        note = f"MaxJobCount is {size}, the profile says {said}"
+        yield finding("Slurm jobs", int(size) >= said, needed, note, f"set limits.queued_jobs to {size}.")
 
 
 def _value(config: str, name: str) -> str:

@@ -61,7 +61,7 @@ def _list_sites() -> Answer:
 @click.argument("name", shell_complete=completing.sites)
 @answering
 def show_site(name: str) -> Answer:
-    """Show the settings of a profile, with their sources."""
+    """Show the rules of a site with their sources, then the other settings of its profile."""
     return _settings_answer(name, (), column="SOURCE")
 
 
@@ -97,6 +97,8 @@ def _settings_answer(site: str | None, settings: tuple[str, ...], column: str | 
         "sources": sources,
         "origins": dict(resolved.origins),
     }
+    if column == "SOURCE":
+        values = dict(sorted(values.items(), key=lambda each: each[0] not in sources))
     notes = {"ORIGIN": resolved.origins, "SOURCE": sources, None: {}}[column]
     header = ("SETTING", "VALUE", *([column] if column else []))
     rows = [(key, _shown(value), *([notes.get(key, "")] if column else [])) for key, value in values.items()]

@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 from reana_batch.ir import Workflow
 from reana_batch.passes.check_graph import check_graph
+from reana_batch.passes.check_laws import check_laws
 from reana_batch.passes.chunk_rows import chunk_rows
 from reana_batch.passes.context import Context
 from reana_batch.passes.drop_empty_steps import drop_empty_steps
@@ -34,7 +35,8 @@ PASSES: tuple[Callable[[Workflow, Context], Workflow], ...] = (
     map_resources,  # before chunk_rows, which needs the runtime of a row
     locate_images,  # before plan_credentials, which asks whether a step has an image
     chunk_rows,  # before plan_credentials, because a job of several rows lasts longer
-    plan_credentials,  # last, because lifetimes depend on all passes before
+    plan_credentials,  # after the passes before, because lifetimes depend on all of them
+    check_laws,  # last, because it counts what all other passes have made
 )
 
 

@@ -33,7 +33,6 @@ def chunk_rows(workflow: Workflow, context: Context) -> Workflow:
     )
     for step in steps:
         _check_runtime(step, context)
-    _check_count(steps, context)
     return replace(workflow, steps=steps)
 
 
@@ -46,13 +45,6 @@ def _equal_if_tied(workflow: Workflow, sizes: dict[str, int]) -> dict[str, int]:
     for step in workflow.steps:
         pairs.add_edges_from((need.step, step.name) for need in step.needs if need.pattern is Pattern.EACH)
     return {name: min(sizes[each] for each in tied) for tied in networkx.connected_components(pairs) for name in tied}
-
-
-def _check_count(steps: tuple[Step, ...], context: Context) -> None:
-    limit = context.site.limits.jobs
-    if limit is not None and sum(step.chunks for step in steps) > limit:
-        message = f"The workflow has more than the {limit:,} jobs that {context.site.name} runs at a time."
-        context.diagnostics.warning("over-limit", message, hint="join rows with --rows-per-job, or --fuse.")
 
 
 def _check_runtime(step: Step, context: Context) -> None:

@@ -156,9 +156,14 @@ def _merged(profile: str, chosen_by: str, below: Sequence[_Layer], read: _Read) 
     known = read.form.known
     settings = settings_of(known)
     origins = dict.fromkeys(settings, "default")
+    sources: dict[str, str] = {}
     for layer in (*below, *read.above):
         settings |= layer.settings
         origins |= dict.fromkeys(layer.settings, layer.origin)
+        # The source of a value is not that of another one, which a layer above has.
+        sources = {key: source for key, source in sources.items() if key not in layer.settings}
+        sources |= layer.settings.get("sources", {})
+    settings["sources"] = sources
     sorted_origins = {key: origins[key] for key in sorted(origins)}
     return ResolvedSite(site_of(profile, settings, known), sorted_origins, chosen_by, read)
 

@@ -72,7 +72,8 @@ def read(run: Path, expansion: str, known: Site) -> Frozen:
     try:
         if expansion not in record["states"]:
             raise refuse("unknown-step", f'{run} has no expansion "{expansion}".')
-        site = site_of(record.pop("site"), record.pop("settings"), known)
+        # The run of an older version lacks the settings of this one.
+        site = site_of(record.pop("site"), {**settings_of(known), **record.pop("settings")}, known)
         plan = from_record(record.pop("credential_plan"))
         within = tuple(record.pop("within"))
         awaited = tuple(record.pop("awaited", ()))

@@ -115,14 +115,14 @@ def test_a_setting(house: House) -> None:
 def test_a_law_of_a_site(house: House) -> None:
     assert names("A law of a site") == {"compiler/reading/sites.yaml"}
     house.add(
-        "compiler/reading/sites.yaml", "cern-lxplus:", "  limits: {cpus: 2}\n  sources: {limits.cpus: a sign}\n\n"
+        "compiler/reading/sites.yaml", "generic-slurm:", "  limits: {cpus: 2}\n  sources: {limits.cpus: a sign}\n\n"
     )
-    shown = house("sites", "show", "generic-slurm")
+    shown = house("sites", "show", "generic-htcondor")
     assert (shown["settings"]["limits.cpus"], shown["sources"]["limits.cpus"]) == (2, "a sign")
-    assert house("config", "--site", "generic-slurm")["origins"]["limits.cpus"] == "shipped: generic-slurm"
+    assert house("config", "--site", "generic-htcondor")["origins"]["limits.cpus"] == "shipped: generic-htcondor"
     (house.path / "reana.yaml").write_text(ANALYSIS.replace("HINT", "kubernetes_cpu_limit: '4'"))
-    there = ("validate", "--site", "generic-slurm")
-    assert "generic-slurm" in house.fault(*there)["message"]
+    there = ("validate", "--site", "generic-htcondor")
+    assert "generic-htcondor" in house.fault(*there)["message"]
     house(*there, "--set", "limits.cpus=4")
     assert house.is_missed("tests/docs/test_docs.py::test_site_rules_table")
 

@@ -144,7 +144,7 @@ def test_dag_that_delegates_steps_to_slurm(compute_backends: list[str], own: str
     steps = delegate(flow, choice, site, diagnostics).steps
     assert {
         each.name: (each.placed.target, each.placed.bundle) for each in steps if each.placed.target
-    } == dict.fromkeys(handed, (chain.TARGET, 7))
+    } == dict.fromkeys(handed, (chain.target(site), 7))
     assert render(diagnostics, {}) == ""
 
 

@@ -16,7 +16,7 @@ from reana_batch.diagnostics import Diagnostics, Place
 from reana_batch.facts import Facts
 from reana_batch.ir import Step, Workflow, literal
 from reana_batch.passes.context import Context
-from reana_batch.site import Site
+from reana_batch.site import Limits, Site
 from tests.steps import make_step
 
 Pass = Callable[[Workflow, Context], Workflow]
@@ -38,7 +38,7 @@ def context(site: Site | None = None, **choices: Any) -> Context:
     return Context(backends.lowering("make").target(site or Site()), site or Site(), Diagnostics(), **choices)
 
 
-NAMES = {each.__name__: each for each in (at, step, workflow, context, replace, Site, Facts)}
+NAMES = {each.__name__: each for each in (at, step, workflow, context, replace, Limits, Site, Facts)}
 
 
 @pytest.mark.parametrize("a_pass", passes.PASSES, ids=lambda a_pass: a_pass.__name__)

@@ -825,15 +825,6 @@ def test_chunk_that_runs_longer_than_the_site_allows() -> None:
     )
 
 
-def test_more_jobs_than_the_site_runs() -> None:
-    here = context("htcondor", Site(name="cern", limits=Limits(jobs=1000)))
-    chunk_rows(workflow(step("a", table=table(1000)), step("b")), here)
-    assert shown(here) == (
-        "warning: The workflow has more than the 1,000 jobs that cern runs at a time. [over-limit]\n"
-        "hint: join rows with --rows-per-job, or --fuse.\n"
-    )
-
-
 def test_jobs_are_counted_after_rows_are_joined() -> None:
     here = context("htcondor", Site(rows_per_job=100, limits=Limits(jobs=1000)))
     chunked = workflow(step("a", table=table(20_000)))

@@ -137,6 +137,25 @@ def test_shipped_profile_extends_another() -> None:
     assert resolved.origins["htcondor.job_flavours"] == "shipped: cern-lxplus"
 
 
+def test_a_source_is_that_of_the_value_in_force(write_user_file: WriteFile) -> None:
+    arrays, jobs = "slurm.max_array_size", "limits.queued_jobs"
+    inherited = site_of("cern-slurm").site.sources
+    assert {arrays, jobs, "slurm.partition"} <= inherited.keys()
+    changed = site_of("cern-slurm", [f"{jobs}=5"]).site.sources
+    assert {arrays, "slurm.partition"} <= changed.keys()
+    assert jobs not in changed
+    write_user_file(f"cern-slurm:\n  slurm: {{max_array_size: 5}}\n  sources: {{{arrays}: our site}}\n")
+    assert site_of("cern-slurm").site.sources[arrays] == "our site"
+
+
+def test_every_shipped_rule_has_a_source_and_every_source_a_value() -> None:
+    for name in profiles(known_settings(), Diagnostics()):
+        resolved = site_of(name)
+        assert resolved.site.sources.keys() <= settings_of(resolved.site).keys()
+        limits = {key for key, origin in resolved.origins.items() if key.startswith("limits.") and origin != "default"}
+        assert limits <= resolved.site.sources.keys()
+
+
 def test_users_profile_adds_to_the_shipped_one_of_its_name(write_user_file: WriteFile) -> None:
     user = write_user_file("cern-lxplus:\n  htcondor: {accounting_group: group_u_X.u_y}\n")
     resolved = site_of("cern-lxplus")

@@ -30,7 +30,7 @@ from reana_batch.lifecycle.status import status
 from reana_batch.run.parts import Run
 from reana_batch.run.queue import JobState, QueuedJob, Submission, Trace
 from reana_batch.run.run_json import note, read_record
-from reana_batch.site import Site
+from reana_batch.site import Limits, Site
 
 from .stand_ins import Tools, compiled, in_path
 
@@ -93,6 +93,15 @@ def test_the_doctor_compares_the_arrays_that_slurm_takes_with_the_profile(
     )
     assert found["pyslurm"].state == "missing"
     assert "/no/such/python" in found["pyslurm"].note
+
+
+@pytest.mark.parametrize(("limit", "state"), [(10_000, "ok"), (10_001, "missing")])
+def test_the_doctor_compares_the_jobs_that_slurm_takes_with_the_profile(tools: Tools, limit: int, state: str) -> None:
+    tools(sbatch="echo slurm 25.11", scontrol="echo 'MaxJobCount = 10000'", sacctmgr="exit 1")
+    found = {each.subject: each for each in examine(Site(limits=Limits(queued_jobs=limit)), True)}
+    assert found["Slurm jobs"].state == state
+    assert found["Slurm jobs"].note == f"MaxJobCount is 10000, the profile says {limit}"
+    assert "Slurm jobs" not in {each.subject for each in examine(Site(), True)}
 
 
 PARTITIONS = (
