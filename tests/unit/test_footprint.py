@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -23,8 +24,8 @@ def step(name: str, rows: int, *needs: Need, chunk_size: int = 1) -> Step:
     return make_step(name, (literal("ls", AT),), AT, table=Repeated(rows), needs=needs, chunk_size=chunk_size)
 
 
-def found(backend: str, *steps: Step, expansions: tuple[Expansion, ...] = (), **settings: object) -> Footprint:
-    systems = {"slurm": SlurmSettings(), "htcondor": HTCondorSettings()}
+def found(backend: str, *steps: Step, expansions: tuple[Expansion, ...] = (), **settings: Any) -> Footprint:
+    systems: dict[str, Any] = {"slurm": SlurmSettings(), "htcondor": HTCondorSettings()}
     systems[backend] = replace(systems[backend], **settings) if backend in systems else None
     site, workflow = Site(systems=systems), Workflow("w", "serial", steps, expansions)
     footprint = backends.lowering(backend).footprint(workflow, site)
@@ -44,7 +45,7 @@ PAIRS = RowMapping(((0, 1), (2, 3), (4,)))
 @pytest.mark.parametrize("backend", backends.BACKENDS)
 def test_each_scheduler_job_is_in_one_slice(backend: str) -> None:
     steps = (SCAN, step("fit", 5, Need("scan", Pattern.EACH), chunk_size=2), step("end", 1, Need("fit")))
-    arrays = {"max_array_size": 2} if backend == "slurm" else {}
+    arrays: dict[str, Any] = {"max_array_size": 2} if backend == "slurm" else {}
     jobs = Counter((each.step, job) for each in found(backend, *steps, **arrays).slices for job in each.jobs)
     assert jobs == {(each.name, job): 1 for each in steps for job in range(each.chunks)}
 
