@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import NamedTuple
 
-from reana_batch.ir import Pattern
-from reana_batch.run.manifest import Manifest, StepEntry
+from reana_batch.run.manifest import StepEntry
+from reana_batch.run.parents import Parent, Parents
 from reana_batch.run.parts import Run
 from reana_batch.run.records import RowStates
 from reana_batch.run.row_texts import StepRows
@@ -99,8 +99,8 @@ class _Comparison:
     def __post_init__(self) -> None:
         self.old_steps = self.old.manifest.steps_by_name()
         self.new_steps = self.new.manifest.steps_by_name()
-        self.old_parents = _Parents(self.old)
-        self.new_parents = _Parents(self.new)
+        self.old_parents = Parents(self.old)
+        self.new_parents = Parents(self.new)
         self.digests = {e.name: (self.old_digest(e.name), e.digest) for e in self.new.manifest.expansions}
         self.shared: dict[tuple[str, str], _Shared] = {}
 
@@ -302,10 +302,6 @@ def _replaced(new: Run, same: Matches, left: dict[str, dict[int, None]]) -> Matc
     return found
 
 
-# A step that a row waits for, with the rows; None stands for all of them.
-Parent = tuple[str, Sequence[int] | None]
-
-
 @dataclass(frozen=True)
 class _Shared:
     """The earlier rows that all rows of a step waited for, and those that they wait for now."""
@@ -323,28 +319,6 @@ class _Shared:
         return gone <= now and come <= before and before - self.now <= now and now - self.before <= before
 
 
-class _Parents:
-    """The rows that the rows of a run wait for."""
-
-    def __init__(self, run: Run) -> None:
-        self._run = run
-        self._mappings: dict[tuple[str, str], list[list[int]]] = {}
-
-    def of(self, step: StepEntry, row: int) -> list[Parent]:
-        """Return the steps that a row waits for."""
-        words = step.patterns or [Pattern.ALL.value] * len(step.needs)
-        return [(need, self._rows(step, row, word)) for need, word in zip(step.needs, words, strict=True)]
-
-    def _rows(self, step: StepEntry, row: int, word: str) -> Sequence[int] | None:
-        if word == Pattern.ALL.value:
-            return None
-        if word == Pattern.EACH.value:
-            return (row,)
-        if (step.name, word) not in self._mappings:
-            self._mappings[step.name, word] = StepRows(self._run.directory, step).mapping(word)
-        return self._mappings[step.name, word][row]
-
-
 # --- outputs ----------------------------------------------------------------------------------------
 
 
@@ -356,7 +330,7 @@ def _with_outputs(old: Run, plan: Plan) -> Plan:
             kept[before.step].add(before.row)
     stale: dict[str, None] = {}
     needed: dict[str, None] = {}
-    for step in _with_own_outputs(old.manifest):
+    for step in old.manifest.steps_with_own_outputs():
         for row, outputs in enumerate(StepRows(old.directory, step).outputs()):
             (needed if row in kept[step.name] else stale).update(dict.fromkeys(outputs))
     parts = {each.step.name: each.part for each in plan.steps if each.part is not None}
@@ -364,15 +338,6 @@ def _with_outputs(old: Run, plan: Plan) -> Plan:
         stale.update(dict.fromkeys(parts[name].stale if name in parts else _outputs(part)))
         needed.update(dict.fromkeys(parts[name].needed if name in parts else ()))
     return replace(plan, stale=tuple(stale), needed=tuple(needed))
-
-
-def _with_own_outputs(manifest: Manifest) -> Iterator[StepEntry]:
-    """Yield the steps with the outputs that they declare themselves. Any job may have made what a step demands."""
-    demanded = manifest.outputs if manifest.strict else ()
-    ends = (step.name for step in reversed(manifest.steps) if demanded and step.outputs[-len(demanded) :] == demanded)
-    demanding = next(ends, None)
-    for step in manifest.steps:
-        yield replace(step, outputs=step.outputs[: -len(demanded)]) if step.name == demanding else step
 
 
 def _outputs(run: Run) -> Iterator[str]:

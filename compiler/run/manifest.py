@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -69,6 +69,7 @@ class StepEntry:
     output_columns: tuple[int, ...] = ()  # the columns that have outputs of the rows
     served: bool = False  # does a server run its rows?
     credentials: tuple[str, ...] = ()  # the names of those that its jobs get
+    in_image: bool = False  # does the site start its commands in its image?
 
     @property
     def chunks(self) -> int:
@@ -158,6 +159,14 @@ class Manifest:
                 found.update(step.needs)
         return found - {name}
 
+    def steps_with_own_outputs(self) -> Iterator[StepEntry]:
+        """Yield the steps with the outputs that they declare themselves. Any job may have made what a step demands."""
+        demanded = self.outputs if self.strict else ()
+        ends = (step.name for step in reversed(self.steps) if demanded and step.outputs[-len(demanded) :] == demanded)
+        demanding = next(ends, None)
+        for step in self.steps:
+            yield replace(step, outputs=step.outputs[: -len(demanded)]) if step.name == demanding else step
+
     def steps_by_name(self) -> dict[str, StepEntry]:
         return {step.name: step for step in self.steps}
 
@@ -218,6 +227,7 @@ def _entry(step: Step, folder: str) -> StepEntry:
         output_columns=identity.output_columns(step),
         served=step.action.server is not None,
         credentials=tuple(sorted(placed.credentials)),
+        in_image=bool(placed.image and placed.image.candidates),
     )
 
 
@@ -266,6 +276,7 @@ def _step_record(step: StepEntry) -> dict[str, Any]:
         **({"output_columns": step.output_columns} if step.output_columns else {}),
         **({"served": True} if step.served else {}),
         **({"credentials": step.credentials} if step.credentials else {}),
+        **({"in_image": True} if step.in_image else {}),
     }
 
 
@@ -362,6 +373,7 @@ def _step(record: dict[str, Any]) -> StepEntry:
         output_columns=tuple(map(_column, record.get("output_columns", ()))),
         served=record.get("served") is True,
         credentials=json_fields.texts(record, "credentials", ()),
+        in_image=record.get("in_image") is True,
     )
 
 
