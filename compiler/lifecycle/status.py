@@ -97,6 +97,11 @@ def _waited_for(part: Run, step: StepEntry) -> list[str]:
     return [*(part.path + need for need in step.needs), *added]
 
 
+def title_of(system: str) -> str:
+    """Return the title of a batch system."""
+    return backends.lowering(system).TARGET.title
+
+
 def created(current: RunStatus) -> str:
     """Return the time at which the run was made, in REANA's format. Empty if it was not recorded."""
     return time_text(current.record.created)

@@ -24,7 +24,7 @@ class FileSum:
     path: str
     size: int  # bytes
     modified: float  # seconds since 1970
-    sha256: str = ""
+    sha256: str = ""  # empty if it was not read
     kind: str = ""  # such as "a link"; empty for a regular file
     target: str = ""
 
@@ -39,21 +39,23 @@ class FileSum:
         return self.kind, self.target or self.sha256
 
 
-def sums(root: Path, names: Iterable[str]) -> dict[str, FileSum]:
+def sums(root: Path, names: Iterable[str], *, hashed: bool = True) -> dict[str, FileSum]:
     """Return the files below ``root`` that these paths, folders and patterns name, by their paths.
 
-    An unreadable file raises OSError.
+    Without ``hashed``, no file is read. An unreadable file raises OSError.
     """
     found = (each for name in names for each in patterns.find(root, name))
-    return {path: _sum(root, path, facts) for path, facts in dict(found).items()}
+    return {path: _sum(root, path, facts, hashed=hashed) for path, facts in dict(found).items()}
 
 
-def _sum(root: Path, path: str, facts: os.stat_result) -> FileSum:
+def _sum(root: Path, path: str, facts: os.stat_result, *, hashed: bool) -> FileSum:
     head = (path, facts.st_size, facts.st_mtime)
     kind = kind_of(facts.st_mode)
     if kind:
         target = os.readlink(root / path) if stat.S_ISLNK(facts.st_mode) else ""
         return FileSum(*head, kind=kind, target=target)
+    if not hashed:
+        return FileSum(*head)
     digest = hashlib.sha256()
     with opened(root, path) as stream:
         while piece := stream.read(_PIECE):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -52,9 +52,17 @@ class StepRows:
 
     def texts(self) -> Iterator[str]:
         """Yield the scripts of each row, as one text."""
-        whole = {part: "".join(self._pieces(part, [])) for part in self.step.scripts if not _has_columns(part)}
+        return self._texts(self.step.scripts)
+
+    def commands(self) -> Iterator[str]:
+        """Yield the commands of each row, as one text. It is empty if a server makes them in the job."""
+        parts = () if self.step.served else self.step.scripts
+        return self._texts([part for part in parts if part.words.startswith("command.")])
+
+    def _texts(self, parts: Sequence[ScriptPart]) -> Iterator[str]:
+        whole = {part: "".join(self._pieces(part, [])) for part in parts if not _has_columns(part)}
         for cells in self.cells():
-            texts = (whole[part] if part in whole else "".join(self._pieces(part, cells)) for part in self.step.scripts)
+            texts = (whole[part] if part in whole else "".join(self._pieces(part, cells)) for part in parts)
             yield unescaped("\n".join(texts))
 
     def _pieces(self, part: ScriptPart, cells: Cells) -> Iterator[str]:

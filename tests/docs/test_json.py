@@ -144,6 +144,7 @@ reana-batch status -w table
 reana-batch diff table.1 table.2
 reana-batch compare table.1 table.2
 reana-batch report -w table
+reana-batch export -w table.1 --ro-crate crate.zip
 reana-batch restart -w table
 sed '/name: D-table/,+3d' reana.yaml | tee fewer.yaml
 reana-batch compile --against table.1 -f fewer.yaml

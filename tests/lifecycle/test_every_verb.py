@@ -192,6 +192,7 @@ def restarted(story: Story) -> None:
     assert [each["problem"] for each in story("test", "-w", "a.1.1")["scenarios"]] == [""]
     different = story("diff", "a.1", "a.1.1")["differences"]["what is run"]
     assert bool(different) == story.additions.expands, "the first run ended before its expansion"
+    assert story("export", "-w", "a.1", "--ro-crate", "crate")["files"] == ["crate"]
     assert not story("compare", "a.1", "a.1.1", exits=(1,))["equal"], "the first run failed"
     expanded = story("expand", "runs/a.1.1", "more", exits=(0,) if story.additions.expands else (3,))
     assert ("jobs" in expanded) == story.additions.expands

@@ -30,7 +30,21 @@ HUMAN = (("list",), ("ls",), ("du",))
 def test_every_command_is_looked_at() -> None:
     assert {words[0] for words in ALL if words} >= {
         *("validate", "compile", "inspect", "run", "submit", "restart", "resume", "status", "list", "wait", "logs"),
-        *("stop", "delete", "ls", "du", "download", "diff", "compare", "test", "doctor", "samples", "sites", "config"),
+        *(
+            "stop",
+            "delete",
+            "ls",
+            "du",
+            "download",
+            "diff",
+            "compare",
+            "export",
+            "test",
+            "doctor",
+            "samples",
+            "sites",
+            "config",
+        ),
     }
 
 
@@ -104,6 +118,8 @@ WRONG = [
     ("diff test", 2, "Missing argument 'SECOND'"),
     ("diff test . --runs runs", 3, "[unknown-run]"),
     ("diff ./runs/test.1 ./runs", 3, "[unknown-run]"),
+    ("export -w test", 2, "export needs --ro-crate PATH."),
+    ("export -w none --ro-crate crate", 3, "[unknown-run]"),
     ("compare", 2, "Missing argument 'RUN RUN...'"),
     ("compare test", 2, "compare needs at least two different runs."),
     ("compare test test.1", 2, "compare needs at least two different runs."),
