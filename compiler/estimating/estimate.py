@@ -151,8 +151,8 @@ def check_budget(found: Estimate, budget: int) -> None:
         raise refuse("over-budget", message, assumed[0].origin, hint)
     if found.core_seconds > budget:
         largest = max(found.steps, key=lambda each: each.cpus * each.seconds)
-        message = f"The run needs {hours(found.core_seconds)} core hours, and the budget is {hours(budget)}."
-        needs = f'"{largest.step.label}" needs {hours(largest.cpus * largest.seconds)} of them'
+        message = f"The run needs {hours(found.core_seconds)} h of core time, and the budget is {hours(budget)} h."
+        needs = f'"{largest.step.label}" needs {hours(largest.cpus * largest.seconds)} h of it'
         cure = f"{needs}, {_KNOWN[largest.durations.source]}; ask for less, name its time with --duration, or raise the budget."
         raise refuse("over-budget", message, largest.step.origin, cure)
 

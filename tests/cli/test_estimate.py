@@ -83,3 +83,63 @@ def test_other_slots_than_those_of_the_earlier_run(empty: Tool) -> None:
     found = answer(empty, "estimate", "--site", "local", "--measured", "runs/test.1", "--slots", "2")
     assert found["makespan"] == pytest.approx(seconds_of(empty.directory / "runs/test.2"), rel=WITHIN, abs=0.5)
     assert (found["most_jobs"], found["jobs"]) == (2, 13)
+
+
+def test_a_dry_run_shows_the_estimate_and_starts_nothing(hello: Tool) -> None:
+    words = ("--site", "local", "--duration", "greet=90s")
+    before = hello.files()
+    dry = answer(hello, "run", *words, "--dry-run", "--jobs", "3", "--runs", "runs")
+    assert hello.files() == before
+    assert (dry["makespan"], dry["slots"], dry["source"]) == (90, 3, "given")
+    assert dry == answer(hello, "estimate", *words, "--slots", "3")
+    text = hello.run("run", *words, "--dry-run", "--slots", "1").stdout.splitlines()
+    assert text[1].split("\t") == ["greet", "1", "1", "90.00", "given", "1", "0", "0.025", "0", "90"]
+    assert "Makespan: 1 min 30 s." in text
+    assert text[-1] == "==> Nothing was written or started."
+
+
+def test_a_run_starts_only_within_its_budget(hello: Tool) -> None:
+    words = ("run", "--site", "local", "--runs", "runs", "-w", "small", "--duration", "1h", "--budget")
+    refused = hello.run(*words, "0.99h")
+    assert refused.code == 3
+    assert "The run needs 1 h of core time, and the budget is 0.99 h. [over-budget]" in refused.stderr
+    assert not (hello.directory / "runs").exists()
+    assert hello.run(*words, "1h").code == 0
+    assert (hello.directory / "runs/small.1/workspace/greetings.txt").exists()
+
+
+@pytest.mark.parametrize("words", [("--budget", "500"), ("--budget", "h"), ("--duration", "fit="), ("--slots", "0")])
+def test_wrong_values_of_the_options(hello: Tool, words: tuple[str, str]) -> None:
+    ended = hello.run("estimate", *words)
+    assert ended.code == 2
+    assert words[0] in ended.stderr
+
+
+def test_what_only_the_run_can_know_is_said_to_be_unknown(empty: Tool) -> None:
+    empty.write(
+        "Snakefile",
+        """\
+checkpoint split:
+    output: directory("parts")
+    shell: "mkdir parts; echo > parts/a"
+def ends(wildcards):
+    checkpoints.split.get()
+    return ["a.out"]
+rule all:
+    input: ends
+    default_target: True
+rule end:
+    input: "parts/{x}"
+    output: "{x}.out"
+    shell: "cp {input} {output}"
+""",
+    )
+    empty.write("reana.yaml", "inputs: {files: [Snakefile]}\nworkflow: {type: snakemake, file: Snakefile}\n")
+    words = ("estimate", "--site", "local", "--duration", "1m")
+    found = answer(empty, *words)["unknown"]
+    assert [each["earlier_jobs"] for each in found] == [None]
+    said = empty.run(*words).stdout
+    assert f"Not known, and in no figure: the jobs that follow from {found[0]['reason']}." in said
+    assert empty.run("run", "--site", "local", "--runs", "runs", "-w", "test").code == 0
+    known = answer(empty, *words, "--measured", "runs/test.1")["unknown"]
+    assert [each["earlier_jobs"] for each in known] == [1]
