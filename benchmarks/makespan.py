@@ -14,7 +14,9 @@ import argparse
 import functools
 import json
 import math
+import os
 import re
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -22,12 +24,14 @@ from statistics import median
 from typing import NamedTuple
 
 from benchmarks import cases
-from tests.site.box import Box
+from tests.site.box import SITE, Box
 
 FOLDER = "/shared/alice/makespan"
 CHUNKS = 16
 SETTLING = 6  # seconds in which finalisers end
 TOIL = "/opt/venv/toil"
+TOIL_PACKAGE = "toil[cwl,htcondor]==9.6.0"
+LONGEST = 600  # seconds that a run may take
 PYTHON = "/opt/venv/reana-batch/bin/python"
 
 
@@ -190,7 +194,8 @@ def _toil(rows: int, backend: str) -> dict[str, str]:
     return {
         "workflow.cwl": cases.cwl(),
         "job.json": json.dumps({"words": [str(row) for row in range(rows)]}),
-        "submit.sh": f"exec {TOIL}/bin/toil-cwl-runner {options} workflow.cwl job.json >toil.out 2>&1\n",
+        # Its jobs search the PATH for its worker.
+        "submit.sh": f"PATH={TOIL}/bin:$PATH exec toil-cwl-runner {options} workflow.cwl job.json >toil.out 2>&1\n",
     }
 
 
@@ -246,10 +251,10 @@ def await_moment(moment: float) -> None:
 def makespan(box: Box, submit: tuple[str, ...], folder: str, merged: str, rows: int) -> float:
     """Return the seconds from the call of ``submit`` to the complete merged file."""
     begin, path = time.monotonic(), box.path(merged)
-    box.alice(*submit, cwd=folder)
+    box.alice(*submit, cwd=folder, timeout=LONGEST)
     while not path.exists() or len(path.read_text("utf-8").splitlines()) < rows:
-        if time.monotonic() - begin > 600:
-            raise SystemExit(f"{merged} is not complete after 600 s")
+        if time.monotonic() - begin > LONGEST:
+            raise SystemExit(f"{merged} is not complete after {LONGEST} s")
         time.sleep(0.02)
     return time.monotonic() - begin
 
@@ -277,6 +282,21 @@ def _in_memory(box: Box) -> None:
     box.root("mount", "-t", "tmpfs", "-o", "uid=alice,gid=alice,mode=700", "tmpfs", FOLDER)
 
 
+# A box has no network. So this machine's network is used, in the root of the box.
+_INSTALL = """
+. "$1"
+in_root python3 -m venv "$2"
+pip_in_root "${2##*/}" -qq install "$3"
+"""
+
+
+def _install_toil(box: Box) -> None:
+    """Install Toil in the box, from the registry that this machine uses."""
+    words = ("bash", "-c", _INSTALL, "_", str(SITE.with_name("build") / "lib.sh"), TOIL, TOIL_PACKAGE)
+    root = str(box.path("/")).rstrip("/")
+    subprocess.run(words, env={**os.environ, "SITE_ROOT": root}, check=True)
+
+
 def main() -> None:
     """Measure, print a line for each back end, and exit with 1 if a ratio is above the limit."""
     parser = argparse.ArgumentParser(description=main.__doc__)
@@ -289,7 +309,7 @@ def main() -> None:
     box.up("slurm", "condor")
     _in_memory(box)
     if options.workflow == "cwl-toil":
-        box.root("bash", "-c", f"python3 -m venv {TOIL} && {TOIL}/bin/pip --quiet install 'toil[cwl]==9.6.0'")
+        _install_toil(box)
     for backend in PEERS if options.backend == "both" else (options.backend,):
         figures = compare(box, options.workflow, backend, options.rows, options.runs)
         slow = slow or float(figures["ratio"]) > float(figures["at_most"] or math.inf)
