@@ -53,6 +53,9 @@ TARGET = Target(
     misread_paths=r"\$\w*\(|\||\\/",
 )
 
+# As fast as HTCondor's defaults, which are 100 jobs every 5 seconds.
+_SUBMITS_A_SECOND = 20
+
 
 # Files that DAGMan and its submission leave among the batch files.
 _FILES = 7
@@ -96,8 +99,7 @@ def lower(workflow: Workflow, site: Site) -> Iterator[File]:
             ),
         ),
     )
-    config = render("htcondor/dagman.config.j2", "sub", max_idle=site.of(HTCondorSettings).max_idle or "")
-    yield File(f"{layout.BATCH}/dagman.config", config)
+    yield File(f"{layout.BATCH}/dagman.config", _configuration(site.of(HTCondorSettings).max_idle))
     for step in workflow.steps:
         folder = folder_of[step.name]
         lowered = _waiting_file if step.placed.target else _submit_file
@@ -112,6 +114,12 @@ def lower(workflow: Workflow, site: Site) -> Iterator[File]:
         yield File(VERDICT, packaged("htcondor/verdict.sh"))
     if site.of(HTCondorSettings).file_transfer:
         yield File(SHIP, packaged("htcondor/ship.sh"))
+
+
+def _configuration(max_idle: int | None) -> str:
+    """Return the configuration of DAGMan. It never submits more than a tenth of ``max_idle`` jobs at once."""
+    at_once = _SUBMITS_A_SECOND if max_idle is None else max(1, min(_SUBMITS_A_SECOND, max_idle // 10))
+    return render("htcondor/dagman.config.j2", "sub", max_idle=max_idle or "", at_once=at_once)
 
 
 def _submit_file(step: Step, folder: str, workflow: Workflow, site: Site) -> str:

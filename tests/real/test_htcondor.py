@@ -392,6 +392,21 @@ def test_htcondors_own_checker_finds_no_fault_in_any_golden_dag(desk: Desk) -> N
     assert desk.box.alice("condor_dag_checker", "bad.dag", cwd=desk.folder, check=False).returncode != 0
 
 
+@pytest.mark.parametrize(
+    ("chosen", "expected"), [("", "1 20"), ("15", "15 100")], ids=["by default", "an administrator's choice"]
+)
+def test_dagman_looks_every_second_unless_an_administrator_chose_an_interval(
+    desk: Desk, chosen: str, expected: str
+) -> None:
+    desk.write("reana.yaml", serial("true"))
+    desk.reana_batch("compile", *HERE, "-o", "run")
+    before = f"DAGMAN_USER_LOG_SCAN_INTERVAL = {chosen}\n" if chosen else ""
+    desk.write("condor_config", f"{before}include : {desk.folder}/run/batch/dagman.config\n")
+    names = ("DAGMAN_USER_LOG_SCAN_INTERVAL", "DAGMAN_MAX_SUBMITS_PER_INTERVAL")
+    told = desk.box.alice("condor_config_val", *names, env={"CONDOR_CONFIG": f"{desk.folder}/condor_config"})
+    assert " ".join(told.stdout.split()) == expected
+
+
 def test_what_a_worker_lacks_is_named(desk: Desk) -> None:
     universe = submit_step(desk, "universe", "/opt/images/none.sif", "true", "container_runtime=htcondor")
     # HTCondor 25.6 tries it several times before it holds the job, and reports the reason from the first try on.

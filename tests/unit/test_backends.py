@@ -406,6 +406,14 @@ def test_jobs_have_event_logs_of_their_own_only_where_the_site_wants_them(shared
     assert [line for line in submit_file if line.startswith("log")] == lines
 
 
+@pytest.mark.parametrize(("max_idle", "at_once"), [(None, 20), (1000, 20), (50, 5), (3, 1)])
+def test_dagman_submits_a_tenth_of_the_idle_jobs_at_once_at_most(max_idle: int | None, at_once: int) -> None:
+    site = Site(systems={"htcondor": HTCondorSettings(max_idle=max_idle)})
+    lines = written("htcondor", "dagman.config", step("a"), site=site)
+    assert f"DAGMAN_MAX_SUBMITS_PER_INTERVAL = {at_once}" in lines
+    assert (f"DAGMAN_MAX_JOBS_IDLE = {max_idle}" in lines) == (max_idle is not None)
+
+
 @pytest.mark.parametrize("name", ["htcondor", "make", "slurm"])
 def test_back_ends_read_what_passes_placed_and_not_what_was_asked(name: str) -> None:
     sources = [path.read_text("utf-8") for path in (ROOT / "backends" / name).glob("*.py")]
