@@ -6,10 +6,9 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from reana_batch.report.run_facts import SHOWN, Node, RunFacts, graph, state_of
+from reana_batch.report.run_facts import MOST_NODES, SHOWN, Node, RunFacts, graph, state_of
 from reana_batch.report.vega import WIDE, Size, Spec, colour, layer, layered, link, pixels, shortened, value
 
-_MOST_NODES = 80
 _WIDTH, _HEIGHT, _GAP = 150, 44, 18  # of boxes, and between those of a layer
 _LAYER_GAP, _LEAST_GAP = 46, 26  # between layers
 _HEAD = 5  # pixels from the end of a line to the box
@@ -20,7 +19,7 @@ Place = tuple[float, float]
 def graph_chart(facts: RunFacts, size: Size) -> tuple[Spec | None, str]:
     """Return the chart and a sentence about it. There is none of too many steps."""
     nodes = graph(facts)
-    if not nodes or len(nodes) > _MOST_NODES:
+    if not nodes or len(nodes) > MOST_NODES:
         return None, ""
     layers = _layers(nodes)
     room = min(_LAYER_GAP, (size.width - len(layers) * _WIDTH) / max(len(layers) - 1, 1))
@@ -92,7 +91,7 @@ def _box(node: Node, place: Place) -> dict[str, Any]:
     x, y = place
     says, state = _says(node), state_of(node.counts)
     area = {"x": x, "x2": x + _WIDTH, "edge": x + 5, "y": y, "y2": y + _HEIGHT, "middle": y + _HEIGHT / 2}
-    shown = {"label": shortened(node.label, 19), "says": shortened(says, 24), "words": f"{node.label}: {says}"}
+    shown = {"label": shortened(node.label, 16), "says": shortened(says, 24), "words": f"{node.label}: {says}"}
     return {**area, **shown, "state": state, "link": link(node.target)}
 
 

@@ -39,8 +39,8 @@ def _rows(facts: RunFacts, field: str) -> tuple[list[_Row], str]:
         numbers = sorted(number for number in values if number is not None)
         if known := spread(numbers):
             found.append(_Row(step, numbers, known))
-    largest = sorted(found, key=lambda row: -row.spread.most)[:MOST_STEPS]
-    shown = [row for row in found if row in largest]
+    largest = {row.step.number for row in sorted(found, key=lambda row: -row.spread.most)[:MOST_STEPS]}
+    shown = [row for row in found if row.step.number in largest]
     note = f"These are the {len(shown)} of {len(found):,} steps with the largest values."
     return shown, note if len(shown) < len(found) else ""
 

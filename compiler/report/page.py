@@ -9,7 +9,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from reana_batch.report.charts import charts
-from reana_batch.report.run_facts import SHOWN, STATES, Job, RunFacts, Spread, Step, counts_of, listed, spread, state_of
+from reana_batch.report.run_facts import (
+    SHOWN,
+    STATES,
+    Job,
+    RunFacts,
+    Spread,
+    Step,
+    counts_of,
+    listed,
+    listed_steps,
+    spread,
+    state_of,
+)
 from reana_batch.run.usage import OF_PROCESS
 from reana_batch.writing.render import Verbatim, packaged, render
 
@@ -42,7 +54,7 @@ _MOST_LABELS = 50  # steps that are named with an image
 
 def page(facts: RunFacts) -> str:
     """Return the page as HTML. It has all that it needs, and asks no other site for anything."""
-    chosen = listed(facts)
+    chosen, steps = listed(facts), listed_steps(facts)
     known = {job.step for job in chosen}
     return render(
         "report/page.html.j2",
@@ -53,7 +65,7 @@ def page(facts: RunFacts) -> str:
         words=_WORDS,
         table=[(term, value) for term, value in _terms(facts) if value],
         moments=[(term, moment) for term, moment in _moments(facts) if moment],
-        steps=[_summed(step, facts) for step in facts.steps],
+        steps=[_summed(step, facts) for step in steps],
         used_states=[state for state in STATES if facts.counts[state]],
         shown=SHOWN,
         listed=chosen,

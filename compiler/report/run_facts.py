@@ -13,6 +13,8 @@ from functools import cached_property
 
 # The states of a job, in the order in which charts stack them. A job is lost if it started, and neither ended nor runs.
 STATES = ("finished", "running", "failed", "lost", "waiting")
+# The same, with what needs attention first.
+URGENT = ("failed", "lost", "running", "waiting", "finished")
 # The words for them.
 SHOWN = {state: state for state in STATES} | {"waiting": "not started"}
 # A run of more jobs than this has only some of them in the table of the page.
@@ -20,6 +22,10 @@ MOST_LISTED = 2000
 _LISTED = 1000  # of a run with more
 # More steps than this are drawn as one for each label.
 MOST_DRAWN = 60
+# More nodes than this are not drawn at all.
+MOST_NODES = 80
+# A run of more steps than this has only some of them in the tables of the page.
+MOST_STEPS_LISTED = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +178,7 @@ class RunFacts:
     steps: tuple[Step, ...] = ()
     jobs: tuple[Job, ...] = ()
     failures: tuple[FailureGroup, ...] = ()
+    more_failures: int = 0  # groups that are left out
     inputs: Files = Files()
     outputs: Files = Files()
     sources: tuple[Source, ...] = ()
@@ -232,8 +239,7 @@ def state_of(counts: Mapping[str, int]) -> str:
     >>> state_of({"finished": 3, "waiting": 1})
     'waiting'
     """
-    urgent = ("failed", "lost", "running", "waiting", "finished")
-    return next((state for state in urgent if counts.get(state)), "waiting")
+    return next((state for state in URGENT if counts.get(state)), "waiting")
 
 
 def with_ready_times(steps: Sequence[Step], jobs: Iterable[Job], submitted: int) -> tuple[Job, ...]:
@@ -274,6 +280,22 @@ def listed(facts: RunFacts) -> tuple[Job, ...]:
     return tuple(job for job in facts.jobs if (job.step, job.row) in chosen)
 
 
+def listed_steps(facts: RunFacts) -> tuple[Step, ...]:
+    """Return the steps that the tables list: all, or of many those that the graph leads to, and then the urgent ones."""
+    if len(facts.steps) <= MOST_STEPS_LISTED:
+        return facts.steps
+    nodes = graph(facts)
+    linked = {node.target for node in nodes} if len(nodes) <= MOST_NODES else set()
+    ordered = sorted(facts.steps, key=lambda step: (step.number not in linked, *_urgency(facts, step)))
+    chosen = {step.number for step in ordered[:MOST_STEPS_LISTED]}
+    return tuple(step for step in facts.steps if step.number in chosen)
+
+
+def _urgency(facts: RunFacts, step: Step) -> tuple[int, int]:
+    jobs = facts.jobs_by_step.get(step.number, ())
+    return URGENT.index(state_of(counts_of(jobs))), -max((job.seconds or 0 for job in jobs), default=0)
+
+
 @dataclass(frozen=True, slots=True)
 class Node:
     """What the graph draws as one: a step, or of many steps those of one label."""
@@ -292,7 +314,8 @@ def graph(facts: RunFacts) -> list[Node]:
     members: dict[int, list[Step]] = defaultdict(list)
     for step, key in zip(facts.steps, keys, strict=True):
         members[number[key]].append(step)
-    return [_node(facts, index, steps, [number[key] for key in keys]) for index, steps in members.items()]
+    node_of = [number[key] for key in keys]
+    return [_node(facts, index, steps, node_of) for index, steps in members.items()]
 
 
 def _node(facts: RunFacts, index: int, steps: Sequence[Step], node_of: Sequence[int]) -> Node:

@@ -50,7 +50,7 @@ def run_facts(current: RunStatus, title_of: Callable[[str], str]) -> RunFacts:
     run, record = current.run, current.record
     manifest = run.manifest
     accounts, silent = accounts_of(run) if current.state != "created" else ({}, Diagnostics())
-    steps = tuple(_steps(run, title_of))
+    steps, groups = tuple(_steps(run, title_of)), tuple(_groups(current.failures))
     submitted = int(record.submitted or 0)
     jobs = with_ready_times(steps, _jobs(current, accounts), submitted)
     return RunFacts(
@@ -74,7 +74,8 @@ def run_facts(current: RunStatus, title_of: Callable[[str], str]) -> RunFacts:
         notes=(*_notes(current), *(f"Usage is not complete: {fault.message}" for fault in silent.errors)),
         steps=steps,
         jobs=jobs,
-        failures=tuple(_groups(current.failures)),
+        failures=groups[:_MOST_GROUPS],
+        more_failures=len(groups[_MOST_GROUPS:]),
         inputs=run_files.inputs(run),
         outputs=run_files.outputs(run),
         sources=tuple(_sources(run, record)),
@@ -172,7 +173,7 @@ def _groups(failures: Sequence[Failure]) -> Iterator[FailureGroup]:
     groups: dict[tuple[str, str], list[Failure]] = defaultdict(list)
     for failure in failures:
         groups[failure.step, failure.cause].append(failure)
-    for members in list(groups.values())[:_MOST_GROUPS]:
+    for members in groups.values():
         first = members[0]
         yield FailureGroup(
             step=first.label,

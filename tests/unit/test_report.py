@@ -13,7 +13,7 @@ import pytest
 from reana_batch.diagnostics import Refused
 from reana_batch.lifecycle.status import status
 from reana_batch.report import page as pages
-from reana_batch.report import run_files, vega
+from reana_batch.report import run_files, run_reading, vega
 from reana_batch.report.charts import charts
 from reana_batch.report.run_facts import (
     File,
@@ -26,10 +26,12 @@ from reana_batch.report.run_facts import (
     graph,
     lanes,
     listed,
+    listed_steps,
     spread,
     with_ready_times,
 )
 from reana_batch.report.run_reading import run_facts
+from reana_batch.run import inputs as recorded
 from reana_batch.run import run_json
 from reana_batch.run.parts import Run
 from tests import report_runs
@@ -107,6 +109,26 @@ def test_steps_of_one_name_are_drawn_as_one_if_there_are_many() -> None:
     assert len(graph(RunFacts("r.1", "created", steps=steps[:60]))) == 60
 
 
+def test_of_many_steps_those_that_the_graph_leads_to_and_the_urgent_are_listed() -> None:
+    steps = tuple(step(number, label=f"l{number % 50}") for number in range(1000))
+    jobs = tuple(job(number, 0, 10, 11, "failed" if number == 900 else "finished") for number in range(1000))
+    facts = RunFacts("r.1", "failed", steps=steps, jobs=jobs)
+    chosen = [each.number for each in listed_steps(facts)]
+    assert len(chosen) == 300
+    assert set(chosen) >= {*range(50), 900}
+    text = pages.page(facts)
+    assert "The run has 1,000 steps. The tables have 300 of them" in text
+    assert set(re.findall(r'href="#([^"]+)"', text)) <= set(re.findall(r' id="([^"]+)"', text))
+
+
+def test_the_page_of_ten_thousand_steps_is_small() -> None:
+    steps = tuple(step(number, *([number - 7] if number > 7 else [])) for number in range(10_000))
+    jobs = tuple(job(number, 0, 10, 11) for number in range(10_000))
+    text = pages.page(RunFacts("r.1", "finished", steps=steps, jobs=jobs))
+    assert len(text.encode()) < 2_000_000
+    assert "which are too many to draw" in text
+
+
 # --- what is read of a run ----------------------------------------------------------------------------
 
 
@@ -131,6 +153,13 @@ def test_a_job_without_a_record_of_its_end_is_lost(tmp_path: Path) -> None:
         path.unlink()
     run_json.note(tmp_path / "r.1", stopped=report_runs.START + 900)
     assert story.facts().counts["lost"] == 12
+
+
+def test_many_ways_to_fail_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_reading, "_MOST_GROUPS", 1)
+    facts = report_runs.failed(tmp_path / "r.1").facts()
+    assert (len(facts.failures), facts.more_failures) == (1, 1)
+    assert "Jobs failed in 1 more ways" in pages.page(facts)
 
 
 def test_a_run_of_which_nothing_ran(tmp_path: Path) -> None:
@@ -204,6 +233,30 @@ def test_a_large_picture_becomes_a_smaller_copy(outputs: Path, monkeypatch: pyte
     assert only.note == "The picture is a smaller copy."
     monkeypatch.setitem(sys.modules, "PIL", None)
     assert "pip install pillow" in found(outputs)["out/a.png"].note
+
+
+def test_pictures_that_cannot_be_shown_say_why(outputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (outputs / "a.png").write_bytes(PICTURE * 2000)
+    (outputs / "b.svg").write_text(f"<svg>{' ' * 200_000}</svg>")
+    assert found(outputs)["out/a.png"].note == "Not shown, because it cannot be made smaller."
+    assert found(outputs)["out/b.svg"].note == "Not shown, because it is too large."
+    monkeypatch.setattr(run_files, "_MOST_PICTURES", 150)
+    for name in "ab":
+        (outputs / f"{name}.png").write_bytes(PICTURE)
+    files = found(outputs)
+    assert [bool(files[f"out/{name}.png"].picture) for name in "ab"] == [True, False]
+    assert files["out/b.png"].note == "Not shown, because the pictures before it are large."
+
+
+def test_inputs_that_changed_since_they_were_copied_are_told(tmp_path: Path) -> None:
+    write_run(tmp_path / "r.1", scatter("a", "true"))
+    (tmp_path / "r.1/workspace/in.txt").write_text("new")
+    recorded.write(tmp_path / "r.1", {"in.txt": (1, 1), "gone.txt": (1, 1)})
+    files = run_files.inputs(Run(tmp_path / "r.1")).listed
+    assert [(each.path, each.note) for each in files] == [
+        ("gone.txt", "Not there."),
+        ("in.txt", "Changed since it was copied."),
+    ]
 
 
 def test_what_is_too_much_is_counted(outputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
