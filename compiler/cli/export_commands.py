@@ -30,7 +30,7 @@ from reana_batch.cli.terminal import line, show
 def export(
     name: str, runs: Path | None, crate: Path | None, no_data: bool, logs: bool, agent: str, license_: str, force: bool
 ) -> Answer:
-    """Write the provenance of a run: its jobs, files, software and times.
+    """Write the provenance of a run: jobs, files and software.
 
     The run may be in any state.
     """

@@ -35,7 +35,7 @@ COMMANDS = {
     "du": Entry("workspace_commands:du", "Show how much space a run's workspace takes."),
     "estimate": Entry("estimate_commands:estimate", "Estimate what a run needs, before it starts."),
     "expand": Entry("run_commands:expand", "Compile an expansion of a run."),
-    "export": Entry("export_commands:export", "Write the provenance of a run: its jobs, files, software and times."),
+    "export": Entry("export_commands:export", "Write the provenance of a run: jobs, files and software."),
     "inspect": Entry("compile_commands:inspect", "Show the graph, and each step's jobs, image and resources."),
     "list": Entry("status_commands:list_runs", "List the runs, the latest first."),
     "logs": Entry("status_commands:logs", "Show the logs of the failed jobs, or of a step."),
