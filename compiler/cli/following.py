@@ -10,7 +10,8 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from reana_batch.cli.answers import EXIT_FAILED, EXIT_INTERRUPTED, Answer, wants_json
-from reana_batch.cli.terminal import say, watching
+from reana_batch.cli.progress import watching
+from reana_batch.cli.terminal import say
 
 if TYPE_CHECKING:
     from reana_batch import Run, RunStatus

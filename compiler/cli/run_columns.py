@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import os
 import re
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -55,17 +54,7 @@ def _started(current: RunStatus) -> str:
 def _ended(current: RunStatus) -> str:
     from reana_batch.lifecycle.status import time_text
 
-    return time_text(current.span.ended) if _has_ended(current) else ""
-
-
-def _has_ended(current: RunStatus) -> bool:
-    return current.state in ("finished", "failed", "stopped")
-
-
-def _seconds(current: RunStatus) -> int:
-    """Return the seconds that a run took, or has taken until now."""
-    jobs = current.span
-    return jobs.seconds if _has_ended(current) or not jobs.started else int(time.time()) - jobs.started
+    return time_text(current.span.ended) if current.has_ended else ""
 
 
 def _progress(current: RunStatus) -> Number:
@@ -83,7 +72,7 @@ COLUMNS = {
     "status": Column(lambda current: current.state),
     "progress": Column(_progress, lambda current: (current.done, current.total)),
     "backend": Column(lambda current: current.run.manifest.backend),
-    "duration": Column(lambda current: str(_seconds(current)), _seconds),
+    "duration": Column(lambda current: str(current.seconds), lambda current: current.seconds),
     "size": Column(lambda current: str(current.size), lambda current: current.size),
     "directory": Column(lambda current: str(current.run.directory)),
 }

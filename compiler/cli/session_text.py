@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Sequence
 
-from reana_batch.cli.terminal import Line, Table, line
+from reana_batch.cli.terminal import Line, Table, duration, line
 from reana_batch.lifecycle.sessions import OPEN, STARTING, UNKNOWN, WAITING, SessionStatus
 
 _STATES = {
@@ -14,7 +14,6 @@ _STATES = {
     OPEN: "is open",
     UNKNOWN: "cannot be seen, because its batch system or machine does not answer",
 }
-_UNITS = (("d", 86400), ("h", 3600), ("min", 60))
 
 
 def opened_lines(current: SessionStatus, is_new: bool, login: str) -> Iterator[Line]:
@@ -55,19 +54,6 @@ def sessions_table(found: Sequence[SessionStatus]) -> Table:
         times = (duration(each.seconds), duration(session.seconds))
         rows.append((label, number, session.kind, each.state, session.host, *times))
     return Table(("NAME", "RUN_NUMBER", "SESSION_TYPE", "SESSION_STATUS", "HOST", "AGE", "LIMIT"), rows)
-
-
-def duration(seconds: int) -> str:
-    """Return a duration in its largest unit and the next one.
-
-    >>> duration(5400), duration(86400), duration(59)
-    ('1 h 30 min', '1 d', '59 s')
-    """
-    for (unit, size), (smaller, part) in zip(_UNITS, (*_UNITS[1:], ("s", 1)), strict=True):
-        if seconds >= size:
-            rest = seconds % size // part
-            return f"{seconds // size} {unit}" + (f" {rest} {smaller}" if rest else "")
-    return f"{seconds} s"
 
 
 def _named(current: SessionStatus) -> str:

@@ -13,7 +13,8 @@ import reana_batch
 from reana_batch import backends
 from reana_batch.cli.answers import Answer, wants_json
 from reana_batch.cli.following import end_answer
-from reana_batch.cli.terminal import counted, say, watching
+from reana_batch.cli.progress import watching
+from reana_batch.cli.terminal import counted, say
 
 if TYPE_CHECKING:
     import subprocess

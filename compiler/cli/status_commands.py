@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -22,6 +23,7 @@ from reana_batch.cli.choosing import (
     parsed_filters,
 )
 from reana_batch.cli.following import state_answer, wait_for_end, with_sessions
+from reana_batch.cli.usage_answer import with_usage
 from reana_batch.cli.options import find_run, open_run, run_options, runs_option
 from reana_batch.cli.run_columns import (
     COLUMNS,
@@ -34,7 +36,7 @@ from reana_batch.cli.run_columns import (
     ordered,
     runs_table,
 )
-from reana_batch.cli.terminal import Cell, Number, Piece, Raw, Table, show
+from reana_batch.cli.terminal import Piece, Raw, Table, show
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -47,13 +49,12 @@ if TYPE_CHECKING:
 
 @click.command("status")
 @run_options
-@click.option(
-    "-v", "--verbose", is_flag=True, help="Also show the run's columns, and how many jobs of each step ended."
-)
+@click.option("-v", "--verbose", is_flag=True, help="Also show the run's columns.")
+@click.option("--usage", is_flag=True, help="Show what the jobs used of what they asked for.")
 @format_option
 @answering
-def status(name: str, runs: Path | None, verbose: bool, formats: list[tuple[str, str | None]]) -> Answer:
-    """Show the state of a run, and why it failed."""
+def status(name: str, runs: Path | None, verbose: bool, usage: bool, formats: list[tuple[str, str | None]]) -> Answer:
+    """Show the state of a run and of its steps, and why it failed."""
     from reana_batch.lifecycle.sessions import open_sessions
 
     current = open_run(name, runs).status()
@@ -64,20 +65,16 @@ def status(name: str, runs: Path | None, verbose: bool, formats: list[tuple[str,
     answer = with_sessions(answer, open_sessions(current.run.directory))
     if formats:
         return replace(answer, shown=runs_table(fitting([current], formats), columns_of(formats, ())))
-    more = (runs_table([current], columns_of((), VERBOSE)), _steps_table(current)) if verbose else ()
-    return replace(answer, shown=chain(answer.shown, *more))
+    more = runs_table([current], columns_of((), VERBOSE)) if verbose else ()
+    answer = replace(answer, shown=chain(answer.shown, _steps(current), more))
+    return with_usage(answer, current) if usage else answer
 
 
-def _steps_table(current: RunStatus) -> Iterator[Table]:
-    rows = [
-        (step.name, *map(_count, (step.done, step.failed, step.running, step.waiting, step.total)))
-        for step in current.progress
-    ]
-    yield Table(("STEP", "DONE", "FAILED", "RUNNING", "WAITING", "JOBS"), rows)
+def _steps(current: RunStatus) -> Iterator[Table]:
+    from reana_batch.cli.job_text import steps_table
 
-
-def _count(number: int) -> Cell:
-    return Number(str(number), f"{number:,}")
+    if current.state not in ("created", "deleted"):
+        yield steps_table(current, int(time.time()))
 
 
 @click.command("list", context_settings={"help_option_names": ["--help"]})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections import Counter
 from collections.abc import Iterator
 
 from reana_batch.cli.terminal import Line, counted, line
@@ -128,8 +129,12 @@ def _outputs(current: RunStatus) -> Iterator[Line]:
 def _failures(current: RunStatus) -> Iterator[Line]:
     if current.failures:
         yield from _failure(current.failures[0])
-    if len(current.failures) > 1:
-        yield line(f"{counted(len(current.failures) - 1, 'job')} more failed.")
+    groups = Counter((each.label, each.cause) for each in current.failures[1:])
+    for (label, cause), number in groups.most_common(_MOST):
+        yield line(f"{counted(number, 'job')} more of {label} failed: {cause}.")
+    if len(groups) > _MOST:
+        left = sum(number for _, number in groups.most_common()[_MOST:])
+        yield line(f"{counted(left, 'job')} more failed. They have {len(groups) - _MOST:,} more causes.")
 
 
 def _failure(failure: Failure) -> Iterator[Line]:

@@ -1,4 +1,4 @@
-"""The output of commands: answers on stdout, and notes, warnings and progress on stderr.
+"""The output of commands: answers on stdout, and notes and warnings on stderr. Progress is in ``progress``.
 
 On a terminal, rich draws tables and trees to fit its width. Elsewhere every row is one line, whatever its length, and a
 tab separates its cells.
@@ -20,14 +20,12 @@ if TYPE_CHECKING:
     from rich.table import Table as RichTable
     from rich.text import Text
 
-    from reana_batch.backends.drivers import Report
     from reana_batch.diagnostics import Diagnostics
-    from reana_batch.run.parts import StepProgress
 
 # Rows that a terminal shows of a table or tree; the others are counted.
 _MOST_ROWS = 200
-_MOST_STEPS_LIVE = 20
 _GAP = "   "  # between two columns
+_TIMES = (("d", 86400), ("h", 3600), ("min", 60))
 _UNITS = ("Bytes", "KiB", "MiB", "GiB", "TiB", "PiB")
 
 Span = tuple[str, str]  # a text and its style: a colour, "dim", "bold" or none
@@ -107,6 +105,19 @@ def readable_size(size: int) -> str:
     return f"{size / 1024**power:.2f}".rstrip("0").rstrip(".") + f" {_UNITS[power]}"
 
 
+def duration(seconds: int) -> str:
+    """Return a duration in its largest unit and the next one.
+
+    >>> duration(5400), duration(86400), duration(59)
+    ('1 h 30 min', '1 d', '59 s')
+    """
+    for (unit, size), (smaller, part) in zip(_TIMES, (*_TIMES[1:], ("s", 1)), strict=True):
+        if seconds >= size:
+            rest = seconds % size // part
+            return f"{seconds // size} {unit}" + (f" {rest} {smaller}" if rest else "")
+    return f"{seconds} s"
+
+
 def size_text(size: int, *, human: bool) -> str:
     """Return a number of bytes, with a unit if ``human``."""
     return readable_size(size) if human else str(size)
@@ -148,7 +159,7 @@ def _print_raw(raw: Raw) -> None:
 
 def _print_table(table: Table) -> None:
     if sys.stdout.isatty():
-        _draw(_drawn_table(table))
+        _draw(drawn_table(table))
     else:
         _print_lines(_table_lines(table))
 
@@ -219,17 +230,17 @@ def _draw(drawn: Any) -> None:
     Console(highlight=False).print(drawn)
 
 
-def _drawn_table(table: Table) -> RichTable:
-    """Return a table as reana-client prints them: upper case headers, no lines."""
+def drawn_table(table: Table, most: int = _MOST_ROWS) -> RichTable:
+    """Return a table as reana-client prints them: upper case headers, no lines. The rows after the first are counted."""
     from rich.table import Table as RichTable
 
     drawn = RichTable(box=None, pad_edge=False, header_style="bold", padding=(0, len(_GAP), 0, 0))
     for index, name in enumerate(table.header):
         drawn.add_column(name, overflow="fold", no_wrap=index == 0)
-    for row in table.rows[:_MOST_ROWS]:
+    for row in table.rows[:most]:
         drawn.add_row(*(_text((cell.shown if isinstance(cell, Number) else cell, "")) for cell in row))
-    if len(table.rows) > _MOST_ROWS:
-        drawn.add_row(_text((f"and {len(table.rows) - _MOST_ROWS:,} more", "")))
+    if len(table.rows) > most:
+        drawn.add_row(_text((f"and {len(table.rows) - most:,} more", "")))
     return drawn
 
 
@@ -250,64 +261,3 @@ def _text(*spans: Span) -> Text:
     from rich.text import Text
 
     return Text.assemble(*((printable(text), style) for text, style in spans))
-
-
-# --- progress ------------------------------------------------------------------------------------
-
-
-@contextlib.contextmanager
-def watching(*, quiet: bool) -> Iterator[Report]:
-    """Yield a function that shows the progress of each step. Off a terminal it prints one line per change."""
-    if quiet:
-        yield lambda _: None
-    elif sys.stderr.isatty():
-        from rich.console import Console
-        from rich.live import Live
-
-        with Live(console=Console(stderr=True, highlight=False), refresh_per_second=8) as live:
-            yield lambda progress: live.update(_progress_table(progress))
-    else:
-        yield _LineReport()
-
-
-class _LineReport:
-    """Prints a line for each step that has changed since the last call."""
-
-    def __init__(self) -> None:
-        self._shown: dict[str, StepProgress] = {}
-
-    def __call__(self, progress: Sequence[StepProgress]) -> None:
-        for step in progress:
-            if step.done + step.failed + step.running and self._shown.get(step.name) != step:
-                self._shown[step.name] = step
-                say("".join(text for text, _ in ((f"{step.name}  ", ""), *_counts(step))))
-
-
-def _progress_table(progress: Sequence[StepProgress]) -> RichTable:
-    """Return the steps that matter now: those that run, then the last that ended."""
-    table = _drawn_table(Table(("STEP", "", "PROGRESS"), []))
-    busy = [step for step in progress if step.running or step.failed]
-    ended = [step for step in progress if step.done == step.total]
-    shown = {step.name for step in [*ended[-_MOST_STEPS_LIVE // 2 :], *busy[:_MOST_STEPS_LIVE]]}
-    for step in progress:
-        if step.name in shown:
-            table.add_row(_text((step.name, "")), _bar(step), _text(*_counts(step)))
-    waiting = sum(not (step.done or step.running or step.failed) for step in progress)
-    if waiting:
-        table.add_row(_text((f"{waiting:,} steps waiting", "dim")), "", "")
-    return table
-
-
-def _bar(step: StepProgress) -> Text:
-    width = 20
-    full = width * step.done // step.total
-    return _text(("━" * full, "green"), ("━" * (width - full), "bright_black"))
-
-
-def _counts(step: StepProgress) -> list[Span]:
-    parts = [(f"{step.done:,}/{step.total:,} done", "green" if step.done == step.total else "default")]
-    if step.running:
-        parts.append((f", {step.running:,} running", "cyan"))
-    if step.failed:
-        parts.append((f", {step.failed:,} failed", "red"))
-    return parts

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -59,12 +60,28 @@ class RunStatus:
     @cached_property
     def span(self) -> times.Span:
         """When the first job started, and when the last one ended."""
-        return times.span(self.run.steps())
+        return times.span(self.times.values())
+
+    @cached_property
+    def times(self) -> Mapping[str, times.StepTimes]:
+        """The times of each step, by its name in the whole run."""
+        return {part.name_of(step): times.step_times(part, step) for part, step in self.run.steps()}
 
     @cached_property
     def size(self) -> int:
         """The bytes that the run takes on disk. The workspace belongs to the run that the others share it with."""
         return sum(facts.st_size for _, facts in files.walk(self.run.directory))
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the run has ended, whatever the result."""
+        return self.state in ("finished", "failed", "stopped")
+
+    @property
+    def seconds(self) -> int:
+        """The seconds that the run took from its first job on, or has taken until now."""
+        began = self.span.started
+        return self.span.seconds if self.has_ended or not began else int(time.time()) - began
 
     @property
     def keeper(self) -> str:

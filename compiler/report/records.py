@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import asdict
 from typing import Any
 
 from reana_batch.ir import Resources, Step
 from reana_batch.lifecycle import requests
 from reana_batch.lifecycle.sessions import SessionStatus
-from reana_batch.lifecycle.status import RunStatus
+from reana_batch.lifecycle.status import RunStatus, created, time_text
 from reana_batch.run.failures import Failure
+from reana_batch.run.parts import StepProgress
 from reana_batch.run.small_files import tail
+from reana_batch.run.times import StepTimes, remaining
 
 LOG_LINES = 20  # the number of lines that are shown from the log of a failed job
 
@@ -65,11 +68,12 @@ def run_record(current: RunStatus) -> dict[str, Any]:
         "directory": str(current.run.directory),
         "backend": current.run.manifest.backend,
         "status": current.state,
+        "created": created(current) or None,
+        "started": time_text(current.span.started) or None,
+        "ended": (time_text(current.span.ended) or None) if current.has_ended else None,
+        "seconds": current.seconds,
         "progress": {"done": current.done, "total": current.total},
-        "steps": [
-            {"name": s.name, "total": s.total, "done": s.done, "failed": s.failed, "running": s.running}
-            for s in current.progress
-        ],
+        "steps": [_step_progress(current, step) for step in current.progress],
         "held": [{"id": job.id, "step": job.step, "reason": job.reason} for job in current.queue.held],
         "hindered": [{"id": job.id, "step": job.step, "reason": job.reason} for job in current.queue.hindered],
         "first_failure": failure_record(current.failures[0]) if current.failures else None,
@@ -80,6 +84,20 @@ def run_record(current: RunStatus) -> dict[str, Any]:
         "missing_outputs": list(current.missing_outputs),
         "last_words": current.last_words or None,
         "cure": requests.cure_of(current) or None,
+    }
+
+
+def _step_progress(current: RunStatus, step: StepProgress) -> dict[str, Any]:
+    times = current.times.get(step.name, StepTimes())
+    return {
+        "name": step.name,
+        "total": step.total,
+        "done": step.done,
+        "failed": step.failed,
+        "running": step.running,
+        "started": time_text(times.started) or None,
+        "typical_seconds": times.typical,
+        "remaining_seconds": remaining(step, times, int(time.time())) if current.state == "running" else None,
     }
 
 

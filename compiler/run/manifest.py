@@ -38,10 +38,11 @@ _Each = TypeVar("_Each")
 
 @dataclass(frozen=True, slots=True)
 class Amounts:
-    """Memory in bytes and a runtime in seconds. None means that there is no such request or limit."""
+    """Memory in bytes, a runtime in seconds, and CPUs. None means that there is no such request or limit."""
 
     memory: int | None = None
     runtime: int | None = None
+    cpus: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +220,7 @@ def _entry(step: Step, folder: str) -> StepEntry:
         row_names=tuple((label, place.short) for label, place in step.row_names),
         backend=placed.target.name if placed.target else "",
         bundle=placed.bundle,
-        asks=Amounts(placed.resources.memory, placed.resources.runtime),
+        asks=Amounts(placed.resources.memory, placed.resources.runtime, placed.resources.cpus),
         commands=max(1, len(step.action.commands)),
         scripts=tuple(identity.script_parts(step)),
         hints=identity.hints(step),

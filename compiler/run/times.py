@@ -1,21 +1,25 @@
-"""When the jobs of a run started and ended, from their records."""
+"""When the jobs of a run started and ended, and how long they take.
+
+Records are read one by one, which takes long for many rows. So of each step at most a thousand are read.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from statistics import median
 
-from reana_batch import files, layout
 from reana_batch.run.manifest import StepEntry
-from reana_batch.run.parts import Run
-from reana_batch.run.records import DONE, FAILED, STARTED, RowRecord, read_record
+from reana_batch.run.parts import Run, StepProgress
+from reana_batch.run.records import DONE, FAILED, STARTED
 
-_ENDINGS = tuple(f".{ending}" for ending in (STARTED, DONE, FAILED))
+# The most rows of a step whose records are read for its times.
+_SAMPLE = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """The first start and the last end of some jobs, in seconds since 1970. Both are 0 if there is no record."""
+    """The first start and the last end of jobs, in seconds since 1970. Both are 0 if there is no record."""
 
     started: int = 0
     ended: int = 0
@@ -26,15 +30,51 @@ class Span:
         return max(self.ended - self.started, 0)
 
 
-def span(steps: Iterable[tuple[Run, StepEntry]]) -> Span:
+def span(found: Iterable[StepTimes]) -> Span:
     """Return when the first job of these steps started, and when the last one ended."""
-    records = [record for part, step in steps for record in _records(part, step)]
-    starts = [record.started for record in records if record.started]
-    return Span(min(starts, default=0), max((record.ended for record in records), default=0))
+    known = list(found)
+    starts = [each.started for each in known if each.started]
+    return Span(min(starts, default=0), max((each.ended for each in known), default=0))
 
 
-def _records(part: Run, step: StepEntry) -> Iterator[RowRecord]:
-    folder = part.directory / layout.STATE / step.folder
-    for name, _ in files.walk(folder) if files.is_there(folder) else ():
-        if name.endswith(_ENDINGS):
-            yield read_record(folder / name)
+@dataclass(frozen=True, slots=True)
+class StepTimes:
+    """The times of a step, in seconds since 1970 or seconds. 0 or None stand for unknown."""
+
+    started: int = 0  # of its first job
+    ended: int = 0  # of the last job that has ended
+    typical: float | None = None  # how long a row takes: the median
+
+
+def step_times(part: Run, step: StepEntry) -> StepTimes:
+    """Return the times of a step. Of many rows that are done, it reads at most a thousand, spread over all."""
+    records = part.records(step)
+    states = records.states()
+    failed = [records.read(row, FAILED) for row in _spread(sorted(states.failed - states.done))]
+    done = [records.read(row, DONE) for row in _spread(sorted(states.done))]
+    running = [records.read(first, STARTED) for first in _first_rows(step, states.lost)]
+    starts = [record.started for record in (*done, *failed, *running) if record.started]
+    # The file may lack times if its job was killed while it was written.
+    took = [record.duration for record in done if record.started and record.ended]
+    ended = max((record.ended for record in (*done, *failed)), default=0)
+    return StepTimes(min(starts, default=0), ended, median(took) if took else None)
+
+
+def _spread(rows: Sequence[int]) -> Sequence[int]:
+    """Return at most a thousand of the rows, with the first and the last."""
+    if len(rows) <= _SAMPLE:
+        return rows
+    return [rows[number * (len(rows) - 1) // (_SAMPLE - 1)] for number in range(_SAMPLE)]
+
+
+def _first_rows(step: StepEntry, rows: Iterable[int]) -> Sequence[int]:
+    """Return the first rows of the chunks of some rows. A chunk has one record of its start."""
+    return _spread(sorted({step.chunk(step.chunk_of(row))[0] for row in rows}))
+
+
+def remaining(step: StepProgress, times: StepTimes, now: int) -> int | None:
+    """Return the estimated seconds until a step ends, if it goes on as until now. None if that cannot be said."""
+    passed = now - times.started
+    if not (times.started and step.running and step.done and passed > 0):
+        return None
+    return round((step.waiting + step.running) * passed / step.done)

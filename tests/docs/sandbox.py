@@ -21,10 +21,11 @@ _TOOLS = ("sbatch", "squeue", "scancel", "scontrol", "condor_submit_dag", "condo
 
 # Text that differs from run to run, and what the manual shows instead.
 _NEUTRAL = (
-    (re.compile(r"^\S+  [\d,]+/[\d,]+ done, [\d,]+ running\n", re.MULTILINE), ""),
+    (re.compile(r"^\S+  \S+  [\d,]+/[\d,]+ done, [\d,]+ running\n", re.MULTILINE), ""),
     # of a run that goes on, when it has not yet begun
-    (re.compile(r"^(\S+)  [\d,]+/[\d,]+ done, [\d,]+ failed\n(?=(?:\S.*\n)*?\1  )", re.MULTILINE), ""),
+    (re.compile(r"^\S+  (\S+)  [\d,]+/[\d,]+ done, [\d,]+ failed\n(?=(?:\S.*\n)*?\S+  \1  )", re.MULTILINE), ""),
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d"), "2026-11-22T09:21:19"),
+    (re.compile(r"(?<=   )[0-3] s\b"), "0 s"),
     (re.compile(r"(?<=, on )[\w.-]+(?=:$)", re.MULTILINE), "node17"),
     (re.compile(r"(?<=^host=).*$", re.MULTILINE), "node17"),
     (re.compile(r"(?<=^started=)\d+$", re.MULTILINE), "1795339279"),

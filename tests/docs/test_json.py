@@ -80,6 +80,25 @@ rule all:
     input: ends
     default_target: True
 """,
+    "rows/reana.yaml": "inputs: {files: [Snakefile]}\nworkflow: {type: snakemake, file: Snakefile}\n",
+    "rows/Snakefile": """
+rule all:
+    input: "a.out", "b.out"
+rule row:
+    output: "{x}.out"
+    threads: 2
+    resources: mem_mb=100, runtime=10
+    shell: "echo > {output}"
+""",
+    "rows/0.done": "exit_code=0\nstarted=1796000000\nended=1796000009\n",
+    "rows/0.measured": "exit_code=0\nstarted=1796000000\nended=1796000009\nmemory=99\nmemory_of=job\ncpu=2\n",
+    "rows/nodes.log": """000 (004.000.000) 2026-11-30 19:10:11 Job submitted from host: <127.0.0.1>
+    DAG Node: row.0
+...
+001 (004.000.000) 2026-11-30 19:10:15 Job executing on host: <127.0.0.1>
+...
+""",
+    "rows/1.started": "row=1\nstarted=1796000000\nhost=node17\nscheduler_job=7_1\nattempt=1\n",
     "twice.yaml": "inputs: {files: [reana.yaml, reana.yaml]}\nworkflow: {type: serial, specification: {steps: []}}\n",
     "wrong.feature": "Feature: f\n  Scenario: s\n    When the workflow is failed\n    Then the engine is there\n",
 }
@@ -123,7 +142,9 @@ reana-batch estimate --site cern-slurm -f ../../asking --ignore-unsupported --se
 reana-batch run --site local --dry-run
 reana-batch run --site local -w table
 reana-batch estimate --site local --measured /home/alice/runs/table.1 --set limits.jobs=1
-reana-batch status -w table
+reana-batch status -w table --usage
+reana-batch jobs -w table
+reana-batch top -w table
 reana-batch wait -w table
 reana-batch list
 reana-batch open -w table
@@ -150,7 +171,9 @@ sed '/name: D-table/,+3d' reana.yaml | tee fewer.yaml
 reana-batch compile --against table.1 -f fewer.yaml
 reana-batch restart -w table --option FROM=C-factors --dry-run
 reana-batch run --site local -w bad -f ../../bad
-reana-batch status -w bad
+reana-batch status -w bad --usage
+reana-batch jobs -w bad
+reana-batch top -w bad
 reana-batch logs -w bad
 reana-batch resume -w bad
 reana-batch delete -w bad --dry-run
@@ -165,11 +188,20 @@ reana-batch submit ready
 reana-batch run --site generic-slurm -w chain
 echo JobHeldUser AssocGrpCpuLimit > /home/alice/.reasons
 reana-batch status -w chain
+reana-batch jobs -w chain
 rm /home/alice/.reasons
 reana-batch stop -w chain
 reana-batch resume -w chain
 reana-batch wait -w chain
 reana-batch restart -w chain
+reana-batch run --site generic-htcondor -w rows -f ../../rows
+mkdir -p /home/alice/runs/rows.1/state/row
+cp ../../rows/0.done ../../rows/1.started /home/alice/runs/rows.1/state/row
+reana-batch status -w rows --usage
+reana-batch jobs -w rows
+cp ../../rows/nodes.log /home/alice/runs/rows.1/batch/workflow.dag.nodes.log
+cp ../../rows/0.measured /home/alice/runs/rows.1/state/row/0.done
+reana-batch status -w rows --usage
 reana-batch compile -b make -f ../../growing -o growing
 reana-batch status -w ./growing
 make -C growing -f batch/Makefile
@@ -221,7 +253,7 @@ def _places(verb: str) -> dict[str, list[tuple[Table, str]]]:
     return places
 
 
-TYPES = {dict: "object", list: "list", str: "text", bool: "bool", int: "number", type(None): "null"}
+TYPES = {dict: "object", list: "list", str: "text", bool: "bool", int: "number", float: "number", type(None): "null"}
 
 
 def _flat(value: Any, path: str, known: Mapping[str, set[str]]) -> Iterator[tuple[str, str]]:

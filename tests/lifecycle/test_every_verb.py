@@ -174,6 +174,9 @@ def stopped_and_resumed(story: Story) -> None:
     failed = story("wait", "-w", "a", exits=(1,))
     assert (failed["status"], failed["first_failure"]["step"]) == ("failed", "end")
     assert "cp" in json.dumps(story("logs", "-w", "a"))
+    listed = story("jobs", "-w", "a", "--state", "failed")["jobs"]
+    assert [(job["step"], job["attempt"]) for job in listed] == [("end", 1)]
+    assert story("top", "-w", "a")["jobs"] == listed
     assert story.text("shell", "-w", "a", "end") == ""
 
 

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import json
-import re
-import sys
 
 import pytest
 
-from reana_batch.cli import terminal
 from reana_batch.printable import printable, printable_json, printable_log
-from reana_batch.run.parts import StepProgress
 
 SHOWN = {
     "plain": ("größe\t日本 😀\n", "größe\t日本 😀\n"),
@@ -48,39 +43,3 @@ def test_json_says_the_same(case: str) -> None:
     written = printable_json(json.dumps({"a": text}, ensure_ascii=False))
     assert json.loads(written) == {"a": text}
     assert printable(written) == written
-
-
-class _Terminal(io.StringIO):
-    """A stream that counts as a terminal."""
-
-    def isatty(self) -> bool:
-        return True
-
-
-STEPS = (
-    StepProgress("prepare", "prepare", "reana.yaml:1", total=4, done=4),
-    StepProgress("fit", "fit", "reana.yaml:2", total=1000, done=500, failed=1, running=20),
-    StepProgress("plot", "plot", "reana.yaml:3", total=1),
-    StepProgress("publish", "publish", "reana.yaml:4", total=1),
-)
-
-
-def test_a_terminal_shows_bars_of_the_steps_that_matter_now(monkeypatch: pytest.MonkeyPatch) -> None:
-    shown = _Terminal()
-    monkeypatch.setattr(sys, "stderr", shown)
-    monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setenv("COLUMNS", "80")
-    with terminal.watching(quiet=False) as report:
-        report(STEPS)
-    lines = [line.split() for line in re.sub("\x1b\\[[?0-9;]*[a-zA-Z]", "", shown.getvalue()).splitlines()]
-    assert lines[-4:] == [
-        ["STEP", "PROGRESS"],
-        ["prepare", "━" * 20, "4/4", "done"],
-        ["fit", "━" * 20, "500/1,000", "done,", "20", "running,", "1", "failed"],
-        ["2", "steps", "waiting"],
-    ]
-
-
-def test_a_bar_is_full_as_jobs_are_done() -> None:
-    full = [span.end - span.start for span in terminal._bar(STEPS[1]).spans if span.style == "green"]
-    assert full == [10]
