@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from reana_batch.cli.answers import Answer
-from reana_batch.cli.session_text import duration
-from reana_batch.cli.terminal import Number, Piece, Table, counted, line, readable_size
+from reana_batch.cli.terminal import Number, Piece, Table, counted, duration, line, readable_size
 from reana_batch.estimating.durations import ASSUMED, LIMIT
 from reana_batch.estimating.estimate import hours
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from itertools import chain
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -163,12 +162,15 @@ def _watch(run: Run, interval: float) -> RunStatus:
 
     current = run.status()
     screen = _Screen(current)
-    try:
-        with Live(screen, console=Console(highlight=False), screen=True, refresh_per_second=2):
-            for current in _looks(run, interval):
-                screen.current = current
+    live = Live(screen, console=Console(highlight=False), screen=True, refresh_per_second=2)
+    try:  # an interrupt may come before `with` has entered the view
+        live.start(refresh=True)
+        for current in _looks(run, interval):
+            screen.current = current
     except KeyboardInterrupt:
         pass  # it ends the view and not the run
+    finally:
+        live.stop()
     return current
 
 
@@ -185,9 +187,9 @@ class _Screen:
         now, height = _now(), options.max_height
         steps = steps_table(self.current, now)
         yield _headline(self.current, now)
-        yield drawn_table(steps, most=max(height // 2 - 2, 3))
+        yield drawn_table(steps, most=max(height // 2 - 2, 3), folded=False)
         left = height - min(len(steps.rows) + 1, height // 2) - 4
         active = _active_jobs(self.current)
         if active and left > 1:
             yield ""
-            yield drawn_table(jobs_table(active, now), most=left - 2)
+            yield drawn_table(jobs_table(active, now), most=left - 2, folded=False)

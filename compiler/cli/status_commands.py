@@ -23,7 +23,6 @@ from reana_batch.cli.choosing import (
     parsed_filters,
 )
 from reana_batch.cli.following import state_answer, wait_for_end, with_sessions
-from reana_batch.cli.usage_answer import with_usage
 from reana_batch.cli.options import find_run, open_run, run_options, runs_option
 from reana_batch.cli.run_columns import (
     COLUMNS,
@@ -37,6 +36,7 @@ from reana_batch.cli.run_columns import (
     runs_table,
 )
 from reana_batch.cli.terminal import Piece, Raw, Table, show
+from reana_batch.cli.usage_answer import with_usage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -230,13 +230,16 @@ def _draw(drawn: Any) -> None:
     Console(highlight=False).print(drawn)
 
 
-def drawn_table(table: Table, most: int = _MOST_ROWS) -> RichTable:
-    """Return a table as reana-client prints them: upper case headers, no lines. The rows after the first are counted."""
+def drawn_table(table: Table, most: int = _MOST_ROWS, *, folded: bool = True) -> RichTable:
+    """Return a table as reana-client prints them: upper case headers, no lines. The rows after the first are counted.
+
+    A cell that is too wide has several lines if ``folded``, else its end is cut off.
+    """
     from rich.table import Table as RichTable
 
     drawn = RichTable(box=None, pad_edge=False, header_style="bold", padding=(0, len(_GAP), 0, 0))
     for index, name in enumerate(table.header):
-        drawn.add_column(name, overflow="fold", no_wrap=index == 0)
+        drawn.add_column(name, overflow="fold" if folded else "ellipsis", no_wrap=index == 0 or not folded)
     for row in table.rows[:most]:
         drawn.add_row(*(_text((cell.shown if isinstance(cell, Number) else cell, "")) for cell in row))
     if len(table.rows) > most:

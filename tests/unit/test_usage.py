@@ -77,8 +77,8 @@ def test_a_job_of_several_rows_has_no_cpu_time_for_one_of_them(tmp_path: Path) -
     run = scatter(tmp_path, 2, size=2)
     for row in range(2):
         write(run, f"state/fit/{row}.done", DONE)
-    for row in rows_in(run, {("fit", 0): replace(ACCOUNT, started=0)}):
-        assert (row.cpu, row.memory, row.queued) == (None, 5 * GIB, None)
+    for each in rows_in(run, {("fit", 0): replace(ACCOUNT, started=0)}):
+        assert (each.cpu, each.memory, each.queued) == (None, 5 * GIB, None)
 
 
 @pytest.mark.parametrize(
