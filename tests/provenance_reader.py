@@ -63,19 +63,18 @@ def graph(crate: str) -> dict[str, Any]:
 
 
 def instance(file: str) -> dict[str, Any]:
-    """Return the tasks, edges and faults that WfCommons sees in a file of its format. Its schema is in the network."""
+    """Return the faults and edges that WfCommons sees in a file of its format, without the schema, which it would download."""
+    from wfcommons.wfinstances import Instance
     from wfcommons.wfinstances.schema import SchemaValidator
 
-    record = json.loads(Path(file).read_text("utf-8"))
-    validator = SchemaValidator.__new__(SchemaValidator)
-    import logging
-
-    validator.logger, validator.errors, validator.warnings = logging.getLogger("wfcommons"), [], []
+    SchemaValidator._load_schema = lambda *_: {}
+    validator = SchemaValidator()
     try:
-        validator._semantic_validation(record)
+        validator.validate_instance(json.loads(Path(file).read_text("utf-8")))
     except RuntimeError:
         assert validator.errors
-    return {"errors": validator.errors, "warnings": validator.warnings}
+    edges = [] if validator.errors else [list(edge) for edge in Instance(Path(file)).workflow.edges]
+    return {"errors": validator.errors, "warnings": validator.warnings, "edges": edges}
 
 
 REQUESTS = {"issues": issues, "graph": graph, "instance": instance}

@@ -12,8 +12,11 @@ import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
+from click.testing import CliRunner
+from prov.model import ProvAgent, ProvCommunication, ProvDocument
 
 from reana_batch import backends
 from reana_batch.cli import export_commands
@@ -370,11 +373,129 @@ def test_a_place_that_cannot_be_written(desk: Desk) -> None:
         assert "[cannot-write]" in done.stderr
 
 
-def test_the_library_is_named_if_it_is_missing(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from click.testing import CliRunner
-
-    monkeypatch.setitem(sys.modules, "rocrate", None)
-    monkeypatch.setitem(sys.modules, "rocrate.rocrate", None)
-    done = CliRunner().invoke(export_commands.export, ["-w", f"{finished}/", "--ro-crate", "crate"])
+@pytest.mark.parametrize(
+    ("option", "modules", "extra"),
+    [("--ro-crate", ("rocrate", "rocrate.rocrate"), "rocrate"), ("--prov", ("prov", "prov.model"), "prov")],
+)
+def test_the_library_is_named_if_it_is_missing(
+    finished: Path, monkeypatch: pytest.MonkeyPatch, option: str, modules: tuple[str, ...], extra: str
+) -> None:
+    for name in modules:
+        monkeypatch.setitem(sys.modules, name, None)
+    done = CliRunner().invoke(export_commands.export, ["-w", f"{finished}/", option, str(finished / "made")])
     assert done.exit_code == 3
-    assert "pip install 'reana-batch[rocrate]'" in done.output
+    assert f"pip install 'reana-batch[{extra}]'" in done.output
+    assert not (finished / "made").exists()
+
+
+# --- WfFormat ---------------------------------------------------------------------------------------
+
+
+def wfformat(desk: Desk, name: str) -> dict[str, Any]:
+    """Return the instance of a run."""
+    assert desk.json("export", "-w", name, "--wfformat", "w.json", "--force")["files"] == ["w.json"]
+    found: dict[str, Any] = json.loads(desk.read("w.json"))
+    assert found["schemaVersion"] == "1.5"
+    return found
+
+
+@pytest.mark.parametrize("flow", ["toys", "diamond", "features", "dynamic"])
+def test_wfcommons_reads_its_format(desk: Desk, ask: Ask, flow: str) -> None:
+    if flow in SAMPLES:
+        desk("samples", flow)
+    else:
+        FLOWS[flow](flow, desk.path / flow)
+    run = desk.run("test", "-f", flow)
+    tasks = wfformat(desk, "test")["workflow"]["specification"]["tasks"]
+    names = dict(zip([task["id"] for task in tasks], [job.name for job in facts_of(status(run)).jobs], strict=True))
+    read = ask("instance", desk.path / "w.json")
+    assert read["errors"] == read["warnings"] == []
+    assert sorted([names[one], names[two]] for one, two in read["edges"]) == edges(run)
+
+
+@pytest.mark.usefixtures("finished")
+def test_an_instance_says_how_jobs_ran(desk: Desk) -> None:
+    record = wfformat(desk, "test")
+    assert f"reana-batch, version {record['runtimeSystem']['version']}\n" == desk("--version").stdout
+    execution = record["workflow"]["execution"]
+    first, _ = execution["tasks"]
+    assert first["command"] == {"program": "bash", "arguments": ["-c", COMMAND]}
+    assert first["machines"] == [os.uname().nodename]
+    assert execution["machines"] == [{"nodeName": os.uname().nodename}]
+    assert execution["makespanInSeconds"] >= first["runtimeInSeconds"] >= 0
+    assert first["memoryInBytes"] > 0
+
+
+@pytest.mark.usefixtures("running")
+def test_a_run_that_has_not_ended_has_no_execution(desk: Desk, ask: Ask) -> None:
+    assert "execution" not in wfformat(desk, "test")["workflow"]
+    assert ask("instance", desk.path / "w.json")["errors"] == []
+
+
+def test_a_failed_run_has_the_jobs_that_ended(desk: Desk, ask: Ask) -> None:
+    desk.write("reana.yaml", serial("true", "exit 3", "true"))
+    desk.run(exits=1)
+    workflow = wfformat(desk, "test")["workflow"]
+    assert len(workflow["specification"]["tasks"]) == 3
+    assert len(workflow["execution"]["tasks"]) == 2
+    assert ask("instance", desk.path / "w.json")["errors"] == []
+
+
+# --- PROV -------------------------------------------------------------------------------------------
+
+
+def prov(desk: Desk, name: str, *words: str) -> Any:
+    """Return the document of a run, as the library reads it again."""
+    desk("export", "-w", name, "--prov", "p.json", "--force", *words)
+    return ProvDocument.deserialize(content=desk.read("p.json"))
+
+
+def informed(document: Any) -> list[list[str]]:
+    """Return the pairs of jobs of a document of which the second is informed by the first, also through a step."""
+    pairs = [
+        [str(value) for _, value in each.formal_attributes[:2]] for each in document.get_records(ProvCommunication)
+    ]
+    of_steps: dict[str, list[str]] = {}
+    for one, other in pairs:
+        of_steps.setdefault(one, []).append(other)
+    found: set[tuple[str, str]] = set()
+    for job, before in pairs:
+        if job.startswith("run:job/"):
+            found |= {(each, job) for each in (of_steps[before] if before.startswith("run:step/") else [before])}
+    return sorted([unquote(one).removeprefix("run:job/"), unquote(two).removeprefix("run:job/")] for one, two in found)
+
+
+@pytest.mark.parametrize("flow", ["toys", "features", "dynamic"])
+def test_a_prov_document_has_the_same_graph(desk: Desk, flow: str) -> None:
+    if flow in SAMPLES:
+        desk("samples", flow)
+    else:
+        FLOWS[flow](flow, desk.path / flow)
+    run = desk.run("test", "-f", flow)
+    assert informed(prov(desk, "test")) == edges(run)
+
+
+@pytest.mark.usefixtures("finished")
+def test_a_prov_document_has_files_times_and_agents(desk: Desk) -> None:
+    document = prov(desk, "test")
+    [output] = document.get_record("run:file/out.txt")
+    attributes = {str(name): value for name, value in output.attributes}
+    assert (attributes["rb:size"], attributes["rb:sha256"]) == (3, hashlib.sha256(b"one").hexdigest())
+    [job] = document.get_record("run:job/s1/0")
+    assert job.get_startTime() <= job.get_endTime()
+    assert "rb:command" in {str(name) for name, _ in job.attributes}
+    assert [str(each.identifier) for each in document.get_records(ProvAgent)] == ["run:reana-batch"]
+    named = prov(desk, "test", "--agent", "Alice")
+    assert [each.label for each in named.get_records(ProvAgent)][1:] == ["Alice"]
+    desk("export", "-w", "test", "--prov", "p.provn")
+    assert desk.read("p.provn").startswith("document\n")
+    assert desk.read("p.provn").endswith("endDocument\n")
+
+
+@pytest.mark.usefixtures("finished")
+def test_one_call_writes_all_forms(desk: Desk) -> None:
+    words = ("export", "-w", "test", "--ro-crate", "c.zip", "--wfformat", "w.json", "--prov", "p.json")
+    assert desk.json(*words)["files"] == ["c.zip", "w.json", "p.json"]
+    for name in ("--wfformat", "--prov"):
+        done = desk("export", "-w", "test", name, "w.json", exits=3)
+        said(done, "error: w.json exists. [output-exists]", "hint: replace it with --force, or name another.")

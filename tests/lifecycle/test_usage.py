@@ -118,7 +118,7 @@ WRONG = [
     ("diff test", 2, "Missing argument 'SECOND'"),
     ("diff test . --runs runs", 3, "[unknown-run]"),
     ("diff ./runs/test.1 ./runs", 3, "[unknown-run]"),
-    ("export -w test", 2, "export needs --ro-crate PATH."),
+    ("export -w test", 2, "export needs --ro-crate PATH, --wfformat FILE or --prov FILE."),
     ("export -w none --ro-crate crate", 3, "[unknown-run]"),
     ("compare", 2, "Missing argument 'RUN RUN...'"),
     ("compare test", 2, "compare needs at least two different runs."),
