@@ -81,8 +81,9 @@ class _Submission:
     gate: str  # the name of the expansion whose gate follows it, or empty
 
 
-# Files that every run on Slurm leaves: the list of its jobs, the cluster, the folder of its tools, and the finaliser's log.
-_FILES = 4
+# Files that every run on Slurm leaves: its jobs, the cluster, the folder of its tools, what Slurm said last, and the
+# log of the finaliser.
+_FILES = 5
 
 # The small jobs of a chain that run no step: the values of their script.
 _FINALISER = {

@@ -158,12 +158,13 @@ def check_budget(found: Estimate, budget: int) -> None:
 
 
 def hours(seconds: float) -> str:
-    """Return a number of hours with two digits behind the point, or four if it is below one.
+    """Return a number of hours with two digits behind the point, and with more if it is small.
 
-    >>> hours(1_800_000), hours(5400), hours(36.4)
-    ('500', '1.5', '0.0101')
+    >>> hours(1_800_000), hours(5400), hours(36.4), hours(0.1)
+    ('500', '1.5', '0.0101', '0.000028')
     """
-    return f"{seconds / 3600:,.{2 if seconds >= 3600 else 4}f}".rstrip("0").rstrip(".")
+    digits = 2 if seconds >= 3600 else 4 if seconds >= 36 else 6
+    return f"{seconds / 3600:,.{digits}f}".rstrip("0").rstrip(".")
 
 
 # --- the simulation --------------------------------------------------------------------------------

@@ -1,0 +1,58 @@
+"""Estimates next to what real runs on the batch systems then do."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.ended_runs import seconds_of
+
+from .conftest import ROOT, Desk
+
+pytestmark = pytest.mark.site
+
+BARE = ("--set", "container_runtime=none")
+WITHIN = 0.15
+SLOTS = 32  # of the box
+MORE = 12  # seconds that each command takes longer, because Slurm starts jobs at intervals of some seconds
+
+
+def slow_run(desk: Desk, sample: str, site: str, number: int, seconds: int) -> Path:
+    """Run a sample whose commands sleep first. Return the run's directory on the host after its end."""
+    name = f"{sample}.{number}"
+    desk.reana_batch("compile", "-f", "sample", "--site", site, *BARE, "-o", f"runs/{name}")
+    for command in (desk.path / f"runs/{name}/batch/steps").rglob("command.*"):
+        if command.name in ("command.1", "command.1.0"):
+            command.write_text(f"sleep {seconds}\n{command.read_text('utf-8')}", "utf-8")
+    desk.reana_batch("submit", f"runs/{name}")
+    assert desk.wait(name, 300)["status"] == "finished"
+    return desk.path / "runs" / name
+
+
+def estimated(desk: Desk, *words: str) -> dict[str, Any]:
+    record: dict[str, Any] = json.loads(desk.reana_batch("estimate", "-f", "sample", *BARE, *words, "--json").stdout)
+    return record
+
+
+@pytest.mark.parametrize("sample", ["diamond", "toys"])
+def test_a_sample_on_slurm_takes_as_long_as_an_earlier_run_foretells(desk: Desk, sample: str) -> None:
+    desk.copy(ROOT / "samples" / sample, "sample")
+    _, second = (slow_run(desk, sample, "generic-slurm", number, MORE) for number in (1, 2))
+    words = ("--site", "generic-slurm", "--measured", f"runs/{sample}.1", "--slots", str(SLOTS))
+    found, took = estimated(desk, *words), seconds_of(second)
+    print(f"{sample}: {found['makespan']} s estimated, {took:.1f} s taken; queue {found['queue_seconds']} s,")
+    print(f"overhead {found['overhead_milliseconds']} ms")
+    assert found["source"] == "measured"
+    assert found["makespan"] == pytest.approx(took, rel=WITHIN)
+
+
+def test_a_submission_has_the_calls_that_were_counted(desk: Desk) -> None:
+    desk.copy(ROOT / "samples/toys", "sample")
+    here = ("-f", "sample", "--site", "generic-slurm", *BARE)
+    name = desk.run(*here, name="toys")
+    assert desk.wait(name, 300)["status"] == "finished"
+    found = json.loads(desk.reana_batch("estimate", *here, "--json").stdout)
+    assert found["calls"] == {"sbatch": len(desk.file(f"runs/{name}/state/slurm.jobs").splitlines()), "scontrol": 2}
