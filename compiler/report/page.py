@@ -153,18 +153,19 @@ def _moments(facts: RunFacts) -> Iterator[tuple[str, int]]:
 class _Image:
     name: str
     digest: str
+    used: bool  # or do the jobs run on the machine itself?
     steps: tuple[str, ...]
 
 
 def _images(facts: RunFacts) -> Iterator[_Image]:
     """Yield each image with the digest that its name has, if it has one."""
-    steps: dict[str, dict[str, None]] = defaultdict(dict)
+    steps: dict[tuple[str, bool], dict[str, None]] = defaultdict(dict)
     for step in facts.steps:
         if step.image:
-            steps[step.image][step.label] = None
-    for image, labels in steps.items():
+            steps[step.image, step.in_image][step.label] = None
+    for (image, used), labels in steps.items():
         name, _, digest = image.partition("@")
-        yield _Image(name, digest, tuple(labels)[:_MOST_LABELS])
+        yield _Image(name, digest, used, tuple(labels)[:_MOST_LABELS])
 
 
 def _anchors(facts: RunFacts) -> Iterator[tuple[str, str]]:

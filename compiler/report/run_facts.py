@@ -92,6 +92,7 @@ class Step:
     needs: tuple[int, ...] = ()  # the numbers of steps
     patterns: tuple[str, ...] = ()  # of the needs; empty if each row waits for all rows of each
     image: str = ""
+    in_image: bool = False  # does the site start its commands in the image?
     memory: int | None = None
     runtime: int | None = None
     credentials: tuple[str, ...] = ()

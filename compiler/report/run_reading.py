@@ -116,6 +116,7 @@ def _steps(run: Run, title_of: Callable[[str], str]) -> Iterator[Step]:
             needs=tuple(need for need, _ in needs),
             patterns=tuple(pattern for _, pattern in needs),
             image=step.environment,
+            in_image=step.in_image,
             memory=step.asks.memory,
             runtime=step.asks.runtime,
             credentials=step.credentials,

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -127,6 +128,17 @@ def test_the_page_of_ten_thousand_steps_is_small() -> None:
     text = pages.page(RunFacts("r.1", "finished", steps=steps, jobs=jobs))
     assert len(text.encode()) < 2_000_000
     assert "which are too many to draw" in text
+
+
+def test_the_page_says_whether_jobs_ran_in_their_image() -> None:
+    steps = tuple(replace(step(number), image="a:1@sha256:12", in_image=bool(number)) for number in range(2))
+    text = pages.page(RunFacts("r.1", "created", steps=steps))
+    rows = re.findall(r"<code>a:1</code></th><td>(.*?)</tr>", text)
+    assert ["sha256:12" in row for row in rows] == [True, True]
+    assert [re.findall(r"<td>(yes|no: on the machine itself)</td>", row) for row in rows] == [
+        ["no: on the machine itself"],
+        ["yes"],
+    ]
 
 
 # --- what is read of a run ----------------------------------------------------------------------------
