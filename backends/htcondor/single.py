@@ -13,6 +13,7 @@ from reana_batch.backends.htcondor.requests import time_limit
 from reana_batch.backends.htcondor.settings import HTCondorSettings
 from reana_batch.run.queue import QueuedJob
 from reana_batch.site import Site
+from reana_batch.writing.probe import FACTS, probe_files
 from reana_batch.writing.render import File, render
 
 _SCRIPT = "job.sub"
@@ -31,6 +32,9 @@ def _files(site: Site, name: str, seconds: int) -> Iterator[File]:
         time_limit=time_limit(seconds),
         cern=settings.job_flavours,
         account=settings.accounting_group or "",
+        # A session needs a shared directory, so only the probe gets its files so.
+        sent=[file.path for file in probe_files(site, "", {})] if settings.file_transfer else [],
+        returned=FACTS,
     )
     yield File(_SCRIPT, script)
 

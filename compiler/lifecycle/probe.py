@@ -89,11 +89,10 @@ def probe(site: Site, runs: Path, patience: float, changed: Callable[[str], None
     The job is awaited for ``patience`` seconds and cancelled then, or at an interrupt. ``changed`` is called with
     its state in words.
     """
-    setting = backends.lowering(site.backend).target(site).sends_files
     jobs = backends.driver(site.backend).single
-    if jobs is None or setting:
-        why = f"{setting} is on, and the probe needs a shared directory" if setting else "there is no such job"
-        yield finding(WORKER, None, True, f"not looked at: {why}", "")
+    if jobs is None:
+        title = backends.lowering(site.backend).TARGET.title
+        yield finding(WORKER, None, True, f"not looked at: {title} starts no such jobs", "")
         return
     is_new = not runs.exists()
     try:
@@ -178,9 +177,10 @@ def _ended(job: _Probe, queued: QueuedJob | None, runs: Path) -> Iterator[Findin
             yield finding(
                 WORKER, False, True, f"its job {job.job} ended without an answer" + (f": {why}" if why else ""), ""
             )
-            note = f"nothing that the job wrote in {runs} is seen here"
-            cure = "choose a directory that workers share with --runs or REANA_BATCH_RUNS."
-            yield finding("shared directory", None if log else False, True, note, cure)
+            if not _setting(job.site):
+                note = f"nothing that the job wrote in {runs} is seen here"
+                cure = "choose a directory that workers share with --runs or REANA_BATCH_RUNS."
+                yield finding("shared directory", None if log else False, True, note, cure)
             return
         time.sleep(LOOK)
     yield from _findings(job, seen, runs)
@@ -193,9 +193,7 @@ def _findings(job: _Probe, seen: _Seen, runs: Path) -> Iterator[Finding]:
     facts, site = seen.facts, job.site
     here = f"on {facts.get('host') or 'the worker'}"
     yield finding(WORKER, True, True, f"{facts.get('host')}, after {seen.until - seen.since:,.0f} s", "")
-    shared = facts.get("token") == job.token
-    note = f"{runs} is the same {'' if shared else 'name, but not the same directory '}here and {here}"
-    yield finding("shared directory", shared, True, note, "choose another directory with --runs or REANA_BATCH_RUNS.")
+    yield _files(job, facts, runs, here)
     bash = facts.get("bash", "")
     modern = tuple(map(int, re.findall(r"\d+", bash)[:2])) >= _MODERN
     yield finding("bash of the worker", modern, True, f"{bash} {here}", "ask your site for bash 4.4 or newer.")
@@ -210,6 +208,22 @@ def _findings(job: _Probe, seen: _Seen, runs: Path) -> Iterator[Finding]:
     cure = "ask your site to mount it; without it, images are pulled from their registries."
     yield finding("CVMFS of the worker", there, site.unpacked_images is not None, note, cure)
     yield _clock(seen)
+
+
+def _setting(site: Site) -> str:
+    """Return the setting with which the batch system sends jobs their files. Empty if workers share a directory."""
+    return backends.lowering(site.backend).target(site).sends_files
+
+
+def _files(job: _Probe, facts: Mapping[str, str], runs: Path, here: str) -> Finding:
+    """Return whether the job read the file of this machine. This machine has read that of the job."""
+    same = facts.get("token") == job.token
+    setting = _setting(job.site)
+    if setting:
+        note = f"{setting} {'brings files there and back' if same else 'brings no files there'}, {here}"
+        return finding("file transfer", same, True, note, f"set {setting} to false if workers share the directory.")
+    note = f"{runs} is the same {'' if same else 'name, but not the same directory '}here and {here}"
+    return finding("shared directory", same, True, note, "choose another directory with --runs or REANA_BATCH_RUNS.")
 
 
 def _python(facts: Mapping[str, str], python: str, here: str) -> Finding:

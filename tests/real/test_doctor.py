@@ -126,6 +126,15 @@ def test_a_directory_that_workers_do_not_see(desk: Desk, site: str) -> None:
     eventually(lambda: in_the_queue(desk) == [])
 
 
+def test_files_that_htcondor_sends(desk: Desk) -> None:
+    env = {"REANA_BATCH_HTCONDOR__FILE_TRANSFER": "true"}
+    found = findings(desk, "--site", "generic-htcondor", "--probe", env=env)
+    assert found["worker"]["state"] == "ok"
+    assert found["file transfer"]["note"] == "htcondor.file_transfer brings files there and back, on login.site.test"
+    assert "shared directory" not in found
+    assert in_the_queue(desk) == []
+
+
 def test_the_accounting_groups_of_the_pool(desk: Desk) -> None:
     config = "/etc/condor/config.d/99-groups"
     desk.box.root("bash", "-c", f"echo 'GROUP_NAMES = group_physics, group_other' >{config}; condor_reconfig -all")

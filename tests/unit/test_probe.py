@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -172,10 +173,40 @@ def test_an_interrupt_cancels_the_job(tools: Tools, tmp_path: Path) -> None:
     assert not (tmp_path / "runs").exists()
 
 
-def test_sites_whose_workers_cannot_be_seen(tmp_path: Path) -> None:
-    site = Site(backend="htcondor", systems={"htcondor": HTCondorSettings(file_transfer=True)})
-    note = "not looked at: htcondor.file_transfer is on, and the probe needs a shared directory"
-    assert found(tmp_path / "runs", site) == {"worker": ("unknown", note)}
+def test_a_system_without_such_jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reana_batch.backends.driver", lambda _name: SimpleNamespace(single=None))
+    assert found(tmp_path / "runs") == {"worker": ("unknown", "not looked at: Slurm starts no such jobs")}
+
+
+SENDS = Site(backend="htcondor", systems={"htcondor": HTCondorSettings(file_transfer=True)})
+# A condor_submit that copies the files to another folder, starts the job there, and copies its answer back.
+COPIES = """
+sent=$(sed -n 's/^transfer_input_files = //p' "${*: -1}" | tr -d ,)
+mkdir "$0.scratch" && cp $sent "$0.scratch" && (cd "$0.scratch" && bash job.sh) && cp "$0.scratch/facts" .
+rm -r "$0.scratch"
+echo '7.0 - 7.0'
+"""
+
+
+@pytest.mark.parametrize("does", [COPIES, COPIES.replace("cp $sent", "echo other >token && cp $sent")])
+def test_files_that_htcondor_sends(tools: Tools, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, does: str) -> None:
+    monkeypatch.setitem(sys.modules, "htcondor2", None)
+    tools(condor_config_val="echo '|||'", condor_q="echo '[]'", condor_submit=does)
+    seen = found(tmp_path / "runs", SENDS)
+    here = f", on {os.uname().nodename}"
+    assert seen["worker"][0] == "ok"
+    assert "shared directory" not in seen
+    assert seen["file transfer"] == (
+        ("ok", f"htcondor.file_transfer brings files there and back{here}")
+        if does == COPIES
+        else ("missing", f"htcondor.file_transfer brings no files there{here}")
+    )
+
+
+def test_an_answer_that_is_not_sent_back(tools: Tools, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "htcondor2", None)
+    tools(condor_config_val="echo '|||'", condor_q="echo '[]'", condor_submit="echo '7.0 - 7.0'")
+    assert found(tmp_path / "runs", SENDS) == {"worker": ("missing", "its job 7.0 ended without an answer")}
 
 
 def test_a_directory_that_cannot_be_made(tmp_path: Path) -> None:
