@@ -138,10 +138,11 @@ def _filled(workflow: Workflow, limit: int) -> Iterator[tuple[Place, str, int, i
     by_step: dict[str, Counter[int]] = {}
     known: set[str] = set()
     for number, step in enumerate(steps):
-        for path in _paths(step):
-            for folder in _new_entries(path, known):
-                entries[folder] += 1
-                by_step.setdefault(folder, Counter())[number] += 1
+        counts = Counter(path.rpartition("/")[0] for path in _paths(step))
+        counts.update([above for folder in counts for above in _new_entries(folder, known)])
+        entries.update(counts)
+        for folder, count in counts.items():
+            by_step.setdefault(folder, Counter())[number] = count
     full: dict[int, list[str]] = {}
     for folder, count in entries.items():
         if count > limit:
@@ -153,12 +154,12 @@ def _filled(workflow: Workflow, limit: int) -> Iterator[tuple[Place, str, int, i
         yield steps[number].origin, name, entries[fullest], len(folders) - 1
 
 
-def _new_entries(path: str, known: set[str]) -> Iterator[str]:
-    """Yield the folders in which a path is a new entry, and its parents are. They are added to ``known``."""
-    while path and path not in known:
-        known.add(path)
-        path = path.rpartition("/")[0]
-        yield path
+def _new_entries(folder: str, known: set[str]) -> Iterator[str]:
+    """Yield the folders in which a folder is a new entry, and its parents are. They are added to ``known``."""
+    while folder and folder not in known:
+        known.add(folder)
+        folder = folder.rpartition("/")[0]
+        yield folder
 
 
 def _paths(step: Step) -> Iterator[str]:

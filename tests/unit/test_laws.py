@@ -95,7 +95,7 @@ def makes(name: str, line: int, *paths: str) -> Step:
 
 
 def test_directories_that_outputs_fill() -> None:
-    steps = (makes("a", 1, "out/1", "out/2", "out/2"), makes("b", 2, *(f"out/b{n}/deep/x" for n in range(1000))))
+    steps = (makes("a", 1, "out/1", "out/2"), makes("b", 2, *(f"out/b{n}/deep/x" for n in range(1000))))
     assert broken("slurm", Limits(directory_entries=1002), *steps) == []
     [(place, message)] = broken("slurm", Limits(directory_entries=1001), *steps)
     assert (place, message) == (
