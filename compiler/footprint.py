@@ -23,13 +23,19 @@ class Footprint:
     """The slices of a run in the order of their submission, and what the system adds to it.
 
     ``calls`` counts how often the submission starts each program. ``files`` counts what a complete run has of the
-    system's own files, without those that ``lower`` has yielded.
+    system's own files, without those that ``lower`` has yielded, and without ``stamps``.
     """
 
     slices: tuple[Slice, ...]
     calls: Mapping[str, int]
     files: int
     effects: Mapping[str, str] = field(default_factory=dict)  # what settings of the site do to the run, each a sentence
+
+
+def stamps(workflow: Workflow) -> int:
+    """Return how many files say that a whole step or expansion is done, because jobs wait for all of it."""
+    whole = {need.step for step in workflow.steps for need in step.needs if need.pattern is Pattern.ALL}
+    return len(whole) + len(whole & workflow.expansion_names)
 
 
 def whole_steps(workflow: Workflow) -> tuple[Slice, ...]:

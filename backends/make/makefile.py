@@ -15,7 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from reana_batch import layout
-from reana_batch.footprint import Footprint, whole_steps
+from reana_batch.footprint import Footprint, stamps, whole_steps
 from reana_batch.ir import Pattern, Step, Workflow, chunk_pattern, ending_in_any_case
 from reana_batch.target import Target
 from reana_batch.writing.jobs import folders
@@ -74,8 +74,8 @@ def lower(workflow: Workflow, site: Site) -> Iterator[File]:
 
 def footprint(workflow: Workflow, _site: Site) -> Footprint:
     """Return the steps and one call. Make leaves a stamp for each job, step and expansion, its log and its hosts."""
-    stamps = sum(step.chunks for step in workflow.steps) + len(workflow.steps) + len(workflow.expansions)
-    return Footprint(whole_steps(workflow), {"make": 1}, files=stamps + 2)
+    made = sum(step.chunks for step in workflow.steps) + len(workflow.steps) + len(workflow.expansions)
+    return Footprint(whole_steps(workflow), {"make": 1}, files=made - stamps(workflow) + 2)
 
 
 def _step(

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from reana_batch import layout
 from reana_batch.compilation import Compilation
-from reana_batch.footprint import Footprint
+from reana_batch.footprint import Footprint, stamps
 from reana_batch.ir import Step
 from reana_batch.writing import jobs
 
@@ -56,7 +56,8 @@ def files(compilation: Compilation, footprint: Footprint) -> Files:
         (f"{folder}/" for folder in (*_FOLDERS, *jobs.run_folders(workflow))),
         (f"{layout.expansion_folder(each.name)}/" for each in workflow.expansions),
     )
-    records = sum(map(_records, workflow.steps)) + footprint.files + _RUN_RECORDS + (compilation.spec is not None)
+    records = sum(map(_records, workflow.steps)) + stamps(workflow) + footprint.files
+    records += _RUN_RECORDS + (compilation.spec is not None)
     return Files(len(paths), size, len(inputs), records, len(folders) + 1)
 
 

@@ -8,14 +8,15 @@ from typing import Any
 
 import pytest
 
-from tests.ended_runs import seconds_of
+from tests.ended_runs import counts, seconds_of
 
-from .conftest import ROOT, Desk
+from .conftest import ROOT, Desk, eventually
 
 pytestmark = pytest.mark.site
 
 BARE = ("--set", "container_runtime=none")
 WITHIN = 0.15
+ROWS = (".out", ".err", ".done", ".started")
 SLOTS = 32  # of the box
 MORE = 12  # seconds that each command takes longer, because Slurm starts jobs at intervals of some seconds
 
@@ -49,10 +50,17 @@ def test_a_sample_on_slurm_takes_as_long_as_an_earlier_run_foretells(desk: Desk,
     assert found["makespan"] == pytest.approx(took, rel=WITHIN)
 
 
-def test_a_submission_has_the_calls_that_were_counted(desk: Desk) -> None:
+@pytest.mark.parametrize("system", ["slurm", "htcondor"])
+def test_a_run_has_the_calls_and_the_files_that_were_counted(desk: Desk, system: str) -> None:
     desk.copy(ROOT / "samples/toys", "sample")
-    here = ("-f", "sample", "--site", "generic-slurm", *BARE)
-    name = desk.run(*here, name="toys")
+    site = f"generic-{system}"
+    name = desk.run("-f", "sample", "--site", site, *BARE, name="toys")
     assert desk.wait(name, 300)["status"] == "finished"
-    found = json.loads(desk.reana_batch("estimate", *here, "--json").stdout)
-    assert found["calls"] == {"sbatch": len(desk.file(f"runs/{name}/state/slurm.jobs").splitlines()), "scontrol": 2}
+    run = desk.path / "runs" / name
+    eventually(lambda: not desk.slurm_jobs() and not desk.condor_jobs(), 60, desk.slurm_jobs)
+    found = estimated(desk, "--site", site)
+    if system == "slurm":
+        assert found["calls"] == {"sbatch": len(desk.file("runs/toys.1/state/slurm.jobs").splitlines()), "scontrol": 2}
+    files, left = found["files"], counts(run)
+    own = sorted(str(path.relative_to(run)) for path in run.rglob("*") if path.suffix not in ROWS)
+    assert files["batch"] + files["records"] == left["batch"] + left["records"], "\n".join(own)
