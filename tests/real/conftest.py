@@ -47,7 +47,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
     base = tmp_path_factory.getbasetemp()
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "wheel"
     folder.mkdir(exist_ok=True)
-    made.install(f"{wheel(folder)}[cwl,snakemake,yadage]")
+    made.install(f"{wheel(folder)}[charts,cwl,snakemake,yadage]")
     yield made
     if not os.environ.get("REANA_BATCH_KEEP_BOX"):
         made.down()
