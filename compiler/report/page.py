@@ -121,15 +121,15 @@ def _summed(step: Step, facts: RunFacts) -> _Summed:
         of_process=any(job.memory_of == OF_PROCESS for job in jobs),
         time_share=times.most / step.runtime if times and step.runtime else None,
         memory_share=memory.most / step.memory if memory and step.memory else None,
-        cpu_share=_cpu_share(jobs),
+        cpu_share=_cpu_share(jobs, step.cpus or 1),
     )
 
 
-def _cpu_share(jobs: Sequence[Job]) -> float | None:
-    """Return the processor time that jobs used of the time that they took. None if it is not known of any."""
+def _cpu_share(jobs: Sequence[Job], cpus: int) -> float | None:
+    """Return the part of their CPUs' time that jobs used. None if it is not known of any."""
     known = [(job.cpu, job.seconds) for job in jobs if job.cpu is not None and job.seconds]
     took = sum(seconds for _, seconds in known)
-    return sum(cpu for cpu, _ in known) / took if took else None
+    return sum(cpu for cpu, _ in known) / (took * cpus) if took else None
 
 
 def _terms(facts: RunFacts) -> Iterator[tuple[str, str]]:

@@ -95,6 +95,7 @@ class Step:
     in_image: bool = False  # does the site start its commands in the image?
     memory: int | None = None
     runtime: int | None = None
+    cpus: int | None = None  # None if it asks for none; it then has one
     credentials: tuple[str, ...] = ()
     system: str = ""  # the batch system
 

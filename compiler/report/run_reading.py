@@ -119,6 +119,7 @@ def _steps(run: Run, title_of: Callable[[str], str]) -> Iterator[Step]:
             in_image=step.in_image,
             memory=step.asks.memory,
             runtime=step.asks.runtime,
+            cpus=step.asks.cpus,
             credentials=step.credentials,
             system=title_of(part.system_of(step)),
         )

@@ -348,3 +348,10 @@ def test_many_jobs_are_drawn_as_curves(tmp_path: Path) -> None:
     assert "40 at once" in timeline.wide
     assert timeline.note == "Each curve shows how many jobs of a step ran at the same time. A red dot is a failure."
     assert len(timeline.wide) < 100_000
+
+
+def test_cpu_time_is_a_part_of_the_cpus_that_jobs_asked_for() -> None:
+    jobs = [replace(job(0, row, 10, 20), cpu=cpu) for row, cpu in enumerate((10.0, 5.0, None))]
+    assert pages._cpu_share(jobs, 1) == 0.75
+    assert pages._cpu_share(jobs, 2) == 0.375
+    assert pages._cpu_share(jobs[2:], 2) is None
