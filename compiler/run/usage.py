@@ -98,9 +98,11 @@ class Row:
 
     @property
     def _memory(self) -> tuple[int | None, str]:
-        if self.record.memory is not None and (self.record.memory_of == OF_JOB or self.account.memory is None):
-            return self.record.memory, self.record.memory_of
-        return self.account.memory, OF_JOB if self.account.memory is not None else ""
+        own, told = self.record.memory, self.account.memory
+        # A batch system that looks at its jobs now and then can miss the peak of the largest process.
+        if own is not None and (self.record.memory_of == OF_JOB or own > (told or 0)):
+            return own, self.record.memory_of
+        return told, OF_JOB if told is not None else ""
 
 
 def rows(run: Run, accounts: Accounts = MappingProxyType({}), *, states: Collection[str] = STATES) -> Iterator[Row]:

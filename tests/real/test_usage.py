@@ -23,7 +23,9 @@ def test_usage_comes_from_records_and_is_completed_by_the_batch_system(desk: Des
     busy, large = answer["usage"]["steps"]
     assert busy["cpu_seconds"] > 0.3 > large["cpu_seconds"] - 0.5
     assert large["longest_seconds"] >= 8
-    assert large["memory"] > 200 * 2**20
+    # Without cgroups, as in the box, HTCondor looks at the memory of a job when it starts, and then after minutes.
+    assert large["memory"] > (200 if site == "generic-slurm" else 1) * 2**20
+    assert large["memory_of"] == "job"
     assert all(step["queue_seconds"] is not None for step in (busy, large))
     assert answer["usage"]["worst"][0]["step"] == large["name"]
     jobs = json.loads(desk.reana_batch("jobs", "--runs", "runs", "-w", name, "--json").stdout)["jobs"]

@@ -63,14 +63,16 @@ ACCOUNT = usage.Account(submitted=900, started=1000, ended=1011, cpu=7.0, memory
 
 
 def test_the_record_of_a_row_comes_first_and_the_account_completes_it(tmp_path: Path) -> None:
-    run = scatter(tmp_path, 3)
+    run = scatter(tmp_path, 4)
     write(run, "state/fit/0.done", DONE)
+    write(run, "state/fit/3.done", f"{DONE}memory={6 * GIB}\nmemory_of=process\n")
     write(run, "state/fit/1.done", f"{DONE}cpu=9.50\nmemory=1000\nmemory_of=job\n")
     write(run, "state/fit/2.done", f"{DONE}memory=1000\nmemory_of=process\n")
-    none, own, process = rows_in(run, {("fit", row): ACCOUNT for row in range(3)})
+    none, own, process, more = rows_in(run, {("fit", row): ACCOUNT for row in range(4)})
     assert (none.cpu, none.memory, none.memory_of, none.queued, none.host) == (7, 5 * GIB, "job", 100, "node7")
     assert (own.cpu, own.memory, own.memory_of) == (9.5, 1000, "job")
     assert (process.memory, process.memory_of) == (5 * GIB, "job")
+    assert (more.memory, more.memory_of) == (6 * GIB, "process")
 
 
 def test_a_job_of_several_rows_has_no_cpu_time_for_one_of_them(tmp_path: Path) -> None:
