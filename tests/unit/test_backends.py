@@ -391,7 +391,8 @@ def test_a_job_that_dagman_starts_again_knows_how_often() -> None:
         dag = written("htcondor", "workflow.dag", step("a", retries=retries))
         submit_file = written("htcondor", "steps/a/job.sub", step("a", retries=retries))
         assert (' tried="$(RETRY)"' in next(line for line in dag if line.startswith("VARS"))) == told
-        assert ('environment = "REANA_BATCH_TRIED=$(tried)"' in submit_file) == told
+        more = " REANA_BATCH_TRIED=$(tried)" if told else ""
+        assert f'environment = "REANA_BATCH_JOB=$(ClusterId).$(ProcId){more}"' in submit_file
 
 
 def test_step_without_rows_in_a_dag() -> None:
