@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import io
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,9 +14,9 @@ from reana_batch import layout, patterns
 from reana_batch.files import kind_of, opened
 from reana_batch.report.run_facts import File, Files
 from reana_batch.run import inputs as recorded
+from reana_batch.run.checksums import sha256
 from reana_batch.run.parts import Run
 
-_PIECE = 1 << 20
 _MOST_FILES = 200  # that are listed of the inputs, and of the outputs
 _MOST_HASHED = 1 << 30  # bytes of all inputs, and of all outputs
 _MOST_PICTURE = 150_000  # bytes of a picture
@@ -93,11 +92,7 @@ class _Reader:
         if size > self.left:
             return ""
         self.left -= size
-        digest = hashlib.sha256()
-        with opened(self.root, path) as stream:
-            while piece := stream.read(_PIECE):
-                digest.update(piece)
-        return digest.hexdigest()
+        return sha256(self.root, path)
 
     def _picture(self, path: str, size: int) -> tuple[str, str]:
         """Return the data URI of a picture, or why there is none. Both are empty for other files."""

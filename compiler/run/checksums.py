@@ -13,9 +13,6 @@ from reana_batch import patterns
 from reana_batch.files import kind_of, opened
 from reana_batch.printable import file_name
 
-# Bytes that are read at a time.
-_PIECE = 1 << 20
-
 
 @dataclass(frozen=True, slots=True)
 class FileSum:
@@ -56,8 +53,10 @@ def _sum(root: Path, path: str, facts: os.stat_result, *, hashed: bool) -> FileS
         return FileSum(*head, kind=kind, target=target)
     if not hashed:
         return FileSum(*head)
-    digest = hashlib.sha256()
+    return FileSum(*head, sha256(root, path))
+
+
+def sha256(root: Path, path: str) -> str:
+    """Return the checksum of a file below ``root``. Raises OSError if it cannot be read, or is reached by a link."""
     with opened(root, path) as stream:
-        while piece := stream.read(_PIECE):
-            digest.update(piece)
-    return FileSum(*head, digest.hexdigest())
+        return hashlib.file_digest(stream, "sha256").hexdigest()
