@@ -11,7 +11,7 @@ import pytest
 from reana_batch.cli.elsewhere import VERBS
 from reana_batch.cli.main import COMMANDS
 
-from .conftest import Desk, answered, serial
+from .conftest import Desk, serial
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,12 @@ def test_logs_are_filtered(failed: Desk) -> None:
 def test_status_has_columns(failed: Desk) -> None:
     assert failed("status", "-w", "fit", "--format", "name,status").stdout == "NAME\tSTATUS\nfit\tfailed\n"
     done = failed("status", "-w", "fit", "-v")
-    answered(done, "STEP\tDONE\tFAILED\tRUNNING\tWAITING\tJOBS", "s1\t1\t0\t0\t0\t1", "s2\t0\t1\t0\t0\t1")
+    steps = [line.split("\t")[:6] for line in done.stdout.splitlines() if line.count("\t") == 8]
+    assert steps == [
+        ["STEP", "DONE", "FAILED", "RUNNING", "WAITING", "JOBS"],
+        ["s1", "1", "0", "0", "0", "1"],
+        ["s2", "0", "1", "0", "0", "1"],
+    ]
     assert done.stdout.startswith(failed("status", "-w", "fit").stdout)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -28,10 +29,14 @@ NO_DIAGNOSTICS = {"diagnostics": [], "more_diagnostics": 0}
 def test_a_finished_run(desk: Desk) -> None:
     desk.write("reana.yaml", serial("echo 1 > a.txt", "echo 2 > b.txt", outputs={"files": ["b.txt"]}))
     done = desk("run", "-w", "test")
-    said(done, "==> Running test.1 in runs/test.1", "s1  1/1 done", "s2  1/1 done")
+    said(done, "==> Running test.1 in runs/test.1")
+    assert re.findall(r"^\S+T\S+  (s\d  1/1 done)$", done.stderr, re.MULTILINE) == ["s1  1/1 done", "s2  1/1 done"]
     assert done.stdout == "==> SUCCESS: test.1 has finished.\n  runs/test.1/workspace/b.txt\n"
     answer = desk.json("status", "-w", "test")
+    times = {key: answer[key] for key in ("created", "started", "ended", "seconds")}
+    assert times["created"] <= times["started"] <= times["ended"]
     assert answer == {
+        **times,
         "schema_version": 1,
         "name": "test.1",
         "directory": "runs/test.1",
@@ -80,7 +85,7 @@ def test_a_failed_run(desk: Desk) -> None:
     desk.write("reana.yaml", serial("echo 1 > a.txt", FAILING, "echo 3 > c.txt", "echo 4 > d.txt"))
     run = desk.run(exits=1)
     done = desk("status", "-w", "test")
-    assert done.stdout.splitlines() == [
+    assert [line for line in done.stdout.splitlines() if "\t" not in line] == [
         '==> ERROR: Step "s2" failed: the command ended with exit code 7.',
         f"reana.yaml:1, on {socket.gethostname()}:",
         f"  {FAILING}",
