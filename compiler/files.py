@@ -13,6 +13,7 @@ import secrets
 import stat
 import tempfile
 from collections.abc import Iterable, Iterator
+from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO
 
@@ -202,7 +203,7 @@ def _enter(name: str, parent: int, *, make: bool) -> int:
 
 
 @contextlib.contextmanager
-def opened(root: Path, path: str) -> Iterator[BinaryIO]:
+def opened(root: Path, path: str) -> Iterator[BufferedReader]:
     """Open a regular file below ``root`` for reading, without following links. Anything else raises OSError."""
     folder, name = os.path.split(path)
     with entered(root, Path(folder)) as parent:
