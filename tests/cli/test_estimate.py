@@ -53,7 +53,14 @@ def folders_of_inputs(tool: Tool, *words: str) -> int:
 
 @pytest.mark.parametrize(
     ("sample", "slots", "more"),
-    [("diamond", 2, "2"), ("wordcount", 2, "1"), ("toys", 8, "3"), ("channels", 4, "2"), ("lifetime", 4, "2")],
+    [
+        ("diamond", 2, "2"),
+        ("wordcount", 2, "1"),
+        ("toys", 8, "3"),
+        ("channels", 4, "2"),
+        ("lifetime", 4, "2"),
+        ("helloworld", 1, "3"),
+    ],
 )
 def test_a_sample_takes_as_long_as_its_jobs_foretell_and_has_the_files(
     empty: Tool, sample: str, slots: int, more: str

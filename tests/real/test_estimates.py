@@ -21,9 +21,9 @@ SLOTS = 32  # of the box
 MORE = 12  # seconds that each command takes longer, because Slurm starts jobs at intervals of some seconds
 
 
-def slow_run(desk: Desk, sample: str, site: str, number: int, seconds: int) -> Path:
+def slow_run(desk: Desk, sample: str, site: str, seconds: int) -> Path:
     """Run a sample whose commands sleep first. Return the run's directory on the host after its end."""
-    name = f"{sample}.{number}"
+    name = f"{sample}.1"
     desk.reana_batch("compile", "-f", "sample", "--site", site, *BARE, "-o", f"runs/{name}")
     for command in (desk.path / f"runs/{name}/batch/steps").rglob("command.*"):
         if command.name in ("command.1", "command.1.0"):
@@ -38,12 +38,13 @@ def estimated(desk: Desk, *words: str) -> dict[str, Any]:
     return record
 
 
-@pytest.mark.parametrize("sample", ["diamond", "toys"])
-def test_a_sample_on_slurm_takes_as_long_as_an_earlier_run_foretells(desk: Desk, sample: str) -> None:
+# The load of the machine can differ between two runs. So the durations are those of the run that is compared.
+@pytest.mark.parametrize("sample", ["diamond", "toys", "wordcount", "helloworld"])
+def test_a_sample_on_slurm_takes_as_long_as_its_jobs_foretell(desk: Desk, sample: str) -> None:
     desk.copy(ROOT / "samples" / sample, "sample")
-    _, second = (slow_run(desk, sample, "generic-slurm", number, MORE) for number in (1, 2))
+    run = slow_run(desk, sample, "generic-slurm", MORE)
     words = ("--site", "generic-slurm", "--measured", f"runs/{sample}.1", "--slots", str(SLOTS))
-    found, took = estimated(desk, *words), seconds_of(second)
+    found, took = estimated(desk, *words), seconds_of(run)
     print(f"{sample}: {found['makespan']} s estimated, {took:.1f} s taken; queue {found['queue_seconds']} s,")
     print(f"overhead {found['overhead_milliseconds']} ms")
     assert found["source"] == "measured"
