@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from reana_batch.site import Site
 
 _ASK = "ask your site."
+# The limit of calls in SlurmctldParameters, and its defaults: slurm.conf(5).
+_RATE = re.compile(r"\brl_(\w+)=?(\d*)", re.IGNORECASE)
+_RATE_DEFAULTS = {"bucket_size": 30, "refill_rate": 2, "refill_period": 1}
 _DATE = re.compile(r"^Configuration data as of (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)", re.MULTILINE)
 
 
@@ -39,6 +42,7 @@ def examine(site: Site, needed: bool) -> Iterator[Finding]:
         yield from _clock(config, began, ended)
         yield from _arrays(config, settings, needed)
         yield from _jobs(config, site, needed)
+        yield from _calls(config, site, needed)
         if needed:
             yield from _asked(config, settings)
     yield _pyslurm(settings, needed)
@@ -64,6 +68,18 @@ def _jobs(config: str, site: Site, needed: bool) -> Iterator[Finding]:
     if size.isdecimal() and said is not None:
         note = f"MaxJobCount is {size}, the profile says {said}"
         yield finding("Slurm jobs", int(size) >= said, needed, note, f"set limits.queued_jobs to {size}.")
+
+
+def _calls(config: str, site: Site, needed: bool) -> Iterator[Finding]:
+    """Yield whether the profile knows the rate to which slurmctld limits calls. Most do not limit them."""
+    limits = dict(_RATE.findall(_value(config, "SlurmctldParameters")))
+    if "enable" not in limits:
+        return
+    burst, rate, period = (int(limits.get(name) or default) for name, default in _RATE_DEFAULTS.items())
+    said = site.limits.calls
+    note = f"slurmctld takes {burst} calls of a user at once, and then {rate} in {period} s; the profile says "
+    note += "nothing" if said is None else str(said)
+    yield finding("Slurm calls", said is not None and said <= burst, needed, note, f"set limits.calls to {burst}.")
 
 
 def _value(config: str, name: str) -> str:

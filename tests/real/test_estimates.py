@@ -39,7 +39,7 @@ def estimated(desk: Desk, *words: str) -> dict[str, Any]:
 
 
 # The load of the machine can differ between two runs. So the durations are those of the run that is compared.
-@pytest.mark.parametrize("sample", ["diamond", "toys", "wordcount", "helloworld"])
+@pytest.mark.parametrize("sample", ["diamond", "toys", "wordcount", "helloworld", "dimuon", "channels"])
 def test_a_sample_on_slurm_takes_as_long_as_its_jobs_foretell(desk: Desk, sample: str) -> None:
     desk.copy(ROOT / "samples" / sample, "sample")
     run = slow_run(desk, sample, "generic-slurm", MORE)

@@ -104,6 +104,30 @@ def test_the_doctor_compares_the_jobs_that_slurm_takes_with_the_profile(tools: T
     assert "Slurm jobs" not in {each.subject for each in examine(Site(), True)}
 
 
+@pytest.mark.parametrize(
+    ("parameters", "calls", "state", "note"),
+    [
+        ("(null)", None, None, ""),
+        ("enable_configless,rl_bucket_size=40", None, None, ""),
+        ("enable_configless,rl_enable", None, "missing", "30 calls of a user at once, and then 2 in 1 s"),
+        (
+            "rl_enable,rl_bucket_size=40,rl_refill_rate=4,rl_refill_period=60",
+            40,
+            "ok",
+            "40 calls of a user at once, and",
+        ),
+        ("rl_enable,rl_bucket_size=40", 41, "missing", "the profile says 41"),
+    ],
+)
+def test_the_doctor_compares_the_rate_of_calls_with_the_profile(
+    tools: Tools, parameters: str, calls: int | None, state: str | None, note: str
+) -> None:
+    tools(sbatch="echo slurm 25.11", scontrol=f"echo 'SlurmctldParameters = {parameters}'", sacctmgr="exit 1")
+    found = {each.subject: each for each in examine(Site(limits=Limits(calls=calls)), True)}
+    assert (found["Slurm calls"].state if "Slurm calls" in found else None) == state
+    assert state is None or note in found["Slurm calls"].note
+
+
 PARTITIONS = (
     "PartitionName=main AllowGroups=ALL AllowAccounts=ALL AllowQos=ALL Default=YES MaxTime=UNLIMITED State=UP",
     "PartitionName=night AllowGroups=ALL AllowAccounts=ALL AllowQos=ALL Default=NO MaxTime=1-00:00:00 State=DRAIN",
