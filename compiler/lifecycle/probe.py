@@ -20,7 +20,7 @@ from reana_batch import backends, files, layout
 from reana_batch.backends.drivers import SingleJobs
 from reana_batch.diagnostics import Refused
 from reana_batch.findings import Finding, clock, finding
-from reana_batch.lifecycle.single import ASK, LOOK, leave_queue, write_folder
+from reana_batch.lifecycle.single import ASK, LOOK, leave_queue, uninterrupted, write_folder
 from reana_batch.run.queue import JobState, QueuedJob
 from reana_batch.run.small_files import names_in, tail
 from reana_batch.site import Site
@@ -118,7 +118,8 @@ def _look(job: _Probe, runs: Path, patience: float, changed: Callable[[str], Non
         # A scheduler that accepted the job may answer again.
         found.append(finding(WORKER, None if job.job else False, True, str(refused), cure))
     finally:
-        left = job.leave()
+        with uninterrupted():
+            left = job.leave()
     yield from found
     if left:
         yield finding("job of the probe", None, True, left, "look at the queue, and cancel it.")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import signal
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from reana_batch import files
@@ -13,6 +15,16 @@ from reana_batch.writing.render import File
 
 # How often the files of a job are read while it is awaited, and how often its scheduler is asked. Seconds.
 LOOK, ASK = 0.3, 5
+
+
+@contextlib.contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Ignore interrupts of the terminal, also in the programs that are called. A second one often follows the first."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def write_folder(folder: Path, written: Iterable[File]) -> None:

@@ -158,8 +158,11 @@ def test_a_job_that_cannot_be_cancelled(tools: Tools, tmp_path: Path, monkeypatc
     assert seen["job of the probe"] == ("unknown", "job 5 is still ending")
 
 
-def test_an_interrupt_cancels_the_job(tools: Tools, tmp_path: Path) -> None:
-    tools(sbatch="echo 5", squeue=WAITS, scancel=CANCELS)
+@pytest.mark.parametrize("again", ["", "kill -INT $PPID $$; "])
+def test_an_interrupt_cancels_the_job_and_a_second_one_does_not_prevent_that(
+    tools: Tools, tmp_path: Path, again: str
+) -> None:
+    tools(sbatch="echo 5", squeue=WAITS, scancel=again + CANCELS)
     words = ("-m", "reana_batch", "doctor", "--probe", "--site", "generic-slurm", "--runs", str(tmp_path / "runs"))
     process = subprocess.Popen([sys.executable, *words], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
     assert process.stderr is not None
@@ -170,6 +173,7 @@ def test_an_interrupt_cancels_the_job(tools: Tools, tmp_path: Path) -> None:
     process.stderr.close()
     assert process.wait() == 130
     assert "scancel --quiet 5\n" in (tmp_path / "called").read_text()
+    assert (tmp_path / "tools/cancelled").exists()
     assert not (tmp_path / "runs").exists()
 
 
