@@ -76,10 +76,10 @@ def look(run: Path, session: Session) -> SessionStatus:
     except Refused as refused:
         return SessionStatus(run, session, UNKNOWN, silence=silence_of(refused))
     session = read_session(run, session.kind) or session  # its job may have written more meanwhile
+    if session.state in (ENDED, FAILED):  # though its job may be in the queue for a moment longer
+        return SessionStatus(run, session, session.state, session.reason)
     if job is not None and job.state is not JobState.ENDED:
         return SessionStatus(run, session, *_of_job(session, job))
-    if session.state in (ENDED, FAILED):
-        return SessionStatus(run, session, session.state, session.reason)
     return SessionStatus(run, session, ENDED, (job.reason if job else "") or _LOST)
 
 
