@@ -289,7 +289,7 @@ class _Writer:
         jobs = [self._job(step, job, tool) for job in step.jobs]
         if step.number in self.awaited:
             self.add(named("after", step.name), "CreativeWork", name=f"The workspace after {step.label}")
-        needs = [self.facts.steps[number] for number in (*step.needs, *sorted(step.partly_needed))]
+        needs = [self.facts.steps[number] for number in step.waits_for]
         connections = [self._connection(need, step) for need in needs]
         how = self.add(
             named("step", step.name),
@@ -319,7 +319,7 @@ class _Writer:
             self.add(
                 f"{own}/needs/{number}", "FormalParameter", name=needed[number].label, additionalType="CreativeWork"
             )
-            for number in (*step.needs, *sorted(step.partly_needed))
+            for number in step.waits_for
         ]
         output = self.add(f"{own}/done", "FormalParameter", name=f"{step.label} done", additionalType="CreativeWork")
         return self.add(

@@ -68,6 +68,11 @@ class StepFacts:
     needs: tuple[int, ...]  # the numbers of the steps of which each row waits for all rows
     jobs: tuple[JobFacts, ...]
 
+    @property
+    def waits_for(self) -> tuple[int, ...]:
+        """The steps of which its rows wait for all or some rows."""
+        return (*self.needs, *sorted(self.partly_needed))
+
     @cached_property
     def partly_needed(self) -> frozenset[int]:
         """The steps of which its rows wait for some rows."""
