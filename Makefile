@@ -51,7 +51,7 @@ pytest: $(INSTALLED) ## Run the tests that need no site and no browser
 	@BIN=$(BIN) bash tests/install-npm-tools.sh
 	@BIN=$(BIN) bash tests/install-jupyter.sh
 	@BIN=$(BIN) bash tests/install-provenance-tools.sh
-	@bash tests/install-shells.sh
+	@bash tests/install-programs.sh
 	@TRACE_BASH=$(CURDIR)/build/bash $(TRACES) exec $(BIN)/python -m pytest -q -m "not site and not browser" --durations 40 -n auto --dist worksteal
 
 .PHONY: coverage

@@ -16,7 +16,9 @@ from .test_job_script import N, Run, Start, command, compiled, rows, started, st
 __all__ = ["started"]  # a fixture
 
 TIME = Path("/usr/bin/time")
-needs_time = pytest.mark.skipif(not TIME.exists(), reason="GNU time is not installed here: apt-get install time")
+needs_time = pytest.mark.skipif(
+    not TIME.exists(), reason="LEFT OUT: GNU time is not here; tests/install-programs.sh says why"
+)
 MIB = 2**20
 # Writes a hundred megabytes of memory, without a program of its own.
 LARGE = 'python3 -c "bytearray(100 * 2**20)"'
