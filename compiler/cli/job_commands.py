@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 # As lifecycle.jobs has them, which takes long to load.
 STATES = ("finished", "failed", "running", "waiting", "held", "lost")
-_ACTIVE = ("queued", "running")
 
 
 @click.command("jobs")
@@ -88,108 +87,108 @@ def top(name: str, runs: Path | None, follow: bool, interval: float) -> Answer:
     if wants_json() and follow:
         raise click.UsageError("--follow and --json exclude each other.")
     if sys.stdout.isatty() and not wants_json():
-        current = _watch(run, interval)
-    else:
-        current = _print_changes(run, interval) if follow else run.status()
-    return _top_answer(current)
+        return _top_answer(_watch(run, interval))
+    return _top_answer(_print_changes(run, interval) if follow else _look(run))
 
 
-def _top_answer(current: RunStatus) -> Answer:
+@dataclass(frozen=True)
+class _Look:
+    """The state of a run at a moment, with the jobs that need attention then."""
+
+    current: RunStatus
+    active: Jobs
+
+    def headline(self, now: int) -> str:
+        from reana_batch.lifecycle.status import time_text
+
+        current = self.current
+        done = f"{current.done:,} of {current.total:,} jobs done"
+        return f"{time_text(now)}  {current.run.directory.name}  {current.state}  {done}"
+
+    def pieces(self, now: int) -> Iterator[Piece]:
+        """Yield what is printed of it."""
+        from reana_batch.cli.job_text import jobs_table, steps_table
+
+        yield line(self.headline(now))
+        yield steps_table(self.current, now)
+        if self.active:
+            yield jobs_table(self.active, now)
+
+
+def _look(run: Run) -> _Look:
+    from reana_batch.lifecycle.jobs import jobs_of
+
+    current = run.status()
+    return _Look(current, jobs_of(current, list(current.run.steps()), ("running", "held", "lost", "failed")))
+
+
+def _looks(run: Run, interval: float) -> Iterator[_Look]:
+    """Yield the state of a run again and again, until it has ended."""
+    look = _look(run)
+    while look.current.may_go_on:
+        yield look
+        time.sleep(interval)
+        look = _look(run)
+    yield look
+
+
+def _top_answer(look: _Look) -> Answer:
     from reana_batch.report.job_records import job_record
     from reana_batch.report.records import run_record
 
-    now = _now()
-    active = _active_jobs(current)
+    now, current = _now(), look.current
     return Answer(
-        lambda: {**run_record(current), "jobs": [job_record(job, now) for job in active]},
-        _view(current, now),
+        lambda: {**run_record(current), "jobs": [job_record(job, now) for job in look.active]},
+        look.pieces(now),
         current.silence.diagnostics if current.silence else None,
     )
 
 
-def _active_jobs(current: RunStatus) -> Jobs:
-    from reana_batch.lifecycle.jobs import jobs_of
-
-    return jobs_of(current, list(current.run.steps()), ("running", "held", "lost", "failed"))
-
-
-def _view(current: RunStatus, now: int) -> Iterator[Piece]:
-    """Yield what one look shows."""
-    from reana_batch.cli.job_text import jobs_table, steps_table
-
-    yield line(_headline(current, now))
-    yield steps_table(current, now)
-    active = _active_jobs(current)
-    if active:
-        yield jobs_table(active, now)
-
-
-def _headline(current: RunStatus, now: int) -> str:
-    from reana_batch.lifecycle.status import time_text
-
-    done = f"{current.done:,} of {current.total:,} jobs done"
-    return f"{time_text(now)}  {current.run.directory.name}  {current.state}  {done}"
-
-
-def _looks(run: Run, interval: float) -> Iterator[RunStatus]:
-    """Yield the state of a run again and again, until it has ended."""
-    while True:
-        current = run.status()
-        yield current
-        if current.state not in (*_ACTIVE, "unknown"):
-            return
-        time.sleep(interval)
-
-
-def _print_changes(run: Run, interval: float) -> RunStatus:
-    """Print the view after each change, until the run has ended. Return its last state, which is not printed."""
+def _print_changes(run: Run, interval: float) -> _Look:
+    """Print each change, until the run has ended. Return the last look, which is not printed."""
     before: object = None
-    for current in _looks(run, interval):
-        seen = current.state, current.progress
-        if current.state not in (*_ACTIVE, "unknown"):
-            break
-        if seen != before:
-            print_pieces(_view(current, _now()))
+    for look in _looks(run, interval):
+        seen = look.current.state, look.current.progress
+        if look.current.may_go_on and seen != before:
+            print_pieces(look.pieces(_now()))
             sys.stdout.flush()
         before = seen
-    return current
+    return look
 
 
-def _watch(run: Run, interval: float) -> RunStatus:
-    """Show the view on the whole terminal until the run has ended, or the user interrupts. Return the last state."""
+def _watch(run: Run, interval: float) -> _Look:
+    """Show the run on the whole terminal until it has ended, or the user interrupts. Return the last look."""
     from rich.console import Console
     from rich.live import Live
 
-    current = run.status()
-    screen = _Screen(current)
+    screen = _Screen(_look(run))
     live = Live(screen, console=Console(highlight=False), screen=True, refresh_per_second=2)
     try:  # an interrupt may come before `with` has entered the view
         live.start(refresh=True)
-        for current in _looks(run, interval):
-            screen.current = current
+        for screen.look in _looks(run, interval):
+            pass
     except KeyboardInterrupt:
         pass  # it ends the view and not the run
     finally:
         live.stop()
-    return current
+    return screen.look
 
 
 @dataclass
 class _Screen:
-    """What fits the terminal, drawn again when its size changes."""
+    """What fits the terminal, drawn again when its size changes. Between two looks it reads the listed records alone."""
 
-    current: RunStatus
+    look: _Look
 
     def __rich_console__(self, _console: Console, options: ConsoleOptions) -> RenderResult:
         from reana_batch.cli.job_text import jobs_table, steps_table
         from reana_batch.cli.terminal import drawn_table
 
         now, height = _now(), options.max_height
-        steps = steps_table(self.current, now)
-        yield _headline(self.current, now)
+        steps = steps_table(self.look.current, now)
+        yield self.look.headline(now)
         yield drawn_table(steps, most=max(height // 2 - 2, 3), folded=False)
         left = height - min(len(steps.rows) + 1, height // 2) - 4
-        active = _active_jobs(self.current)
-        if active and left > 1:
+        if self.look.active and left > 1:
             yield ""
-            yield drawn_table(jobs_table(active, now), most=left - 2, folded=False)
+            yield drawn_table(jobs_table(self.look.active, now), most=left - 2, folded=False)

@@ -67,8 +67,7 @@ class Jobs(Sequence[Job]):
 
 def jobs_of(current: RunStatus, steps: Steps, states: Collection[str] = STATES) -> Jobs:
     """Return the jobs of these steps that are in one of the states."""
-    queued = _by_place(current)
-    alive = current.state in ("queued", "running", "unknown")
+    queued, alive = _by_place(current), current.may_go_on
     return Jobs([place for part, step in steps for place in _places(part, step, queued, alive) if place[3] in states])
 
 

@@ -73,6 +73,11 @@ class RunStatus:
         return sum(facts.st_size for _, facts in files.walk(self.run.directory))
 
     @property
+    def may_go_on(self) -> bool:
+        """Whether jobs of the run wait or run, or its batch system does not answer."""
+        return self.state in ("queued", "running", "unknown")
+
+    @property
     def has_ended(self) -> bool:
         """Whether the run has ended, whatever the result."""
         return self.state in ("finished", "failed", "stopped")

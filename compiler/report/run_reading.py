@@ -12,6 +12,7 @@ from reana_batch import files, layout
 from reana_batch.diagnostics import Diagnostics
 from reana_batch.lifecycle import requests
 from reana_batch.lifecycle.accounts import accounts_of
+from reana_batch.lifecycle.jobs import LOST
 from reana_batch.lifecycle.status import RunStatus
 from reana_batch.report import run_files
 from reana_batch.report.records import LOG_LINES
@@ -142,14 +143,13 @@ def _jobs(current: RunStatus, accounts: Accounts) -> Iterator[Job]:
     failed: dict[str, dict[int, Failure]] = defaultdict(dict)
     for failure in current.failures:
         failed[failure.step][failure.row] = failure
-    goes_on = current.state in ("created", "queued", "running", "unknown")
     for number, (part, step) in enumerate(current.run.steps()):
         for row in usage.rows_of(part, step, accounts):
-            yield _job(number, row, failed[part.name_of(step)].get(row.number), goes_on=goes_on)
+            yield _job(number, row, failed[part.name_of(step)].get(row.number), alive=current.may_go_on)
 
 
-def _job(number: int, row: usage.Row, failure: Failure | None, *, goes_on: bool) -> Job:
-    state = FAILED if failure else "lost" if row.state == usage.RUNNING and not goes_on else row.state
+def _job(number: int, row: usage.Row, failure: Failure | None, *, alive: bool) -> Job:
+    state = FAILED if failure else LOST if row.state == usage.RUNNING and not alive else row.state
     said = row.record
     return Job(
         step=number,
