@@ -28,7 +28,8 @@ rule all:
     input: expand("out/{i}", i=range(5))
 rule cook:
     output: "out/{i}"
-    shell: "[[ {wildcards.i} != 3 ]] && until [[ -e go ]]; do sleep 0.1; done && echo {wildcards.i} > {output}"
+    shell: "[[ {wildcards.i} != 3 ]] && until [[ -e go ]]; do sleep 0.1; done"
+           " && for n in {{1..200000}}; do :; done && echo {wildcards.i} > {output}"
 """
 
 
