@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from reana_batch.cli.terminal import Piece, counted, print_pieces, say, show
+from reana_batch.amounts import counted
+from reana_batch.cli.terminal import Piece, print_pieces, say, show
 from reana_batch.printable import printable_json
 from reana_batch.run import reasons
 

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 import click
 
 from reana_batch import layout
+from reana_batch.amounts import counted, readable_size
 from reana_batch.cli import completing
 from reana_batch.cli.answers import EXIT_REFUSED, Answer, answering
 from reana_batch.cli.choosing import Choice, choice_options, look_at_each, named_runs
 from reana_batch.cli.options import WORKON, find_run, run_options, runs_option
 from reana_batch.cli.run_columns import runs_table
-from reana_batch.cli.terminal import Note, Table, counted, line, readable_size, show
+from reana_batch.cli.terminal import Note, Table, line, show
 
 if TYPE_CHECKING:
     from reana_batch import RunStatus

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from reana_batch.amounts import counted
 from reana_batch.cli import completing
 from reana_batch.cli.answers import Answer, Record, answering, wants_json, write_file
 from reana_batch.cli.options import checksum_option, compile_analysis, find_run, recompile, runs_option, spec_options
 from reana_batch.cli.plan_text import plan_answer
-from reana_batch.cli.terminal import Line, Note, Number, Piece, Raw, Table, Tree, counted, line
+from reana_batch.cli.terminal import Line, Note, Number, Piece, Raw, Table, Tree, line
 
 if TYPE_CHECKING:
     from reana_batch.compilation import Compilation

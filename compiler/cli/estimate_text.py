@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from reana_batch.amounts import counted, duration, readable_size
 from reana_batch.cli.answers import Answer
-from reana_batch.cli.terminal import Number, Piece, Table, counted, duration, line, readable_size
+from reana_batch.cli.terminal import Number, Piece, Table, line
 from reana_batch.estimating.durations import ASSUMED, LIMIT
 from reana_batch.estimating.estimate import hours
 

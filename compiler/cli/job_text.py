@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, overload
 
-from reana_batch.cli.terminal import Cell, Number, Table, duration, readable_size
+from reana_batch.amounts import duration, readable_size
+from reana_batch.cli.terminal import Cell, Number, Table
 from reana_batch.lifecycle.jobs import Job, Jobs
 from reana_batch.lifecycle.status import RunStatus, time_text
 from reana_batch.lifecycle.usage import StepUsage, idle

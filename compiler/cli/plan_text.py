@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from reana_batch.amounts import counted
 from reana_batch.cli.answers import Answer
-from reana_batch.cli.terminal import Line, counted, line
+from reana_batch.cli.terminal import Line, line
 
 if TYPE_CHECKING:
     from reana_batch.diagnostics import Diagnostics

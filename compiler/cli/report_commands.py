@@ -7,9 +7,10 @@ from pathlib import Path
 import click
 
 from reana_batch import backends
+from reana_batch.amounts import readable_size
 from reana_batch.cli.answers import Answer, answering, write_file
 from reana_batch.cli.options import open_run, run_options
-from reana_batch.cli.terminal import line, readable_size, show
+from reana_batch.cli.terminal import line, show
 
 
 @click.command("report")

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from reana_batch.amounts import readable_size
 from reana_batch.cli import completing
 from reana_batch.cli.options import WORKON
-from reana_batch.cli.terminal import Cell, Number, Table, readable_size
+from reana_batch.cli.terminal import Cell, Number, Table
 
 if TYPE_CHECKING:
     from reana_batch import RunStatus

@@ -10,6 +10,7 @@ import click
 
 import reana_batch
 from reana_batch import backends
+from reana_batch.amounts import counted
 from reana_batch.cli import completing
 from reana_batch.cli.answers import Answer, answering
 from reana_batch.cli.estimating import Asked, estimate_of, estimating_options
@@ -29,7 +30,7 @@ from reana_batch.cli.options import (
 )
 from reana_batch.cli.plan_text import plan_answer
 from reana_batch.cli.starting import asked_site, create, starting, watch_here
-from reana_batch.cli.terminal import Line, counted, line, say, show
+from reana_batch.cli.terminal import Line, line, say, show
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,7 +5,8 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Sequence
 
-from reana_batch.cli.terminal import Line, Table, duration, line
+from reana_batch.amounts import duration
+from reana_batch.cli.terminal import Line, Table, line
 from reana_batch.lifecycle.sessions import OPEN, STARTING, UNKNOWN, WAITING, SessionStatus
 
 _STATES = {

@@ -11,10 +11,11 @@ import click
 
 import reana_batch
 from reana_batch import backends
+from reana_batch.amounts import counted
 from reana_batch.cli.answers import Answer, wants_json
 from reana_batch.cli.following import end_answer
 from reana_batch.cli.progress import watching
-from reana_batch.cli.terminal import counted, say
+from reana_batch.cli.terminal import say
 
 if TYPE_CHECKING:
     import subprocess

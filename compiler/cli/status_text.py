@@ -7,7 +7,8 @@ import shlex
 from collections import Counter
 from collections.abc import Iterator
 
-from reana_batch.cli.terminal import Line, counted, line
+from reana_batch.amounts import counted
+from reana_batch.cli.terminal import Line, line
 from reana_batch.lifecycle import requests
 from reana_batch.lifecycle.status import RunStatus
 from reana_batch.report.records import LOG_LINES

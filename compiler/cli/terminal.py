@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from reana_batch.amounts import readable_size
 from reana_batch.printable import printable, printable_log
 
 if TYPE_CHECKING:
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 # Rows that a terminal shows of a table or tree; the others are counted.
 _MOST_ROWS = 200
 _GAP = "   "  # between two columns
-_TIMES = (("d", 86400), ("h", 3600), ("min", 60))
-_UNITS = ("Bytes", "KiB", "MiB", "GiB", "TiB", "PiB")
 
 Span = tuple[str, str]  # a text and its style: a colour, "dim", "bold" or none
 
@@ -92,30 +91,6 @@ Piece = Line | Note | Raw | Table | Tree
 def line(text: str, style: str = "") -> Line:
     """Return a line of one style."""
     return Line(((text, style),))
-
-
-def counted(number: int, noun: str) -> str:
-    """Return a number with its noun, such as ``2 jobs``."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
-def readable_size(size: int) -> str:
-    """Return a number of bytes as REANA shows it to people, such as ``1.5 KiB``."""
-    power = min(max(size.bit_length() - 1, 0) // 10, len(_UNITS) - 1)
-    return f"{size / 1024**power:.2f}".rstrip("0").rstrip(".") + f" {_UNITS[power]}"
-
-
-def duration(seconds: int) -> str:
-    """Return a duration in its largest unit and the next one.
-
-    >>> duration(5400), duration(86400), duration(59)
-    ('1 h 30 min', '1 d', '59 s')
-    """
-    for (unit, size), (smaller, part) in zip(_TIMES, (*_TIMES[1:], ("s", 1)), strict=True):
-        if seconds >= size:
-            rest = seconds % size // part
-            return f"{seconds // size} {unit}" + (f" {rest} {smaller}" if rest else "")
-    return f"{seconds} s"
 
 
 def size_text(size: int, *, human: bool) -> str:

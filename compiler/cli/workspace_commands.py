@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 import click
 
 from reana_batch import backends
+from reana_batch.amounts import counted
 from reana_batch.cli import completing
 from reana_batch.cli.answers import EXIT_FAILED, Answer, answering, wants_json, write_file
 from reana_batch.cli.choosing import Filters, filter_option, parsed_filters
 from reana_batch.cli.options import find_run, open_run, run_options, runs_option
 from reana_batch.cli.run_columns import human_option
-from reana_batch.cli.terminal import Line, Piece, Raw, Table, counted, line, show, size_text
+from reana_batch.cli.terminal import Line, Piece, Raw, Table, line, show, size_text
 
 if TYPE_CHECKING:
     from reana_batch.diagnostics import Diagnostics

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reana_batch import layout
+from reana_batch.amounts import counted
 from reana_batch.lifecycle.comparison import Reason, difference
 from reana_batch.printable import file_name
 from reana_batch.run.checksums import FileSum, sums
@@ -124,13 +125,9 @@ def _job_differences(first: Evidence, other: Evidence) -> Iterator[Difference]:
         gone, come = (one.rows - two.rows).total(), (two.rows - one.rows).total()
         if gone or come:
             counts = ((gone, first.name), (come, other.name))
-            only = ", ".join(f"{_jobs_text(count)} only in {name}" for count, name in counts if count)
+            only = ", ".join(f"{counted(count, 'job')} only in {name}" for count, name in counts if count)
             why = _reason(one.steps, two.steps)
             yield Difference(other.name, "jobs", key[1], f"{only}{f': {why.text}' if why.text else ''}", why.place)
-
-
-def _jobs_text(count: int) -> str:
-    return f"{count:,} {'job' if count == 1 else 'jobs'}"
 
 
 def _reason(one: Sequence[StepEntry], two: Sequence[StepEntry]) -> Reason:

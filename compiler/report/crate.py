@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from reana_batch import layout
+from reana_batch.amounts import counted
 from reana_batch.diagnostics import refuse
 from reana_batch.printable import file_name
 from reana_batch.report.crate_terms import (
@@ -28,7 +29,6 @@ from reana_batch.report.crate_terms import (
     compact,
     file_facts,
     image_facts,
-    jobs_text,
     named,
     quoted,
     ref,
@@ -162,7 +162,7 @@ class _Writer:
     def _summary(self) -> str:
         jobs = list(self.facts.jobs)
         done = sum(job.state == DONE_JOB for job in jobs)
-        return f"The run is {self.facts.state} on {self.facts.system}: {done:,} of {jobs_text(len(jobs))} done."
+        return f"The run is {self.facts.state} on {self.facts.system}: {done:,} of {counted(len(jobs), 'job')} done."
 
     # --- files ---
 
@@ -298,7 +298,7 @@ class _Writer:
             position=step.number,
             workExample=tool,
             connection=connections,
-            description=f"{jobs_text(len(step.jobs))}, by {step.origin}.",
+            description=f"{counted(len(step.jobs), 'job')}, by {step.origin}.",
         )
         state, error = _state_of(step)
         control = self.add(
@@ -386,7 +386,7 @@ def _state_of(step: StepFacts) -> tuple[str, str]:
     states = [job.state for job in step.jobs]
     failed = states.count(FAILED_JOB)
     if failed:
-        return FAILED_JOB, f"{failed:,} of {jobs_text(len(states))} failed"
+        return FAILED_JOB, f"{failed:,} of {counted(len(states), 'job')} failed"
     if states.count(DONE_JOB) == len(states):
         return DONE_JOB, ""
     return (RUNNING_JOB if {RUNNING_JOB, DONE_JOB}.intersection(states) else WAITING_JOB), ""

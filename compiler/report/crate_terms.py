@@ -108,11 +108,6 @@ def compact(value: object) -> object:
     return value[0] if isinstance(value, list) and len(value) == 1 else value
 
 
-def jobs_text(count: int) -> str:
-    """Return a number of jobs in words."""
-    return f"{count:,} {'job' if count == 1 else 'jobs'}"
-
-
 def usages(job: JobFacts) -> Iterator[tuple[tuple[str, str], Mapping[str, object]]]:
     """Yield what a job has used, if it was measured: the head and the properties of each entity."""
     whose = {"job": "all processes of the scheduler job", "process": "the largest process"}

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from reana_batch import amounts
 from reana_batch.report.charts import charts
 from reana_batch.report.run_facts import (
     SHOWN,
@@ -45,8 +46,6 @@ _WORDS = {
     "lost": "jobs without a record of their end",
     "waiting": "jobs not started",
 }
-# Units of a duration: each with its seconds, and the smaller unit that is said with it.
-_UNITS = (("d", 86400, "h", 3600), ("h", 3600, "min", 60), ("min", 60, "s", 1))
 _SIZES = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 _UNKNOWN = "-"
 _MOST_LABELS = 50  # steps that are named with an image
@@ -194,12 +193,7 @@ def duration(seconds: float | None) -> str:
         return _UNKNOWN
     if seconds < 10 and seconds % 1:
         return f"{seconds:.1f} s"
-    whole = round(seconds)
-    for unit, length, smaller, part in _UNITS:
-        if whole >= length:
-            rest = whole % length // part
-            return f"{whole // length} {unit}" + (f" {rest} {smaller}" if rest else "")
-    return f"{whole} s"
+    return amounts.duration(round(seconds))
 
 
 def _number(number: int) -> str:
