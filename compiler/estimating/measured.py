@@ -15,9 +15,8 @@ from reana_batch.run.manifest import StepEntry
 from reana_batch.run.parts import Run
 from reana_batch.run.records import DONE, STARTED, StepRecords
 from reana_batch.run.run_json import read_record
+from reana_batch.run.sampling import spread
 
-# The rows of a step that are looked at.
-_SAMPLE = 1000
 # A row that took no whole second took half of one, on average.
 _SHORTEST = 0.5
 
@@ -97,10 +96,9 @@ def _size(run: Run, path: str) -> int | None:
 
 
 def _times(part: Run, step: StepEntry) -> Iterator[tuple[int, Times]]:
-    """Yield rows of a step that are done, each with its times."""
+    """Yield rows of a step that are done, each with its times. Of many, it yields a thousand."""
     records = part.records(step)
-    done = sorted(records.states().done)
-    for row in done[:: -(-len(done) // _SAMPLE) or 1]:
+    for row in spread(sorted(records.states().done)):
         times = _of_row(records, row)
         if times is not None:
             yield row, times
@@ -109,7 +107,7 @@ def _times(part: Run, step: StepEntry) -> Iterator[tuple[int, Times]]:
 def _of_row(records: StepRecords, row: int) -> Times | None:
     """Return the times of a row, more precise than its record if the times of its files agree with that."""
     record, step = records.read(row, DONE), records.step
-    if not (record.started and record.ended):
+    if not record.has_times:
         return None
     end = _within(record.ended, records.path(row, DONE))
     start = None

@@ -10,16 +10,15 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import mean
 
 from reana_batch import files, layout, patterns
 from reana_batch.diagnostics import refuse
 from reana_batch.run import manifest
 from reana_batch.run.manifest import ExpansionEntry, Manifest, StepEntry
 from reana_batch.run.records import DONE, StepRecords
+from reana_batch.run.sampling import spread
 from reana_batch.run.small_files import names_in
-
-# Jobs of a step whose duration is looked at.
-_SAMPLE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,14 +152,17 @@ class Run:
         return step.name in self._complete
 
     def durations(self) -> dict[str, float]:
-        """Return the mean seconds that a job of each step took, by the step's name; of finished jobs only."""
+        """Return the mean seconds that a job of each step took, by the step's name; of finished jobs only.
+
+        Of many jobs, it reads at most a thousand, spread over all.
+        """
         spans: dict[str, list[int]] = {}
         for part, step in self.steps():
             records = part.records(step)
-            done = sorted(records.states().done)[:_SAMPLE]
-            spans.setdefault(step.name, []).extend(records.read(row, DONE).duration for row in done)
+            found = (records.read(row, DONE) for row in spread(sorted(records.states().done)))
+            spans.setdefault(step.name, []).extend(record.duration for record in found if record.has_times)
         # Times are whole seconds: what took none took half of one, on average.
-        return {name: max(sum(found) / len(found), 0.5) for name, found in spans.items() if found}
+        return {name: max(mean(took), 0.5) for name, took in spans.items() if took}
 
     # --- its outputs ---
 

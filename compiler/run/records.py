@@ -38,8 +38,16 @@ class RowRecord:
     memory_of: str = ""  # "job" if it is the memory of all processes of the job until then, "process" of the largest
 
     @property
+    def has_times(self) -> bool:
+        """Whether it says when the row started and ended. It lacks a time if the job was killed while it wrote.
+
+        If the clock went back meanwhile, the times say nothing.
+        """
+        return 0 < self.started <= self.ended
+
+    @property
     def duration(self) -> int:
-        """The seconds that the row took."""
+        """The seconds that the row took, if it has these times."""
         return self.ended - self.started
 
 

@@ -1,7 +1,4 @@
-"""When the jobs of a run started and ended, and how long they take.
-
-Records are read one by one, which takes long for many rows. So of each step at most a thousand are read.
-"""
+"""When the jobs of a run started and ended, and how long they take."""
 
 from __future__ import annotations
 
@@ -12,9 +9,7 @@ from statistics import median
 from reana_batch.run.manifest import StepEntry
 from reana_batch.run.parts import Run, StepProgress
 from reana_batch.run.records import DONE, FAILED, STARTED
-
-# The most rows of a step whose records are read for its times.
-_SAMPLE = 1000
+from reana_batch.run.sampling import spread
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,26 +45,18 @@ def step_times(part: Run, step: StepEntry) -> StepTimes:
     """Return the times of a step. Of many rows that are done, it reads at most a thousand, spread over all."""
     records = part.records(step)
     states = records.states()
-    failed = [records.read(row, FAILED) for row in _spread(sorted(states.failed - states.done))]
-    done = [records.read(row, DONE) for row in _spread(sorted(states.done))]
+    failed = [records.read(row, FAILED) for row in spread(sorted(states.failed - states.done))]
+    done = [records.read(row, DONE) for row in spread(sorted(states.done))]
     running = [records.read(first, STARTED) for first in _first_rows(step, states.lost)]
     starts = [record.started for record in (*done, *failed, *running) if record.started]
-    # The file may lack times if its job was killed while it was written.
-    took = [record.duration for record in done if record.started and record.ended]
+    took = [record.duration for record in done if record.has_times]
     ended = max((record.ended for record in (*done, *failed)), default=0)
     return StepTimes(min(starts, default=0), ended, median(took) if took else None)
 
 
-def _spread(rows: Sequence[int]) -> Sequence[int]:
-    """Return at most a thousand of the rows, with the first and the last."""
-    if len(rows) <= _SAMPLE:
-        return rows
-    return [rows[number * (len(rows) - 1) // (_SAMPLE - 1)] for number in range(_SAMPLE)]
-
-
 def _first_rows(step: StepEntry, rows: Iterable[int]) -> Sequence[int]:
     """Return the first rows of the chunks of some rows. A chunk has one record of its start."""
-    return _spread(sorted({step.chunk(step.chunk_of(row))[0] for row in rows}))
+    return spread(sorted({step.chunk(step.chunk_of(row))[0] for row in rows}))
 
 
 def remaining(step: StepProgress, times: StepTimes, now: int) -> int | None:

@@ -64,7 +64,7 @@ class Row:
     @property
     def wall(self) -> int | None:
         """The seconds that the row took. None if it has not ended."""
-        return self.record.duration if self.record.started and self.record.ended else None
+        return self.record.duration if self.record.has_times else None
 
     @property
     def queued(self) -> int | None:

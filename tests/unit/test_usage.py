@@ -148,12 +148,6 @@ def test_times_of_a_step(tmp_path: Path) -> None:
     assert times.remaining(progress, times.StepTimes(), 1290) is None
 
 
-def test_of_many_rows_a_thousand_are_read_from_the_first_to_the_last() -> None:
-    assert times._spread(range(1000)) == range(1000)
-    chosen = times._spread(range(100_000))
-    assert (len(chosen), len(set(chosen)), chosen[0], chosen[-1]) == (1000, 1000, 0, 99_999)
-
-
 # --- what batch systems wrote down ------------------------------------------------------------------
 
 NODES = """000 (004.000.000) 2026-11-30 19:10:11 Job submitted from host: <127.0.0.1:9618?addrs=127.0.0.1-9618>
