@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 import time
 from collections.abc import Iterator
@@ -65,6 +66,8 @@ def _now() -> int:
 
 # --- top -----------------------------------------------------------------------------------------
 
+_MOST_JOBS = 100  # of a look that is printed
+
 
 @click.command("top")
 @run_options
@@ -112,7 +115,10 @@ class _Look:
         yield line(self.headline(now))
         yield steps_table(self.current, now)
         if self.active:
-            yield jobs_table(self.active, now)
+            yield jobs_table(self.active[:_MOST_JOBS], now)
+        if len(self.active) > _MOST_JOBS:
+            named = shlex.quote(str(self.current.run.directory))
+            yield line(f"and {len(self.active) - _MOST_JOBS:,} more. To list all jobs: reana-batch jobs -w {named}")
 
 
 def _look(run: Run) -> _Look:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections import Counter
 from collections.abc import Iterator
 
 from reana_batch.amounts import counted
@@ -12,8 +11,9 @@ from reana_batch.cli.terminal import Line, line
 from reana_batch.lifecycle import requests
 from reana_batch.lifecycle.status import RunStatus
 from reana_batch.report.records import LOG_LINES
-from reana_batch.run.failures import Failure
+from reana_batch.run.failures import Failure, causes
 from reana_batch.run.queue import JobState, QueuedJob
+from reana_batch.run.sampling import MOST
 from reana_batch.run.small_files import tail
 
 _MOST = 20  # of steps, jobs or expansions that are named
@@ -130,12 +130,17 @@ def _outputs(current: RunStatus) -> Iterator[Line]:
 def _failures(current: RunStatus) -> Iterator[Line]:
     if current.failures:
         yield from _failure(current.failures[0])
-    groups = Counter((each.label, each.cause) for each in current.failures[1:])
+    groups = causes(current.failures[1:MOST])
     for (label, cause), number in groups.most_common(_MOST):
         yield line(f"{counted(number, 'job')} more of {label} failed: {cause}.")
     if len(groups) > _MOST:
         left = sum(number for _, number in groups.most_common()[_MOST:])
         yield line(f"{counted(left, 'job')} more failed. They have {len(groups) - _MOST:,} more causes.")
+    if len(current.failures) > MOST:
+        unread = counted(len(current.failures) - MOST, "job")
+        yield line(
+            f"{unread} more failed, and their causes were not read. To list them: reana-batch jobs -w {_quoted(current)} --state failed -v"
+        )
 
 
 def _failure(failure: Failure) -> Iterator[Line]:

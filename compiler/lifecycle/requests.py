@@ -21,6 +21,7 @@ from reana_batch.run.failures import Failure
 from reana_batch.run.manifest import Amounts, Manifest, StepEntry
 from reana_batch.run.parts import Run
 from reana_batch.run.queue import JobState, QueuedJob, Submission
+from reana_batch.run.sampling import MOST
 from reana_batch.run.steps import Steps, named
 from reana_batch.target import Target
 from reana_batch.writing.directives import with_fact
@@ -188,7 +189,7 @@ _FIRST = {"memory": 4 * 1024**3, "runtime": 8 * 3600}
 def cure_of(current: RunStatus) -> str:
     """Return the command that gives the jobs of a run more of what they lacked. Empty if ``resume`` cannot do that."""
     held = current.queue.held
-    return cure(current.run, current.failures, held) if held or current.state in ("failed", "stopped") else ""
+    return cure(current.run, current.failures[:MOST], held) if held or current.state in ("failed", "stopped") else ""
 
 
 def cure(run: Run, failures: Sequence[Failure], held: Sequence[QueuedJob] = ()) -> str:

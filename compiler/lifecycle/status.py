@@ -17,6 +17,7 @@ from reana_batch.run.manifest import ExpansionEntry, StepEntry
 from reana_batch.run.parts import Run, StepProgress
 from reana_batch.run.queue import JobState, Queue, Submission, Trace
 from reana_batch.run.run_json import RunRecord, read_record
+from reana_batch.run.sampling import rows_of_each
 
 # The states of a run, in REANA's words. A run that is "deleted" is deleted in part.
 STATES = ("created", "queued", "running", "finished", "failed", "stopped", "deleted", "unknown")
@@ -65,7 +66,9 @@ class RunStatus:
     @cached_property
     def times(self) -> Mapping[str, times.StepTimes]:
         """The times of each step, by its name in the whole run."""
-        return {part.name_of(step): times.step_times(part, step) for part, step in self.run.steps()}
+        steps = list(self.run.steps())
+        most = rows_of_each(len(steps))
+        return {part.name_of(step): times.step_times(part, step, most) for part, step in steps}
 
     @cached_property
     def size(self) -> int:

@@ -10,8 +10,9 @@ from reana_batch.ir import Resources, Step
 from reana_batch.lifecycle import requests
 from reana_batch.lifecycle.sessions import SessionStatus
 from reana_batch.lifecycle.status import RunStatus, created, time_text
-from reana_batch.run.failures import Failure
+from reana_batch.run.failures import Failure, causes
 from reana_batch.run.parts import StepProgress
+from reana_batch.run.sampling import MOST
 from reana_batch.run.small_files import tail
 from reana_batch.run.times import StepTimes, remaining
 
@@ -78,6 +79,10 @@ def run_record(current: RunStatus) -> dict[str, Any]:
         "hindered": [{"id": job.id, "step": job.step, "reason": job.reason} for job in current.queue.hindered],
         "first_failure": failure_record(current.failures[0]) if current.failures else None,
         "failed": len(current.failures),
+        "causes": [
+            {"step": label, "cause": cause, "jobs": jobs}
+            for (label, cause), jobs in causes(current.failures[:MOST]).most_common()
+        ],
         "not_started": current.not_started,
         "blocked": [asdict(each) for each in current.blocked()],
         "expansions": [{"label": e.label, "origin": e.origin, "reason": e.reason} for e in current.open_expansions],

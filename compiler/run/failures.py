@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 
@@ -14,27 +16,83 @@ from reana_batch.run.manifest import StepEntry
 from reana_batch.run.parts import Run
 from reana_batch.run.queue import EXITED
 from reana_batch.run.reasons import CAUSES, REFUSED, lacks
-from reana_batch.run.records import FAILED, NOTHING, STARTED, RowRecord, StepRecords
+from reana_batch.run.records import FAILED, STARTED, RowRecord, StepRecords
+from reana_batch.run.sampling import MOST, spread
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Failure:
-    """A job that failed: whose it is, why, and where its output is."""
+    """A job that failed: whose it is, why, and where its output is. Its record is read when it is first used."""
 
-    step: str
-    label: str
-    origin: str
+    part: Run
+    entry: StepEntry
     row: int
-    rows: int
-    command: str
-    exit_code: int
-    reason: str
-    detail: str
-    host: str
-    scheduler_job: str
-    started: int
-    stdout: Path
-    stderr: Path
+    ending: str = ""  # what its batch system says of its end
+
+    @property
+    def step(self) -> str:
+        """The name of its step in the whole run."""
+        return self.part.name_of(self.entry)
+
+    @property
+    def label(self) -> str:
+        return self.entry.row_label(self.row)
+
+    @property
+    def origin(self) -> str:
+        """Its place in the analysis."""
+        return self.entry.row_origin(self.row)
+
+    @property
+    def rows(self) -> int:
+        """How many rows of the step have its label."""
+        return self.entry.namesakes
+
+    @cached_property
+    def record(self) -> RowRecord:
+        """What its job wrote down, with what the batch system and the kind of the step say of the cause."""
+        return _with_cause(_record(self.part.records(self.entry), self.row), self.part, self.entry, self.ending)
+
+    @cached_property
+    def command(self) -> str:
+        """The script that failed."""
+        return _command(self.part.records(self.entry), self.row, self.record.command)
+
+    @property
+    def exit_code(self) -> int:
+        return self.record.exit_code
+
+    @property
+    def reason(self) -> str:
+        return self.record.reason
+
+    @property
+    def detail(self) -> str:
+        return self.record.detail
+
+    @property
+    def host(self) -> str:
+        return self.record.host
+
+    @property
+    def scheduler_job(self) -> str:
+        return self.record.scheduler_job
+
+    @property
+    def started(self) -> int:
+        """When it started, in seconds since 1970. 0 if unknown."""
+        return self.record.started
+
+    @property
+    def stdout(self) -> Path:
+        return self._log("out")
+
+    @property
+    def stderr(self) -> Path:
+        return self._log("err")
+
+    def _log(self, ending: str) -> Path:
+        return self.part.directory / f"{layout.LOGS}/{self.entry.stem(self.row)}.{ending}"
 
     @property
     def lacks(self) -> str:
@@ -64,10 +122,19 @@ Endings = Mapping[tuple[str, int], str]
 def failures(run: Run, endings: Endings = MappingProxyType({})) -> list[Failure]:
     """Return the failed jobs of a run, the one that started first in front.
 
-    ``endings`` stand for records that jobs could not write any more, and explain a signal.
+    ``endings`` stand for records that jobs could not write any more, and explain a signal. If more than ``MOST``
+    jobs failed, so many of them, spread over all, are sorted by their starts. The others follow in the order of the run.
     """
-    found = (failure for part in run.parts() for failure in _own_failures(part, endings))
-    return sorted(found, key=lambda failure: failure.started or sys.maxsize)
+    found = [failure for part in run.parts() for failure in _own_failures(part, endings)]
+    some = spread(range(len(found)))
+    others = sorted(set(range(len(found))).difference(some)) if len(found) > MOST else ()
+    first = sorted((found[place] for place in some), key=lambda failure: failure.started or sys.maxsize)
+    return [*first, *(found[place] for place in others)]
+
+
+def causes(found: Iterable[Failure]) -> Counter[tuple[str, str]]:
+    """Return how many of these jobs failed, by the label of the step and the cause."""
+    return Counter((each.label, each.cause) for each in found)
 
 
 def _own_failures(part: Run, endings: Endings) -> Iterator[Failure]:
@@ -75,7 +142,7 @@ def _own_failures(part: Run, endings: Endings) -> Iterator[Failure]:
         if not part.was_complete(step):
             name = part.name_of(step)
             for row in _failed_rows(part.records(step), {chunk for ended, chunk in endings if ended == name}):
-                yield _failure(part, step, row, endings.get((name, step.chunk_of(row)), ""))
+                yield Failure(part, step, row, endings.get((name, step.chunk_of(row)), ""))
 
 
 def _failed_rows(records: StepRecords, ended: set[int]) -> list[int]:
@@ -90,32 +157,13 @@ def _failed_rows(records: StepRecords, ended: set[int]) -> list[int]:
     return sorted(failed - states.done)
 
 
-def _failure(part: Run, step: StepEntry, row: int, ending: str) -> Failure:
-    record = _with_cause(_record(part.records(step), row), part, step, ending)
-    log = part.directory / layout.LOGS / step.stem(row)
-    return Failure(
-        step=part.name_of(step),
-        label=step.row_label(row),
-        origin=step.row_origin(row),
-        row=row,
-        rows=step.namesakes,
-        command=_command(part.records(step), row, record.command),
-        exit_code=record.exit_code,
-        reason=record.reason,
-        detail=record.detail,
-        host=record.host,
-        scheduler_job=record.scheduler_job,
-        started=record.started,
-        stdout=log.with_name(f"{log.name}.out"),
-        stderr=log.with_name(f"{log.name}.err"),
-    )
-
-
 def _record(records: StepRecords, row: int) -> RowRecord:
-    """Return what is known of a row: from its failed record, and from its chunk's start if that is at the row."""
-    first = records.step.chunk(records.step.chunk_of(row))[0]
-    started = records.read(first, STARTED)
-    return records.read(row, FAILED, started if started.row == row else NOTHING)
+    """Return what is known of a row: from its failed record, completed by its chunk's start if that is at the row."""
+    record = records.read(row, FAILED)
+    if record.started:
+        return record
+    started = records.read(records.step.chunk(records.step.chunk_of(row))[0], STARTED)
+    return records.read(row, FAILED, started) if started.row == row else record
 
 
 def _with_cause(record: RowRecord, part: Run, step: StepEntry, ending: str) -> RowRecord:

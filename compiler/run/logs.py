@@ -55,8 +55,8 @@ def select(
     if step is None:
         some, failed = bool(causes) and failed_alone, {name for name, _ in causes}
         chosen: Steps = [(part, each) for part, each in steps if not some or part.name_of(each) in failed]
-        found = [log for part, each in chosen for log in _logs(part, each, causes)]
-        return [log for log in found if (not some or log.cause) and row in (None, log.row)]
+        found = [log for part, each in chosen for log in _logs(part, each, causes, failed_alone=some)]
+        return [log for log in found if row in (None, log.row)]
     rows = [(part, each) for part, each in steps if step in (label for label, _ in each.row_names)]
     if rows and not matching(steps, step):
         return [log for part, each in rows for log in _logs(part, each, causes) if log.label == step]
@@ -64,9 +64,11 @@ def select(
     return [log for part, each in chosen for log in _logs(part, each, causes) if row in (None, log.row)]
 
 
-def _logs(part: Run, step: StepEntry, causes: dict[tuple[str, int], str]) -> Iterator[JobLog]:
+def _logs(
+    part: Run, step: StepEntry, causes: dict[tuple[str, int], str], *, failed_alone: bool = False
+) -> Iterator[JobLog]:
     name = part.name_of(step)
-    for row in range(step.rows):
+    for row in sorted(row for failed, row in causes if failed == name) if failed_alone else range(step.rows):
         base = part.directory / layout.LOGS / step.stem(row)
         out, err = base.with_name(f"{base.name}.out"), base.with_name(f"{base.name}.err")
         if out.exists() or err.exists():

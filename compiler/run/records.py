@@ -133,13 +133,16 @@ class StepRecords:
                 stem, _, ending = name.rpartition(".")
                 if ending in found and stem.isdecimal() and int(stem) < self.step.rows:
                     found[ending].add(int(stem))
-        ended = found[DONE] | found[FAILED]
-        return RowStates(found[DONE], found[FAILED], {self._row_at(first, ended) for first in found[STARTED]})
+        return RowStates(found[DONE], found[FAILED], self._rows_at(found[STARTED], found[DONE] | found[FAILED]))
+
+    def _rows_at(self, firsts: set[int], ended: set[int]) -> set[int]:
+        """Return the rows that the chunks are at which begin with these rows."""
+        return firsts if self.step.chunk_size == 1 else {self._row_at(first, ended) for first in firsts}
 
     def _row_at(self, first: int, ended: set[int]) -> int:
         """Return the row that the chunk is at which begins with the row ``first``; its last if they have all ended."""
         rows = self.step.chunk(self.step.chunk_of(first))
-        if len(rows) == 1 or ended.issuperset(rows):
+        if ended.issuperset(rows):
             return rows[-1]
         return self.read(first, STARTED).row or first
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,13 +31,12 @@ def damaged(path: Path) -> Refused:
     return refuse("unknown-run", f"{path} is damaged.", hint=hint)
 
 
-def names_in(folder: Path) -> Iterator[str]:
-    """Yield the names in a folder; none if it is not there."""
+def names_in(folder: Path) -> list[str]:
+    """Return the names in a folder; none if it is not there."""
     try:
-        with os.scandir(folder) as entries:
-            yield from (entry.name for entry in entries)
+        return os.listdir(folder)
     except FileNotFoundError:
-        return
+        return []
 
 
 def tail(path: Path, lines: int) -> str:

@@ -9,7 +9,7 @@ from statistics import median
 from reana_batch.run.manifest import StepEntry
 from reana_batch.run.parts import Run, StepProgress
 from reana_batch.run.records import DONE, FAILED, STARTED
-from reana_batch.run.sampling import spread
+from reana_batch.run.sampling import MOST, spread
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +41,13 @@ class StepTimes:
     typical: float | None = None  # how long a row takes: the median
 
 
-def step_times(part: Run, step: StepEntry) -> StepTimes:
-    """Return the times of a step. Of many rows that are done, it reads at most a thousand, spread over all."""
+def step_times(part: Run, step: StepEntry, most: int = MOST) -> StepTimes:
+    """Return the times of a step. Of the rows that are done, failed or running it reads ``most``, spread over all."""
     records = part.records(step)
     states = records.states()
-    failed = [records.read(row, FAILED) for row in spread(sorted(states.failed - states.done))]
-    done = [records.read(row, DONE) for row in spread(sorted(states.done))]
-    running = [records.read(first, STARTED) for first in _first_rows(step, states.lost)]
+    failed = [records.read(row, FAILED) for row in spread(sorted(states.failed - states.done), most)]
+    done = [records.read(row, DONE) for row in spread(sorted(states.done), most)]
+    running = [records.read(first, STARTED) for first in spread(_first_rows(step, states.lost), most)]
     starts = [record.started for record in (*done, *failed, *running) if record.started]
     took = [record.duration for record in done if record.has_times]
     ended = max((record.ended for record in (*done, *failed)), default=0)
@@ -56,7 +56,7 @@ def step_times(part: Run, step: StepEntry) -> StepTimes:
 
 def _first_rows(step: StepEntry, rows: Iterable[int]) -> Sequence[int]:
     """Return the first rows of the chunks of some rows. A chunk has one record of its start."""
-    return spread(sorted({step.chunk(step.chunk_of(row))[0] for row in rows}))
+    return sorted({step.chunk(step.chunk_of(row))[0] for row in rows})
 
 
 def remaining(step: StepProgress, times: StepTimes, now: int) -> int | None:

@@ -51,6 +51,7 @@ def test_a_finished_run(desk: Desk) -> None:
         "hindered": [],
         "first_failure": None,
         "failed": 0,
+        "causes": [],
         "not_started": 0,
         "blocked": [],
         "missing_outputs": [],

@@ -13,7 +13,7 @@ from reana_batch import layout
 from reana_batch.estimating.measured import measured
 from reana_batch.lifecycle.creation import write_run
 from reana_batch.run.parts import Run
-from reana_batch.run.sampling import MOST, spread
+from reana_batch.run.sampling import MOST, rows_of_each, spread
 from reana_batch.run.times import step_times
 from tests.lifecycle.flows import compiled, scatter
 
@@ -76,3 +76,9 @@ def test_records_without_times_or_with_a_clock_that_went_back_show_no_duration(t
     (folder / "1.done").write_text(f"started={START}\nended={START + 8}\n", "utf-8")
     assert run.durations() == {"fit": 8}
     assert measured(tmp_path / "run").rows == {"fit": (8.0,)}
+
+
+@pytest.mark.parametrize(("steps", "rows"), [(0, 1000), (1, 1000), (3, 1000), (100, 30), (10_000, 10)])
+def test_of_many_steps_fewer_rows_are_read(steps: int, rows: int) -> None:
+    assert rows_of_each(steps) == rows
+    assert len(spread(range(2000), rows)) == rows

@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import click
 import pytest
@@ -17,7 +16,8 @@ import reana_batch
 from reana_batch.cli import following, status_text
 from reana_batch.diagnostics import Refused, refuse
 from reana_batch.lifecycle.status import RunStatus
-from reana_batch.run.failures import Failure
+from reana_batch.report.records import run_record
+from reana_batch.run.failures import failures
 from reana_batch.run.parts import Run, StepProgress
 from reana_batch.run.queue import JobState, Queue, QueuedJob
 from reana_batch.run.run_json import RunRecord
@@ -26,9 +26,11 @@ from reana_batch.run.run_json import RunRecord
 CALLED = click.Context(click.Command("wait"))
 
 
-def _status(folder: Path, state: str, needs: Mapping[str, Sequence[str]], *progress: StepProgress) -> RunStatus:
+def _status(
+    folder: Path, state: str, needs: Mapping[str, Sequence[str]], *progress: StepProgress, rows: int = 3
+) -> RunStatus:
     """Return the state of a run of these steps, each with the steps that it waits for."""
-    common = {"origin": "reana.yaml:1", "rows": 3, "chunk_size": 1, "outputs": []}
+    common = {"origin": "reana.yaml:1", "rows": rows, "chunk_size": 1, "outputs": []}
     steps = [{"name": n, "label": n, "folder": n, "needs": before, **common} for n, before in needs.items()]
     manifest = {"backend": "htcondor", "outputs": {"files": [], "directories": []}, "steps": steps}
     (folder / "fit.1/batch").mkdir(parents=True)
@@ -44,10 +46,15 @@ def _lines(current: RunStatus) -> list[str]:
     return ["".join(text for text, _ in each.spans) for each in status_text.status_lines(current)]
 
 
-def _failure(step: str, row: int, folder: Path) -> Failure:
-    command = {"command": "false", "exit_code": 1, "reason": "command", "detail": "", "host": "", "scheduler_job": ""}
-    told: dict[str, Any] = {"step": step, "label": step, "origin": "reana.yaml:1", "rows": 3, "started": 0, **command}
-    return Failure(row=row, stdout=folder / "out", stderr=folder / "err", **told)
+def _fail(current: RunStatus, rows: Sequence[int]) -> RunStatus:
+    """Return the state after rows of the first step have failed, each a second before the one in front of it."""
+    run = current.run
+    entry = run.manifest.steps[0]
+    for row in rows:
+        path = run.records(entry).path(row, "failed")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"exit_code={row % 2 + 1}\nreason=command\nstarted={10_000 - row}\n", "utf-8")
+    return replace(current, failures=tuple(failures(run)))
 
 
 @pytest.fixture
@@ -102,11 +109,25 @@ def test_steps_that_wait_for_a_failed_one_are_told_and_the_many_are_counted(tmp_
     needs = dict(zip(later, [["fit"], *([each] for each in later)], strict=False))
     progress = (_progress("fit", failed=2, done=1), *map(_progress, later))
     current = _status(tmp_path, "failed", {"fit": (), **needs}, *progress)
-    said = _lines(replace(current, failures=(_failure("fit", 0, tmp_path), _failure("fit", 2, tmp_path))))
+    said = _lines(_fail(current, (0, 2)))
     assert "1 job more of fit failed: the command ended with exit code 1." in said
     first = said.index("  s1: 3 jobs not started, because fit failed.")
     assert said[first + 1] == "  s2: 3 jobs not started, because fit failed (through s1)."
     assert said[first + 20] == "  and jobs of 2 more steps."
+
+
+def test_of_many_failures_some_are_read(tmp_path: Path) -> None:
+    started = _status(tmp_path, "failed", {"fit": ()}, StepProgress("fit", "fit", "reana.yaml:1", 3000), rows=3000)
+    current = _fail(started, range(2500))
+    said = _lines(current)
+    assert said[0] == '==> ERROR: Step "fit", job 2499 of 3,000 failed: the command ended with exit code 2.'
+    more = [int(line.split()[0]) for line in said if "more of fit failed: the command ended with exit code" in line]
+    assert (len(more), sum(more)) == (2, 999)
+    unread = "1,500 jobs more failed, and their causes were not read. To list them: reana-batch jobs -w"
+    assert f"{unread} {current.run.directory} --state failed -v" in said
+    assert len({failure.row for failure in current.failures}) == len(current.failures) == 2500
+    record = run_record(current)
+    assert (record["failed"], sum(cause["jobs"] for cause in record["causes"])) == (2500, 1000)
 
 
 # --- waiting -------------------------------------------------------------------------------------
