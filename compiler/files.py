@@ -90,6 +90,13 @@ def write_whole(path: Path, content: bytes, *, by: Path | None = None) -> None:
         raise
 
 
+def is_replaceable(path: Path) -> bool:
+    """Return whether a path is free, or that of a regular file. Devices, FIFOs and links stay what they are."""
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        return stat.S_ISREG(path.lstat().st_mode)
+    return True
+
+
 def make_private(folder: Path) -> None:
     """Make a folder and its missing parents, private to the user, whatever the umask is."""
     if folder.is_dir():

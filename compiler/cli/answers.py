@@ -72,12 +72,18 @@ def answering(function: Callable[..., Answer]) -> Callable[..., None]:
     return run
 
 
-def write_file(output: Path, content: bytes, *, new: bool = False) -> None:
-    """Write a file that the user named. Refused is raised if it cannot be written, or exists though it must be new."""
+def write_file(output: Path, content: bytes, *, new: bool = False, private: bool = False) -> None:
+    """Write a file that the user named. Refused is raised if it cannot be written, or exists though it must be new.
+
+    Only the user can read a private file. It is complete, or an earlier one stays. A link in its place is refused.
+    """
     from reana_batch.diagnostics import refuse
-    from reana_batch.files import no_follow
+    from reana_batch.files import is_replaceable, no_follow, write_whole
 
     try:
+        if private and is_replaceable(output):
+            write_whole(output, content)
+            return
         with open(output, "xb" if new else "wb", opener=no_follow) as stream:
             stream.write(content)
     except FileExistsError as error:

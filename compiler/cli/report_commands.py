@@ -38,7 +38,7 @@ def report(name: str, runs: Path | None, output: Path | None) -> Answer:
     facts = run_facts(current, lambda name: backends.lowering(name).TARGET.title)
     target = output or Path(f"{facts.name}.html")
     content = page(facts).encode()
-    write_file(target, content)
+    write_file(target, content, private=True)
     record = {"file": str(target), "bytes": len(content), "status": facts.state, "jobs": len(facts.jobs)}
     diagnostics = current.silence.diagnostics if current.silence else None
     text = f"==> SUCCESS: The report on {facts.name} is in {target} ({readable_size(len(content))})."

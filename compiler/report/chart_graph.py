@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from reana_batch.report.run_facts import MOST_NODES, SHOWN, Node, RunFacts, graph, state_of
-from reana_batch.report.vega import WIDE, Size, Spec, colour, layer, layered, link, pixels, shortened, value
+from reana_batch.report.vega import Size, Spec, colour, layer, layered, link, pixels, shortened, value
 
 _WIDTH, _HEIGHT, _GAP = 150, 44, 18  # of boxes, and between those of a layer
 _LAYER_GAP, _LEAST_GAP = 46, 26  # between layers
@@ -23,7 +23,7 @@ def graph_chart(facts: RunFacts, size: Size) -> tuple[Spec | None, str]:
         return None, ""
     layers = _layers(nodes)
     room = min(_LAYER_GAP, (size.width - len(layers) * _WIDTH) / max(len(layers) - 1, 1))
-    across = size is WIDE and room >= _LEAST_GAP
+    across = size.is_wide and room >= _LEAST_GAP
     places = _places(layers, room if across else _LAYER_GAP, across=across)
     drawn = _drawn(nodes, places, across=across)
     return drawn, "Steps of one name are drawn as one." if len(nodes) < len(facts.steps) else ""

@@ -8,17 +8,18 @@ from typing import Any
 
 from reana_batch.report.chart_timeline import MOST_STEPS
 from reana_batch.report.run_facts import RunFacts, Spread, Step, spread
-from reana_batch.report.vega import Size, Spec, Strip, colour, layer, pixels, strips, value, with_axis
+from reana_batch.report.vega import Size, Spec, Strip, colour, layer, pixels, strips, tick_step, value, with_axis
 
 _FEW = 5  # jobs of a step that are drawn as points
 _ROW = 26  # pixels of a step
 _MEBIBYTE = 1 << 20
-# Steps between the ticks of an axis of seconds, and the ticks of one whose ticks have equal ratios.
-_STEPS = (1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21600, 43200, 86400, 172800, 604800)
+_BOXES = "Half of the jobs of a step are in its box, and the line in it is the median."
+_POINTS = "Each dot is a job."
+# The ticks of an axis of seconds whose ticks have equal ratios.
 _TICKS = (1, 3, 10, 30, 60, 180, 600, 1800, 3600, 10800, 36000, 86400, 259200, 604800)
 _SECONDS = (
     "datum.value < 60 ? datum.value + ' s' : datum.value < 3600 ? format(datum.value / 60, '.3~g') + ' min' : "
-    "format(datum.value / 3600, '.3~g') + ' h'"
+    "datum.value < 86400 ? format(datum.value / 3600, '.3~g') + ' h' : format(datum.value / 86400, '.3~g') + ' d'"
 )
 
 
@@ -63,7 +64,7 @@ def durations_chart(facts: RunFacts, size: Size) -> tuple[Spec | None, str]:
         each for row, strip in zip(rows, found, strict=True) if len(row.numbers) < _FEW for each in _points(row, strip)
     ]
     axis, down, middle = _seconds(rows, size), pixels("y", height, down=True), pixels("middle", height, down=True)
-    words = {"description": value("words")}
+    said = {"description": value("words")}
     line = {"type": "rule", "stroke": "var(--running)", "strokeWidth": 1.5, "aria": False}
     box = {"type": "rect", "fill": "var(--running)", "stroke": "var(--running)", "cornerRadius": 2}
     half = {"type": "rule", "stroke": "var(--panel)", "strokeWidth": 2, "aria": False}
@@ -71,11 +72,12 @@ def durations_chart(facts: RunFacts, size: Size) -> tuple[Spec | None, str]:
     layers = [
         *strips(found, size, height),
         layer(boxes, line, x=axis | value("least"), x2=value("most"), y=middle),
-        layer(boxes, box, x=axis | value("low"), x2=value("high"), y=down, y2=value("y2"), **words),
+        layer(boxes, box, x=axis | value("low"), x2=value("high"), y=down, y2=value("y2"), **said),
         layer(boxes, half, x=axis | value("half"), y=down, y2=value("y2")),
-        layer(points, point, x=axis | value("number"), y=middle, **words),
+        layer(points, point, x=axis | value("number"), y=middle, **said),
     ]
-    return with_axis(layers, size, height), note
+    words = [_BOXES] * bool(boxes) + [_POINTS] * bool(points) + [note] * bool(note)
+    return with_axis(layers, size, height), " ".join(words)
 
 
 def _box(row: _Row, strip: Strip) -> dict[str, Any]:
@@ -97,7 +99,7 @@ def _seconds(rows: Sequence[_Row], size: Size) -> Spec:
     """Return an axis of seconds. If the durations differ much, its ticks have equal ratios."""
     least, most = min(row.spread.least for row in rows), max(1, *(row.spread.most for row in rows))
     if most <= 60 * max(least, 1):
-        step = next((step for step in _STEPS if most / step <= size.ticks), _STEPS[-1])
+        step = tick_step(most, size)
         scale: Spec = {"domain": [0, most * 1.03], "nice": False}
         return _axis(scale, [step * number for number in range(int(most // step) + 1)], "Time of a job")
     first = max((tick for tick in _TICKS if tick <= least), default=1)

@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from reana_batch.report.run_facts import SHOWN, Job, RunFacts, Step, at_once, lanes
-from reana_batch.report.vega import Size, Spec, Strip, colour, layer, pixels, strips, value, with_axis
+from reana_batch.report.run_facts import SHOWN, Job, RunFacts, Step, at_once, counts_of, lanes
+from reana_batch.report.vega import (
+    LETTER,
+    Size,
+    Spec,
+    Strip,
+    colour,
+    layer,
+    pixels,
+    strips,
+    tick_step,
+    value,
+    with_axis,
+)
 
 MOST_STEPS = 40  # that a chart shows
 _MOST_BARS = 400
 _CURVE = 44  # pixels
 _GAP = 6
+_BAD = {"failed", "lost"}
 
 
 def timeline_chart(facts: RunFacts, size: Size) -> tuple[Spec | None, str]:
@@ -22,7 +36,7 @@ def timeline_chart(facts: RunFacts, size: Size) -> tuple[Spec | None, str]:
     shown = steps[:MOST_STEPS]
     part = f"These are the first {len(shown)} of {len(steps):,} steps. " if len(shown) < len(steps) else ""
     if sum(bool(job.started) for step in shown for job in facts.jobs_by_step[step.number]) <= _MOST_BARS:
-        return _bars(facts, shown, size), f"{part}Pale bars are the time that a job waited to start."
+        return _bars(facts, shown, size), f"{part}Pale bars are the time that a job waited to start.{_crosses(facts)}"
     note = "Each curve shows how many jobs of a step ran at the same time. A red dot is a failure."
     return _curves(facts, shown, size), part + note
 
@@ -30,10 +44,29 @@ def timeline_chart(facts: RunFacts, size: Size) -> tuple[Spec | None, str]:
 def _time(facts: RunFacts, size: Size, first: int, field: str) -> Spec:
     """Return the channel of a time in seconds since 1970, with the axis."""
     last = max(facts.end_of_view, first + 1)
-    form = "%H:%M:%S" if last - first < 600 else "%H:%M" if last - first < 86400 else "%d %b %H:%M"
+    step = tick_step(last - first, size)
+    days = [time.strftime("%d %b %Y", time.gmtime(moment)) for moment in (first, last)]
+    title = "Time (UTC)" if days[0] != days[1] else f"Time (UTC), {days[0]}"
+    form = _form(step, one_day=days[0] == days[1])
+    # The middle of a label is at its tick. One that is too near to the end would be cut off.
+    room = (last - first) * (len(time.strftime(form)) * LETTER / 2 - size.right) / size.plot
+    ticks = [moment * 1000 for moment in range(-(-first // step) * step, last + 1, step) if last - moment >= room]
     scale = {"type": "utc", "domain": [first * 1000, last * 1000], "nice": False}
-    axis = {"format": form, "tickCount": size.ticks, "title": "Time (UTC)"}
+    axis = {"format": form, "values": ticks, "title": title}
     return {"field": field, "type": "temporal", "scale": scale, "axis": axis}
+
+
+def _form(step: int, *, one_day: bool) -> str:
+    """Return how the ticks of an axis say their times."""
+    if step < 60:
+        return "%H:%M:%S"
+    if one_day:
+        return "%H:%M"
+    return "%d %b" if step % 86400 == 0 else "%d %b %H:%M"
+
+
+def _crosses(facts: RunFacts) -> str:
+    return " A cross is after each job that failed or is lost." if _BAD & counts_of(facts.jobs).keys() else ""
 
 
 # --- a bar for each job ------------------------------------------------------------------------------
@@ -54,10 +87,23 @@ def _bars(facts: RunFacts, steps: Sequence[Step], size: Size) -> Spec:
     down = pixels("y", top, down=True)
     area = {"x": _time(facts, size, first, "start"), "x2": value("end"), "y": down, "y2": value("y2")}
     frame = {"type": "rect", "cornerRadius": 2, "strokeWidth": 1}
+    # Readers who do not tell red from green need it.
+    cross = {
+        "type": "text",
+        "text": "\N{MULTIPLICATION SIGN}",
+        "align": "left",
+        "dx": 4,
+        "fontSize": 14,
+        "fontWeight": 700,
+        "aria": False,
+    }
+    bad = [bar for bar in bars if bar["state"] in _BAD]
+    end = {"x": _time(facts, size, first, "end"), "y": pixels("middle", top, down=True)}
     layers = [
         *strips(found, size, top),
         layer(waits, {"type": "rect", "fill": "var(--wait)", "aria": False}, **area),
         layer(bars, frame, **area, color=colour(), stroke=colour(), description=value("words")),
+        layer(bad, cross | {"color": "var(--text)"}, **end),
     ]
     return with_axis(layers, size, top)
 
@@ -66,9 +112,10 @@ def _bar(facts: RunFacts, step: Step, job: Job, top: float, thick: float) -> dic
     return {
         "y": top + thick * 0.15,
         "y2": top + thick * 0.85,
+        "middle": top + thick / 2,
         "ready": job.ready * 1000 if job.waited else 0,
         "start": job.started * 1000,
-        "end": (job.ended or facts.end_of_view) * 1000,
+        "end": max(job.ended or facts.end_of_view, job.started) * 1000,
         "state": job.state,
         "words": _words(step, job),
     }
@@ -94,13 +141,13 @@ def _curves(facts: RunFacts, steps: Sequence[Step], size: Size) -> Spec:
         areas += list(_area(facts, step, strip, counts))
         dots += [{"time": moment, "y": strip.top + _CURVE - 5} for moment in _failures(facts, step, size)]
     height = len(steps) * (_CURVE + _GAP)
-    time, down = _time(facts, size, facts.started, "time"), pixels("y", height, down=True)
+    moment, down = _time(facts, size, facts.started, "time"), pixels("y", height, down=True)
     area = {"type": "area", "interpolate": "step-after", "color": "var(--running)", "fillOpacity": 0.75}
     dot = {"type": "point", "filled": True, "size": 24, "color": "var(--failed)", "opacity": 1, "aria": False}
     layers = [
         *strips(found, size, height),
-        layer(areas, area, x=time, y=down, y2=value("base"), detail=value("step"), description=value("words")),
-        layer(dots, dot, x=time, y=down),
+        layer(areas, area, x=moment, y=down, y2=value("base"), detail=value("step"), description=value("words")),
+        layer(dots, dot, x=moment, y=down),
     ]
     return with_axis(layers, size, height)
 

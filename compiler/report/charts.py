@@ -26,8 +26,9 @@ class Chart:
 def charts(facts: RunFacts) -> dict[str, Chart]:
     """Return the charts that there are facts for, by name."""
     found = {}
+    sizes = [size.fitted(step.label for step in facts.steps) for size in (WIDE, NARROW)]
     for name, make in _CHARTS.items():
-        (wide, note), (narrow, _) = make(facts, WIDE), make(facts, NARROW)
+        (wide, note), (narrow, _) = (make(facts, size) for size in sizes)
         if wide and narrow:
             found[name] = Chart(svg(wide), svg(narrow), note)
     return found

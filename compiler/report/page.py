@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import re
+import base64
+import hashlib
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -46,14 +47,13 @@ _WORDS = {
     "lost": "jobs without a record of their end",
     "waiting": "jobs not started",
 }
-_SIZES = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 _UNKNOWN = "-"
 _MOST_LABELS = 50  # steps that are named with an image
 
 
 def page(facts: RunFacts) -> str:
     """Return the page as HTML. It has all that it needs, and asks no other site for anything."""
-    chosen, steps = listed(facts), listed_steps(facts)
+    chosen, steps, script = listed(facts), listed_steps(facts), packaged("report/page.js")
     known = {job.step for job in chosen}
     return render(
         "report/page.html.j2",
@@ -76,6 +76,7 @@ def page(facts: RunFacts) -> str:
         images=list(_images(facts)),
         anchors=dict(_anchors(facts)),
         anchor=_anchor,
+        counted=amounts.counted,
         number=_number,
         duration=duration,
         size=_size,
@@ -83,7 +84,8 @@ def page(facts: RunFacts) -> str:
         moment=_moment,
         iso=_iso,
         style=Verbatim(packaged("report/page.css")),
-        script=Verbatim(packaged("report/page.js")),
+        script=Verbatim(script),
+        script_digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
     )
 
 
@@ -169,15 +171,16 @@ def _images(facts: RunFacts) -> Iterator[_Image]:
 
 def _anchors(facts: RunFacts) -> Iterator[tuple[str, str]]:
     """Yield each place in the analysis that the page shows, with the anchor of its line."""
-    shown = {source.name: len(source.lines) for source in facts.sources}
+    shown = {source.name: (number, len(source.lines)) for number, source in enumerate(facts.sources)}
     for origin in {step.origin for step in facts.steps} | {group.origin for group in facts.failures}:
         name, _, line = origin.rpartition(":")
-        if line.isdecimal() and 0 < int(line) <= shown.get(name, 0):
-            yield origin, f"{_anchor(name)}-{int(line)}"
+        number, lines = shown.get(name, (0, 0))
+        if line.isdecimal() and 0 < int(line) <= lines:
+            yield origin, _anchor(number, int(line))
 
 
-def _anchor(name: str) -> str:
-    return "line-" + re.sub(r"[^\w.-]", "-", name)
+def _anchor(source: int, line: int) -> str:
+    return f"source-{source}-{line}"
 
 
 # --- values in words --------------------------------------------------------------------------------
@@ -203,8 +206,7 @@ def _number(number: int) -> str:
 def _size(size: float | None) -> str:
     if size is None:
         return _UNKNOWN
-    power = min(max(int(size).bit_length() - 1, 0) // 10, len(_SIZES) - 1)
-    return f"{size / 1024**power:.3g} {_SIZES[power]}"
+    return amounts.readable_size(round(size))
 
 
 def _percent(share: float | None) -> str:

@@ -210,10 +210,11 @@ class RunFacts:
         """When the last job ended. While jobs run it is not known."""
         return 0 if self.counts["running"] else max((job.ended for job in self.jobs), default=0)
 
-    @property
+    @cached_property
     def end_of_view(self) -> int:
-        """The last time that charts show."""
-        return self.ended or self.seen
+        """The last time that charts show. The clock of a worker can be ahead of the one that says when this was seen."""
+        latest = max((max(job.started, job.ended) for job in self.jobs), default=0)
+        return max(self.ended or self.seen, latest)
 
     @cached_property
     def busy(self) -> int | None:

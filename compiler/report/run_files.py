@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import io
 import os
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -122,17 +124,26 @@ def _kind(content: bytes, named: str) -> str:
     return next((kind for kind, start in _KINDS.items() if content.startswith(start)), "")
 
 
+@contextlib.contextmanager
+def _strictly() -> Iterator[None]:
+    """Make errors of warnings."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        yield
+
+
 def _smaller(content: bytes) -> tuple[bytes, str]:
     """Return a smaller copy of a picture, and a sentence about that. It is empty if it cannot be made."""
     try:
-        from PIL import Image, UnidentifiedImageError
+        from PIL import Image
     except ImportError:
         return b"", "Not shown, because it is large. With Pillow (pip install pillow) the report has a smaller copy."
     made = io.BytesIO()
     try:
-        with Image.open(io.BytesIO(content), formats=("PNG", "JPEG")) as image:
+        with _strictly(), Image.open(io.BytesIO(content), formats=("PNG", "JPEG")) as image:
             image.thumbnail((_SIDE, _SIDE))
             image.convert("RGB").save(made, "JPEG", quality=80)
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError):
+    # Pillow raises all of these for damaged files. It warns of pictures that are too large to be meant.
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError, Warning):
         return b"", "Not shown, because it cannot be made smaller."
     return made.getvalue(), "The picture is a smaller copy."

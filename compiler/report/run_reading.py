@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from reana_batch import files, layout
+from reana_batch.amounts import counted
 from reana_batch.diagnostics import Diagnostics
 from reana_batch.lifecycle import requests
 from reana_batch.lifecycle.accounts import accounts_of
@@ -90,7 +91,7 @@ def _notes(current: RunStatus) -> Iterator[str]:
     yield from dict.fromkeys(f"{job.step} is {job.state.value}: {job.reason}." for job in current.queue.hindered)
     for each in current.blocked():
         way = "" if each.waits_for == each.failed else f" (through {each.waits_for})"
-        yield f"{each.step}: {each.jobs:,} not started, because {each.failed} failed{way}."
+        yield f"{each.step}: {counted(each.jobs, 'job')} not started, because {each.failed} failed{way}."
     for expansion in current.open_expansions:
         yield f"More jobs will follow from {expansion.reason} ({expansion.origin})."
     yield from (f"The declared output {path} is missing." for path in current.missing_outputs)

@@ -7,7 +7,7 @@ twice: for wide pages and for narrow ones. Vega writes the labels for screen rea
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from reana_batch.diagnostics import refuse
@@ -46,15 +46,29 @@ class Size:
     letters: int  # of a name
     bins: int  # parts of the time
     ticks: int
+    right: int = 20  # pixels after the end of an axis
 
     @property
     def plot(self) -> int:
         """The width of a chart without names."""
-        return self.width - self.names - 20
+        return self.width - self.names - self.right
+
+    @property
+    def is_wide(self) -> bool:
+        return self.width >= WIDE.width
+
+    def fitted(self, labels: Iterable[str]) -> Size:
+        """Return the size with no more room for names than these need."""
+        longest = max((min(len(label), self.letters) for label in labels), default=0)
+        return replace(self, names=min(self.names, max(_LEAST_NAMES, round(12 + LETTER * longest))))
 
 
-WIDE = Size(1050, names=190, letters=26, bins=160, ticks=8)
+WIDE = Size(1050, names=205, letters=26, bins=160, ticks=8, right=32)
 NARROW = Size(336, names=90, letters=12, bins=60, ticks=3)
+_LEAST_NAMES = 90  # pixels; curves have a few words of their own
+LETTER = 7.3  # pixels of a letter in a wide font
+# Seconds between the ticks of an axis.
+_STEPS = (1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 604800, 2592000)
 
 
 def demand_library() -> None:
@@ -93,7 +107,7 @@ def with_axis(layers: Iterable[Spec], size: Size, height: float) -> Spec:
 
     The room is fixed, because the fonts of the page are not those that Vega measures.
     """
-    around = {"left": size.names, "right": 20, "top": 3, "bottom": 46}
+    around = {"left": size.names, "right": size.right, "top": 3, "bottom": 46}
     return layered(layers, size.plot, height) | {"padding": around}
 
 
@@ -114,14 +128,20 @@ def pixels(field: str, most: float, *, down: bool = False) -> Spec:
     return {"field": field, "type": "quantitative", "scale": scale, "axis": None}
 
 
+def tick_step(seconds: float, size: Size) -> int:
+    """Return the seconds between the ticks of an axis that is so long."""
+    return next((step for step in _STEPS if seconds / step <= size.ticks), _STEPS[-1])
+
+
 def value(field: str) -> Spec:
     """Return the channel of a field that says what another one means."""
     return {"field": field}
 
 
 def shortened(text: str, most: int) -> str:
-    """Return a text of at most so many characters."""
-    return text if len(text) <= most else f"{text[: most - 1]}…"
+    """Return a text of at most so many characters. Its end stays, because there names of one kind often differ."""
+    tail = (most - 1) // 3
+    return text if len(text) <= most else f"{text[: most - 1 - tail]}…{text[-tail:]}"
 
 
 @dataclass(frozen=True, slots=True)

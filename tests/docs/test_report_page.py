@@ -163,6 +163,28 @@ def test_it_prints_in_light_colours_and_whole(open_page: Opener, reports: dict[s
     assert page.pdf().startswith(b"%PDF")
 
 
+# Pixels of A4 without the margins of a printer.
+_PAPER = 718
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_nothing_is_cut_off_on_paper(open_page: Opener, reports: dict[str, Path], name: str) -> None:
+    page = open_page(_PAPER)
+    visit(page, reports[name])
+    page.emulate_media(media="print")
+    wide = "[...document.querySelectorAll('table, svg, pre')].filter(each => each.getBoundingClientRect().right > innerWidth)"
+    assert page.evaluate(f"{wide}.map(each => each.parentElement.getAttribute('aria-label'))") == []
+
+
+@pytest.mark.parametrize("chart", ["timeline", "durations", "memory"])
+def test_charts_are_whole_on_the_narrowest_phone(open_page: Opener, reports: dict[str, Path], chart: str) -> None:
+    page = open_page(320)
+    visit(page, reports["failed"])
+    assert page.evaluate("document.documentElement.scrollWidth") == 320
+    frame = page.locator(f"#chart-{chart} .narrow")
+    assert frame.evaluate("each => each.scrollWidth <= each.clientWidth")
+
+
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("name", ["created", "failed"])
 def test_axe_finds_no_barrier(open_page: Opener, reports: dict[str, Path], name: str, scheme: str) -> None:

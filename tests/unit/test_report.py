@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import os
 import re
+import struct
 import sys
+import zlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -153,7 +157,7 @@ def test_a_run_that_failed(tmp_path: Path) -> None:
     first = group.jobs[0]
     assert (first.row, first.command) == (17, "run --chunk=<all> & wait\n")
     assert first.log.splitlines()[0] == "reading chunk 17"
-    assert "merge: 1 not started, because skim failed (through select)." in facts.notes
+    assert "merge: 1 job not started, because skim failed (through select)." in facts.notes
     assert facts.steps[0].credentials == ("kerberos",)
     assert facts.steps[1].memory is None, "GNU make gets no such request"
     assert {each.waited is None for each in facts.jobs_by_step[1]} == {False}
@@ -171,7 +175,7 @@ def test_many_ways_to_fail_are_counted(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(run_reading, "_MOST_GROUPS", 1)
     facts = report_runs.failed(tmp_path / "r.1").facts()
     assert (len(facts.failures), facts.more_failures) == (1, 1)
-    assert "Jobs failed in 1 more ways" in pages.page(facts)
+    assert "Jobs failed in 1 more way," in pages.page(facts)
 
 
 def test_a_run_of_which_nothing_ran(tmp_path: Path) -> None:
@@ -260,6 +264,30 @@ def test_pictures_that_cannot_be_shown_say_why(outputs: Path, monkeypatch: pytes
     assert files["out/b.png"].note == "Not shown, because the pictures before it are large."
 
 
+def png(width: int, *chunks: tuple[bytes, bytes]) -> bytes:
+    """Return a picture of one row, with these chunks."""
+    head = struct.pack(">IIBBBBB", width, 1, 8, 0, 0, 0, 0)
+    parts = [
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in ((b"IHDR", head), *chunks)
+    ]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+@pytest.mark.filterwarnings("default")
+def test_damaged_and_monstrous_pictures_are_left_out_in_silence(
+    outputs: Path, recwarn: pytest.WarningsRecorder
+) -> None:
+    half = zlib.compress(os.urandom(200_000))
+    (outputs / "a.png").write_bytes(png(300_000, (b"IDAT", half[:160_000]), (b"\xbcr\x01\x02", b"")))
+    (outputs / "b.png").write_bytes(png(100_000_000, (b"IDAT", half)))
+    (outputs / "c.png").write_bytes(png(1, (b"IDAT", half)).replace(b"\0\0\0\rIHDR", b"\0\0\0\x05IHDR"))
+    assert {each.note for each in found(outputs).values() if each.size} == {
+        "Not shown, because it cannot be made smaller."
+    }
+    assert not recwarn.list
+
+
 def test_inputs_that_changed_since_they_were_copied_are_told(tmp_path: Path) -> None:
     write_run(tmp_path / "r.1", scatter("a", "true"))
     (tmp_path / "r.1/workspace/in.txt").write_text("new")
@@ -291,6 +319,24 @@ def test_text_of_others_is_quoted(tmp_path: Path) -> None:
     assert "ValueError: &lt;b&gt;bad&lt;/b&gt; run 17" in text
     assert "\x1b" not in text
     assert text.count("</script>") == 1
+
+
+def test_only_its_own_script_runs_in_the_page(tmp_path: Path) -> None:
+    text = report_runs.created(tmp_path / "r.1").page()
+    [script] = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    [policy] = re.findall(r'Content-Security-Policy" content="([^"]*)"', text)
+    assert f"script-src 'sha256-{digest}';" in policy
+    assert "base-uri 'none'; form-action 'none'" in policy
+
+
+def test_files_of_like_names_have_lines_of_their_own() -> None:
+    steps = tuple(replace(step(number), origin=f"{name}:1") for number, name in enumerate(("a/b.smk", "a-b.smk")))
+    sources = (Source("a/b.smk", ("one",)), Source("a-b.smk", ("two",)))
+    text = pages.page(RunFacts("r.1", "created", steps=steps, sources=sources))
+    places = re.findall(r'<a href="#(source-[^"]*)"', text)
+    assert len(set(places)) == 2
+    assert [text.count(f'id="{place}"') for place in set(places)] == [1, 1]
 
 
 def test_the_page_is_complete_and_asks_for_nothing(tmp_path: Path) -> None:
@@ -333,6 +379,64 @@ def test_without_the_library_the_cure_is_named(monkeypatch: pytest.MonkeyPatch) 
 
 
 # --- the charts ---------------------------------------------------------------------------------------
+
+
+def drawn(facts: RunFacts, chart: str = "timeline") -> str:
+    """Return a chart of a wide page."""
+    return str(charts(facts)[chart].wide)
+
+
+def axis_of(drawn: str) -> tuple[list[str], str]:
+    """Return the labels of the axis of times, and its title."""
+    return re.findall(r">((?:\d\d \w\w\w)?(?: ?[\d:]{5,8})?)</text>", drawn), re.findall(r">(Time[^<]*)</text>", drawn)[
+        0
+    ]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "labels", "title"),
+    [
+        (1, ["00:00:00", "00:00:01"], "Time (UTC), 02 Jan 2027"),
+        (7200, ["00:00", "00:30", "01:00", "01:30", "02:00"], "Time (UTC), 02 Jan 2027"),
+        (2 * 86400, [f"0{day} Jan {hour:02}:00" for day in (2, 3) for hour in (0, 6, 12, 18)], "Time (UTC)"),
+        (8 * 86400, [f"{day:02} Jan" for day in range(2, 11)], "Time (UTC)"),
+    ],
+)
+def test_the_axis_of_times_has_round_ones_that_are_not_cut_off(seconds: int, labels: list[str], title: str) -> None:
+    first = 1798848000  # midnight
+    facts = RunFacts("r.1", "finished", steps=(step(0),), jobs=(job(0, 0, first, first + seconds),))
+    assert axis_of(drawn(facts)) == (labels, title)
+
+
+def test_a_clock_that_is_ahead_or_goes_back_leaves_all_jobs_in_the_chart() -> None:
+    jobs = (job(0, 0, 900, 850), job(1, 0, 700, 800), job(2, 0, 2000, 0, "running"))
+    facts = RunFacts("r.1", "running", seen=1000, steps=(step(0), step(1), step(2)), jobs=jobs)
+    assert (facts.end_of_view, facts.elapsed) == (2000, 1300)
+    shown = drawn(facts)
+    width = vega.WIDE.fitted(["s0"]).plot
+    for left, right in re.findall(r'd="M([\d.-]+),[\d.-]+L([\d.-]+),', shown):
+        assert float(left) <= float(right) <= width + 1
+
+
+def test_failed_jobs_are_known_without_colours(tmp_path: Path) -> None:
+    shown = charts(report_runs.failed(tmp_path / "r.1").facts())["timeline"]
+    assert str(shown.wide).count(">\N{MULTIPLICATION SIGN}</text>") == 9
+    assert "A cross is after each job" in shown.note
+    assert "cross" not in charts(report_runs.finished(tmp_path / "r.2").facts())["timeline"].note
+
+
+def test_names_get_the_room_that_they_need() -> None:
+    assert [vega.WIDE.fitted(["a" * length]).names for length in (1, 20, 26, 99)] == [90, 158, 202, 202]
+    assert vega.shortened("a rather long name of step 12", 16) == "a rather l…ep 12"
+
+
+def test_the_points_and_boxes_of_durations_are_explained() -> None:
+    jobs = tuple(job(0, row, 10, 11 + row) for row in range(6))
+    facts = RunFacts("r.1", "finished", steps=(step(0, rows=6), step(1)), jobs=(*jobs, job(1, 0, 20, 30)))
+    assert charts(facts)["durations"].note == (
+        "Half of the jobs of a step are in its box, and the line in it is the median. Each dot is a job."
+    )
+    assert charts(replace(facts, jobs=jobs))["durations"].note.count("Each dot") == 0
 
 
 def test_a_chart_names_its_jobs_for_screen_readers(tmp_path: Path) -> None:
