@@ -58,7 +58,7 @@ class Size:
         return self.width >= WIDE.width
 
     def fitted(self, labels: Iterable[str]) -> Size:
-        """Return the size with no more room for names than these need."""
+        """Return the size with only as much room for names as these need."""
         longest = max((min(len(label), self.letters) for label in labels), default=0)
         return replace(self, names=min(self.names, max(_LEAST_NAMES, round(12 + LETTER * longest))))
 
