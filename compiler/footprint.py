@@ -22,14 +22,20 @@ class Slice(NamedTuple):
 class Footprint:
     """The slices of a run in the order of their submission, and what the system adds to it.
 
-    ``calls`` counts how often the submission starts each program. ``files`` counts what a complete run has of the
+    ``calls`` counts how often the submission starts each program, and ``calls_of`` how many of these are for each step
+    that needs its own. ``files`` counts what a complete run has of the
     system's own files, without those that ``lower`` has yielded, and without ``stamps``.
     """
 
     slices: tuple[Slice, ...]
     calls: Mapping[str, int]
     files: int
+    calls_of: Mapping[str, int] = field(default_factory=dict)
     effects: Mapping[str, str] = field(default_factory=dict)  # what settings of the site do to the run, each a sentence
+
+    @property
+    def all_calls(self) -> int:
+        return sum(self.calls.values())
 
 
 def stamps(workflow: Workflow) -> int:

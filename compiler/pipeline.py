@@ -8,15 +8,18 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from reana_batch import backends, frontends, layout
 from reana_batch.backends.placement import Choice, choose, delegate
+from reana_batch.call_rate import check_calls
 from reana_batch.compilation import Compilation, Options
 from reana_batch.diagnostics import Diagnostics, Refused
 from reana_batch.ir import Workflow
+from reana_batch.laws import warn_of_limit
 from reana_batch.machine import facts_for
-from reana_batch.passes import run_passes
+from reana_batch.passes import fused, run_passes
 from reana_batch.passes.context import Context
 from reana_batch.reading import sites
 from reana_batch.reading.analysis import read_spec
@@ -134,7 +137,8 @@ def _check_directories(inputs: list[str], site: Site, diagnostics: Diagnostics) 
             message = (
                 f"{folder or 'The analysis'} has {count:,} input files; {site.name} allows {most:,} per directory."
             )
-            diagnostics.warning("over-limit", message, hint="spread them over directories, or pack them.")
+            hint = "spread them over directories, or pack them."
+            warn_of_limit(diagnostics, site, "limits.directory_entries", message, None, hint)
 
 
 def lower(
@@ -153,9 +157,12 @@ def lower(
         site = replace(site, python=site.python or sys.executable)
     target = backends.lowering(backend).target(site)
     facts = facts_for(workflow, site, without_secrets=without_secrets)
-    workflow = run_passes(workflow, Context(target, site, diagnostics, fuse, strict_outputs, facts))
+    context = Context(target, site, diagnostics, fuse, strict_outputs, facts)
+    workflow = run_passes(workflow, context)
     diagnostics.stop_if_errors()
-    return Compilation(workflow, site, target, diagnostics=diagnostics)
+    compilation = Compilation(workflow, site, target, diagnostics=diagnostics)
+    check_calls(compilation, partial(fused, context=context))
+    return compilation
 
 
 # --- expansions: what only a run can know ----------------------------------------------------------

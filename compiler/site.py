@@ -32,6 +32,7 @@ _Own = TypeVar("_Own")
 
 _SECONDS = {"type": "integer", "minimum": 0, "expected": "a whole number of seconds"}
 _BOUND = optional(POSITIVE)
+_RATE = {"type": "number", "exclusiveMinimum": 0, "expected": "a number above 0"}
 _FLAVOURS = ("espresso", "microcentury", "longlunch", "workday", "tomorrow", "testmatch", "nextweek")
 _URL = text(r"^https?://[^\s]+$", "a URL")
 
@@ -94,7 +95,12 @@ class Limits:
     queued_jobs: int | None = setting(
         None, _BOUND, "The jobs that may be in the queue at a time. More cause a warning on Slurm, which queues all."
     )
-    calls: int | None = setting(None, _BOUND, "More calls of sbatch for one run than this cause a warning.")
+    call_burst: int | None = setting(
+        None, _BOUND, "The calls of Slurm's tools that a user may make at once. A submission of more causes a warning."
+    )
+    calls_per_second: float | None = setting(
+        None, optional(_RATE), "The calls a second that a user may make after that. Calls that are too many wait."
+    )
     short_seconds: int | None = setting(
         None, _BOUND, "Jobs that take less than this are short. Many short jobs cause a warning."
     )

@@ -179,17 +179,18 @@ def footprint(workflow: Workflow, site: Site) -> Footprint:
     has no shared one.
     """
     nodes = sum(len(step.nodes) for step in workflow.steps)
-    calls = {"condor_submit_dag": 1}
+    calls, calls_of = {"condor_submit_dag": 1}, {}
     for step in workflow.steps:
         if step.placed.target:
             tool = step.placed.target.submit_tool
+            calls_of[step.name] = len(step.nodes)
             calls[tool] = calls.get(tool, 0) + len(step.nodes)
     settings = site.of(HTCondorSettings)
     logs, idle = nodes * (1 if settings.shared_log else 2), settings.max_idle
     effects = {}
     if idle is not None and nodes > idle:
         effects["htcondor.max_idle"] = f"DAGMan keeps at most {idle:,} of its {nodes:,} jobs waiting in the queue."
-    return Footprint(whole_steps(workflow), calls, _FILES + logs, effects)
+    return Footprint(whole_steps(workflow), calls, _FILES + logs, calls_of, effects)
 
 
 def _nodes(step: Step, folder_of: dict[str, str], site: Site, followed: set[str]) -> dict[str, object]:

@@ -7,6 +7,7 @@ small job that ends after all jobs of the expansion.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -146,6 +147,7 @@ def footprint(workflow: Workflow, site: Site) -> Footprint:
         # One call asks for the configuration, and one releases the first jobs.
         {submission: len(place) + finalisers, "scontrol": 2},
         _FILES + len(workflow.steps) + bool(workflow.awaited_expansions),  # slurm.out of each step, gate.out
+        Counter(each.step for each in submissions for _ in range(2 if each.gate else 1)),
         _effects(workflow, site),
     )
 

@@ -71,15 +71,18 @@ def _jobs(config: str, site: Site, needed: bool) -> Iterator[Finding]:
 
 
 def _calls(config: str, site: Site, needed: bool) -> Iterator[Finding]:
-    """Yield whether the profile knows the rate to which slurmctld limits calls. Most do not limit them."""
+    """Yield whether the profile knows the rate to which slurmctld limits calls, if it limits them."""
     limits = dict(_RATE.findall(_value(config, "SlurmctldParameters")))
     if "enable" not in limits:
+        yield finding("Slurm calls", True, needed, "slurmctld does not limit them", "")
         return
-    burst, rate, period = (int(limits.get(name) or default) for name, default in _RATE_DEFAULTS.items())
-    said = site.limits.calls
-    note = f"slurmctld takes {burst} calls of a user at once, and then {rate} in {period} s; the profile says "
-    note += "nothing" if said is None else str(said)
-    yield finding("Slurm calls", said is not None and said <= burst, needed, note, f"set limits.calls to {burst}.")
+    burst, refill, period = (int(limits.get(name) or default) for name, default in _RATE_DEFAULTS.items())
+    rate, said = refill / period, (site.limits.call_burst, site.limits.calls_per_second)
+    good = said[0] is not None and said[0] <= burst and said[1] is not None and said[1] <= rate
+    note = f"slurmctld takes {burst} at once and then {rate:.3g} a second, the profile says "
+    note += " and ".join("nothing" if each is None else f"{each:g}" for each in said)
+    cure = f"set limits.call_burst to {burst}, and limits.calls_per_second to {rate:.3g}."
+    yield finding("Slurm calls", good, needed, note, cure)
 
 
 def _value(config: str, name: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from reana_batch import call_rate
 from reana_batch.compilation import Compilation
 from reana_batch.diagnostics import refuse
 from reana_batch.estimating import counting
@@ -231,7 +232,7 @@ def _queue_seconds(site: Site, waited: float | None, wanted: Wanted) -> float | 
 
 def _effects(compilation: Compilation, footprint: Footprint, found: Mapping[str, Durations]) -> Iterator[Effect]:
     """Yield what the limits of the site, and those of the steps, do to the run."""
-    site, texts = compilation.site, dict(footprint.effects)
+    site, texts = compilation.site, {**footprint.effects, **call_rate.effects(compilation, footprint)}
     jobs = sum(len(each.jobs) for each in footprint.slices)
     if site.limits.jobs is not None and jobs > site.limits.jobs:
         texts["limits.jobs"] = f"At most {site.limits.jobs:,} of the {jobs:,} jobs run at a time."

@@ -10,6 +10,7 @@ graph, and ``at(1)`` is a place in reana.yaml. The other names are from :mod:`re
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from reana_batch.ir import Workflow
 from reana_batch.passes.check_graph import check_graph
@@ -45,3 +46,8 @@ def run_passes(workflow: Workflow, context: Context) -> Workflow:
     for a_pass in PASSES:
         workflow = a_pass(workflow, context)
     return workflow
+
+
+def fused(workflow: Workflow, context: Context) -> Workflow:
+    """Return ``workflow`` as ``--fuse`` changes it."""
+    return fuse_commands(workflow, replace(context, fuse=True))

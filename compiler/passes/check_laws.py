@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from reana_batch import layout
 from reana_batch.diagnostics import Place
 from reana_batch.ir import Column, Step, Workflow
+from reana_batch.laws import warn_of_limit
 from reana_batch.passes.context import Context
 
 _JOIN = "join rows with --rows-per-job, or --fuse."
@@ -16,7 +17,8 @@ _JOIN = "join rows with --rows-per-job, or --fuse."
 def check_laws(workflow: Workflow, context: Context) -> Workflow:
     """Return ``workflow`` unchanged. Each rule that it breaks gives a warning at the step that causes most of it.
 
-    The rules are limits of the site's profile. The hint names the source of a rule.
+    The rules are limits of the site's profile. The hint names the source of a rule. That on calls of the batch system is
+    in :mod:`reana_batch.call_rate`, because the back end counts them.
 
     >>> here = context(Site(name="here", limits=Limits(jobs=20)))
     >>> check_laws(workflow(step("scan", table=Repeated(25))), here).steps[0].name
@@ -31,9 +33,7 @@ def check_laws(workflow: Workflow, context: Context) -> Workflow:
 
 
 def _warn(context: Context, setting: str, message: str, place: Place, hint: str) -> None:
-    source = context.site.sources.get(setting, "")
-    told = f"{hint} The rule is from {source}" if source else hint
-    context.diagnostics.warning("over-limit", message, place, told)
+    warn_of_limit(context.diagnostics, context.site, setting, message, place, hint)
 
 
 def _largest(steps: Sequence[Step]) -> Step:
@@ -63,16 +63,6 @@ def _jobs_in_the_queue(workflow: Workflow, context: Context) -> None:
         rows = -(-sum(step.table.count for step in steps) // limit)
         hint = f"join rows, with --rows-per-job {rows} or more, or --fuse."
         _warn(context, "limits.queued_jobs", message, _largest(steps).origin, hint)
-
-
-def _calls(workflow: Workflow, context: Context) -> None:
-    limit, size, steps = context.site.limits.calls, context.target.array_size, _own(workflow, context)
-    calls = sum(-(-step.chunks // size) for step in steps) if size else 0
-    if limit is not None and calls > limit:
-        tool = context.target.submit_tool
-        message = f"The submission takes {calls:,} calls of {tool} or more; {context.site.name} allows {limit:,}."
-        largest = max(steps, key=lambda step: -(-step.chunks // size))
-        _warn(context, "limits.calls", message, largest.origin, "submit fewer steps, or fewer arrays: --fuse.")
 
 
 def _short_jobs(workflow: Workflow, context: Context) -> None:
@@ -182,7 +172,6 @@ def _of_run(workflow: Workflow) -> Iterator[tuple[Place, str, int, int]]:
 _LAWS: tuple[Callable[[Workflow, Context], None], ...] = (
     _jobs_at_a_time,
     _jobs_in_the_queue,
-    _calls,
     _short_jobs,
     _open_logs,
     _entries,

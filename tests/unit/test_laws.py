@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from reana_batch import backends
 from reana_batch.backends.htcondor.settings import HTCondorSettings
 from reana_batch.backends.slurm.settings import SlurmSettings
@@ -50,16 +48,6 @@ def test_only_slurm_has_all_jobs_in_the_queue() -> None:
     assert broken("slurm", Limits(queued_jobs=10), *steps) == []
     message = "The 10 jobs are in the queue at once; here takes 9."
     assert broken("slurm", Limits(queued_jobs=9), *steps) == [("reana.yaml:2", message)]
-
-
-@pytest.mark.parametrize(("size", "calls"), [(10, 4), (1001, 2)])
-def test_calls_of_sbatch(size: int, calls: int) -> None:
-    steps = (step("a", 1, 3), step("b", 2, 21))
-    told = broken("slurm", Limits(calls=1), *steps, max_array_size=size)
-    message = f"The submission takes {calls} calls of sbatch or more; here allows 1."
-    assert told == [("reana.yaml:2" if size == 10 else "reana.yaml:1", message)]
-    assert broken("slurm", Limits(calls=calls), *steps, max_array_size=size) == []
-    assert broken("htcondor", Limits(calls=1), *steps) == []
 
 
 def asking(rows: int, seconds: int, hint: str = "slurm_time", **placed: object) -> Step:

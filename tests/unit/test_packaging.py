@@ -113,7 +113,7 @@ LAYERS = (
     ("writing",),
     ("run",),
     ("frontends", "passes", "backends"),
-    ("compilation",),
+    ("compilation", "call_rate"),
     ("pipeline",),
     ("lifecycle", "estimating"),
     ("report",),

@@ -105,27 +105,37 @@ def test_the_doctor_compares_the_jobs_that_slurm_takes_with_the_profile(tools: T
 
 
 @pytest.mark.parametrize(
-    ("parameters", "calls", "state", "note"),
+    ("parameters", "burst", "rate", "state", "note"),
     [
-        ("(null)", None, None, ""),
-        ("enable_configless,rl_bucket_size=40", None, None, ""),
-        ("enable_configless,rl_enable", None, "missing", "30 calls of a user at once, and then 2 in 1 s"),
+        ("(null)", None, None, "ok", "slurmctld does not limit them"),
+        ("enable_configless,rl_bucket_size=40", 50, 9, "ok", "slurmctld does not limit them"),
         (
-            "rl_enable,rl_bucket_size=40,rl_refill_rate=4,rl_refill_period=60",
-            40,
-            "ok",
-            "40 calls of a user at once, and",
+            "rl_enable",
+            None,
+            None,
+            "missing",
+            "takes 30 at once and then 2 a second, the profile says nothing and nothing",
         ),
-        ("rl_enable,rl_bucket_size=40", 41, "missing", "the profile says 41"),
+        ("enable_configless,rl_enable", 30, 2, "ok", "the profile says 30 and 2"),
+        (
+            "rl_enable,rl_bucket_size=40,rl_refill_rate=3,rl_refill_period=60",
+            40,
+            0.05,
+            "ok",
+            "40 at once and then 0.05 a",
+        ),
+        ("rl_enable,rl_refill_period=60", 30, 2, "missing", "then 0.0333 a second, the profile says 30 and 2"),
+        ("rl_enable,rl_bucket_size=40", 41, 2, "missing", "the profile says 41 and 2"),
     ],
 )
 def test_the_doctor_compares_the_rate_of_calls_with_the_profile(
-    tools: Tools, parameters: str, calls: int | None, state: str | None, note: str
+    tools: Tools, parameters: str, burst: int | None, rate: float | None, state: str, note: str
 ) -> None:
     tools(sbatch="echo slurm 25.11", scontrol=f"echo 'SlurmctldParameters = {parameters}'", sacctmgr="exit 1")
-    found = {each.subject: each for each in examine(Site(limits=Limits(calls=calls)), True)}
-    assert (found["Slurm calls"].state if "Slurm calls" in found else None) == state
-    assert state is None or note in found["Slurm calls"].note
+    limits = Limits(call_burst=burst, calls_per_second=rate)
+    found = {each.subject: each for each in examine(Site(limits=limits), True)}
+    assert found["Slurm calls"].state == state
+    assert note in found["Slurm calls"].note
 
 
 PARTITIONS = (
