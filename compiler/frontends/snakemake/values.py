@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from snakemake.common import get_function_params
@@ -223,8 +224,13 @@ def _run(job: Any) -> None:
         "is_shell": True,
         "basedir": rule.basedir,
     }
-    names = inspect.signature(rule.run_func).parameters
-    rule.run_func(**{name: given.get(name) for name in names if name != "__is_snakemake_rule_func"})
+    rule.run_func(**{name: given.get(name) for name in _parameters(rule.run_func)})
+
+
+@cache
+def _parameters(function: Callable[..., Any]) -> tuple[str, ...]:
+    """Return the names of what the function of a rule takes. All jobs of the rule ask for them."""
+    return tuple(name for name in inspect.signature(function).parameters if name != "__is_snakemake_rule_func")
 
 
 def _late(job: Any) -> Iterator[str]:
