@@ -9,7 +9,7 @@ from reana_batch.amounts import counted, duration, readable_size
 from reana_batch.cli.answers import Answer
 from reana_batch.cli.terminal import Number, Piece, Table, line
 from reana_batch.estimating.durations import ASSUMED, LIMIT
-from reana_batch.estimating.estimate import hours
+from reana_batch.estimating.estimate import JOBS, QUEUE, hours
 
 if TYPE_CHECKING:
     from reana_batch.compilation import Compilation
@@ -23,6 +23,9 @@ _BASES = {
     LIMIT: "{} if rows of which only the time limit is known take all of it",
     ASSUMED: "unknown; {} if each row takes a minute of which nothing is known",
 }
+
+# What figures leave out because it is not known.
+_LEFT_OUT = {JOBS: "the jobs that are not known yet", QUEUE: "the time in the queue, which is unknown"}
 
 
 def estimate_answer(compilation: Compilation, found: Estimate) -> Answer:
@@ -70,8 +73,9 @@ def _row(each: StepEstimate) -> tuple[str | Number, ...]:
 def _facts(compilation: Compilation, found: Estimate) -> Iterator[tuple[str, str]]:
     """Yield the name and the text of each figure."""
     files, gpu = found.files, found.gpu_seconds
-    yield "Jobs", f"{found.rows:,}, as {counted(found.jobs, 'scheduler job')} of {compilation.target.title}"
-    yield "Calls", ", ".join(f"{count:,} of {name}" for name, count in found.footprint.calls.items())
+    more = _without(found, JOBS)
+    yield "Jobs", f"{found.rows:,}, as {counted(found.jobs, 'scheduler job')} of {compilation.target.title}{more}"
+    yield "Calls", ", ".join(f"{count:,} of {name}" for name, count in found.footprint.calls.items()) + more
     kinds = {
         "compiled": files.batch,
         "copied": files.inputs,
@@ -79,13 +83,14 @@ def _facts(compilation: Compilation, found: Estimate) -> Iterator[tuple[str, str
         "folders": files.folders,
     }
     parts = ", ".join(f"{count:,} {kind}" for kind, count in kinds.items())
-    yield "Files", f"{files.inodes:,} inodes ({parts}), and what jobs make in the workspace, which is unknown"
-    yield "Compiled", readable_size(files.batch_bytes)
+    yield "Files", f"{files.inodes:,} inodes ({parts}), and what jobs make in the workspace, which is unknown{more}"
+    yield "Compiled", readable_size(files.batch_bytes) + more
     yield "In", _bytes_text(found.bytes_in)
     yield "Out", _bytes_text(found.bytes_out)
-    yield "Core hours", _by_basis(found, hours(found.core_seconds))
-    yield "GPU hours", "unknown" if gpu is None else _by_basis(found, hours(gpu)) if gpu else "0; no step asks for GPUs"
-    yield "Makespan", _by_basis(found, duration(round(found.timeline.makespan)))
+    yield "Core hours", _by_basis(found, hours(found.core_seconds)) + more
+    known_gpus = _by_basis(found, hours(gpu)) if gpu else "0; no step asks for GPUs"
+    yield "GPU hours", "unknown" if gpu is None else known_gpus + more
+    yield "Makespan", _by_basis(found, duration(round(found.timeline.makespan))) + _without(found, JOBS, QUEUE)
     yield "Queue", _waiting(found)
     yield "At a time", _concurrency(found)
 
@@ -94,26 +99,35 @@ def _by_basis(found: Estimate, figure: str) -> str:
     return _BASES.get(found.basis, "{}").format(figure)
 
 
+def _without(found: Estimate, *what: str) -> str:
+    """Return the end of a sentence that says which of these the estimate leaves out. It is empty if it has all."""
+    missing = " and ".join(_LEFT_OUT[each] for each in what if each in found.left_out)
+    return f", without {missing}" if missing else ""
+
+
 def _bytes_text(found: Bytes) -> str:
     if not found.unknown:
         return readable_size(found.known)
     named = ", ".join(found.unknown[:_NAMED])
     more = f" and {len(found.unknown) - _NAMED:,} more" if len(found.unknown) > _NAMED else ""
-    return f"{readable_size(found.known)}, and unknown sizes of {named}{more}"
+    known = f"{readable_size(found.known)}, and " if found.known else ""
+    return f"{known}unknown sizes of {named}{more}"
 
 
 def _unknown_text(unknown: Unknown) -> str:
     earlier = unknown.earlier
-    known = (
-        f"; the earlier run had {counted(earlier.jobs, 'job')} in {duration(round(earlier.seconds))}" if earlier else ""
-    )
-    return f"{unknown.reason}{known}"
+    if earlier is None:
+        return unknown.reason
+    cores = "unknown" if earlier.core_seconds is None else hours(earlier.core_seconds)
+    jobs, took = counted(earlier.jobs, "job"), duration(round(earlier.seconds))
+    return f"{unknown.reason}; the earlier run had {jobs} in {took}, with {cores} core hours"
 
 
 def _waiting(found: Estimate) -> str:
     queue = found.queue_seconds
     waits = "an unknown time, which counts as none" if queue is None else f"{queue:,.1f} s"
-    return f"each job waits {waits}, and takes {found.overhead:,.2f} s more than its rows"
+    longer = "an unknown time" if found.overhead is None else f"{found.overhead:,.2f} s"
+    return f"each job waits {waits}, and takes {longer} more than its rows"
 
 
 def _concurrency(found: Estimate) -> str:

@@ -36,10 +36,13 @@ def _durations(_context: click.Context, _option: click.Parameter, texts: Sequenc
     found: dict[str, float] = {}
     for text in texts:
         step, _, time = text.rpartition("=")
+        if step in found:
+            raise click.UsageError(f"--duration gives two times for {f'the step {step}' if step else 'all steps'}.")
         try:
             found[step] = expressions.lifetime(time)
         except expressions.Unreadable:
-            raise click.UsageError(f'--duration must be a time such as 90s, 10m or fit=2h, not "{text}".') from None
+            message = f'--duration must be a whole time such as 90s, 10m or fit=2h, not "{text}".'
+            raise click.UsageError(message) from None
     return Given(found.pop("", None), found)
 
 
@@ -55,6 +58,7 @@ _OPTIONS = (
     click.option(
         "--slots",
         type=click.IntRange(min=1),
+        metavar="N",
         help="CPUs that the jobs get at a time; with make, jobs at a time.  [default: all that they can use]",
     ),
     click.option(

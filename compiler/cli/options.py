@@ -30,6 +30,18 @@ def _rows_per_job(_context: click.Context, _option: click.Parameter, rows: str |
     return rows
 
 
+def _queue_time(_context: click.Context, _option: click.Parameter, time: str | None) -> int | None:
+    """Return the seconds of ``--queue-time``."""
+    from reana_batch.reading import expressions
+
+    if time in (None, "0"):
+        return None if time is None else 0
+    try:
+        return expressions.lifetime(time)
+    except expressions.Unreadable:
+        raise click.UsageError(f'--queue-time must be a whole time such as 600 or 10m, not "{time}".') from None
+
+
 _ANALYSIS_OPTIONS = (
     click.option(
         "-f", "--file", type=click.Path(path_type=Path), help="The analysis.  [default: reana.yaml or reana.yml]"
@@ -57,9 +69,9 @@ _COMPILING_OPTIONS = (
     click.option("--fuse", is_flag=True, help="Run the commands of a step in one job."),
     click.option(
         "--queue-time",
-        type=click.IntRange(min=0),
-        metavar="SECONDS",
-        help="How long a job may wait in the queue; credentials must be valid that much longer.",
+        metavar="TIME",
+        callback=_queue_time,
+        help="How long a job may wait in the queue, such as 600 or 10m; credentials must be valid that much longer.",
     ),
     click.option("--rows-per-job", metavar="N|auto", callback=_rows_per_job, help="Rows that one scheduler job runs."),
     click.option(

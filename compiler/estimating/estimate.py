@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from reana_batch import call_rate
 from reana_batch.compilation import Compilation
-from reana_batch.diagnostics import refuse
+from reana_batch.diagnostics import Place, refuse
 from reana_batch.estimating import counting
 from reana_batch.estimating.counting import Bytes, Files
 from reana_batch.estimating.durations import ASSUMED, GIVEN, LIMIT, MEASURED, SOURCES, Durations, Given, durations
@@ -20,6 +20,8 @@ from reana_batch.run.steps import unknown
 from reana_batch.site import Site
 
 _NAMED = 5
+# What an estimate may leave out.
+JOBS, QUEUE = "jobs", "queue"
 _KNOWN = {MEASURED: "as measured", GIVEN: "as you say", LIMIT: "by its time limit"}
 
 
@@ -60,6 +62,7 @@ class Unknown(NamedTuple):
     """What only the run can know, and more jobs follow from, with those that did in an earlier run. No figure has them."""
 
     reason: str
+    origin: Place
     earlier: Expanded | None
 
 
@@ -83,7 +86,7 @@ class Estimate:
     timeline: Timeline
     slots: int | None  # None stands for as many as the jobs can use
     queue_seconds: float | None  # None if nothing is known of it; then no job waits in the simulation
-    overhead: float  # seconds that each job needs besides its rows
+    overhead: float | None  # seconds that each job needs besides its rows; None counts as none
     effects: tuple[Effect, ...]
     unknown: tuple[Unknown, ...]
 
@@ -101,6 +104,11 @@ class Estimate:
         """The weakest source of the durations."""
         sources = (each.durations.source for each in self.steps if each.step.table.count)
         return max(sources, key=SOURCES.index, default=MEASURED)
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """What no figure has, because it is not known: some of the jobs, or the time in the queue."""
+        return (JOBS,) * bool(self.unknown) + (QUEUE,) * (self.queue_seconds is None)
 
     @property
     def core_seconds(self) -> float:
@@ -123,7 +131,7 @@ def estimate(compilation: Compilation, measured: Measured, wanted: Wanted) -> Es
     here = measured if measured.backend == compilation.target.name else Measured()
     overhead, waited = here.waiting(is_here=compilation.target.runs_here)
     queue = _queue_seconds(site, waited, wanted)
-    timeline = _timeline(compilation, footprint, found, wanted.slots, queue or 0.0, overhead)
+    timeline = _timeline(compilation, footprint, found, wanted.slots, queue or 0.0, overhead or 0.0)
     spells = _by_step(footprint.slices, timeline.spells)
     return Estimate(
         steps=tuple(StepEstimate(step, found[step.name], spells.get(step.name, Spell())) for step in workflow.steps),
@@ -136,12 +144,17 @@ def estimate(compilation: Compilation, measured: Measured, wanted: Wanted) -> Es
         queue_seconds=queue,
         overhead=overhead,
         effects=tuple(_effects(compilation, footprint, found)),
-        unknown=tuple(Unknown(each.reason, measured.expanded.get(each.name)) for each in workflow.expansions),
+        unknown=tuple(
+            Unknown(each.reason, each.origin, measured.expanded.get(each.name)) for each in workflow.expansions
+        ),
     )
 
 
 def check_budget(found: Estimate, budget: int) -> None:
-    """Raise Refused if a run needs more seconds of cores than ``budget``, or if nothing is known of some."""
+    """Raise Refused if a run needs more seconds of cores than ``budget``, or if nothing is known of some.
+
+    Jobs that only the run can know need what they needed in the earlier run.
+    """
     assumed = [each.step for each in found.steps if each.durations.source == ASSUMED and each.step.table.count]
     if assumed:
         names = ", ".join(dict.fromkeys(f'"{step.label}"' for step in assumed[:_NAMED]))
@@ -150,22 +163,37 @@ def check_budget(found: Estimate, budget: int) -> None:
             "name it with --duration STEP=TIME, or an earlier run with --measured; a time limit of the step counts too."
         )
         raise refuse("over-budget", message, assumed[0].origin, hint)
-    if found.core_seconds > budget:
+    later = [each.earlier.core_seconds if each.earlier else None for each in found.unknown]
+    needed = found.core_seconds + sum(each or 0.0 for each in later)
+    if needed <= budget and None in later:
+        first = found.unknown[later.index(None)]
+        message = (
+            f"The budget cannot be checked, because only the run can know the jobs that follow from {first.reason}."
+        )
+        raise refuse("over-budget", message, first.origin, "name an earlier run that is finished with --measured.")
+    if needed > budget:
         largest = max(found.steps, key=lambda each: each.cpus * each.seconds)
-        message = f"The run needs {hours(found.core_seconds)} h of core time, and the budget is {hours(budget)} h."
-        needs = f'"{largest.step.label}" needs {hours(largest.cpus * largest.seconds)} h of it'
-        cure = f"{needs}, {_KNOWN[largest.durations.source]}; ask for less, name its time with --duration, or raise the budget."
+        needs, allowed = _apart(needed, budget)
+        message = f"The run needs {needs} h of core time, and the budget is {allowed} h."
+        most = f'"{largest.step.label}" needs {hours(largest.cpus * largest.seconds)} h of it'
+        cure = f"{most}, {_KNOWN[largest.durations.source]}; ask for less, name its time with --duration, or raise the budget."
         raise refuse("over-budget", message, largest.step.origin, cure)
 
 
-def hours(seconds: float) -> str:
-    """Return a number of hours with two digits behind the point, and with more if it is small.
+def _apart(needed: float, budget: float) -> tuple[str, str]:
+    """Return two numbers of hours with so many digits that they differ, of up to nine."""
+    pairs = [(hours(needed, digits), hours(budget, digits)) for digits in range(2, 10)]
+    return next((pair for pair in pairs if pair[0] != pair[1]), pairs[-1])
+
+
+def hours(seconds: float, digits: int = 2) -> str:
+    """Return a number of hours with so many digits behind the point, and with more if it is small.
 
     >>> hours(1_800_000), hours(5400), hours(36.4), hours(0.1)
     ('500', '1.5', '0.0101', '0.000028')
     """
-    digits = 2 if seconds >= 3600 else 4 if seconds >= 36 else 6
-    return f"{seconds / 3600:,.{digits}f}".rstrip("0").rstrip(".")
+    least = 2 if seconds >= 3600 else 4 if seconds >= 36 else 6
+    return f"{seconds / 3600:,.{max(digits, least)}f}".rstrip("0").rstrip(".")
 
 
 # --- the simulation --------------------------------------------------------------------------------

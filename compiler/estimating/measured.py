@@ -32,10 +32,11 @@ class Gap(NamedTuple):
 
 
 class Expanded(NamedTuple):
-    """What an expansion became in an earlier run: its jobs, and the seconds from their first start to their last end."""
+    """What an expansion became in an earlier run."""
 
     jobs: int
-    seconds: float
+    seconds: float  # from their first start to their last end
+    core_seconds: float | None  # of their CPUs; None if some jobs have not run
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +49,15 @@ class Measured:
     expanded: Mapping[str, Expanded] = field(default_factory=dict)  # what its own expansions became, by name
     size: Callable[[str], int | None] = lambda _: None  # returns the bytes of a path in its workspace, if it is there
 
-    def waiting(self, *, is_here: bool) -> tuple[float, float | None]:
-        """Return the overhead of a job, and the seconds that it waits in the queue. None if nothing shows that.
+    def waiting(self, *, is_here: bool) -> tuple[float | None, float | None]:
+        """Return the overhead of a job, and the seconds that it waits in the queue. Each is None if nothing shows it.
 
         If jobs run on the user's machine, there is no queue. Otherwise the shortest time between two jobs is overhead.
         """
-        if not self.gaps:
-            return 0.0, None
         if is_here:
-            return max(0.0, median(gap.seconds for gap in self.gaps)), 0.0
+            return max(0.0, median(gap.seconds for gap in self.gaps)) if self.gaps else None, 0.0
+        if not self.gaps:
+            return None, None
         overhead = max(0.0, min((gap.seconds for gap in self.gaps if gap.follows), default=0.0))
         return overhead, max(0.0, mean(gap.seconds for gap in self.gaps) - overhead)
 
@@ -83,7 +84,18 @@ def _expanded(part: Run, times: _AllTimes) -> Expanded:
     steps = list(part.steps())
     found = [each for inner, step in steps for each in times[inner.path, step.name].values()]
     seconds = max(end for _, end in found) - min(start for start, _ in found) if found else 0.0
-    return Expanded(sum(step.rows for _, step in steps), seconds)
+    return Expanded(sum(step.rows for _, step in steps), seconds, _core_seconds(part, times))
+
+
+def _core_seconds(part: Run, times: _AllTimes) -> float | None:
+    """Return the seconds of all CPUs that jobs of a part asked for. None if it is not complete."""
+    total = 0.0
+    for inner, step in part.steps():
+        found = [end - start for start, end in times[inner.path, step.name].values()]
+        if inner.open_expansions() or len(inner.records(step).states().done) < step.rows or (step.rows and not found):
+            return None
+        total += (step.asks.cpus or 1) * step.rows * mean(found) if found else 0.0
+    return total
 
 
 def _size(run: Run, path: str) -> int | None:

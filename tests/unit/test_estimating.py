@@ -15,8 +15,8 @@ from reana_batch import backends, pipeline
 from reana_batch.compilation import Compilation
 from reana_batch.diagnostics import Diagnostics, Place, Refused
 from reana_batch.estimating.durations import Durations, Given, durations
-from reana_batch.estimating.estimate import Effect, Wanted, check_budget, estimate
-from reana_batch.estimating.measured import Gap, Measured, measured
+from reana_batch.estimating.estimate import Effect, Unknown, Wanted, check_budget, estimate
+from reana_batch.estimating.measured import Expanded, Gap, Measured, measured
 from reana_batch.ir import Need, Pattern, Repeated, Resources, Step, Workflow, literal
 from reana_batch.lifecycle.creation import write_run
 from reana_batch.site import Limits
@@ -130,7 +130,8 @@ def test_rows_of_an_earlier_submission_and_rows_that_failed_show_no_gap(earlier:
     record(run, "c/0.done", START + 3, START + 4)
     found = measured(run)
     assert (found.rows, found.gaps) == ({"a": (10.0,), "c": (1.0,)}, ())
-    assert found.waiting(is_here=False) == (0.0, None)
+    assert found.waiting(is_here=False) == (None, None)
+    assert found.waiting(is_here=True) == (None, 0.0)  # no run on make waits in a queue
 
 
 def test_a_run_that_was_not_submitted_and_has_no_records_shows_nothing(tmp_path: Path) -> None:
@@ -157,7 +158,8 @@ def test_waiting_counts_only_if_the_earlier_run_was_on_the_same_system() -> None
     assert [each.durations.source for each in here.steps] == ["measured", "given"]
     assert here.basis == "given"
     there = estimate(compiled(*steps, backend="htcondor"), before, Wanted(given=Given(30)))
-    assert (there.overhead, there.queue_seconds, there.timeline.makespan) == (0.0, None, 40.0)
+    assert (there.overhead, there.queue_seconds, there.timeline.makespan) == (None, None, 40.0)
+    assert (here.left_out, there.left_out) == ((), ("queue",))
     told = estimate(compiled(*steps, queue_time=50), Measured(), Wanted(given=Given(30)))
     assert (told.queue_seconds, told.timeline.makespan) == (50, 160.0)
     asked = estimate(compiled(*steps, queue_time=50), before, Wanted(queue_seconds=7, given=Given(30)))
@@ -222,3 +224,22 @@ def test_a_budget_with_a_step_without_rows_or_without_a_time() -> None:
         check_budget(known, 3599)
     with pytest.raises(Refused, match="cannot be checked"):
         check_budget(estimate(compiled(step("a")), Measured(), Wanted()), 10**9)
+
+
+@pytest.mark.parametrize("needed", [None, Expanded(2, 900.0, None)])
+def test_a_budget_is_not_checked_without_the_jobs_that_only_the_run_can_know(needed: Expanded | None) -> None:
+    known = estimate(compiled(step("a")), Measured(), Wanted(given=Given(3600)))
+    found = replace(known, unknown=(Unknown("the files that a makes", AT, needed),))
+    assert found.left_out == ("jobs", "queue")
+    with pytest.raises(Refused, match=r"cannot be checked, because only the run can know .* the files that a makes"):
+        check_budget(found, 10**9)
+    with pytest.raises(Refused, match="needs 1 h"):
+        check_budget(found, 3599)
+
+
+def test_a_budget_counts_what_jobs_needed_that_only_the_run_can_know() -> None:
+    known = estimate(compiled(step("a")), Measured(), Wanted(given=Given(3600)))
+    found = replace(known, unknown=(Unknown("the files that a makes", AT, Expanded(2, 900.0, 1800.0)),))
+    check_budget(found, 5400)
+    with pytest.raises(Refused, match=r"needs 1\.5 h of core time, and the budget is 1\.4997 h"):
+        check_budget(found, 5399)
