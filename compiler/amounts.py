@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 _TIMES = (("d", 86400), ("h", 3600), ("min", 60))
 _UNITS = ("Bytes", "KiB", "MiB", "GiB", "TiB", "PiB")
 
@@ -9,6 +11,15 @@ _UNITS = ("Bytes", "KiB", "MiB", "GiB", "TiB", "PiB")
 def counted(number: int, noun: str) -> str:
     """Return a number with its noun, such as ``2 jobs``."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def enumerated(words: Sequence[str]) -> str:
+    """Return words as a sentence lists them.
+
+    >>> enumerated(["a", "b", "c"]), enumerated(["a"])
+    ('a, b and c', 'a')
+    """
+    return " and ".join([*([", ".join(words[:-1])] if words[1:] else []), *words[-1:]])
 
 
 def readable_size(size: int) -> str:

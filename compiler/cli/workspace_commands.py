@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reana_batch import backends
-from reana_batch.amounts import counted
+from reana_batch.amounts import counted, enumerated
 from reana_batch.cli import completing
 from reana_batch.cli.answers import EXIT_FAILED, Answer, answering, wants_json, write_file
 from reana_batch.cli.choosing import Filters, filter_option, parsed_filters
@@ -155,8 +155,15 @@ def _difference_pieces(differences: Mapping[str, Sequence[str]]) -> Iterator[Pie
 @click.command("compare")
 @runs_option
 @click.argument("names", nargs=-1, required=True, metavar="RUN RUN...", shell_complete=completing.runs)
+@click.option(
+    "--except",
+    "excepted",
+    multiple=True,
+    metavar="NAME",
+    help="An output that each run makes in another way: a path, folder or pattern. It only has to be there.",
+)
 @answering
-def compare(names: tuple[str, ...], runs: Path | None) -> Answer:
+def compare(names: tuple[str, ...], runs: Path | None, excepted: tuple[str, ...]) -> Answer:
     """Prove that runs of an analysis are equal, on any systems.
 
     They have done the same jobs, and their outputs have the same checksums. Exits with 1 if not.
@@ -167,14 +174,22 @@ def compare(names: tuple[str, ...], runs: Path | None) -> Answer:
     if len({os.path.realpath(each) for each in directories}) < max(len(directories), 2):
         raise click.UsageError("compare needs at least two different runs.")
     is_clear = len({each.name for each in directories}) == len(directories)
-    found = [equality.evidence(each, each.name if is_clear else str(each)) for each in directories]
+    found = [equality.evidence(each, each.name if is_clear else str(each), excepted) for each in directories]
+    unknown = equality.unmatched(found)
+    if unknown:
+        raise click.UsageError(f"--except: no output of these runs is called {' or '.join(unknown)}.")
     differences = equality.differences(found)
     record = {
         "equal": not differences,
         "runs": [_evidence_record(each) for each in found],
+        "excepted": _excepted(found),
         "differences": [asdict(each) for each in differences],
     }
     return Answer(record, _comparison_lines(found, differences), code=EXIT_FAILED if differences else 0)
+
+
+def _excepted(runs: Sequence[Evidence]) -> list[str]:
+    return sorted({run.outputs[path].name for run in runs for path in run.not_compared})
 
 
 def _evidence_record(run: Evidence) -> dict[str, object]:
@@ -183,14 +198,17 @@ def _evidence_record(run: Evidence) -> dict[str, object]:
 
 
 def _comparison_lines(runs: Sequence[Evidence], differences: Sequence[Difference]) -> Iterator[Line]:
-    first, *others = (f"{run.name} ({run.backend})" for run in runs)
+    excepted = _excepted(runs)
+    if excepted:
+        yield line(f"==> Not compared: the content of {enumerated(excepted)}", "yellow")
     if not differences:
         counts = f"{counted(runs[0].total, 'job')} and {counted(len(runs[0].outputs), 'output file')}"
-        yield line(f"==> SUCCESS: {first} and {', '.join(others)} are equal: {counts}.", "green")
+        names = enumerated([f"{run.name} ({run.backend})" for run in runs])
+        yield line(f"==> SUCCESS: {names} are equal: {counts}.", "green")
         return
     for run in runs:
         own = [each for each in differences if each.run == run.name]
-        if own:
+        if own or run is not runs[0]:
             yield line(f"==> {run.name} ({run.backend}): {counted(len(own), 'difference')}", "yellow")
         for each in own:
             yield line(f"{each.name}: {each.text}{f', at {each.place}' if each.place else ''}")

@@ -53,20 +53,31 @@ class Evidence:
     done: int  # jobs
     total: int
     outputs: Mapping[str, FileSum]
+    excepted: Mapping[str, frozenset[str]]  # outputs whose content does not count, by the name that was given
     unfinished: tuple[Difference, ...]
     jobs: _JobsOfLabels
 
+    @property
+    def not_compared(self) -> frozenset[str]:
+        """The outputs whose content does not count."""
+        return frozenset().union(*self.excepted.values())
 
-def evidence(directory: Path, name: str) -> Evidence:
-    """Return what the run in ``directory`` has done. Differences call it ``name``."""
-    run = Run(directory)
+
+def evidence(directory: Path, name: str, excepted: Collection[str] = ()) -> Evidence:
+    """Return what the run in ``directory`` has done. Differences call it ``name``.
+
+    ``excepted`` are paths, folders and patterns of outputs that must be there, and whose content does not count.
+    """
+    run, workspace = Run(directory), directory / layout.WORKSPACE
     progress = run.progress()
+    outputs = sums(workspace, _output_names(run))
     return Evidence(
         name=name,
         backend=run.manifest.backend,
         done=sum(step.done for step in progress),
         total=sum(step.total for step in progress),
-        outputs=sums(directory / layout.WORKSPACE, _output_names(run)),
+        outputs=outputs,
+        excepted={each: frozenset(outputs.keys() & sums(workspace, [each], hashed=False).keys()) for each in excepted},
         unfinished=tuple(_unfinished(run, name)),
         jobs=_jobs(run),
     )
@@ -108,6 +119,11 @@ def _jobs(run: Run) -> _JobsOfLabels:
     return found
 
 
+def unmatched(runs: Sequence[Evidence]) -> list[str]:
+    """Return the excepted names that no output of any run has."""
+    return [name for name in runs[0].excepted if not any(run.excepted[name] for run in runs)]
+
+
 def differences(runs: Sequence[Evidence]) -> list[Difference]:
     """Return why the runs are not proved equal: what is not done in each, and how each differs from the first."""
     first, *others = runs
@@ -146,7 +162,7 @@ def _output_differences(first: Evidence, other: Evidence) -> Iterator[Difference
         one, two = first.outputs.get(path), other.outputs.get(path)
         if one is None or two is None:
             yield Difference(other.name, "output", file_name(path), f"only in {first.name if one else other.name}")
-        elif one.content != two.content:
+        elif one.content != two.content and path not in first.not_compared | other.not_compared:
             text = f"{_content(one)} in {first.name}, {_content(two)} in {other.name}"
             yield Difference(other.name, "output", file_name(path), text)
 

@@ -42,7 +42,7 @@ def test_equal_runs_differ_in_undeclared_files_alone(desk: Desk) -> None:
     sha256 = "4355a46b19d348dc2f57c046f8ef63d4538ebb936000f3c9ee954a27460dd865"  # of "1\n", by sha256sum
     assert answer["runs"][0]["outputs"][0] == {"name": "out.txt", "size": 2, "sha256": sha256}
     assert [each["name"] for each in answer["runs"][0]["outputs"]] == ["out.txt", "plots/a"]
-    shown = "==> SUCCESS: test.1 (make) and test.2 (make), test.3 (make) are equal: 2 jobs and 2 output files.\n"
+    shown = "==> SUCCESS: test.1 (make), test.2 (make) and test.3 (make) are equal: 2 jobs and 2 output files.\n"
     assert desk("compare", "test.1", "test.2", "test.3").stdout == shown
 
 
@@ -75,6 +75,36 @@ def test_outputs_of_other_content(desk: Desk) -> None:
         "==> test.2 (make): 3 differences",
         *(f"{name}: {text}" for name, text in zip(names, texts, strict=True)),
     ]
+
+
+def test_outputs_that_no_two_runs_make_in_the_same_way_can_be_left_out(desk: Desk) -> None:
+    """They still have to be there, and what is left out is said."""
+    timed = f"{GOOD}; cat /proc/sys/kernel/random/uuid | tee plots/b > plots/c"
+    for _ in range(2):
+        other = run(desk, timed)
+    assert [each[2] for each in compared(desk, "test.1", "test.2")] == ["plots/b", "plots/c"]
+    assert [each[2] for each in compared(desk, "test.1", "test.2", "--except", "plots/b")] == ["plots/c"]
+    for words in (("--except", "plots/b", "--except", "plots/c"), ("--except", "plots/[bc]")):
+        answer = desk.json("compare", "test.1", "test.2", *words)
+        assert (answer["equal"], answer["excepted"]) == (True, ["plots/b", "plots/c"])
+    assert desk("compare", "test.1", "test.2", "--except", "plots").stdout.splitlines() == [
+        "==> Not compared: the content of plots/a, plots/b and plots/c",
+        "==> SUCCESS: test.1 (make) and test.2 (make) are equal: 2 jobs and 4 output files.",
+    ]
+    (other / "workspace/plots/b").unlink()
+    assert compared(desk, "test.1", "test.2", "--except", "plots") == [
+        ("test.2", "output", "plots/b", "only in test.1")
+    ]
+    wrong = desk("compare", "test.1", "test.2", "--except", "plots", "--except", "x", "--except", "other.txt", exits=2)
+    assert "--except: no output of these runs is called x or other.txt." in wrong.stderr
+
+
+def test_of_several_runs_the_equal_ones_are_said_too(desk: Desk) -> None:
+    for _ in range(3):
+        other = run(desk, GOOD)
+    (other / "workspace/out.txt").write_text("3\n")
+    lines = desk("compare", "test.1", "test.2", "test.3", exits=1).stdout.splitlines()
+    assert lines[:2] == ["==> test.2 (make): 0 differences", "==> test.3 (make): 1 difference"]
 
 
 def test_links_are_equal_by_their_targets(desk: Desk) -> None:
