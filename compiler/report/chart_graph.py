@@ -10,7 +10,7 @@ from reana_batch.report.run_facts import MOST_NODES, SHOWN, Node, RunFacts, grap
 from reana_batch.report.vega import Size, Spec, colour, layer, layered, link, pixels, shortened, value
 
 _WIDTH, _HEIGHT, _GAP = 150, 44, 18  # of boxes, and between those of a layer
-_LAYER_GAP, _LEAST_GAP = 46, 26  # between layers
+_LAYER_GAP, _LEAST_GAP, _GAP_DOWN = 46, 26, 34  # between layers
 _HEAD = 5  # pixels from the end of a line to the box
 
 Place = tuple[float, float]
@@ -24,7 +24,7 @@ def graph_chart(facts: RunFacts, size: Size) -> tuple[Spec | None, str]:
     layers = _layers(nodes)
     room = min(_LAYER_GAP, (size.width - len(layers) * _WIDTH) / max(len(layers) - 1, 1))
     across = size.is_wide and room >= _LEAST_GAP
-    places = _places(layers, room if across else _LAYER_GAP, across=across)
+    places = _places(layers, room if across else _GAP_DOWN, across=across)
     drawn = _drawn(nodes, places, across=across)
     return drawn, "Steps of one name are drawn as one." if len(nodes) < len(facts.steps) else ""
 

@@ -171,20 +171,13 @@ def _cause(current: RunStatus) -> str:
 
 def _steps(run: Run, failures: Mapping[tuple[str, int], Failure], *, is_open: bool) -> Iterator[StepFacts]:
     number = {part.name_of(step): index for index, (part, step) in enumerate(run.steps())}
-    planners = {id(inner): name for part in run.parts() for name, inner in _planned(part)}
     count = 0
     for part in run.parts():
         parents = Parents(part)
-        planner = number.get(planners.get(id(part), ""))
+        planner = number.get(part.planner)
         for step in part.manifest.steps_with_own_outputs():
             yield _step(count, part, step, _Graph(part, parents, number, planner), failures, is_open=is_open)
             count += 1
-
-
-def _planned(part: Run) -> Iterator[tuple[str, Run]]:
-    """Yield what the expansions of a part have compiled, each with the name of its planner in the whole run."""
-    for name, inner in part.compiled().items():
-        yield part.path + name, inner
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,7 +128,12 @@ def _steps(run: Run, title_of: Callable[[str], str]) -> Iterator[Step]:
 
 
 def _needs(part: Run, step: StepEntry, number: Mapping[str, int]) -> list[tuple[int, str]]:
-    """Return the steps that a step waits for, each with the word of its pattern. An expansion is what it has added."""
+    """Return the steps that a step waits for, each with the word of its pattern.
+
+    An expansion is what it has added. The first steps of what it has added wait for its planner.
+    """
+    if not step.needs and part.planner:
+        return [(number[part.planner], "all")]
     compiled = part.compiled()
     found = []
     for index, need in enumerate(step.needs):

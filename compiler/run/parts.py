@@ -84,6 +84,11 @@ class Run:
             self._parts[name] = Run(directory, f"{self.path}{name}/")
         return self._parts.get(name)
 
+    @property
+    def planner(self) -> str:
+        """The name, in the whole run, of the planner that has compiled this part. Empty for the run itself."""
+        return self.path.removesuffix("/")
+
     def steps(self) -> Iterator[tuple[Run, StepEntry]]:
         """Yield every step with the part that it is in."""
         return ((part, step) for part in self.parts() for step in part.manifest.steps)

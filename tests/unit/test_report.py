@@ -15,7 +15,9 @@ from pathlib import Path
 
 import pytest
 
+from reana_batch import layout
 from reana_batch.diagnostics import Refused
+from reana_batch.ir import Need, Pattern
 from reana_batch.lifecycle.status import status
 from reana_batch.report import page as pages
 from reana_batch.report import run_files, run_reading, vega
@@ -161,6 +163,23 @@ def test_a_run_that_failed(tmp_path: Path) -> None:
     assert facts.steps[0].credentials == ("kerberos",)
     assert facts.steps[1].memory is None, "GNU make gets no such request"
     assert {each.waited is None for each in facts.jobs_by_step[1]} == {False}
+
+
+def test_what_an_expansion_adds_waits_for_its_planner(tmp_path: Path) -> None:
+    write_run(tmp_path / "r.1", scatter("a", "true"), scatter("more", "true", needs=(Need("a"),)))
+    manifest = tmp_path / "r.1" / layout.MANIFEST
+    more = {"name": "more", "label": "more", "origin": "reana.yaml:1", "reason": "files"}
+    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"expansions": [more]}))
+    added = scatter("c", "true", 2), scatter("d", "true", 2, needs=(Need("c", Pattern.EACH),)), scatter("e", "true")
+    write_run(tmp_path / "r.1" / layout.expansion_folder("more"), *added)
+    steps = run_facts(status(tmp_path / "r.1"), str).steps
+    assert [(each.name, each.needs, each.patterns) for each in steps] == [
+        ("a", (), ()),
+        ("more", (0,), ("all",)),
+        ("more/c", (1,), ("all",)),
+        ("more/d", (2,), ("each",)),
+        ("more/e", (1,), ("all",)),
+    ]
 
 
 def test_a_job_without_a_record_of_its_end_is_lost(tmp_path: Path) -> None:
