@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from reana_batch.amounts import counted, duration, readable_size
 from reana_batch.cli.answers import Answer
 from reana_batch.cli.terminal import Number, Piece, Table, line
-from reana_batch.estimating.durations import ASSUMED, LIMIT
+from reana_batch.estimating.durations import ASSUMED, LIMIT, MEASURED
 from reana_batch.estimating.estimate import JOBS, QUEUE, hours
 
 if TYPE_CHECKING:
@@ -24,28 +24,41 @@ _BASES = {
     ASSUMED: "unknown; {} if each row takes a minute of which nothing is known",
 }
 
+# The GPU hours if none are counted, by whether a request is in words of the batch system, and whether jobs are left out.
+_GPUS = {
+    (True, False): "unknown",
+    (True, True): "unknown",
+    (False, False): "0; no step asks for GPUs",
+    (False, True): "0; no step that is known asks for GPUs",
+}
+
 # What figures leave out because it is not known.
 _LEFT_OUT = {JOBS: "the jobs that are not known yet", QUEUE: "the time in the queue, which is unknown"}
 
 
-def estimate_answer(compilation: Compilation, found: Estimate) -> Answer:
-    """Return the answer of a command that shows an estimate and starts nothing."""
+def estimate_answer(compilation: Compilation, found: Estimate, reused: int | None = None) -> Answer:
+    """Return the answer of a command that shows an estimate and starts nothing.
+
+    ``reused`` is how many jobs the run would take over from another. They are in all figures.
+    """
     from reana_batch.report.estimate import estimate_record
 
     return Answer(
-        lambda: {"backend": compilation.target.name, **estimate_record(found)},
-        _pieces(compilation, found),
+        lambda: {"backend": compilation.target.name, **estimate_record(found), "reused": reused},
+        _pieces(compilation, found, reused),
         compilation.diagnostics,
     )
 
 
-def _pieces(compilation: Compilation, found: Estimate) -> Iterator[Piece]:
+def _pieces(compilation: Compilation, found: Estimate, reused: int | None) -> Iterator[Piece]:
     yield Table(
         ("STEP", "JOBS", "SCHEDULER_JOBS", "SECONDS", "SOURCE", "CPUS", "GPUS", "CORE_HOURS", "STARTS", "ENDS"),
         [_row(each) for each in found.steps],
     )
     for name, text in _facts(compilation, found):
         yield line(f"{name}: {text}.")
+    if reused is not None:
+        yield line(f"Reused: {reused:,} of these jobs would not run again, but count in all figures.", "yellow")
     for effect in found.effects:
         source = f" (source: {effect.source})" if effect.source else ""
         yield line(f"{effect.setting}: {effect.text}{source}", "yellow")
@@ -88,10 +101,13 @@ def _facts(compilation: Compilation, found: Estimate) -> Iterator[tuple[str, str
     yield "In", _bytes_text(found.bytes_in)
     yield "Out", _bytes_text(found.bytes_out)
     yield "Core hours", _by_basis(found, hours(found.core_seconds)) + more
-    known_gpus = _by_basis(found, hours(gpu)) if gpu else "0; no step asks for GPUs"
-    yield "GPU hours", "unknown" if gpu is None else known_gpus + more
+    yield "GPU hours", _by_basis(found, hours(gpu)) + more if gpu else _GPUS[gpu is None, bool(more)]
     yield "Makespan", _by_basis(found, duration(round(found.timeline.makespan))) + _without(found, JOBS, QUEUE)
     yield "Queue", _waiting(found)
+    if found.has_earlier:
+        timed = [each for each in found.steps if each.step.table.count]
+        measured = sum(each.durations.source == MEASURED for each in timed)
+        yield "Earlier run", f"it has the times of {measured} of {counted(len(timed), 'step')}"
     yield "At a time", _concurrency(found)
 
 

@@ -96,16 +96,16 @@ def run(
     if not (given["site"] or given["backend"]):
         given["site"] = asked_site(find_spec(file, Path()).parent, given["settings"])
     compilation = compile_analysis(file, **given)
+    old = find_run(reuse, runs) if reuse else None
     if dry_run or asked.budget is not None:
         found = estimate_of(compilation, asked, given, jobs)
         if dry_run:
             from reana_batch.cli.estimate_text import estimate_answer
 
-            return estimate_answer(compilation, found)
+            return estimate_answer(compilation, found, _taken_over(old, compilation, checksum=checksum))
     here = backends.driver(compilation.target.name).here
     if here:
         here.check_tools()
-    old = find_run(reuse, runs) if reuse else None
     directory = create(compilation, root_of(runs), name, old, checksum=checksum)
     if here:
         return watch_here(directory, here, submission.submit(directory, starting(here, jobs)), compilation.diagnostics)
@@ -116,6 +116,14 @@ def run(
             say(text, colour or None)
         return wait_for_end(reana_batch.Run(directory), compilation.diagnostics)
     return Answer({"name": directory.name, "directory": str(directory), "ids": ids}, lines, compilation.diagnostics)
+
+
+def _taken_over(old: Path | None, compilation: Compilation, *, checksum: bool) -> int | None:
+    """Return how many jobs a new run would take over from ``old``. None without such a run."""
+    from reana_batch.lifecycle.planning import planned
+    from reana_batch.run.parts import Run
+
+    return planned(Run(old), compilation, checksum=checksum).kept if old else None
 
 
 def _submitted(directory: Path, how: str) -> list[Line]:

@@ -89,6 +89,7 @@ class Estimate:
     overhead: float | None  # seconds that each job needs besides its rows; None counts as none
     effects: tuple[Effect, ...]
     unknown: tuple[Unknown, ...]
+    has_earlier: bool  # has the user named an earlier run?
 
     @property
     def rows(self) -> int:
@@ -147,6 +148,7 @@ def estimate(compilation: Compilation, measured: Measured, wanted: Wanted) -> Es
         unknown=tuple(
             Unknown(each.reason, each.origin, measured.expanded.get(each.name)) for each in workflow.expansions
         ),
+        has_earlier=bool(measured.backend),
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.ended_runs import counts, seconds_of
+from tests.ended_runs import COUNTING, counted, counts, seconds_of, told
 from tests.estimated_samples import SAMPLES, SLOW, WITHIN, place
 
 from .conftest import Tool
@@ -142,7 +142,7 @@ rule end:
     assert [each["earlier_jobs"] for each in found] == [None]
     said = empty.run(*words).stdout
     figures = [
-        text for text in said.splitlines() if text.startswith(("Jobs:", "Calls:", "Files:", "Core", "GPU", "Make"))
+        text for text in said.splitlines() if text.startswith(("Jobs:", "Calls:", "Files:", "Comp", "Core", "Make"))
     ]
     assert [text.endswith(", without the jobs that are not known yet.") for text in figures] == [True] * 6
     refused = empty.run(*words, "--budget", "5h")
@@ -171,6 +171,25 @@ def test_the_steps_add_up_to_the_totals(empty: Tool) -> None:
     assert max(each["ends"] for each in steps) == found["makespan"]
 
 
+def test_an_earlier_run_of_another_analysis_is_seen(hello: Tool) -> None:
+    assert hello.run("run", "--site", "local", "--runs", "runs", "-w", "test").code == 0
+    words = ("estimate", "--site", "local", "--measured", "runs/test.1")
+    assert "Earlier run: it has the times of 1 of 1 step." in hello.run(*words).stdout
+    hello.write_steps(other="true", another="true")
+    assert "Earlier run: it has the times of 0 of 2 steps." in hello.run(*words).stdout
+
+
+def test_a_dry_run_counts_the_jobs_that_it_would_take_over(hello: Tool) -> None:
+    words = ("run", "--site", "local", "--runs", "runs", "--duration", "1m", "--dry-run", "--reuse")
+    refused = hello.run(*words, "test")
+    assert refused.code == 3
+    assert "[unknown-run]" in refused.stderr
+    assert hello.run("run", "--site", "local", "--runs", "runs", "-w", "test").code == 0
+    assert answer(hello, *words, "test")["reused"] == 1
+    assert "Reused: 1 of these jobs would not run again, but count in all figures." in hello.run(*words, "test").stdout
+    assert answer(hello, *words[:-1])["reused"] is None
+
+
 def test_a_time_in_the_queue_has_a_unit_and_is_left_out_if_it_is_unknown(hello: Tool) -> None:
     words = ("estimate", "--site", "generic-slurm", "--duration", "90s")
     known = answer(hello, *words, "--queue-time", "10m")
@@ -180,3 +199,18 @@ def test_a_time_in_the_queue_has_a_unit_and_is_left_out_if_it_is_unknown(hello: 
     assert "Makespan: 1 min 30 s, without the time in the queue, which is unknown." in hello.run(*words).stdout
     here = answer(hello, "estimate", "--site", "local", "--duration", "90s")
     assert (here["queue_seconds"], here["left_out"]) == (0, [])
+
+
+def test_a_run_has_the_calls_the_files_and_the_bytes_that_were_counted(empty: Tool) -> None:
+    place("toys", empty.directory)
+    empty.write("bin/make", COUNTING).chmod(0o755)
+    counting = {"PATH": f"{empty.directory}/bin:{empty.environment['PATH']}", "CALLS": str(empty.directory / "calls")}
+    assert empty.run("run", "--site", "local", "--runs", "runs", "-w", "test", **counting).code == 0
+    compiled = answer(empty, "compile", "--site", "local", "--dry-run")
+    found, real = (
+        answer(empty, "estimate", "--site", "local", "--measured", "runs/test.1"),
+        empty.directory / "runs/test.1",
+    )
+    assert told(found) == counted(real, compiled["inputs"], empty.directory / "calls")
+    sizes = [path.stat().st_size for path in (real / "batch").rglob("*") if path.is_file()]
+    assert (found["files"]["batch"], found["files"]["batch_bytes"]) == (len(sizes), sum(sizes))

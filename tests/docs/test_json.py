@@ -141,6 +141,7 @@ reana-batch estimate -b slurm -f ../../growing
 reana-batch estimate --site cern-slurm -f ../../asking --ignore-unsupported --set slurm.max_array_size=1
 reana-batch run --site local --dry-run
 reana-batch run --site local -w table
+reana-batch run --site local --dry-run --reuse table
 reana-batch estimate --site local --measured /home/alice/runs/table.1 --set limits.jobs=1
 reana-batch status -w table --usage
 reana-batch jobs -w table
