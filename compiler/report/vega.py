@@ -97,9 +97,15 @@ def layer(records: Records, mark: str | Spec, **channels: Spec) -> Spec:
 
 
 def layered(layers: Iterable[Spec], width: float, height: float) -> Spec:
-    """Return a chart of layers without axes."""
+    """Return a chart of layers without axes. Layers without records are left out: screen readers would name them."""
     around = {"left": 3, "right": 3, "top": 3, "bottom": 3}
-    return {"layer": list(layers), "width": width, "height": height, "autosize": "none", "padding": around}
+    return {
+        "layer": [each for each in layers if each["data"]["values"]],
+        "width": width,
+        "height": height,
+        "autosize": "none",
+        "padding": around,
+    }
 
 
 def with_axis(layers: Iterable[Spec], size: Size, height: float) -> Spec:

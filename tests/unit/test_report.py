@@ -449,6 +449,15 @@ def test_names_get_the_room_that_they_need() -> None:
     assert vega.shortened("a rather long name of step 12", 16) == "a rather l…ep 12"
 
 
+def test_no_chart_has_a_group_of_marks_without_any() -> None:
+    """A screen reader would say that a picture is there, and nothing about it."""
+    facts = RunFacts("r.1", "finished", steps=(step(0),), jobs=(replace(job(0, 0, 10, 20), memory=1 << 20),))
+    found = charts(facts)
+    assert set(found) == {"graph", "timeline", "durations", "memory"}
+    for chart in found.values():
+        assert re.findall(r'<g[^>]* role="graphics-symbol"[^>]*></g>', chart.wide + chart.narrow) == []
+
+
 def test_the_points_and_boxes_of_durations_are_explained() -> None:
     jobs = tuple(job(0, row, 10, 11 + row) for row in range(6))
     facts = RunFacts("r.1", "finished", steps=(step(0, rows=6), step(1)), jobs=(*jobs, job(1, 0, 20, 30)))
