@@ -42,16 +42,25 @@ def _accounts(log: Path) -> dict[tuple[str, int], Account]:
             node = step_and_chunk(names[0]) if names else None
             if node:
                 node_of[job] = node
-                found[node] = Account(submitted=_seconds(lines[0]))
+                found[node] = Account(submitted=_seconds(lines[0]), job=_id(job))
         elif job in node_of and number in _EVENTS:
             found[node_of[job]] = _EVENTS[number](found[node_of[job]], lines)
     return found
+
+
+def _id(job: str) -> str:
+    """Return the id of a job as records have it: ``4.0`` for ``004.000.000``."""
+    return ".".join(str(int(number)) for number in job.split(".")[:2])
 
 
 def _seconds(head: str) -> int:
     """Return the time of an event. HTCondor writes the local time. 0 if the log has dates without a year."""
     stamp = _TIME.search(head)
     return int(time.mktime(time.strptime(f"{stamp[1]} {stamp[2]}", "%Y-%m-%d %H:%M:%S"))) if stamp else 0
+
+
+def _queued(known: Account, lines: list[str]) -> Account:
+    return replace(known, submitted=_seconds(lines[0]), started=0)
 
 
 def _executed(known: Account, lines: list[str]) -> Account:
@@ -69,6 +78,8 @@ def _ended(known: Account, lines: list[str]) -> Account:
 
 _EVENTS: dict[str, Callable[[Account, list[str]], Account]] = {
     "001": _executed,  # also of a job that was evicted and starts again
+    "004": _queued,  # evicted
     "005": _ended,
     "009": _ended,  # removed
+    "013": _queued,  # released
 }

@@ -40,7 +40,7 @@ def accounts(directory: Path, _last: Submission) -> Mapping[tuple[str, int], Acc
         if array in jobs and (not element or element.isdecimal()):
             step, first = jobs[array]
             chunk = step, first + int(element or 0)
-            found[chunk] = _completed(found.get(chunk), *fields)
+            found[chunk] = replace(_completed(found.get(chunk), *fields), job=job)
     return found
 
 

@@ -99,23 +99,36 @@ def jobs_table(jobs: Jobs, now: int, *, verbose: bool = False) -> Table:
 
 def usage_tables(found: Sequence[StepUsage], worst: Sequence[Row]) -> Iterator[Table]:
     """Yield what each step asked for and used, and the jobs with the most idle CPU time."""
-    header = ("STEP", "JOBS", "TIME", "CPU", "CPU_USED", "QUEUED", "MEMORY", "ASKED", "MEMORY_USED", "LONGEST", "LIMIT")
+    header = (
+        "STEP",
+        "JOBS",
+        "TIME",
+        "CPU",
+        "CPU_USED",
+        "QUEUED",
+        "MEMORY",
+        "OF",
+        "ASKED",
+        "MEMORY_USED",
+        "LONGEST",
+        "LIMIT",
+    )
     rows = [
         (
             *(each.step, _count(each.jobs), _time(each.wall), _time(each.cpu), _share(each.cpu_efficiency)),
-            *(_time(each.queued), _size(each.memory), _size(each.asks.memory), _share(each.memory_efficiency)),
-            *(_time(each.longest), _time(each.asks.runtime)),
+            *(_time(each.queued), _size(each.memory), each.memory_of, _size(each.asks.memory)),
+            *(_share(each.memory_efficiency), _time(each.longest), _time(each.asks.runtime)),
         )
         for each in found
     ]
     yield Table(header, rows)
     if worst:
         yield Table(
-            ("WORST", "ROW", "TIME", "CPU", "IDLE", "MEMORY", "HOST"),
+            ("WORST", "ROW", "TIME", "CPU", "IDLE", "MEMORY", "OF", "HOST"),
             [
                 (
                     *(row.step_name, str(row.number), _time(row.wall), _time(row.cpu), _time(idle(row))),
-                    *(_size(row.memory), row.host),
+                    *(_size(row.memory), row.memory_of, row.host),
                 )
                 for row in worst
             ],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import overload
 
@@ -12,7 +12,7 @@ from reana_batch.run.manifest import StepEntry
 from reana_batch.run.parts import Run
 from reana_batch.run.queue import JobState, QueuedJob
 from reana_batch.run.steps import Steps
-from reana_batch.run.usage import RUNNING, WAITING, Row
+from reana_batch.run.usage import FINISHED, RUNNING, WAITING, Row
 
 HELD, LOST = "held", "lost"
 # A job is held if somebody must act before it starts, and lost if it ended and left no record.
@@ -67,29 +67,25 @@ class Jobs(Sequence[Job]):
 
 def jobs_of(current: RunStatus, steps: Steps, states: Collection[str] = STATES) -> Jobs:
     """Return the jobs of these steps that are in one of the states."""
-    queued, alive = _by_place(current), current.may_go_on
-    return Jobs([place for part, step in steps for place in _places(part, step, queued, alive) if place[3] in states])
+    return Jobs([place for part, step in steps for place in _places(part, step, current) if place[3] in states])
 
 
-_Queued = dict[tuple[str, int], QueuedJob]
-
-
-def _by_place(current: RunStatus) -> _Queued:
-    """Return the jobs in the queue that have not ended, by step and chunk."""
-    going = (job for job in current.queue.jobs if job.step and job.state is not JobState.ENDED)
-    return {(job.step, chunk): job for job in going for chunk in job.chunks}
+def _by_chunk(current: RunStatus, name: str) -> Mapping[int, QueuedJob]:
+    """Return the jobs of a step in the queue that have not ended, by chunk."""
+    going = (job for job in current.queue.jobs if job.step == name and job.state is not JobState.ENDED)
+    return {chunk: job for job in going for chunk in job.chunks}
 
 
 def _places(
-    part: Run, step: StepEntry, queued: _Queued, alive: bool
+    part: Run, step: StepEntry, current: RunStatus
 ) -> Iterator[tuple[Run, StepEntry, int, str, QueuedJob | None]]:
     found, name = part.records(step).states(), part.name_of(step)
+    queued, returned = _by_chunk(current, name), current.queue.returned.get(name, ())
     for row in range(step.rows):
-        job = queued.get((name, step.chunk_of(row)))
-        yield part, step, row, _state(usage.state_of(row, found), job, alive), job
-
-
-def _state(known: str, job: QueuedJob | None, alive: bool) -> str:
-    if known in (WAITING, RUNNING) and job is not None and job.state is JobState.HELD:
-        return HELD
-    return LOST if known == RUNNING and not alive else known
+        chunk = step.chunk_of(row)
+        known, job = usage.state_of(row, found), queued.get(chunk)
+        if known != FINISHED and job is not None and chunk in returned:
+            state = HELD if job.state is JobState.HELD else WAITING
+        else:
+            state = LOST if known == RUNNING and not current.may_go_on else known
+        yield part, step, row, state, job

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
 from reana_batch import backends, files
 from reana_batch.diagnostics import Refused
 from reana_batch.run import times
-from reana_batch.run.failures import Failure, failures
+from reana_batch.run.failures import Endings, Failure, failures
 from reana_batch.run.manifest import ExpansionEntry, StepEntry
 from reana_batch.run.parts import Run, StepProgress
 from reana_batch.run.queue import JobState, Queue, Submission, Trace
@@ -159,13 +159,21 @@ def status_of(run: Run) -> RunStatus:
             silence = silence_of(refused)
     state = _state(record, run, progress, queue, trace, silence)
     endings = _endings(run) if state == "failed" else {}
-    failed = tuple(failures(run, endings)) if state not in ("created", "queued") else ()
+    failed = _failed(run, endings, queue) if state not in ("created", "queued") else ()
     opened = tuple(run.open_expansions())
     words = ""
     if state == "failed" and not failed:
         words = backends.driver(run.manifest.backend).last_words(run.directory)
     seen = (run, state, tuple(progress), queue, record, failed)
     return RunStatus(*seen, last_words=words, open_expansions=opened, silence=silence)
+
+
+def _failed(run: Run, endings: Endings, queue: Queue) -> tuple[Failure, ...]:
+    """Return the failed jobs, without those that are in the queue again."""
+    found = failures(run, endings)
+    if not queue.returned:
+        return tuple(found)
+    return tuple(each for each in found if each.entry.chunk_of(each.row) not in queue.returned.get(each.step, ()))
 
 
 def known_status(directory: Path) -> RunStatus:
@@ -204,8 +212,29 @@ def _look(run: Run, before: list[StepProgress], last: Submission) -> tuple[list[
         queue = _query(run, last)
         progress = run.progress()
         if queue.active or progress == before:
-            return progress, queue
+            return _without_returned(run, progress, queue), queue
         before = progress
+
+
+def _without_returned(run: Run, progress: list[StepProgress], queue: Queue) -> list[StepProgress]:
+    """Return the progress in which rows wait whose job has come back to the queue, whatever it wrote down before."""
+    steps = {part.name_of(step): (part, step) for part, step in run.steps()}
+    return [
+        _waiting_again(*steps[each.name], each, queue.returned[each.name])
+        if each.name in queue.returned and (each.failed or each.running)
+        else each
+        for each in progress
+    ]
+
+
+def _waiting_again(part: Run, step: StepEntry, known: StepProgress, chunks: Collection[int]) -> StepProgress:
+    states = part.records(step).states()
+    failed, lost = states.failed - states.done, states.lost
+    return replace(
+        known,
+        failed=sum(step.chunk_of(row) not in chunks for row in failed),
+        running=sum(step.chunk_of(row) not in chunks for row in lost),
+    )
 
 
 def _query(run: Run, last: Submission) -> Queue:
@@ -227,7 +256,7 @@ def queues_of(run: Run, last: Submission) -> dict[str, Queue]:
     return queues
 
 
-def _endings(run: Run) -> dict[tuple[str, int], str]:
+def _endings(run: Run) -> Endings:
     """Return why jobs of an ended run did not end by themselves, by step and chunk."""
     driver = backends.driver(run.manifest.backend)
     return {

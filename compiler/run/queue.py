@@ -8,6 +8,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 # How the words begin on a job that ended by itself: what it wrote down before tells more.
 EXITED = "ended with exit code"
@@ -64,7 +65,7 @@ class QueuedJob:
     lacks: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Queue:
     """All that one query found."""
 
@@ -80,6 +81,18 @@ class Queue:
     def active(self) -> bool:
         """Whether anything of the run is still to happen."""
         return any(job.state is not JobState.ENDED for job in self.jobs)
+
+    @cached_property
+    def returned(self) -> Mapping[str, Collection[int]]:
+        """The chunks that wait to start or are held, by step. Records of a start or a failure are from before."""
+        found: dict[str, set[int]] = {}
+        for job in self.jobs:
+            if job.step and job.state in (JobState.WAITING, JobState.HELD):
+                found.setdefault(job.step, set()).update(job.chunks)
+        for job in self.jobs:
+            if job.state in (JobState.RUNNING, JobState.ENDING, JobState.UNKNOWN) and job.step in found:
+                found[job.step].difference_update(job.chunks)
+        return found
 
     def joined(self, other: Queue, steps: Collection[str]) -> Queue:
         """Return both; what runs here of ``steps`` only waits for jobs of the other."""

@@ -13,8 +13,9 @@ from reana_batch.run.records import DONE, FAILED, NOTHING, STARTED, RowRecord, R
 FINISHED, RUNNING, WAITING = "finished", "running", "waiting"
 # The states of a row. A row that runs in a run that has ended was lost.
 STATES = (FINISHED, FAILED, RUNNING, WAITING)
-# The kinds of memory in a record: all processes of the row's job, or its largest process.
-OF_JOB, OF_PROCESS = "job", "process"
+# Whose memory it is: all processes of the row's job, its largest process, or the job as its batch system looked at it now
+# and then. The first two are in records.
+OF_JOB, OF_PROCESS, OF_SAMPLE = "job", "process", "sample"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +26,9 @@ class Account:
     started: int = 0
     ended: int = 0
     cpu: float | None = None  # seconds
-    memory: int | None = None  # the most bytes
+    memory: int | None = None  # the most bytes that it saw
     host: str = ""
+    job: str = ""  # its id, as records have it; empty if unknown
 
 
 Accounts = Mapping[tuple[str, int], Account]
@@ -44,7 +46,13 @@ class Row:
     number: int
     state: str  # one of STATES
     record: RowRecord
-    account: Account = NO_ACCOUNT
+    told: Account = NO_ACCOUNT  # of the last job of the row's chunk
+
+    @property
+    def account(self) -> Account:
+        """What the batch system wrote down of the job that wrote the record."""
+        own, last = self.record.scheduler_job, self.told.job
+        return NO_ACCOUNT if own and last and own != last else self.told
 
     @property
     def step_name(self) -> str:
@@ -84,7 +92,7 @@ class Row:
 
     @property
     def memory_of(self) -> str:
-        """Whose ``memory`` it is: that of the job or of its largest process. Empty if unknown."""
+        """Whose ``memory`` it is: ``job``, ``process`` or ``sample``. Empty if unknown."""
         return self._memory[1]
 
     @property
@@ -99,10 +107,10 @@ class Row:
     @property
     def _memory(self) -> tuple[int | None, str]:
         own, told = self.record.memory, self.account.memory
-        # A batch system that looks at its jobs now and then can miss the peak of the largest process.
+        # A batch system can miss the peak of the largest process.
         if own is not None and (self.record.memory_of == OF_JOB or own > (told or 0)):
             return own, self.record.memory_of
-        return told, OF_JOB if told is not None else ""
+        return told, OF_SAMPLE if told is not None else ""
 
 
 def rows(run: Run, accounts: Accounts = MappingProxyType({}), *, states: Collection[str] = STATES) -> Iterator[Row]:

@@ -2,7 +2,8 @@
 # The records of rows. Only this file writes .started, .done, .failed and .skipped. So a record is the same if the job
 # itself, a node of another system's graph, or Slurm's finaliser writes it.
 #
-# Facts: folder command_number started record_host scheduler_job; in a job also row own chunk chunk_stem used
+# Facts: folder command_number started record_host scheduler_job; in a job also row own chunk chunk_stem used;
+# row_end of a row that ended before its record is written
 
 # The job script's own exit codes, as in compiler/run/reasons.py. A command's code passes through unchanged. The record
 # says which of the two a code is.
@@ -90,9 +91,10 @@ ${used-}" || lose_record "$file"
 }
 
 # Write the record of a row that failed. The record is written to another name and renamed, so it is never incomplete.
+# If row_end is set, the row ended then, or at an unknown time if it is empty.
 write_failed() { # STEM CODE REASON DETAIL
-  local ended bytes file=state/$folder/$1.failed
-  printf -v ended '%(%s)T' -1
+  local ended=${row_end-} bytes file=state/$folder/$1.failed
+  [[ -n ${row_end+known} ]] || printf -v ended '%(%s)T' -1
   create "$file.$$.tmp" "exit_code=$2
 reason=$3
 detail=$4

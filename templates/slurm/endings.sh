@@ -5,11 +5,11 @@
 
 # Write the records of the rows that were running when Slurm ended their jobs.
 record_endings() {
-  local each job array raw state reason key first folder rows size needs chunks
+  local each job array raw state reason end key first folder rows size needs chunks
   local -A noted=()
   read_journal
   for each in "${ended[@]}"; do
-    read -r job array raw state reason <<<"$each"
+    read -r job array raw state reason end <<<"$each"
     read -r key first folder rows size needs <<<"${noted[$array]}"
     set_chunks "$job" "$first"
     # squeue shows elements that never started on one line.
@@ -20,7 +20,7 @@ record_endings() {
 # Write the record of the row that a chunk was running when Slurm ended its job. The job may have recorded a signal, but
 # it did not know the reason, so this record replaces that one.
 record_chunk() { # CHUNK
-  local stem at_row command_number started record_host scheduler_job code cause
+  local stem at_row command_number started record_host scheduler_job code cause used row_end
   set_stem "$(($1 * size))" "$rows"
   read_started "$stem"
   [[ $at_row =~ ^[0-9]+$ ]] || return 0
@@ -28,8 +28,30 @@ record_chunk() { # CHUNK
   [[ ! -e state/$folder/$stem.done ]] || return 0
   [[ ! -e state/$folder/$stem.failed ]] || grep -q '^detail=SIG' "state/$folder/$stem.failed" || return 0
   set_cause
+  keep_use "state/$folder/$stem.failed"
+  [[ -n $row_end ]] || set_end
   keep_script "$1" "$stem"
   write_failed "$stem" "$code" signal "$cause"
+}
+
+# Keep what the job wrote down of its end and of its use.
+keep_use() { # FILE -> $row_end $used
+  local key value
+  row_end='' used=''
+  {
+    while IFS='=' read -r key value; do
+      case $key in
+        ended) row_end=$value ;;
+        attempt | cpu | memory | memory_of) used+="$key=$value"$'\n' ;;
+      esac
+    done <"$1"
+  } 2>/dev/null
+}
+
+# Set when Slurm ended the job, which is long ago if others still ran. squeue prints the local time.
+set_end() { # -> $row_end
+  row_end=
+  [[ ${end##* } != *T* ]] || row_end=$(date -d "${end##* }" +%s 2>/dev/null)
 }
 
 # Set the reason why Slurm ended the job, and the exit code for it.

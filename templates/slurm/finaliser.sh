@@ -74,13 +74,13 @@ finalise() { # failure|end TOKEN
 #   ended    jobs that Slurm or a user ended
 #   gone     failed jobs: all if the whole job failed, some if elements did
 look() { # [ID,...]
-  local mine=${1-} answer job array raw state reason part
+  local mine=${1-} answer job array raw state reason end part
   alive=() waiting=() dead=() ended=() gone=()
   [[ -n $mine ]] || mine=$(grep -vF ' .finaliser/' "$JOURNAL" | cut -d ' ' -f 1 | paste -sd ,)
   # Slurm calls a job id invalid when the job ended longer ago than MinJobAge.
-  answer=$(slurm squeue --noheader --states=all --format='%i %F %A %T %r' "--jobs=$mine" 2>"$complaint") ||
+  answer=$(slurm squeue --noheader --states=all --format='%i %F %A %T %r %e' "--jobs=$mine" 2>"$complaint") ||
     grep -q 'Invalid job id' "$complaint" || return
-  while read -r job array raw state reason; do
+  while read -r job array raw state reason end; do
     part=all
     [[ $job != *_* ]] || part=some
     case $state:$reason in
@@ -90,9 +90,9 @@ look() { # [ID,...]
       FAILED:NonZeroExitCode) gone[$array]=$part ;;
       FAILED:* | CANCELLED:* | TIMEOUT:* | DEADLINE:* | OUT_OF_MEMORY:*)
         gone[$array]=$part
-        ended+=("$job $array $raw $state $reason")
+        ended+=("$job $array $raw $state $reason $end")
         ;;
-      NODE_FAIL:* | BOOT_FAIL:* | PREEMPTED:*) ended+=("$job $array $raw $state $reason") ;; # it may start again
+      NODE_FAIL:* | BOOT_FAIL:* | PREEMPTED:*) ended+=("$job $array $raw $state $reason $end") ;; # it may start again
       *) alive[$array]=yes ;;
     esac
   done <<<"$answer"

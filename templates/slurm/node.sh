@@ -213,13 +213,14 @@ set_code() { # -> $code
 
 # Record why rows have no record.
 explain_lost() { # -> $code
-  local job=- array raw=- state='' reason cause
+  local job=- array raw=- state='' reason end='' cause row_end
   code=1
   if ((${#ended[@]} == 0)); then
     record_lost 1 scheduler "lost: Slurm's job $id ended and left no record, see logs/$folder/slurm.out"
   else
-    read -r job array raw state reason <<<"${ended[0]}"
+    read -r job array raw state reason end <<<"${ended[0]}"
     set_cause
+    set_end
     record_lost "$code" signal "$cause"
   fi
 }

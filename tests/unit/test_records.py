@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -162,6 +163,29 @@ def test_a_record_of_a_job_that_got_a_signal_is_replaced_by_its_cause(bash: Bash
     assert bash.record("fit/0.failed")["detail"] == "its time limit"
     bash("record_endings", facts={"ended": ["7 7 7 CANCELLED None"]})
     assert bash.record("fit/0.failed")["detail"] == "its time limit"
+
+
+ENDED_AT = "2026-11-30T19:10:11"
+
+
+@pytest.mark.parametrize(
+    ("failed", "end", "kept"),
+    [
+        ("detail=SIGTERM\nended=17\ncpu=1.50\nmemory=9\nmemory_of=job\n", ENDED_AT, {"ended": "17", "cpu": "1.50"}),
+        ("", ENDED_AT, {"ended": str(int(time.mktime(time.strptime(ENDED_AT, "%Y-%m-%dT%H:%M:%S"))))}),
+        ("", "N/A", {"ended": ""}),
+    ],
+)
+def test_a_row_that_slurm_ended_took_until_then(failed: str, end: str, kept: dict[str, str], bash: Bash) -> None:
+    bash.write("state/fit/0.started", "row=0\ncommand=1\nstarted=5\nhost=node7\nscheduler_job=7\n")
+    bash.write("state/slurm.jobs", "7 fit/0 0 fit 1 1 -\n")
+    if failed:
+        bash.write("state/fit/0.failed", failed)
+    said = bash("record_endings", facts={"ended": [f"7 7 7 CANCELLED None {end}"]})
+    assert (said.code, said.stderr) == (0, "")
+    record = bash.record("fit/0.failed")
+    assert record | kept | {"detail": "scancel"} == record
+    assert ("memory_of" in record) == bool(failed)
 
 
 @pytest.mark.parametrize(

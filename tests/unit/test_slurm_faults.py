@@ -26,6 +26,7 @@ from reana_batch.diagnostics import Refused, refuse, render
 from reana_batch.layout import MANIFEST
 from reana_batch.lifecycle.deletion import check_all_deletable
 from reana_batch.lifecycle.ending import stop
+from reana_batch.lifecycle.jobs import jobs_of
 from reana_batch.lifecycle.status import status
 from reana_batch.run.parts import Run
 from reana_batch.run.queue import JobState, QueuedJob, Submission, Trace
@@ -691,3 +692,32 @@ def test_a_planner_whose_chain_is_refused_says_so(run: Path, tools: Tools) -> No
     tools(scontrol="echo 'ClusterName = near'")
     with pytest.raises(Refused, match="Invalid qos"):
         controller.submit_part(Run(run))
+
+
+# --- jobs that are in the queue again ------------------------------------------------------------
+
+FAILED_BEFORE = "exit_code=143\nreason=signal\ndetail=SIGTERM\nstarted=5\nended=7\nhost=node7\nscheduler_job=6\n"
+
+
+@pytest.mark.parametrize(("reason", "state"), [("BeginTime", "waiting"), ("JobHeldUser", "held")])
+@pytest.mark.parametrize("record", ["started", "failed"])
+def test_a_job_that_is_in_the_queue_again_has_not_failed_and_does_not_run(
+    run: Path, tools: Tools, record: str, reason: str, state: str
+) -> None:
+    (run / "state/gen").mkdir(parents=True, exist_ok=True)
+    (run / "state/gen/0.done").write_text("exit_code=0\nstarted=1\nended=2\n")
+    (run / "state/fit").mkdir(parents=True, exist_ok=True)
+    (run / "state/fit/0.started").write_text("row=0\nstarted=5\n")
+    if record == "failed":
+        (run / "state/fit/0.failed").write_text(FAILED_BEFORE)
+    note(run, submitted=1, ids=list(LAST.ids))
+    tools(squeue=shows(run, f"6|PENDING|{reason}|1"))
+    current = status(run)
+    fit = current.progress[1]
+    assert (current.state, current.failures) == ("running", ())
+    assert (fit.failed, fit.running, fit.waiting) == (0, 0, 1)
+    (job,) = jobs_of(current, list(current.run.steps())[1:])
+    assert (job.state, job.scheduler_job, job.age(9), job.row.record.attempt) == (state, "6", None, 0)
+    tools(squeue=shows(run, "6|RUNNING|None|1"))
+    fit = status(run).progress[1]
+    assert (fit.failed, fit.running) == ((1, 0) if record == "failed" else (0, 1))

@@ -69,10 +69,19 @@ def test_the_record_of_a_row_comes_first_and_the_account_completes_it(tmp_path: 
     write(run, "state/fit/1.done", f"{DONE}cpu=9.50\nmemory=1000\nmemory_of=job\n")
     write(run, "state/fit/2.done", f"{DONE}memory=1000\nmemory_of=process\n")
     none, own, process, more = rows_in(run, {("fit", row): ACCOUNT for row in range(4)})
-    assert (none.cpu, none.memory, none.memory_of, none.queued, none.host) == (7, 5 * GIB, "job", 100, "node7")
+    assert (none.cpu, none.memory, none.memory_of, none.queued, none.host) == (7, 5 * GIB, "sample", 100, "node7")
     assert (own.cpu, own.memory, own.memory_of) == (9.5, 1000, "job")
-    assert (process.memory, process.memory_of) == (5 * GIB, "job")
+    assert (process.memory, process.memory_of) == (5 * GIB, "sample")
     assert (more.memory, more.memory_of) == (6 * GIB, "process")
+
+
+def test_the_account_of_another_job_says_nothing_of_a_row(tmp_path: Path) -> None:
+    run = scatter(tmp_path, 1)
+    write(run, "state/fit/0.done", DONE)
+    (same,) = rows_in(run, {("fit", 0): replace(ACCOUNT, job="7")})
+    (other,) = rows_in(run, {("fit", 0): replace(ACCOUNT, job="8")})
+    assert (same.cpu, same.queued) == (7, 100)
+    assert (other.cpu, other.memory, other.memory_of, other.queued, other.host) == (None, None, "", None, "node7")
 
 
 def test_a_job_of_several_rows_has_no_cpu_time_for_one_of_them(tmp_path: Path) -> None:
@@ -179,7 +188,7 @@ def test_log_of_dagman(tmp_path: Path) -> None:
     at = "2026-11-30 19:1"
     assert found == {
         ("fit", 0): usage.Account(
-            local(f"{at}0:11"), local(f"{at}0:15"), local(f"{at}1:20"), 65, 512 * 2**20, "node7.cern.ch"
+            local(f"{at}0:11"), local(f"{at}0:15"), local(f"{at}1:20"), 65, 512 * 2**20, "node7.cern.ch", "4.0"
         )
     }
 
@@ -189,11 +198,24 @@ def test_the_last_job_of_a_node_counts_and_dates_without_a_year_are_unknown(tmp_
     old = NODES.replace("2026-11-30", "11/30")
     write(run, "batch/workflow.dag.nodes.log", old + NODES.replace("(004", "(005").partition("...\n")[0] + "...\n")
     found = condor.accounts(run.directory, Submission())
-    assert found == {("fit", 0): usage.Account(submitted=local("2026-11-30 19:10:11"))}
+    assert found == {("fit", 0): usage.Account(submitted=local("2026-11-30 19:10:11"), job="5.0")}
     write(run, "batch/workflow.dag.nodes.log", old)
     assert condor.accounts(run.directory, Submission())["fit", 0].submitted == 0
     (run.directory / "batch/workflow.dag.nodes.log").unlink()
     assert condor.accounts(run.directory, Submission()) == {}
+
+
+@pytest.mark.parametrize(("number", "text"), [("004", "Job was evicted."), ("013", "Job was released.")])
+def test_the_time_in_the_queue_is_that_before_the_last_start(number: str, text: str, tmp_path: Path) -> None:
+    run = scatter(tmp_path, 2, backend="htcondor")
+    submitted, executed, ended = NODES.split("...\n")[:3]
+    again = f"{number} (004.000.000) 2026-11-30 19:10:50 {text}\n"
+    later = executed.replace("19:10:15", "19:10:53")
+    write(run, "batch/workflow.dag.nodes.log", f"{submitted}...\n{executed}...\n{again}...\n")
+    assert condor.accounts(run.directory, Submission())["fit", 0].started == 0
+    write(run, "batch/workflow.dag.nodes.log", f"{submitted}...\n{executed}...\n{again}...\n{later}...\n{ended}...\n")
+    account = condor.accounts(run.directory, Submission())["fit", 0]
+    assert account.started - account.submitted == 3
 
 
 SACCT = """7_0|2026-11-30T19:10:11|2026-11-30T19:10:15|2026-11-30T19:11:20|01:05.500||node7
@@ -215,9 +237,9 @@ def test_accounting_of_slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     found = slurm.accounts(run.directory, Submission())
     first = local("2026-11-30 19:10:11")
     assert found == {
-        ("fit", 5): usage.Account(first, first + 4, first + 69, 65.5, 2 * 2**20, "node7"),
-        ("fit", 6): usage.Account(first, first + 5, 0, None, None, ""),
-        ("fit", 15): usage.Account(first, first + 4, local("2026-12-02 19:11:20"), 49 * 3600, None, "node9"),
+        ("fit", 5): usage.Account(first, first + 4, first + 69, 65.5, 2 * 2**20, "node7", "7_0"),
+        ("fit", 6): usage.Account(first, first + 5, 0, None, None, "", "7_1"),
+        ("fit", 15): usage.Account(first, first + 4, local("2026-12-02 19:11:20"), 49 * 3600, None, "node9", "8"),
     }
 
 
