@@ -25,6 +25,8 @@ def graph_chart(facts: RunFacts, size: Size) -> tuple[Spec | None, str]:
     room = min(_LAYER_GAP, (size.width - len(layers) * _WIDTH) / max(len(layers) - 1, 1))
     across = size.is_wide and room >= _LEAST_GAP
     places = _places(layers, room if across else _GAP_DOWN, across=across)
+    if size.is_wide and not across and _is_chain(nodes, layers):
+        across, places = True, _lines_of_boxes(layers, size)
     drawn = _drawn(nodes, places, across=across)
     return drawn, "Steps of one name are drawn as one." if len(nodes) < len(facts.steps) else ""
 
@@ -59,6 +61,19 @@ def _places(layers: Sequence[Sequence[int]], gap: float, *, across: bool) -> dic
     return found
 
 
+def _is_chain(nodes: Sequence[Node], layers: Sequence[Sequence[int]]) -> bool:
+    return all(len(layer) == 1 for layer in layers) and all(len(node.parents) <= 1 for node in nodes)
+
+
+def _lines_of_boxes(layers: Sequence[Sequence[int]], size: Size) -> dict[int, Place]:
+    """Return the places of the nodes of a chain that is broken into lines, as words are in a text."""
+    most = (size.width + _LEAST_GAP) // (_WIDTH + _LEAST_GAP)
+    step = (size.width - _WIDTH) / (most - 1)
+    return {
+        layer[0]: (index % most * step, index // most * (_HEIGHT + _GAP_DOWN)) for index, layer in enumerate(layers)
+    }
+
+
 def _drawn(nodes: Sequence[Node], places: Mapping[int, Place], *, across: bool) -> Spec:
     width = max(x for x, _ in places.values()) + _WIDTH
     height = max(y for _, y in places.values()) + _HEIGHT
@@ -68,8 +83,8 @@ def _drawn(nodes: Sequence[Node], places: Mapping[int, Place], *, across: bool) 
     x, y, label = pixels("x", width), pixels("y", height, down=True), pixels("middle", height, down=True)
     area = {"x": x, "y": y, "y2": value("y2")}
     curve = {"type": "line", "interpolate": "basis", "stroke": "var(--muted)", "strokeWidth": 1.4, "aria": False}
-    shape = "triangle-right" if across else "triangle-down"
-    head = {"type": "point", "shape": shape, "filled": True, "size": 50, "color": "var(--muted)", "opacity": 1}
+    shape = {"field": "shape", "type": "nominal", "scale": None}
+    head = {"type": "point", "filled": True, "size": 50, "color": "var(--muted)", "opacity": 1}
     frame = {"type": "rect", "cornerRadius": 6, "strokeWidth": 1.6, "fill": "var(--panel)"}
     mark = {"type": "rect", "cornerRadiusTopLeft": 5, "cornerRadiusBottomLeft": 5, "aria": False}
     words = {"type": "text", "align": "left", "dx": 14, "aria": False}
@@ -78,7 +93,7 @@ def _drawn(nodes: Sequence[Node], places: Mapping[int, Place], *, across: bool) 
     links = {"href": value("link"), "description": value("words")}
     layers = [
         layer(lines, curve, x=x, y=y, detail=value("line"), order=value("order")),
-        layer(heads, head | {"aria": False}, x=x, y=y),
+        layer(heads, head | {"aria": False}, x=x, y=y, shape=shape),
         layer(boxes, frame, x2=value("x2"), stroke=colour(), **area, **links),
         layer(boxes, mark, x2=value("edge"), color=colour(), **area),
         layer(boxes, title, x=x, y=label, text=value("label")),
@@ -107,12 +122,15 @@ def _lines(nodes: Sequence[Node], places: Mapping[int, Place], *, across: bool) 
     """Yield the four points of each line."""
     for number, node in enumerate(nodes):
         for parent in node.parents:
-            for order, (x, y) in enumerate(_points(places[parent], places[number], across=across)):
-                yield {"x": x, "y": y, "line": f"{parent}-{number}", "order": order, "is_end": order == 3}
+            one, other = places[parent], places[number]
+            right = across and other[0] > one[0]  # else the next box is at the start of the next line
+            fixed = {"line": f"{parent}-{number}", "shape": "triangle-right" if right else "triangle-down"}
+            for order, (x, y) in enumerate(_points(one, other, right=right)):
+                yield {"x": x, "y": y, "order": order, "is_end": order == 3, **fixed}
 
 
-def _points(one: Place, other: Place, *, across: bool) -> list[Place]:
-    if across:
+def _points(one: Place, other: Place, *, right: bool) -> list[Place]:
+    if right:
         (x1, y1), (x2, y2) = (one[0] + _WIDTH, one[1] + _HEIGHT / 2), (other[0] - _HEAD, other[1] + _HEIGHT / 2)
         turn = (x2 - x1) / 2
         return [(x1, y1), (x1 + turn, y1), (x2 - turn, y2), (x2, y2)]

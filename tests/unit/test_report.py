@@ -449,6 +449,21 @@ def test_names_get_the_room_that_they_need() -> None:
     assert vega.shortened("a rather long name of step 12", 16) == "a rather l…ep 12"
 
 
+def test_a_long_chain_is_drawn_in_lines() -> None:
+    def size(drawn: str) -> tuple[float, float]:
+        [found] = re.findall(r'<svg[^>]* width="([\d.]+)" height="([\d.]+)"', drawn)
+        return float(found[0]), float(found[1])
+
+    steps = tuple(step(number, *([number - 1] if number else [])) for number in range(13))
+    chain = charts(RunFacts("r.1", "created", steps=steps))["graph"]
+    width, height = size(chain.wide)
+    assert 1000 < width < 1070
+    assert height < 250
+    assert size(chain.narrow)[1] > 800
+    branched = (*steps[:-1], replace(steps[-1], needs=(0, 11)))
+    assert size(charts(RunFacts("r.1", "created", steps=branched))["graph"].wide)[1] > 800
+
+
 def test_no_chart_has_a_group_of_marks_without_any() -> None:
     """A screen reader would say that a picture is there, and nothing about it."""
     facts = RunFacts("r.1", "finished", steps=(step(0),), jobs=(replace(job(0, 0, 10, 20), memory=1 << 20),))
