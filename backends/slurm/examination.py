@@ -13,8 +13,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from reana_batch.backends.slurm import tools
 from reana_batch.backends.slurm.settings import SlurmSettings
-from reana_batch.findings import TIMEOUT, Finding, clock, finding, first_line, output, told
+from reana_batch.findings import TIMEOUT, Finding, Told, clock, finding, first_line, output, told
 
 if TYPE_CHECKING:
     from reana_batch.site import Site
@@ -34,9 +35,10 @@ def examine(site: Site, needed: bool) -> Iterator[Finding]:
     if version is None:
         return
     began = time.time()
-    config = output("scontrol", "show", "config")
+    answer = told(*tools.CONFIG)
     ended = time.time()
-    yield finding("slurmctld", config is not None, needed, first_line(output("scontrol", "ping")), _ASK)
+    config = answer.text if answer and (answer.good or _value(answer.text, "ClusterName")) else None
+    yield finding("slurmctld", config is not None, needed, _answered(answer, config), _ASK)
     settings = site.of(SlurmSettings)
     if config is not None:
         yield from _clock(config, began, ended)
@@ -46,6 +48,14 @@ def examine(site: Site, needed: bool) -> Iterator[Finding]:
         if needed:
             yield from _asked(config, settings)
     yield _pyslurm(settings, needed)
+
+
+def _answered(answer: Told | None, config: str | None) -> str:
+    """Return whether slurmctld answered, in the words of scontrol if it has some."""
+    said = answer.text.splitlines() if answer else []
+    if config is None:
+        return said[-1] if said else "scontrol does not answer"
+    return next((line for line in said if line.startswith("Slurmctld(") and line.endswith("UP")), "it answers")
 
 
 def _clock(config: str, began: float, ended: float) -> Iterator[Finding]:

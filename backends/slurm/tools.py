@@ -11,6 +11,8 @@ from pathlib import Path
 from reana_batch.diagnostics import refuse
 
 _CLUSTER = "state/slurm.cluster"
+# After the configuration, scontrol asks whether slurmctld is there. It fails if a limit of calls refuses this question.
+CONFIG = ["scontrol", "show", "config"]
 _TIMEOUT = 120  # seconds for a query; slurmctld answers in milliseconds, or is down
 
 
@@ -39,8 +41,8 @@ def cluster_of(directory: Path) -> Mapping[str, str]:
         cluster = ""
     if not cluster:
         return {}
-    done = run(["scontrol", "show", "config"], {})
-    if done.returncode != 0:
-        raise refuse("scheduler", f"scontrol failed: {' '.join(done.stderr.split())}")
+    done = run(CONFIG, {})
     found = re.search(r"^ClusterName *= *(\S+)", done.stdout, re.MULTILINE)
+    if found is None and done.returncode != 0:
+        raise refuse("scheduler", f"scontrol failed: {' '.join(done.stderr.split())}")
     return {} if found is None or found[1] == cluster else {"SLURM_CLUSTERS": cluster}

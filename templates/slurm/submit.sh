@@ -77,10 +77,12 @@ demand_mine() {
   give_way
 }
 
-# Save the name of the cluster. If Slurm does not answer, the next call reports it.
+# Save the name of the cluster. If Slurm does not answer, the next call reports it. scontrol also asks whether slurmctld
+# is there, and fails if a limit of calls refuses this question.
 ask_config() { # -> $max_array_size
   local config
-  config=$(slurm scontrol show config 2>"$complaint") || return 0
+  config=$(slurm scontrol show config 2>"$complaint")
+  [[ $config == *ClusterName* ]] || return 0
   max_array_size=$(sed -n 's/^MaxArraySize *= *//p' <<<"$config")
   sed -n 's/^ClusterName *= *//p' <<<"$config" >"$CLUSTER"
 }

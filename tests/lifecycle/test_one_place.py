@@ -114,9 +114,8 @@ def test_a_setting(house: House) -> None:
 
 def test_a_law_of_a_site(house: House) -> None:
     assert names("A law of a site") == {"compiler/reading/sites.yaml"}
-    house.add(
-        "compiler/reading/sites.yaml", "generic-slurm:", "  limits: {cpus: 2}\n  sources: {limits.cpus: a sign}\n\n"
-    )
+    house.add("compiler/reading/sites.yaml", "    short_seconds: 60", "    cpus: 2\n")
+    house.add("compiler/reading/sites.yaml", "    limits.short_seconds: ", "    limits.cpus: a sign\n")
     shown = house("sites", "show", "generic-htcondor")
     assert (shown["settings"]["limits.cpus"], shown["sources"]["limits.cpus"]) == (2, "a sign")
     assert house("config", "--site", "generic-htcondor")["origins"]["limits.cpus"] == "shipped: generic-htcondor"

@@ -84,10 +84,10 @@ def test_the_doctor_compares_the_arrays_that_slurm_takes_with_the_profile(
     tools: Tools, largest: int, state: str
 ) -> None:
     config = f"echo 'MaxArraySize            = {largest}'"
-    tools(sbatch="echo 'slurm 25.11'", scontrol=f"[ \"$1\" = ping ] && echo 'Slurmctld is UP' || {config}")
+    tools(sbatch="echo 'slurm 25.11'", scontrol=f"{config}; echo 'Slurmctld(primary) at n1 is UP'")
     site = Site(systems={"slurm": SlurmSettings(pyslurm_python="/no/such/python", submission="pyslurm")})
     found = {each.subject: each for each in examine(site, True)}
-    assert (found["Slurm tools"].note, found["slurmctld"].note) == ("slurm 25.11", "Slurmctld is UP")
+    assert (found["Slurm tools"].note, found["slurmctld"].note) == ("slurm 25.11", "Slurmctld(primary) at n1 is UP")
     assert (found["Slurm arrays"].state, found["Slurm arrays"].cure) == (
         state,
         "" if state == "ok" else f"set slurm.max_array_size to {largest}.",
@@ -394,6 +394,22 @@ def test_a_run_on_another_cluster_is_asked_for_there(run: Path, tools: Tools) ->
         controller.query(run)
     tools(scontrol="echo 'ClusterName = far'")
     assert controller.query(run).jobs == ()
+    tools(scontrol="echo 'ClusterName = far'; echo 'Slurmctld(primary) at n1 is DOWN'; exit 1")  # a limit of calls
+    assert controller.query(run).jobs == ()
+
+
+def test_a_doctor_whose_call_was_limited_sees_slurmctld(tools: Tools) -> None:
+    limited = "echo 'ClusterName = here'; echo 'MaxArraySize = 1001'; echo 'Slurmctld(primary) at n1 is DOWN'; exit 1"
+    tools(sbatch="echo 'slurm 25.11'", scontrol=limited)
+    found = {each.subject: each for each in examine(Site(), True)}
+    assert (found["slurmctld"].state, found["slurmctld"].note) == ("ok", "it answers")
+    assert found["Slurm arrays"].state == "ok"
+    tools(sbatch="echo 'slurm 25.11'", scontrol="echo 'slurm_load_ctl_conf error: Unable to contact' >&2; exit 1")
+    found = {each.subject: each for each in examine(Site(), True)}
+    assert (found["slurmctld"].state, found["slurmctld"].note) == (
+        "missing",
+        "slurm_load_ctl_conf error: Unable to contact",
+    )
 
 
 def test_a_job_of_another_directory_that_has_the_same_id_is_not_ours(run: Path, tools: Tools, tmp_path: Path) -> None:
