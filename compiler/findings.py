@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 TIMEOUT = 10  # seconds
+# A directory with less room is full. Bytes.
+LITTLE_SPACE = 1024**3
 # The seconds by which a clock may differ. Some schedulers and file systems tell whole seconds.
 _SKEW = 5
 

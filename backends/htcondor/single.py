@@ -31,6 +31,7 @@ def _files(site: Site, name: str, seconds: int) -> Iterator[File]:
         seconds=seconds,
         time_limit=time_limit(seconds),
         cern=settings.job_flavours,
+        send_credential=settings.send_credential,
         account=settings.accounting_group or "",
         # A session needs a shared directory, so only the probe gets its files so.
         sent=[file.path for file in probe_files(site, "", {})] if settings.file_transfer else [],

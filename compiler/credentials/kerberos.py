@@ -60,5 +60,12 @@ KERBEROS = Credential(
     for_all_steps=True,
     url_part="credentials/kerberos_url",
     tool=("kinit", "Kerberos tools"),
-    at_hand=AtHand("Kerberos ticket", ("klist", "-s"), "none; keytabs need none", "run kinit."),
+    at_hand=AtHand(
+        "Kerberos ticket",
+        ("klist", "-s"),
+        "none; keytabs need none",
+        "run kinit.",
+        # Without the variable, klist would find a ticket that is on the worker for another reason.
+        sent="[[ -n ${KRB5CCNAME-} ]] && klist -s",
+    ),
 )

@@ -19,6 +19,7 @@ class AtHand:
     command: tuple[str, ...]  # it succeeds if the user has one
     note: str  # shown if the user has none
     cure: str
+    sent: str = ""  # the words of bash that succeed in a job to which the batch system sent it
 
 
 @dataclass(frozen=True, slots=True)

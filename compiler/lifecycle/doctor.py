@@ -17,13 +17,12 @@ from pathlib import Path
 from reana_batch import backends, secrets
 from reana_batch.credentials import CREDENTIALS
 from reana_batch.credentials.record import Credential
-from reana_batch.findings import Finding, clock, finding, first_line, output
+from reana_batch.findings import LITTLE_SPACE, Finding, clock, finding, first_line, output
 from reana_batch.lifecycle.probe import WORKER
 from reana_batch.lifecycle.quotas import quota
 from reana_batch.site import Site
 from reana_batch.writing.probe import images_of, python_of
 
-_LITTLE_SPACE = 1024**3  # bytes
 _FEW_FILES = 1024
 
 
@@ -119,7 +118,7 @@ def _room(path: Path) -> tuple[bool, str]:
     if state.f_files:
         room += f", {state.f_favail:,} more files"
     writable = os.access(place, os.W_OK | os.X_OK)
-    good = writable and free > _LITTLE_SPACE and (not state.f_files or state.f_favail > _FEW_FILES)
+    good = writable and free > LITTLE_SPACE and (not state.f_files or state.f_favail > _FEW_FILES)
     return good, room if writable else f"{room}, but you cannot write there"
 
 

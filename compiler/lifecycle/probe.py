@@ -18,9 +18,11 @@ from pathlib import Path
 
 from reana_batch import backends, files, layout
 from reana_batch.backends.drivers import SingleJobs
+from reana_batch.credentials import CREDENTIALS
+from reana_batch.credentials.record import AtHand
 from reana_batch.diagnostics import Refused
-from reana_batch.findings import Finding, clock, finding
-from reana_batch.lifecycle.single import ASK, LOOK, leave_queue, uninterrupted, write_folder
+from reana_batch.findings import LITTLE_SPACE, Finding, clock, finding
+from reana_batch.lifecycle.single import ASK, LOOK, ended_by_signals, leave_queue, uninterrupted, write_folder
 from reana_batch.run.queue import JobState, QueuedJob
 from reana_batch.run.small_files import names_in, tail
 from reana_batch.site import Site
@@ -57,7 +59,8 @@ class _Probe:
 
     def submit(self) -> None:
         site = self.site
-        script = (*probe_files(site, self.token, os.environ), *self.jobs.files(site, "probe", _SECONDS))
+        tests = {name: at_hand.sent for name, at_hand in _sent(site).items()}
+        script = (*probe_files(site, self.token, os.environ, tests), *self.jobs.files(site, "probe", _SECONDS))
         write_folder(self.folder, script)
         self.asked = time.time()
         self.job = self.jobs.submit(self.folder, {})
@@ -107,12 +110,20 @@ def probe(site: Site, runs: Path, patience: float, changed: Callable[[str], None
                 runs.rmdir()
 
 
+def _sent(site: Site) -> Mapping[str, AtHand]:
+    """Return the credentials that the batch system of the site sends with each job, by name."""
+    if not backends.lowering(site.backend).target(site).forwards_tickets:
+        return {}
+    return {name: each.at_hand for name, each in CREDENTIALS.items() if each.at_hand and each.at_hand.sent}
+
+
 def _look(job: _Probe, runs: Path, patience: float, changed: Callable[[str], None]) -> Iterator[Finding]:
     """Submit the job, and yield what it found. Whatever happens, it does not stay in the queue."""
     found: list[Finding] = []
     try:
-        job.submit()
-        found += _await(job, runs, patience, changed)
+        with ended_by_signals():
+            job.submit()
+            found += _await(job, runs, patience, changed)
     except Refused as refused:
         cure = next((str(each.hint) for each in refused.diagnostics if each.hint), "")
         # A scheduler that accepted the job may answer again.
@@ -208,6 +219,11 @@ def _findings(job: _Probe, seen: _Seen, runs: Path) -> Iterator[Finding]:
     note = f"{images_of(site)} {'exists' if there else 'does not exist'} {here}"
     cure = "ask your site to mount it; without it, images are pulled from their registries."
     yield finding("CVMFS of the worker", there, site.unpacked_images is not None, note, cure)
+    yield _scratch(facts, here)
+    for name, at_hand in _sent(site).items():
+        good = facts.get(f"sent_{name}") == "yes"
+        note = f"{'valid' if good else 'the site sends it, but the job has no valid one,'} {here}"
+        yield finding(f"{at_hand.subject} of the worker", good, True, note, at_hand.cure)
     yield _clock(seen)
 
 
@@ -235,6 +251,16 @@ def _python(facts: Mapping[str, str], python: str, here: str) -> Finding:
     if version and not good:
         note += f", has reana-batch {package}, not {__version__}" if package else ", has no reana-batch"
     return finding("Python of the worker", good, False, note, "")
+
+
+def _scratch(facts: Mapping[str, str], here: str) -> Finding:
+    """Return whether the job can write to its temporary directory, and whether that has room."""
+    subject, room = "scratch of the worker", facts.get("room", "")
+    if "scratch" not in facts:
+        return finding(subject, None, True, "not known", "")
+    note = f"{facts['scratch']}, " + (f"{int(room) / 1024**2:,.1f} GiB free" if room.isdecimal() else "not writable")
+    good = room.isdecimal() and int(room) * 1024 > LITTLE_SPACE
+    return finding(subject, good, True, f"{note} {here}", "ask your site; jobs keep their temporary files there.")
 
 
 def _clock(seen: _Seen) -> Finding:

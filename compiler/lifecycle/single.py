@@ -7,6 +7,8 @@ import signal
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn
 
 from reana_batch import files
 from reana_batch.backends.drivers import SingleJobs
@@ -17,14 +19,37 @@ from reana_batch.writing.render import File
 LOOK, ASK = 0.3, 5
 
 
+# What ends a command from outside: the terminal's interrupt, a kill, and the end of the connection.
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@contextlib.contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """Raise SystemExit at SIGTERM and SIGHUP, as Python raises KeyboardInterrupt at SIGINT. Ignored ones stay so."""
+
+    def leave(number: int, _frame: FrameType | None) -> NoReturn:
+        raise SystemExit(128 + number)
+
+    usual = [number for number in _ENDING if signal.getsignal(number) == signal.SIG_DFL]
+    with _handled(dict.fromkeys(usual, leave)):
+        yield
+
+
 @contextlib.contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Ignore interrupts of the terminal, also in the programs that are called. A second one often follows the first."""
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Ignore these signals, also in the programs that are called. A second one often follows the first."""
+    with _handled(dict.fromkeys(_ENDING, signal.SIG_IGN)):
+        yield
+
+
+@contextlib.contextmanager
+def _handled(handlers: Mapping[signal.Signals, Any]) -> Iterator[None]:
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def write_folder(folder: Path, written: Iterable[File]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from reana_batch.writing.render import File, render
@@ -27,9 +28,15 @@ def python_of(site: Site) -> str:
     return site.python or sys.executable
 
 
-def probe_files(site: Site, token: str, variables: Mapping[str, str]) -> Iterator[File]:
-    """Yield the files in the folder of a probe. ``variables`` are the environment of the user."""
+def probe_files(
+    site: Site, token: str, variables: Mapping[str, str], sent: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[File]:
+    """Yield the files in the folder of a probe. ``variables`` are the environment of the user.
+
+    ``sent`` has the test of each credential that the batch system sends, by its name.
+    """
     yield File(TOKEN, f"{token}\n")
     if site.inherit_environment:
         yield environment_file(kept_environment(variables))
-    yield File(SCRIPT, render("probe/job.sh.j2", "sh", python=python_of(site), images=images_of(site)))
+    tests = [(f"sent_{name}", test) for name, test in sent.items()]
+    yield File(SCRIPT, render("probe/job.sh.j2", "sh", python=python_of(site), images=images_of(site), tests=tests))

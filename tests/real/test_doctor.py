@@ -27,7 +27,7 @@ def in_the_queue(desk: Desk) -> list[str]:
 
 def test_a_job_looks_at_a_worker(desk: Desk, site: str) -> None:
     found = findings(desk, "--site", site, "--probe")
-    of_worker = ("bash", "Python", "apptainer", "clock")
+    of_worker = ("bash", "Python", "apptainer", "scratch", "clock")
     for subject in (
         "worker",
         "shared directory",
@@ -84,12 +84,13 @@ def test_a_queue_that_starts_nothing_is_not_good(desk: Desk) -> None:
         assert "shared directory" not in found
         assert in_the_queue(desk) == []
 
-        words = ("timeout", "-s", "INT", "6", "reana-batch", "doctor", "--site", "generic-slurm", "--probe")
-        ended = desk.box.alice(*words, "--runs", "runs", cwd=desk.folder, check=False)
-        assert ended.returncode in (124, 130), ended.stderr
-        assert "The job of the probe waits in the queue" in ended.stderr
-        assert in_the_queue(desk) == []
-        assert not desk.path.joinpath("runs").exists()
+        for signal in ("INT", "TERM", "HUP"):
+            words = ("timeout", "-s", signal, "6", "reana-batch", "doctor", "--site", "generic-slurm", "--probe")
+            ended = desk.box.alice(*words, "--runs", "runs", cwd=desk.folder, check=False)
+            assert ended.returncode == 124, ended.stderr
+            assert "The job of the probe waits in the queue" in ended.stderr
+            assert in_the_queue(desk) == []
+            assert not desk.path.joinpath("runs").exists()
 
 
 def test_a_partition_that_is_down(desk: Desk) -> None:
@@ -124,6 +125,27 @@ def test_a_directory_that_workers_do_not_see(desk: Desk, site: str) -> None:
     else:
         assert "its job is held" in found["worker"]["note"]
     eventually(lambda: in_the_queue(desk) == [])
+
+
+@pytest.mark.site("slurm", "condor", "krb5")
+def test_a_ticket_that_htcondor_sends(desk: Desk) -> None:
+    subject = "Kerberos ticket of the worker"
+    env = {
+        "REANA_BATCH_HTCONDOR__SEND_CREDENTIAL": "true",
+        "_CONDOR_SEC_CREDENTIAL_PRODUCER": "/usr/local/bin/ticket-of-user",
+    }
+    desk.box.alice("kinit", "-kt", "/home/alice/alice.keytab", "alice")
+    try:
+        found = findings(desk, "--site", "generic-htcondor", "--probe", env=env)
+        assert (found[subject]["state"], found[subject]["note"]) == ("ok", "valid on login.site.test")
+        assert subject not in findings(desk, "--site", "generic-htcondor", "--probe")
+    finally:
+        desk.box.alice("kdestroy", "-q", check=False)
+    found = findings(desk, "--site", "generic-htcondor", "--probe", code=1, env=env)
+    assert found["Kerberos ticket"]["state"] == "missing"
+    assert found["worker"]["state"] == "missing"
+    assert subject not in found
+    assert in_the_queue(desk) == []
 
 
 def test_files_that_htcondor_sends(desk: Desk) -> None:

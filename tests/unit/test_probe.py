@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -158,9 +159,10 @@ def test_a_job_that_cannot_be_cancelled(tools: Tools, tmp_path: Path, monkeypatc
     assert seen["job of the probe"] == ("unknown", "job 5 is still ending")
 
 
-@pytest.mark.parametrize("again", ["", "kill -INT $PPID $$; "])
-def test_an_interrupt_cancels_the_job_and_a_second_one_does_not_prevent_that(
-    tools: Tools, tmp_path: Path, again: str
+@pytest.mark.parametrize("again", ["", "kill -INT $PPID $$; ", "kill -TERM $PPID $$; kill -HUP $PPID $$; "])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_signal_cancels_the_job_and_a_second_one_does_not_prevent_that(
+    tools: Tools, tmp_path: Path, again: str, number: signal.Signals, code: int
 ) -> None:
     tools(sbatch="echo 5", squeue=WAITS, scancel=again + CANCELS)
     words = ("-m", "reana_batch", "doctor", "--probe", "--site", "generic-slurm", "--runs", str(tmp_path / "runs"))
@@ -169,12 +171,70 @@ def test_an_interrupt_cancels_the_job_and_a_second_one_does_not_prevent_that(
     for line in process.stderr:
         if "waits in the queue" in line:
             break
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     process.stderr.close()
-    assert process.wait() == 130
+    assert process.wait() == code
     assert "scancel --quiet 5\n" in (tmp_path / "called").read_text()
     assert (tmp_path / "tools/cancelled").exists()
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_hangup_that_the_caller_ignores_stays_ignored(tools: Tools, tmp_path: Path) -> None:
+    tools(sbatch="kill -HUP $PPID; bash job.sh; echo 5")
+    words = ("-m", "reana_batch", "doctor", "--json", "--probe", "--site", "generic-slurm")
+    done = subprocess.run(
+        ["nohup", sys.executable, *words, "--runs", str(tmp_path / "runs")],
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+    states = {each["subject"]: each["state"] for each in json.loads(done.stdout)["findings"]}
+    assert states["worker"] == "ok"
+
+
+TICKETS = Site(backend="htcondor", systems={"htcondor": HTCondorSettings(send_credential=True)})
+
+
+@pytest.mark.parametrize(
+    ("starts", "klist", "state"),
+    [
+        ("KRB5CCNAME=FILE:/a bash job.sh", "exit 0", "ok"),
+        ("KRB5CCNAME=FILE:/a bash job.sh", "exit 1", "missing"),
+        ("env -u KRB5CCNAME bash job.sh", "exit 0", "missing"),
+    ],
+)
+def test_a_ticket_that_htcondor_sends(
+    tools: Tools, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, starts: str, klist: str, state: str
+) -> None:
+    monkeypatch.setitem(sys.modules, "htcondor2", None)
+    asks = 'grep -qx "MY.SendCredential = True" "${*: -1}" || exit 1'
+    tools(condor_config_val="echo '|||'", condor_q="echo '[]'", klist=klist)
+    tools(condor_submit=f"{asks}; {starts}; echo '7.0 - 7.0'")
+    seen = found(tmp_path / "runs", TICKETS)
+    words = "valid" if state == "ok" else "the site sends it, but the job has no valid one,"
+    assert seen["Kerberos ticket of the worker"] == (state, f"{words} on {os.uname().nodename}")
+
+
+def test_no_ticket_is_looked_for_where_none_is_sent(tools: Tools, tmp_path: Path) -> None:
+    tools(klist="exit 0")
+    assert "Kerberos ticket of the worker" not in found(tmp_path / "runs")
+
+
+@pytest.mark.parametrize(
+    ("starts", "df", "state", "words"),
+    [
+        ("TMPDIR=/tmp bash job.sh", "echo Avail; echo 2097152", "ok", "/tmp, 2.0 GiB free"),
+        ("TMPDIR=/tmp bash job.sh", "echo Avail; echo 1048576", "missing", "/tmp, 1.0 GiB free"),
+        ("TMPDIR=/no/such bash job.sh", "echo Avail; echo 2097152", "missing", "/no/such, not writable"),
+        ("_CONDOR_SCRATCH_DIR=/tmp TMPDIR=/no bash job.sh", "exit 1", "missing", "/tmp, not writable"),
+    ],
+)
+def test_the_scratch_space_of_a_worker(
+    tools: Tools, tmp_path: Path, starts: str, df: str, state: str, words: str
+) -> None:
+    tools(sbatch=f"{starts}; echo 5", df=df)
+    assert found(tmp_path / "runs")["scratch of the worker"] == (state, f"{words} on {os.uname().nodename}")
 
 
 def test_a_system_without_such_jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
