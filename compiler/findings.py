@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
 import subprocess
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -36,28 +39,52 @@ def finding(subject: str, good: bool | None, needed: bool, note: str, cure: str)
 
 
 class Told(NamedTuple):
-    """What a tool printed, and whether it ended with success."""
+    """What a tool printed on both its outputs, and whether it ended with success. That is not known if it took too long."""
 
-    good: bool
+    good: bool | None
     text: str
+    out: str = ""  # on the output alone
 
 
 def told(*command: str) -> Told | None:
-    """Return what a tool prints on both its outputs, or None if it is missing or takes too long."""
+    """Return what a tool says, or None if it is missing. It and its children are ended if they take too long."""
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT, check=False, errors="replace")
-    except (OSError, subprocess.TimeoutExpired):
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        )
+    except OSError:
         return None
-    return Told(done.returncode == 0, "\n".join(filter(None, (done.stdout.strip(), done.stderr.strip()))))
+    with process:
+        try:
+            out, errors = process.communicate(timeout=TIMEOUT)
+        except subprocess.TimeoutExpired:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            return Told(None, f"{command[0]} did not answer within {TIMEOUT} s")
+    text = "\n".join(filter(None, (out.strip(), errors.strip())))
+    return Told(process.returncode == 0, text, out.strip())
 
 
 def output(*command: str) -> str | None:
     """Return what a tool prints, or None if it is missing, fails or takes too long."""
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.strip() if done.returncode == 0 else None
+    answer = told(*command)
+    return answer.out if answer and answer.good else None
+
+
+def tool(subject: str, needed: bool, cure: str, *command: str) -> Finding:
+    """Return whether a tool is there. Its command prints its version."""
+    answer = told(*command)
+    if answer is None or answer.good is False:
+        return finding(
+            subject, False, needed, "not found" if answer is None else first_line(answer.text or "it fails"), cure
+        )
+    return finding(subject, answer.good, needed, first_line(answer.out or answer.text), "")
 
 
 def first_line(text: str | None) -> str:

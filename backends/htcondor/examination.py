@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from reana_batch.backends.htcondor.settings import HTCondorSettings
 from reana_batch.backends.htcondor.tools import default_place
-from reana_batch.findings import Finding, clock, finding, first_line, output
+from reana_batch.findings import Finding, clock, finding, output, told, tool
 
 if TYPE_CHECKING:
     from reana_batch.site import Site
@@ -18,14 +18,17 @@ if TYPE_CHECKING:
 
 def examine(site: Site, needed: bool) -> Iterator[Finding]:
     """Yield whether HTCondor's tools, schedd, pool and bindings work here, and whether the accounting group exists."""
-    version = output("condor_version")
     cure = "log in to a machine that submits to HTCondor, such as lxplus."
-    yield finding("HTCondor tools", version is not None, needed, first_line(version), cure)
-    if version is not None:
-        answer = output("condor_q", "-totals")
-        note = "the schedd answers" if answer is not None else "the schedd does not answer"
+    found = tool("HTCondor tools", needed, cure, "condor_version")
+    yield found
+    if found.state == "ok":
+        answer = told("condor_q", "-totals")
+        good = answer.good if answer else False
+        note = (
+            "the schedd answers" if good else (answer.text if answer and good is None else "the schedd does not answer")
+        )
         cure = "look at condor_q; has your Kerberos ticket expired?"
-        yield finding("HTCondor schedd", answer is not None, needed, note, cure)
+        yield finding("HTCondor schedd", good, needed, note, cure)
         if needed:
             yield from _clock()
             yield from _pool(site)

@@ -20,7 +20,7 @@ from reana_batch.backends.make import processes
 from reana_batch.backends.make.single import SINGLE
 from reana_batch.diagnostics import refuse
 from reana_batch.files import no_follow
-from reana_batch.findings import Finding, finding, first_line, output
+from reana_batch.findings import Finding, finding, tool
 from reana_batch.run import credentials
 from reana_batch.run.lock import locked
 from reana_batch.run.parts import Run
@@ -52,9 +52,9 @@ _LOG_LINES = 20
 
 def check_tools() -> None:
     """Raise Refused if this machine lacks GNU make or bash."""
-    for tool, package in (("make", "make"), ("bash", "bash")):
-        if shutil.which(tool) is None:
-            raise refuse("missing-tool", f"{tool} is not installed.", hint=f"install the package {package}.")
+    for program, package in (("make", "make"), ("bash", "bash")):
+        if shutil.which(program) is None:
+            raise refuse("missing-tool", f"{program} is not installed.", hint=f"install the package {package}.")
 
 
 def start(run: Run, jobs: int | None) -> subprocess.Popen[bytes]:
@@ -244,9 +244,10 @@ def forget(directory: Path) -> None:
 
 def examine(_site: Site, needed: bool) -> Iterator[Finding]:
     """Yield whether GNU make is installed here."""
-    version = output("make", "--version")
-    good = version is not None and version.startswith("GNU Make")
-    yield finding("GNU make", good, needed, first_line(version), "install make.")
+    cure = "install make."
+    found = tool("GNU make", needed, cure, "make", "--version")
+    another = found.state == "ok" and not found.note.startswith("GNU Make")
+    yield finding("GNU make", False, needed, found.note, cure) if another else found
 
 
 DRIVER = Driver(

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from reana_batch.backends.slurm import tools
 from reana_batch.backends.slurm.settings import SlurmSettings
-from reana_batch.findings import TIMEOUT, Finding, Told, clock, finding, first_line, output, told
+from reana_batch.findings import TIMEOUT, Finding, Told, clock, finding, output, told, tool
 
 if TYPE_CHECKING:
     from reana_batch.site import Site
@@ -29,16 +29,16 @@ _DATE = re.compile(r"^Configuration data as of (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)"
 
 def examine(site: Site, needed: bool) -> Iterator[Finding]:
     """Yield whether Slurm's tools, slurmctld, array limit, partition, account and pyslurm work here."""
-    version = output("sbatch", "--version")
-    cure = "log in to a machine that submits to Slurm."
-    yield finding("Slurm tools", version is not None, needed, first_line(version), cure)
-    if version is None:
+    tools_found = tool("Slurm tools", needed, "log in to a machine that submits to Slurm.", "sbatch", "--version")
+    yield tools_found
+    if tools_found.state != "ok":
         return
     began = time.time()
     answer = told(*tools.CONFIG)
     ended = time.time()
     config = answer.text if answer and (answer.good or _value(answer.text, "ClusterName")) else None
-    yield finding("slurmctld", config is not None, needed, _answered(answer, config), _ASK)
+    is_up = None if answer and answer.good is None else config is not None
+    yield finding("slurmctld", is_up, needed, _answered(answer, config), _ASK)
     settings = site.of(SlurmSettings)
     if config is not None:
         yield from _clock(config, began, ended)

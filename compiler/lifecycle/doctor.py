@@ -17,7 +17,7 @@ from pathlib import Path
 from reana_batch import backends, secrets
 from reana_batch.credentials import CREDENTIALS
 from reana_batch.credentials.record import Credential
-from reana_batch.findings import LITTLE_SPACE, Finding, clock, finding, first_line, output
+from reana_batch.findings import LITTLE_SPACE, Finding, clock, finding, output, told, tool
 from reana_batch.lifecycle.probe import WORKER
 from reana_batch.lifecycle.quotas import quota
 from reana_batch.site import Site
@@ -44,16 +44,16 @@ def unseen(site: Site) -> Iterator[Finding]:
 
 
 def _shell(_site: Site) -> Iterator[Finding]:
-    version = output("bash", "-c", 'echo "$BASH_VERSION"') or "0"
-    modern = tuple(map(int, re.findall(r"\d+", version)[:2])) >= (4, 4)
-    yield finding("bash", modern, True, version, "install bash 4.4 or newer.")
+    cure = "install bash 4.4 or newer."
+    found = tool("bash", True, cure, "bash", "-c", 'echo "$BASH_VERSION"')
+    old = found.state == "ok" and tuple(map(int, re.findall(r"\d+", found.note)[:2])) < (4, 4)
+    yield finding("bash", False, True, found.note, cure) if old else found
 
 
 def _containers(site: Site) -> Iterator[Finding]:
-    version = output("apptainer", "--version")
     needed = site.container_runtime == "apptainer"
     cure = "install apptainer, or choose container_runtime: none."
-    yield finding("apptainer", version is not None, needed, first_line(version), cure)
+    yield tool("apptainer", needed, cure, "apptainer", "--version")
     if needed:
         yield _image_cache()
 
@@ -144,10 +144,10 @@ def _credentials(site: Site) -> Iterator[Finding]:
     note = faults[0] if faults else f"{len(found)} in {kept.directory}"
     yield finding("secrets", not faults, True, note, "add it again: reana-batch secrets-add --overwrite")
     for name, credential in CREDENTIALS.items():
-        tool, what = credential.tool
-        path = shutil.which(tool) if tool else None
-        if tool:
-            yield finding(what, path is not None, False, path or f"no {tool}; steps with {name} need it", "")
+        program, what = credential.tool
+        path = shutil.which(program) if program else None
+        if program:
+            yield finding(what, path is not None, False, path or f"no {program}; steps with {name} need it", "")
     sent = backends.lowering(site.backend).target(site).forwards_tickets
     for credential in CREDENTIALS.values():
         yield from _at_hand(credential, sent)
@@ -157,9 +157,11 @@ def _credentials(site: Site) -> Iterator[Finding]:
 def _at_hand(credential: Credential, sent: bool) -> Iterator[Finding]:
     at_hand = credential.at_hand
     if at_hand is not None:
-        there = output(*at_hand.command) is not None
-        note = "none, and the site sends it with each job" if sent else at_hand.note
-        yield finding(at_hand.subject, there, sent, "valid" if there else note, at_hand.cure)
+        answer = told(*at_hand.command)
+        there = False if answer is None else answer.good
+        none = "none, and the site sends it with each job" if sent else at_hand.note
+        note = {True: "valid", False: none, None: answer.text if answer else ""}[there]
+        yield finding(at_hand.subject, there, sent, note, at_hand.cure)
 
 
 def _one_of(credential: Credential, site: Site) -> Iterator[Finding]:

@@ -77,6 +77,8 @@ def quota(path: Path) -> Finding:
     if shutil.which(command[0]) is None:
         return finding("quota", None, True, f"not known: {command[0]} is not installed", "")
     answer = told(*command)  # quota fails if a quota is exceeded, but prints it
+    if answer and answer.good is None:
+        return finding("quota", None, True, f"not known: {answer.text}", "")
     try:
         uses = list(kind.read(answer.text if answer else "", path))
     except (ValueError, IndexError, KeyError, StopIteration, RuntimeError):
