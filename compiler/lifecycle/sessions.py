@@ -227,8 +227,11 @@ def _places(image: str, site: Site) -> tuple[str, ...]:
 
 
 def await_session(current: SessionStatus, changed: Callable[[SessionStatus], None]) -> SessionStatus:
-    """Return the state of a session when it is open, or has ended. ``changed`` is called with each new state."""
-    asked = told = None
+    """Return the state of a session when it is open, or has ended.
+
+    ``changed`` is called with each new state and each new reason. A reason that has gone is not news.
+    """
+    asked, told = None, set[tuple[str, str]]()
     while True:
         session = read_session(current.run, current.session.kind) or current.session
         now = time.monotonic()
@@ -236,8 +239,8 @@ def await_session(current: SessionStatus, changed: Callable[[SessionStatus], Non
             current, asked = look(current.run, session), now
         if current.state == OPEN or current.state not in ACTIVE:
             return current
-        if (current.state, current.reason) != told:
-            told = (current.state, current.reason)
+        if (current.state, current.reason) not in told:
+            told |= {(current.state, current.reason), (current.state, "")}
             changed(current)
         time.sleep(LOOK)
 
