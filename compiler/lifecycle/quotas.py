@@ -41,9 +41,16 @@ def _afs(text: str, _path: Path) -> Iterator[_Use]:
 
 
 def _eos(text: str, _path: Path) -> Iterator[_Use]:
-    """Yield the user's quota in the lines of ``eos quota ls -m``, words NAME=VALUE. 0 is without a limit."""
+    """Yield the user's quota in the lines of ``eos quota ls -m``, words NAME=VALUE. 0 is without a limit.
+
+    A project has one quota for all its users, that of group 99. It counts where the user has none.
+    """
     lines = [dict(word.split("=", 1) for word in line.split() if "=" in word) for line in text.splitlines()]
-    mine = next(line for line in lines if line.get("uid") in (str(os.getuid()), os.environ.get("USER")))
+    users = {str(os.getuid()), os.environ.get("USER", "")}
+    limited = [line for line in lines if line.get("maxlogicalbytes", "0") != "0" or line.get("maxfiles", "0") != "0"]
+    own = [line for line in lines if line.get("uid") in users]
+    projects = [line for line in limited if line.get("gid") in ("project", "99")]
+    mine = next(iter([line for line in own if line in limited] or projects or own))
     yield _Use("GiB", int(mine["usedlogicalbytes"]) / 1024**3, int(mine["maxlogicalbytes"]) / 1024**3 or None)
     yield _Use("files", int(mine["usedfiles"]), int(mine["maxfiles"]) or None)
 

@@ -54,6 +54,30 @@ def test_eos(tools: Tools, used: int, files: int, state: str) -> None:
     assert (found.state, found.note) == (state, f"{used / 2**30:,.1f} of 1,024.0 GiB; {files:,} of 1,000,000 files")
 
 
+# As mgm/quota/Quota.cc of EOS writes the lines for scripts.
+PROJECT = (
+    "quota=node uid={} space=/eos/p/ usedbytes=8 usedlogicalbytes=4 usedfiles=2 maxbytes=0 maxlogicalbytes=0 maxfiles=0"
+    " percentageusedbytes=0.00 statusbytes=ignored statusfiles=ignored\n"
+    "quota=node gid={} space=/eos/p/ usedbytes=2147483648 usedlogicalbytes=1073741824 usedfiles=7"
+    " maxbytes=4294967296 maxlogicalbytes=2147483648 maxfiles=0 percentageusedbytes=50.00 statusbytes=ok"
+    " statusfiles=ignored\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("user", "group", "note"),
+    [
+        ("{uid}", "project", "1.0 of 2.0 GiB; 7 of no limit files"),
+        ("other", "99", "1.0 of 2.0 GiB; 7 of no limit files"),
+        ("{uid}", "zp", "0.0 of no limit GiB; 2 of no limit files"),
+    ],
+)
+def test_the_project_quota_of_eos(tools: Tools, user: str, group: str, note: str) -> None:
+    tools(eos=prints(PROJECT.format(user.format(uid=os.getuid()), group)))
+    found = quotas.quota(Path("/eos/project/p/mine"))
+    assert (found.state, found.note) == ("ok", note)
+
+
 def test_quotas_of_the_nearest_mount_point(tools: Tools, tmp_path: Path) -> None:
     other = "/   1 2 3 0 1 2 3 0"
     tools(quota=prints(UNIX.format(f"{other}\n{tmp_path} 1048576 0 2097152 0 30 0 0 0\n{tmp_path}/x 9 9 9 0 9 9 9 0")))
@@ -70,8 +94,9 @@ def test_a_tool_that_says_nothing(tools: Tools, tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr("reana_batch.findings.TIMEOUT", 1)
     tools(quota=f"exec {says}" if says.startswith("sleep") else says)
     found = quotas.quota(tmp_path)
-    words = "quota -w -p -v --show-mntpoint --hide-device"
-    assert (found.state, found.note) == ("unknown", f"not known: {words} shows none for this directory")
+    none = "quota -w -p -v --show-mntpoint --hide-device shows none for this directory"
+    words = "quota did not answer within 1 s" if says.startswith("sleep") else none
+    assert (found.state, found.note) == ("unknown", f"not known: {words}")
 
 
 def test_without_a_tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
