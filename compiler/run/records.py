@@ -17,6 +17,8 @@ from reana_batch.run.small_files import names_in
 STARTED, DONE, FAILED, SKIPPED = "started", "done", "failed", "skipped"
 # No number of a record has more digits; Python refuses to read thousands of them.
 _MOST_DIGITS = 20
+# The end of the year 9999, after which Python has no dates.
+_LAST_MOMENT = 253_402_300_799
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,10 @@ def _number(text: str) -> int:
     return _whole(text) or 0
 
 
+def _moment(text: str) -> int:
+    return found if (found := _number(text)) <= _LAST_MOMENT else 0
+
+
 def _whole(text: str) -> int | None:
     return int(text) if text.isdecimal() and len(text) <= _MOST_DIGITS else None
 
@@ -66,8 +72,8 @@ def _seconds(text: str) -> float | None:
 
 _READERS: Mapping[str, Callable[[str], Any]] = {
     "row": _whole,
-    "started": _number,
-    "ended": _number,
+    "started": _moment,
+    "ended": _moment,
     "host": str,
     "scheduler_job": str,
     "exit_code": _number,

@@ -102,6 +102,13 @@ def test_what_is_not_a_number_is_unknown(text: str, tmp_path: Path) -> None:
     assert (row.cpu, row.memory) == (None, None)
 
 
+def test_a_moment_without_a_date_is_unknown(tmp_path: Path) -> None:
+    run = scatter(tmp_path, 1)
+    write(run, "state/fit/0.done", f"exit_code=0\nstarted={'9' * 20}\nended=1010\n")
+    (row,) = rows_in(run)
+    assert (row.record.started, row.wall) == (0, None)
+
+
 # --- steps ------------------------------------------------------------------------------------------
 
 
