@@ -192,9 +192,11 @@ def test_a_restart_brings_nothing_again(grid: Grid, desk: Desk) -> None:
     assert "stage-in" not in logs(desk, ended["name"])
 
 
-@pytest.mark.parametrize("system", SYSTEMS)
-def test_the_sample_takes_its_events_from_rucio_and_publishes_its_results(grid: Grid, desk: Desk, system: str) -> None:
-    """Steps run in an image without any client. Alice's names are made unique."""
+def copy_published(grid: Grid, desk: Desk) -> dict[str, str]:
+    """Copy the sample with names of Alice's that are new to every catalogue, and return these. Upload its events.
+
+    Its steps run in an image without any client.
+    """
     events, result, results, plot = map(unique, ("events.csv", "peak.json", "results", "mass.svg"))
     names = {"dimuon.events.csv": events, "dimuon.peak.json": result, "dimuon.results": results}
     names |= {"dimuon/mass.svg path": f"dimuon/{plot} path"}
@@ -211,14 +213,32 @@ def test_the_sample_takes_its_events_from_rucio_and_publishes_its_results(grid: 
         f"cd $(mktemp -d) && python3 {desk.folder}/code/generate_events.py >{events} &&"
         f" rucio upload --rse SITE-XRD --scope user.alice --register-after-upload {events}"
     )
+    return {"result": result, "results": results, "plot": plot}
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_the_sample_takes_its_events_from_rucio_and_publishes_its_results(grid: Grid, desk: Desk, system: str) -> None:
+    names = copy_published(grid, desk)
     ended = run(desk, system, "--set", "container_runtime=apptainer")
     assert ended["status"] == "finished", logs(desk, ended["name"])
     assert desk.reana_batch("test", "--runs", "runs", "-w", ended["name"]).stdout.endswith(" passed, 0 failed\n")
     workspace = desk.path / f"runs/{ended['name']}/workspace"
-    assert json.loads(grid.stored(result).read_text())["peak"] == pytest.approx(3.1, abs=0.03)
-    assert grid.content(results) == [f"user.alice:{result}"]
-    published = grid.box.path(f"{KERBEROS_FILES}/data/alice/dimuon/{plot}")
+    assert json.loads(grid.stored(names["result"]).read_text())["peak"] == pytest.approx(3.1, abs=0.03)
+    assert grid.content(names["results"]) == [f"user.alice:{names['result']}"]
+    published = grid.box.path(f"{KERBEROS_FILES}/data/alice/dimuon/{names['plot']}")
     assert published.read_bytes() == (workspace / "results/mass.svg").read_bytes()
+
+
+def test_the_sample_is_equal_on_all_systems(grid: Grid, desk: Desk) -> None:
+    """The first run publishes the results. The others find them there, with the same checksums."""
+    copy_published(grid, desk)
+    ended = [run(desk, system, "--set", "container_runtime=apptainer", name=system) for system in SYSTEMS]
+    names = [each["name"] for each in ended]
+    assert [each["status"] for each in ended] == ["finished"] * 3, [logs(desk, name) for name in names]
+    compared = json.loads(desk.reana_batch("compare", "--runs", "runs", *names, "--json").stdout)
+    assert compared["equal"]
+    assert [each["backend"] for each in compared["runs"]] == [*SYSTEMS]
+    assert all(each["jobs"] == each["done"] > 0 and len(each["outputs"]) == 2 for each in compared["runs"])
 
 
 # A fake client of Rucio without the commands of the new style.

@@ -29,7 +29,7 @@ def left(desk: Desk, name: str) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
-# Samples that need new names in Rucio are tested in test_data.py.
+# The sample "published" needs new names in Rucio: test_data.py compares its runs.
 @pytest.mark.parametrize("sample", sorted(catalogue.descriptions().keys() - {"published"}))
 def test_a_sample_gives_the_same_bytes_everywhere(desk: Desk, sample: str) -> None:
     desk.copy(ROOT / "samples" / sample, "sample")
