@@ -392,6 +392,7 @@ JOURNAL = """7 fit/0 0 fit 3 1 -
 13 .finaliser/end 0 - 0 1 -
 """
 IN_JOB = {"SLURM_JOB_ID": "12"}
+END = "2026-11-30T23:00:00"  # of a job, as squeue prints it
 
 
 @pytest.mark.parametrize(
@@ -401,8 +402,8 @@ IN_JOB = {"SLURM_JOB_ID": "12"}
         ("7_0 7 8 COMPLETED None", {}),
         ("7_1 7 8 FAILED NonZeroExitCode", {"gone": {"7": "some"}}),
         ("7 7 7 FAILED NonZeroExitCode", {"gone": {"7": "all"}}),
-        ("7_1 7 8 TIMEOUT TimeLimit", {"gone": {"7": "some"}, "ended": ["7_1 7 8 TIMEOUT TimeLimit"]}),
-        ("7_1 7 8 NODE_FAIL None", {"ended": ["7_1 7 8 NODE_FAIL None"]}),
+        (f"7_1 7 8 TIMEOUT TimeLimit {END}", {"gone": {"7": "some"}, "ended": [f"7_1 7 8 TIMEOUT TimeLimit {END}"]}),
+        (f"7_1 7 8 NODE_FAIL None {END}", {"ended": [f"7_1 7 8 NODE_FAIL None {END}"]}),
         ("8 8 8 PENDING Dependency", {"waiting": {"8": "8 "}}),
         ("8 8 8 PENDING DependencyNeverSatisfied", {"dead": ["8"], "gone": {"8": "all"}}),
         ("8 8 8 PENDING Priority", {"alive": {"8": "yes"}}),
