@@ -77,6 +77,19 @@ def output(*command: str) -> str | None:
     return answer.out if answer and answer.good else None
 
 
+def judged(answer: Told | None, good: str, bad: str) -> tuple[bool | None, str]:
+    """Return whether a tool ended with success, and the note for that. A missing tool did not, and a slow one may have.
+
+    >>> judged(Told(True, ""), "valid", "none"), judged(None, "valid", "none")
+    ((True, 'valid'), (False, 'none'))
+    >>> judged(Told(None, "klist did not answer"), "valid", "none")
+    (None, 'klist did not answer')
+    """
+    if answer is not None and answer.good is None:
+        return None, answer.text
+    return (True, good) if answer is not None and answer.good else (False, bad)
+
+
 def tool(subject: str, needed: bool, cure: str, *command: str) -> Finding:
     """Return whether a tool is there. Its command prints its version."""
     answer = told(*command)

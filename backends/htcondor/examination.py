@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from reana_batch.backends.htcondor.settings import HTCondorSettings
 from reana_batch.backends.htcondor.tools import default_place
-from reana_batch.findings import Finding, clock, finding, output, told, tool
+from reana_batch.findings import Finding, clock, finding, judged, output, told, tool
 
 if TYPE_CHECKING:
     from reana_batch.site import Site
@@ -22,11 +22,7 @@ def examine(site: Site, needed: bool) -> Iterator[Finding]:
     found = tool("HTCondor tools", needed, cure, "condor_version")
     yield found
     if found.state == "ok":
-        answer = told("condor_q", "-totals")
-        good = answer.good if answer else False
-        note = (
-            "the schedd answers" if good else (answer.text if answer and good is None else "the schedd does not answer")
-        )
+        good, note = judged(told("condor_q", "-totals"), "the schedd answers", "the schedd does not answer")
         cure = "look at condor_q; has your Kerberos ticket expired?"
         yield finding("HTCondor schedd", good, needed, note, cure)
         if needed:

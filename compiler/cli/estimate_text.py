@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from reana_batch.amounts import counted, duration, readable_size
+from reana_batch.amounts import counted, duration, enumerated, readable_size
 from reana_batch.cli.answers import Answer
 from reana_batch.cli.terminal import Number, Piece, Table, line
 from reana_batch.estimating.durations import ASSUMED, LIMIT, MEASURED
@@ -117,7 +117,7 @@ def _by_basis(found: Estimate, figure: str) -> str:
 
 def _without(found: Estimate, *what: str) -> str:
     """Return the end of a sentence that says which of these the estimate leaves out. It is empty if it has all."""
-    missing = " and ".join(_LEFT_OUT[each] for each in what if each in found.left_out)
+    missing = enumerated([_LEFT_OUT[each] for each in what if each in found.left_out])
     return f", without {missing}" if missing else ""
 
 

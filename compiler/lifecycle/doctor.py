@@ -17,7 +17,7 @@ from pathlib import Path
 from reana_batch import backends, secrets
 from reana_batch.credentials import CREDENTIALS
 from reana_batch.credentials.record import Credential
-from reana_batch.findings import LITTLE_SPACE, Finding, clock, finding, output, told, tool
+from reana_batch.findings import LITTLE_SPACE, Finding, clock, finding, judged, output, told, tool
 from reana_batch.lifecycle.probe import WORKER
 from reana_batch.lifecycle.quotas import quota
 from reana_batch.site import Site
@@ -157,10 +157,8 @@ def _credentials(site: Site) -> Iterator[Finding]:
 def _at_hand(credential: Credential, sent: bool) -> Iterator[Finding]:
     at_hand = credential.at_hand
     if at_hand is not None:
-        answer = told(*at_hand.command)
-        there = False if answer is None else answer.good
         none = "none, and the site sends it with each job" if sent else at_hand.note
-        note = {True: "valid", False: none, None: answer.text if answer else ""}[there]
+        there, note = judged(told(*at_hand.command), "valid", none)
         yield finding(at_hand.subject, there, sent, note, at_hand.cure)
 
 
